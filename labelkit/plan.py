@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plan: which layers are put on, how strong and where. Frozen, with defaults that satisfy the standard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labelkit.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from labelkit.provenance.manifest import Signer
+
+CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
+EDGES = ("top", "bottom", "left", "right")
+MIN_HEIGHT_SHARE = 0.05  # GB 45438-2025 5.2, 5.4: text height at least 5 % of the shortest side
+
+
+@dataclass(frozen=True, slots=True)
+class Explicit:
+    """The label that people see or hear.
+
+    text      must hold an AI element (人工智能 or AI) and a generation element (生成 or 合成)
+    corner    one of CORNERS, or an edge of EDGES (the label is centred along it)
+    height    ink height of the lowest glyph as a share of the shortest side, 0.05 (the legal floor) to 0.5
+    margin    distance from the edge as a share of the shortest side, 0 to 0.2
+    opacity   of text and plate, 0.6 to 1; legibility is checked after blending
+    style     "text", or "icon": the AI corner mark with the text beside it
+    border    put the text in a strip outside the picture and leave the picture's own pixels alone
+    font      path of a font file, or None for the bundled one
+    """
+
+    text: str = "AI生成"
+    corner: str = "bottom-right"
+    height: float = MIN_HEIGHT_SHARE
+    margin: float = 0.02
+    opacity: float = 1.0
+    style: str = "text"
+    border: bool = False
+    font: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        _check_choice("corner", self.corner, CORNERS + EDGES)
+        _check_choice("style", self.style, ("text", "icon"))
+        _check_range("height", self.height, MIN_HEIGHT_SHARE, 0.5)
+        _check_range("margin", self.margin, 0.0, 0.2)
+        _check_range("opacity", self.opacity, 0.6, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """The label inside the signal; `strength` 0.25 to 4 trades fidelity for robustness, 1 is the default."""
+
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_range("strength", self.strength, 0.25, 4.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The layers to put on; None or False leaves a layer out, and the report says so.
+
+    provenance    a Signer, or None: nobody can sign without a certificate
+    """
+
+    explicit: Explicit | None = field(default_factory=Explicit)
+    watermark: Watermark | None = field(default_factory=Watermark)
+    metadata: bool = True
+    provenance: Signer | None = None
+
+
+def _check_range(name: str, value: float, low: float, high: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise InvalidArgument("{name} must be a number from {low} to {high}, got {value}",
+                              name=name, low=low, high=high, value=repr(value))
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InvalidArgument("{name} must be one of {choices}, got {value}",
+                              name=name, choices=", ".join(choices), value=repr(value))
