@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * LK(name) is name_scalar, name_avx2 ...: each kernel file is compiled once for each instruction set. */
+#ifndef LK_KERNEL_ISA_H
+#define LK_KERNEL_ISA_H
+
+#include "lk.h"
+
+#define LK_JOIN2(name, isa) name##_##isa
+#define LK_JOIN(name, isa) LK_JOIN2(name, isa)
+#define LK(name) LK_JOIN(name, LK_ISA)
+
+lk_polar_decode_fn LK(lk_polar_decode);
+
+#endif
