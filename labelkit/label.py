@@ -105,6 +105,18 @@ class Label:
                                got=repr(fields["Label"]))
         return cls(Kind(fields["Label"]), *(fields[name] for name in FIELDS[1:]))
 
+    @classmethod
+    def as_found(cls, kind: Kind, fields: dict[str, str]) -> Label:
+        """A label exactly as somebody else wrote it, none of its checks made: what readers report, never to be written.
+
+        `fields` holds at least the six names after Label, as strings. Any label made from it is checked again.
+        """
+        label = object.__new__(cls)
+        values = (kind, *(fields[name] for name in FIELDS[1:]))
+        for name, value in zip(cls.__slots__, values, strict=True):
+            object.__setattr__(label, name, value)
+        return label
+
     def spread_by(self, propagator: str, propagate_id: str, *, reserved_code2: str = "") -> Label:
         """This label with a propagator's fields; the producer's stay untouched (Measures, Article 6)."""
         return replace(self, content_propagator=propagator, propagate_id=propagate_id, reserved_code2=reserved_code2)

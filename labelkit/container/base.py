@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every container shares: a bounds-checked reader, slots, layouts and edit lists.
+
+Nothing that a file claims is believed before it is compared with the file's real size. An edit is a
+list of segments, each literal bytes or a (start, stop) range of the source, so that media data is
+copied and never held in memory.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from labelkit.errors import InvalidArgument, LimitExceeded, MalformedFile, OutputFailed, TruncatedFile
+
+MAX_BODY = 16 << 20  # a slot's body is read whole only up to here; real packets are a few kB
+MAX_UNITS = 200_000  # chunks, boxes or segments of one file; a 4 GB PNG in 32 kB chunks has 130,000
+_COPY_CHUNK = 1 << 20
+
+Source = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO
+Segment = bytes | tuple[int, int]
+Patch = tuple[int, int, bytes]
+
+XMP, EXIF, TEXT, C2PA = "xmp", "exif", "text", "c2pa"
+"""The kinds of slot: an XMP packet, a TIFF structure, a text under a key, a C2PA manifest store."""
+
+
+class Reader:
+    """Reads a seekable binary file without ever going past its end.
+
+    name    the file's name, for messages
+    size    its length in bytes
+    """
+
+    __slots__ = ("file", "name", "size", "position", "view")
+
+    def __init__(self, file: BinaryIO, name: str, view: memoryview | None = None) -> None:
+        self.file, self.name, self.view = file, name, view
+        self.size = file.seek(0, io.SEEK_END)
+        self.position = self.size
+
+    @classmethod
+    def of(cls, data: bytes, name: str = "bytes") -> Reader:
+        """A reader over bytes in memory."""
+        return cls(io.BytesIO(data), name, memoryview(data))
+
+    def seek(self, offset: int, what: str = "data") -> None:
+        """Go to an absolute offset; raises TruncatedFile past the end."""
+        if not 0 <= offset <= self.size:
+            raise TruncatedFile("{where}: {what} lies at byte {offset} of a file of {size} bytes",
+                                where=self.name, what=what, offset=offset, size=self.size)
+        if offset != self.position:
+            self.file.seek(offset)
+            self.position = offset
+
+    def take(self, count: int, what: str = "data", limit: int = MAX_BODY) -> bytes:
+        """The next `count` bytes; raises TruncatedFile past the end, LimitExceeded above `limit`."""
+        start = self.position
+        if count > self.size - start or count < 0:
+            raise self.truncated(what, start, count, self.size - start)
+        if count > limit:
+            raise LimitExceeded("{where}: {what} at byte {offset} has {claimed} bytes, at most {limit} are read",
+                                where=self.name, what=what, offset=start, claimed=count, limit=limit)
+        data = self.file.read(count)
+        if len(data) != count:  # the file shrank while being read
+            raise self.truncated(what, start, count, len(data))
+        self.position = start + count
+        return data
+
+    def at(self, offset: int, count: int, what: str = "data", limit: int = MAX_BODY) -> bytes:
+        """`count` bytes from an absolute offset, under the rules of `take`."""
+        self.seek(offset, what)
+        return self.take(count, what, limit)
+
+    def head(self, count: int) -> bytes:
+        """Up to `count` bytes from the start of the file."""
+        return self.at(0, min(count, self.size))
+
+    def unpack(self, layout: str, what: str = "data") -> tuple:
+        """The next fields, as `struct` names them."""
+        return struct.unpack(layout, self.take(struct.calcsize(layout), what))
+
+    def truncated(self, what: str, offset: int, claimed: int, left: int) -> TruncatedFile:
+        """The error for a unit that is longer than what holds it."""
+        return TruncatedFile("{where}: {what} at byte {offset} claims {claimed} bytes, {left} remain",
+                             where=self.name, what=what, offset=offset, claimed=claimed, left=left)
+
+    def malformed(self, what: str, offset: int, problem: str) -> MalformedFile:
+        """The error for bytes that break the rules of their format."""
+        return MalformedFile("{where}: {what} at byte {offset}: {problem}",
+                             where=self.name, what=what, offset=offset, problem=problem)
+
+
+@contextmanager
+def opened(source: Source | Reader) -> Iterator[Reader]:
+    """A Reader over a path, bytes, a seekable binary file, or a Reader as it is."""
+    if isinstance(source, Reader):
+        yield source
+    elif isinstance(source, bytes | bytearray | memoryview):
+        yield Reader.of(bytes(source))
+    elif isinstance(source, str | os.PathLike):
+        try:
+            file = open(source, "rb")
+        except OSError as error:
+            raise InvalidArgument("{where} cannot be opened: {reason}", where=os.fspath(source),
+                                  reason=error.strerror or "it cannot be read") from error
+        with file:
+            yield Reader(file, os.path.basename(os.fspath(source)))
+    elif hasattr(source, "read") and hasattr(source, "seek"):
+        yield Reader(source, os.path.basename(str(getattr(source, "name", "stream"))))
+    else:
+        raise InvalidArgument("a path, bytes or a seekable binary file is wanted, got {got}",
+                              got=type(source).__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One file format.
+
+    name     short name, as in a file ending: "jpeg"
+    mime     media type
+    family   "image", "audio", "video" or "document"
+    home     kind of slot that holds a label in this format: XMP, or TEXT under the key AIGC
+    """
+
+    name: str
+    mime: str
+    family: str
+    home: str
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """A place in a file where bytes are kept.
+
+    kind            XMP, EXIF, TEXT or C2PA
+    name            what the format calls it: "APP1", "iTXt"
+    key             keyword of a text, else ""
+    offset_bytes    where its unit (segment, chunk, box) starts in the file
+    length_bytes    length of the whole unit, header and padding included
+    load            reads the body; raises LabelkitError for a body that is broken or above MAX_BODY
+    """
+
+    kind: str
+    name: str
+    offset_bytes: int
+    length_bytes: int
+    load: Callable[[], bytes]
+    key: str = ""
+    state: object = None
+
+
+@dataclass(slots=True)
+class Layout:
+    """The slots of one file, where a new one goes, and what its container module must remember."""
+
+    format: Format
+    slots: list[Slot]
+    insert_at: int = 0
+    state: object = None
+
+
+Changes = Mapping[Slot, bytes | None]
+
+
+def unit_patches(layout: Layout, changes: Changes, fresh: bytes | None,
+                 encode: Callable[[Slot | None, bytes], bytes]) -> list[Patch]:
+    """Patches that put each changed body (None: nothing) in its place and a fresh one at `insert_at`."""
+    patches = [(slot.offset_bytes, slot.offset_bytes + slot.length_bytes, b"" if body is None else encode(slot, body))
+               for slot, body in changes.items()]
+    if fresh is not None:
+        patches.append((layout.insert_at, layout.insert_at, encode(None, fresh)))
+    return patches
+
+
+def splice(size: int, patches: Iterable[Patch]) -> list[Segment]:
+    """The edit list that replaces each range start..stop of a source of `size` bytes by its bytes."""
+    segments: list[Segment] = []
+    done = 0
+    for start, stop, data in sorted(patches, key=lambda patch: patch[:2]):
+        if not done <= start <= stop <= size:
+            raise InvalidArgument("edits overlap or lie outside the file: {start} to {stop} after {done} of {size}",
+                                  start=start, stop=stop, done=done, size=size)
+        if start > done:
+            segments.append((done, start))
+        if data:
+            segments.append(data)
+        done = stop
+    if size > done:
+        segments.append((done, size))
+    return segments
+
+
+def length_of(segments: Iterable[Segment]) -> int:
+    """Bytes that an edit list makes."""
+    return sum(len(part) if isinstance(part, bytes) else part[1] - part[0] for part in segments)
+
+
+def join(reader: Reader, segments: Iterable[Segment]) -> bytes:
+    """The edited file in memory."""
+    if reader.view is not None:
+        return b"".join(part if isinstance(part, bytes) else reader.view[part[0]:part[1]] for part in segments)
+    out = io.BytesIO()
+    stream(reader, segments, out)
+    return out.getvalue()
+
+
+def stream(reader: Reader, segments: Iterable[Segment], out: BinaryIO) -> None:
+    """Write the edited file to `out`; ranges are copied in pieces, by the kernel where both ends are plain files."""
+    for part in segments:
+        if isinstance(part, bytes):
+            _write_all(out, part)
+        else:
+            _copy(reader, *part, out)
+
+
+def _copy(reader: Reader, start: int, stop: int, out: BinaryIO) -> None:
+    if isinstance(out, io.FileIO) and hasattr(os, "copy_file_range"):
+        start = _copy_in_kernel(reader, start, stop, out)
+    while start < stop:
+        piece = reader.at(start, min(_COPY_CHUNK, stop - start))
+        _write_all(out, piece)
+        start += len(piece)
+
+
+def _copy_in_kernel(reader: Reader, start: int, stop: int, out: io.FileIO) -> int:
+    try:
+        source = reader.file.fileno()
+        while start < stop:
+            count = os.copy_file_range(source, out.fileno(), min(stop - start, 1 << 30), start)
+            if not count:
+                break
+            start += count
+    except (OSError, ValueError, AttributeError):
+        pass  # no descriptor, or another file system: the caller goes on in pieces
+    return start
+
+
+def _write_all(out: BinaryIO, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[out.write(view):]
+
+
+def save(reader: Reader, segments: Iterable[Segment], target: str | os.PathLike,
+         check: Callable[[str], None] = lambda path: None) -> None:
+    """Write the edited file beside `target`, let `check` read it back, and rename it.
+
+    Raises OutputFailed, or what `check` raises, and then leaves `target` as it was.
+    """
+    path = Path(target)
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        try:
+            with open(handle, "wb", buffering=0) as out:
+                stream(reader, segments, out)
+            check(temporary)
+            os.chmod(temporary, _mode_of(path))
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise OutputFailed("{where} cannot be written: {reason}", where=str(path),
+                           reason=error.strerror or "the system refused") from error
+
+
+def _mode_of(path: Path) -> int:
+    """Permissions of the file that is replaced, else what the umask leaves of 0666."""
+    try:
+        return path.stat().st_mode & 0o777
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""JPEG: marker segments up to the first scan (ISO/IEC 10918-1 B.1; XMP part 3, 1.1.3; C2PA 2.1, A.3.1)."""
+
+from __future__ import annotations
+
+import struct
+
+from labelkit.container.base import (
+    C2PA,
+    EXIF,
+    MAX_UNITS,
+    TEXT,
+    XMP,
+    Changes,
+    Format,
+    Layout,
+    Patch,
+    Reader,
+    Slot,
+    unit_patches,
+)
+from labelkit.errors import LimitExceeded, UnsupportedFormat
+
+FORMATS = (Format("jpeg", "image/jpeg", "image", XMP),)
+
+_XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
+_EXTENSION_HEADER = b"http://ns.adobe.com/xmp/extension/\0"
+_EXIF_HEADER = b"Exif\0\0"
+_MAX_SEGMENT = 65533  # a segment's length field counts itself: 65535 - 2
+_SOS, _EOI, _COM, _APP0, _APP1, _APP11, _APP15 = 0xDA, 0xD9, 0xFE, 0xE0, 0xE1, 0xEB, 0xEF
+_PROBE = 80  # bytes of a segment that tell what it is
+_EXTENSION = "ExtendedXMP"
+
+
+def sniff(head: bytes) -> Format | None:
+    """JPEG, where the first bytes say so."""
+    return FORMATS[0] if head[:3] == b"\xff\xd8\xff" else None
+
+
+def scan(reader: Reader) -> Layout:
+    """Every APPn and COM segment that can hold text; raises MalformedFile and its children."""
+    layout = Layout(FORMATS[0], [], insert_at=2)
+    extensions: list[tuple[int, int]] = []
+    boxes: set[bytes] = set()
+    leading = True
+    for marker, start, body, length in _segments(reader):
+        leading = leading and marker in (_APP0, _APP1)
+        if not (_APP0 <= marker <= _APP15 or marker == _COM):
+            continue
+        probe = reader.at(body, min(length, _PROBE), "segment")
+        if leading and (marker == _APP0 or probe.startswith(_EXIF_HEADER)):
+            layout.insert_at = body + length
+        if marker == _APP1 and probe.startswith(_EXTENSION_HEADER):
+            extensions.append((start, body + length - start))
+        else:
+            _add(reader, layout, marker, start, body, length, probe, boxes)
+    if extensions:
+        start, length = extensions[0]
+        layout.slots.append(Slot(XMP, _EXTENSION, start, length, lambda: _join_extensions(reader, extensions)))
+    return layout
+
+
+def _segments(reader: Reader):
+    """(marker, start of segment, start of body, length of body), up to the first scan."""
+    reader.seek(2)
+    for _ in range(MAX_UNITS):
+        start = reader.position
+        marker = _next_marker(reader)
+        if marker in (_SOS, _EOI):
+            return
+        if marker == 0x01 or 0xD0 <= marker <= 0xD8:  # TEM, RSTn, SOI stand alone
+            continue
+        length, = reader.unpack(">H", "segment")
+        if length < 2:
+            raise reader.malformed("segment", start, f"its length is {length}, at least 2 wanted")
+        body = reader.position
+        reader.seek(body + length - 2, "the end of a segment")
+        yield marker, start, body, length - 2
+        reader.seek(body + length - 2)
+    raise LimitExceeded("{where}: more than {limit} segments", where=reader.name, limit=MAX_UNITS)
+
+
+def _next_marker(reader: Reader) -> int:
+    first, marker = reader.take(2, "marker")
+    if first != 0xFF:
+        raise reader.malformed("marker", reader.position - 2, f"0xFF wanted, got 0x{first:02X}")
+    while marker == 0xFF:  # fill bytes, B.1.1.2
+        marker, = reader.take(1, "marker")
+    return marker
+
+
+def _add(reader: Reader, layout: Layout, marker: int, start: int, body: int, length: int, probe: bytes,
+         boxes: set[bytes]) -> None:
+    """A slot for the segment, where it is of a kind that has one."""
+    skip, kind, key = 0, None, ""
+    if marker == _APP1 and probe.startswith(_XMP_HEADER):
+        kind, skip = XMP, len(_XMP_HEADER)
+    elif marker == _APP1 and probe.startswith(_EXIF_HEADER):
+        kind, skip = EXIF, len(_EXIF_HEADER)
+    elif marker == _APP11 and (b"c2pa" in probe[:64] or probe[2:4] in boxes):
+        kind = C2PA
+        boxes.add(probe[2:4])  # En: segments of one box share it
+    elif marker == _COM:
+        kind, key = TEXT, "Comment"
+    elif probe[:4].upper() == b"AIGC":
+        kind, key = TEXT, "AIGC"
+    if kind:
+        name = "COM" if marker == _COM else f"APP{marker - _APP0}"
+        layout.slots.append(Slot(kind, name, start, body + length - start,
+                                 lambda: reader.at(body + skip, length - skip), key, (marker, skip)))
+
+
+def _join_extensions(reader: Reader, extensions: list[tuple[int, int]]) -> bytes:
+    """The packet of the first GUID (XMP part 3, 1.1.3.1), where its pieces fit together."""
+    pieces: dict[int, bytes] = {}
+    wanted = None
+    for start, length in extensions:
+        segment = reader.at(start, length)
+        mark = segment.index(_EXTENSION_HEADER) + len(_EXTENSION_HEADER)
+        guid, piece = segment[mark:mark + 32], segment[mark + 40:]
+        if len(segment) < mark + 40:
+            raise reader.malformed(_EXTENSION, start, "its header is cut short")
+        wanted = wanted or guid
+        if guid == wanted:
+            total, offset = struct.unpack(">II", segment[mark + 32:mark + 40])
+            pieces[offset] = piece
+    whole = b"".join(pieces[offset] for offset in sorted(pieces))
+    if len(whole) != total:
+        raise reader.malformed(_EXTENSION, extensions[0][0], f"{total} bytes wanted, {len(whole)} are there")
+    return whole
+
+
+def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
+    """The patches for new bodies; raises LimitExceeded for one above 64 kB, UnsupportedFormat for ExtendedXMP."""
+    return unit_patches(layout, changes, fresh, lambda slot, body: _encode(reader, slot, body))
+
+
+def _encode(reader: Reader, slot: Slot | None, body: bytes) -> bytes:
+    if slot is not None and slot.name == _EXTENSION:
+        raise UnsupportedFormat("{where}: the label to replace lies in ExtendedXMP at byte {offset}, which is not "
+                                "rewritten", where=reader.name, offset=slot.offset_bytes,
+                                hint="save the picture with its XMP in one packet, then label it")
+    marker, skip = slot.state if slot else (_APP1, len(_XMP_HEADER))
+    header = {len(_XMP_HEADER): _XMP_HEADER, len(_EXIF_HEADER): _EXIF_HEADER}.get(skip, b"")
+    length = len(header) + len(body)
+    if length > _MAX_SEGMENT:
+        raise LimitExceeded("{where}: a JPEG segment holds {limit} bytes, the new one needs {needed}",
+                            where=reader.name, limit=_MAX_SEGMENT, needed=length,
+                            hint="the picture's XMP packet fills its segment; shorten it, then label the picture")
+    return struct.pack(">BBH", 0xFF, marker, length + 2) + header + body

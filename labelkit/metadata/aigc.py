@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The AIGC value as other people write it: read liberally, reported exactly (GB 45438-2025 Annex E)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import json
+import re
+from dataclasses import dataclass
+
+from labelkit.errors import MalformedFile
+from labelkit.label import FIELDS, Kind, Label, provider_code_problem
+
+MAX_VALUE = 256 << 10  # bytes of JSON looked at; real values are under 4 kB
+_BY_LOWER = {name.lower(): name for name in FIELDS}
+_PREFIX = re.compile(r"AIGC[\s=:\0]*(?=[{\"A-Za-z0-9+/_-])", re.IGNORECASE)
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
+_PLACEHOLDER = re.compile(r"%!\w?\(.*\)|\$\{.*\}|\{\{.*\}\}|null|none|undefined|value\d", re.IGNORECASE | re.DOTALL)
+_OUTSIDE = re.compile(r"[^\x21\x23-\x5b\x5d-\x7e]")  # Annex E j)
+_OUTSIDE_RESERVED = re.compile(r"[^\x21-\x5b\x5d-\x7e]")  # ... which allows \" too
+_CODE_LIKE = re.compile(r"00[12][0-9A-Z]{24}")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What one AIGC value says.
+
+    fields      the seven fields as strings; "" where one is missing, null or a placeholder
+    kind        the Kind that `Label` states, or None
+    form        how it was packed, outermost first: "prefix", "base64", "entities", "quoted", "wrapped", "bare"
+    deviations  how it departs from Annex E: {"field", "deviation", ...} each, JSON values
+    """
+
+    fields: dict[str, str]
+    kind: Kind | None
+    form: tuple[str, ...]
+    deviations: tuple[dict, ...]
+
+    @property
+    def label(self) -> Label | None:
+        """The label exactly as found, unchecked; None where `Label` is not 1, 2 or 3."""
+        return Label.as_found(self.kind, self.fields) if self.kind else None
+
+    @property
+    def complete(self) -> bool:
+        """Whether it has an attribute and names one party with its number (6.1 a): what a statement needs."""
+        fields = self.fields
+        return self.kind is not None and bool((fields["ContentProducer"] and fields["ProduceID"])
+                                              or (fields["ContentPropagator"] and fields["PropagateID"]))
+
+
+def read(raw: bytes | str) -> Statement:
+    """The statement in a slot's text; raises MalformedFile for one that holds no AIGC object."""
+    if len(raw) > MAX_VALUE:
+        raise MalformedFile("an AIGC value has at most {limit} bytes, got {got}", limit=MAX_VALUE, got=len(raw))
+    text = raw if isinstance(raw, str) else decode(raw)
+    try:
+        members, form = _unpack(text.strip("\0 \t\r\n\ufeff"), ())
+        return _statement(members, form)
+    except RecursionError as error:
+        raise _nothing(text) from error
+
+
+def decode(raw: bytes) -> str:
+    """Text of unknown encoding: UTF-8, UTF-16 where zeros say so, GB 18030, else Latin-1."""
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        names = ("utf-16",)
+    elif b"\0" in raw.rstrip(b"\0")[:16]:
+        names = ("utf-16-be", "utf-16-le") if raw[:1] == b"\0" else ("utf-16-le", "utf-16-be")
+    else:
+        names = ("utf-8", "gb18030")
+    for name in names:
+        try:
+            return raw.decode(name)
+        except UnicodeError:
+            continue
+    return raw.decode("latin-1")
+
+
+def _unpack(text: str, form: tuple[str, ...]) -> tuple[list[tuple[str, object]], tuple[str, ...]]:
+    """The members of the innermost AIGC object, and the wrappings that were taken off."""
+    if len(form) > 6:
+        raise _nothing(text)
+    prefix = _PREFIX.match(text)
+    if prefix:
+        return _unpack(text[prefix.end():], (*form, "prefix"))
+    if text[:1] not in ("{", '"'):
+        return _unpack(*_unwrap(text, form))
+    try:
+        value = json.loads(text, object_pairs_hook=_Object, strict=False)
+    except (ValueError, RecursionError):
+        return _unpack(*_unwrap(text, form))
+    return _descend(value, form)
+
+
+def _descend(value: object, form: tuple[str, ...]) -> tuple[list[tuple[str, object]], tuple[str, ...]]:
+    if isinstance(value, str):
+        return _unpack(value.strip(), (*form, "quoted"))
+    if isinstance(value, _Object):
+        for name, inner in value:
+            if name.lower() == "aigc" and isinstance(inner, _Object | str):
+                return _descend(inner, (*form, "wrapped"))
+        if any(_canonical(name) for name, _ in value):
+            return value, form if "wrapped" in form else (*form, "bare")
+    raise _nothing(str(value))
+
+
+def _unwrap(text: str, form: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    if "&" in text and html.unescape(text) != text:
+        return html.unescape(text).strip(), (*form, "entities")
+    if _BASE64.fullmatch(text) and "base64" not in form:
+        try:
+            raw = base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text.rstrip("=")) % 4))
+            return raw.decode().strip("\0 \t\r\n"), (*form, "base64")
+        except (binascii.Error, ValueError):
+            pass
+    raise _nothing(text)
+
+
+class _Object(list):
+    """A JSON object as its pairs, so that a name given twice is seen."""
+
+
+def _nothing(text: str) -> MalformedFile:
+    return MalformedFile("no AIGC object in {text}", text=repr(text[:40]))
+
+
+def _canonical(name: str) -> str | None:
+    return _BY_LOWER.get(name.replace("_", "").replace("-", "").lower())
+
+
+def _statement(members: list[tuple[str, object]], form: tuple[str, ...]) -> Statement:
+    fields, deviations = dict.fromkeys(FIELDS, ""), []
+    seen: set[str] = set()
+    for name, value in members:
+        canonical = _canonical(name)
+        if canonical is None:
+            deviations.append({"field": _printable(name[:80]), "deviation": "unknown field"})
+            continue
+        if name != canonical:
+            deviations.append({"field": canonical, "deviation": "spelling", "got": name})
+        if canonical in seen:
+            deviations.append({"field": canonical, "deviation": "repeated"})
+            continue
+        seen.add(canonical)
+        fields[canonical] = _text(canonical, value, deviations)
+    deviations += [{"field": name, "deviation": "missing"} for name in FIELDS if name not in seen]
+    deviations += [{"field": name, "deviation": "empty"} for name in FIELDS
+                   if name in seen and not fields[name] and not name.startswith("Reserved")
+                   and not any(found["field"] == name and found["deviation"] in ("null", "placeholder")
+                               for found in deviations)]
+    kind = next((kind for kind in Kind if kind.value == fields["Label"]), None)
+    if kind is None and fields["Label"]:
+        deviations.append({"field": "Label", "deviation": "not 1, 2 or 3", "got": fields["Label"][:80]})
+    return Statement(fields, kind, form, tuple(deviations))
+
+
+def _text(name: str, value: object, deviations: list[dict]) -> str:
+    """The field as a string, noting what is not as Annex E wants it."""
+    def note(deviation: str, **facts: object) -> None:
+        deviations.append({"field": name, "deviation": deviation, **facts})
+
+    if not isinstance(value, str):
+        note({type(None): "null", bool: "boolean", int: "number", float: "number"}.get(type(value), "nested"))
+        value = "" if value is None else _plain(value)
+    value = _printable(value)
+    if _PLACEHOLDER.fullmatch(value):
+        note("placeholder", got=value[:80])
+        return ""
+    reserved = name.startswith("Reserved")
+    outside = (_OUTSIDE_RESERVED if reserved else _OUTSIDE).search(value)
+    if outside:
+        note("character", got=outside.group(), position=outside.start())
+    if name in ("ContentProducer", "ContentPropagator") and _CODE_LIKE.fullmatch(value):
+        problem = provider_code_problem(value)
+        if problem:
+            note("provider code", got=value, problem=problem)
+    return value
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()  # JSON can spell half a surrogate pair, UTF-8 cannot
+
+
+def _plain(value: object) -> str:
+    return json.dumps(_dictionaries(value), ensure_ascii=False, separators=(",", ":"))
+
+
+def _dictionaries(value: object) -> object:
+    if isinstance(value, _Object):
+        return {name: _dictionaries(inner) for name, inner in value}
+    return [_dictionaries(inner) for inner in value] if isinstance(value, list) else value

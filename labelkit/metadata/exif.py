@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""EXIF as a home of labels: values of ImageDescription and UserComment, read and blanked in place (Exif 3.0, 4.6)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from labelkit.container.base import Reader
+from labelkit.container.tiff import IMAGE_DESCRIPTION, SOFTWARE, USER_COMMENT, entries
+from labelkit.errors import LabelkitError
+from labelkit.metadata import aigc
+
+_NAMES = {IMAGE_DESCRIPTION: "ImageDescription", USER_COMMENT: "UserComment", SOFTWARE: "Software"}
+_CHARSETS = (b"ASCII\0\0\0", b"UNICODE\0", b"JIS\0\0\0\0\0", b"\0\0\0\0\0\0\0\0")  # Exif 3.0, table 9
+_MAX_VALUE = 64 << 10
+
+
+@dataclass(slots=True)
+class Value:
+    """A text of the EXIF block: its tag's name, and where its characters lie in the block."""
+
+    name: str
+    text: bytes
+    start: int
+
+
+def values(block: bytes) -> Iterator[Value]:
+    """The texts that can hold a label or a generator's name; stops where the block breaks off."""
+    reader = Reader.of(block, "EXIF")
+    try:
+        for entry in entries(reader):
+            if entry.tag in _NAMES and entry.length_bytes <= _MAX_VALUE:
+                raw = entry.value(reader)
+                skip = 8 if entry.tag == USER_COMMENT and raw[:8] in _CHARSETS else 0
+                yield Value(_NAMES[entry.tag], raw[skip:], entry.offset_bytes + skip)
+    except LabelkitError:
+        return  # what was read before the break still counts
+
+
+def blank(block: bytes) -> bytes:
+    """The block with every label in it overwritten by zeros, of the same length, nothing moved.
+
+    An empty ImageDescription or UserComment is what cameras write too. Members beside "AIGC" in a JSON text are kept.
+    """
+    out = bytearray(block)
+    for value in values(block):
+        try:
+            aigc.read(value.text)
+        except LabelkitError:
+            continue
+        out[value.start:value.start + len(value.text)] = _without_label(value.text).ljust(len(value.text), b"\0")
+    return bytes(out)
+
+
+def _without_label(text: bytes) -> bytes:
+    """What stands beside the label in the same JSON object, or nothing."""
+    try:
+        members = json.loads(text.rstrip(b"\0 "))
+    except (ValueError, RecursionError):
+        return b""
+    rest = {name: member for name, member in members.items() if name.lower() != "aigc"} if type(members) is dict else {}
+    if not rest or len(rest) == len(members):
+        return b""
+    kept = json.dumps(rest, separators=(",", ":")).encode()
+    return kept if len(kept) <= len(text) else b""
