@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from labelkit.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from labelkit.provenance.manifest import Signer
+    from labelkit.provenance.signer import Signer
 
 CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
 EDGES = ("top", "bottom", "left", "right")

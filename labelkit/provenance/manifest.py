@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Make and sign a C2PA manifest: what is claimed about a file, and the file that it is bound to.
+
+What a manifest of ours holds, beside the hash of the file:
+
+    c2pa.actions.v2      c2pa.created with the digital source type trainedAlgorithmicMedia, or c2pa.opened with the
+                         parent where the file has a history; c2pa.watermarked.bound where there is a watermark
+    c2pa.soft-binding    the watermark's algorithm and its payload as 16 hexadecimal digits
+    org.labelkit.aigc    {"AIGC": the seven fields of GB 45438-2025 Annex E, "explicit": text, box and more of the
+                         label that people see or hear}
+
+A verifier without labelkit reads the first two by the C2PA specification and the third as JSON.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import importlib.metadata
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from labelkit import container
+from labelkit.container import Reader, Source
+from labelkit.errors import InvalidArgument, LabelkitError, SigningFailed, UnsupportedFormat
+from labelkit.label import Kind, Label
+from labelkit.provenance import heif
+from labelkit.provenance.engine import PURPOSES, context, is_remote, library, reading_settings, reason, signing_settings
+from labelkit.provenance.signer import Signer
+from labelkit.watermark.payload import Payload
+
+AIGC_ASSERTION = "org.labelkit.aigc"
+TRAINED_MEDIA = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+WATERMARK_PREFIX = "org.labelkit.watermark."
+SIDECAR_TYPE = "application/octet-stream"
+MAX_EXPLICIT = 4096  # bytes of JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the manifest says about the file.
+
+    label      the label, all its fields
+    payload    what the watermark in the samples carries, None where there is no watermark
+    explicit   the explicit label as JSON values, such as its text and box, so that a verifier knows what to look for
+    title      name of the work
+    generator  the generating system and its version, such as "Qwen-Image 2.0"
+    when       when the content was generated
+    """
+
+    label: Label
+    payload: Payload | None = None
+    explicit: Mapping[str, object] | None = None
+    title: str | None = None
+    generator: str | None = None
+    when: datetime.datetime | None = None
+
+
+def watermark_algorithm(mime: str) -> str:
+    """The soft-binding name of our watermark in files of this media type: org.labelkit.watermark.image.1.
+
+    Ours by its domain until it is registered in C2PA's list of soft-binding algorithms.
+    """
+    return f"{WATERMARK_PREFIX}{mime.split('/')[0]}.1"
+
+
+def sign(source: Source, claim: Claim, signer: Signer, *, parent: Source | None = None,
+         mime: str | None = None) -> bytes:
+    """The file with a signed manifest in it; see `sign_into`."""
+    target = io.BytesIO()
+    sign_into(source, target, claim, signer, parent=parent, mime=mime)
+    return target.getvalue()
+
+
+def sign_into(source: Source, target: BinaryIO, claim: Claim, signer: Signer, *, parent: Source | None = None,
+              mime: str | None = None) -> None:
+    """Write the file with a signed manifest in it to `target`, an empty binary file opened "w+b"; both are streamed.
+
+    parent   the file that `source` was made from. Its manifest, else the manifest in `source`, becomes the
+             parent of the new one. It is never dropped: where it cannot be kept, SigningFailed is raised
+    mime     media type of `source`, by default told by its first bytes
+    The result is validated before the function returns. Raises UnsupportedFormat for a format without a place
+    for a manifest, SigningFailed, and what opening the source raises; `target` then holds nothing of use.
+    """
+    with container.opened(source) as reader:
+        _refuse_same_file(reader, target)
+        mime = mime or container.sniff(reader).mime
+        try:
+            with _opened_parent(claim, parent, reader) as ancestor:
+                builder = _builder(claim, mime, ancestor)
+                builder.sign(signer.native(), mime, reader.file, target)
+        except LabelkitError:
+            raise
+        except Exception as error:
+            raise _failure(error, reader.name, mime, signer) from error
+        heif.check_items(reader, target)
+
+
+def sign_sidecar(source: Source, claim: Claim, signer: Signer, *, mime: str | None = None) -> bytes:
+    """A signed manifest store to keep beside a file that has no place for one, by custom as NAME.c2pa.
+
+    Works for any bytes; the file stays as it is. `mime` as in `sign_into`. Raises SigningFailed, UnsupportedFormat.
+    """
+    with container.opened(source) as reader:
+        mime = mime or container.sniff(reader).mime
+        try:
+            builder = _builder(claim, mime, None)
+            builder.set_no_embed()
+            return builder.sign(signer.native(), SIDECAR_TYPE, reader.file)
+        except LabelkitError:
+            raise
+        except Exception as error:
+            raise _failure(error, reader.name, SIDECAR_TYPE, signer) from error
+
+
+@functools.cache
+def _toolkit() -> dict[str, str]:
+    try:
+        return {"name": "labelkit", "version": importlib.metadata.version("labelkit")}
+    except importlib.metadata.PackageNotFoundError:
+        return {"name": "labelkit"}
+
+
+def _builder(claim: Claim, mime: str, ancestor: Reader | None) -> object:
+    definition = _definition(claim, mime, opened=ancestor is not None)
+    builder = library().Builder.from_json(json.dumps(definition), context=context(signing_settings(PURPOSES)))
+    if ancestor is not None:
+        builder.set_intent(library().C2paBuilderIntent.EDIT)  # adds c2pa.opened and ties it to the parent
+        builder.add_ingredient({"relationship": "parentOf"}, container.sniff(ancestor).mime, ancestor.file)
+    return builder
+
+
+def _definition(claim: Claim, mime: str, *, opened: bool) -> dict[str, object]:
+    actions = [] if opened else [_created(claim)]
+    assertions = [{"label": AIGC_ASSERTION, "data": _aigc(claim)}]
+    if claim.payload is not None:
+        # C2PA refuses a watermark action that no soft binding stands beside
+        actions.append({"action": "c2pa.watermarked.bound", "softwareAgent": _toolkit()})
+        assertions.append({"label": "c2pa.soft-binding", "data": {
+            "alg": watermark_algorithm(mime), "blocks": [{"scope": {}, "value": claim.payload.hex}]}})
+    if actions:
+        assertions.insert(0, {"label": "c2pa.actions.v2", "data": {"actions": actions}})
+    definition = {"claim_generator_info": [_toolkit()],
+                  "assertions": [{**assertion, "created": True} for assertion in assertions]}
+    return {**definition, "title": claim.title} if claim.title else definition
+
+
+def _created(claim: Claim) -> dict[str, object]:
+    action: dict[str, object] = {"action": "c2pa.created", "digitalSourceType": TRAINED_MEDIA}
+    if claim.generator:
+        action["softwareAgent"] = {"name": claim.generator}
+    if claim.when:
+        action["when"] = claim.when.isoformat()
+    return action
+
+
+def _aigc(claim: Claim) -> dict[str, object]:
+    data: dict[str, object] = {"AIGC": claim.label.fields()}
+    if claim.explicit is not None:
+        data["explicit"] = dict(claim.explicit)
+        size = len(json.dumps(data["explicit"]))
+        if size > MAX_EXPLICIT:
+            raise InvalidArgument("explicit is at most {limit} bytes of JSON, got {size}",
+                                  limit=MAX_EXPLICIT, size=size)
+    return data
+
+
+@contextmanager
+def _opened_parent(claim: Claim, parent: Source | None, reader: Reader) -> Iterator[Reader | None]:
+    """The file that the new manifest descends from, or None where the content begins with this one."""
+    with container.opened(reader if parent is None else parent) as ancestor:
+        if _has_manifest(ancestor):
+            yield ancestor
+        elif ancestor is not reader and _has_manifest(reader):
+            yield reader
+        else:
+            # who only spreads a file did not create it: the file as it came is then the parent
+            yield None if claim.label.kind is Kind.GENERATED else ancestor
+
+
+def _has_manifest(reader: Reader) -> bool:
+    c2pa = library()
+    settings = context(reading_settings("", "", PURPOSES))
+    try:
+        return c2pa.Reader.try_create(container.sniff(reader).mime, reader.file, context=settings) is not None
+    except c2pa.C2paError.NotSupported:
+        return False
+    except c2pa.C2paError as error:
+        if is_remote(error):
+            return True
+        raise SigningFailed("{where}: the file has a manifest that cannot be read, and so cannot be kept as the parent "
+                            "of a new one: {reason}", where=reader.name, reason=reason(error),
+                            hint="encode the file anew, or leave provenance out of the plan") from error
+
+
+def _refuse_same_file(reader: Reader, target: BinaryIO) -> None:
+    try:
+        same = os.path.sameopenfile(reader.file.fileno(), target.fileno())
+    except (OSError, AttributeError):  # in memory
+        same = reader.file is target
+    if same:
+        raise InvalidArgument("{where}: source and target are the same file", where=reader.name)
+
+
+def _failure(error: Exception, where: str, mime: str, signer: Signer) -> LabelkitError:
+    if isinstance(error, library().C2paError.NotSupported):
+        return UnsupportedFormat("{where}: C2PA has no place for a manifest in {mime}", where=where, mime=mime,
+                                 hint="write the manifest beside the file: labelkit.provenance.sign_sidecar")
+    return SigningFailed("{where}: no manifest by {subject} (certificate {start} to {end}): {reason}", where=where,
+                         subject=signer.subject, start=f"{signer.not_before:%Y-%m-%d}",
+                         end=f"{signer.not_after:%Y-%m-%d}", reason=signer.take_failure() or reason(error))
