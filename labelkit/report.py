@@ -8,9 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from labelkit.errors import InvalidArgument, NotLabelled
-from labelkit.label import Label
+from labelkit.label import Kind, Label
 from labelkit.messages import Message
 from labelkit.watermark.payload import Payload
+
+SCHEMA = "labelkit.report/1"
+"""Name and version of the JSON that `Report.to_dict` makes; a key is never removed or renamed within a version."""
 
 
 class Layer(enum.Enum):
@@ -31,6 +34,15 @@ class Status(enum.Enum):
     UNCHECKED = "unchecked"
 
 
+class Verdict(enum.Enum):
+    """The tiers of the Labeling Measures, Article 6: 属于, 可能, 疑似 AI-generated; or no sign of it."""
+
+    CONFIRMED = "confirmed"
+    POSSIBLE = "possible"
+    SUSPECTED = "suspected"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What verify saw of one layer.
@@ -47,3 +59,192 @@ class Finding:
     label: Label | None = None
     payload: Payload | None = None
     evidence: Mapping[str, object] = field(default_factory=dict)
+
+    def to_dict(self, language: str = "en") -> dict[str, object]:
+        """The finding as JSON values."""
+        return {"status": self.status.value, "summary": self.summary.text(language),
+                "label": self.label.fields() if self.label else None,
+                "payload": _payload_dict(self.payload) if self.payload else None,
+                "evidence": dict(self.evidence)}
+
+
+@dataclass(frozen=True, slots=True)
+class CrossCheck:
+    """Whether two layers say the same of the same thing (`subject`: "content", "label" or "watermark")."""
+
+    layers: tuple[Layer, Layer]
+    subject: str
+    agrees: bool
+    summary: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that verify saw of `source`.
+
+    findings      one for each layer, in the order of `Layer`; iterate over the report, or report[Layer.METADATA]
+    cross_checks  between every two valid layers that state something comparable
+    verdict       the tier; `reasons` say why, the decisive one first
+    """
+
+    source: str
+    findings: tuple[Finding, ...]
+    cross_checks: tuple[CrossCheck, ...]
+    verdict: Verdict
+    reasons: tuple[Message, ...]
+
+    @classmethod
+    def of(cls, source: str, findings: Mapping[Layer, Finding]) -> Report:
+        """The report of one finding for each of the four layers, cross-checked and judged."""
+        ordered = tuple(findings[layer] for layer in Layer)
+        checks = tuple(_cross_checks(findings))
+        verdict, reasons = _judge(findings, checks)
+        return cls(source, ordered, checks, verdict, tuple(reasons))
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.findings)
+
+    def __getitem__(self, layer: Layer) -> Finding:
+        return self.findings[list(Layer).index(Layer(layer))]
+
+    @property
+    def label(self) -> Label | None:
+        """The label that a valid layer states: the metadata's, else the manifest's."""
+        for layer in (Layer.METADATA, Layer.PROVENANCE):
+            if self[layer].status is Status.VALID and self[layer].label:
+                return self[layer].label
+        return None
+
+    def shortcomings(self, *layers: Layer) -> list[str]:
+        """What keeps `layers` from being verified, as "layer status" or "layer disagrees with layer"; empty if nothing.
+
+        Raises InvalidArgument where no layer is named: nothing would then be checked.
+        """
+        if not layers:
+            raise InvalidArgument("name at least one layer of {layers}", layers=", ".join(x.value for x in Layer))
+        found = [self[layer] for layer in layers]
+        problems = [f"{f.layer.value} {f.status.value}" for f in found if f.status is not Status.VALID]
+        return problems + [f"{check.layers[0].value} disagrees with {check.layers[1].value}"
+                           for check in self.cross_checks if not check.agrees and set(check.layers) & set(layers)]
+
+    def require(self, *layers: Layer) -> None:
+        """Raise NotLabelled unless every one of `layers` is valid and contradicted by no other.
+
+        Raises InvalidArgument where no layer is named.
+        """
+        problems = self.shortcomings(*layers)
+        if problems:
+            raise NotLabelled("{source}: {problems}", source=self.source, problems=", ".join(problems))
+
+    def to_dict(self, language: str = "en") -> dict[str, object]:
+        """The whole report as JSON values; texts in `language`.
+
+        schema, source, verdict (confirmed, possible, suspected, none), reasons (texts), layers (by
+        name: status, summary, label, payload, evidence), cross_checks (layers, subject, agrees, summary).
+        """
+        return {"schema": SCHEMA, "source": self.source, "verdict": self.verdict.value,
+                "reasons": [reason.text(language) for reason in self.reasons],
+                "layers": {finding.layer.value: finding.to_dict(language) for finding in self},
+                "cross_checks": [{"layers": [layer.value for layer in check.layers], "subject": check.subject,
+                                  "agrees": check.agrees, "summary": check.summary.text(language)}
+                                 for check in self.cross_checks]}
+
+
+def _payload_dict(payload: Payload) -> dict[str, object]:
+    return {"hex": payload.hex, "version": payload.version, "kind": payload.kind,
+            "producer": payload.producer, "content": payload.content}
+
+
+def _cross_checks(findings: Mapping[Layer, Finding]) -> Iterator[CrossCheck]:
+    valid = {layer: finding for layer, finding in findings.items() if finding.status is Status.VALID}
+    mark = valid.get(Layer.WATERMARK)
+    metadata, manifest = valid.get(Layer.METADATA), valid.get(Layer.PROVENANCE)
+    if mark and mark.payload:
+        for finding in (metadata, manifest):
+            if finding and finding.label:
+                yield _compare_content(mark, finding)
+        if manifest and manifest.payload:
+            yield _compare_watermark(mark, manifest)
+    if metadata and manifest and metadata.label and manifest.label:
+        yield _compare_labels(metadata, manifest)
+
+
+def _compare_content(mark: Finding, finding: Finding) -> CrossCheck:
+    agrees = mark.payload.matches(finding.label)
+    summary = (Message("the watermark's producer and content numbers are those of the {layer} label",
+                       layer=finding.layer.value) if agrees else
+               Message("the watermark names producer {got_producer} and content {got_content}, the {layer} label "
+                       "would give {producer} and {content}", layer=finding.layer.value,
+                       got_producer=mark.payload.producer, got_content=mark.payload.content,
+                       producer=Payload.of(finding.label).producer, content=Payload.of(finding.label).content))
+    return CrossCheck((Layer.WATERMARK, finding.layer), "content", agrees, summary)
+
+
+def _compare_watermark(mark: Finding, manifest: Finding) -> CrossCheck:
+    agrees = mark.payload == manifest.payload
+    summary = (Message("the manifest's soft binding names this watermark") if agrees else
+               Message("the manifest's soft binding names watermark {named}, the samples carry {got}",
+                       named=manifest.payload.hex, got=mark.payload.hex))
+    return CrossCheck((Layer.WATERMARK, Layer.PROVENANCE), "watermark", agrees, summary)
+
+
+def _compare_labels(metadata: Finding, manifest: Finding) -> CrossCheck:
+    ours, theirs = metadata.label.fields(), manifest.label.fields()
+    differing = [name for name in ("Label", "ContentProducer", "ProduceID") if ours[name] != theirs[name]]
+    summary = (Message("metadata and manifest state the same producer, number and kind") if not differing else
+               Message("metadata and manifest differ in {fields}", fields=", ".join(differing)))
+    return CrossCheck((Layer.METADATA, Layer.PROVENANCE), "label", not differing, summary)
+
+
+_TIER = {Kind.GENERATED: Verdict.CONFIRMED, Kind.POSSIBLE: Verdict.POSSIBLE, Kind.SUSPECTED: Verdict.SUSPECTED}
+
+
+def _judge(findings: Mapping[Layer, Finding], checks: tuple[CrossCheck, ...]) -> tuple[Verdict, list[Message]]:
+    """Article 6: what the file's data states, if it can be relied on; else what else was seen."""
+    disagreements = [check.summary for check in checks if not check.agrees]
+    statements = list(_statements(findings))
+    traces = list(_traces(findings))
+    notes = [Message("{layer} is present but not valid: {summary}", layer=f.layer.value, summary=f.summary)
+             for f in findings.values() if f.status is Status.INVALID]
+    if statements and not disagreements:
+        return statements[0][0], [reason for _, reason in statements] + traces + notes
+    if disagreements:
+        return Verdict.SUSPECTED, [Message("the layers contradict each other, so none of them is relied on: {why}",
+                                           why=why) for why in disagreements] + traces + notes
+    if traces or any(_claims_ai(finding) for finding in findings.values()):
+        return Verdict.SUSPECTED, traces + notes
+    return Verdict.NONE, [Message("no label and no trace of one was found in the layers that were checked"), *notes]
+
+
+def _claims_ai(finding: Finding) -> bool:
+    """Whether a layer that is not valid still says that the content is AI-generated: a trace, no more."""
+    return finding.status is Status.INVALID and (
+        finding.layer is Layer.METADATA or bool(finding.label or finding.evidence.get("ai_generated")))
+
+
+def _statements(findings: Mapping[Layer, Finding]) -> Iterator[tuple[Verdict, Message]]:
+    metadata, manifest = findings[Layer.METADATA], findings[Layer.PROVENANCE]
+    if metadata.status is Status.VALID and metadata.label:
+        yield _TIER[metadata.label.kind], Message("the metadata label states Label {kind}",
+                                                  kind=metadata.label.kind.value)
+    if manifest.status is not Status.VALID:
+        return
+    if manifest.label:
+        yield _TIER[manifest.label.kind], Message("the signed manifest states Label {kind}",
+                                                  kind=manifest.label.kind.value)
+    elif manifest.evidence.get("ai_generated"):
+        yield Verdict.CONFIRMED, Message("the signed manifest states that the content is AI-generated")
+
+
+def _traces(findings: Mapping[Layer, Finding]) -> Iterator[Message]:
+    mark = findings[Layer.WATERMARK]
+    if mark.status is Status.VALID:
+        if mark.evidence.get("key_is_public"):
+            yield Message("a watermark was found with the public key: anybody could have written it")
+        else:
+            yield Message("a watermark was found with a private key: only its holders could have written it")
+    if findings[Layer.EXPLICIT].status is Status.VALID:
+        yield Message("an explicit label was found")
+    traces = findings[Layer.METADATA].evidence.get("traces")
+    if traces:
+        yield Message("the file's data names a generator, which is weaker than a label")

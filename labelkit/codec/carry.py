@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Carries what is not pixels from the source file into the re-encoded one, byte for byte.
+
+Carried: colour profiles, EXIF, XMP, resolution, texts, times, comments, unknown application data.
+Changed: the EXIF and XMP orientation becomes 1, the EXIF size that of the picture.
+Left out, because the new pixels make them wrong: thumbnails, palettes and single transparent colours,
+the offsets of multi-picture files (MPF, with the pictures behind the first), and C2PA manifests,
+which the provenance layer answers for.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from labelkit.codec import exif, png
+
+_SOS, _APP0, _APP1, _APP15, _COM = 0xDA, 0xE0, 0xE1, 0xEF, 0xFE
+_NO_LENGTH = {0x01, *range(0xD0, 0xD8)}
+_XMP = b"http://ns.adobe.com/xap/1.0/\0"
+_ICC = b"ICC_PROFILE\0"
+_DROPPED = {0xE2: b"MPF\0", 0xEB: b"JP", 0xEE: b"Adobe"}
+# chunks whose upper-case fourth letter warns that they may depend on the pixels, and that do not
+_PNG_UNSAFE_KEPT = {b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"mDCV", b"cLLI", b"tIME"}
+_PNG_COLOUR = {b"iCCP", b"cICP"}  # profiles of grey do not fit colour
+
+
+def jpeg(source: bytes, encoded: bytes, width: int, height: int, *, same_colour: bool) -> bytes:
+    """`encoded` with the segments of `source`; `same_colour` is False where grey became colour."""
+    ours = list(_segments(encoded))
+    kept = [_segment(source, marker, start, stop, width, height) for marker, start, stop in _segments(source)
+            if _is_kept(source, marker, start, stop, same_colour)]
+    start, stop = next(((start, stop) for marker, start, stop in ours if marker == _APP0), (2, 2))
+    density = _density(source) or encoded[start:stop]
+    return b"".join((encoded[:start], density, *kept, encoded[stop:]))
+
+
+def _density(data: bytes) -> bytes:
+    """The JFIF segment without its thumbnail, which shows the unlabelled picture."""
+    for marker, start, stop in _segments(data):
+        if marker == _APP0 and data[start + 4:start + 9] == b"JFIF\0" and stop - start >= 18:
+            return b"\xff\xe0\0\x10" + data[start + 4:start + 16] + b"\0\0"
+    return b""
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """(marker, start, stop) of each segment before the first scan."""
+    position = 2
+    while position + 4 <= len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        if marker == 0xFF or marker in _NO_LENGTH:
+            position += 1 if marker == 0xFF else 2
+            continue
+        stop = position + 2 + struct.unpack_from(">H", data, position + 2)[0]
+        if marker == _SOS or stop > len(data):
+            return
+        yield marker, position, stop
+        position = stop
+
+
+def _is_kept(data: bytes, marker: int, start: int, stop: int, same_colour: bool) -> bool:
+    body = data[start + 4:min(stop, start + 16)]
+    if marker == _COM:
+        return True
+    if not _APP1 <= marker <= _APP15 or body.startswith(_DROPPED.get(marker, b"\0never")):
+        return False
+    return same_colour or not body.startswith(_ICC)
+
+
+def _segment(data: bytes, marker: int, start: int, stop: int, width: int, height: int) -> bytes:
+    segment = data[start:stop]
+    body = segment[4:]
+    if marker == _APP1 and body.startswith(exif.PREFIX):
+        return segment[:4] + exif.describe_upright(body, width, height)
+    if marker == _APP1 and body.startswith(_XMP):
+        return segment[:4] + exif.xmp_upright(body)
+    return segment
+
+
+def png_chunks(source: bytes, encoded: bytes, width: int, height: int, *, same_colour: bool) -> bytes:
+    """`encoded` with the ancillary chunks of `source`, before or after the pixels as they were."""
+    before, after = [], []
+    side = before
+    for kind, start, stop in png.chunks(source):
+        if kind == b"IDAT":
+            side = after
+        elif _is_kept_chunk(kind, same_colour):
+            side.append(_upright_chunk(source, kind, start, stop, width, height))
+    head = len(png.SIGNATURE) + 25
+    return b"".join((encoded[:head], *before, encoded[head:-12], *after, encoded[-12:]))
+
+
+def _is_kept_chunk(kind: bytes, same_colour: bool) -> bool:
+    if kind in _PNG_COLOUR:
+        return same_colour
+    ancillary, safe = bool(kind[0] & 32), bool(kind[3] & 32)
+    return ancillary and (safe or kind in _PNG_UNSAFE_KEPT)
+
+
+def _upright_chunk(data: bytes, kind: bytes, start: int, stop: int, width: int, height: int) -> bytes:
+    body = data[start + 8:stop - 4]
+    if kind == b"eXIf":
+        return png.chunk(kind, exif.describe_upright(body, width, height))
+    if kind == b"iTXt" and body.startswith(b"XML:com.adobe.xmp\0\0"):
+        return png.chunk(kind, exif.xmp_upright(body))
+    return data[start:stop]

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures and animations, through Pillow: what was read is written back in the same format and quality.
+
+JPEG    the source's own quantisation tables, subsampling and progression; grey stays grey
+PNG     8 and 16 bits, see `labelkit.codec.png`; palettes become true colour; APNG keeps its frames
+WebP    lossless stays lossless; lossy at the quality that the source's quantiser stands for
+GIF     frames composed, each with its own palette of 256
+TIFF    compression and pages kept; AVIF at quality 85; BMP as it is
+CMYK pictures can be read, and are refused when they would be written: labelling would change their colours.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from labelkit.codec import carry, exif, png, webp
+from labelkit.codec.samples import ImageSamples
+from labelkit.errors import LabelkitError, LimitExceeded, MalformedFile, TruncatedFile, UnsupportedFormat
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_PLUGINS = {"jpeg": "Jpeg", "png": "Png", "webp": "WebP", "gif": "Gif", "tiff": "Tiff", "bmp": "Bmp", "avif": "Avif"}
+_MAX_FRAMES = 10_000
+_MAX_SCANS = 100  # real progressive JPEGs have about 10; each scan costs a pass over the whole picture
+_PLAIN = {"L": "L", "1": "L", "RGB": "RGB", "RGBA": "RGBA", "P": "RGB", "LA": "RGBA", "PA": "RGBA", "La": "RGBA",
+          "RGBa": "RGBA", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB", "RGBX": "RGB"}
+_AVIF_QUALITY = 85
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    format: str
+    data: bytes
+    mode: str
+    options: dict[str, object]
+    info: dict[str, object]
+    durations: tuple[int, ...]
+
+
+def decode(data: bytes, format: str, name: str, max_pixels: int) -> ImageSamples:
+    """The picture in `data`; raises UnsupportedFormat, MalformedFile, TruncatedFile or LimitExceeded."""
+    if format not in _PLUGINS:
+        raise UnsupportedFormat("{where}: {format} pictures cannot be decoded", where=name, format=format,
+                                hint="convert it to PNG or JPEG, or label it with --layers metadata,provenance")
+    if format == "jpeg" and data.count(b"\xff\xda") > _MAX_SCANS:
+        raise LimitExceeded("{where}: {scans} scans in a JPEG, at most {limit} are decoded", where=name,
+                            scans=data.count(b"\xff\xda"), limit=_MAX_SCANS)
+    with _translated(name):
+        image = _open(data, format)
+        frames, durations = [], []
+        for frame in _frames(image, name, max_pixels):
+            frames.append(_pixels(frame, data, name))
+            durations.append(int(frame.info.get("duration") or 0))
+        source = _Source(format, data, image.mode, _options(image, format, data), dict(image.info), tuple(durations))
+    return ImageSamples(tuple(frames), source)
+
+
+def encode(samples: ImageSamples) -> bytes:
+    """The file that `samples` came from, with these pixels; raises UnsupportedFormat, MalformedFile."""
+    source: _Source = samples.source
+    if source.mode == "CMYK":
+        raise UnsupportedFormat("a CMYK picture cannot be labelled in its pixels without changing its colours",
+                                hint="convert it to RGB, or label it with --layers metadata,provenance")
+    with _translated(source.format):
+        return _WRITERS[source.format](samples.frames, source)
+
+
+def _open(data: bytes, format: str) -> Image.Image:
+    # the plugin itself, not Image.open: only the format that was sniffed is tried, and the bound is ours
+    plugin = _PLUGINS[format]
+    module = importlib.import_module(f"PIL.{plugin}ImagePlugin")
+    return getattr(module, f"{plugin}ImageFile")(io.BytesIO(data))
+
+
+def _frames(image: Image.Image, name: str, max_pixels: int) -> Iterator[Image.Image]:
+    count = getattr(image, "n_frames", 1)
+    total = 0
+    for index in range(count):
+        image.seek(index)
+        total += image.size[0] * image.size[1]
+        if total > max_pixels or count > _MAX_FRAMES or image.size[0] * image.size[1] * count > max_pixels:
+            raise LimitExceeded("{where}: {frames} frames of {width}x{height}, at most {limit} megapixels in all are "
+                                "decoded", where=name, frames=count, width=image.size[0], height=image.size[1],
+                                limit=max_pixels // 1_000_000)
+        image.load()
+        yield image
+
+
+def _pixels(image: Image.Image, data: bytes, name: str) -> np.ndarray:
+    turn = exif.orientation(image.info.get("exif") or b"")
+    if image.format == "PNG" and data[24] == 16 and data[25] in (2, 4, 6):  # Pillow would cut these to 8 bits
+        return exif.upright(png.decode16(data), turn)
+    if image.mode.startswith("I;16"):
+        return exif.upright(np.asarray(image).astype(np.uint16), turn)
+    if image.mode not in _PLAIN:
+        raise UnsupportedFormat("{where}: pictures of mode {mode} cannot be decoded", where=name, mode=image.mode,
+                                hint="convert it to 8 or 16 bits a sample")
+    mode = "RGBA" if image.has_transparency_data else _PLAIN[image.mode]
+    return exif.upright(np.asarray(image if image.mode == mode else image.convert(mode)), turn)
+
+
+@contextmanager
+def _translated(name: str) -> Iterator[None]:
+    """Whatever Pillow raises over bytes from outside becomes a LabelkitError."""
+    try:
+        yield
+    except LabelkitError:
+        raise
+    except MemoryError as error:
+        raise LimitExceeded("{where}: the picture needs more memory than there is", where=name) from error
+    except Exception as error:
+        kind = TruncatedFile if "truncated" in str(error).lower() else MalformedFile
+        raise kind("{where}: the picture cannot be decoded: {reason}", where=name,
+                   reason=str(error) or type(error).__name__) from error
+
+
+def _options(image: Image.Image, format: str, data: bytes) -> dict[str, object]:
+    """The settings with which Pillow writes a file like this one."""
+    info = image.info
+    kept = {key: info[key] for key in ("icc_profile", "xmp", "loop") if info.get(key) is not None}
+    if info.get("exif"):
+        kept["exif"] = info["exif"]
+    if format == "jpeg":
+        return _jpeg_options(image)
+    if format == "webp":
+        return kept | webp.settings(data)
+    if format == "avif":
+        return kept | {"quality": _AVIF_QUALITY}
+    if format == "tiff":
+        return {"compression": info.get("compression"), "dpi": info.get("dpi")} | kept
+    return {key: kept[key] for key in ("loop",) if key in kept}
+
+
+def _jpeg_options(image: Image.Image) -> dict[str, object]:
+    from PIL import JpegImagePlugin
+    tables = [image.quantization[key] for key in sorted(image.quantization)]
+    sampling = JpegImagePlugin.get_sampling(image) if image.mode != "L" else 0
+    return {"qtables": tables[:len(image.getbands())], "subsampling": max(sampling, 0),  # -1: an unusual one, so 4:4:4
+            "progressive": bool(image.info.get("progressive")),
+            "keep_rgb": image.mode == "RGB" and image.info.get("adobe_transform") == 0}
+
+
+def _save(frames: tuple[np.ndarray, ...], format: str, **options: object) -> bytes:
+    from PIL import Image
+    first, *others = (Image.fromarray(np.ascontiguousarray(frame)) for frame in frames)
+    out = io.BytesIO()
+    more = {"save_all": True, "append_images": others} if others else {}
+    first.save(out, format, **more, **{key: value for key, value in options.items() if value is not None})
+    return out.getvalue()
+
+
+def _timing(source: _Source) -> dict[str, object]:
+    return {"duration": list(source.durations)} if len(source.durations) > 1 else {}
+
+
+def _same_colour(source: _Source, frame: np.ndarray) -> bool:
+    return (source.mode in ("L", "1", "LA", "La") or source.mode.startswith("I")) == (frame.ndim == 2)
+
+
+def _write_jpeg(frames: tuple[np.ndarray, ...], source: _Source) -> bytes:
+    frame = frames[0]
+    encoded = _save(frames[:1], "JPEG", **source.options)
+    return carry.jpeg(source.data, encoded, frame.shape[1], frame.shape[0], same_colour=_same_colour(source, frame))
+
+
+def _write_png(frames: tuple[np.ndarray, ...], source: _Source) -> bytes:
+    frame = frames[0]
+    encoded = (png.encode(frame) if len(frames) == 1 else
+               _save(frames, "PNG", compress_level=1, **source.options, **_timing(source)))
+    return carry.png_chunks(source.data, encoded, frame.shape[1], frame.shape[0],
+                            same_colour=_same_colour(source, frame))
+
+
+def _write_webp(frames: tuple[np.ndarray, ...], source: _Source) -> bytes:
+    return _save(frames, "WEBP", **_upright_options(source, frames[0]), **_timing(source))
+
+
+def _write_gif(frames: tuple[np.ndarray, ...], source: _Source) -> bytes:
+    opaque = all(frame.ndim == 2 or frame.shape[2] == 3 or frame[..., 3].min() == 255 for frame in frames)
+    flat = tuple(frame[..., :3] if opaque and frame.ndim == 3 else frame for frame in frames)
+    return _save(flat, "GIF", disposal=1 if opaque else 2, comment=source.info.get("comment"),
+                 **source.options, **_timing(source))
+
+
+def _write_plainly(frames: tuple[np.ndarray, ...], source: _Source) -> bytes:
+    return _save(frames, source.format.upper(), **_upright_options(source, frames[0]), **_timing(source))
+
+
+def _upright_options(source: _Source, frame: np.ndarray) -> dict[str, object]:
+    options = dict(source.options)
+    if "exif" in options:
+        options["exif"] = exif.describe_upright(options["exif"], frame.shape[1], frame.shape[0])
+    if "xmp" in options:
+        options["xmp"] = exif.xmp_upright(options["xmp"])
+    if not _same_colour(source, frame):
+        options.pop("icc_profile", None)
+    return options
+
+
+_WRITERS: dict[str, Callable[[tuple[np.ndarray, ...], _Source], bytes]] = {
+    "jpeg": _write_jpeg, "png": _write_png, "webp": _write_webp, "gif": _write_gif,
+    "tiff": _write_plainly, "avif": _write_plainly, "bmp": _write_plainly}

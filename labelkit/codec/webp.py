@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads from a WebP's bytes how it was encoded, so that it can be encoded so again (RFC 9649, RFC 6386)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+_SPEED = {"method": 3}
+_LOSSLESS = {"lossless": True, "quality": 30, "method": 1, "exact": True}
+_LOWEST_QUALITY, _DEFAULT_QUALITY = 50, 90
+
+
+def settings(data: bytes) -> dict[str, object]:
+    """Pillow's settings for a WebP like `data`: lossless, or at the quality of its first lossy frame."""
+    for kind, body in _streams(data):
+        if kind == b"VP8L":
+            return dict(_LOSSLESS)
+        if kind == b"VP8 ":
+            return {"quality": _quality(body)} | _SPEED
+    return {"quality": _DEFAULT_QUALITY} | _SPEED
+
+
+def _streams(data: bytes, start: int = 12) -> Iterator[tuple[bytes, bytes]]:
+    while start + 8 <= len(data):
+        kind, size = struct.unpack_from("<4sI", data, start)
+        if kind == b"ANMF":  # a frame of an animation: 16 bytes of place and time, then chunks
+            yield from _streams(data[:start + 8 + size], start + 24)
+        elif kind in (b"VP8 ", b"VP8L"):
+            yield kind, data[start + 8:start + 8 + size]
+        start += 8 + size + (size & 1)
+
+
+def _quality(frame: bytes) -> int:
+    """The libwebp quality, 0 to 100, whose quantiser the key frame states; 90 where it cannot be read."""
+    if len(frame) < 20 or frame[0] & 1 or frame[3:6] != b"\x9d\x01\x2a":
+        return _DEFAULT_QUALITY
+    index = _base_quantiser(_BoolDecoder(frame[10:]))
+    # the inverse of libwebp's quality -> compression: cube root of a curve with a knee at 75
+    linear = (1 - index / 127) ** 3
+    quality = 150 * linear if linear < 0.5 else 50 * (linear + 1)
+    return max(_LOWEST_QUALITY, min(100, round(quality)))
+
+
+def _base_quantiser(bits: _BoolDecoder) -> int:
+    """y_ac_qi of the frame header, RFC 6386 section 9.2 to 9.6."""
+    bits.literal(2)  # colour space, clamping
+    levels: list[int] = []
+    if bits.literal(1):
+        levels = _segment_levels(bits)
+    bits.literal(1 + 6 + 3)  # filter type, level, sharpness
+    if bits.literal(1) and bits.literal(1):  # loop filter deltas
+        for _ in range(8):
+            if bits.literal(1):
+                bits.literal(7)
+    bits.literal(2)  # partitions
+    base = bits.literal(7)
+    return round(sum(levels) / 4) if levels else base
+
+
+def _segment_levels(bits: _BoolDecoder) -> list[int]:
+    """The four segments' own quantisers, where they are given as such."""
+    levels: list[int] = []
+    with_map, with_data = bits.literal(1), bits.literal(1)
+    if with_data:
+        absolute = bits.literal(1)
+        values = [bits.signed(7) if bits.literal(1) else 0 for _ in range(4)]
+        levels = values if absolute else []
+        for _ in range(4):
+            if bits.literal(1):
+                bits.literal(7)  # filter strength and its sign
+    if with_map:
+        for _ in range(3):
+            if bits.literal(1):
+                bits.literal(8)
+    return levels
+
+
+class _BoolDecoder:
+    """The arithmetic decoder of RFC 6386 section 7, at even odds, which is all that a frame header needs."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._at = data, 2
+        self._value, self._range, self._shifts = int.from_bytes(data[:2], "big"), 255, 0
+
+    def literal(self, count: int) -> int:
+        """An unsigned number of `count` bits."""
+        value = 0
+        for _ in range(count):
+            value = value << 1 | self._bit()
+        return value
+
+    def signed(self, count: int) -> int:
+        """A magnitude of `count` bits and a sign."""
+        value = self.literal(count)
+        return -value if self._bit() else value
+
+    def _bit(self) -> int:
+        split = 1 + ((self._range - 1) * 128 >> 8)
+        bit = int(self._value >= split << 8)
+        if bit:
+            self._range -= split
+            self._value -= split << 8
+        else:
+            self._range = split
+        while self._range < 128:
+            self._value <<= 1
+            self._range <<= 1
+            self._shifts += 1
+            if self._shifts == 8:
+                self._shifts = 0
+                self._value |= self._data[self._at] if self._at < len(self._data) else 0
+                self._at += 1
+        return bit

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""embed and verify: the only file that knows the order of the layers.
+
+    embed    open > decode > explicit.draw > watermark.embed > encode > metadata.write > provenance.sign > out
+    verify   open > provenance.validate > metadata.read > decode > watermark.detect > explicit.find > Report
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import tempfile
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from labelkit import codec, container, explicit, metadata, watermark
+from labelkit.codec.samples import ImageSamples, Samples
+from labelkit.container import C2PA, Reader
+from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed
+from labelkit.key import Key
+from labelkit.label import Label
+from labelkit.messages import Message
+from labelkit.plan import Plan
+from labelkit.report import Finding, Layer, Report, Status
+from labelkit.watermark.payload import Payload
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from labelkit.provenance import TrustList
+
+Source = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO
+Picture = "np.ndarray | Image.Image"
+
+
+def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None = None, label: Label | None = None, *,
+          plan: Plan | None = None, key: Key | None = None, replace: bool = False, in_place: bool = False,
+          check: bool = True, max_pixels: int = codec.MAX_PIXELS) -> bytes | Path | None | Picture:
+    """Label a file, or samples in memory.
+
+    source      a path, bytes or a seekable binary file; or a picture as an array (uint8 or uint16 [height, width],
+                [height, width, 3] RGB or [height, width, 4] RGBA) or as a Pillow image, which get the signal layers only
+    target      path or binary file to write to; None returns the labelled file as bytes
+    label       what is said about the content
+    plan        the layers and their settings; by default all but provenance, which needs a signer
+    key         drives the watermark; None is the public key, which anybody can read and write
+    replace     put this label in the place of another producer's or a contradictory one, which is otherwise refused
+    in_place    allow `target` to be the source itself
+    check       find the watermark in the decoded result; what is written as metadata is always read back
+    max_pixels  bound of the pixels of all frames together
+
+    Returns bytes without a target, the path of a target that is one, None for a file object; samples come back as
+    what they came as. A path is written beside itself and renamed: on any failure it is as it was before.
+    Raises LabelkitError: InvalidArgument, InvalidLabel, UnsupportedFormat, MalformedFile, LimitExceeded, HostTooSmall,
+    MissingGlyph, SigningFailed, OutputFailed.
+    """
+    plan = plan or Plan()
+    _check_request(source, target, label, plan, in_place)
+    if _is_picture(source):
+        return _like(source, _signal_layers(_samples_of(source), label, plan, key)[0])
+    with container.opened(source) as reader:
+        _refuse_other_labels(reader, label, plan, replace)
+        if not (plan.explicit or plan.watermark) and isinstance(target, str | os.PathLike):
+            return _file_side(reader, Path(target), label, plan)
+        original = result = _data(reader)
+        drawn: Mapping[str, object] | None = None
+        if plan.explicit or plan.watermark:
+            samples, drawn = _signal_layers(codec.decode(original, reader.name, max_pixels=max_pixels), label, plan, key)
+            result = codec.encode(samples)
+        if plan.metadata:
+            result = metadata.write(result, label, resign=plan.provenance is not None)
+        if plan.provenance:
+            result = provenance().sign(result, _claim(label, plan, drawn), plan.provenance, parent=original)
+        if plan.watermark and check:
+            _check_watermark(result, reader.name, Payload.of(label), key, max_pixels)
+    return _put(result, target)
+
+
+def verify(source: Source | Picture, *, key: Key | None = None, trust: TrustList | None = None,
+           effort: str = "normal", layers: Collection[Layer] = tuple(Layer),
+           max_pixels: int = codec.MAX_PIXELS) -> Report:
+    """What a file, or samples in memory, say about being AI-generated. Never changes them, never uses the network.
+
+    source      as for `embed`; samples in memory have only the signal layers
+    key         of the watermark to look for; None is the public key
+    trust       roots that are trusted to sign; without them a signature is checked, its owner is not
+    effort      "fast", "normal" or "deep": how far the watermark is searched for
+    layers      the layers to check; the others are reported as unchecked
+    max_pixels  bound of the pixels of all frames together
+
+    A layer that cannot be read is a finding, not an error. Raises UnsupportedFormat for bytes of no known format,
+    InvalidArgument, and where not one layer could be checked the error that stood in the way.
+    """
+    answers = _Answers(layers)
+    if _is_picture(source):
+        samples = _samples_of(source)
+        answers.add(Layer.WATERMARK, lambda: watermark.find(samples, key, effort=effort))
+        answers.add(Layer.EXPLICIT, lambda: explicit.find(samples))
+        return answers.report("samples")
+    with container.opened(source) as reader:
+        container.sniff(reader)
+        answers.add(Layer.PROVENANCE, lambda: provenance().validate(reader, trust=trust))
+        answers.add(Layer.METADATA, lambda: metadata.read(reader))
+        decoded = _Once(lambda: codec.decode(_data(reader), reader.name, max_pixels=max_pixels))
+        answers.add(Layer.WATERMARK, lambda: watermark.find(decoded(), key, effort=effort))
+        answers.add(Layer.EXPLICIT, lambda: explicit.find(decoded(), answers.explicit_text()))
+        return answers.report(reader.name)
+
+
+def provenance() -> ModuleType:
+    """The provenance room, imported when it is first asked for: c2pa takes a tenth of a second."""
+    return importlib.import_module("labelkit.provenance")
+
+
+def _signal_layers(samples: Samples, label: Label, plan: Plan,
+                   key: Key | None) -> tuple[Samples, Mapping[str, object] | None]:
+    drawn = None
+    if plan.explicit:
+        samples, drawn = explicit.draw(samples, plan.explicit)
+    if plan.watermark:
+        samples = watermark.embed(samples, Payload.of(label), key, plan.watermark)
+    return samples, drawn
+
+
+def _file_side(reader: Reader, target: Path, label: Label, plan: Plan) -> Path:
+    """Metadata and provenance from file to file, whatever the size: nothing is decoded, nothing is loaded."""
+    if not plan.provenance:
+        metadata.write_file(reader, target, label)
+        return target
+    claim = _claim(label, plan, None)
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
+            source: Source | Reader = reader
+            if plan.metadata:
+                source = Path(folder) / reader.name
+                metadata.write_file(reader, source, label, resign=True)
+            signed = Path(folder) / "signed"
+            with open(signed, "w+b") as out:
+                provenance().sign_into(source, out, claim, plan.provenance, parent=reader)
+            os.replace(signed, target)
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+    return target
+
+
+def _claim(label: Label, plan: Plan, drawn: Mapping[str, object] | None) -> object:
+    payload = Payload.of(label) if plan.watermark else None
+    return provenance().Claim(label, payload, explicit=drawn)
+
+
+def _check_request(source: object, target: object, label: object, plan: Plan, in_place: bool) -> None:
+    if not isinstance(label, Label):
+        raise InvalidArgument("label must be a Label, got {got}", got=type(label).__name__)
+    if not (plan.explicit or plan.watermark or plan.metadata or plan.provenance):
+        raise InvalidArgument("the plan has no layer, so nothing would be labelled")
+    if _is_picture(source):
+        if target is not None:
+            raise InvalidArgument("samples in memory are returned, they cannot be written to a target")
+        if not (plan.explicit or plan.watermark):
+            raise InvalidArgument("samples in memory can carry an explicit label and a watermark, the plan has neither")
+    elif not in_place and isinstance(source, str | os.PathLike) and isinstance(target, str | os.PathLike):
+        if os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target):
+            raise InvalidArgument("{where}: source and target are the same file", where=os.fspath(source),
+                                  hint="give another target, or ask for the change in place")
+
+
+def _refuse_other_labels(reader: Reader, label: Label, plan: Plan, replace: bool) -> None:
+    """Labels of others are not covered up unasked (Labeling Measures, Article 10)."""
+    if replace:
+        return
+    found = metadata.read(reader)
+    if found.status is Status.INVALID or found.label and found.label.content_producer != label.content_producer:
+        raise InvalidArgument("{where}: the file is labelled already: {summary}", where=reader.name,
+                              summary=found.summary, hint="ask for the old label to be replaced")
+    if not plan.provenance and any(slot.kind == C2PA for slot in container.scan(reader).slots):
+        raise InvalidArgument("{where}: the file carries a C2PA manifest, which labelling would break",
+                              where=reader.name, hint="give a signer, so that the old manifest becomes the parent of "
+                              "a new one, or ask for it to be replaced")
+
+
+def _check_watermark(result: bytes, name: str, payload: Payload, key: Key | None, max_pixels: int) -> None:
+    found = watermark.detect(codec.decode(result, name, max_pixels=max_pixels), key, effort="fast")
+    if found.payload != payload:
+        raise OutputFailed("{where}: the watermark does not read back from the labelled file: {got} for {wanted}",
+                           where=name, got=found.payload.hex if found.payload else "nothing", wanted=payload.hex,
+                           hint="raise the strength, or start from a file that is compressed less")
+
+
+def _data(reader: Reader) -> bytes:
+    return bytes(reader.view) if reader.view is not None else reader.at(0, reader.size, limit=reader.size)
+
+
+def _put(result: bytes, target: str | os.PathLike | BinaryIO | None) -> bytes | Path | None:
+    if target is None:
+        return result
+    if isinstance(target, str | os.PathLike):
+        container.save(Reader.of(b""), [result], target)
+        return Path(target)
+    try:
+        target.write(result)
+    except OSError as error:
+        raise _cannot_write(getattr(target, "name", "stream"), error) from error
+    return None
+
+
+def _cannot_write(target: object, error: OSError) -> OutputFailed:
+    return OutputFailed("{where} cannot be written: {reason}", where=str(target),
+                        reason=error.strerror or "the system refused")
+
+
+def _is_picture(source: object) -> bool:
+    return isinstance(source, np.ndarray) or hasattr(source, "getbands")
+
+
+def _samples_of(picture: Picture) -> ImageSamples:
+    if isinstance(picture, np.ndarray):
+        return ImageSamples((picture,))
+    mode = "RGBA" if picture.has_transparency_data else "L" if picture.mode in ("L", "1") else "RGB"
+    return ImageSamples((np.asarray(picture if picture.mode == mode else picture.convert(mode)),))
+
+
+def _like(picture: Picture, samples: ImageSamples) -> Picture:
+    if isinstance(picture, np.ndarray):
+        return samples.frames[0]
+    from PIL import Image
+    image = Image.fromarray(samples.frames[0])
+    image.info = dict(picture.info)
+    return image
+
+
+class _Once:
+    """Calls a function at most once, whether it returns or raises."""
+
+    def __init__(self, function: Callable[[], Samples]) -> None:
+        self._function, self._value, self._error = function, None, None
+
+    def __call__(self) -> Samples:
+        if self._error:
+            raise self._error
+        if self._value is None:
+            try:
+                self._value = self._function()
+            except LabelkitError as error:
+                self._error = error
+                raise
+        return self._value
+
+
+class _Answers:
+    """Collects one finding for each layer; what kept a layer from being checked is its finding."""
+
+    def __init__(self, layers: Collection[Layer]) -> None:
+        self._wanted = {Layer(layer) for layer in layers}
+        self._errors: list[LabelkitError] = []
+        self._findings = {layer: Finding(layer, Status.UNCHECKED, Message("samples in memory have no file side"))
+                          if layer in self._wanted else Finding(layer, Status.UNCHECKED, Message("not asked for"))
+                          for layer in Layer}
+
+    def add(self, layer: Layer, look: Callable[[], Finding]) -> None:
+        """Ask for a finding, if the layer is wanted."""
+        if layer not in self._wanted:
+            return
+        try:
+            self._findings[layer] = look()
+        except LabelkitError as error:
+            self._errors.append(error)
+            self._findings[layer] = Finding(layer, Status.UNCHECKED, Message("{reason}", reason=error.message),
+                                            evidence={"error": type(error).__name__})
+
+    def explicit_text(self) -> str | None:
+        """The text of the explicit label that the manifest names."""
+        stated = self._findings[Layer.PROVENANCE].evidence.get("explicit")
+        return stated.get("text") if isinstance(stated, Mapping) else None
+
+    def report(self, name: str) -> Report:
+        """The report; raises the first error where no layer could be checked."""
+        if self._errors and all(finding.status is Status.UNCHECKED for finding in self._findings.values()):
+            raise self._errors[0]
+        return Report.of(name, self._findings)

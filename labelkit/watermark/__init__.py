@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The watermark: a label inside the signal. `embed` and `detect` on decoded media, whatever their modality.
+
+The carriers for people who hold arrays are `labelkit.watermark.image` and `labelkit.watermark.audio`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+
+from labelkit import report
+from labelkit.codec.samples import AudioSamples, ImageSamples, Samples
+from labelkit.errors import HostTooSmall
+from labelkit.key import Key
+from labelkit.messages import Message
+from labelkit.plan import Watermark
+from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE, Detection
+from labelkit.watermark.payload import Payload
+
+__all__ = ["Detection", "Payload", "detect", "embed", "find"]
+
+_CARRIERS = ("image", "audio")
+_FRAMES_TRIED = 4  # of an animation, when nothing is found; every one adds to the false-positive rate
+
+
+def __getattr__(name: str) -> object:
+    if name in _CARRIERS:  # loaded when first used: `import labelkit` stays light
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def embed(samples: Samples, payload: Payload, key: Key | None = None, plan: Watermark | None = None) -> Samples:
+    """`samples` with `payload` in every frame; `key` None is the public key. Raises HostTooSmall."""
+    strength = (plan or Watermark()).strength
+    if isinstance(samples, ImageSamples):
+        image = importlib.import_module(f"{__name__}.image")
+        return samples.map(lambda frame: image.embed(frame, payload, key, strength=strength))
+    audio = importlib.import_module(f"{__name__}.audio")
+    marked = audio.embed(samples.samples, samples.rate, payload, key, strength=strength)
+    return dataclasses.replace(samples, samples=marked)
+
+
+def detect(samples: Samples, key: Key | None = None, *, effort: str = "normal") -> Detection:
+    """The detector's decision; of an animation a few frames are tried, which the false-positive rate counts in."""
+    if isinstance(samples, AudioSamples):
+        audio = importlib.import_module(f"{__name__}.audio")
+        return audio.detect(samples.samples, samples.rate, key, effort=effort)
+    image = importlib.import_module(f"{__name__}.image")
+    step = max(1, -(-len(samples.frames) // _FRAMES_TRIED))
+    best = None
+    for tried, frame in enumerate(samples.frames[::step], start=1):
+        found = image.detect(frame, key, effort=effort)
+        rate = min(1.0, found.false_positive_rate * tried)
+        if found.found and rate <= MAX_FALSE_POSITIVE_RATE:
+            return dataclasses.replace(found, false_positive_rate=rate)
+        if best is None or found.score > best.score:
+            best = found
+    return dataclasses.replace(best, found=False, payload=None, false_positive_rate=1.0)
+
+
+def find(samples: Samples, key: Key | None = None, *, effort: str = "normal") -> report.Finding:
+    """What the detector decided, as a finding of Layer.WATERMARK.
+
+    evidence: found, score, false_positive_rate, geometry, effort, key_id, key_is_public.
+    """
+    key = key or Key.public()
+    try:
+        found = detect(samples, key, effort=effort)
+    except HostTooSmall as error:
+        return report.Finding(report.Layer.WATERMARK, report.Status.ABSENT,
+                              Message("no watermark: {reason}", reason=error.message))
+    evidence = {"found": found.found, "score": float(found.score), "geometry": dict(found.geometry),
+                "false_positive_rate": float(found.false_positive_rate), "effort": found.effort,
+                "key_id": key.id, "key_is_public": key.is_public}
+    status, summary = _judged(found)
+    return report.Finding(report.Layer.WATERMARK, status, summary, payload=found.payload, evidence=evidence)
+
+
+def _judged(found: Detection) -> tuple[report.Status, Message]:
+    if not found.found:
+        return report.Status.ABSENT, Message("no watermark of this key, score {score} at effort {effort}",
+                                             score=f"{found.score:.1f}", effort=found.effort)
+    if not found.payload.is_known:
+        return report.Status.INVALID, Message("id {id} is of version {version} and kind {kind}, which this labelkit "
+                                              "does not know", id=found.payload.hex, version=found.payload.version,
+                                              kind=found.payload.kind)
+    return report.Status.VALID, Message("id {id}, false-positive rate {rate}", id=found.payload.hex,
+                                        rate=f"{found.false_positive_rate:.0e}")
