@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from labelkit.errors import InvalidArgument, LimitExceeded, MalformedFile, OutputFailed, TruncatedFile
+from labelkit.messages import Message
 
 MAX_BODY = 16 << 20  # a slot's body is read whole only up to here; real packets are a few kB
 MAX_UNITS = 200_000  # chunks, boxes or segments of one file; a 4 GB PNG in 32 kB chunks has 130,000
@@ -92,7 +93,7 @@ class Reader:
         return TruncatedFile("{where}: {what} at byte {offset} claims {claimed} bytes, {left} remain",
                              where=self.name, what=what, offset=offset, claimed=claimed, left=left)
 
-    def malformed(self, what: str, offset: int, problem: str) -> MalformedFile:
+    def malformed(self, what: str, offset: int, problem: Message) -> MalformedFile:
         """The error for bytes that break the rules of their format."""
         return MalformedFile("{where}: {what} at byte {offset}: {problem}",
                              where=self.name, what=what, offset=offset, problem=problem)
@@ -146,6 +147,7 @@ class Slot:
     offset_bytes    where its unit (segment, chunk, box) starts in the file
     length_bytes    length of the whole unit, header and padding included
     load            reads the body; raises LabelkitError for a body that is broken or above MAX_BODY
+    fixed           the format's module can read it but not give it a new body
     """
 
     kind: str
@@ -155,6 +157,7 @@ class Slot:
     load: Callable[[], bytes]
     key: str = ""
     state: object = None
+    fixed: bool = False
 
 
 @dataclass(slots=True)

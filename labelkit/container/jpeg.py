@@ -20,6 +20,7 @@ from labelkit.container.base import (
     unit_patches,
 )
 from labelkit.errors import LimitExceeded, UnsupportedFormat
+from labelkit.messages import Message
 
 FORMATS = (Format("jpeg", "image/jpeg", "image", XMP),)
 
@@ -29,7 +30,6 @@ _EXIF_HEADER = b"Exif\0\0"
 _MAX_SEGMENT = 65533  # a segment's length field counts itself: 65535 - 2
 _SOS, _EOI, _COM, _APP0, _APP1, _APP11, _APP15 = 0xDA, 0xD9, 0xFE, 0xE0, 0xE1, 0xEB, 0xEF
 _PROBE = 80  # bytes of a segment that tell what it is
-_EXTENSION = "ExtendedXMP"
 
 
 def sniff(head: bytes) -> Format | None:
@@ -56,7 +56,8 @@ def scan(reader: Reader) -> Layout:
             _add(reader, layout, marker, start, body, length, probe, boxes)
     if extensions:
         start, length = extensions[0]
-        layout.slots.append(Slot(XMP, _EXTENSION, start, length, lambda: _join_extensions(reader, extensions)))
+        layout.slots.append(Slot(XMP, "ExtendedXMP", start, length, lambda: _join_extensions(reader, extensions),
+                                 fixed=True))
     return layout
 
 
@@ -72,9 +73,10 @@ def _segments(reader: Reader):
             continue
         length, = reader.unpack(">H", "segment")
         if length < 2:
-            raise reader.malformed("segment", start, f"its length is {length}, at least 2 wanted")
+            raise reader.malformed("segment", start,
+                                   Message("its length is {length}, at least 2 wanted", length=length))
         body = reader.position
-        reader.seek(body + length - 2, "the end of a segment")
+        reader.seek(body + length - 2, "end of segment")
         yield marker, start, body, length - 2
         reader.seek(body + length - 2)
     raise LimitExceeded("{where}: more than {limit} segments", where=reader.name, limit=MAX_UNITS)
@@ -83,7 +85,8 @@ def _segments(reader: Reader):
 def _next_marker(reader: Reader) -> int:
     first, marker = reader.take(2, "marker")
     if first != 0xFF:
-        raise reader.malformed("marker", reader.position - 2, f"0xFF wanted, got 0x{first:02X}")
+        raise reader.malformed("marker", reader.position - 2,
+                               Message("{wanted} wanted, got {got}", wanted="FF", got=f"{first:02X}"))
     while marker == 0xFF:  # fill bytes, B.1.1.2
         marker, = reader.take(1, "marker")
     return marker
@@ -119,14 +122,15 @@ def _join_extensions(reader: Reader, extensions: list[tuple[int, int]]) -> bytes
         mark = segment.index(_EXTENSION_HEADER) + len(_EXTENSION_HEADER)
         guid, piece = segment[mark:mark + 32], segment[mark + 40:]
         if len(segment) < mark + 40:
-            raise reader.malformed(_EXTENSION, start, "its header is cut short")
+            raise reader.malformed("ExtendedXMP", start, Message("its header is cut short"))
         wanted = wanted or guid
         if guid == wanted:
             total, offset = struct.unpack(">II", segment[mark + 32:mark + 40])
             pieces[offset] = piece
     whole = b"".join(pieces[offset] for offset in sorted(pieces))
     if len(whole) != total:
-        raise reader.malformed(_EXTENSION, extensions[0][0], f"{total} bytes wanted, {len(whole)} are there")
+        raise reader.malformed("ExtendedXMP", extensions[0][0],
+                               Message("{wanted} bytes wanted, {got} are there", wanted=total, got=len(whole)))
     return whole
 
 
@@ -136,7 +140,7 @@ def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | Non
 
 
 def _encode(reader: Reader, slot: Slot | None, body: bytes) -> bytes:
-    if slot is not None and slot.name == _EXTENSION:
+    if slot is not None and slot.fixed:
         raise UnsupportedFormat("{where}: the label to replace lies in ExtendedXMP at byte {offset}, which is not "
                                 "rewritten", where=reader.name, offset=slot.offset_bytes,
                                 hint="save the picture with its XMP in one packet, then label it")

@@ -22,6 +22,7 @@ from labelkit.container.base import (
     unit_patches,
 )
 from labelkit.errors import LimitExceeded
+from labelkit.messages import Message
 
 FORMATS = (Format("png", "image/png", "image", XMP),)
 
@@ -56,7 +57,7 @@ def scan(reader: Reader) -> Layout:
     else:
         raise LimitExceeded("{where}: more than {limit} chunks", where=reader.name, limit=MAX_UNITS)
     if not layout.insert_at:
-        raise reader.malformed("PNG", 8, "there is no IHDR chunk")
+        raise reader.malformed("PNG", 8, Message("there is no {chunk} chunk", chunk="IHDR"))
     return layout
 
 
@@ -94,7 +95,8 @@ def _inflate(reader: Reader, data: bytes, position: int) -> bytes:
     try:
         text = engine.decompress(data, MAX_BODY)
     except zlib.error as error:
-        raise reader.malformed("compressed text", position, str(error)) from error
+        raise reader.malformed("compressed text", position,
+                               Message("it does not unpack: {reason}", reason=str(error))) from error
     if engine.unconsumed_tail:
         raise LimitExceeded("{where}: the text at byte {offset} unpacks to more than {limit} bytes",
                             where=reader.name, offset=position, limit=MAX_BODY)

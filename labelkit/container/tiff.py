@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from labelkit.container.base import Reader
 from labelkit.errors import MalformedFile
+from labelkit.messages import Message
 
 IMAGE_DESCRIPTION, MAKE, SOFTWARE, ARTIST, USER_COMMENT = 0x010E, 0x010F, 0x0131, 0x013B, 0x9286
 _SUB_DIRECTORIES = (0x8769,)  # the Exif IFD
@@ -35,7 +36,8 @@ def byte_order(reader: Reader) -> str:
     head = reader.head(4)
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(head)
     if order is None:
-        raise reader.malformed("TIFF header", 0, f"II*0 or MM0* wanted, got {head.hex()}")
+        raise reader.malformed("TIFF header", 0,
+                               Message("{wanted} wanted, got {got}", wanted="II*0, MM0*", got=head.hex()))
     return order
 
 
@@ -52,11 +54,11 @@ def entries(reader: Reader) -> Iterator[Entry]:
 
 
 def _directory(reader: Reader, order: str, start: int, waiting: list[int]) -> Iterator[Entry]:
-    reader.seek(start, "a directory")
+    reader.seek(start, "directory")
     count, = reader.unpack(order + "H", "directory")
     table = reader.position
     for index in range(count):
-        reader.seek(table + 12 * index, "a directory entry")
+        reader.seek(table + 12 * index, "directory entry")
         tag, kind, number, value = reader.unpack(order + "HHII", "directory entry")
         length = number * _TYPE_BYTES.get(kind, 1)
         if tag in _SUB_DIRECTORIES:
@@ -70,5 +72,5 @@ def _directory(reader: Reader, order: str, start: int, waiting: list[int]) -> It
 
 
 def _next(reader: Reader, order: str, offset: int) -> tuple:
-    reader.seek(offset, "the end of a directory")
+    reader.seek(offset, "end of directory")
     return reader.unpack(order + "I", "offset of the next directory")

@@ -7,6 +7,7 @@ import struct
 
 from labelkit.container.base import C2PA, EXIF, XMP, Changes, Format, Layout, Patch, Reader, Slot, unit_patches
 from labelkit.container.riff import chunk, chunks, size_patch
+from labelkit.messages import Message
 
 FORMATS = (Format("webp", "image/webp", "image", XMP),)
 
@@ -30,7 +31,7 @@ def scan(reader: Reader) -> Layout:
             layout.slots.append(Slot(_KINDS[kind], kind.decode().strip(), start, end - start,
                                      _loader(reader, start + 8, length), state=kind))
     if first is None:
-        raise reader.malformed("WebP", 12, "there is no chunk in it")
+        raise reader.malformed("WebP", 12, Message("it holds no chunk"))
     layout.state = first
     return layout
 
@@ -72,4 +73,4 @@ def _simple_size(reader: Reader, kind: bytes, body: int, length: int) -> tuple[i
         width, height = struct.unpack("<HH", data[6:10])
         if width & 0x3FFF and height & 0x3FFF:
             return width & 0x3FFF, height & 0x3FFF, False
-    raise reader.malformed("WebP", body, "neither a VP8 nor a VP8L picture starts here")
+    raise reader.malformed("WebP", body, Message("neither a VP8 nor a VP8L picture starts here"))

@@ -81,12 +81,12 @@ class _Carrier:
     slot: Slot
     place: str
     statement: aigc.Statement | None = None
-    problem: str = ""
+    problem: Message | None = None
 
     def evidence(self) -> dict:
         where = {"slot": self.place, "offset_bytes": self.slot.offset_bytes, "length_bytes": self.slot.length_bytes}
         if self.statement is None:
-            return {**where, "problem": self.problem}
+            return {**where, "problem": str(self.problem)}
         return {**where, "form": list(self.statement.form), "fields": self.statement.fields,
                 "deviations": list(self.statement.deviations)}
 
@@ -111,7 +111,7 @@ def _in_xmp(slot: Slot) -> list[_Carrier]:
             return []
         found = [_statement(slot, place, one.value, known=one.namespace == xmp.NAMESPACE) for one in xmp.find(packet)]
     except LabelkitError as error:
-        return [_Carrier(slot, place, problem=str(error))]
+        return [_Carrier(slot, place, problem=error.message)]
     return [carrier for carrier in found if carrier.statement or carrier.problem]
 
 
@@ -131,7 +131,7 @@ def _in_text(slot: Slot) -> list[_Carrier]:
     try:
         body = slot.load()
     except LabelkitError as error:
-        return [_Carrier(slot, _place(slot), problem=str(error))] if named else []
+        return [_Carrier(slot, _place(slot), problem=error.message)] if named else []
     if not named and b"aigc" not in body.replace(b"\0", b"").lower():
         return []
     carrier = _statement(slot, _place(slot), body, known=named)
@@ -143,7 +143,7 @@ def _statement(slot: Slot, place: str, value: bytes | str, *, known: bool) -> _C
     try:
         statement = aigc.read(value)
     except LabelkitError as error:
-        return _Carrier(slot, place, problem=str(error) if known else "")
+        return _Carrier(slot, place, problem=error.message if known else None)
     if known or {"wrapped", "prefix"} & set(statement.form) or sum(map(bool, statement.fields.values())) > 1:
         return _Carrier(slot, place, statement)
     return _Carrier(slot, place)
@@ -217,7 +217,7 @@ def _edits(reader: Reader, label: Label, resign: bool) -> list[container.Segment
 def _home(layout: Layout) -> Slot | None:
     """The slot that the label belongs in, where the file has it already."""
     for slot in layout.slots:
-        if slot.kind == layout.format.home and (slot.kind == XMP or slot.key == "AIGC"):
+        if slot.kind == layout.format.home and not slot.fixed and (slot.kind == XMP or slot.key == "AIGC"):
             return slot
     return None
 

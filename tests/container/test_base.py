@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bounds-checked reader, edit lists and atomic saving."""
+
+import io
+import os
+
+import pytest
+
+from labelkit import container
+from labelkit.container import base
+from labelkit.errors import InvalidArgument, LimitExceeded, OutputFailed, TruncatedFile
+
+
+def test_taking_what_is_there():
+    reader = base.Reader.of(b"abcdef")
+    assert reader.at(1, 3) == b"bcd"
+    assert reader.take(2) == b"ef"
+
+
+@pytest.mark.parametrize(("offset", "count"), [(0, 7), (6, 1), (3, -1)])
+def test_taking_more_is_refused(offset, count):
+    with pytest.raises(TruncatedFile):
+        base.Reader.of(b"abcdef").at(offset, count)
+
+
+@pytest.mark.parametrize("offset", [-1, 7, 1 << 70])
+def test_seeking_outside_is_refused(offset):
+    with pytest.raises(TruncatedFile):
+        base.Reader.of(b"abcdef").seek(offset)
+
+
+def test_taking_above_the_limit_is_refused():
+    with pytest.raises(LimitExceeded):
+        base.Reader.of(b"abcdef").at(0, 6, limit=5)
+
+
+def test_splice_keeps_what_is_not_patched():
+    data = bytes(range(20))
+    segments = base.splice(20, [(10, 12, b"new"), (0, 0, b"first"), (20, 20, b"last")])
+    assert base.join(base.Reader.of(data), segments) == b"first" + data[:10] + b"new" + data[12:] + b"last"
+    assert base.length_of(segments) == 20 - 2 + 3 + 5 + 4
+
+
+@pytest.mark.parametrize("patches", [[(0, 5, b""), (4, 6, b"")], [(18, 21, b"")], [(5, 4, b"")]])
+def test_overlapping_patches_are_refused(patches):
+    with pytest.raises(InvalidArgument):
+        base.splice(20, patches)
+
+
+@pytest.mark.parametrize("kind", ["path", "bytes", "bytearray", "stream", "file"])
+def test_every_kind_of_source_reads_alike(kind, tmp_path):
+    path = tmp_path / "data.bin"
+    path.write_bytes(b"content")
+    sources = {"path": path, "bytes": b"content", "bytearray": bytearray(b"content"), "stream": io.BytesIO(b"content")}
+    source = sources.get(kind) or open(path, "rb")
+    with base.opened(source) as reader:
+        assert base.join(reader, [(0, 3), b"-", (3, 7)]) == b"con-tent"
+
+
+@pytest.mark.parametrize("source", [None, 5, "no such file", ""])
+def test_what_is_no_source_is_refused(source):
+    with pytest.raises(InvalidArgument), base.opened(source):
+        pass
+
+
+def test_saving_over_the_source_and_with_its_permissions(tmp_path):
+    path = tmp_path / "data.bin"
+    path.write_bytes(b"x" * 3_000_000)
+    os.chmod(path, 0o640)
+    with container.opened(path) as reader:
+        base.save(reader, [b"head", (0, 3_000_000), b"tail"], path)
+    assert path.read_bytes() == b"head" + b"x" * 3_000_000 + b"tail"
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert os.listdir(tmp_path) == ["data.bin"]
+
+
+def test_a_failed_check_leaves_the_target_as_it_was(tmp_path):
+    path = tmp_path / "data.bin"
+    path.write_bytes(b"before")
+
+    def refuse(temporary: str) -> None:
+        raise OutputFailed("{where} cannot be written: {reason}", where=temporary, reason="no")
+
+    with container.opened(b"after") as reader, pytest.raises(OutputFailed):
+        base.save(reader, [(0, 5)], path, refuse)
+    assert path.read_bytes() == b"before"
+    assert os.listdir(tmp_path) == ["data.bin"]
+
+
+def test_saving_into_a_missing_folder_is_an_error(tmp_path):
+    with container.opened(b"after") as reader, pytest.raises(OutputFailed):
+        base.save(reader, [(0, 5)], tmp_path / "no" / "file")

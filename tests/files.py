@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small files for the tests, made here, and readers of their structure that share no code with the library."""
+
+from __future__ import annotations
+
+import functools
+import io
+import shutil
+import struct
+import subprocess
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from labelkit.label import Kind, Label
+
+LABEL = Label(Kind.GENERATED, "001191440300708461136T1XGW3", "2026-000017")
+OTHER = Label(Kind.GENERATED, "001191110102MACQD9K64010000", "cc75f5e99aae4210", reserved_code1='{"a":"b"}')
+
+XMP_PACKET = (
+    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" dc:format="image/png">'
+    '<dc:title><rdf:Alt><rdf:li xml:lang="x-default">山 &amp; 水</rdf:li></rdf:Alt></dc:title>'
+    "</rdf:Description></rdf:RDF></x:xmpmeta>" + " " * 100 + '<?xpacket end="w"?>').encode()
+
+
+@functools.cache
+def pixels(mode: str = "RGB") -> Image.Image:
+    """A picture of 64 x 48 with structure in every channel."""
+    y, x = np.mgrid[0:48, 0:64]
+    planes = [(x * 4) % 256, (y * 5) % 256, (x * y) % 256, 255 - x * 3]
+    return Image.fromarray(np.stack(planes[:len(mode)], axis=-1).astype(np.uint8), mode)
+
+
+def picture(kind: str, mode: str = "RGB", **options: object) -> bytes:
+    """The picture as Pillow writes it."""
+    out = io.BytesIO()
+    pixels(mode).save(out, kind, **options)
+    return out.getvalue()
+
+
+def decoded(data: bytes) -> np.ndarray:
+    """Every frame's pixels as Pillow decodes them."""
+    image = Image.open(io.BytesIO(data))
+    frames = []
+    for index in range(getattr(image, "n_frames", 1)):
+        image.seek(index)
+        frames.append(np.asarray(image.convert("RGBA")))
+    return np.stack(frames)
+
+
+def segment(marker: int, body: bytes) -> bytes:
+    """A JPEG marker segment."""
+    return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
+
+
+def jpeg_with(*segments: bytes, **options: object) -> bytes:
+    """A JPEG with segments after its JFIF header."""
+    data = picture("JPEG", **options)
+    return data[:20] + b"".join(segments) + data[20:]
+
+
+def jpeg_segments(data: bytes) -> list[bytes]:
+    """The segments up to the first scan, and the rest as the last item."""
+    parts, at = [], 2
+    while data[at + 1] != 0xDA:
+        length = 2 + int.from_bytes(data[at + 2:at + 4], "big")
+        parts.append(data[at:at + length])
+        at += length
+    return [*parts, data[at:]]
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """A PNG chunk."""
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png_with(*chunks: bytes, at_end: bool = False, **options: object) -> bytes:
+    """A PNG with chunks after IHDR, or before IEND."""
+    data = picture("PNG", **options)
+    cut = len(data) - 12 if at_end else 33
+    return data[:cut] + b"".join(chunks) + data[cut:]
+
+
+def png_chunks(data: bytes) -> list[bytes]:
+    """The chunks as they stand; a wrong CRC is an error."""
+    parts, at = [], 8
+    while at < len(data):
+        length = int.from_bytes(data[at:at + 4], "big")
+        part = data[at:at + 12 + length]
+        assert zlib.crc32(part[4:-4]) == int.from_bytes(part[-4:], "big")
+        parts.append(part)
+        at += len(part)
+    return parts
+
+
+def riff_chunks(data: bytes) -> list[bytes]:
+    """The chunks of a RIFF file without padding bytes; a wrong RIFF size is an error."""
+    assert int.from_bytes(data[4:8], "little") == len(data) - 8
+    parts, at = [], 12
+    while at < len(data):
+        length = int.from_bytes(data[at + 4:at + 8], "little")
+        parts.append(data[at:at + 8 + length])
+        at += 8 + length + length % 2
+    assert at == len(data)
+    return parts
+
+
+def riff_with(data: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
+    """A RIFF file with chunks added at its end."""
+    body = data[8:] + b"".join(
+        kind + struct.pack("<I", len(text)) + text + b"\0" * (len(text) % 2) for kind, text in chunks)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def exif(description: bytes = b"", comment: bytes = b"", software: bytes = b"", order: str = "<") -> bytes:
+    """A TIFF structure with ImageDescription, Software, and UserComment in an Exif directory."""
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    texts = [(0x010E, 2, description), (0x0131, 2, software)]
+    first = [entry for entry in texts if entry[2]]
+    count = len(first) + 1
+    heap_at = 8 + 2 + 12 * count + 4 + 2 + 12 + 4
+    heap, rows = b"", []
+
+    def row(tag: int, kind: int, text: bytes) -> bytes:
+        nonlocal heap
+        if len(text) <= 4:
+            return struct.pack(order + "HHI", tag, kind, len(text)) + text.ljust(4, b"\0")
+        offset = heap_at + len(heap)
+        heap += text
+        return struct.pack(order + "HHII", tag, kind, len(text), offset)
+
+    rows = [row(*entry) for entry in first]
+    rows.append(struct.pack(order + "HHII", 0x8769, 4, 1, 8 + 2 + 12 * count + 4))
+    sub = struct.pack(order + "H", 1) + row(0x9286, 7, comment or b"\0" * 8) + b"\0" * 4
+    return mark + struct.pack(order + "IH", 8, count) + b"".join(rows) + b"\0" * 4 + sub + heap
+
+
+def tool(name: str, *arguments: str, data: bytes | None = None) -> str:
+    """What an installed program prints; skips the test where it is not installed."""
+    path = shutil.which(name)
+    if path is None:
+        pytest.skip(f"{name} is not installed")
+    return subprocess.run([path, *arguments], input=data, capture_output=True, timeout=60, check=True).stdout.decode()
+
+
+def exiftool_label(data: bytes) -> str:
+    """The XMP label as exiftool reads it."""
+    return tool("exiftool", "-b", "-XMP-TC260:Aigc", "-", data=data)

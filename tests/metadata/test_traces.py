@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""AI traces: found with their place, and weaker than a label."""
+
+import pytest
+
+from labelkit import metadata
+from labelkit.report import Status
+from tests import files
+
+SETTINGS = b"a cat\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1"
+GRAPH = b'{"3": {"class_type": "KSampler", "inputs": {"seed": 1}}}'
+
+
+def packet(inside: str) -> bytes:
+    return files.XMP_PACKET.replace(b"</rdf:RDF>", inside.encode() + b"</rdf:RDF>")
+
+
+def source_type(term: str) -> bytes:
+    return packet('<rdf:Description xmlns:e="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" e:DigitalSourceType='
+                  f'"http://cv.iptc.org/newscodes/digitalsourcetype/{term}"/>')
+
+
+def text(key: bytes, value: bytes) -> bytes:
+    return files.png_with(files.chunk(b"tEXt", key + b"\0" + value))
+
+
+def xmp(body: bytes) -> bytes:
+    return files.jpeg_with(files.segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + body))
+
+
+def exif(**texts: bytes) -> bytes:
+    return files.jpeg_with(files.segment(0xE1, b"Exif\0\0" + files.exif(**texts)))
+
+
+TRACED = {
+    "settings in png": (text(b"parameters", SETTINGS), "settings of a generator"),
+    "graph in png": (text(b"prompt", GRAPH), "settings of a generator"),
+    "settings in exif": (exif(comment=b"UNICODE\0" + SETTINGS.decode().encode("utf-16-be")), "settings of a generator"),
+    "software in exif": (exif(software=b"Stable Diffusion XL\0"), "software name of a generator"),
+    "software in png": (text(b"Software", b"NovelAI"), "software name of a generator"),
+    "tool in xmp": (xmp(packet('<rdf:Description xmlns:x="http://ns.adobe.com/xap/1.0/" x:CreatorTool="Midjourney"/>')),
+                    "software name of a generator"),
+    "source type": (xmp(source_type("trainedAlgorithmicMedia")), "IPTC digital source type"),
+    "manifest": (files.png_with(files.chunk(b"caBX", b"jumb")), "C2PA manifest store"),
+}
+CLEAN = {
+    "plain": files.picture("PNG"),
+    "title": text(b"Title", b"a midnight view"),
+    "camera": exif(software=b"Camera 1.0\0", description=b"holiday\0"),
+    "photograph": xmp(source_type("digitalCapture")),
+    "prompt that is none": text(b"prompt", b"please sign here"),
+    "tool": text(b"Software", b"Adobe Photoshop"),
+}
+
+
+@pytest.mark.parametrize("name", TRACED)
+def test_a_trace_is_found_and_is_no_label(name):
+    data, trace = TRACED[name]
+    finding = metadata.read(data)
+    assert [found["trace"] for found in finding.evidence["traces"]] == [trace]
+    assert finding.status is Status.ABSENT and finding.label is None
+
+
+@pytest.mark.parametrize("name", CLEAN)
+def test_ordinary_files_have_no_trace(name):
+    assert metadata.read(CLEAN[name]).evidence["traces"] == []
+
+
+def test_inspect_lists_every_slot_with_its_place():
+    data = metadata.write(TRACED["settings in png"][0], files.LABEL)
+    seen = metadata.inspect(data)
+    assert (seen["format"], seen["status"], seen["mime"]) == ("png", "valid", "image/png")
+    assert [slot["slot"] for slot in seen["slots"]] == ["iTXt XML:com.adobe.xmp", "tEXt parameters"]
+    for slot in seen["slots"]:
+        assert data[slot["offset_bytes"] + 4:][:4].decode() == slot["slot"][:4]
+    assert len(seen["carriers"]) == 1 and len(seen["traces"]) == 1

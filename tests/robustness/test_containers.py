@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever bytes come in, only LabelkitError comes out: mutated files of every container, the same ones every run."""
+
+import random
+import time
+import zlib
+
+import pytest
+
+from labelkit import metadata
+from labelkit.errors import LabelkitError
+from tests import files
+from tests.files import LABEL, OTHER
+
+MUTATIONS = 2000
+SLOWEST_SECONDS = 2.0
+
+
+def rich_jpeg() -> bytes:
+    parts = [files.segment(0xE1, b"Exif\0\0" + files.exif(b"a cat\0", b"ASCII\0\0\0" + OTHER.to_json().encode())),
+             files.segment(0xE1, b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 32 + b"\0\0\0\4\0\0\0\0<a/>"),
+             files.segment(0xEB, b"JP\0\1\0\0\0\1\0\0\0\x28jumb"),
+             files.segment(0xFE, b"AIGC" + OTHER.to_json().encode())]
+    return metadata.write(files.jpeg_with(*parts, quality=50), LABEL, resign=True)
+
+
+def rich_png() -> bytes:
+    parts = [files.chunk(b"zTXt", b"AIGC\0\0" + zlib.compress(OTHER.to_json().encode())),
+             files.chunk(b"iTXt", b"parameters\0\0\0\0\0Steps: 20, Sampler: x"),
+             files.chunk(b"eXIf", files.exif(b"a cat\0", order=">"))]
+    return files.png_with(*parts, files.chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + files.XMP_PACKET))
+
+
+HOSTS = {
+    "jpeg": rich_jpeg,
+    "png": rich_png,
+    "webp": lambda: metadata.write(files.picture("WEBP", quality=50, exif=b"Exif\0\0" + files.exif(b"a cat\0")), LABEL),
+}
+
+
+def mutations(data: bytes, seed: str, count: int):
+    """Flipped, cut, repeated, inserted and zeroed bytes, mostly near the structures at the start and end."""
+    source = random.Random(seed)
+    for _ in range(count):
+        out = bytearray(data)
+        for _ in range(source.choice((1, 1, 2, 8))):
+            at = source.randrange(len(out)) if source.random() < 0.5 else source.randrange(min(len(out), 1500))
+            act = source.randrange(7)
+            if act == 0:
+                out[at] = source.randrange(256)
+            elif act == 1:
+                out[at:at + 4] = source.choice((b"\0" * 4, b"\xff" * 4, b"\x7f\xff\xff\xff", b"\0\0\0\1", b"\1\0\0\0"))
+            elif act == 2:
+                del out[at:at + source.randrange(1, 40)]
+            elif act == 3:
+                out[at:at] = out[at:at + source.randrange(1, 400)]
+            elif act == 4:
+                out[at] ^= 1 << source.randrange(8)
+            elif act == 5:
+                del out[max(at, 16):]
+            else:
+                other = source.randrange(len(out))
+                out[at:at + 8] = out[other:other + 8]
+            if len(out) < 17:
+                break
+        yield bytes(out)
+
+
+@pytest.mark.parametrize("kind", HOSTS)
+def test_mutated_files_give_a_finding_or_a_labelkit_error(kind):
+    host = HOSTS[kind]()
+    outcomes = {"read": 0, "written": 0, "refused": 0}
+    for data in mutations(host, kind, MUTATIONS):
+        started = time.process_time()
+        try:
+            metadata.inspect(data)
+            outcomes["read"] += 1
+            out = metadata.write(data, OTHER, resign=True)
+            assert metadata.read(out).label == OTHER
+            outcomes["written"] += 1
+        except LabelkitError as error:
+            assert str(error) and error.text("zh-CN")
+            outcomes["refused"] += 1
+        assert time.process_time() - started < SLOWEST_SECONDS
+    assert min(outcomes.values()) > MUTATIONS // 50, outcomes
