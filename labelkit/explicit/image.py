@@ -134,8 +134,8 @@ def _fit(height: int, width: int, explicit: Explicit) -> tuple[tuple[str, ...], 
             return lines, rendering, x, y
     wanted = _wanted(explicit, ink_px)
     raise HostTooSmall("{width} x {height} pixels cannot hold {text} with an ink height of {ink} pixels; it takes "
-                       "about {wanted_width} x {wanted_height}", width=width, height=height, text=explicit.text, ink=ink_px,
-                       wanted_width=wanted[1], wanted_height=wanted[0],
+                       "about {wanted_width} x {wanted_height}", width=width, height=height, text=explicit.text,
+                       ink=ink_px, wanted_width=wanted[1], wanted_height=wanted[0],
                        hint="enlarge the picture, shorten the text or lower the height in the plan")
 
 

@@ -246,11 +246,12 @@ def _contrast(fit: _Fit) -> float:
 
 
 def _each_glyph(fit: _Fit) -> Iterator[float]:
-    """Correlation of every character in its own cell, where it may lie a pixel off: advances are rounded."""
+    """Correlation of every character in its own cell, where it may lie a pixel off: advances and lines are rounded."""
     import cv2
 
     sign = 1 if fit.score > 0 else -1
+    reach = 2 + min(6, max(1, math.ceil(fit.zoom)))
     for _, x, y, width, height in fit.rendering.glyphs:
-        cell = fit.patch[y - 3:y + height + 3, x - 3:x + width + 3]
+        cell = fit.patch[y - reach:y + height + reach, x - reach:x + width + reach]
         ink = fit.rendering.ink[y - 2:y + height + 2, x - 2:x + width + 2]
         yield float((sign * cv2.matchTemplate(cell, ink, cv2.TM_CCOEFF_NORMED)).max())
