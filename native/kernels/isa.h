@@ -10,5 +10,12 @@
 #define LK(name) LK_JOIN(name, LK_ISA)
 
 lk_polar_decode_fn LK(lk_polar_decode);
+lk_image_gain_fn LK(lk_image_gain);
+lk_image_embed_fn LK(lk_image_embed);
+lk_image_luma_fn LK(lk_image_luma);
+lk_plane_whiten_fn LK(lk_plane_whiten);
+lk_plane_fold_fn LK(lk_plane_fold);
+lk_plane_fold_lattice_fn LK(lk_plane_fold_lattice);
+lk_lattice_score_fn LK(lk_lattice_score);
 
 #endif
