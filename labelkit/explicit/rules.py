@@ -65,8 +65,9 @@ LINEAR = tuple(_linear(value) for value in range(256))
 
 
 def luminance(colour: tuple[float, float, float]) -> float:
-    """Relative luminance 0-1 of an sRGB colour of 0-255 per channel (WCAG 2.1)."""
-    return sum(weight * _linear(value) for weight, value in zip((0.2126, 0.7152, 0.0722), colour, strict=True))
+    """Relative luminance 0-1 of an sRGB colour of 0-255 per channel, rounded as pixels are (WCAG 2.1)."""
+    red, green, blue = colour
+    return 0.2126 * LINEAR[round(red)] + 0.7152 * LINEAR[round(green)] + 0.0722 * LINEAR[round(blue)]
 
 
 def contrast(first: tuple[float, float, float], second: tuple[float, float, float]) -> float:
