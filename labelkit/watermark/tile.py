@@ -46,11 +46,11 @@ class Carrier:
     ky: np.ndarray
     phase: np.ndarray
     bit: np.ndarray
-    ring: np.ndarray
 
 
 @functools.cache
-def _annulus() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def annulus() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """kx, ky int [2048] and radius float [2048] of the bins, inside out."""
     k = np.arange(-GRID // 2, GRID // 2)
     kx, ky = (a.ravel() for a in np.meshgrid(k, k))
     radius2 = kx * kx + ky * ky
@@ -60,21 +60,20 @@ def _annulus() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return kx[order], ky[order], np.sqrt(radius2[order])
 
 
-RINGS = 12
+RINGS = 16
 """Rings of equal bin count, inside out, over which the detector estimates noise and response."""
 
 
 @functools.lru_cache(maxsize=16)
 def carrier(key: Key) -> Carrier:
     """The carrier of `key`."""
-    kx, ky, _ = _annulus()
+    kx, ky, _ = annulus()
     phase = np.exp(2j * np.pi * key.stream("image/phase").uniform(BINS)).astype(np.complex64)
     half = BINS // 2
     bit = np.empty(BINS, np.int64)
     bit[key.stream("image/inner-bits").permutation(half)] = np.arange(half)
     bit[half + key.stream("image/outer-bits").permutation(half)] = np.arange(half)
-    ring = np.arange(BINS) * RINGS // BINS
-    return Carrier(kx, ky, phase, bit, ring)
+    return Carrier(kx, ky, phase, bit)
 
 
 def period(width: int, height: int) -> int:
@@ -86,7 +85,7 @@ def period(width: int, height: int) -> int:
 @functools.lru_cache(maxsize=64)
 def _amplitudes(p: int) -> tuple[np.ndarray, np.ndarray]:
     """float32 [2, 2048]: amplitude of each bin in the low and in the high band, each of unit rms over the tile."""
-    radius = _annulus()[2]
+    radius = annulus()[2]
     low = radius / p < LOW_BAND
     amplitude = radius**-0.5
     bands = []
@@ -109,6 +108,12 @@ def patterns(key: Key, payload: int, p: int, strength: float) -> tuple[np.ndarra
     flat = low * (strength * (LOW_RMS + LOW_YIELD * BASE_GAIN) * FLAT_UNIT)
     textured = (high - LOW_YIELD * low) * (strength * PATTERN_UNIT)
     return (np.clip(np.rint(flat), -8191, 8191).astype(np.int16), np.clip(np.rint(textured), -127, 127).astype(np.int8))
+
+
+@functools.lru_cache(maxsize=32)
+def interleaved(key: Key, payload: int, p: int, strength: float, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """`patterns` with each sample repeated for each channel: [p, p * channels]."""
+    return tuple(np.repeat(plane, channels, axis=1) for plane in patterns(key, payload, p, strength))
 
 
 def _synthesise(z: np.ndarray, c: Carrier, p: int) -> np.ndarray:
