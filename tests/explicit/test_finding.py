@@ -6,7 +6,6 @@ import json
 
 import numpy as np
 import pytest
-from conftest import GROUNDS, ground
 from PIL import Image, ImageDraw, ImageFont
 
 from labelkit import explicit
@@ -16,6 +15,7 @@ from labelkit.explicit.font import BUNDLED
 from labelkit.explicit.image import draw
 from labelkit.plan import CORNERS, EDGES, Explicit
 from labelkit.report import Layer, Status
+from tests.explicit.grounds import GROUNDS, ground
 
 
 def jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
