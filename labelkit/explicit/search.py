@@ -25,7 +25,7 @@ from labelkit.explicit.raster import Rendering, render
 MIN_ANCHOR, MIN_PAIR, MIN_ALIGNED, MIN_GLYPH, MIN_TEXT = 0.50, 0.55, 0.25, 0.45, 0.65
 _SMALLEST, _LARGEST, _STEP = 0.035, 0.17, 1.09  # height of 成 as a share of the shortest side
 _SMALLEST_PX = 8  # less is a smudge
-_ANCHOR_PX = 14  # height of 成 in the first pass
+_ANCHOR_PX = 13  # height of 成 in the first pass
 _VERIFY_INK_PX = 20  # ink height of the renderings of the second pass
 _DEEPEST_MARGIN = 0.05  # distance of the label from the edge as a share of the shortest side
 _CANDIDATES = 6
