@@ -29,6 +29,17 @@ CASES = {
     "ogg vorbis": Case(lambda: files.sound("OGG", "VORBIS"), files.packets, ".ogg"),
     "ogg opus": Case(lambda: files.sound("OGG", "OPUS"), files.packets, ".opus"),
     "mp3": Case(lambda: files.sound("MP3"), files.packets, ".mp3"),
+    "mp4": Case(lambda: files.movie("mp4"), files.packets, ".mp4"),
+    "mp4 faststart": Case(lambda: files.movie("mp4", (("movflags", "faststart"),)), files.packets, ".mp4"),
+    "mp4 fragmented": Case(lambda: files.movie("mp4", (("movflags", "frag_keyframe+empty_moov"),)), files.packets,
+                           ".mp4"),
+    "mp4 dash": Case(lambda: files.movie("mp4", (("movflags", "dash+frag_keyframe"),)), files.packets, ".mp4"),
+    "mp4 titled": Case(lambda: files.movie("mp4", (("movflags", "faststart"),), metadata=(("title", "山"),)),
+                       files.packets, ".mp4"),
+    "mp4 keyed": Case(lambda: files.movie("mp4", (("movflags", "faststart+use_metadata_tags"),),
+                                          metadata=(("place", "here"),)), files.packets, ".mp4"),
+    "mov": Case(lambda: files.movie("mov", (("movflags", "faststart"),)), files.packets, ".mov"),
+    "m4a": Case(lambda: files.movie("ipod", video=""), files.packets, ".m4a"),
 }
 
 
