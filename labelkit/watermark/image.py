@@ -49,7 +49,7 @@ def embed(pixels: np.ndarray, payload: Payload, key: Key | None = None, *, stren
     host = pixels if pixels.dtype == np.uint8 else _eight_bits(pixels)
     host = _rows(host)
     gain = _gain(host)
-    _check_ground(gain)
+    _check_ground(host, gain)
     marked = out if out is not None and out.dtype == np.uint8 and _is_rows(out) else np.empty(host.shape, np.uint8)
     _add(host, marked, gain, payload, key or Key.public(), strength)
     if pixels.dtype != np.uint8:
@@ -103,9 +103,13 @@ def _gain(host: np.ndarray) -> np.ndarray:
     return gain
 
 
-def _check_ground(gain: np.ndarray) -> None:
+def _check_ground(host: np.ndarray, gain: np.ndarray) -> None:
     """A codec deletes the mark from cells that are exactly flat: some ground must not be."""
     busy = int(np.count_nonzero(gain > round(tile.BASE_GAIN * tile.GAIN_UNIT)))
+    if busy < MIN_BUSY_CELLS:  # a slow gradient is not flat either
+        height, width = (n // 8 * 8 for n in host.shape[:2])
+        cells = host[:height, :width, 0].reshape(height // 8, 8, width // 8, 8)
+        busy = int(np.count_nonzero(np.ptp(cells, axis=(1, 3))))
     if busy < MIN_BUSY_CELLS:
         raise HostTooSmall("the picture is flat: {busy} of its {cells} cells of 8 x 8 pixels hold any detail, and the "
                            "watermark needs {least}", busy=busy, cells=gain.size, least=MIN_BUSY_CELLS)

@@ -9,13 +9,15 @@ import numpy as np
 
 from labelkit import kernels
 
+MIN_LATTICE_SCORE = 3.0  # in standard deviations; two or three lattices of a typical unmarked picture pass it
 MIN_SPACING = 28.0  # pixels; below it a tile holds too little of its band
 
 
 class Autocorrelation:
     """The autocorrelation of a whitened plane, its spectrum flattened so that no structure of the host outweighs the rest.
 
-    values  float32 [n, n], periodic, in standard deviations at its radius; height and width of the plane inside
+    values  float32 [n, n], periodic; height and width of the plane inside
+    spread  float32 [n], the standard deviation of values by their distance from the origin; noise: far from it
     """
 
     def __init__(self, plane: np.ndarray, most: int = 1024) -> None:
@@ -26,91 +28,144 @@ class Autocorrelation:
             n *= 2
         padded = np.zeros((n, n), np.float32)
         padded[: self.height, : self.width] = plane[y : y + self.height, x : x + self.width]
-        spectrum = np.fft.rfft2(padded)
+        spectrum = np.fft.rfft2(padded)[:, :-1]
         power = spectrum.real**2 + spectrum.imag**2
-        flat = np.minimum(power / (_blur(power) + np.float32(1e-6)), np.float32(6)) - np.float32(1)
-        values = np.fft.irfft2(flat * _band(n), s=(n, n))
-        self.values = np.ascontiguousarray(values / _spread(values), np.float32)
+        flat = np.zeros((n, n // 2 + 1), np.float32)
+        flat[:, :-1] = (np.minimum(power / (_floor(power) + np.float32(1e-6)), np.float32(6)) - np.float32(1)) * _band(n)
+        self.values = np.fft.irfft2(flat, s=(n, n))
+        spread = _spread(self.values)
+        self.noise = float(np.median(spread[n // 8 : n // 2]))
+        self.spread = spread
 
     def score(self, vectors: np.ndarray) -> np.ndarray:
-        """float32 [count] scores of float [count, 4] pairs of lattice vectors (v1x, v1y, v2x, v2y)."""
+        """float32 [count] scores, in standard deviations, of float [count, 4] lattice vectors (v1x, v1y, v2x, v2y)."""
         vectors = np.ascontiguousarray(vectors, np.float32)
         score = np.empty(len(vectors), np.float32)
         kernels.lattice_score(self.values, self.height, self.width, vectors, score)
-        return score
+        length = np.minimum(np.hypot(vectors[:, 0], vectors[:, 1]), np.hypot(vectors[:, 2], vectors[:, 3]))
+        return score / self.spread[np.minimum(length, len(self.spread) - 1).astype(np.int64)]
 
     def upright(self, count: int) -> list[np.ndarray]:
-        """The best lattices with sides along the picture's, best first: float [2, 2], columns v1 and v2."""
+        """The best lattices with equal sides along the picture's, best first: float [2, 2], columns v1 and v2."""
         spacing = np.arange(MIN_SPACING, max(0.8 * min(self.height, self.width), MIN_SPACING + 1), 0.25)
         zero = np.zeros_like(spacing)
-        score = self.score(np.stack([spacing, zero, zero, spacing], 1))
-        return [np.eye(2) * spacing[i] for i in _peaks(score, spacing, count)]
-
+        return self._best(np.stack([spacing, zero, zero, spacing], 1), count)
 
     def turned(self, count: int) -> list[np.ndarray]:
-        """The best square lattices at any angle, best first."""
+        """The best lattices with equal sides at any angle, best first."""
         reach = int(min(0.75 * min(self.height, self.width), 0.5 * len(self.values)))
         x, y = (a.ravel().astype(np.float32) for a in np.meshgrid(np.arange(1, reach), np.arange(0, reach)))
-        spacing = np.hypot(x, y)
-        kept = (spacing >= MIN_SPACING) & (spacing < reach)
+        kept = (np.hypot(x, y) >= MIN_SPACING) & (np.hypot(x, y) < reach)
         x, y = x[kept], y[kept]
-        score = self.score(np.stack([x, y, -y, x], 1))
-        lattices: list[np.ndarray] = []
-        for i in np.argsort(-score, kind="stable")[: 40 * count]:
-            v = np.array([[x[i], -y[i]], [y[i], x[i]]], np.float64)
-            if all(np.abs(v[:, 0] - w[:, 0]).max() > 3 for w in lattices):
-                lattices.append(v)
-                if len(lattices) == count:
-                    break
-        return lattices
+        return self._best(np.stack([x, y, -y, x], 1), count)
 
     def unequal(self, count: int) -> list[np.ndarray]:
         """The best upright lattices of different sides, the longer at most 1.5 times the shorter, best first."""
-        zero = np.zeros
-        sides = []
-        for length, axis in ((self.width, 0), (self.height, 1)):
-            spacing = np.arange(MIN_SPACING, max(0.8 * length, MIN_SPACING + 1), 0.25)
-            vectors = zero((len(spacing), 4))
-            vectors[:, axis] = spacing
-            vectors[:, 3 - axis] = 1e6  # out of reach: only multiples of one vector count
-            sides.append(spacing[_peaks(self.score(vectors), spacing, 12)])
-        pairs = np.array([(a, b) for a in sides[0] for b in sides[1] if 1 / 1.5 < a / b < 1.5]).reshape(-1, 2)
-        score = self.score(np.stack([pairs[:, 0], zero(len(pairs)), zero(len(pairs)), pairs[:, 1]], 1))
-        return [np.diag(pairs[i]) for i in np.argsort(-score, kind="stable")[:count]]
+        across, down = (self._sides(length, axis) for length, axis in ((self.width, 0), (self.height, 1)))
+        pairs = [(a, 0, 0, b) for a in across for b in down if 1 / 1.5 < a / b < 1.5]
+        return self._best(np.array(pairs).reshape(-1, 4), count)
+
+    def _sides(self, length: int, axis: int) -> np.ndarray:
+        """The spacings along one axis at whose multiples the autocorrelation is highest."""
+        spacing = np.arange(MIN_SPACING, max(0.8 * length, MIN_SPACING + 1), 0.25)
+        place = spacing[:, None] * np.arange(1, 16)
+        weight = np.maximum(1 - place / length, 0)
+        line = self.values[0] if axis == 0 else self.values[:, 0]
+        value = np.interp(np.minimum(place, length), np.arange(length + 1), line[np.arange(length + 1) % len(line)])
+        score = (weight * value).sum(1) / np.sqrt(np.square(weight).sum(1))
+        kept: list[int] = []
+        for i in np.argsort(-score, kind="stable"):
+            if all(abs(spacing[i] - spacing[j]) > 0.01 * spacing[j] for j in kept):
+                kept.append(int(i))
+                if len(kept) == 16:
+                    break
+        return spacing[kept]
+
+    def _best(self, vectors: np.ndarray, count: int) -> list[np.ndarray]:
+        """The `count` best of [n, 4] lattices that differ: chosen by a few near multiples, ranked by all of them.
+
+        All multiples must count in the end: a lattice of half the density scores as high on its own few.
+        """
+        if not len(vectors):
+            return []
+        score = self.score(vectors)
+        first = np.argsort(-score, kind="stable")[: 60 * count] if len(score) < 4096 else _largest(score, 60 * count)
+        lattices = vectors[first].reshape(-1, 2, 2).transpose(0, 2, 1).astype(np.float64)
+        total = self._total(lattices) / self.noise
+        kept: list[np.ndarray] = []
+        for i in np.argsort(-total, kind="stable"):
+            if total[i] < MIN_LATTICE_SCORE or len(kept) == count:
+                break
+            near = 0.012 * np.abs(lattices[i]).max() + 1
+            if all(np.abs(lattices[i] - other).max() > near for other in kept):
+                kept.append(lattices[i])
+        return kept
 
     def refine(self, vectors: np.ndarray) -> np.ndarray:
-        """The lattice that fits the peaks near multiples of `vectors` best: far peaks fix it to parts in a thousand."""
-        for reach in (3, 2):
-            found = [self._peak_near(vectors, i, j, reach) for i in range(8) for j in range(-7, 8) if i or j > 0]
-            found = np.array([peak for peak in found if peak])
-            if len(found) < 3:
-                return vectors
-            multiples, places, weight = found[:, :2], found[:, 2:4], found[:, 4:]
+        """The lattice near `vectors` that collects most of the autocorrelation: far multiples fix it to parts in a thousand.
+
+        First scale and angle by steps, then all four numbers by a fit to the peaks; a step that loses is not taken.
+        """
+        best, total = vectors, self._total(vectors[None])[0]
+        for step in (0.004, 0.002, 0.001, 0.0005, 0.00025):
+            trials = best @ (np.eye(2) + step * _MOVES)
+            totals = self._total(trials)
+            if totals.max() > total:
+                best, total = trials[totals.argmax()], totals.max()
+        for start, reach in ((vectors, 3), (best, 2), (best, 1)):
+            multiples, places, weight = self._peaks_near(start, reach)
+            if len(weight) < 3:
+                continue
             fit = np.linalg.lstsq(multiples * weight, places * weight, rcond=None)[0].T
-            if not 0.9 < np.linalg.det(fit) / np.linalg.det(vectors) < 1.1:
-                return vectors
-            vectors = fit
-        return vectors
+            fitted = self._total(fit[None])[0]
+            if fitted > total and 0.8 < np.linalg.det(fit) / np.linalg.det(vectors) < 1.25:
+                best, total = fit, fitted
+        return best
 
-    def _peak_near(self, vectors: np.ndarray, i: int, j: int, reach: int) -> tuple | None:
-        x, y = vectors @ (i, j)
-        overlap = (1 - abs(x) / self.width) * (1 - abs(y) / self.height)
-        if abs(x) >= self.width or abs(y) >= self.height or overlap < 0.15:
-            return None
-        n, x, y = len(self.values), round(x), round(y)
-        near = np.arange(-reach, reach + 1)
-        patch = self.values[np.ix_((y + near) % n, (x + near) % n)]
-        row, column = divmod(int(np.argmax(patch)), 2 * reach + 1)
-        if not (0 < row < 2 * reach and 0 < column < 2 * reach) or patch[row, column] * overlap < 1.5:
-            return None
-        dx = _vertex(*patch[row, column - 1 : column + 2])
-        dy = _vertex(*patch[row - 1 : row + 2, column])
-        return i, j, x + column - reach + dx, y + row - reach + dy, patch[row, column] * overlap
+    def _total(self, lattices: np.ndarray) -> np.ndarray:
+        """float [count]: the autocorrelation at all multiples of each of [count, 2, 2] lattices, weighted by overlap."""
+        places = lattices @ _MULTIPLES.T
+        x, y = places[:, 0], places[:, 1]
+        weight = np.maximum(1 - np.abs(x) / self.width, 0) * np.maximum(1 - np.abs(y) / self.height, 0)
+        mask, n = len(self.values) - 1, len(self.values)
+        x0, y0 = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
+        fx, fy = x - x0, y - y0
+        flat = self.values.ravel()
+        top = flat[(y0 & mask) * n + (x0 & mask)] * (1 - fx) + flat[(y0 & mask) * n + (x0 + 1 & mask)] * fx
+        bottom = flat[(y0 + 1 & mask) * n + (x0 & mask)] * (1 - fx) + flat[(y0 + 1 & mask) * n + (x0 + 1 & mask)] * fx
+        return (weight * (top * (1 - fy) + bottom * fy)).sum(1) / np.sqrt(np.square(weight).sum(1) + 1e-9)
+
+    def _peaks_near(self, vectors: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Multiples (i, j) of the lattice with a clear peak within `reach` pixels, the places of the peaks, their weights."""
+        x, y = vectors @ _MULTIPLES.T
+        overlap = np.maximum(1 - np.abs(x) / self.width, 0) * np.maximum(1 - np.abs(y) / self.height, 0)
+        kept = overlap >= 0.15
+        x, y, overlap, multiples = np.rint(x[kept]), np.rint(y[kept]), overlap[kept], _MULTIPLES[kept]
+        near, mask = np.arange(-reach, reach + 1), len(self.values) - 1
+        rows = (y.astype(np.int64)[:, None, None] + near[:, None]) & mask
+        columns = (x.astype(np.int64)[:, None, None] + near) & mask
+        patches = self.values[rows, columns]
+        row, column = np.divmod(patches.reshape(len(x), -1).argmax(1), len(near))
+        inner = (row > 0) & (row < 2 * reach) & (column > 0) & (column < 2 * reach)
+        k = np.flatnonzero(inner)
+        row, column = row[k], column[k]
+        top = patches[k, row, column]
+        dx = _vertex(patches[k, row, column - 1], top, patches[k, row, column + 1])
+        dy = _vertex(patches[k, row - 1, column], top, patches[k, row + 1, column])
+        places = np.stack([x[k] + column - reach + dx, y[k] + row - reach + dy], 1)
+        weight = top * overlap[k] / self.noise
+        clear = weight >= 1.5
+        return multiples[k][clear], places[clear], weight[clear, None]
 
 
-def _vertex(left: float, middle: float, right: float) -> float:
+_MOVES = np.array([[[1, 0], [0, 1]], [[-1, 0], [0, -1]], [[0, -1], [1, 0]], [[0, 1], [-1, 0]],
+                   [[1, 0], [0, 0]], [[-1, 0], [0, 0]], [[0, 0], [0, 1]], [[0, 0], [0, -1]]], np.float64)
+_MULTIPLES = np.array([(i, j) for i in range(8) for j in range(-7, 8) if i or j > 0], np.float64)
+
+
+def _vertex(left: np.ndarray, middle: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Where the parabola through three values peaks."""
-    return 0.5 * (left - right) / min(left - 2 * middle + right, -1e-6)
+    return 0.5 * (left - right) / np.minimum(left - 2 * middle + right, -1e-6)
 
 
 def fold(plane: np.ndarray, vectors: np.ndarray) -> np.ndarray:
@@ -122,43 +177,44 @@ def fold(plane: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     return np.fft.rfft2(folded.astype(np.float32))
 
 
-def _peaks(score: np.ndarray, spacing: np.ndarray, count: int) -> list[int]:
-    """The `count` best entries that lie more than 1 % apart."""
-    kept: list[int] = []
-    for i in np.argsort(-score, kind="stable"):
-        if all(abs(spacing[i] - spacing[j]) > 0.01 * spacing[j] for j in kept):
-            kept.append(int(i))
-            if len(kept) == count:
-                break
-    return kept
+def _largest(score: np.ndarray, count: int) -> np.ndarray:
+    return np.argpartition(-score, count)[:count]
 
 
-def _blur(power: np.ndarray, reach: int = 7) -> np.ndarray:
-    """Mean over (2 reach + 1)^2 bins of a half spectrum."""
-    n = 2 * reach + 1
-    rows = np.concatenate([power[-reach - 1 :], power, power[:reach]])
-    rows = np.cumsum(rows, 0, dtype=np.float64)
-    rows = (rows[n:] - rows[:-n]).astype(np.float32)
-    wide = np.concatenate([rows[:, reach + 1 : 0 : -1], rows, rows[:, -2 : -2 - reach : -1]], 1)
-    wide = np.cumsum(wide, 1, dtype=np.float64)
-    return ((wide[:, n:] - wide[:, :-n]) / (n * n)).astype(np.float32)
+def _floor(power: np.ndarray) -> np.ndarray:
+    """The mean power of the 15 x 15 bins around each bin of a half spectrum without its last column."""
+    power = np.concatenate([power[:, 7:0:-1], power, power[:, -2:-9:-1]], 1)
+    power = np.concatenate([power[-7:], power, power[:7]])
+    return _sum15(_sum15(power).T).T * np.float32(1 / 225)
+
+
+def _sum15(x: np.ndarray) -> np.ndarray:
+    """Sums of 15 rows that follow each other."""
+    three = x[:-2] + x[1:-1] + x[2:]
+    n = len(x) - 14
+    return three[:n] + three[3 : n + 3] + three[6 : n + 6] + three[9 : n + 9] + three[12 : n + 12]
 
 
 @functools.lru_cache(maxsize=8)
 def _band(n: int) -> np.ndarray:
-    frequency = np.hypot(np.fft.fftfreq(n)[:, None], np.fft.rfftfreq(n)[None])
-    return ((frequency > 0.012) & (frequency < 0.36)).astype(np.float32)
-
-
-@functools.lru_cache(maxsize=8)
-def _radius(n: int) -> np.ndarray:
-    k = np.minimum(np.arange(n), n - np.arange(n))
-    return np.minimum(np.hypot(k[:, None], k[None]) // 8, n // 16 - 1).astype(np.int64)
+    frequency = np.hypot(np.fft.fftfreq(n)[:, None], np.fft.rfftfreq(n)[None])[:, :-1]
+    # a tile at its own scale ends at a quarter of the sampling rate; one shrunk to half, at the half
+    steps = [frequency < 0.012, frequency < 0.25, frequency < 0.36, frequency < 0.49]
+    return np.select(steps, [0.0, 1.0, 0.6, 0.35], 0.0).astype(np.float32)
 
 
 def _spread(values: np.ndarray) -> np.ndarray:
-    """The standard deviation of an autocorrelation at each radius: it grows towards the origin."""
-    ring = _radius(len(values))
-    count = np.bincount(ring.ravel())
-    energy = np.bincount(ring.ravel(), np.square(values, dtype=np.float64).ravel()) / np.maximum(count, 1)
-    return np.sqrt(energy + 1e-12).astype(np.float32)[ring]
+    """float32 [n]: the standard deviation of an autocorrelation at each radius, in pixels; it grows towards the origin."""
+    n = len(values)
+    ring = _rings(n)
+    energy = np.bincount(ring, np.square(values[: n // 2 : 2, ::2]).ravel()) / np.bincount(ring)
+    return np.repeat(np.sqrt(energy + 1e-12), RING)[:n].astype(np.float32)
+
+
+RING = 16  # pixels
+
+
+@functools.lru_cache(maxsize=8)
+def _rings(n: int) -> np.ndarray:
+    x = np.minimum(np.arange(n), n - np.arange(n))[::2]
+    return (np.hypot(np.arange(0, n // 2, 2)[:, None], x) // RING).astype(np.int64).ravel()

@@ -85,22 +85,17 @@ def _limit(bins: np.ndarray) -> np.ndarray:
     return bins / np.maximum(noise, np.sqrt(energy) / np.float32(LIMIT))
 
 
-@functools.cache
-def _grid_index() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    kx, ky, _ = tile.annulus()
-    conjugate = kx < 0
-    sign = np.where(conjugate, -1, 1)
-    return sign * ky % tile.GRID, sign * kx, conjugate
-
-
 def _correlate(bins: np.ndarray) -> np.ndarray:
     """float32 [count, 128, 128]: the projection on the synchronisation pattern at every shift, unit deviation."""
-    row, column, conjugate = _grid_index()
-    spectrum = np.zeros((len(bins), tile.GRID, tile.GRID // 2 + 1), np.complex64)
-    spectrum[:, row, column] = np.where(conjugate, bins.conj(), bins)
-    norm = np.sqrt(2.0 * np.sum(np.square(np.abs(bins)), axis=1))
-    # the inverse transform sums both members of each conjugate pair: twice the real part, over n^2
-    return np.fft.irfft2(spectrum, s=(tile.GRID, tile.GRID)) * (SHIFTS / norm)[:, None, None].astype(np.float32)
+    kx, ky, _ = tile.annulus()
+    pairs = bins if len(bins) % 2 == 0 else np.concatenate([bins, np.zeros_like(bins)])
+    spectrum = np.zeros((len(pairs) // 2, tile.GRID, tile.GRID), np.complex64)  # two real planes to a transform
+    spectrum[:, ky, kx] = pairs[::2] + 1j * pairs[1::2]
+    spectrum[:, -ky, -kx] = pairs[::2].conj() + 1j * pairs[1::2].conj()
+    planes = np.fft.ifft2(spectrum)
+    both = np.stack([planes.real, planes.imag], 1).reshape(-1, tile.GRID, tile.GRID)[: len(bins)]
+    norm = np.sqrt(2.0 * np.sum(np.square(np.abs(bins)), axis=1))  # the sum is over both members of each pair
+    return both * (SHIFTS / norm)[:, None, None].astype(np.float32)
 
 
 def _decode(bins: np.ndarray, place: tuple[int, int], score: float, orientation: int, carrier: tile.Carrier,
@@ -117,16 +112,17 @@ def _decode(bins: np.ndarray, place: tuple[int, int], score: float, orientation:
 
 
 def _settle(bins: np.ndarray, place: tuple[int, int]) -> tuple[tuple[float, float], np.ndarray]:
-    """The shift, refined to an eighth of a grid step, and the bins with that shift taken out."""
+    """The shift, refined between the grid steps by two steps of Newton's method, and the bins with it taken out."""
     kx, ky, _ = tile.annulus()
-    y, x = float(place[0]), float(place[1])
-    steps = np.array([(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1)], np.float32)
-    for size in (0.5, 0.25, 0.125):
-        shifts = np.array([y, x], np.float32) + size * steps
-        turn = np.exp(2j * np.pi / tile.GRID * (shifts[:, :1] * ky + shifts[:, 1:] * kx)).astype(np.complex64)
-        best = int(np.argmax((turn * bins).real.sum(1)))
-        y, x = map(float, shifts[best])
-    return (y, x), turn[best] * bins
+    k = np.stack([ky, kx]).astype(np.float32) * np.float32(2 * np.pi / tile.GRID)
+    shift = np.array(place, np.float32)
+    for _ in range(3):
+        turned = np.exp(1j * (shift @ k)).astype(np.complex64) * bins
+        slope = -(k * turned.imag).sum(1)
+        bend = (k * turned.real) @ k.T
+        if np.linalg.det(bend) > 0 and bend[0, 0] > 0:
+            shift = shift + np.clip(np.linalg.solve(bend, slope), -0.5, 0.5).astype(np.float32)
+    return (float(shift[0]), float(shift[1])), np.exp(1j * (shift @ k)).astype(np.complex64) * bins
 
 
 def soft_bits(bins: np.ndarray, carrier: tile.Carrier) -> np.ndarray:
