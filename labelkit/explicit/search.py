@@ -17,7 +17,7 @@ import numpy as np
 
 from labelkit.explicit import rules
 from labelkit.explicit.correlate import correlation, resized
-from labelkit.explicit.raster import Rendering, render
+from labelkit.explicit.raster import render
 
 # Bars on the correlation coefficient. Over 4,000 unlabelled pictures, crops and pages of Chinese text the best
 # whole-text score with every character over MIN_GLYPH was 0.00 (none came that far); drawn labels score over 0.85,
@@ -26,7 +26,7 @@ MIN_ANCHOR, MIN_PAIR, MIN_ALIGNED, MIN_GLYPH, MIN_TEXT = 0.50, 0.55, 0.25, 0.45,
 _SMALLEST, _LARGEST, _STEP = 0.035, 0.17, 1.09  # height of 成 as a share of the shortest side
 _SMALLEST_PX = 8  # less is a smudge
 _ANCHOR_PX = 13  # height of 成 in the first pass
-_VERIFY_INK_PX = 20  # ink height of the renderings of the second pass
+_VERIFY_INK_PX, _RIM = 20, 2  # ink height and rim in pixels of the templates of the second pass
 _DEEPEST_MARGIN = 0.05  # distance of the label from the edge as a share of the shortest side
 _CANDIDATES = 6
 
@@ -151,34 +151,50 @@ def _merit(match: Match) -> tuple[int, float]:
     return len(match.text), abs(match.score)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Template:
+    """A text to match: uint8 ink with _RIM pixels of ground around, and the ink boxes of its characters in it."""
+
+    ink: np.ndarray
+    glyphs: tuple[tuple[str, int, int, int, int], ...]
+
+
+@functools.lru_cache(maxsize=64)
+def _template(lines: tuple[str, ...]) -> _Template:
+    rendering = render(lines, _VERIFY_INK_PX, "text", None)
+    left, top = (min(glyph[i] for glyph in rendering.glyphs) - _RIM for i in (1, 2))
+    right, bottom = (max(glyph[i] + glyph[i + 2] for glyph in rendering.glyphs) + _RIM for i in (1, 2))
+    return _Template(np.ascontiguousarray(rendering.ink[top:bottom, left:right]),
+                     tuple((c, x - left, y - top, w, h) for c, x, y, w, h in rendering.glyphs))
+
+
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """A rendering laid on the picture where it correlates best."""
+    """A template laid on the picture where it correlates best."""
 
     score: float
     anchor: _Candidate
-    rendering: Rendering
-    patch: np.ndarray  # the picture at the rendering's scale, cut so that patch and rendering.ink are aligned
-    origin: tuple[float, float]  # of the patch in the picture, in real pixels
+    template: _Template
+    area: np.ndarray  # the picture around it at the template's scale
+    place: tuple[int, int]  # x, y of the template in the area
+    origin: tuple[float, float]  # x, y of the template in the picture, in real pixels
     zoom: float
 
 
 def _fit(grey: np.ndarray, lines: tuple[str, ...], nth: int, at: _Candidate, stretch: float) -> _Fit:
     """`lines` matched within a quarter of a character around the place that `at` gives its `nth` 成, first is 0."""
-    rendering = render(lines, _VERIFY_INK_PX, "text", None)
-    ink = rendering.ink
-    _, ax, ay, _, anchor_height = [glyph for glyph in rendering.glyphs if glyph[0] == "成"][nth]
+    template = _template(lines)
+    _, ax, ay, _, anchor_height = [glyph for glyph in template.glyphs if glyph[0] == "成"][nth]
     zoom = anchor_height / (at.height * stretch)
     slack = anchor_height // 4
     x0, y0 = at.x - (ax + slack) / zoom, at.y - (ay + slack) / zoom
-    area = _cut(grey, x0, y0, zoom, (ink.shape[0] + 2 * slack, ink.shape[1] + 2 * slack))
-    score = correlation(_level(area)[None], _level(ink))[0]
+    area = _cut(grey, x0, y0, zoom, tuple(side + 2 * slack for side in template.ink.shape))
+    score = correlation(_level(area)[None], _level(template.ink))[0]
     py, px = divmod(int(np.abs(score).argmax()), score.shape[1])
     value = float(score[py, px])
-    patch = area[py:py + ink.shape[0], px:px + ink.shape[1]]
     origin = x0 + px / zoom, y0 + py / zoom
     anchor = _Candidate(value, origin[0] + ax / zoom, origin[1] + ay / zoom, anchor_height / zoom)
-    return _Fit(value, anchor, rendering, patch, origin, zoom)
+    return _Fit(value, anchor, template, area, (px, py), origin, zoom)
 
 
 def _level(area: np.ndarray) -> np.ndarray:
@@ -213,26 +229,27 @@ def _whole(grey: np.ndarray, lines: tuple[str, ...], nth: int, at: _Candidate) -
     score = math.copysign(sum(each) / len(each), fit.score)
     if abs(score) < MIN_TEXT or min(each) < MIN_GLYPH:
         return None
-    glyphs = fit.rendering.glyphs
-    left, top = (min(glyph[i] for glyph in glyphs) for i in (1, 2))
-    right, bottom = (max(glyph[i] + glyph[i + 2] for glyph in glyphs) for i in (1, 2))
-    box = tuple(round(value) for value in (fit.origin[0] + left / fit.zoom, fit.origin[1] + top / fit.zoom,
-                                           (right - left) / fit.zoom, (bottom - top) / fit.zoom))
+    glyphs, (height, width) = fit.template.glyphs, fit.template.ink.shape
+    box = tuple(round(value) for value in (fit.origin[0] + _RIM / fit.zoom, fit.origin[1] + _RIM / fit.zoom,
+                                           (width - 2 * _RIM) / fit.zoom, (height - 2 * _RIM) / fit.zoom))
     lowest = min(height for character, *_, height in glyphs if not character.isascii())
     return Match("".join(lines), box, lowest / fit.zoom, score, _contrast(fit))
 
 
 def _contrast(fit: _Fit) -> float:
-    ink, ground = fit.patch[fit.rendering.ink >= 230], fit.patch[fit.rendering.ink == 0]
-    strokes = np.percentile(ink, 80 if fit.score > 0 else 20)  # thin strokes lose contrast to scaling
-    return rules.contrast(*((float(value),) * 3 for value in (strokes, np.median(ground))))
+    ink, (x, y) = fit.template.ink, fit.place
+    patch = fit.area[y:y + ink.shape[0], x:x + ink.shape[1]]
+    strokes = np.percentile(patch[ink >= 230], 80 if fit.score > 0 else 20)  # thin strokes lose contrast to scaling
+    return rules.contrast(*((float(value),) * 3 for value in (strokes, np.median(patch[ink == 0]))))
 
 
 def _each_glyph(fit: _Fit) -> Iterator[float]:
     """Correlation of every character in its own cell, where it may lie a pixel off: advances and lines are rounded."""
     sign = 1 if fit.score > 0 else -1
-    reach = 2 + min(6, max(1, math.ceil(fit.zoom)))
-    for _, x, y, width, height in fit.rendering.glyphs:
-        cell = fit.patch[y - reach:y + height + reach, x - reach:x + width + reach]
-        ink = fit.rendering.ink[y - 2:y + height + 2, x - 2:x + width + 2]
+    reach = min(fit.template.glyphs[0][4] // 4, max(1, math.ceil(fit.zoom)))
+    for _, x, y, width, height in fit.template.glyphs:
+        x0, y0 = x - _RIM, y - _RIM
+        ink = fit.template.ink[y0:y + height + _RIM, x0:x + width + _RIM]
+        top, left = (max(0, place + start - reach) for place, start in zip(fit.place[::-1], (y0, x0), strict=True))
+        cell = fit.area[top:fit.place[1] + y0 + ink.shape[0] + reach, left:fit.place[0] + x0 + ink.shape[1] + reach]
         yield float((sign * correlation(cell[None], ink)).max())
