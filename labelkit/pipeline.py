@@ -218,7 +218,9 @@ def _is_picture(source: object) -> bool:
 
 def _samples_of(picture: Picture) -> ImageSamples:
     if isinstance(picture, np.ndarray):
-        return ImageSamples((picture,))
+        shielded = picture.view()
+        shielded.flags.writeable = False  # the layers may work in place on what is theirs
+        return ImageSamples((shielded,))
     mode = "RGBA" if picture.has_transparency_data else "L" if picture.mode in ("L", "1") else "RGB"
     return ImageSamples((np.asarray(picture if picture.mode == mode else picture.convert(mode)),))
 
