@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import bisect
 import struct
 import sys
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from labelkit.container.base import C2PA, MAX_UNITS, XMP, Patch, Reader, Slot
+from labelkit.container.base import C2PA, MAX_UNITS, XMP, Moves, Patch, Reader, Slot
 from labelkit.errors import UnsupportedFormat
 
 _XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")  # XMP part 3, 2.1.2
@@ -119,27 +118,6 @@ def absorb(top: list[Box], box: Box, growth: int) -> list[Patch]:
             if left >= 8:
                 return [(free.start, free.body + growth, struct.pack(">I4s", left, free.kind))]
     return []
-
-
-class Moves:
-    """Where an offset of the source lies after the patches."""
-
-    def __init__(self, patches: Iterable[Patch]) -> None:
-        self.stops, self.sums, total = [], [0], 0
-        for start, stop, data in sorted(patches, key=lambda patch: patch[:2]):
-            change = len(data) - (stop - start)
-            if change:
-                total += change
-                self.stops.append(stop)
-                self.sums.append(total)
-
-    def of(self, offset: int) -> int:
-        """The new offset of a byte that is not itself replaced."""
-        return offset + self.sums[bisect.bisect_right(self.stops, offset)]
-
-    @property
-    def none(self) -> bool:
-        return not any(self.sums)
 
 
 def offset_patches(reader: Reader, top: list[Box], moves: Moves) -> Iterator[Patch]:

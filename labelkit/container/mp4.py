@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass, field
 
 from labelkit.container import bmff
-from labelkit.container.base import TEXT, XMP, Changes, Format, Layout, Patch, Reader, Slot
+from labelkit.container.base import TEXT, XMP, Changes, Format, Layout, Moves, Patch, Reader, Slot
 from labelkit.container.bmff import Box
 from labelkit.errors import UnsupportedFormat
 
@@ -152,9 +152,7 @@ def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | Non
     behind = [box for box in state.top if box.start >= state.moov.end and box.kind in (b"mdat", b"moof")]
     if growth and behind:
         done += bmff.absorb(state.top, state.moov, growth)
-    moves = bmff.Moves(done)
-    offsets = list(bmff.offset_patches(reader, state.top, moves))
-    return done + offsets
+    return done + list(bmff.offset_patches(reader, state.top, Moves(done)))
 
 
 def _outside(parents: list[Box], patches: list[Patch]) -> list[Box]:

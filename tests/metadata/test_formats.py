@@ -39,6 +39,18 @@ CASES = {
     "mp4 keyed": Case(lambda: files.movie("mp4", (("movflags", "faststart+use_metadata_tags"),),
                                           metadata=(("place", "here"),)), files.packets, ".mp4"),
     "mov": Case(lambda: files.movie("mov", (("movflags", "faststart"),)), files.packets, ".mov"),
+    "mkv": Case(lambda: files.movie("matroska"), files.packets, ".mkv"),
+    "mkv titled": Case(lambda: files.movie("matroska", metadata=(("title", "山"), ("place", "here"))), files.packets,
+                       ".mkv"),
+    "mkv cues in front": Case(lambda: files.movie("matroska", (("cues_to_front", "1"),)), files.packets, ".mkv"),
+    "webm": Case(lambda: files.movie("webm", video="libvpx", audio="libopus"), files.packets, ".webm"),
+    "webm live": Case(lambda: files.movie("webm", (("live", "1"),), video="libvpx", audio="libopus"), files.packets,
+                      ".webm"),
+    "avi": Case(lambda: files.movie("avi", audio="mp3"), files.packets, ".avi"),
+    "avi titled": Case(lambda: files.movie("avi", audio="mp3", metadata=(("title", "here"),)), files.packets, ".avi"),
+    "flv": Case(lambda: files.movie("flv", video="flv", audio=""), files.packets, ".flv"),
+    "flv with positions": Case(lambda: files.movie("flv", (("flvflags", "add_keyframe_index"),), video="flv", audio=""),
+                               files.packets, ".flv"),
     "m4a": Case(lambda: files.movie("ipod", video=""), files.packets, ".m4a"),
 }
 
