@@ -28,9 +28,9 @@ BINS = 2048
 CODED_BITS = 1024
 MIN_RADIUS = 4.0
 SYNC_SHARE = 0.2
-PERIODS = (96, 108, 120, 135, 150, 168, 192, 216, 240, 270, 300, 336, 384, 432, 480)  # products of 2, 3, 5, 7
+PERIODS = (96, 108, 120, 135, 150, 168, 192, 216, 240, 270, 300, 336, 384, 432, 480, 540, 600)  # products of 2, 3, 5, 7
 LOW_BAND = 0.1  # cycles per pixel
-LOW_RMS = 1.2  # grey levels, of the low band on flat ground
+LOW_RMS = 1.25  # grey levels, of the low band on flat ground
 LOW_YIELD = 0.3  # how much of the low band gives way as the high band grows
 BASE_GAIN = 0.6  # grey levels rms of the high band on flat ground
 GAIN_UNIT = 64  # the gain grid's fixed point
@@ -78,7 +78,7 @@ def carrier(key: Key) -> Carrier:
 
 def period(width: int, height: int) -> int:
     """The tile period in pixels for a picture of this size."""
-    ideal = 128.0 * (width * height / 512.0**2) ** 0.25
+    ideal = 180.0 * (width * height / 512.0**2) ** 0.25
     return min(PERIODS, key=lambda p: abs(np.log(p / ideal)))
 
 
@@ -87,10 +87,8 @@ def _amplitudes(p: int) -> tuple[np.ndarray, np.ndarray]:
     """float32 [2, 2048]: amplitude of each bin in the low and in the high band, each of unit rms over the tile."""
     radius = annulus()[2]
     low = radius / p < LOW_BAND
-    amplitude = radius**-0.5
     bands = []
-    for band in (low, ~low):
-        a = np.where(band, amplitude, 0.0)
+    for a in (np.where(low, radius**-0.5, 0.0), np.where(low, 0.0, 1.0)):
         bands.append(a / max(np.sqrt(2.0 * np.sum(a * a)), 1e-9))
     return np.float32(bands[0]), np.float32(bands[1])
 
