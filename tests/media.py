@@ -28,8 +28,9 @@ def photo(height: int = 384, width: int = 512, seed: int = 1) -> np.ndarray:
     return array
 
 
-def saved(array: np.ndarray, format: str, **options: object) -> bytes:
+def saved(picture: np.ndarray | Image.Image, format: str, **options: object) -> bytes:
     """The picture as Pillow writes it."""
     out = io.BytesIO()
-    Image.fromarray(array).save(out, format, **options)
+    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    image.save(out, format, **options)
     return out.getvalue()

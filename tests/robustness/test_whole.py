@@ -57,6 +57,14 @@ def _exif() -> Image.Exif:
     return exif
 
 
+def _with_check_sums(data: bytes) -> bytes:
+    """A PNG whose chunks have right check sums again, so that what is behind them is reached."""
+    out = bytearray(data)
+    for _, start, stop in png.chunks(data):
+        out[stop - 4:stop] = struct.pack(">I", zlib.crc32(out[start + 4:stop - 4]))
+    return bytes(out)
+
+
 def outcome(call: object) -> tuple[float, object]:
     """(CPU seconds, what came of it); anything but a LabelkitError goes through."""
     start = time.process_time()
@@ -77,6 +85,7 @@ def test_mutated_pictures(name, signer):
     before, slowest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, 0.0
     for host in hosts:
         for data in mutations(host, name, COUNT // len(hosts)):
+            data = _with_check_sums(data) if host.startswith(png.SIGNATURE) else data
             for call in (lambda data=data: lk.verify(data), lambda data=data: lk.embed(data, label=LABEL, replace=True)):
                 seconds, result = outcome(call)
                 slowest = max(slowest, seconds)
