@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import html
+import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -146,7 +147,8 @@ def _pictures(exhibit: Exhibit) -> str:
         figures.append(f"<figure><figcaption>{_both(Message('The size changed, so there is no difference to show'))}"
                        "</figcaption></figure>")
     else:
-        psnr = Message("PSNR outside the explicit label {psnr} dB", psnr=f"{shown.psnr_db:.1f}")
+        psnr = (Message("PSNR outside the explicit label {psnr} dB", psnr=f"{shown.psnr_db:.1f}")
+                if math.isfinite(shown.psnr_db) else Message("nothing changed outside the explicit label"))
         figures.append(_figure(shown.difference, Message("Difference, amplified {times} times", times=shown.amplified),
                                psnr, exhibit.name))
     return f'<div class="pictures">{"".join(figures)}</div>\n'
