@@ -186,8 +186,8 @@ def microseconds(time: datetime.datetime) -> int:
 
 
 def canonical(facts: Mapping[str, object]) -> str:
-    """JSON with sorted names and no spaces; raises InvalidArgument above 64 kB."""
-    text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    """JSON with sorted names and no spaces, ASCII, since databases differ in what else they keep; up to 64 kB."""
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
     if len(text) > MAX_BODY:
         raise InvalidArgument("a record of the log is at most {limit} characters of JSON, got {size}",
                               limit=MAX_BODY, size=len(text))
