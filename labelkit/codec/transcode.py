@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes a film with its frames changed: pictures are decoded, changed and encoded one at a time, all else is copied.
+
+Kept: container, codec family, size, sample format, time of every frame, colour description, sample aspect, display
+matrix, interlacing flags; bit-exact: sound, subtitles, attachments; chapters, dispositions, languages, tags (what
+`labelkit.container` carries over afterwards is left to it). Left out: data streams that no muxer takes, such as timecodes.
+
+Quality. The defaults are what is commonly called visually lossless: x264 crf 18, x265 crf 20, VP9 crf 24, VP8 crf 8,
+SVT-AV1 crf 24, MPEG-2/4, H.263, MJPEG quantiser 2; FFV1, HuffYUV and UT Video are lossless, ProRes keeps its profile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labelkit.codec.samples import VideoSamples
+from labelkit.codec.video import DEMUXERS, Film, display_matrix, form_of, main_stream, planes, start_of, translated
+from labelkit.errors import OutputFailed, UnsupportedFormat
+from labelkit.plan import Quality
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer, OutputContainer
+    from av.stream import Stream
+    from av.video.stream import VideoStream
+
+_X264 = ("libx264", {"crf": "18", "preset": "medium"})
+_ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
+    "h264": _X264,
+    "hevc": ("libx265", {"crf": "20", "preset": "medium", "x265-params": "log-level=error"}),
+    "vp9": ("libvpx-vp9", {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}),
+    "vp8": ("libvpx", {"crf": "8", "b": "40M", "deadline": "good", "cpu-used": "4"}),
+    "av1": ("libsvtav1", {"crf": "24", "preset": "8"}),
+    "mpeg4": ("mpeg4", {"qmin": "2", "qmax": "3"}), "mpeg2video": ("mpeg2video", {"qmin": "2", "qmax": "3"}),
+    "flv1": ("flv", {"qmin": "2", "qmax": "3"}), "mjpeg": ("mjpeg", {"qmin": "2", "qmax": "2"}),
+    "prores": ("prores_ks", {}), "ffv1": ("ffv1", {"level": "3"}), "huffyuv": ("huffyuv", {}), "utvideo": ("utvideo", {}),
+}
+_FRAME_DURATION = 1 << 7  # AV_CODEC_FLAG_FRAME_DURATION: the last frame keeps its length
+_GLOBAL_HEADER = 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER
+_INTERLACED = 1 << 18 | 1 << 29  # AV_CODEC_FLAG_INTERLACED_DCT and _ME
+_WRITTEN_BY_MUXER = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a film is: frames written, seconds of it, its length if known, and the times of frames that were broken.
+
+    A broken frame is left out or shown as the decoder repaired it, as ffmpeg does; the film goes on.
+    """
+
+    frames: int = 0
+    seconds: float = 0.0
+    total_seconds: float | None = None
+    damaged: list[float] = field(default_factory=list)
+
+
+def encode(samples: VideoSamples, target: Path, quality: Quality | None = None,
+           report: Callable[[Progress], None] | None = None) -> Progress:
+    """Write the film with its changes to `target`, in the container it came in; `report` is called after each frame.
+
+    Memory does not grow with the length. Raises UnsupportedFormat for what cannot be encoded as it was, MalformedFile,
+    OutputFailed; `target` then holds nothing of use.
+    """
+    import av
+
+    film: Film = samples.source
+    progress = Progress(total_seconds=samples.seconds)
+    try:
+        with film.opened() as (source, main), translated(film.name):
+            with av.open(str(target), "w", format=_muxer(film), container_options=_muxer_options(film, source)) as out:
+                _transcode(_Run(samples, source, main, out, quality or Quality(), progress, report))
+    except OSError as error:
+        raise OutputFailed("{where} cannot be written: {reason}", where=target.name,
+                           reason=error.strerror or str(error)) from error
+    return progress
+
+
+def _muxer(film: Film) -> str:
+    return DEMUXERS[film.format]
+
+
+def _muxer_options(film: Film, source: InputContainer) -> dict[str, str]:
+    if film.format not in ("mp4", "mov"):
+        return {}
+    fragmented = film.is_fragmented
+    return {"movflags": "frag_keyframe+empty_moov+default_base_moof" if fragmented else "faststart"}
+
+
+@dataclass(slots=True)
+class _Run:
+    """What one transcode works with."""
+
+    samples: VideoSamples
+    source: InputContainer
+    main: VideoStream
+    out: OutputContainer
+    quality: Quality
+    progress: Progress
+    report: Callable[[Progress], None] | None
+
+
+def _transcode(run: _Run) -> None:
+    tracks = {stream.index: track for stream in run.source.streams if (track := _track(run, stream))}
+    _copy_head(run)
+    for packet in run.source.demux([stream for stream in run.source.streams if stream.index in tracks]):
+        tracks[packet.stream.index].take(packet)
+    for track in tracks.values():
+        track.finish()
+
+
+def _track(run: _Run, stream: Stream) -> _Copied | _Encoded | None:
+    from av.stream import Disposition
+
+    if stream.type == "video" and stream.disposition & Disposition.attached_pic:
+        return _Copied(run.out, stream) if run.out.format.name == "matroska" else None
+    if stream.type == "video" and stream.codec_context is not None:
+        return _Encoded(run, stream)
+    if stream.type in ("audio", "subtitle") and stream.codec_context is not None:
+        return _Copied(run.out, stream)
+    if stream.type == "attachment" and run.out.format.name == "matroska":
+        run.out.add_attachment(stream.name, stream.mimetype, stream.data)
+    return None
+
+
+def _copy_head(run: _Run) -> None:
+    for name, value in run.source.metadata.items():
+        if name not in _WRITTEN_BY_MUXER:
+            run.out.metadata[name] = value
+    run.out.set_chapters(run.source.chapters())
+
+
+def _describe(stream: Stream, source: Stream) -> None:
+    """Language, title and dispositions of a stream."""
+    stream.metadata.update({name: value for name, value in source.metadata.items()
+                            if name not in _WRITTEN_BY_MUXER and not name.startswith("DURATION")})
+    stream.disposition = source.disposition
+
+
+class _Copied:
+    """A stream whose packets pass as they are."""
+
+    def __init__(self, out: OutputContainer, source: Stream) -> None:
+        self.out = out
+        self.stream = out.add_stream_from_template(source, opaque=True)
+        _describe(self.stream, source)
+
+    def take(self, packet: av.Packet) -> None:
+        if packet.size and packet.dts is not None or packet.size and packet.pts is not None:
+            packet.stream = self.stream
+            self.out.mux(packet)
+
+    def finish(self) -> None:
+        pass
+
+
+class _Encoded:
+    """A stream of pictures: decoded, changed, encoded."""
+
+    def __init__(self, run: _Run, source: VideoStream) -> None:
+        self.run, self.source = run, source
+        self.is_main = source.index == run.main.index
+        self.start = start_of(source)
+        self.form = run.samples.form if self.is_main else None
+        self.last_pts: int | None = None
+        self.count = 0
+        self.stream: VideoStream | None = None
+        source.thread_type = "AUTO"
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """The encoder, set up before the file's head is written; what only a frame tells comes from the first."""
+        first = self.run.samples.source.first if self.is_main else self._first_frame()
+        if self.form is None:
+            self.form = form_of(first, self.source, self.run.samples.source.name)
+        name, options = _encoder(self.source, first, self.run)
+        stream = self.run.out.add_stream(name, rate=self.source.average_rate or self.source.guessed_rate or 25)
+        context = stream.codec_context
+        context.width, context.height, context.pix_fmt = first.width, first.height, first.format.name
+        context.time_base = stream.time_base = self.source.time_base
+        context.sample_aspect_ratio = self.source.sample_aspect_ratio or Fraction(0)
+        context.color_range, context.colorspace = first.color_range, first.colorspace
+        context.color_primaries, context.color_trc = first.color_primaries, first.color_trc
+        context.options = options
+        context.flags |= _FRAME_DURATION | (_INTERLACED if first.interlaced_frame else 0)
+        if self.run.out.format.name in ("mp4", "mov") and self.source.codec_context.name == "hevc":
+            context.codec_tag = "hvc1"
+        matrix = display_matrix(first)
+        if matrix:
+            stream.set_display_matrix(matrix)
+        _describe(stream, self.source)
+        self.stream = stream
+
+    def _first_frame(self) -> av.VideoFrame:
+        return self.run.samples.source.first_of(self.source.index)
+
+    def take(self, packet: av.Packet) -> None:
+        from labelkit.codec.video import decoded_frames
+
+        damage: list = []
+        for frame in decoded_frames(packet, damage):
+            self._put(frame)
+        for broken in damage:
+            self._note(broken.pts if broken.pts is not None else broken.dts)
+
+    def _note(self, pts: int | None) -> None:
+        if pts is not None:
+            self.run.progress.damaged.append(round(float(pts * self.source.time_base - self.start), 3))
+
+    def _put(self, frame: av.VideoFrame) -> None:
+        if frame.pts is None:
+            frame.pts = 0 if self.last_pts is None else self.last_pts + max(1, frame.duration or 1)
+        if self.last_pts is not None and frame.pts <= self.last_pts:
+            return  # two frames of one time: ffmpeg shows the first
+        self.last_pts = frame.pts
+        if frame.is_corrupt:
+            self._note(frame.pts)
+        frame = self._changed(frame)
+        frame.pict_type = 0  # the encoder decides anew
+        self.run.out.mux(self.stream.encode(frame))
+        self._tell(frame)
+
+    def _changed(self, frame: av.VideoFrame) -> av.VideoFrame:
+        context = self.stream.codec_context
+        if (frame.width, frame.height, frame.format.name) != (context.width, context.height, context.pix_fmt):
+            frame = frame.reformat(context.width, context.height, context.pix_fmt)  # as ffmpeg does when a film changes
+        if self.run.samples.changes:
+            frame.make_writable()
+            seconds = float(frame.pts * self.source.time_base - self.start)
+            view = planes(frame, self.form, self.run.samples.source.name, seconds, self.count)
+            for change in self.run.samples.changes:
+                change(view)
+        self.count += 1
+        return frame
+
+    def _tell(self, frame: av.VideoFrame) -> None:
+        if self.is_main:
+            progress = self.run.progress
+            progress.frames, progress.seconds = self.count, float(frame.pts * self.source.time_base - self.start)
+            if self.run.report:
+                self.run.report(progress)
+
+    def finish(self) -> None:
+        self.run.out.mux(self.stream.encode(None))
+
+
+def _encoder(stream: VideoStream, frame: av.VideoFrame, run: _Run) -> tuple[str, dict[str, str]]:
+    """Name and options of the encoder for a stream; raises UnsupportedFormat where there is none for its form."""
+    import av
+
+    family, where = stream.codec_context.name, run.samples.source.name
+    family = {"libdav1d": "av1", "libvpx-vp9": "vp9"}.get(family, family)
+    if family not in _ENCODERS:
+        raise UnsupportedFormat("{where}: films in {codec} can be read but not written", where=where, codec=family,
+                                hint="convert it to H.264, or label it with --layers metadata,provenance")
+    name, options = _ENCODERS[family]
+    forms = [form.name for form in av.Codec(name, "w").video_formats or ()]
+    if frame.format.name not in forms:
+        raise UnsupportedFormat("{where}: {codec} with samples of the form {form} can be read but not written", where=where,
+                                codec=family, form=frame.format.name,
+                                hint="convert it to 8-bit 4:2:0, or label it with --layers metadata,provenance")
+    options = dict(options)
+    if run.quality.crf is not None and "crf" in options:
+        options["crf"] = str(run.quality.crf)
+    if run.quality.preset is not None and "preset" in options:
+        options["preset"] = str(run.quality.preset)
+    return name, options
