@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """XMP packets: find the AIGC property and put it there, leaving every other byte alone (ISO 16684-1).
 
-Packets are parsed by expat only to learn where things lie; changes are cuts in the text. A document type,
-and with it every entity declaration, is refused.
+Packets are parsed by expat only to learn where things lie; changes are cuts in the text. Declarations of entities are
+refused. An SVG picture is a packet too: its label stands in its metadata element.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from labelkit.errors import LimitExceeded, MalformedFile
 
 NAMESPACE = "http://www.tc260.org.cn/ns/AIGC/1.0/"  # TC260-PG-20259A
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_SVG = "http://www.w3.org/2000/svg"
 _MAX_ELEMENTS = 200_000
 _START_TAG = re.compile(rb"""<[^\s/>]+(?:\s+[^\s=>]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*/?>""")
 _ATTRIBUTE = re.compile(rb"""\s+([^\s=>]+)\s*=\s*(?:"[^"]*"|'[^']*')""")
@@ -28,7 +29,7 @@ _UNMARKED = ((b"<\0\0\0", "utf-32-le"), (b"\0\0\0<", "utf-32-be"), (b"<\0", "utf
 class Property:
     """One AIGC property: its text, its namespace, and where it lies in the UTF-8 form of the packet.
 
-    inner   where the text alone lies, for an element without attributes that could change its meaning
+    inner   where the text alone lies, for an element written as we write it
     """
 
     value: str
@@ -60,6 +61,7 @@ class _Packet:
     properties: list[Property] = field(default_factory=list)
     root: _Element | None = None
     rdf: _Element | None = None
+    metadata: _Element | None = None  # of an SVG picture
     description: _Element | None = None
 
 
@@ -108,10 +110,15 @@ def _insertion(parsed: _Packet, text: bytes) -> tuple[int, int, bytes]:
         text = f'<rdf:Description xmlns:rdf="{_RDF}" rdf:about="">'.encode() + text + b"</rdf:Description>"
     if parsed.rdf is None:
         text = f'<rdf:RDF xmlns:rdf="{_RDF}">'.encode() + text + b"</rdf:RDF>"
-    element = parsed.description or parsed.rdf or parsed.root
+    element = parsed.description or parsed.rdf or parsed.metadata or parsed.root
+    name = re.match(rb"<([^\s/>]+)", parsed.data[element.start:element.stop]).group(1)
+    if parsed.rdf is None and parsed.metadata is None and parsed.root.name == f"{_SVG}\nsvg":
+        tag = name[:-len(b"svg")] + b"metadata"  # with the prefix of the picture, if it has one
+        text = b"<" + tag + b">" + text + b"</" + tag + b">"
+        if not element.empty:  # in front, where readers look first
+            return element.body, element.body, text
     if not element.empty:
         return element.end_tag, element.end_tag, text
-    name = re.match(rb"<([^\s/>]+)", parsed.data[element.start:element.stop]).group(1)
     slash = parsed.data.rindex(b"/", element.start, element.stop)
     return slash, element.stop, b">" + text + b"</" + name + b">"
 
@@ -152,7 +159,7 @@ class _Walk:
         self.parser = parser = expat.ParserCreate("UTF-8", "\n")
         parser.buffer_text = parser.ordered_attributes = True
         parser.StartElementHandler, parser.EndElementHandler = self.start, self.end
-        parser.StartDoctypeDeclHandler = _refuse_document_type
+        parser.EntityDeclHandler = _refuse_entities
 
     def run(self) -> None:
         self.parser.Parse(self.parsed.data.rstrip(b"\0"), True)
@@ -165,7 +172,8 @@ class _Walk:
         tag = _START_TAG.match(parsed.data, start)
         if tag is None:
             raise MalformedFile("the XMP packet is not well-formed XML: {problem}", problem=f"tag at byte {start}")
-        element = _Element(name, start, tag.end(), not attributes, tag.end() if tag.group().endswith(b"/>") else 0)
+        plain = tag.group() == b"<TC260:AIGC>"
+        element = _Element(name, start, tag.end(), plain, tag.end() if tag.group().endswith(b"/>") else 0)
         self._note(element)
         if not self.open_property:
             for index in range(0, len(attributes), 2):
@@ -182,6 +190,8 @@ class _Walk:
             parsed.root = element
         if element.name == f"{_RDF}\nRDF" and parsed.rdf is None:
             parsed.rdf = element
+        elif element.name == f"{_SVG}\nmetadata" and parsed.metadata is None and self.stack == [parsed.root]:
+            parsed.metadata = element
         elif (element.name == f"{_RDF}\nDescription" and parsed.description is None and self.stack
               and self.stack[-1] is parsed.rdf):
             parsed.description = element
@@ -211,5 +221,5 @@ def _is_label(name: str) -> bool:
     return name.rpartition("\n")[2].lower() == "aigc"
 
 
-def _refuse_document_type(*_: object) -> None:
-    raise MalformedFile("the XMP packet declares a document type, which XMP does not have")
+def _refuse_entities(*_: object) -> None:
+    raise MalformedFile("the XMP packet declares entities, which are not expanded")

@@ -31,6 +31,9 @@ def rich_png() -> bytes:
     return files.png_with(*parts, files.chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + files.XMP_PACKET))
 
 
+WRAPPED = OTHER.to_json(wrapped=True).encode()
+
+
 def id3_tag() -> bytes:
     frames = (b"TIT2\0\0\0\7\0\0\0a song", b"PRIV\0\0\0\x08\0\0XMP\0<a/>",
               b"TXXX\0\0\0\x0d\0\0\1\xff\xfea\0\0\0\xff\xfeb\0", b"TXXX\0\0\0\x0a\0\0\0AIGC\0{}  ")
@@ -58,6 +61,11 @@ HOSTS = {
     "flv": lambda: metadata.write(files.movie("flv", (("flvflags", "add_keyframe_index"),), video="flv", audio=""),
                                   LABEL),
     "mov": lambda: metadata.write(files.movie("mov"), LABEL),
+    "gif": lambda: metadata.write(files.picture("GIF", comment=WRAPPED), LABEL),
+    "tiff": lambda: metadata.write(files.picture("TIFF", tiffinfo={270: "a cat", 700: files.XMP_PACKET}), LABEL),
+    "bigtiff": lambda: metadata.write(files.picture("TIFF", big_tiff=True), LABEL),
+    "avif": lambda: metadata.write(files.picture("AVIF", exif=b"Exif\0\0" + files.exif(b"a cat, asleep\0")), LABEL),
+    "svg": lambda: metadata.write(b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><path/></svg>', LABEL),
     "webp": lambda: metadata.write(files.picture("WEBP", quality=50, exif=b"Exif\0\0" + files.exif(b"a cat\0")), LABEL),
 }
 
