@@ -18,7 +18,8 @@ from PIL import Image
 
 import labelkit as lk
 from labelkit import metadata
-from labelkit.cli import main as cli
+from labelkit.cli import main as cli, parser
+from labelkit.cli.text import one_line
 from tests.media import LABEL, photo, saved
 
 PRODUCER = ["--producer", "acme"]
@@ -322,7 +323,6 @@ def test_names_cannot_forge_lines(run):
 
 
 def test_values_in_files_cannot_forge_lines(run):
-    from labelkit.cli.text import one_line
     assert one_line("a\n\x1b[31mb\u202ec") == "a\\n\\x1b[31mb\\u202ec"
 
 
@@ -385,11 +385,9 @@ def test_the_start_is_light():
     assert done.stderr == "[]\n"
 
 
-def test_layer_names_are_those_of_the_report():
-    from labelkit.cli.parser import EFFORTS, KINDS, LAYERS
-    assert LAYERS == tuple(layer.value for layer in lk.Layer)
-    assert KINDS == tuple(kind.name.lower() for kind in lk.Kind)
-    assert EFFORTS == ("fast", "normal", "deep")
+def test_names_are_those_of_the_library():
+    assert parser.LAYERS == tuple(layer.value for layer in lk.Layer)
+    assert parser.KINDS == tuple(kind.name.lower() for kind in lk.Kind)
 
 
 def test_an_existing_label_is_replaced_only_when_asked(run):
