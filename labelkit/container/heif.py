@@ -58,6 +58,7 @@ class _State:
     locations: _Locations
     items: list[int]
     primary: int
+    places: dict[int, _Place]
 
 
 def sniff(reader: Reader, head: bytes) -> Format | None:
@@ -84,7 +85,9 @@ def scan(reader: Reader, found: Format) -> Layout:
             raise reader.malformed("box meta", meta.start, Message("there is no {chunk} chunk", chunk=kind.decode()))
     version, = reader.at(inner[b"pitm"].body, 1, "box pitm")
     primary = int.from_bytes(reader.at(inner[b"pitm"].body + 4, 4 if version else 2, "box pitm"), "big")
-    state = _State(top, meta, inner, _locations(reader, inner[b"iloc"]), [], primary)
+    locations = _locations(reader, inner[b"iloc"])
+    state = _State(top, meta, inner, locations, [], primary,
+                   {place.item: place for place in reversed(locations.places)})  # the first of two rows counts
     layout = Layout(found, [slot for box in top if box.kind == b"uuid" and (slot := bmff.uuid_slot(reader, box))],
                     state=state)
     for item, kind in _items(reader, inner[b"iinf"]):
@@ -92,6 +95,12 @@ def scan(reader: Reader, found: Format) -> Layout:
         if kind:
             layout.slots += _item_slot(reader, state, item, kind)
     return layout
+
+
+def ranges(reader: Reader, layout: Layout) -> dict[int, list[tuple[int, int]]]:
+    """(start, stop) of the bytes of each item, for the items that this file itself holds."""
+    found = {item: _ranges(reader, layout.state, item) for item in layout.state.places}
+    return {item: pieces for item, pieces in found.items() if pieces}
 
 
 def _items(reader: Reader, iinf: Box) -> Iterator[tuple[int, str]]:
@@ -133,7 +142,7 @@ def _locations(reader: Reader, box: Box) -> _Locations:
 
 def _ranges(reader: Reader, state: _State, item: int) -> list[tuple[int, int]] | None:
     """Where the bytes of an item lie in the file; None where this file does not hold them."""
-    place = next((place for place in state.locations.places if place.item == item), None)
+    place = state.places.get(item)
     if place is None or place.reference or place.method not in (_IN_FILE, _IN_IDAT):
         return None
     start, end = 0, reader.size

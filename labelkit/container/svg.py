@@ -6,12 +6,13 @@ from __future__ import annotations
 import re
 
 from labelkit.container.base import C2PA, XMP, Changes, Format, Layout, Patch, Reader, Slot
+from labelkit.container.markup import PROLOG
 
 FORMATS = (Format("svg", "image/svg+xml", "image", XMP),)
 
 _PROBE = 8192  # bytes in which the root element must start
-_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?[^>]{0,500}\?>\s*|<!--.{0,4000}?-->\s*|<!DOCTYPE\s+svg[^>\[]{0,500}"
-                    rb"(?:\[[^\]]{0,4000}\])?\s*>\s*)*<(?:[\w.-]+:)?svg[\s/>]", re.DOTALL)
+_START = re.compile(PROLOG + rb"(?:<!DOCTYPE\s+svg[^>\[]*+(?:\[[^\]]*+\])?\s*+>)?+" + PROLOG
+                    + rb"<(?:[\w.-]++:)?svg[\s/>]", re.DOTALL)
 _MANIFEST = re.compile(rb"<c2pa:manifest[\s>]")
 
 

@@ -11,6 +11,7 @@ from labelkit import metadata
 from labelkit.errors import LabelkitError
 from tests import files
 from tests.files import LABEL, OTHER
+from tests.metadata.test_documents import document
 
 MUTATIONS = 2000
 SLOWEST_SECONDS = 2.0
@@ -66,6 +67,10 @@ HOSTS = {
     "bigtiff": lambda: metadata.write(files.picture("TIFF", big_tiff=True), LABEL),
     "avif": lambda: metadata.write(files.picture("AVIF", exif=b"Exif\0\0" + files.exif(b"a cat, asleep\0")), LABEL),
     "svg": lambda: metadata.write(b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><path/></svg>', LABEL),
+    "docx": lambda: metadata.write(document(), LABEL),
+    "html": lambda: metadata.write(b'<!DOCTYPE html><html><head><meta charset="utf-8"><title>t</title></head></html>',
+                                   LABEL),
+    "markdown": lambda: metadata.write(b"---\ntitle: x\nAIGC: {}\n---\n\n# text\n", LABEL),
     "webp": lambda: metadata.write(files.picture("WEBP", quality=50, exif=b"Exif\0\0" + files.exif(b"a cat\0")), LABEL),
 }
 
