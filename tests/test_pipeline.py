@@ -36,7 +36,9 @@ def statuses(report: lk.Report) -> dict[str, str]:
     return {finding.layer.value: finding.status.value for finding in report}
 
 
-@pytest.mark.parametrize("format,options", [("JPEG", {"quality": 92}), ("PNG", {}), ("WEBP", {"quality": 92})])
+@pytest.mark.parametrize("format,options", [
+    ("JPEG", {"quality": 92}), ("JPEG", {"quality": 50}), ("PNG", {}), ("WEBP", {"quality": 92}),
+    ("WEBP", {"lossless": True}), ("GIF", {}), ("TIFF", {"compression": "tiff_lzw"}), ("AVIF", {"quality": 85})])
 def test_a_labelled_file_is_confirmed_and_a_plain_one_is_not(format, options, tmp_path):
     data = saved(photo(), format, **options)
     labelled = lk.embed(data, label=LABEL)
@@ -48,6 +50,19 @@ def test_a_labelled_file_is_confirmed_and_a_plain_one_is_not(format, options, tm
     assert all(check.agrees for check in report.cross_checks) and report.cross_checks
     plain = lk.verify(data)
     assert plain.verdict is lk.Verdict.NONE and statuses(plain)["watermark"] == "absent"
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "GIF", "TIFF"])
+def test_every_frame_is_labelled(format):
+    first, *others = [Image.fromarray(np.roll(photo(), 40 * index, axis=1)) for index in range(3)]
+    labelled = lk.embed(saved(first, format, save_all=True, append_images=others), label=LABEL)
+    image = Image.open(io.BytesIO(labelled))
+    assert image.n_frames == 3
+    for index in range(3):
+        image.seek(index)
+        report = lk.verify(image.convert("RGB"))
+        report.require(lk.Layer.EXPLICIT, lk.Layer.WATERMARK)
+        assert report[lk.Layer.WATERMARK].payload == lk.Payload.of(LABEL)
 
 
 def test_path_bytes_and_file_give_the_same(source, tmp_path):
@@ -198,7 +213,7 @@ def test_the_source_itself_only_in_place(source, tmp_path):
     assert metadata.read(source).label == LABEL
 
 
-def test_permissions_of_a_new_file_and_of_a_replaced_one(source, tmp_path):
+def test_permissions_of_a_new_file_and_of_a_replaced_one(source, tmp_path, signer):
     target = tmp_path / "out.jpg"
     before = os.umask(0o027)
     try:
@@ -206,9 +221,10 @@ def test_permissions_of_a_new_file_and_of_a_replaced_one(source, tmp_path):
     finally:
         os.umask(before)
     assert stat.S_IMODE(target.stat().st_mode) == 0o640
-    target.chmod(0o604)
-    lk.embed(source, target, LABEL)
-    assert stat.S_IMODE(target.stat().st_mode) == 0o604
+    for plan in (lk.Plan(), FILE_SIDE, lk.Plan(explicit=None, watermark=None, provenance=signer)):
+        target.chmod(0o604)
+        lk.embed(source, target, LABEL, plan=plan)
+        assert stat.S_IMODE(target.stat().st_mode) == 0o604
 
 
 @pytest.mark.parametrize("plan", [lk.Plan(), FILE_SIDE], ids=["all", "file side"])
