@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, BinaryIO
@@ -29,6 +31,7 @@ from labelkit.report import Finding, Layer, Report, Status
 from labelkit.watermark.payload import Payload
 
 if TYPE_CHECKING:
+    from labelkit.codec.transcode import Progress
 
     from labelkit.provenance import TrustList
 
@@ -38,7 +41,8 @@ Picture = "np.ndarray | Image.Image"
 
 def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None = None, label: Label | None = None, *,
           plan: Plan | None = None, key: Key | None = None, replace: bool = False, in_place: bool = False,
-          check: bool = True, max_pixels: int = codec.MAX_PIXELS) -> bytes | Path | None | Picture:
+          check: bool = True, max_pixels: int = codec.MAX_PIXELS,
+          report: Callable[[Progress], None] | None = None) -> bytes | Path | None | Picture:
     """Label a file, or samples in memory.
 
     source      a path, bytes or a seekable binary file; or a picture as an array (uint8 or uint16 [height, width],
@@ -50,7 +54,8 @@ def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None 
     replace     put this label in the place of another producer's or a contradictory one, which is otherwise refused
     in_place    allow `target` to be the source itself
     check       find the watermark in the decoded result; what is written as metadata is always read back
-    max_pixels  bound of the pixels of all frames together
+    max_pixels  bound of the pixels of all frames together; of a film, those of one frame
+    report      called after each frame of a film with its `Progress`
 
     Returns bytes without a target, the path of a target that is one, None for a file object; samples come back as
     what they came as. A path is written beside itself and renamed: on any failure it is as it was before.
@@ -63,11 +68,11 @@ def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None 
         return _like(source, _signal_layers(_samples_of(source), label, plan, key)[0])
     with container.opened(source) as reader:
         _refuse_other_labels(reader, label, plan, replace)
-        if not (plan.explicit or plan.watermark) and isinstance(target, str | os.PathLike):
-            return _file_side(reader, Path(target), label, plan)
+        if codec.is_streamed(reader) or not plan.has_signal_layer and isinstance(target, str | os.PathLike):
+            return _through_files(reader, target, _Request(label, plan, key, check, max_pixels, report))
         result: bytes | Reader = reader
         drawn: Mapping[str, object] | None = None
-        if plan.explicit or plan.watermark:
+        if plan.has_signal_layer:
             samples, drawn = _signal_layers(codec.decode(reader, max_pixels=max_pixels), label, plan, key)
             result = codec.encode(samples)
         if plan.metadata:
@@ -89,7 +94,7 @@ def verify(source: Source | Picture, *, key: Key | None = None, trust: TrustList
     trust       roots that are trusted to sign; without them a signature is checked, its owner is not
     effort      "fast", "normal" or "deep": how far the watermark is searched for
     layers      the layers to check; the others are reported as unchecked
-    max_pixels  bound of the pixels of all frames together
+    max_pixels  bound of the pixels of all frames together; of a film, those of one frame
 
     A layer that cannot be read is a finding, not an error. Raises UnsupportedFormat for bytes of no known format,
     InvalidArgument, and where not one layer could be checked the error that stood in the way.
@@ -125,27 +130,69 @@ def _signal_layers(samples: Samples, label: Label, plan: Plan,
     return samples, drawn
 
 
-def _file_side(reader: Reader, target: Path, label: Label, plan: Plan) -> Path:
-    """Metadata and provenance from file to file, whatever the size: nothing is decoded, nothing is loaded."""
-    if not plan.provenance:
-        metadata.write_file(reader, target, label)
-        return target
-    claim = _claim(label, plan, None)
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What `embed` was asked for."""
+
+    label: Label
+    plan: Plan
+    key: Key | None
+    check: bool
+    max_pixels: int
+    report: Callable[[Progress], None] | None
+
+
+def _through_files(reader: Reader, target: str | os.PathLike | BinaryIO | None,
+                   request: _Request) -> bytes | Path | None:
+    """From file to file, whatever the size: nothing is loaded, and without signal layers nothing is decoded.
+
+    The stages lie in a folder beside the target, which goes whatever happens; the last is renamed.
+    """
+    path = Path(target) if isinstance(target, str | os.PathLike) else None
     try:
-        with tempfile.TemporaryDirectory(prefix=".labelkit-", dir=target.parent) as folder:
-            source: Source | Reader = reader
-            if plan.metadata:
-                source = Path(folder) / "labelled"
-                metadata.write_file(reader, source, label, resign=True)
-            signed = Path(folder) / "signed"
-            with open(signed, "w+b") as out:
-                provenance().sign_into(source, out, claim, plan.provenance, parent=reader)
-            if target.exists():
-                signed.chmod(target.stat().st_mode & 0o777)
-            os.replace(signed, target)
+        with tempfile.TemporaryDirectory(prefix=".labelkit-", dir=path.parent if path else None) as folder:
+            result = _stages(reader, Path(folder), request)
+            if path is None:
+                return _handed_over(result, target)
+            if path.exists():
+                result.chmod(path.stat().st_mode & 0o777)
+            os.replace(result, path)
     except OSError as error:
-        raise _cannot_write(target, error) from error
-    return target
+        raise _cannot_write(target if path else "a temporary file", error) from error
+    return path
+
+
+def _stages(reader: Reader, folder: Path, request: _Request) -> Path:
+    """The labelled file, made in `folder`."""
+    label, plan = request.label, request.plan
+    result: Source | Reader = reader
+    drawn = None
+    if plan.has_signal_layer:
+        samples = codec.decode(reader, max_pixels=request.max_pixels)
+        samples, drawn = _signal_layers(samples, label, plan, request.key)
+        result = folder / "encoded"
+        codec.encode_file(samples, result, plan.quality, request.report)
+    if plan.metadata:
+        labelled = folder / "labelled"
+        metadata.write_file(result, labelled, label, resign=plan.provenance is not None)
+        result = labelled
+    if plan.provenance:
+        signed = folder / "signed"
+        with open(signed, "w+b") as out:
+            provenance().sign_into(result, out, _claim(label, plan, drawn), plan.provenance, parent=reader)
+        result = signed
+    if plan.watermark and request.check:
+        with container.opened(result) as marked:
+            _check_watermark(marked, Payload.of(label), request.key, request.max_pixels)
+    return result
+
+
+def _handed_over(result: Path, target: BinaryIO | None) -> bytes | None:
+    if target is None:
+        return result.read_bytes()
+    with open(result, "rb") as file:
+        shutil.copyfileobj(file, target, 1 << 20)
+    return None
 
 
 def _claim(label: Label, plan: Plan, drawn: Mapping[str, object] | None) -> object:
@@ -156,12 +203,12 @@ def _claim(label: Label, plan: Plan, drawn: Mapping[str, object] | None) -> obje
 def _check_request(source: object, target: object, label: object, plan: Plan, in_place: bool) -> None:
     if not isinstance(label, Label):
         raise InvalidArgument("label must be a Label, got {got}", got=type(label).__name__)
-    if not (plan.explicit or plan.watermark or plan.metadata or plan.provenance):
+    if not (plan.has_signal_layer or plan.metadata or plan.provenance):
         raise InvalidArgument("the plan has no layer, so nothing would be labelled")
     if _is_picture(source):
         if target is not None:
             raise InvalidArgument("samples in memory are returned, they cannot be written to a target")
-        if not (plan.explicit or plan.watermark):
+        if not plan.has_signal_layer:
             raise InvalidArgument("samples in memory can carry an explicit label and a watermark, the plan has neither")
     elif not in_place and isinstance(source, str | os.PathLike) and isinstance(target, str | os.PathLike):
         if os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target):

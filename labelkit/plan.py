@@ -115,6 +115,11 @@ class Plan:
     provenance: Signer | None = None
     quality: Quality = field(default_factory=Quality)
 
+    @property
+    def has_signal_layer(self) -> bool:
+        """Whether anything changes in the samples."""
+        return bool(self.explicit or self.watermark)
+
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from labelkit.codec.samples import ImageSamples, Samples
+from labelkit.codec.samples import ImageSamples, Samples, VideoSamples
 from labelkit.errors import UnsupportedFormat
-from labelkit.explicit import image
+from labelkit.explicit import image, video
 from labelkit.explicit.finding import find as find_in_picture
 from labelkit.explicit.rules import check_text
 from labelkit.plan import Explicit
@@ -15,12 +15,14 @@ __all__ = ["check_text", "draw", "find"]
 
 
 def draw(samples: Samples, explicit: Explicit) -> tuple[Samples, dict[str, object]]:
-    """`samples` with the label in every frame, and the evidence of it as JSON values.
+    """`samples` with the label, and the evidence of it as JSON values; in a film at the times of `explicit.showing`.
 
-    Raises what `image.draw` raises.
+    Raises what `image.draw` and `video.draw` raise.
     """
     if isinstance(samples, ImageSamples):
         return image.draw_frames(samples, explicit)
+    if isinstance(samples, VideoSamples):
+        return video.draw(samples, explicit)
     raise UnsupportedFormat("an explicit label for {kind} cannot be made", kind=type(samples).__name__)
 
 
@@ -28,4 +30,6 @@ def find(samples: Samples, expected_text: str | None = None) -> Finding:
     """What the samples show of an explicit label; `expected_text` is a text that another layer names."""
     if isinstance(samples, ImageSamples):
         return find_in_picture(samples, expected_text)
+    if isinstance(samples, VideoSamples):
+        return video.find(samples, expected_text)
     raise UnsupportedFormat("an explicit label in {kind} cannot be looked for", kind=type(samples).__name__)

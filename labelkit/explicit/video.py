@@ -121,15 +121,17 @@ def _placed(form: Form, explicit: Explicit) -> tuple[tuple, image.Placement]:
 def _displayed_active(form: Form) -> tuple[int, int, int, int]:
     """x, y, width, height of the picture without bars, as displayed."""
     x, y, width, height = form.active or (0, 0, form.width, form.height)
-    mask = np.zeros((form.height, 1 + 0), bool)
-    mask[y:y + height] = True
-    columns = np.zeros((1, form.width), bool)
-    columns[:, x:x + width] = True
-    shown_mask = form.orientation.displayed(mask & columns)
-    rows, across = np.flatnonzero(shown_mask.any(1)), np.flatnonzero(shown_mask.any(0))
+    stretch = form.displayed_size[form.orientation.swap ^ True] / form.width  # of stored columns as displayed
+    left, right = round(x * stretch), round((x + width) * stretch)
+    top, bottom = y, y + height
+    turn = form.orientation
+    if turn.swap:
+        left, right, top, bottom = top, bottom, left, right
     total_height, total_width = form.displayed_size
-    top, bottom = (round(v * total_height / shown_mask.shape[0]) for v in (rows[0], rows[-1] + 1))
-    left, right = (round(v * total_width / shown_mask.shape[1]) for v in (across[0], across[-1] + 1))
+    if turn.flip_x:
+        left, right = total_width - right, total_width - left
+    if turn.flip_y:
+        top, bottom = total_height - bottom, total_height - top
     return left, top, right - left, bottom - top
 
 
@@ -235,6 +237,5 @@ def _opening(samples: VideoSamples) -> list[np.ndarray]:
         if middle is None and frame.seconds >= until / 2:
             middle = frame.grey().copy()
         last = frame
-    # `last` is only valid until the next frame is decoded, which is not asked for
     kept = [first, middle, last.grey().copy() if last is not None else None]
     return [grey for grey in kept if grey is not None]

@@ -32,7 +32,7 @@ class Found:
     vectors: np.ndarray
 
 
-class Search(image._Search):
+class Search(image.Search):
     """The picture's search over a whitened plane that stands for many frames."""
 
     def __init__(self, plane: np.ndarray, small: np.ndarray, factor: int, carrier: tile.Carrier, tally: Tally) -> None:

@@ -44,14 +44,15 @@ def embed(pixels: np.ndarray, payload: Payload, key: Key | None = None, *, stren
     strength  0.25 to 4; 1 keeps PSNR above 42 dB and SSIM above 0.985
     Raises HostTooSmall for a picture that cannot carry 64 bits, InvalidArgument for other arrays.
     """
-    _check(pixels, payload, strength)
+    check_array(pixels)
+    check_settings(payload, strength, *pixels.shape[1::-1])
     if pixels.ndim == 2:
         return embed(pixels[..., None], payload, key, strength=strength, out=None if out is None else out[..., None])[..., 0]
     host = pixels if pixels.dtype == np.uint8 else _eight_bits(pixels)
     host = _rows(host)
     gain = _gain(host)
     _check_ground(host, gain)
-    gain = _spend(host, gain)
+    gain = spend(host, gain)
     marked = out if out is not None and out.dtype == np.uint8 and _is_rows(out) else np.empty(host.shape, np.uint8)
     _add(host, marked, gain, payload, key or Key.public(), strength)
     if pixels.dtype != np.uint8:
@@ -63,19 +64,19 @@ def embed(pixels: np.ndarray, payload: Payload, key: Key | None = None, *, stren
     return out
 
 
-def _check(pixels: object, payload: object, strength: object) -> None:
+def check_settings(payload: object, strength: object, width: int, height: int) -> None:
+    """Raises InvalidArgument for what cannot be embedded, HostTooSmall for a size in pixels that cannot carry it."""
     if not isinstance(payload, Payload):
         raise InvalidArgument("payload must be a Payload, got {got}", got=type(payload).__name__)
     if not isinstance(strength, int | float) or not 0.25 <= strength <= 4:
         raise InvalidArgument("strength must be a number from 0.25 to 4, got {got}", got=repr(strength))
-    _check_array(pixels)
-    height, width = pixels.shape[:2]
     if min(height, width) < MIN_SIDE:
         raise HostTooSmall("a picture of {width} x {height} pixels cannot carry the 64 bits of the watermark; the "
                            "shortest side must be at least {least}", width=width, height=height, least=MIN_SIDE)
 
 
-def _check_array(pixels: object) -> None:
+def check_array(pixels: object) -> None:
+    """Raises InvalidArgument for what is no array of the kinds that `embed` names."""
     if not isinstance(pixels, np.ndarray):
         raise InvalidArgument("pixels must be a NumPy array, got {got}", got=type(pixels).__name__)
     right = pixels.ndim == 2 or pixels.ndim == 3 and 1 <= pixels.shape[2] <= 4
@@ -105,7 +106,7 @@ def _gain(host: np.ndarray) -> np.ndarray:
     return gain
 
 
-def _spend(host: np.ndarray, gain: np.ndarray) -> np.ndarray:
+def spend(host: np.ndarray, gain: np.ndarray) -> np.ndarray:
     """The gain grid with its busiest cells raised, or lowered, to the error that PSNR 42 dB allows.
 
     Few pictures are busy everywhere. In pages of text the busy cells are the only ones that keep the mark when a change of
@@ -166,12 +167,8 @@ def detect(pixels: np.ndarray, key: Key | None = None, *, effort: str = "normal"
     two vectors in pixels), and `also`, other payloads of the same key laid over the strongest. Raises InvalidArgument for
     other arrays.
     """
-    _check_array(pixels)
-    if effort not in EFFORTS:
-        raise InvalidArgument("effort must be one of {choices}, got {value}", choices=", ".join(EFFORTS), value=repr(effort))
-    pixels = pixels if pixels.ndim == 3 else pixels[..., None]
-    luma = _luma(pixels if pixels.dtype == np.uint8 else _eight_bits(pixels))
-    search = _Search(luma, key or Key.public())
+    check_effort(effort)
+    search = Search(luma_of(pixels), key or Key.public())
     steps = [search.own_period]
     if effort != "fast":
         steps += [search.own_scale, search.any_scale]
@@ -186,7 +183,13 @@ def detect(pixels: np.ndarray, key: Key | None = None, *, effort: str = "normal"
     return Detection(present, None, search.tally.best, rate, effort=effort)
 
 
-class _Search:
+def check_effort(effort: object) -> None:
+    """Raises InvalidArgument for what is not one of EFFORTS."""
+    if effort not in EFFORTS:
+        raise InvalidArgument("effort must be one of {choices}, got {value}", choices=", ".join(EFFORTS), value=repr(effort))
+
+
+class Search:
     """One detection: the planes it looks at and what it has tried. Each step is a method that returns a Detection or None."""
 
     def __init__(self, luma: np.ndarray, key: Key) -> None:
@@ -225,8 +228,7 @@ class _Search:
     @functools.cached_property
     def coarse(self) -> tuple[int, lattice.Autocorrelation]:
         """The factor by which the picture was shrunk, and the autocorrelation of what came out."""
-        # a strip is not shrunk away: its short side keeps 16 samples
-        factor = max(1, min(round(max(self.luma.shape) / WORKING_SIDE), min(self.luma.shape) // 16))
+        factor = coarse_factor(*self.luma.shape)
         return factor, lattice.Autocorrelation(self.plane if factor == 1 else whiten(decimate(self.luma, factor)))
 
     def _fold(self, p: int, orientations: int = 8) -> Detection | None:
@@ -256,6 +258,18 @@ class _Search:
         if found.others:
             geometry["also"] = [Payload.from_int(word).hex for word in found.others]
         return Detection(True, Payload.from_int(found.word), found.score, found.false_positive_rate, geometry)
+
+
+def coarse_factor(height: int, width: int) -> int:
+    """By how much a plane is shrunk before lattices are searched in it; the short side of a strip keeps 16 samples."""
+    return max(1, min(round(max(height, width) / WORKING_SIDE), min(height, width) // 16))
+
+
+def luma_of(pixels: np.ndarray) -> np.ndarray:
+    """uint8 [height, width]: the luma of an array as for `embed`."""
+    check_array(pixels)
+    pixels = pixels if pixels.ndim == 3 else pixels[..., None]
+    return _luma(pixels if pixels.dtype == np.uint8 else _eight_bits(pixels))
 
 
 def _luma(pixels: np.ndarray) -> np.ndarray:

@@ -54,7 +54,7 @@ def mark_frames(frames: Iterable[np.ndarray], payload: Payload, key: Key | None 
     marker = None
     for frame in frames:
         if marker is None:
-            image._check_array(frame)
+            image.check_array(frame)
             marker = Marker(frame.shape[1], frame.shape[0], payload, key, strength)
         yield marker.marked(frame)
 
@@ -89,7 +89,7 @@ class Marker:
 
     def marked(self, frame: np.ndarray) -> np.ndarray:
         """A copy of a frame in memory, marked; see `mark_frames`."""
-        image._check_array(frame)
+        image.check_array(frame)
         if frame.dtype != np.uint8 or frame.shape[:2] != self.size:
             raise InvalidArgument("frames are uint8 arrays of one size, {wanted}; got {dtype} {shape}",
                                   wanted=str(list(self.size)), dtype=str(frame.dtype), shape=str(list(frame.shape)))
@@ -105,7 +105,7 @@ class Marker:
         if channels not in self._scratch:
             self._scratch[channels] = np.empty(3 * (8 * channels * self._gain.shape[1] + 64), np.int16)
         kernels.image_gain(pixels, self._gain, round(tile.BASE_GAIN * tile.GAIN_UNIT), image.GAIN_SLOPE, image.GAIN_TOP)
-        gain = image._spend(pixels, self._gain)
+        gain = image.spend(pixels, self._gain)
         flat, textured = tile.interleaved(self._key, self._payload, self._period, self._strength, channels)
         kernels.image_embed(pixels, pixels, gain, flat, textured, self._scratch[channels])
 
