@@ -65,8 +65,8 @@ _MODULES = (jpeg, png, webp, gif, tiff, heif, svg, mp4, matroska, avi, flv, wav,
             webpage, markdown)
 _HOMELESS = tuple((re.compile(start, re.DOTALL), name, other) for start, name, other in (
     # how a format starts, its name, the formats that hold the same and a label
-    (rb"BM.{4}\0{4}", "BMP", "PNG"),
-    (rb"\0\0\1\0", "ICO", "PNG"),
+    (rb"BM.{4}\x00{4}", "BMP", "PNG"),
+    (rb"\x00\x00\x01\x00", "ICO", "PNG"),
     (rb"8BPS", "PSD", "TIFF"),
     (rb"\xff\x0a|.{4}JXL \r\n", "JPEG XL", "AVIF"),
     (rb"\xff\x4f\xff\x51|.{4}jP  \r\n", "JPEG 2000", "JPEG, PNG"),
@@ -75,7 +75,7 @@ _HOMELESS = tuple((re.compile(start, re.DOTALL), name, other) for start, name, o
     (rb"FORM.{4}AIF[FC]", "AIFF", "WAV, FLAC"),
     (rb"riff\x2e\x91\xcf\x11", "Wave64", "RF64"),
     (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "ASF (WMA, WMV)", "M4A, MP4"),
-    (rb"\0\0\1\xba", "MPEG-PS", "MP4"),
+    (rb"\x00\x00\x01\xba", "MPEG-PS", "MP4"),
     (rb"G.{187}G", "MPEG-TS", "MP4"),
     (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "DOC, XLS, PPT", "DOCX, XLSX, PPTX"),
     (rb"\{\\rtf", "RTF", "DOCX"),
