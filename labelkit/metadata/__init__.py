@@ -242,7 +242,9 @@ def _home(layout: Layout) -> Slot | None:
 def _rewritten(slot: Slot, value: str, *, is_home: bool) -> bytes | Slot | None:
     """The body that the slot gets, None where it goes, the slot itself where it stays as it is."""
     if is_home:
-        return xmp.put(slot.load(), value) if slot.kind == XMP else value.encode()
+        old = slot.load()
+        new = xmp.put(old, value) if slot.kind == XMP else value.encode()
+        return slot if new == old else new
     if slot.kind == XMP and _in_xmp(slot):
         return xmp.remove(slot.load())
     if slot.kind == EXIF and _in_exif(slot):

@@ -12,6 +12,7 @@ from labelkit.errors import LabelkitError
 from tests import files
 from tests.files import LABEL, OTHER
 from tests.metadata.test_documents import document
+from tests.metadata.test_pdf import TITLE_INFO, packed, plain
 
 MUTATIONS = 2000
 SLOWEST_SECONDS = 2.0
@@ -68,6 +69,8 @@ HOSTS = {
     "avif": lambda: metadata.write(files.picture("AVIF", exif=b"Exif\0\0" + files.exif(b"a cat, asleep\0")), LABEL),
     "svg": lambda: metadata.write(b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><path/></svg>', LABEL),
     "docx": lambda: metadata.write(document(), LABEL),
+    "pdf": lambda: metadata.write(plain(TITLE_INFO, files.XMP_PACKET), LABEL),
+    "pdf packed": lambda: metadata.write(packed(TITLE_INFO, files.XMP_PACKET), LABEL),
     "html": lambda: metadata.write(b'<!DOCTYPE html><html><head><meta charset="utf-8"><title>t</title></head></html>',
                                    LABEL),
     "markdown": lambda: metadata.write(b"---\ntitle: x\nAIGC: {}\n---\n\n# text\n", LABEL),
