@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import io
 import math
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 DEMUXERS = {"mp4": "mp4", "mov": "mov", "mkv": "matroska", "webm": "webm", "avi": "avi", "flv": "flv"}
 MAX_FRAME_PIXELS = 1 << 26  # 8192 x 8192; a decoder holds up to 17 frames
 _MAX_STREAMS = 64
+_THREADS = 4  # each holds frames of its own
 _TRANSFERS = {16: "pq", 18: "hlg"}  # Rec. ITU-T H.273, table 3
 _ACTIVE_SAMPLES = 3
 _BAR_LEVEL = 10  # 8-bit levels above black that coding noise in a black bar stays under
@@ -73,6 +75,7 @@ class Film:
                          options={"max_pixels": str(self.max_pixels)}) as container:
                 stream = main_stream(container, self.name)
                 stream.thread_type = threads
+                stream.codec_context.thread_count = min(os.cpu_count() or 1, _THREADS)
                 self._check_size(stream)
                 yield container, stream
 
