@@ -156,7 +156,7 @@ def _add(host: np.ndarray, out: np.ndarray, gain: np.ndarray, payload: Payload, 
 
 
 def _read_back(marked: np.ndarray, payload: Payload, key: Key) -> None:
-    found = _Search(_luma(marked), key).own_period()
+    found = _Search(luma_of(marked), key).own_period()
     if not found or found.payload != payload:
         raise HostTooSmall("a picture of {width} x {height} pixels has too little usable detail to carry the 64 bits "
                            "of the watermark: they cannot be read back", width=marked.shape[1], height=marked.shape[0],
@@ -184,7 +184,7 @@ def detect(pixels: np.ndarray, key: Key | None = None, *, effort: str = "normal"
         raise InvalidArgument("effort must be one of {choices}, got {value}", choices=", ".join(EFFORTS),
                               value=repr(effort))
     pixels = pixels if pixels.ndim == 3 else pixels[..., None]
-    search = _Search(_luma(pixels if pixels.dtype == np.uint8 else _eight_bits(pixels)), key or Key.public())
+    search = _Search(luma_of(pixels if pixels.dtype == np.uint8 else _eight_bits(pixels)), key or Key.public())
     for step in search.steps(effort):
         found = step()
         if found:
@@ -194,7 +194,8 @@ def detect(pixels: np.ndarray, key: Key | None = None, *, effort: str = "normal"
     return Detection(present, None, search.tally.best, chance if present else 1.0, effort=effort)
 
 
-def _luma(pixels: np.ndarray) -> np.ndarray:
+def luma_of(pixels: np.ndarray) -> np.ndarray:
+    """uint8 [height, width]: the luma of uint8 pixels [height, width, 1..4]."""
     luma = np.empty(pixels.shape[:2], np.uint8)
     kernels.image_luma(_rows(pixels), luma)
     return luma
