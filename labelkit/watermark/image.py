@@ -2,7 +2,7 @@
 """The watermark in pictures: `embed` adds a keyed periodic tile, `detect` decides whether one is there.
 
 Embedding is one pass over the pixels: the tile (tile.py) is added to every channel alike, its low band with a
-constant gain, its high band with a gain that follows the activity of 8 x 8 cells. It rises from 0.6 grey levels rms on
+constant gain, its high band with a gain that follows the activity of 8 x 8 cells. It rises from 0.55 grey levels rms on
 flat ground to 1.8; the busiest cells are then raised or lowered so that the whole keeps PSNR at or above 42 dB.
 
 Detection, in order of cost; a step is taken only when the ones before found nothing:
