@@ -89,9 +89,14 @@ def put(packet: bytes, value: str) -> bytes:
 
 
 def remove(packet: bytes) -> bytes:
-    """The packet without any AIGC property."""
+    """The packet without any AIGC property, and without a declaration of our prefix that nothing uses any more."""
     parsed = _parse(packet)
-    return _joined(parsed, [(found.start, found.stop, b"") for found in _properties(parsed)])
+    cuts = [(found.start, found.stop, b"") for found in _properties(parsed)]
+    if b"TC260:" not in markup.changed(parsed.data, cuts):
+        cuts += [(start, stop, b"") for element in parsed.elements
+                 for name, start, stop in element.raw_attributes(parsed.data)
+                 if name == b"xmlns:TC260" and not any(a <= start < b for a, b, _ in cuts)]
+    return _joined(parsed, cuts)
 
 
 def _properties(parsed: _Packet) -> list[Property]:

@@ -98,10 +98,7 @@ def test_everything_else_stays_byte_for_byte(name):
     packet = PACKETS[name]
     out = xmp.put(packet, VALUE)
     assert out != packet
-    left = xmp.remove(out)
-    for encoding in ("utf-8", "utf-16-le", "utf-16-be"):
-        left = left.replace(f' xmlns:TC260="{xmp.NAMESPACE}"'.encode(encoding), b"")
-    assert left == packet
+    assert xmp.remove(out) == packet
 
 
 @pytest.mark.parametrize("name", [name for name in PACKETS if name != "prefix taken"])
