@@ -11,20 +11,17 @@ from __future__ import annotations
 import bisect
 import io
 import os
-import secrets
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
-from labelkit.errors import InvalidArgument, LimitExceeded, MalformedFile, OutputFailed, TruncatedFile
+from labelkit.errors import InvalidArgument, LimitExceeded, MalformedFile, TruncatedFile
 from labelkit.messages import Message
 
 MAX_BODY = 16 << 20  # a slot's body is read whole only up to here; real packets are a few kB
 MAX_UNITS = 200_000  # chunks, boxes or segments of one file; a 4 GB PNG in 32 kB chunks has 130,000
-_COPY_CHUNK = 1 << 20
 
 Source = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO
 Segment = bytes | tuple[int, int]
@@ -59,7 +56,10 @@ class Reader:
             raise TruncatedFile("{where}: {what} lies at byte {offset} of a file of {size} bytes",
                                 where=self.name, what=what, offset=offset, size=self.size)
         if offset != self.position:
-            self.file.seek(offset)
+            try:
+                self.file.seek(offset)
+            except (OSError, ValueError) as error:
+                raise _unreadable(self.name, error) from error
             self.position = offset
 
     def take(self, count: int, what: str = "data", limit: int = MAX_BODY) -> bytes:
@@ -70,7 +70,10 @@ class Reader:
         if count > limit:
             raise LimitExceeded("{where}: {what} at byte {offset} has {claimed} bytes, at most {limit} are read",
                                 where=self.name, what=what, offset=start, claimed=count, limit=limit)
-        data = self.file.read(count)
+        try:
+            data = self.file.read(count)
+        except (OSError, ValueError) as error:  # a failing disk, or a file that was closed meanwhile
+            raise _unreadable(self.name, error) from error
         if len(data) != count:  # the file shrank while being read
             raise self.truncated(what, start, count, len(data))
         self.position = start + count
@@ -109,6 +112,11 @@ class Reader:
                              where=self.name, what=what, offset=offset, problem=problem)
 
 
+def _unreadable(where: str, error: Exception) -> InvalidArgument:
+    return InvalidArgument("{where} cannot be opened: {reason}", where=where,
+                           reason=getattr(error, "strerror", None) or str(error))
+
+
 @contextmanager
 def opened(source: Source | Reader) -> Iterator[Reader]:
     """A Reader over a path, bytes, a seekable binary file, or a Reader as it is."""
@@ -119,13 +127,17 @@ def opened(source: Source | Reader) -> Iterator[Reader]:
     elif isinstance(source, str | os.PathLike):
         try:
             file = open(source, "rb")
-        except OSError as error:
-            raise InvalidArgument("{where} cannot be opened: {reason}", where=os.fspath(source),
-                                  reason=error.strerror or "it cannot be read") from error
+        except (OSError, ValueError) as error:
+            raise _unreadable(os.fspath(source), error) from error
         with file:
             yield Reader(file, os.path.basename(os.fspath(source)))
-    elif hasattr(source, "read") and hasattr(source, "seek"):
-        yield Reader(source, os.path.basename(str(getattr(source, "name", "stream"))))
+    elif hasattr(source, "read") and hasattr(source, "seek") and not isinstance(source, io.TextIOBase):
+        name = os.path.basename(str(getattr(source, "name", "stream")))
+        try:
+            reader = Reader(source, name)
+        except (OSError, ValueError) as error:  # a pipe, or a closed file
+            raise _unreadable(name, error) from error
+        yield reader
     else:
         raise InvalidArgument("a path, bytes or a seekable binary file is wanted, got {got}",
                               got=type(source).__name__)
@@ -235,75 +247,3 @@ class Moves:
 def length_of(segments: Iterable[Segment]) -> int:
     """Bytes that an edit list makes."""
     return sum(len(part) if isinstance(part, bytes) else part[1] - part[0] for part in segments)
-
-
-def join(reader: Reader, segments: Iterable[Segment]) -> bytes:
-    """The edited file in memory."""
-    if reader.view is not None:
-        return b"".join(part if isinstance(part, bytes) else reader.view[part[0]:part[1]] for part in segments)
-    out = io.BytesIO()
-    stream(reader, segments, out)
-    return out.getvalue()
-
-
-def stream(reader: Reader, segments: Iterable[Segment], out: BinaryIO) -> None:
-    """Write the edited file to `out`; ranges are copied in pieces, by the kernel where both ends are plain files."""
-    for part in segments:
-        if isinstance(part, bytes):
-            _write_all(out, part)
-        else:
-            _copy(reader, *part, out)
-
-
-def _copy(reader: Reader, start: int, stop: int, out: BinaryIO) -> None:
-    if isinstance(out, io.FileIO) and hasattr(os, "copy_file_range"):
-        start = _copy_in_kernel(reader, start, stop, out)
-    while start < stop:
-        piece = reader.at(start, min(_COPY_CHUNK, stop - start))
-        _write_all(out, piece)
-        start += len(piece)
-
-
-def _copy_in_kernel(reader: Reader, start: int, stop: int, out: io.FileIO) -> int:
-    try:
-        source = reader.file.fileno()
-        while start < stop:
-            count = os.copy_file_range(source, out.fileno(), min(stop - start, 1 << 30), start)
-            if not count:
-                break
-            start += count
-    except (OSError, ValueError, AttributeError):
-        pass  # no descriptor, or another file system: the caller goes on in pieces
-    return start
-
-
-def _write_all(out: BinaryIO, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[out.write(view):]
-
-
-def save(reader: Reader, segments: Iterable[Segment], target: str | os.PathLike,
-         check: Callable[[str], None] = lambda path: None) -> None:
-    """Write the edited file beside `target`, let `check` read it back, and rename it.
-
-    Raises OutputFailed, or what `check` raises, and then leaves `target` as it was.
-    """
-    path = Path(target)
-    temporary = path.parent / f".{secrets.token_hex(8)}.part"
-    try:
-        # created with 0666, so that the umask applies: to ask for the umask is to change it for all threads meanwhile
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        try:
-            with open(handle, "wb", buffering=0) as out:
-                stream(reader, segments, out)
-            check(str(temporary))
-            if path.exists():
-                os.chmod(temporary, path.stat().st_mode & 0o777)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise OutputFailed("{where} cannot be written: {reason}", where=str(path),
-                           reason=error.strerror or "the system refused") from error

@@ -37,19 +37,18 @@ class Search(image.Search):
 
     def __init__(self, plane: np.ndarray, small: np.ndarray, factor: int, carrier: tile.Carrier, tally: Tally) -> None:
         self.luma = self.plane = plane  # its size is all that is asked of the luma
-        self.carrier, self.tally = carrier, tally
+        self.carrier, self.tally, self.found = carrier, tally, None
         self._small, self._factor = small, factor
-        self.found: Found | None = None
 
     @functools.cached_property
     def coarse(self) -> tuple[int, lattice.Autocorrelation]:
         """See the picture's search; the frames were shrunk before they were added."""
         return self._factor, lattice.Autocorrelation(self._small)
 
-    def _answer(self, found: Match, vectors: np.ndarray) -> Detection:
-        answer = super()._answer(found, vectors)
-        self.found = Found(answer, found, vectors)
-        return answer
+    def first(self, *steps: Callable[[], Detection | None]) -> Found | None:
+        """What the first of the steps that finds anything found."""
+        answer = next(filter(None, (step() for step in steps)), None)
+        return Found(answer, *self.found) if answer else None
 
 
 class Sum:
@@ -113,17 +112,17 @@ class Evidence:
     def _quick(self, plane: np.ndarray, small: np.ndarray) -> Found | None:
         """The film's own scale in one frame, and in all together when their number has doubled."""
         one = Search(plane, small, self.factor, self.carrier, self.tally)
-        if one.own_period():
-            return one.found
+        found = one.first(one.own_period)
+        if found:
+            return found
         if self.total.count < 2 or self.total.count & self.total.count - 1:
             return None
         whole = self.total.search(self.factor, self.carrier, self.tally)
-        return whole.found if whole.own_period() else None
+        return whole.first(whole.own_period)
 
     def _thorough(self, part: Sum) -> Found | None:
         one = part.search(self.factor, self.carrier, self.tally)
-        steps = [one.own_scale, one.any_scale] + ([one.any_lattice] if self.effort == "deep" else [])
-        return one.found if any(step() for step in steps) else None
+        return one.first(one.own_scale, one.any_scale, *([one.any_lattice] if self.effort == "deep" else []))
 
     def nothing(self) -> Detection:
         """The answer where no word was read: a mark may still be there."""

@@ -140,7 +140,8 @@ class ListFootage:
         if isinstance(frame, Frame):
             return look_at(frame)
         from labelkit.watermark import image
-        return Look(index / self._rate, image.luma_of(frame))
+        image.check_array(frame)
+        return Look(index / self._rate, image.luma_of(frame if frame.ndim == 3 else frame[..., None]))
 
 
 def look_at(frame: Frame) -> Look:

@@ -104,7 +104,7 @@ class Marker:
         channels = pixels.shape[2]
         if channels not in self._scratch:
             self._scratch[channels] = np.empty(3 * (8 * channels * self._gain.shape[1] + 64), np.int16)
-        kernels.image_gain(pixels, self._gain, round(tile.BASE_GAIN * tile.GAIN_UNIT), image.GAIN_SLOPE, image.GAIN_TOP)
+        kernels.image_gain(pixels, self._gain, image.BASE_GAIN, image.GAIN_SLOPE, image.GAIN_TOP)
         gain = image.spend(pixels, self._gain)
         flat, textured = tile.interleaved(self._key, self._payload, self._period, self._strength, channels)
         kernels.image_embed(pixels, pixels, gain, flat, textured, self._scratch[channels])
@@ -129,7 +129,9 @@ def detect_frames(frames: Iterable[np.ndarray | Frame], key: Key | None = None, 
 
 
 def _detect(footage: Footage, key: Key, effort: str) -> Detection:
-    image.check_effort(effort)
+    if effort not in image.EFFORTS:
+        raise InvalidArgument("effort must be one of {choices}, got {value}", choices=", ".join(image.EFFORTS),
+                              value=repr(effort))
     evidence = Evidence(key, effort)
     for group in footage.groups(effort):
         found = evidence.take(group)
