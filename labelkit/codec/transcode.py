@@ -12,14 +12,17 @@ SVT-AV1 crf 24, MPEG-2/4, H.263, MJPEG quantiser 2; FFV1, HuffYUV and UT Video a
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labelkit import container
 from labelkit.codec.samples import VideoSamples
 from labelkit.codec.video import DEMUXERS, Film, display_matrix, form_of, main_stream, planes, start_of, translated
+from labelkit.container import Reader, mp4
 from labelkit.errors import OutputFailed, UnsupportedFormat
 from labelkit.plan import Quality
 
@@ -40,8 +43,7 @@ _ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
     "flv1": ("flv", {"qmin": "2", "qmax": "3"}), "mjpeg": ("mjpeg", {"qmin": "2", "qmax": "2"}),
     "prores": ("prores_ks", {}), "ffv1": ("ffv1", {"level": "3"}), "huffyuv": ("huffyuv", {}), "utvideo": ("utvideo", {}),
 }
-_FRAME_DURATION = 1 << 7  # AV_CODEC_FLAG_FRAME_DURATION: the last frame keeps its length
-_GLOBAL_HEADER = 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER
+_FRAME_DURATION = 1 << 7  # AV_CODEC_FLAG_FRAME_DURATION: the last frame keeps its length; not for SVT-AV1
 _INTERLACED = 1 << 18 | 1 << 29  # AV_CODEC_FLAG_INTERLACED_DCT and _ME
 # Memory for 1080p stays under 400 MB on any number of cores: x264 holds about 5 MB for each frame of its lookahead and
 # 12 MB for each thread; its presets look ahead by 0 to 60 frames.
@@ -79,10 +81,20 @@ def encode(samples: VideoSamples, target: Path, quality: Quality | None = None,
         with film.opened() as (source, main), translated(film.name):
             with av.open(str(target), "w", format=_muxer(film), container_options=_muxer_options(film, source)) as out:
                 _transcode(_Run(samples, source, main, out, quality or Quality(), progress, report))
+        if film.format in ("mp4", "mov"):
+            _carry_tags(film.reader, target)
     except OSError as error:
         raise OutputFailed("{where} cannot be written: {reason}", where=target.name,
                            reason=error.strerror or str(error)) from error
     return progress
+
+
+def _carry_tags(source: Reader, target: Path) -> None:
+    """The user data of an MP4, bit by bit: iTunes tags, cover pictures and keys that muxers write anew or drop."""
+    with container.opened(target) as reader:
+        segments = mp4.carried(source, reader)
+        if segments:
+            container.save(reader, segments, target)
 
 
 def _muxer(film: Film) -> str:
@@ -191,7 +203,7 @@ class _Encoded:
         context.color_range, context.colorspace = first.color_range, first.colorspace
         context.color_primaries, context.color_trc = first.color_primaries, first.color_trc
         context.options = options
-        context.flags |= _FRAME_DURATION | (_INTERLACED if first.interlaced_frame else 0)
+        context.flags |= (_FRAME_DURATION if name != "libsvtav1" else 0) | (_INTERLACED if first.interlaced_frame else 0)
         if self.run.out.format.name in ("mp4", "mov") and self.source.codec_context.name == "hevc":
             context.codec_tag = "hvc1"
         matrix = display_matrix(first)
@@ -273,12 +285,32 @@ def _encoder(stream: VideoStream, frame: av.VideoFrame, run: _Run) -> tuple[str,
         options["crf"] = str(run.quality.crf)
     if run.quality.preset is not None and "preset" in options:
         options["preset"] = str(run.quality.preset)
-    if name in ("libx264", "libx265"):
-        most = max(5, _LOOKAHEAD_PIXELS // (frame.width * frame.height))
-        lookahead = min(_LOOKAHEADS.get(options["preset"], 60), most)
-        if name == "libx264":
-            options["rc-lookahead"] = str(lookahead)
-        else:
-            options["x265-params"] += f":rc-lookahead={max(lookahead, 5)}"
+    most = max(5, _LOOKAHEAD_PIXELS // (frame.width * frame.height))
+    if name == "libx264":
+        options["rc-lookahead"] = str(min(_LOOKAHEADS.get(options["preset"], 60), most))
+    elif name == "libx265":
+        options["x265-params"] = ":".join((options["x265-params"], f"rc-lookahead={min(20, most)}", *_hdr(frame, where)))
+    elif name == "libsvtav1":
+        os.environ.setdefault("SVT_LOG", "1")  # errors only: the library has no other switch for its own prints
     options["threads"] = str(min(os.cpu_count() or 1, _ENCODER_THREADS))
     return name, options
+
+
+def _hdr(frame: av.VideoFrame, where: str) -> list[str]:
+    """HDR10's static metadata as x265 takes them; raises UnsupportedFormat for what changes from frame to frame."""
+    found = {data.type.name: bytes(data) for data in frame.side_data}
+    if any(name.startswith(("DOVI", "DYNAMIC_HDR")) for name in found):
+        raise UnsupportedFormat("{where}: Dolby Vision and HDR10+ would not survive being encoded anew", where=where,
+                                hint="label it with --layers metadata,provenance")
+    options = []
+    if "MASTERING_DISPLAY_METADATA" in found:
+        # libavutil/mastering_display_metadata.h: ten rationals, red, green, blue, white, least and most light
+        pairs = struct.unpack_from("<20i", found["MASTERING_DISPLAY_METADATA"])
+        value = [Fraction(a, b or 1) for a, b in zip(pairs[0::2], pairs[1::2], strict=True)]
+        red, green, blue, white = (f"({round(x * 50000)},{round(y * 50000)})" for x, y in zip(value[:8:2], value[1:8:2],
+                                                                                         strict=True))
+        least, most = (round(light * 10000) for light in value[8:])
+        options += ["hdr10=1", f"master-display=G{green}B{blue}R{red}WP{white}L({most},{least})"]
+    if "CONTENT_LIGHT_LEVEL" in found:
+        options.append("max-cll={},{}".format(*struct.unpack_from("<2I", found["CONTENT_LIGHT_LEVEL"])))
+    return options

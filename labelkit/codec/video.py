@@ -324,6 +324,6 @@ def translated(name: str) -> Iterator[None]:
         yield
     except LabelkitError:
         raise
-    except (av.FFmpegError, ValueError, OverflowError, IndexError, EOFError) as error:
+    except (av.FFmpegError, OverflowError) as error:
         raise MalformedFile("{where}: the film cannot be read: {reason}", where=name,
                             reason=getattr(error, "strerror", None) or str(error)) from error

@@ -78,12 +78,12 @@ class Marker:
                                   wanted=f"{self.size[1]} x {self.size[0]}")
         luma = frame.luma[y:y + height, x:x + width]
         if frame.form.bits == 8:
-            self.mark_pixels(luma[..., None])
+            self.mark_pixels(_interleaved(luma))
             return
         down = frame.form.bits - 8
         host = (luma >> down).astype(np.uint8)
         marked = host.copy()
-        self.mark_pixels(marked[..., None])
+        self.mark_pixels(_interleaved(marked))
         change = (marked.astype(np.int32) - host) << down
         luma[...] = np.clip(luma + change, 0, (1 << frame.form.bits) - 1)
 
@@ -94,12 +94,12 @@ class Marker:
             raise InvalidArgument("frames are uint8 arrays of one size, {wanted}; got {dtype} {shape}",
                                   wanted=str(list(self.size)), dtype=str(frame.dtype), shape=str(list(frame.shape)))
         marked = np.array(frame, order="C")
-        self.mark_pixels(marked if marked.ndim == 3 else marked[..., None])
+        self.mark_pixels(marked if marked.ndim == 3 else _interleaved(marked))
         return marked
 
     def mark_pixels(self, pixels: np.ndarray) -> None:
         """Mark uint8 [height, width, channels] in place; a flat frame stays flat."""
-        if np.ptp(pixels[::8, ::8]) <= _FLAT and np.ptp(pixels) <= _FLAT:
+        if np.ptp(pixels[::16, ::16]) <= _FLAT and np.ptp(pixels) <= _FLAT:
             return
         channels = pixels.shape[2]
         if channels not in self._scratch:
@@ -108,6 +108,11 @@ class Marker:
         gain = image.spend(pixels, self._gain)
         flat, textured = tile.interleaved(self._key, self._payload, self._period, self._strength, channels)
         kernels.image_embed(pixels, pixels, gain, flat, textured, self._scratch[channels])
+
+
+def _interleaved(plane: np.ndarray) -> np.ndarray:
+    """A plane [height, width] of any row length as pixels of one channel; a new axis alone would have a stride of 0."""
+    return np.lib.stride_tricks.as_strided(plane, (*plane.shape, 1), (*plane.strides, plane.itemsize))
 
 
 def detect(samples: VideoSamples, key: Key | None = None, *, effort: str = "normal") -> Detection:
