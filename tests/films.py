@@ -58,8 +58,9 @@ def film(path: Path, *, codec: str = "libx264", size: tuple[int, int] = (320, 24
             context.color_primaries, context.color_trc, context.colorspace = colour
         if full_range:
             video.codec_context.color_range = 2
-        tracks = [out.add_stream(name, rate=48000) for name in sound]
-        text = out.add_stream("mov_text" if path.suffix in (".mp4", ".mov") else "subrip") if subtitles else None
+        tracks = [out.add_stream(name, rate=48000, layout="stereo") for name in sound]
+        words = av.open(_words(path)) if subtitles else None
+        text = out.add_stream_from_template(words.streams[0]) if words else None
         out.metadata.update(tags or {})
         if chapters:
             out.set_chapters([{"id": n, "start": 500 * n, "end": 500 * (n + 1), "time_base": Fraction(1, 1000),
@@ -75,15 +76,16 @@ def film(path: Path, *, codec: str = "libx264", size: tuple[int, int] = (320, 24
                 frame.color_range = 2
             out.mux(video.encode(frame))
         out.mux(video.encode(None))
-        if text is not None:
-            _subtitles(out, text)
+        for packet in words.demux() if words else ():
+            if packet.size:
+                packet.stream = text
+                out.mux(packet)
     return path
 
 
 def _sound(out, track, length: float) -> None:
     context = track.codec_context
-    context.layout = "stereo"
-    context.open()
+    context.open(strict=False)
     form, step = context.format.name, context.frame_size or 1024
     resampler = av.AudioResampler(format=form, layout="stereo", rate=48000)
     for start in range(0, int(length * 48000), step):
@@ -95,11 +97,8 @@ def _sound(out, track, length: float) -> None:
     out.mux(track.encode(None))
 
 
-def _subtitles(out, stream) -> None:
-    for number, words in enumerate((b"first words", b"second words")):
-        body = len(words).to_bytes(2, "big") + words if stream.codec_context.name == "mov_text" else words
-        packet = av.Packet(body)
-        packet.stream, packet.time_base = stream, Fraction(1, 1000)
-        packet.pts = packet.dts = 200 + 500 * number
-        packet.duration = 300
-        out.mux(packet)
+def _words(path: Path) -> str:
+    """A file of subtitles beside the film."""
+    place = path.with_suffix(".srt")
+    place.write_text("1\n00:00:00,200 --> 00:00:00,500\nfirst words\n\n2\n00:00:00,700 --> 00:00:01,000\nmore words\n")
+    return str(place)
