@@ -109,6 +109,9 @@ def _frames(image: Image.Image, name: str, max_pixels: int) -> Iterator[Image.Im
 def _pixels(image: Image.Image, data: bytes, name: str) -> np.ndarray:
     turn = exif.orientation(image.info.get("exif") or b"")
     if image.format == "PNG" and data[24] == 16 and data[25] in (2, 4, 6):  # Pillow would cut these to 8 bits
+        if getattr(image, "n_frames", 1) > 1:
+            raise UnsupportedFormat("{where}: animations of 16 bits a sample cannot be decoded", where=name,
+                                    hint="convert it to 8 bits a sample")
         return exif.upright(png.decode16(data), turn)
     if image.mode.startswith("I;16"):
         return exif.upright(np.asarray(image).astype(np.uint16), turn)

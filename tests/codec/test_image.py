@@ -204,6 +204,13 @@ def filtered_png(array: np.ndarray, kind: int) -> bytes:
             + png.chunk(b"IEND", b""))
 
 
+def test_16_bit_animations_are_refused_rather_than_cut():
+    still, control = png.encode(picture(bits=16)), struct.pack(">IIIIIHHBB", 0, 64, 48, 0, 0, 1, 10, 0, 0)
+    data = still[:33] + png.chunk(b"acTL", struct.pack(">II", 2, 0)) + png.chunk(b"fcTL", control) + still[33:]
+    with pytest.raises(UnsupportedFormat, match="animations of 16 bits"):
+        codec.decode(data)
+
+
 def test_16_bit_interlaced_png_is_read(tmp_path):
     array = picture(37, 29, bits=16)
     path, out = tmp_path / "x.png", tmp_path / "y.png"
