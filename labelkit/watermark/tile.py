@@ -104,17 +104,18 @@ def _amplitudes(p: int) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=128)
-def patterns(key: Key, payload: int, p: int, strength: float) -> tuple[np.ndarray, np.ndarray]:
+def patterns(key: Key, payload: int, p: int, strength: float, quiet: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """The two planes that the embedding kernel adds: flat int16 [p, p] in 1/32 grey level, and textured int8 [p, p].
 
-    host + flat / 32 + gain / 64 * textured / 16 is the marked picture, gain being the local one (uint8, 64 is 1.0).
+    host + flat / 32 + gain / 64 * textured / 16 is the marked picture, gain being the local one (uint8, 64 is 1.0);
+    `quiet` is the share of the usual gain that flat ground gets.
     """
     c = carrier(key)
     code = 1.0 - 2.0 * ecc.encode(payload, CODED_BITS)[c.bit]
     turn = np.exp(-2j * np.pi * (origin(key, payload) @ np.stack([c.kx, c.ky]))).astype(np.complex64)
     z = turn * c.phase * (np.sqrt(SYNC_SHARE) + 1j * np.sqrt(1.0 - SYNC_SHARE) * code).astype(np.complex64)
     low, high = _synthesise(z * _amplitudes(p), p)
-    flat = low * np.float32(strength * (LOW_RMS + LOW_YIELD * BASE_GAIN) * FLAT_UNIT)
+    flat = low * np.float32(strength * (LOW_RMS * quiet + LOW_YIELD * BASE_GAIN) * FLAT_UNIT)
     textured = (high - np.float32(LOW_YIELD) * low) * np.float32(strength * PATTERN_UNIT)
     return (np.clip(np.rint(flat), -8191, 8191).astype(np.int16), np.clip(np.rint(textured), -127, 127).astype(np.int8))
 
@@ -129,10 +130,11 @@ def origin(key: Key, payload: int) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=32)
-def interleaved(key: Key, payload: int, p: int, strength: float, channels: int) -> tuple[np.ndarray, np.ndarray]:
+def interleaved(key: Key, payload: int, p: int, strength: float, channels: int,
+                quiet: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """`patterns` with each sample repeated for each channel: [p, p * channels]."""
     repeated = []
-    for plane in patterns(key, payload, p, strength):
+    for plane in patterns(key, payload, p, strength, quiet):
         out = np.empty((p, p, channels), plane.dtype)
         for channel in range(channels):  # three strided copies take half the time of np.repeat
             out[..., channel] = plane
