@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures and animations, through Pillow: what was read is written back in the same format and quality.
 
-JPEG    the source's own quantisation tables, subsampling and progression; grey stays grey
+JPEG    the source's own quantisation tables, subsampling and progression, Huffman tables of its own where it had
+        such; grey stays grey
 PNG     8 and 16 bits, see `labelkit.codec.png`; palettes become true colour; APNG keeps its frames
 WebP    lossless stays lossless; lossy at the quality that the source's quantiser stands for
 GIF     frames composed, each with its own palette of 256
@@ -145,7 +146,7 @@ def _options(image: Image.Image, format: str, data: bytes) -> dict[str, object]:
     if info.get("exif"):
         kept["exif"] = info["exif"]
     if format == "jpeg":
-        return _jpeg_options(image)
+        return _jpeg_options(image, data)
     if format == "webp":
         return kept | webp.settings(data)
     if format == "avif":
@@ -156,12 +157,12 @@ def _options(image: Image.Image, format: str, data: bytes) -> dict[str, object]:
     return {key: kept[key] for key in ("loop",) if key in kept}
 
 
-def _jpeg_options(image: Image.Image) -> dict[str, object]:
+def _jpeg_options(image: Image.Image, data: bytes) -> dict[str, object]:
     from PIL import JpegImagePlugin
     tables = [image.quantization[key] for key in sorted(image.quantization)]
     sampling = JpegImagePlugin.get_sampling(image) if image.mode != "L" else 0
     return {"qtables": tables[:len(image.getbands())], "subsampling": max(sampling, 0),  # -1: an unusual one, so 4:4:4
-            "progressive": bool(image.info.get("progressive")),
+            "progressive": bool(image.info.get("progressive")), "optimize": carry.has_own_codes(data),
             "keep_rgb": image.mode == "RGB" and image.info.get("adobe_transform") == 0}
 
 

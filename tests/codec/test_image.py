@@ -120,6 +120,12 @@ def test_jpeg_keeps_tables_subsampling_and_progression(quality, subsampling, pro
     assert bool(after.info.get("progressive")) == progressive
 
 
+@pytest.mark.parametrize("optimize", [False, True])
+def test_jpeg_does_not_grow_by_being_coded_again(optimize):
+    data = saved(picture(256, 256), "JPEG", quality=75, optimize=optimize)
+    assert abs(len(codec.encode(codec.decode(data))) - len(data)) < 0.01 * len(data)
+
+
 def test_grey_and_plain_rgb_jpegs_stay_what_they_are():
     assert reopened(saved(picture(channels=1), "JPEG")).mode == "L"
     plain = reopened(saved(picture(), "JPEG", keep_rgb=True, subsampling=0))
