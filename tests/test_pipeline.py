@@ -37,7 +37,7 @@ def statuses(report: lk.Report) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("format,options", [
-    ("JPEG", {"quality": 92}), ("JPEG", {"quality": 50}), ("PNG", {}), ("WEBP", {"quality": 92}),
+    ("JPEG", {"quality": 92}), ("JPEG", {"quality": 75}), ("PNG", {}), ("WEBP", {"quality": 92}),
     ("WEBP", {"lossless": True}), ("GIF", {}), ("TIFF", {"compression": "tiff_lzw"}), ("AVIF", {"quality": 85})])
 def test_a_labelled_file_is_confirmed_and_a_plain_one_is_not(format, options, tmp_path):
     data = saved(photo(), format, **options)

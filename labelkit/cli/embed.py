@@ -14,6 +14,7 @@ import uuid
 from pathlib import Path
 
 from labelkit import container, pipeline
+from labelkit.cli.film import FilmProgress
 from labelkit.cli.files import STANDARD, Item, attempt, collect, run as run_files, targets
 from labelkit.cli.main import OK, SHORT, UNANSWERED, say_error
 from labelkit.cli.parser import LAYERS
@@ -23,7 +24,7 @@ from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed
 from labelkit.key import Key
 from labelkit.label import Kind, Label
 from labelkit.messages import Message
-from labelkit.plan import Explicit, Plan, Watermark
+from labelkit.plan import Explicit, Plan, Quality, Showing, Watermark
 from labelkit.watermark.payload import Payload
 
 _KINDS = {"generated": Kind.GENERATED, "possible": Kind.POSSIBLE, "suspected": Kind.SUSPECTED}
@@ -60,8 +61,9 @@ def _one(item: Item, *, options: argparse.Namespace, plan: Plan, key: Key | None
     else:
         _refuse_conversion(source, target)
         _make_folder(Path(target).parent)
-    pipeline.embed(source, target, label, plan=plan, key=key, replace=options.replace, in_place=options.in_place,
-                   check=not options.no_check, max_pixels=options.max_megapixels * 1_000_000)
+    with FilmProgress(item.path, options.lang, alone=len(where) == 1) as progress:
+        pipeline.embed(source, target, label, plan=plan, key=key, replace=options.replace, in_place=options.in_place,
+                       check=not options.no_check, max_pixels=options.max_megapixels * 1_000_000, report=progress.step)
     return label
 
 
@@ -95,11 +97,14 @@ def _plan(options: argparse.Namespace) -> Plan:
                               hint="give --signer PEM; labelkit keygen makes one")
     settings = {name: getattr(options, name) for name in ("text", "corner", "height", "style", "font")
                 if getattr(options, name) is not None}
+    if options.show is not None:
+        settings["showing"] = Showing(options.show)
     strength = {} if options.strength is None else {"strength": options.strength}
     return Plan(explicit=Explicit(border=options.border, **settings) if "explicit" in layers else None,
                 watermark=Watermark(**strength) if "watermark" in layers else None,
                 metadata="metadata" in layers,
-                provenance=_signer(options) if "provenance" in layers else None)
+                provenance=_signer(options) if "provenance" in layers else None,
+                quality=Quality(options.crf, options.preset))
 
 
 def _signer(options: argparse.Namespace) -> object:

@@ -2,7 +2,7 @@
 """The watermark in pictures: `embed` adds a keyed periodic tile, `detect` decides whether one is there.
 
 Embedding is one pass over the pixels: the tile (tile.py) is added to every channel alike, its low band with a
-constant gain, its high band with a gain that follows the activity of 8 x 8 cells. It rises from 0.55 grey levels rms on
+constant gain, its high band with a gain that follows the activity of 8 x 8 cells. It rises from 0.4 grey levels rms on
 flat ground to 1.8; the busiest cells are then raised or lowered so that the whole keeps PSNR at or above 42 dB.
 
 Detection, in order of cost; a step is taken only when the ones before found nothing:
@@ -39,6 +39,8 @@ GAIN_LEAST, GAIN_LIMIT = 60, 150  # what the top is lowered to, and raised to wh
 MEAN_ERROR = 3.9  # grey levels squared: PSNR 42.2 dB
 WORKING_SIDE = 512  # pixels: lattices are searched on a plane shrunk to about this
 BASE_GAIN = round(tile.BASE_GAIN * tile.GAIN_UNIT)
+SMOOTH_GAIN = 48  # cells below it are smooth: codecs take most of the high band from them, and grain shows
+QUIETER = (0.8, 0.7, 0.6, 0.55)  # shares of the gain on flat ground
 
 
 def embed(pixels: np.ndarray, payload: Payload, key: Key | None = None, *, strength: float = 1.0,
@@ -52,8 +54,7 @@ def embed(pixels: np.ndarray, payload: Payload, key: Key | None = None, *, stren
     Raises HostTooSmall for a picture that cannot carry 64 bits: a small or quiet one is read back before it is handed
     out. Raises InvalidArgument for other arrays.
     """
-    check_array(pixels)
-    check_settings(payload, strength, *pixels.shape[1::-1])
+    _check(pixels, payload, strength)
     if pixels.ndim == 2:
         out = None if out is None else out[..., None]
         return embed(pixels[..., None], payload, key, strength=strength, out=out)[..., 0]
@@ -63,7 +64,7 @@ def embed(pixels: np.ndarray, payload: Payload, key: Key | None = None, *, stren
     busy = _busy_cells(host, gain)
     direct = out is not None and out.dtype == np.uint8 == pixels.dtype and _is_rows(out) and busy >= SURE_CELLS
     marked = out if direct else np.empty(host.shape, np.uint8)
-    _add(host, marked, spend(host, gain), payload, key or Key.public(), float(strength))
+    _add(host, marked, gain, payload, key or Key.public(), float(strength))
     if busy < SURE_CELLS:
         _read_back(marked, payload, key or Key.public())
     if pixels.dtype != np.uint8:
@@ -74,19 +75,19 @@ def embed(pixels: np.ndarray, payload: Payload, key: Key | None = None, *, stren
     return out
 
 
-def check_settings(payload: object, strength: object, width: int, height: int) -> None:
-    """Raises InvalidArgument for what cannot be embedded, HostTooSmall for a size in pixels that cannot carry it."""
+def _check(pixels: object, payload: object, strength: object) -> None:
     if not isinstance(payload, Payload):
         raise InvalidArgument("payload must be a Payload, got {got}", got=type(payload).__name__)
     if not isinstance(strength, int | float) or not 0.25 <= strength <= 4:
         raise InvalidArgument("strength must be a number from 0.25 to 4, got {got}", got=repr(strength))
+    _check_array(pixels)
+    height, width = pixels.shape[:2]
     if min(height, width) < MIN_SIDE:
         raise HostTooSmall("a picture of {width} x {height} pixels cannot carry the 64 bits of the watermark; the "
                            "shortest side must be at least {least}", width=width, height=height, least=MIN_SIDE)
 
 
-def check_array(pixels: object) -> None:
-    """Raises InvalidArgument for what is no array of the kinds that `embed` names."""
+def _check_array(pixels: object) -> None:
     if not isinstance(pixels, np.ndarray):
         raise InvalidArgument("pixels must be a NumPy array, got {got}", got=type(pixels).__name__)
     right = pixels.ndim == 2 or pixels.ndim == 3 and 1 <= pixels.shape[2] <= 4
@@ -122,42 +123,59 @@ def _busy_cells(host: np.ndarray, gain: np.ndarray) -> int:
     return busy
 
 
-def spend(host: np.ndarray, gain: np.ndarray) -> np.ndarray:
+def _quiet(gain: np.ndarray) -> int:
+    """Which of QUIETER the flat ground of this picture is marked with.
+
+    Grain shows in smooth ground of photographs. Where enough busy cells carry the mark it is not needed there; where
+    nearly all is smooth, or flat as drawings are, it is all that is left after a codec.
+    """
+    counts = np.bincount(gain.ravel(), minlength=256)
+    flat, smooth, busy = (int(part.sum()) for part in np.split(counts, [BASE_GAIN + 1, SMOOTH_GAIN]))
+    rich = (busy + 0.15 * gain.size - 2000) / 3000
+    seen = ((flat + smooth) / gain.size - 0.2) / 0.3
+    drawn = np.clip((flat / gain.size - 0.25) / 0.2, 0, 1) * np.clip((40000 - gain.size) / 20000, 0, 1)
+    quieter = np.clip(rich, 0, 1) * np.clip(seen, 0, 1) * (1 - drawn)
+    return round(quieter * (len(QUIETER) - 1))
+
+
+def _spend(host: np.ndarray, gain: np.ndarray, quiet: int) -> np.ndarray:
     """The gain grid with its busiest cells raised, or lowered, to the error that PSNR 42 dB allows.
 
     Few pictures are busy everywhere. In pages of text the busy cells are the only ones that keep the mark when a change
     of contrast saturates the paper, and they hide it best.
     """
     sample = host[::8, ::8, 0]
-    shifted = np.count_nonzero((sample == 0) | (sample == 255)) / sample.size  # these move by one for headroom
-    errors = _TABLE_ERRORS @ np.bincount(gain.ravel(), minlength=256) / gain.size + shifted
+    shifted = np.count_nonzero(sample == 255) / sample.size  # these move by one for headroom
+    tables, table_errors = _tables(quiet)
+    errors = table_errors @ np.bincount(gain.ravel(), minlength=256) / gain.size + shifted
     affordable = int(np.searchsorted(errors, MEAN_ERROR)) - 1  # errors ascend with the top
-    return _TABLES[max(affordable, 0)][gain]
+    return tables[max(affordable, 0)][gain]
 
 
-def _tables() -> tuple[np.ndarray, np.ndarray]:
+@functools.cache
+def _tables(quiet: int) -> tuple[np.ndarray, np.ndarray]:
     """uint8 [n, 256] gains by gain for each top, ascending, and float64 [n, 256] the mean squared change they make."""
-    gain, knee = np.arange(256), 0.75 * GAIN_TOP
-    tables = [np.minimum(gain, top) if top <= GAIN_TOP else np.interp(gain, [0, knee, GAIN_TOP], [0, knee, top])
+    gain, knee, share = np.arange(256), 0.75 * GAIN_TOP, QUIETER[quiet]
+    eased = np.interp(gain, [0, BASE_GAIN, knee, 255], [0, BASE_GAIN * share, knee, 255])
+    tables = [np.minimum(eased, top) if top <= GAIN_TOP else np.interp(eased, [0, knee, GAIN_TOP], [0, knee, top])
               for top in range(GAIN_LEAST, GAIN_LIMIT + 1)]
     high = np.rint(tables) / tile.GAIN_UNIT
-    low = tile.LOW_RMS - tile.LOW_YIELD * (high - tile.BASE_GAIN)
+    low = tile.LOW_RMS * share - tile.LOW_YIELD * (high - tile.BASE_GAIN)
     return np.rint(tables).astype(np.uint8), high**2 + low**2 + 1 / 12
-
-
-_TABLES, _TABLE_ERRORS = _tables()
 
 
 def _add(host: np.ndarray, out: np.ndarray, gain: np.ndarray, payload: Payload, key: Key, strength: float) -> None:
     height, width, channels = host.shape
+    quiet = _quiet(gain)
+    gain = _spend(host, gain, quiet)
     p = tile.period(width, height)
-    flat, textured = tile.interleaved(key, int(payload), p, strength, channels)
+    flat, textured = tile.interleaved(key, int(payload), p, strength, channels, QUIETER[quiet])
     scratch = np.empty(3 * (8 * channels * gain.shape[1] + 64), np.int16)
     kernels.image_embed(host, out, gain, flat, textured, scratch)
 
 
 def _read_back(marked: np.ndarray, payload: Payload, key: Key) -> None:
-    found = Search(luma_of(marked), key).own_period()
+    found = _Search(luma_of(marked), key).own_period()
     if not found or found.payload != payload:
         raise HostTooSmall("a picture of {width} x {height} pixels has too little usable detail to carry the 64 bits "
                            "of the watermark: they cannot be read back", width=marked.shape[1], height=marked.shape[0],
@@ -180,12 +198,12 @@ def detect(pixels: np.ndarray, key: Key | None = None, *, effort: str = "normal"
     geometry: period in pixels; mirrored (left to right, before turning); angle in degrees counter-clockwise; lattice,
     its two vectors in pixels; `also`, other payloads of the same key laid over the strongest.
     """
-    check_array(pixels)
+    _check_array(pixels)
     if effort not in EFFORTS:
         raise InvalidArgument("effort must be one of {choices}, got {value}", choices=", ".join(EFFORTS),
                               value=repr(effort))
     pixels = pixels if pixels.ndim == 3 else pixels[..., None]
-    search = Search(luma_of(pixels if pixels.dtype == np.uint8 else _eight_bits(pixels)), key or Key.public())
+    search = _Search(luma_of(pixels if pixels.dtype == np.uint8 else _eight_bits(pixels)), key or Key.public())
     for step in search.steps(effort):
         found = step()
         if found:
@@ -217,7 +235,7 @@ def decimate(plane: np.ndarray, factor: int) -> np.ndarray:
     return ((total + factor * factor // 2) // (factor * factor)).astype(np.uint8)
 
 
-class Search:
+class _Search:
     """One detection: what it looks at and what it has tried. Each step returns a Detection or None."""
 
     def __init__(self, luma: np.ndarray, key: Key) -> None:
@@ -225,7 +243,6 @@ class Search:
         self.carrier = tile.carrier(key)
         self.tally = Tally()
         self.plane = whiten(luma)
-        self.found: tuple[Match, np.ndarray] | None = None  # the match and its lattice, once there is one
 
     def steps(self, effort: str) -> list:
         """The steps of an effort, in order."""
@@ -262,34 +279,25 @@ class Search:
     @functools.cached_property
     def coarse(self) -> tuple[int, lattice.Autocorrelation]:
         """The factor by which the picture was shrunk, and the autocorrelation of what came out."""
-        factor = coarse_factor(*self.luma.shape)
+        factor = max(1, round(max(self.luma.shape) / WORKING_SIDE))
         return factor, lattice.Autocorrelation(self.plane if factor == 1 else whiten(decimate(self.luma, factor)))
 
     def _fold(self, p: int, orientations: int = 8) -> Detection | None:
         folded = np.empty((p, p), np.int32)
         kernels.plane_fold(self.plane, folded)
         found = match(tile.analyse(folded), self.carrier, self.tally, orientations)
-        return self._answer(found, np.eye(2) * p) if found else None
+        return _answer(found, np.eye(2) * p) if found else None
 
     def _try(self, source: lattice.Autocorrelation, factor: int, lattices: list[np.ndarray]) -> Detection | None:
         for vectors in lattices:
             vectors = source.refine(vectors) * factor
             found = match(tile.analyse(lattice.fold(self.plane, vectors)), self.carrier, self.tally)
             if found:
-                return self._answer(found, vectors)
+                return _answer(found, vectors)
         return None
 
-    def _answer(self, found: Match, vectors: np.ndarray) -> Detection:
-        self.found = found, vectors
-        return _described(found, vectors)
 
-
-def coarse_factor(height: int, width: int) -> int:
-    """By how much a plane is shrunk before lattices are searched in it."""
-    return max(1, round(max(height, width) / WORKING_SIDE))
-
-
-def _described(found: Match, vectors: np.ndarray) -> Detection:
+def _answer(found: Match, vectors: np.ndarray) -> Detection:
     mirrored = found.orientation >= 4
     first = vectors @ ORIENTATIONS[found.orientation][:, 0] * (-1 if mirrored else 1)  # the tile's x axis
     geometry = {
