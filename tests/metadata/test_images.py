@@ -54,6 +54,7 @@ LABELLED = {
     "png foreign key": files.png_with(files.chunk(b"tEXt", b"Comment\0" + WRAPPED)),
     "png exif": files.png_with(files.chunk(b"eXIf", files.exif(comment=COMMENT + WRAPPED))),
     "webp xmp": files.picture("WEBP", xmp=xmp.fresh(OTHER.to_json())),
+    "png exif with its lead": files.png_with(files.chunk(b"eXIf", b"Exif\0\0" + files.exif(comment=COMMENT + WRAPPED))),
     "webp exif": files.picture("WEBP", exif=b"Exif\0\0" + files.exif(comment=COMMENT + WRAPPED)),
 }
 
