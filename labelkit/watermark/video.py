@@ -24,7 +24,7 @@ from labelkit.codec.frame import Frame
 from labelkit.codec.samples import VideoSamples
 from labelkit.errors import InvalidArgument
 from labelkit.key import Key
-from labelkit.watermark import image, tile
+from labelkit.watermark import image
 from labelkit.watermark.detection import Detection
 from labelkit.watermark.evidence import Evidence, located
 from labelkit.watermark.footage import FilmFootage, Footage, ListFootage
@@ -62,20 +62,19 @@ def mark_frames(frames: Iterable[np.ndarray], payload: Payload, key: Key | None 
 class Marker:
     """Marks the frames of one film, with what they share made once."""
 
-    def __init__(self, width: int, height: int, payload: Payload, key: Key | None = None, strength: float = 1.0) -> None:
+    def __init__(self, width: int, height: int, payload: Payload, key: Key | None = None,
+                 strength: float = 1.0) -> None:
         image.check_settings(payload, strength, width, height)
         self.size = height, width
-        self._payload, self._key, self._strength = int(payload), key or Key.public(), float(strength)
-        self._period = tile.period(width, height)
+        self._payload, self._key, self._strength = payload, key or Key.public(), float(strength)
         self._gain = np.empty((-(-height // 8), -(-width // 8)), np.uint8)
-        self._scratch: dict[int, np.ndarray] = {}
 
     def mark(self, frame: Frame) -> None:
         """Mark the luma of a frame in place."""
         x, y, width, height = frame.form.active or (0, 0, frame.form.width, frame.form.height)
         if (height, width) != self.size:  # a film that changes its size is brought to that of its first frame
-            raise InvalidArgument("a frame of {width} x {height} where {wanted} were wanted", width=width, height=height,
-                                  wanted=f"{self.size[1]} x {self.size[0]}")
+            raise InvalidArgument("a frame of {width} x {height} where {wanted} were wanted", width=width,
+                                  height=height, wanted=f"{self.size[1]} x {self.size[0]}")
         luma = frame.luma[y:y + height, x:x + width]
         if frame.form.bits == 8:
             self.mark_pixels(_interleaved(luma))
@@ -101,13 +100,8 @@ class Marker:
         """Mark uint8 [height, width, channels] in place; a flat frame stays flat."""
         if np.ptp(pixels[::16, ::16]) <= _FLAT and np.ptp(pixels) <= _FLAT:
             return
-        channels = pixels.shape[2]
-        if channels not in self._scratch:
-            self._scratch[channels] = np.empty(3 * (8 * channels * self._gain.shape[1] + 64), np.int16)
         kernels.image_gain(pixels, self._gain, image.BASE_GAIN, image.GAIN_SLOPE, image.GAIN_TOP)
-        gain = image.spend(pixels, self._gain)
-        flat, textured = tile.interleaved(self._key, self._payload, self._period, self._strength, channels)
-        kernels.image_embed(pixels, pixels, gain, flat, textured, self._scratch[channels])
+        image.add(pixels, pixels, self._gain, self._payload, self._key, self._strength)
 
 
 def _interleaved(plane: np.ndarray) -> np.ndarray:
@@ -118,8 +112,8 @@ def _interleaved(plane: np.ndarray) -> np.ndarray:
 def detect(samples: VideoSamples, key: Key | None = None, *, effort: str = "normal") -> Detection:
     """Whether a mark of `key` is in the film, which, and from when to when.
 
-    geometry: as for pictures, and spans [[begin, end], ...], begin_seconds, end_seconds; at effort "fast" these cover only what
-    was looked at. Raises InvalidArgument.
+    geometry: as for pictures, and spans [[begin, end], ...], begin_seconds, end_seconds; at effort "fast" these cover
+    only what was looked at. Raises InvalidArgument.
     """
     return _detect(FilmFootage(samples), key or Key.public(), effort)
 
