@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What happens to a film between labelling and verification: one table, swept by the benchmark, sampled by tests.
 
-An attack is a chain of passes, each a description of filters as ffmpeg writes them, an encoder and its options; frames go
-through PyAV. A module in this style can be given to `video_robustness.py` instead: `names() -> list`,
+An attack is a chain of passes, each a description of filters as ffmpeg writes them, an encoder and its options; frames
+go through PyAV. A module in this style can be given to `video_robustness.py` instead: `names() -> list`,
 `group_of(name) -> str`, `apply(name, source, target, start, seconds)`, which writes a file from a stretch of another.
 """
 
@@ -50,7 +50,8 @@ ATTACKS: dict[str, tuple[str, tuple[Pass, ...]]] = {
     "x264_36": ("hard codec", (x264(36),)),
     "scale_720": ("scale", (x264(23, "scale=-2:720"),)), "scale_480": ("scale", (x264(23, "scale=-2:480"),)),
     "scale_480_28": ("scale", (x264(28, "scale=-2:480"),)),
-    "scale_360": ("hard scale", (x264(23, "scale=-2:360"),)), "scale_360_28": ("hard scale", (x264(28, "scale=-2:360"),)),
+    "scale_360": ("hard scale", (x264(23, "scale=-2:360"),)),
+    "scale_360_28": ("hard scale", (x264(28, "scale=-2:360"),)),
     "crop_60": ("crop", (x264(23, "crop=trunc(iw*0.775/2)*2:trunc(ih*0.775/2)*2:iw*0.1:ih*0.15"),)),
     "crop_60_scaled": ("crop", (x264(26, "crop=trunc(iw*0.775/2)*2:trunc(ih*0.775/2)*2:iw*0.1:ih*0.15,scale=-2:540"),)),
     "half_rate": ("time", (x264(23, "fps=source_fps/2"),)), "double_rate": ("time", (x264(23, "fps=source_fps*2"),)),

@@ -4,8 +4,8 @@
     python -m benchmarks.video_robustness [--films FOLDER] [--attacks MODULE.py] [--effort normal] [--strength 1]
                                           [--seconds 2] [--stretches 3] [--only NAME ...]
 
-The defaults are the films of samples/ and benchmarks/video_attacks.py. Films are labelled at the default quality, from file to
-file; stretches are taken at even distances.
+The defaults are the films of samples/ and benchmarks/video_attacks.py. Films are labelled at the default quality, from
+file to file; stretches are taken at even distances.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ def sweep(films: list[Path], module, options: argparse.Namespace) -> tuple[dict[
                     wrong += found.payload not in (None, wanted)
                     if found.payload != wanted:
                         failed.append(f"{film.name} {start:.1f} s {name} ({found.score:.1f})")
-                    print(f"{film.name} {start:.1f} s {name}: {found.score:.1f}", flush=True) if options.verbose else None
+                    if options.verbose:
+                        print(f"{film.name} {start:.1f} s {name}: {found.score:.1f}", flush=True)
     return read, failed, wrong
 
 

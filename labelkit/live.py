@@ -45,7 +45,7 @@ class Labeler:
     def __call__(self, frame: np.ndarray | Frame, seconds: float | None = None) -> np.ndarray | Frame:
         """The labelled frame.
 
-        frame    uint8 [height, width, 3] RGB, which is not changed, or a Frame of Y'CbCr planes, which is changed in place
+        frame    uint8 [height, width, 3] RGB, which is not changed, or a Frame of planes, which is changed in place
         seconds  its time in the stream; by default the frames are counted
         """
         time = self._count / self._rate if seconds is None else float(seconds)

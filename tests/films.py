@@ -12,7 +12,8 @@ import numpy as np
 
 FAST = {"libx264": {"preset": "veryfast", "crf": "20"},
         "libx265": {"preset": "ultrafast", "crf": "22", "x265-params": "log-level=error"},
-        "libvpx-vp9": {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "8"}, "mpeg4": {"qmin": "2", "qmax": "3"}}
+        "libvpx-vp9": {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "8"},
+        "mpeg4": {"qmin": "2", "qmax": "3"}}
 
 
 def scene(width: int, height: int, count: int, seed: int = 1) -> Iterator[np.ndarray]:
@@ -59,6 +60,8 @@ def film(path: Path, *, codec: str = "libx264", size: tuple[int, int] = (320, 24
         if full_range:
             video.codec_context.color_range = 2
         tracks = [out.add_stream(name, rate=48000, layout="stereo") for name in sound]
+        for number, track in enumerate(tracks):
+            track.metadata["language"] = ("eng", "chi")[number % 2]
         words = av.open(_words(path)) if subtitles else None
         text = out.add_stream_from_template(words.streams[0]) if words else None
         out.metadata.update(tags or {})
@@ -66,8 +69,7 @@ def film(path: Path, *, codec: str = "libx264", size: tuple[int, int] = (320, 24
             out.set_chapters([{"id": n, "start": 500 * n, "end": 500 * (n + 1), "time_base": Fraction(1, 1000),
                                "metadata": {"title": f"part {n}"}} for n in range(2)])
         length = (times[-1] / 1000 if times else count / rate) + 0.1
-        for number, track in enumerate(tracks):
-            track.metadata["language"] = ("eng", "chi")[number % 2]
+        for track in tracks:
             _sound(out, track, length)
         for index, rows in enumerate(luma if luma is not None else scene(*size, count)):
             frame = picture(rows, form)

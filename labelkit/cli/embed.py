@@ -14,8 +14,8 @@ import uuid
 from pathlib import Path
 
 from labelkit import container, pipeline
-from labelkit.cli.film import FilmProgress
 from labelkit.cli.files import STANDARD, Item, attempt, collect, run as run_files, targets
+from labelkit.cli.film import FilmProgress
 from labelkit.cli.main import OK, SHORT, UNANSWERED, say_error
 from labelkit.cli.parser import LAYERS
 from labelkit.cli.show import error_json

@@ -182,7 +182,8 @@ def _jobs(group: argparse._ArgumentGroup, say: Say) -> None:
     group.add_argument("--jobs", type=_count, metavar="N", help=say(Message("files at a time; by default one a core")))
     group.add_argument("--json", action="store_true", help=say(Message("one JSON object a line for each file")))
     group.add_argument("--max-megapixels", type=_count, default=134, metavar="N",
-                       help=say(Message("bound of a picture over all its frames, of a film of one frame; 134 by default")))
+                       help=say(Message("bound of a picture over all its frames, of a film of one frame; 134 by "
+                                        "default")))
 
 
 def _verify(commands: argparse._SubParsersAction, say: Say) -> None:

@@ -84,7 +84,7 @@ class VideoSamples:
         return self.source.keys(seconds)
 
     def key_seconds(self) -> list[float]:
-        """The times of such frames as far as the file's index tells them, ascending."""
+        """The times of such frames as far as the file's index tells them, ascending; up to a few frames too early."""
         return self.source.key_seconds()
 
 

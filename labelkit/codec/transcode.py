@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes a film with its frames changed: pictures are decoded, changed and encoded one at a time, all else is copied.
 
-Kept: container, codec family, size, sample format, time of every frame, colour description, sample aspect, display
-matrix, interlacing flags; bit-exact: sound, subtitles, attachments; chapters, dispositions, languages, tags (what
-`labelkit.container` carries over afterwards is left to it). Left out: data streams that no muxer takes, such as timecodes.
+Kept: container, codec family, size, sample format, time of every frame, colour description, HDR10's static metadata in
+H.265, sample aspect, display matrix, interlacing flags; bit-exact: sound, subtitles, attachments, the user data of MP4;
+chapters, dispositions, languages, tags. Left out: data streams that no muxer takes, such as timecodes.
 
 Quality. The defaults are what is commonly called visually lossless: x264 crf 18, x265 crf 20, VP9 crf 24, VP8 crf 8,
 SVT-AV1 crf 24, MPEG-2/4, H.263, MJPEG quantiser 2; FFV1, HuffYUV and UT Video are lossless, ProRes keeps its profile.
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from labelkit import container
 from labelkit.codec.samples import VideoSamples
-from labelkit.codec.video import DEMUXERS, Film, display_matrix, form_of, main_stream, planes, start_of, translated
+from labelkit.codec.video import DEMUXERS, Film, decoded_frames, display_matrix, planes, start_of, translated
 from labelkit.container import Reader, mp4
 from labelkit.errors import OutputFailed, UnsupportedFormat
 from labelkit.plan import Quality
@@ -41,7 +41,8 @@ _ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
     "av1": ("libsvtav1", {"crf": "24", "preset": "8"}),
     "mpeg4": ("mpeg4", {"qmin": "2", "qmax": "3"}), "mpeg2video": ("mpeg2video", {"qmin": "2", "qmax": "3"}),
     "flv1": ("flv", {"qmin": "2", "qmax": "3"}), "mjpeg": ("mjpeg", {"qmin": "2", "qmax": "2"}),
-    "prores": ("prores_ks", {}), "ffv1": ("ffv1", {"level": "3"}), "huffyuv": ("huffyuv", {}), "utvideo": ("utvideo", {}),
+    "prores": ("prores_ks", {}), "ffv1": ("ffv1", {"level": "3"}), "huffyuv": ("huffyuv", {}),
+    "utvideo": ("utvideo", {}),
 }
 _FRAME_DURATION = 1 << 7  # AV_CODEC_FLAG_FRAME_DURATION: the last frame keeps its length; not for SVT-AV1
 _INTERLACED = 1 << 18 | 1 << 29  # AV_CODEC_FLAG_INTERLACED_DCT and _ME
@@ -78,9 +79,9 @@ def encode(samples: VideoSamples, target: Path, quality: Quality | None = None,
     film: Film = samples.source
     progress = Progress(total_seconds=samples.seconds)
     try:
-        with film.opened() as (source, main), translated(film.name):
+        with film.opened() as (source, _), translated(film.name):
             with av.open(str(target), "w", format=_muxer(film), container_options=_muxer_options(film, source)) as out:
-                _transcode(_Run(samples, source, main, out, quality or Quality(), progress, report))
+                _transcode(_Run(samples, source, out, quality or Quality(), progress, report))
         if film.format in ("mp4", "mov"):
             _carry_tags(film.reader, target)
     except OSError as error:
@@ -105,7 +106,7 @@ def _muxer_options(film: Film, source: InputContainer) -> dict[str, str]:
     if film.format not in ("mp4", "mov"):
         return {}
     fragmented = film.is_fragmented
-    return {"movflags": "frag_keyframe+empty_moov+default_base_moof" if fragmented else "faststart"}
+    return {"movflags": "frag_keyframe+delay_moov+default_base_moof" if fragmented else "faststart"}
 
 
 @dataclass(slots=True)
@@ -114,7 +115,6 @@ class _Run:
 
     samples: VideoSamples
     source: InputContainer
-    main: VideoStream
     out: OutputContainer
     quality: Quality
     progress: Progress
@@ -135,7 +135,7 @@ def _track(run: _Run, stream: Stream) -> _Copied | _Encoded | None:
 
     if stream.type == "video" and stream.disposition & Disposition.attached_pic:
         return _Copied(run.out, stream) if run.out.format.name == "matroska" else None
-    if stream.type == "video" and stream.codec_context is not None:
+    if stream.type == "video":
         return _Encoded(run, stream)
     if stream.type in ("audio", "subtitle") and stream.codec_context is not None:
         return _Copied(run.out, stream)
@@ -180,20 +180,16 @@ class _Encoded:
 
     def __init__(self, run: _Run, source: VideoStream) -> None:
         self.run, self.source = run, source
-        self.is_main = source.index == run.main.index
+        self.film: Film = run.samples.source
         self.start = start_of(source)
-        self.form = run.samples.form if self.is_main else None
         self.last_pts: int | None = None
         self.count = 0
         self.stream: VideoStream | None = None
-        source.thread_type = "AUTO"
         self._prepare()
 
     def _prepare(self) -> None:
         """The encoder, set up before the file's head is written; what only a frame tells comes from the first."""
-        first = self.run.samples.source.first if self.is_main else self._first_frame()
-        if self.form is None:
-            self.form = form_of(first, self.source, self.run.samples.source.name)
+        first = self.film.first
         name, options = _encoder(self.source, first, self.run)
         stream = self.run.out.add_stream(name, rate=self.source.average_rate or self.source.guessed_rate or 25)
         context = stream.codec_context
@@ -203,7 +199,8 @@ class _Encoded:
         context.color_range, context.colorspace = first.color_range, first.colorspace
         context.color_primaries, context.color_trc = first.color_primaries, first.color_trc
         context.options = options
-        context.flags |= (_FRAME_DURATION if name != "libsvtav1" else 0) | (_INTERLACED if first.interlaced_frame else 0)
+        context.flags |= _FRAME_DURATION if name != "libsvtav1" else 0
+        context.flags |= _INTERLACED if first.interlaced_frame else 0
         if self.run.out.format.name in ("mp4", "mov") and self.source.codec_context.name == "hevc":
             context.codec_tag = "hvc1"
         matrix = display_matrix(first)
@@ -212,12 +209,7 @@ class _Encoded:
         _describe(stream, self.source)
         self.stream = stream
 
-    def _first_frame(self) -> av.VideoFrame:
-        return self.run.samples.source.first_of(self.source.index)
-
     def take(self, packet: av.Packet) -> None:
-        from labelkit.codec.video import decoded_frames
-
         damage: list = []
         for frame in decoded_frames(packet, damage):
             self._put(frame)
@@ -248,18 +240,17 @@ class _Encoded:
         if self.run.samples.changes:
             frame.make_writable()
             seconds = float(frame.pts * self.source.time_base - self.start)
-            view = planes(frame, self.form, self.run.samples.source.name, seconds, self.count)
+            view = planes(frame, self.run.samples.form, self.film.name, seconds, self.count)
             for change in self.run.samples.changes:
                 change(view)
         self.count += 1
         return frame
 
     def _tell(self, frame: av.VideoFrame) -> None:
-        if self.is_main:
-            progress = self.run.progress
-            progress.frames, progress.seconds = self.count, float(frame.pts * self.source.time_base - self.start)
-            if self.run.report:
-                self.run.report(progress)
+        progress = self.run.progress
+        progress.frames, progress.seconds = self.count, float(frame.pts * self.source.time_base - self.start)
+        if self.run.report:
+            self.run.report(progress)
 
     def finish(self) -> None:
         self.run.out.mux(self.stream.encode(None))
@@ -277,8 +268,8 @@ def _encoder(stream: VideoStream, frame: av.VideoFrame, run: _Run) -> tuple[str,
     name, options = _ENCODERS[family]
     forms = [form.name for form in av.Codec(name, "w").video_formats or ()]
     if frame.format.name not in forms:
-        raise UnsupportedFormat("{where}: {codec} with samples of the form {form} can be read but not written", where=where,
-                                codec=family, form=frame.format.name,
+        raise UnsupportedFormat("{where}: {codec} with samples of the form {form} can be read but not written",
+                                where=where, codec=family, form=frame.format.name,
                                 hint="convert it to 8-bit 4:2:0, or label it with --layers metadata,provenance")
     options = dict(options)
     if run.quality.crf is not None and "crf" in options:
@@ -289,7 +280,8 @@ def _encoder(stream: VideoStream, frame: av.VideoFrame, run: _Run) -> tuple[str,
     if name == "libx264":
         options["rc-lookahead"] = str(min(_LOOKAHEADS.get(options["preset"], 60), most))
     elif name == "libx265":
-        options["x265-params"] = ":".join((options["x265-params"], f"rc-lookahead={min(20, most)}", *_hdr(frame, where)))
+        more = (f"rc-lookahead={min(20, most)}", *_hdr(frame, where))
+        options["x265-params"] = ":".join((options["x265-params"], *more))
     elif name == "libsvtav1":
         os.environ.setdefault("SVT_LOG", "1")  # errors only: the library has no other switch for its own prints
     options["threads"] = str(min(os.cpu_count() or 1, _ENCODER_THREADS))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Films, through PyAV (the extra `labelkit[video]`): frames are decoded as they are asked for, see `transcode` for writing.
+"""Films, through PyAV (the extra `labelkit[video]`): frames are decoded as they are asked for; `transcode` writes.
 
 PyAV is BSD code, its wheels link x264 and x265, which are GPL. The container is told by our own sniffing and no other
 file or address is opened, whatever the file names.
@@ -116,7 +116,7 @@ class Film:
                     yield self._frame(decoded, -1)
 
     def key_seconds(self) -> list[float]:
-        """The times of key frames in the file's index; where it has none, one time a second."""
+        """The times of key frames in the file's index, those of decoding; where it has none, one time a second."""
         with self.opened() as (container, stream):
             times = sorted(float((entry.timestamp * stream.time_base) - self.start)
                            for entry in stream.index_entries if entry.is_keyframe)
@@ -164,9 +164,9 @@ def decoded_frames(packet: av.Packet, damage: list | None = None) -> list[av.Vid
 
 def planes(decoded: av.VideoFrame, form: Form, name: str, seconds: float = 0.0, index: int = -1) -> Frame:
     """The planes of a decoded frame as arrays over its own memory; `form` is the film's."""
-    if (decoded.width, decoded.height) != (form.width, form.height) or _sampling(decoded.format) != (form.bits, form.halved):
-        form = replace(form, width=decoded.width, height=decoded.height, active=None,
-                       **dict(zip(("bits", "halved"), _sampling(decoded.format), strict=True)))
+    bits, halved = _sampling(decoded.format)
+    if (decoded.width, decoded.height, bits, halved) != (form.width, form.height, form.bits, form.halved):
+        form = replace(form, width=decoded.width, height=decoded.height, bits=bits, halved=halved, active=None)
     kind = np.uint8 if form.bits == 8 else np.dtype("<u2")
     arrays = []
     for plane in decoded.planes:
@@ -185,7 +185,7 @@ def kind_size(form: Form) -> int:
 
 
 def form_of(frame: av.VideoFrame, stream: VideoStream, name: str) -> Form:
-    """The form of the film whose first frame this is; raises UnsupportedFormat for samples that are not Y'CbCr planes."""
+    """The form of the film whose first frame this is; raises UnsupportedFormat for what is not Y'CbCr in planes."""
     layout = frame.format
     planar = layout.is_planar or len(layout.components) == 1
     if layout.is_rgb or layout.has_palette or not planar or layout.is_big_endian or layout.is_bit_stream \
@@ -197,8 +197,9 @@ def form_of(frame: av.VideoFrame, stream: VideoStream, name: str) -> Form:
     if not Fraction(1, 16) < aspect < 16:
         aspect = Fraction(1)
     matrix = display_matrix(frame)
-    return Form(frame.width, frame.height, bits, halved, _is_full_range(frame), _TRANSFERS.get(int(frame.color_trc), "sdr"),
-                Orientation.of_matrix(matrix) if matrix else Orientation(), Fraction(aspect))
+    turn = Orientation.of_matrix(matrix) if matrix else Orientation()
+    transfer = _TRANSFERS.get(int(frame.color_trc), "sdr")
+    return Form(frame.width, frame.height, bits, halved, _is_full_range(frame), transfer, turn, Fraction(aspect))
 
 
 def _sampling(layout: av.VideoFormat) -> tuple[int, tuple[int, int] | None]:
@@ -222,16 +223,17 @@ def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
 
 
 def main_stream(container: InputContainer, name: str) -> VideoStream:
-    """The first video stream that is not a cover picture; raises UnsupportedFormat where there is none."""
+    """The video stream that is not a cover picture; raises UnsupportedFormat where there is not just one."""
     from av.stream import Disposition
 
     if len(container.streams) > _MAX_STREAMS:
         raise LimitExceeded("{where}: {count} streams, at most {limit} are handled", where=name,
                             count=len(container.streams), limit=_MAX_STREAMS)
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None:
-            return stream
-    raise UnsupportedFormat("{where}: there are no moving pictures in this file that can be decoded", where=name)
+    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    if len(streams) != 1 or streams[0].codec_context is None:
+        raise UnsupportedFormat("{where}: a film with one stream of moving pictures is wanted, this has {count} that can "
+                                "be decoded", where=name, count=sum(s.codec_context is not None for s in streams))
+    return streams[0]
 
 
 def start_of(stream: VideoStream) -> Fraction:

@@ -158,9 +158,10 @@ def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | Non
 
 
 def carried(source: Reader, target: Reader) -> list[Segment]:
-    """The edit list that gives `target` the user data of `source`, another MP4 or MOV, in the place of its own; [] if none.
+    """The edit list that gives `target` the user data of `source`, another MP4 or MOV; [] where that has none.
 
-    That is moov/udta and moov/meta with all tags and covers. XMP and C2PA boxes at the top of the file are not carried.
+    Its moov/udta and moov/meta with all tags and covers take the place of those of `target`. XMP and C2PA boxes at the
+    top of the file are not carried.
     """
     theirs = next((box for box in bmff.boxes(source, 0, source.size) if box.kind == b"moov"), None)
     top = bmff.boxes(target, 0, target.size)

@@ -90,7 +90,7 @@ def _ramp(away: float, fade: float) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Cover:
-    """The label in stored pixels: ink and plate float32 0-1, first row and column in luma samples, whole chroma samples."""
+    """The label in stored pixels: ink and plate float32 0-1; where it begins, luma and chroma."""
 
     ink: np.ndarray
     plate: np.ndarray
@@ -102,20 +102,21 @@ class _Cover:
 def _placed(form: Form, explicit: Explicit) -> tuple[tuple, image.Placement]:
     """(rendering, x, y) in the displayed picture; inside the bars where it fits there."""
     height, width = form.displayed_size
-    for x, y, inner_width, inner_height in dict.fromkeys((_displayed_active(form), (0, 0, width, height))):
-        share = explicit.height * min(height, width) / min(inner_height, inner_width)
-        try:
-            asked = replace(explicit, height=min(share, 0.5))
-            lines, rendering, left, top = image.fit(inner_height, inner_width, asked)
-        except HostTooSmall:
-            if (inner_width, inner_height) == (width, height):
-                raise
-            continue
-        break
-    ratio = rules.contrast(*((tone,) * 3 for tone in (image.LIGHT * explicit.opacity + image.DARK * (1 - explicit.opacity),
-                                                      image.DARK)))
-    placement = image.placement(lines, rendering, (x + left, y + top), (height, width), explicit.corner, ratio, "plate")
-    return (rendering, x + left, y + top), placement
+    try:
+        lines, rendering, x, y = _fit(form, explicit, *_displayed_active(form))
+    except HostTooSmall:
+        lines, rendering, x, y = _fit(form, explicit, 0, 0, width, height)
+    ink = image.LIGHT * explicit.opacity + image.DARK * (1 - explicit.opacity)
+    ratio = rules.contrast((ink,) * 3, (image.DARK,) * 3)
+    placement = image.placement(lines, rendering, (x, y), (height, width), explicit.corner, ratio, "plate")
+    return (rendering, x, y), placement
+
+
+def _fit(form: Form, explicit: Explicit, x: int, y: int, width: int, height: int) -> tuple:
+    """Lines, rendering, x and y of the label inside a rectangle; its height is a share of the whole picture's."""
+    share = explicit.height * min(form.displayed_size) / min(height, width)
+    lines, rendering, left, top = image.fit(height, width, replace(explicit, height=min(share, 0.5)))
+    return lines, rendering, x + left, y + top
 
 
 def _displayed_active(form: Form) -> tuple[int, int, int, int]:
@@ -147,8 +148,8 @@ def _cover(form: Form, explicit: Explicit) -> _Cover:
     rows, columns = np.flatnonzero(plate.any(1)), np.flatnonzero(plate.any(0))
     top, bottom = int(rows[0]) // step_y * step_y, -(-(int(rows[-1]) + 1) // step_y) * step_y
     left, right = int(columns[0]) // step_x * step_x, -(-(int(columns[-1]) + 1) // step_x) * step_x
-    return _Cover(ink[top:bottom, left:right] * np.float32(1 / 255), plate[top:bottom, left:right] * np.float32(1 / 255),
-                  top, left)
+    ink, plate = (mask[top:bottom, left:right] * np.float32(1 / 255) for mask in (ink, plate))
+    return _Cover(ink, plate, top, left)
 
 
 def _squeezed(mask: np.ndarray, width: int) -> np.ndarray:
@@ -211,7 +212,7 @@ def _shrunk(array: np.ndarray, halved: tuple[int, int]) -> np.ndarray:
 
 
 def find(samples: VideoSamples, expected_text: str | None = None) -> Finding:
-    """VALID where the label is seen in the first frame, after one and after two seconds (or to the end of a shorter film).
+    """VALID where the label is seen in the first frame and for two seconds, or to the end of a shorter film.
 
     expected_text   a text that another layer names, looked for beside the usual ones
     """

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -25,7 +24,7 @@ _SPREAD = 8  # looks over the whole film, once the mark is known
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A mark with what is needed to look for it again: the answer, the match, the lattice and the size of the planes."""
+    """A mark with what is needed to look for it again: the answer, the match and the lattice."""
 
     answer: Detection
     match: Match

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which frames of a film the detector looks at, and in what order: few first, spread over the whole, neighbours in groups."""
+"""Which frames of a film the detector looks at: few first, spread over the whole, neighbours in groups."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class FilmFootage:
         return self._samples.key_seconds()
 
     def groups(self, effort: str) -> Iterator[Iterable[Look]]:
-        """Frames that can be decoded alone, at even distances; where there are too few, stretches that are decoded whole."""
+        """Frames that can be decoded alone, at even distances; where they are few, stretches decoded whole."""
         if effort == "deep":
             yield from _windows(self.between(0.0, float("inf")))
             return
@@ -71,7 +71,8 @@ class FilmFootage:
         else:
             stop = WINDOW_SECONDS if effort == "fast" else _SHORT_SECONDS
             rate = 12.0 * wanted / MANY
-            yield from _grouped(thinned(self.between(0.0, stop), max(1 / rate, min(stop, self.seconds or stop) / wanted)))
+            step = max(1 / rate, min(stop, self.seconds or stop) / wanted)
+            yield from _grouped(thinned(self.between(0.0, stop), step))
         if effort == "normal" and not short and len(keys) < wanted:
             middle = keys[len(keys) // 2]
             yield thinned(self.between(middle, middle + WINDOW_SECONDS), WINDOW_SECONDS / WINDOW_FRAMES)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The watermark in films: the tile of `labelkit.watermark.image` on the luma of every frame, the same in each.
 
-`embed` and `detect` take films; `mark_frames` and `detect` take frames in memory. Every frame carries the mark on its own:
-one that is saved as a picture is verified as a picture. What the frames of a scene have in common adds up when their whitened
-planes are added, the mark with it, and what differs averages out, so a few frames decide what one cannot.
+`embed` and `detect` take films; `mark_frames` and `detect_frames` take frames in memory. Every frame carries the mark
+on its own: one that is saved as a picture is verified as a picture. When the whitened planes of frames are added, the
+mark adds up and what differs averages out, so a few frames decide what one cannot.
 
     fast    up to four frames, each looked at on its own and added up, at the scale of the film
     normal  up to 24 frames, in groups of neighbours and all together, at every scale
