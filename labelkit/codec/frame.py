@@ -76,6 +76,7 @@ class Frame:
     alpha    the same type and size as luma, or None
     seconds  its time in the film, the first frame at 0
     index    its number, from 0; -1 where it is not known
+    anchor   False for a frame that the codec interpolated between others (a B-frame)
     """
 
     form: Form
@@ -84,6 +85,7 @@ class Frame:
     alpha: np.ndarray | None = None
     seconds: float = 0.0
     index: int = -1
+    anchor: bool = True
 
     def eight_bits(self) -> np.ndarray:
         """The luma plane as uint8 [height, width]: itself, or its upper bits."""

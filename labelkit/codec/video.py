@@ -34,6 +34,7 @@ MAX_FRAME_PIXELS = 1 << 26  # 8192 x 8192; a decoder holds up to 17 frames
 _MAX_STREAMS = 64
 _THREADS = 4  # each holds frames of its own
 _TRANSFERS = {16: "pq", 18: "hlg"}  # Rec. ITU-T H.273, table 3
+_B_FRAME = 3  # libavutil's AV_PICTURE_TYPE_B
 _ACTIVE_SAMPLES = 3
 _BAR_LEVEL = 10  # 8-bit levels above black that coding noise in a black bar stays under
 _MIN_ACTIVE = 0.2  # of a side: less is a dark scene, not a letterbox
@@ -176,7 +177,7 @@ def planes(decoded: av.VideoFrame, form: Form, name: str, seconds: float = 0.0, 
         arrays.append(rows[:, :plane.width])
     colours = 0 if form.halved is None else 2
     alpha = arrays[1 + colours] if len(arrays) > 1 + colours else None
-    return Frame(form, arrays[0], tuple(arrays[1:1 + colours]), alpha, seconds, index)
+    return Frame(form, arrays[0], tuple(arrays[1:1 + colours]), alpha, seconds, index, int(decoded.pict_type) != _B_FRAME)
 
 
 def kind_size(form: Form) -> int:

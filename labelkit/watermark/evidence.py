@@ -17,7 +17,8 @@ from labelkit.watermark.footage import Footage, Look, thinned
 from labelkit.watermark.search import Match, Tally
 
 _DEVIATION = 40.0  # of the int8 plane that a sum is scaled to
-_PRESENT = 5.0  # standard deviations: a stretch whose frames reach it carries the known mark
+_PRESENT = 3.5  # standard deviations: a frame that reaches it carries the mark that is known to be in the film
+_HALF_WAY = 1.5  # between unmarked frames and the weakest marked ones
 _EDGE_SECONDS = 0.2  # how finely begin and end are looked for
 _SPREAD = 8  # looks over the whole film, once the mark is known
 
@@ -214,9 +215,11 @@ def _edge(footage: Footage, presence: Presence, left: float, right: float, begin
         else:
             left = middle
         keys = [key for key in keys if left < key < right]
-    looks = list(thinned(footage.between(left, right), _EDGE_SECONDS))
-    after = [(presence.of(whitened(look.luma)[0]) >= _PRESENT) == begins for look in looks]
-    # the split that most looks agree with: single frames of a scene may be too bare to tell
-    agreeing = [after[:i].count(False) + after[i:].count(True) for i in range(len(after) + 1)]
-    split = agreeing.index(max(agreeing))
-    return looks[split].seconds if split < len(looks) else right
+    seconds, excess = [], []
+    for look in thinned(footage.between(left, right), _EDGE_SECONDS):
+        seconds.append(look.seconds)
+        excess.append(presence.of(whitened(look.luma)[0]) - _HALF_WAY)
+    # the split that makes most of the looks on the marked side: one frame alone may be too bare to tell
+    total = np.concatenate([[0.0], np.cumsum(excess)])
+    split = int(np.argmin(total) if begins else np.argmax(total))
+    return seconds[split] if split < len(seconds) else right

@@ -16,6 +16,7 @@ FEW, MANY = 4, 24  # frames at effort fast and normal
 GROUP = 6
 WINDOW_SECONDS = 2.0  # of a group at effort deep
 WINDOW_FRAMES = 16
+_MOST_APART = 0.5  # seconds between frames of a film that has hardly any others than interpolated ones
 _SHORT_SECONDS = 12.0  # of a film that is decoded in one go
 
 
@@ -35,7 +36,7 @@ class Footage(Protocol):
         """Groups of looks, each of neighbours in time."""
 
     def between(self, start: float, stop: float) -> Iterator[Look]:
-        """All frames from `start` to before `stop` seconds."""
+        """Frames from `start` to before `stop` seconds, in order."""
 
     def spread(self, count: int) -> Iterator[Look]:
         """About `count` frames over the whole length, the ends among them."""
@@ -78,8 +79,15 @@ class FilmFootage:
             yield thinned(self.between(middle, middle + WINDOW_SECONDS), WINDOW_SECONDS / WINDOW_FRAMES)
 
     def between(self, start: float, stop: float) -> Iterator[Look]:
-        """All frames of a stretch."""
-        return self._looks(self._samples.frames(start, stop))
+        """The frames of a stretch, without those that the codec interpolated.
+
+        Where the picture moves, these show the mark of their neighbours moved along with it: it would cancel itself.
+        """
+        last = -1.0
+        for frame in self._samples.frames(start, stop):
+            if frame.anchor or frame.seconds - last >= _MOST_APART:
+                last = frame.seconds
+                yield look_at(frame)
 
     def spread(self, count: int) -> Iterator[Look]:
         """Frames that can be decoded alone, or of a short film every so many seconds."""

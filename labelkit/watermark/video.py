@@ -136,4 +136,6 @@ def _detect(footage: Footage, key: Key, effort: str) -> Detection:
         found = evidence.take(group)
         if found:
             return replace(located(found, evidence, footage, key), effort=effort)
+    if not evidence.total.count:
+        raise InvalidArgument("there is not one frame to look at")
     return evidence.nothing()
