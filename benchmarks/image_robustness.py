@@ -6,8 +6,8 @@
 
 The defaults are samples/, benchmarks/image_attacks.py and labelkit alone. The other systems, dwtDct, dwtDctSvd, rivaGan
 and blind-watermark, want the extra `peers`. A word counts only when all its bits are right. Before a host is marked
-each system looks at it: "unmarked answered" are those in which it reads a word, "detect ms" what that takes of CPU time,
-in the median.
+each system looks at it: "unmarked answered" are the hosts in which it reads a word, "detect ms" what that takes of CPU
+time, in the median.
 """
 
 from __future__ import annotations
