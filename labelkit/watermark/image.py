@@ -279,7 +279,8 @@ class _Search:
     @functools.cached_property
     def coarse(self) -> tuple[int, lattice.Autocorrelation]:
         """The factor by which the picture was shrunk, and the autocorrelation of what came out."""
-        factor = max(1, round(max(self.luma.shape) / WORKING_SIDE))
+        # a strip is not shrunk away: its short side keeps 16 samples
+        factor = max(1, min(round(max(self.luma.shape) / WORKING_SIDE), min(self.luma.shape) // 16))
         return factor, lattice.Autocorrelation(self.plane if factor == 1 else whiten(decimate(self.luma, factor)))
 
     def _fold(self, p: int, orientations: int = 8) -> Detection | None:
