@@ -33,13 +33,13 @@ EFFORTS = ("fast", "normal", "deep")
 MIN_SIDE = 96  # pixels; below it hardly any picture was read back
 BUSY_CELLS = 64  # cells of 8 x 8 that hold any detail: a codec deletes the mark from all others
 SURE_CELLS = 2304  # of them; with more, every picture of the development corpus was read back
-GAIN_SLOPE = 128
+GAIN_SLOPE = 176
 GAIN_TOP = 115
 GAIN_LEAST, GAIN_LIMIT = 60, 150  # what the top is lowered to, and raised to where the rest of the picture is quiet
 MEAN_ERROR = 3.9  # grey levels squared: PSNR 42.2 dB
 WORKING_SIDE = 512  # pixels: lattices are searched on a plane shrunk to about this
 BASE_GAIN = round(tile.BASE_GAIN * tile.GAIN_UNIT)
-SMOOTH_GAIN = 48  # cells below it are smooth: codecs take most of the high band from them, and grain shows
+SMOOTH_GAIN = 53  # cells below it are smooth: codecs take most of the high band from them, and grain shows
 QUIETER = (0.8, 0.7, 0.6, 0.55)  # shares of the gain on flat ground
 
 
@@ -166,7 +166,7 @@ def _tables(quiet: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def add(host: np.ndarray, out: np.ndarray, gain: np.ndarray, payload: Payload, key: Key, strength: float) -> None:
-    """Mark uint8 [height, width, channels], rows of interleaved samples; `gain` is the grid of `kernels.image_gain`."""
+    """The mark on uint8 [height, width, channels] rows of interleaved samples, with the grid of `kernels.image_gain`."""
     height, width, channels = host.shape
     quiet = _quiet(gain)
     gain = _spend(host, gain, quiet)
@@ -282,6 +282,7 @@ class Search:
     @functools.cached_property
     def coarse(self) -> tuple[int, lattice.Autocorrelation]:
         """The factor by which the picture was shrunk, and the autocorrelation of what came out."""
+        # a strip is not shrunk away: its short side keeps 16 samples
         factor = coarse_factor(*self.luma.shape)
         return factor, lattice.Autocorrelation(self.plane if factor == 1 else whiten(decimate(self.luma, factor)))
 
@@ -305,8 +306,8 @@ class Search:
 
 
 def coarse_factor(height: int, width: int) -> int:
-    """By how much a plane is shrunk before lattices are searched in it."""
-    return max(1, round(max(height, width) / WORKING_SIDE))
+    """By how much a plane is shrunk before lattices are searched in it; of a strip, 16 samples are left across."""
+    return max(1, min(round(max(height, width) / WORKING_SIDE), min(height, width) // 16))
 
 
 def _described(found: Match, vectors: np.ndarray) -> Detection:
