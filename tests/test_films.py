@@ -87,7 +87,8 @@ v.onerror = () => { document.title = "error " + v.error.message; };</script>"""
 def test_a_browser_plays_it(tmp_path):
     """Debian's Chromium plays VP9 as well as H.264; WebM is what every build of it plays."""
     needs("chromium")
-    target = lk.embed(film(tmp_path / "in.webm", codec="libvpx-vp9", count=25), tmp_path / "film.webm", LABEL, plan=PLAN)
+    source = film(tmp_path / "in.webm", codec="libvpx-vp9", count=25)
+    target = lk.embed(source, tmp_path / "film.webm", LABEL, plan=PLAN)
     page = tmp_path / "page.html"
     page.write_text(PAGE.replace("film.mp4", target.name))
     said = subprocess.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=4000",

@@ -177,7 +177,8 @@ def planes(decoded: av.VideoFrame, form: Form, name: str, seconds: float = 0.0, 
         arrays.append(rows[:, :plane.width])
     colours = 0 if form.halved is None else 2
     alpha = arrays[1 + colours] if len(arrays) > 1 + colours else None
-    return Frame(form, arrays[0], tuple(arrays[1:1 + colours]), alpha, seconds, index, int(decoded.pict_type) != _B_FRAME)
+    chroma = tuple(arrays[1:1 + colours])
+    return Frame(form, arrays[0], chroma, alpha, seconds, index, anchor=int(decoded.pict_type) != _B_FRAME)
 
 
 def kind_size(form: Form) -> int:
@@ -232,8 +233,8 @@ def main_stream(container: InputContainer, name: str) -> VideoStream:
                             count=len(container.streams), limit=_MAX_STREAMS)
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if len(streams) != 1 or streams[0].codec_context is None:
-        raise UnsupportedFormat("{where}: a film with one stream of moving pictures is wanted, this has {count} that can "
-                                "be decoded", where=name, count=sum(s.codec_context is not None for s in streams))
+        raise UnsupportedFormat("{where}: a film with one stream of moving pictures is wanted, this has {count} that "
+                                "can be decoded", where=name, count=sum(s.codec_context is not None for s in streams))
     return streams[0]
 
 

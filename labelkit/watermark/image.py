@@ -166,7 +166,7 @@ def _tables(quiet: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def add(host: np.ndarray, out: np.ndarray, gain: np.ndarray, payload: Payload, key: Key, strength: float) -> None:
-    """The mark on uint8 [height, width, channels] rows of interleaved samples, with the grid of `kernels.image_gain`."""
+    """Mark uint8 [height, width, channels], rows of interleaved samples; `gain` is the grid of `kernels.image_gain`."""
     height, width, channels = host.shape
     quiet = _quiet(gain)
     gain = _spend(host, gain, quiet)

@@ -133,9 +133,9 @@ def found(path, text=None):
         return explicit.find(codec.decode(reader), text)
 
 
-def labelled(source, target, drawn=Explicit()):
+def labelled(source, target, drawn=None):
     with container.opened(source) as reader:
-        samples, evidence = explicit.draw(codec.decode(reader), drawn)
+        samples, evidence = explicit.draw(codec.decode(reader), drawn or Explicit())
         transcode.encode(samples, target, Quality(preset="ultrafast"))
     return evidence
 
