@@ -114,8 +114,8 @@ def _placed(form: Form, explicit: Explicit) -> tuple[tuple, image.Placement]:
 
 def _fit(form: Form, explicit: Explicit, x: int, y: int, width: int, height: int) -> tuple:
     """Lines, rendering, x and y of the label inside a rectangle; its height is a share of the whole picture's."""
-    share = explicit.height * min(form.displayed_size) / min(height, width)
-    lines, rendering, left, top = image.fit(height, width, replace(explicit, height=min(max(share, explicit.height), 0.5)))
+    share = explicit.height * max(1.0, min(form.displayed_size) / min(height, width))
+    lines, rendering, left, top = image.fit(height, width, replace(explicit, height=min(share, 0.5)))
     return lines, rendering, x + left, y + top
 
 
