@@ -10,5 +10,10 @@
 #define LK(name) LK_JOIN(name, LK_ISA)
 
 lk_polar_decode_fn LK(lk_polar_decode);
+lk_audio_mark_fn LK(lk_audio_mark);
+lk_audio_limit_fn LK(lk_audio_limit);
+lk_audio_resample_fn LK(lk_audio_resample);
+lk_audio_spectrum_fn LK(lk_audio_spectrum);
+lk_audio_chips_fn LK(lk_audio_chips);
 
 #endif

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The audio carrier: 64 bits in the loudness of neighbouring bands, found again wherever the sound goes.
+
+    marked = audio.embed(samples, 48_000, payload)            # the whole clip
+    marker = audio.AudioMarker(24_000, 1, payload)            # the same samples from a stream, 75 ms later
+    found = audio.detect(marked, 48_000)                      # Detection
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from labelkit.errors import HostTooSmall, InvalidArgument
+from labelkit.key import Key
+from labelkit.watermark import ecc
+from labelkit.watermark.audio_mark import DifferenceMaker
+from labelkit.watermark.audio_pattern import CODE_BITS, RATE, pattern
+from labelkit.watermark.audio_rate import Resampler
+from labelkit.watermark.audio_search import ROW_S, STARTS, Replay, Spectrum, fold, score
+from labelkit.watermark.audio_stream import AudioDetector
+from labelkit.watermark.detection import Detection
+from labelkit.watermark.payload import Payload
+
+MIN_RATE, MAX_RATE = 8_000, 192_000
+MAX_CHANNELS = 64
+_BLOCK = 1 << 16  # samples a channel that are worked on at a time: they stay in the cache
+_READABLE = 18.0  # deviations at which the code is read in nearly every host
+_CHECK_S = 4.0
+
+
+class AudioMarker:
+    """Marks a stream: what `push` and `finish` return, put together, is what `embed` makes of the whole.
+
+    rate      Hz, 8,000 to 192,000
+    channels  of the chunks; a chunk is float32 (full scale +-1) or int16, [frames] for one channel or [frames, channels]
+    strength  0.25 to 4
+
+    The output lags by `latency_s`, at most 80 ms; chunks may have any sizes. Nothing is checked: a stream may end
+    before it could carry its payload.
+    """
+
+    def __init__(self, rate: int, channels: int, payload: Payload, key: Key | None = None, *, strength: float = 1.0) -> None:
+        _check_rate(rate)
+        if not isinstance(channels, int) or not 1 <= channels <= MAX_CHANNELS:
+            raise InvalidArgument("channels must be 1 to {most}, got {got}", most=MAX_CHANNELS, got=repr(channels))
+        if isinstance(strength, bool) or not isinstance(strength, int | float) or not 0.25 <= strength <= 4:
+            raise InvalidArgument("strength must be a number from 0.25 to 4, got {got}", got=repr(strength))
+        self._maker = DifferenceMaker(rate, channels, payload, key or Key.public(), float(strength))
+        self._channels = channels
+        self._waiting: list[np.ndarray] = []
+        self.latency_s = self._maker.delay / rate
+
+    def push(self, chunk: np.ndarray) -> np.ndarray:
+        """The samples that are ready, of the chunk's dtype and axes; perhaps none."""
+        host = _as_channels(chunk, self._channels)
+        self._waiting.append(chunk)
+        return self._take(self._maker.push(host), chunk)
+
+    def finish(self) -> np.ndarray:
+        """The rest; the marker is used up."""
+        if not self._waiting:
+            return np.empty((0, self._channels), np.float32)
+        like = self._waiting[-1]
+        left = sum(map(len, self._waiting))
+        difference = self._maker.push(np.zeros((self._channels, self._maker.delay), np.float32))
+        return self._take(difference[:, :left], like)
+
+    def _take(self, difference: np.ndarray, like: np.ndarray) -> np.ndarray:
+        host = np.concatenate(self._waiting) if len(self._waiting) > 1 else self._waiting[0]
+        count = difference.shape[1]
+        self._waiting = [host[count:]]
+        change = difference[0] if like.ndim == 1 else difference.T
+        return _add(host[:count], change)
+
+
+def embed(samples: np.ndarray, rate: int, payload: Payload, key: Key | None = None, *, strength: float = 1.0) -> np.ndarray:
+    """Samples with the payload in them.
+
+    samples   float32 (full scale +-1) or int16, [frames] or [frames, channels]; left as they are
+    rate      Hz, 8,000 to 192,000; the host keeps it, only the difference is resampled
+    strength  0.25 to 4; at 1 speech has about 26 dB SNR and PESQ 4.5
+
+    The result is of the same dtype and shape, clips nowhere that the host did not, and is silent where the host is.
+    Raises InvalidArgument; HostTooSmall where the detector could not read the result, with the length that would do.
+    """
+    host = np.asarray(samples)
+    channels = host.shape[1] if host.ndim == 2 else 1
+    marker = AudioMarker(rate, channels, payload, key, strength=strength)
+    _as_channels(host, channels)
+    parts = [marker.push(host[at : at + _BLOCK]) for at in range(0, len(host), _BLOCK)]
+    marked = np.concatenate([*parts, marker.finish()]) if len(host) else host.copy()
+    _check_readable(marked, rate, payload, key or Key.public())
+    return marked
+
+
+def detect(samples: np.ndarray, rate: int, key: Key | None = None, *, effort: str = "normal") -> Detection:
+    """Whether `key` marked these samples, with what payload, where and how they were replayed.
+
+    samples   float32 or int16, [frames] or [frames, channels]; rate Hz, 8,000 to 192,000
+    effort    "fast": as embedded, cut and joined; "normal": one channel alone too, more trials of the code;
+              "deep": replay speed 0.8 to 1.25, tempo 0.95 to 1.05 with the pitch kept, pitch +-1 semitone too
+
+    geometry: start_s, end_s, speed, tempo and pitch of the strongest mark, and `segments`: one for each stretch of each
+    payload (payload as hex, start_s, end_s, score). The rate of false positives holds for any host, as it is
+    the chance over keys; see `audio_search.log_rate`. Raises InvalidArgument.
+    """
+    host = np.asarray(samples)
+    channels = host.shape[1] if host.ndim == 2 else 1
+    detector = AudioDetector(_check_rate(rate), channels, key, effort=effort)
+    for at in range(0, len(host), _BLOCK):
+        detector.push(_as_channels(host[at : at + _BLOCK], channels))
+    return detector.finish()
+
+
+def _check_rate(rate: int) -> int:
+    if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or not MIN_RATE <= rate <= MAX_RATE:
+        raise InvalidArgument("sampling rate must be an integer from {low} to {high} Hz, got {got}", low=MIN_RATE,
+                              high=MAX_RATE, got=repr(rate))
+    return int(rate)
+
+
+def _as_channels(samples: np.ndarray, channels: int) -> np.ndarray:
+    """float32 [channels, frames], or InvalidArgument."""
+    if samples.dtype not in (np.float32, np.int16) or samples.ndim not in (1, 2):
+        raise InvalidArgument("samples must be float32 or int16 [frames] or [frames, channels], got {dtype} {shape}",
+                              dtype=str(samples.dtype), shape=list(samples.shape))
+    rows = samples.reshape(len(samples), -1) if len(samples) else samples.reshape(0, channels)
+    if rows.shape[1] != channels or channels > MAX_CHANNELS:
+        raise InvalidArgument("{wanted} channels wanted, at most {most}; got {got}", wanted=channels, most=MAX_CHANNELS,
+                              got=rows.shape[1])
+    host = np.ascontiguousarray(rows.T, np.float32)
+    if samples.dtype == np.int16:
+        host *= np.float32(1 / 32768)
+    elif not np.isfinite(host).all():
+        raise InvalidArgument("samples hold values that are not finite")
+    return host
+
+
+def _add(host: np.ndarray, change: np.ndarray) -> np.ndarray:
+    if host.dtype == np.int16:
+        return np.clip(np.rint(host + change * np.float32(32768)), -32768, 32767).astype(np.int16)
+    top = np.maximum(np.abs(host), np.float32(1))
+    return np.clip(host + change, -top, top)
+
+
+def _check_readable(marked: np.ndarray, rate: int, payload: Payload, key: Key) -> None:
+    """HostTooSmall unless the payload can be read from a stretch in the middle, or else from ever longer ones."""
+    total_s = len(marked) / rate
+    length_s, deviations = min(_CHECK_S, total_s), 0.0
+    while True:
+        row = int((total_s - length_s) / 2 / ROW_S)
+        start = round(row * ROW_S * rate)
+        mono = _as_channels(marked[start : start + round(length_s * rate)], marked.shape[1] if marked.ndim == 2 else 1)
+        read, deviations = _read_known(mono.mean(0, keepdims=True), rate, payload, key, row)
+        if read:
+            return
+        if length_s >= total_s:
+            break
+        length_s = min(2 * length_s, total_s)
+    if deviations < 3:
+        raise HostTooSmall("the clip of {length:.2f} s is silent, or too quiet for its sample format, and carries no mark",
+                           length=total_s, hint="leave the watermark out of silent clips: --layers")
+    raise HostTooSmall("the clip of {length:.2f} s is too short to carry 64 bits; sound like it does from about {needed:.1f} s",
+                       length=total_s, needed=total_s * (_READABLE / deviations) ** 2,
+                       hint="mark a longer clip, or raise the strength")
+
+
+def _read_known(mono: np.ndarray, rate: int, payload: Payload, key: Key, row: int) -> tuple[bool, float]:
+    """Whether the payload is read from a stretch that starts with this row of the pattern, and its score."""
+    resampler = Resampler(rate, RATE, 1)
+    at_rate = resampler.push(np.concatenate([mono, np.zeros((1, resampler.ahead + 1), np.float32)], axis=1))[0]
+    if len(at_rate) < ROW_S * RATE * 2:
+        return False, 0.0
+    chips = Spectrum.of(at_rate).chips(Replay())
+    path = np.full(int(len(at_rate) / RATE / ROW_S), -12 * row % STARTS)
+    keyed = pattern(key)
+    folded = fold(chips, path)
+    deviations = score(folded, keyed.chips(payload))
+    return ecc.decode(keyed.soft(folded), 8) == int(payload), deviations if math.isfinite(deviations) else 0.0
