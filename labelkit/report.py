@@ -207,7 +207,7 @@ def _judge(findings: Mapping[Layer, Finding], checks: tuple[CrossCheck, ...]) ->
     notes = [Message("{layer} is present but not valid: {summary}", layer=f.layer.value, summary=f.summary)
              for f in findings.values() if f.status is Status.INVALID]
     if statements and not disagreements:
-        return statements[0][0], [reason for _, reason in statements] + traces + notes
+        return statements[0][0], [reason for _, reason in statements] + notes
     if disagreements:
         return Verdict.SUSPECTED, [Message("the layers contradict each other, so none of them is relied on: {why}",
                                            why=why) for why in disagreements] + traces + notes
@@ -245,6 +245,6 @@ def _traces(findings: Mapping[Layer, Finding]) -> Iterator[Message]:
             yield Message("a watermark was found with a private key: only its holders could have written it")
     if findings[Layer.EXPLICIT].status is Status.VALID:
         yield Message("an explicit label was found")
-    traces = findings[Layer.METADATA].evidence.get("traces")
-    if traces:
+    # a manifest store alone names no generator: cameras write them too
+    if any(trace.get("value") or trace.get("key") for trace in findings[Layer.METADATA].evidence.get("traces") or ()):
         yield Message("the file's data names a generator, which is weaker than a label")

@@ -30,6 +30,55 @@ typedef int lk_polar_decode_fn(const int32_t *soft, const uint8_t *frozen, size_
                                uint8_t *scratch, uint8_t *bits, int64_t *metric);
 size_t lk_polar_scratch(size_t n, size_t list);
 
+/* Local gain of a picture on a grid of LK_CELL x LK_CELL pixels (cells at the right and lower edge may be smaller).
+ *
+ * A cell's activity is the sum of |difference| to the right-hand and to the lower neighbour over its colour samples.
+ * pixels   uint8 [height][row_bytes], channels interleaved: 1, 2 (grey, alpha), 3 or 4 (alpha last, not looked at)
+ * gain     uint8 [ceil(height / 8)][ceil(width / 8)] = min(top, base + (activity * slope / (2 * samples) >> 4))
+ */
+#define LK_CELL 8
+typedef int lk_image_gain_fn(const uint8_t *pixels, size_t row_bytes, size_t height, size_t width, size_t channels,
+                             uint8_t *gain, uint32_t base, uint32_t slope, uint32_t top);
+
+/* Add a tile of period p to a picture: clamp(x, 1, 254) + ((flat + (gain * textured >> 5) + 16) >> 5), saturated.
+ *
+ * pixels   uint8 as above; out may be the same memory, alpha is copied
+ * gain     the grid of lk_image_gain, interpolated between the centres of the cells
+ * flat     int16 [p][p * channels], textured int8 [p][p * channels]: the tile, repeated for each channel; the alpha
+ *          entries are not looked at. Both rows must be readable to p * channels only.
+ * scratch  int16 [3 * (8 * channels * ceil(width / 8) + 64)]
+ */
+typedef int lk_image_embed_fn(const uint8_t *pixels, size_t row_bytes, uint8_t *out, size_t out_row_bytes, size_t height,
+                              size_t width, size_t channels, const uint8_t *gain, const int16_t *flat,
+                              const int8_t *textured, size_t p, int16_t *scratch);
+
+/* Luma of ITU-R BT.601, rounded to 8 bits: (77 r + 150 g + 29 b + 128) >> 8; one or two channels: the first is copied.
+ * luma     uint8 [height][width] */
+typedef int lk_image_luma_fn(const uint8_t *pixels, size_t row_bytes, size_t height, size_t width, size_t channels,
+                             uint8_t *luma);
+
+/* High-pass by a 9 x 9 mean, clipped at twice the local mean magnitude m plus 1, weighted by 600 / (m * m + 25).
+ * luma     uint8 [height][width]; borders are repeated outwards
+ * out      int8 [height][width]
+ * scratch  int32 [24 * (width + 16)] */
+typedef int lk_plane_whiten_fn(const uint8_t *luma, size_t height, size_t width, int8_t *out, int32_t *scratch);
+
+/* Sum of an int8 plane over period p, both ways: out int32 [p][p]. At most 2^24 periods in a plane. */
+typedef int lk_plane_fold_fn(const int8_t *plane, size_t height, size_t width, int32_t *out, size_t p);
+
+/* Sum of an int8 plane over the cells of any lattice: pixel (x, y) goes to cell (u >> 24, v >> 24) of out [256][256],
+ * u = origin[0] + x * step[0] + y * step[1], v = origin[1] + x * step[2] + y * step[3], modulo 2^32. */
+typedef int lk_plane_fold_lattice_fn(const int8_t *plane, size_t height, size_t width, const uint32_t *origin,
+                                     const uint32_t *step, int32_t *out);
+
+/* How much of an autocorrelation lies on a lattice: sum over a fixed list of lags i * v1 + j * v2 of
+ * w * r(lag), over the root of the sum of w * w, w being the overlap of a height x width picture at that lag.
+ * r        float32 [n][n], n a power of two, periodic; read bilinearly
+ * vectors  float32 [count][4]: v1x, v1y, v2x, v2y in pixels
+ * score    float32 [count] */
+typedef int lk_lattice_score_fn(const float *r, size_t n, size_t height, size_t width, const float *vectors,
+                                size_t count, float *score);
+
 /* Audio. Frames of LK_AUDIO_FRAME samples at 16 kHz start every LK_AUDIO_HOP; roots is float [1024][2], cosine and sine
  * of -2 pi k / 1024; windows are float [1024]. Floating point: the instruction-set variants give the same bits, the NumPy
  * twins (labelkit/kernels/audio.py) agree within 1e-3 of the largest value, as their transforms add in another order.
@@ -81,6 +130,14 @@ typedef int lk_audio_chips_fn(const float *spectrum, size_t frames, size_t bins,
 /* One table for each instruction set; kernels/table.c fills it. */
 struct lk_kernels {
     lk_polar_decode_fn *polar_decode;
+    lk_image_gain_fn *image_gain;
+    lk_image_embed_fn *image_embed;
+    lk_image_luma_fn *image_luma;
+    lk_plane_whiten_fn *plane_whiten;
+    lk_plane_fold_fn *plane_fold;
+    lk_plane_fold_lattice_fn *plane_fold_lattice;
+    lk_lattice_score_fn *lattice_score;
+
     lk_audio_mark_fn *audio_mark;
     lk_audio_limit_fn *audio_limit;
     lk_audio_resample_fn *audio_resample;

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import io
+import json
 import shutil
 import struct
 import subprocess
@@ -150,3 +151,66 @@ def tool(name: str, *arguments: str, data: bytes | None = None) -> str:
 def exiftool_label(data: bytes) -> str:
     """The XMP label as exiftool reads it."""
     return tool("exiftool", "-b", "-XMP-TC260:Aigc", "-", data=data)
+
+
+@functools.cache
+def tone() -> np.ndarray:
+    """Half a second of sound, float64 [frames, 2], 48 kHz."""
+    t = np.arange(24_000) / 48_000
+    return np.stack([np.sin(2760 * t), np.sin(t * 1100) * t], axis=1) * 0.4
+
+
+@functools.cache
+def sound(kind: str, subtype: str | None = None) -> bytes:
+    """The sound as libsndfile writes it: WAV, RF64, FLAC, OGG (VORBIS or OPUS), MP3."""
+    soundfile = pytest.importorskip("soundfile")
+    out = io.BytesIO()
+    soundfile.write(out, tone(), 48_000, format=kind, subtype=subtype)
+    return out.getvalue()
+
+
+@functools.cache
+def movie(kind: str, options: tuple[tuple[str, str], ...] = (), video: str = "mpeg4", audio: str = "aac",
+          metadata: tuple[tuple[str, str], ...] = ()) -> bytes:
+    """Ten frames of 64 x 48 and the sound, as ffmpeg's muxer `kind` writes them; an empty codec leaves a stream out."""
+    av = pytest.importorskip("av")
+    out = io.BytesIO()
+    with av.open(out, "w", format=kind, options=dict(options)) as container:
+        container.metadata.update(dict(metadata))
+        streams = []
+        if video:
+            stream = container.add_stream(video, rate=20)
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            frames = [av.VideoFrame.from_image(pixels().rotate(9 * index)) for index in range(10)]
+            for index, frame in enumerate(frames):
+                frame.pts = index
+            streams.append((stream, frames))
+        if audio:
+            stream = container.add_stream(audio, rate=48_000)
+            frame = av.AudioFrame.from_ndarray(tone().T.astype(np.float32).copy(), "fltp", "stereo")
+            frame.sample_rate, frame.pts = 48_000, 0
+            streams.append((stream, [frame]))
+        for stream, frames in streams:
+            for frame in [*frames, None]:
+                container.mux(stream.encode(frame))
+    return out.getvalue()
+
+
+def packets(data: bytes) -> list[tuple]:
+    """Every packet of a sound or film as ffmpeg reads it: stream, times and bytes."""
+    av = pytest.importorskip("av")
+    with av.open(io.BytesIO(data)) as container:
+        found = [(packet.stream_index, packet.pts, packet.dts, bytes(packet)) for packet in container.demux()
+                 if packet.size]
+    assert found
+    return found
+
+
+def ffprobe_labels(data: bytes, suffix: str, folder: object) -> list[str]:
+    """The AIGC values that ffprobe reads, of the file and of its streams."""
+    path = folder / f"file{suffix}"
+    path.write_bytes(data)
+    text = tool("ffprobe", "-v", "error", "-show_entries", "format_tags:stream_tags", "-of", "json", str(path))
+    shown = json.loads(text)
+    tags = [shown.get("format", {}).get("tags", {}), *(stream.get("tags", {}) for stream in shown.get("streams", []))]
+    return [value for part in tags for name, value in part.items() if name.upper() == "AIGC"]

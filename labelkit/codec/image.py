@@ -117,9 +117,10 @@ def _translated(name: str) -> Iterator[None]:
     except MemoryError as error:
         raise LimitExceeded("{where}: the picture needs more memory than there is", where=name) from error
     except Exception as error:
-        kind = TruncatedFile if "truncated" in str(error).lower() else MalformedFile
-        raise kind("{where}: the picture cannot be decoded: {reason}", where=name,
-                   reason=str(error) or type(error).__name__) from error
+        reason = str(error) or type(error).__name__
+        if "truncated" in reason.lower():
+            raise TruncatedFile("{where}: the picture ends too early: {reason}", where=name, reason=reason) from error
+        raise MalformedFile("{where}: the picture cannot be decoded: {reason}", where=name, reason=reason) from error
 
 
 def _options(image: Image.Image, format: str, data: bytes) -> dict[str, object]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 
@@ -32,22 +33,19 @@ def _streams(data: bytes, start: int = 12) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _quality(frame: bytes) -> int:
-    """The libwebp quality, 0 to 100, whose quantiser the key frame states; 90 where it cannot be read."""
+    """The libwebp quality, 0 to 100, whose quantisers the key frame states; 90 where they cannot be read."""
     if len(frame) < 20 or frame[0] & 1 or frame[3:6] != b"\x9d\x01\x2a":
         return _DEFAULT_QUALITY
-    index = _base_quantiser(_BoolDecoder(frame[10:]))
-    # the inverse of libwebp's quality -> compression: cube root of a curve with a knee at 75
-    linear = (1 - index / 127) ** 3
+    # libwebp: quantiser = 127 (1 - c), where c is the cube root of a curve of the quality with a knee at 75
+    linear = _compression(_BoolDecoder(frame[10:])) ** 3
     quality = 150 * linear if linear < 0.5 else 50 * (linear + 1)
     return max(_LOWEST_QUALITY, min(100, round(quality)))
 
 
-def _base_quantiser(bits: _BoolDecoder) -> int:
-    """y_ac_qi of the frame header, RFC 6386 section 9.2 to 9.6."""
+def _compression(bits: _BoolDecoder) -> float:
+    """libwebp's c of the frame header, RFC 6386 sections 9.2 to 9.6."""
     bits.literal(2)  # colour space, clamping
-    levels: list[int] = []
-    if bits.literal(1):
-        levels = _segment_levels(bits)
+    levels, weights = _segments(bits) if bits.literal(1) else ([], [])
     bits.literal(1 + 6 + 3)  # filter type, level, sharpness
     if bits.literal(1) and bits.literal(1):  # loop filter deltas
         for _ in range(8):
@@ -55,25 +53,29 @@ def _base_quantiser(bits: _BoolDecoder) -> int:
                 bits.literal(7)
     bits.literal(2)  # partitions
     base = bits.literal(7)
-    return round(sum(levels) / 4) if levels else base
+    if not levels:
+        return 1 - base / 127
+    # libwebp raises c to a power for each segment, so that the mean of the powers, by area, is 1
+    return math.exp(sum(weight * math.log(1 - min(level, 126) / 127)
+                        for level, weight in zip(levels, weights, strict=True)))
 
 
-def _segment_levels(bits: _BoolDecoder) -> list[int]:
-    """The four segments' own quantisers, where they are given as such."""
+def _segments(bits: _BoolDecoder) -> tuple[list[int], list[float]]:
+    """The quantisers of the four segments, where they are given as such, and the share of the picture in each."""
     levels: list[int] = []
+    odds = [1.0, 1.0, 1.0]
     with_map, with_data = bits.literal(1), bits.literal(1)
     if with_data:
         absolute = bits.literal(1)
-        values = [bits.signed(7) if bits.literal(1) else 0 for _ in range(4)]
+        values = [abs(bits.signed(7)) if bits.literal(1) else 0 for _ in range(4)]
         levels = values if absolute else []
         for _ in range(4):
             if bits.literal(1):
                 bits.literal(7)  # filter strength and its sign
     if with_map:
-        for _ in range(3):
-            if bits.literal(1):
-                bits.literal(8)
-    return levels
+        odds = [bits.literal(8) / 255 if bits.literal(1) else 1.0 for _ in range(3)]
+    first, left, right = odds
+    return levels, [first * left, first * (1 - left), (1 - first) * right, (1 - first) * (1 - right)]
 
 
 class _BoolDecoder:

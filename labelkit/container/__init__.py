@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from labelkit.container import jpeg, png, webp
+from labelkit.container import flac, jpeg, mp3, ogg, png, wav, webp
 from labelkit.container.base import (
     C2PA,
     EXIF,
@@ -40,7 +40,7 @@ from labelkit.errors import UnsupportedFormat
 __all__ = ["C2PA", "EXIF", "TEXT", "XMP", "Format", "Layout", "Reader", "Segment", "Slot", "Source",
            "edit", "join", "opened", "save", "scan", "slots", "sniff", "stream"]
 
-_MODULES = (jpeg, png, webp)
+_MODULES = (jpeg, png, webp, wav, flac, ogg, mp3)
 _HEAD = 64  # bytes by which a format is told
 
 
@@ -53,7 +53,8 @@ def sniff(source: Source | Reader) -> Format:
 def scan(source: Source | Reader) -> Layout:
     """The format and the slots of a file; raises UnsupportedFormat, MalformedFile, TruncatedFile, LimitExceeded."""
     with opened(source) as reader:
-        return _find(reader)[0].scan(reader)
+        module, found = _find(reader)
+        return module.scan(reader, found)
 
 
 def slots(source: Source | Reader) -> list[Slot]:
@@ -75,7 +76,7 @@ def edit(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None =
 def _find(reader: Reader) -> tuple[ModuleType, Format]:
     head = reader.head(_HEAD)
     for module in _MODULES:
-        found = module.sniff(head)
+        found = module.sniff(reader, head)
         if found:
             return module, found
     raise UnsupportedFormat("{where}: the format is not known (first bytes {head}); labels can be written to {formats}",

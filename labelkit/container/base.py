@@ -93,6 +93,15 @@ class Reader:
         return TruncatedFile("{where}: {what} at byte {offset} claims {claimed} bytes, {left} remain",
                              where=self.name, what=what, offset=offset, claimed=claimed, left=left)
 
+    def too_many(self, what: str, limit: int) -> LimitExceeded:
+        """The error for a file of more units than are walked through."""
+        return LimitExceeded("{where}: more than {limit} units ({what})", where=self.name, limit=limit, what=what)
+
+    def too_big(self, what: str, limit: int, needed: int) -> LimitExceeded:
+        """The error for a new body that does not fit the unit of its format."""
+        return LimitExceeded("{where}: {what} holds at most {limit} bytes, the new one needs {needed}",
+                             where=self.name, what=what, limit=limit, needed=needed)
+
     def malformed(self, what: str, offset: int, problem: Message) -> MalformedFile:
         """The error for bytes that break the rules of their format."""
         return MalformedFile("{where}: {what} at byte {offset}: {problem}",
@@ -147,7 +156,7 @@ class Slot:
     offset_bytes    where its unit (segment, chunk, box) starts in the file
     length_bytes    length of the whole unit, header and padding included
     load            reads the body; raises LabelkitError for a body that is broken or above MAX_BODY
-    fixed           the format's module can read it but not give it a new body
+    home            a label may stay here; where False, one that is found can at most be taken out
     """
 
     kind: str
@@ -157,7 +166,7 @@ class Slot:
     load: Callable[[], bytes]
     key: str = ""
     state: object = None
-    fixed: bool = False
+    home: bool = True
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from labelkit.container.base import (
     Slot,
     unit_patches,
 )
-from labelkit.errors import LimitExceeded, UnsupportedFormat
+from labelkit.errors import UnsupportedFormat
 from labelkit.messages import Message
 
 FORMATS = (Format("jpeg", "image/jpeg", "image", XMP),)
@@ -32,14 +32,14 @@ _SOS, _EOI, _COM, _APP0, _APP1, _APP11, _APP15 = 0xDA, 0xD9, 0xFE, 0xE0, 0xE1, 0
 _PROBE = 80  # bytes of a segment that tell what it is
 
 
-def sniff(head: bytes) -> Format | None:
+def sniff(reader: Reader, head: bytes) -> Format | None:
     """JPEG, where the first bytes say so."""
     return FORMATS[0] if head[:3] == b"\xff\xd8\xff" else None
 
 
-def scan(reader: Reader) -> Layout:
+def scan(reader: Reader, found: Format) -> Layout:
     """Every APPn and COM segment that can hold text; raises MalformedFile and its children."""
-    layout = Layout(FORMATS[0], [], insert_at=2)
+    layout = Layout(found, [], insert_at=2)
     extensions: list[tuple[int, int]] = []
     boxes: set[bytes] = set()
     leading = True
@@ -57,7 +57,7 @@ def scan(reader: Reader) -> Layout:
     if extensions:
         start, length = extensions[0]
         layout.slots.append(Slot(XMP, "ExtendedXMP", start, length, lambda: _join_extensions(reader, extensions),
-                                 fixed=True))
+                                 home=False))
     return layout
 
 
@@ -79,7 +79,7 @@ def _segments(reader: Reader):
         reader.seek(body + length - 2, "end of segment")
         yield marker, start, body, length - 2
         reader.seek(body + length - 2)
-    raise LimitExceeded("{where}: more than {limit} segments", where=reader.name, limit=MAX_UNITS)
+    raise reader.too_many("segment", MAX_UNITS)
 
 
 def _next_marker(reader: Reader) -> int:
@@ -140,7 +140,7 @@ def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | Non
 
 
 def _encode(reader: Reader, slot: Slot | None, body: bytes) -> bytes:
-    if slot is not None and slot.fixed:
+    if slot is not None and not slot.home:
         raise UnsupportedFormat("{where}: the label to replace lies in ExtendedXMP at byte {offset}, which is not "
                                 "rewritten", where=reader.name, offset=slot.offset_bytes,
                                 hint="save the picture with its XMP in one packet, then label it")
@@ -148,7 +148,5 @@ def _encode(reader: Reader, slot: Slot | None, body: bytes) -> bytes:
     header = {len(_XMP_HEADER): _XMP_HEADER, len(_EXIF_HEADER): _EXIF_HEADER}.get(skip, b"")
     length = len(header) + len(body)
     if length > _MAX_SEGMENT:
-        raise LimitExceeded("{where}: a JPEG segment holds {limit} bytes, the new one needs {needed}",
-                            where=reader.name, limit=_MAX_SEGMENT, needed=length,
-                            hint="the picture's XMP packet fills its segment; shorten it, then label the picture")
+        raise reader.too_big("a JPEG segment", _MAX_SEGMENT, length)
     return struct.pack(">BBH", 0xFF, marker, length + 2) + header + body

@@ -33,14 +33,14 @@ _KEY_BYTES = 80  # a keyword has at most 79 bytes and a zero
 _TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 
 
-def sniff(head: bytes) -> Format | None:
+def sniff(reader: Reader, head: bytes) -> Format | None:
     """PNG, where the first bytes say so."""
     return FORMATS[0] if head[:8] == _SIGNATURE else None
 
 
-def scan(reader: Reader) -> Layout:
+def scan(reader: Reader, found: Format) -> Layout:
     """Every text, EXIF and C2PA chunk; raises MalformedFile and its children."""
-    layout = Layout(FORMATS[0], [])
+    layout = Layout(found, [])
     position, size = len(_SIGNATURE), reader.size
     for _ in range(MAX_UNITS):
         length, kind = struct.unpack(">I4s", reader.at(position, 8, "chunk"))
@@ -55,7 +55,7 @@ def scan(reader: Reader) -> Layout:
             _add(reader, layout, kind, position, length)
         position = end
     else:
-        raise LimitExceeded("{where}: more than {limit} chunks", where=reader.name, limit=MAX_UNITS)
+        raise reader.too_many("chunk", MAX_UNITS)
     if not layout.insert_at:
         raise reader.malformed("PNG", 8, Message("there is no {chunk} chunk", chunk="IHDR"))
     return layout

@@ -1,35 +1,86 @@
 # SPDX-License-Identifier: Apache-2.0
-"""RIFF chunks: four letters, a little-endian length, a body padded to even (Microsoft RIFF, 1991)."""
+"""RIFF chunks: four letters, a little-endian length, a body padded to even (RIFF 1991; RF64: EBU Tech 3306)."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from labelkit.container.base import MAX_UNITS, Patch, Reader
-from labelkit.errors import LimitExceeded
+from labelkit.messages import Message
 
-_MAX_RIFF = 0xFFFFFFFF
+_UNKNOWN = 0xFFFFFFFF  # a size that stands elsewhere (RF64), or that a streaming writer did not know
+_MAX_SIZE = _UNKNOWN - 1
+_SLACK = 8  # writers that count the eight header bytes in the RIFF size are common
 
 
-def chunks(reader: Reader) -> Iterator[tuple[bytes, int, int, int]]:
-    """(name, start, body length, end with padding) of the chunks in a RIFF file; body starts 8 bytes in."""
-    claimed, = struct.unpack("<I", reader.at(4, 4, "RIFF size"))
-    stop = 8 + claimed
-    if stop > reader.size:
-        raise reader.truncated("RIFF", 4, claimed, reader.size - 8)
-    position = 12
-    for _ in range(MAX_UNITS):
-        if stop - position < 8:
-            return
-        kind, length = struct.unpack("<4sI", reader.at(position, 8, "chunk"))
-        body_end = position + 8 + length
-        if body_end > stop:
-            raise reader.truncated(f"chunk {kind.decode('latin-1')}", position, length, stop - position - 8)
-        end = min(body_end + (length & 1), stop)  # a last chunk without its padding byte is common
-        yield kind, position, length, end
-        position = end
-    raise LimitExceeded("{where}: more than {limit} chunks", where=reader.name, limit=MAX_UNITS)
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One chunk: its name, where it starts, where its body lies, where the next chunk starts."""
+
+    kind: bytes
+    start: int
+    body: int
+    length: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A RIFF file: the chunks at its top, where they stop, and what its sizes are worth.
+
+    open    a streaming writer left the sizes unknown: the last chunk reaches the end of the file
+    wide    where the 64-bit RIFF size of an RF64 file stands, else 0
+    """
+
+    chunks: list[Chunk]
+    stop: int
+    open: bool
+    wide: int
+
+
+def read_form(reader: Reader) -> Form:
+    """The chunks of a RIFF or RF64 file; raises TruncatedFile, MalformedFile, LimitExceeded."""
+    head, size = struct.unpack("<4sI", reader.at(0, 8, "RIFF header"))
+    sizes: dict[bytes, int] = {}
+    wide = 0
+    if head in (b"RF64", b"BW64"):
+        size, sizes = _wide_sizes(reader)
+        wide = 20
+    unknown = size in (0, _UNKNOWN) and not wide
+    stop = reader.size if unknown else 8 + size
+    if stop > reader.size + _SLACK:
+        raise reader.truncated("RIFF", 4, size, reader.size - 8)
+    stop = min(stop, reader.size)
+    chunks = read_chunks(reader, 12, stop, sizes, unknown)
+    return Form(chunks, stop, unknown and bool(chunks) and chunks[-1].end == reader.size, wide)
+
+
+def _wide_sizes(reader: Reader) -> tuple[int, dict[bytes, int]]:
+    kind, length, size, data = struct.unpack("<4sIQQ", reader.at(12, 24, "chunk ds64"))
+    if kind != b"ds64" or length < 24:
+        raise reader.malformed("RF64", 12, Message("there is no {chunk} chunk", chunk="ds64"))
+    return size, {b"data": data}
+
+
+def read_chunks(reader: Reader, start: int, stop: int, sizes: dict[bytes, int] | None = None,
+                unknown: bool = False) -> list[Chunk]:
+    """The chunks between two offsets; a last one of unknown length reaches `stop`, one without padding is accepted."""
+    found: list[Chunk] = []
+    while stop - start >= 8:
+        if len(found) == MAX_UNITS:
+            raise reader.too_many("chunk", MAX_UNITS)
+        kind, length = struct.unpack("<4sI", reader.at(start, 8, "chunk"))
+        body, left = start + 8, stop - start - 8
+        if length == _UNKNOWN or (unknown and kind == b"data" and not length):
+            length = (sizes or {}).get(kind, left)
+        if length > left:
+            raise reader.truncated(f"chunk {kind.decode('latin-1')}", start, length, left)
+        end = min(body + length + (length & 1), stop)
+        found.append(Chunk(kind, start, body, length, end))
+        start = end
+    return found
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
@@ -37,11 +88,13 @@ def chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack("<4sI", kind, len(body)) + body + b"\0" * (len(body) & 1)
 
 
-def size_patch(reader: Reader, patches: Iterable[Patch]) -> Patch:
-    """The patch that makes the RIFF size match the other patches; raises LimitExceeded above 4 GiB."""
-    claimed, = struct.unpack("<I", reader.at(4, 4, "RIFF size"))
-    size = claimed + sum(len(data) - (stop - start) for start, stop, data in patches)
-    if size > _MAX_RIFF:
-        raise LimitExceeded("{where}: a RIFF file holds {limit} bytes, the new one needs {needed}",
-                            where=reader.name, limit=_MAX_RIFF, needed=size)
-    return 4, 8, struct.pack("<I", size)
+def size_patches(reader: Reader, form: Form, patches: Iterable[Patch]) -> list[Patch]:
+    """The patches that make the RIFF size match the other patches; raises LimitExceeded above 4 GiB."""
+    size = form.stop - 8 + sum(len(data) - (stop - start) for start, stop, data in patches)
+    if form.open:
+        return []
+    if form.wide:
+        return [(form.wide, form.wide + 8, struct.pack("<Q", size))]
+    if size > _MAX_SIZE:
+        raise reader.too_big("a RIFF file", _MAX_SIZE, size)
+    return [(4, 8, struct.pack("<I", size))]

@@ -65,3 +65,129 @@ def _ascend(left: dict, leaf: int, bit: np.ndarray) -> None:
         carry = np.concatenate([left[size] ^ carry, carry], 1)
         size *= 2
     left[size] = carry
+
+
+CELL = 8
+
+
+def image_gain(pixels, gain, base, slope, top) -> None:
+    """Local gain on a grid of 8 x 8 cells, from the mean absolute difference of neighbouring samples."""
+    h, w, channels = pixels.shape
+    x = pixels[..., : 3 if channels >= 3 else 1].astype(np.int32)
+    dx = np.zeros_like(x)
+    dx[:, :-1] = np.abs(x[:, 1:] - x[:, :-1])
+    dy = np.zeros_like(x)
+    dy[:-1] = np.abs(x[1:] - x[:-1])
+    both = (dx + dy).sum(2)
+    rows, columns = gain.shape
+    padded = np.zeros((rows * CELL, columns * CELL), np.int64)
+    padded[:h, :w] = both
+    total = padded.reshape(rows, CELL, columns, CELL).sum((1, 3))
+    height = np.minimum(CELL, h - CELL * np.arange(rows))[:, None]
+    width = np.minimum(CELL, w - CELL * np.arange(columns))[None]
+    mean = total * slope // (2 * height * width * x.shape[2])
+    gain[:] = np.minimum(base + (mean >> 4), top)
+
+
+def image_embed(pixels, out, gain, flat, textured, scratch) -> None:
+    """Add the tile to uint8 pixels, the textured part scaled by the gain grid, interpolated between cell centres."""
+    h, w, channels = pixels.shape
+    p = flat.shape[0]
+    ys, xs = np.arange(h), np.arange(w)
+    y0, wy = _cell_weights(ys, gain.shape[0])
+    x0, wx = _cell_weights(xs, gain.shape[1])
+    g = gain.astype(np.int32)
+    top, bottom = g[y0], g[np.minimum(y0 + 1, gain.shape[0] - 1)]
+    column = top * (16 - wy)[:, None] + bottom * wy[:, None]
+    local = (column[:, x0] * (16 - wx) + column[:, np.minimum(x0 + 1, gain.shape[1] - 1)] * wx + 128) >> 8
+    tile = np.ix_(ys % p, channels * (xs % p))
+    delta = (flat[tile].astype(np.int32) + ((local * textured[tile]) >> 5) + 16) >> 5
+    colour = 3 if channels >= 3 else 1
+    host = np.clip(pixels[..., :colour].astype(np.int32), 1, 254)
+    out[..., :colour] = np.clip(host + delta[..., None], 0, 255)
+    out[..., colour:] = pixels[..., colour:]
+
+
+def _cell_weights(position: np.ndarray, cells: int) -> tuple[np.ndarray, np.ndarray]:
+    """Left cell and the weight, in sixteenths, of the cell to its right, for the centres of cells at 3.5, 11.5 ..."""
+    twice = np.maximum(2 * position - (CELL - 1), 0)
+    cell = np.minimum(twice // (2 * CELL), cells - 1)
+    return cell, np.where(cell < cells - 1, twice % (2 * CELL), 0)
+
+
+def image_luma(pixels, luma) -> None:
+    """Rounded luma of ITU-R BT.601 in 8 bits; grey is copied."""
+    if pixels.shape[2] < 3:
+        luma[:] = pixels[..., 0]
+        return
+    x = pixels.astype(np.int32)
+    luma[:] = (77 * x[..., 0] + 150 * x[..., 1] + 29 * x[..., 2] + 128) >> 8
+
+
+def plane_whiten(luma, out, scratch) -> None:
+    """High-pass by a 9 x 9 mean, weighted by the inverse of local energy: int8."""
+    high = 81 * luma.astype(np.int32) - _box9(luma.astype(np.int32))
+    mean = _box9((np.abs(high) + 2) >> 2).astype(np.float32) * np.float32(4.0 / 6561.0)
+    limit = np.float32(2.0) * mean + np.float32(1.0)
+    value = high.astype(np.float32) * np.float32(1.0 / 81.0)
+    value = np.minimum(np.maximum(value, -limit), limit) * np.float32(600.0) / (mean * mean + np.float32(25.0))
+    out[:] = (np.minimum(np.maximum(value, np.float32(-127)), np.float32(127)) + np.float32(128.5)).astype(np.int32) - 128
+
+
+def _box9(x: np.ndarray) -> np.ndarray:
+    """Sum over 9 x 9, the border samples repeated outwards."""
+    for axis in (0, 1):
+        padded = np.pad(x, [(4, 4) if a == axis else (0, 0) for a in (0, 1)], mode="edge")
+        total = np.cumsum(padded, axis=axis, dtype=np.int64)
+        total = np.concatenate([np.zeros_like(np.take(total, [0], axis)), total], axis)
+        length = x.shape[axis]
+        x = np.take(total, np.arange(9, 9 + length), axis) - np.take(total, np.arange(length), axis)
+    return x.astype(np.int32)
+
+
+def plane_fold(plane, out) -> None:
+    """Sum of an int8 plane over its period: int32 [p, p]."""
+    h, w = plane.shape
+    p = out.shape[0]
+    padded = np.zeros((-(-h // p) * p, -(-w // p) * p), np.int32)
+    padded[:h, :w] = plane
+    out[:] = padded.reshape(-1, p, padded.shape[1] // p, p).sum((0, 2))
+
+
+def plane_fold_lattice(plane, origin, step, out) -> None:
+    """Sum of an int8 plane over the cells of a lattice: int32 [256, 256]."""
+    h, w = plane.shape
+    x, y = np.arange(w, dtype=np.uint32)[None], np.arange(h, dtype=np.uint32)[:, None]
+    u = (origin[0] + x * step[0] + y * step[1]) >> np.uint32(24)
+    v = (origin[1] + x * step[2] + y * step[3]) >> np.uint32(24)
+    cell = ((v << np.uint32(8)) | u).ravel()
+    out[:] = np.bincount(cell, plane.ravel().astype(np.float64), 65536).astype(np.int32).reshape(256, 256)
+
+
+LAGS = ((1, 0), (0, 1), (1, 1), (1, -1), (2, 0), (0, 2), (2, 1), (1, 2), (2, -1), (-1, 2), (2, 2), (2, -2), (3, 0), (0, 3))
+
+
+def lattice_score(r, height, width, vectors, score) -> None:
+    """How much of an autocorrelation lies on each lattice; float32 throughout, in the kernel's order."""
+    v = vectors.astype(np.float32)
+    total, weight = np.zeros(len(v), np.float32), np.full(len(v), 1e-6, np.float32)
+    for i, j in LAGS:
+        x = np.float32(i) * v[:, 0] + np.float32(j) * v[:, 2]
+        y = np.float32(i) * v[:, 1] + np.float32(j) * v[:, 3]
+        a = np.float32(1) - np.abs(x) * (np.float32(1) / np.float32(width))
+        b = np.float32(1) - np.abs(y) * (np.float32(1) / np.float32(height))
+        w = np.where((a > 0) & (b > 0), a * b, np.float32(0))
+        total += w * _read_bilinear(r, x, y)
+        weight += w * w
+    score[:] = total / np.sqrt(weight)
+
+
+def _read_bilinear(r, x, y):
+    mask, one = len(r) - 1, np.float32(1)
+    x0, y0 = np.floor(x), np.floor(y)
+    fx, fy = x - x0, y - y0
+    x0, y0 = x0.astype(np.int64) & mask, y0.astype(np.int64) & mask
+    x1, y1 = (x0 + 1) & mask, (y0 + 1) & mask
+    top = r[y0, x0] * (one - fx) + r[y0, x1] * fx
+    bottom = r[y1, x0] * (one - fx) + r[y1, x1] * fx
+    return top * (one - fy) + bottom * fy

@@ -217,7 +217,7 @@ def _edits(reader: Reader, label: Label, resign: bool) -> list[container.Segment
 def _home(layout: Layout) -> Slot | None:
     """The slot that the label belongs in, where the file has it already."""
     for slot in layout.slots:
-        if slot.kind == layout.format.home and not slot.fixed and (slot.kind == XMP or slot.key == "AIGC"):
+        if slot.kind == layout.format.home and slot.home and (slot.kind == XMP or slot.key == "AIGC"):
             return slot
     return None
 

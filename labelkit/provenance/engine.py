@@ -17,6 +17,7 @@ PURPOSES = ("1.3.6.1.5.5.7.3.4", "1.3.6.1.5.5.7.3.36", "1.3.6.1.4.1.62558.2.1")
 
 _MAX_REASON = 300  # characters of the library's words that are passed on
 _MAX_MANIFEST_MB = 32  # of a compressed manifest, unpacked
+_MEMORY_MB = 16  # a larger file is signed through the disk: 0.45 GB of memory for an MP4 of 0.9 GB, not 2 GB
 
 
 def library() -> ModuleType:
@@ -42,7 +43,7 @@ def signing_settings(purposes: tuple[str, ...]) -> dict[str, object]:
     A thumbnail costs 60 ms a megapixel; the check afterwards 0.7 ms, half of a separate validation.
     """
     return {"builder": {"thumbnail": {"enabled": False}},
-            "core": {"allowed_network_hosts": []},
+            "core": {"allowed_network_hosts": [], "backing_store_memory_threshold_in_mb": _MEMORY_MB},
             "trust": {"trust_config": "\n".join(purposes)},
             "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_trust": False,
                        "verify_after_sign": True, "verify_after_sign_hash": True}}

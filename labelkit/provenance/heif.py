@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from labelkit.container import Reader
-from labelkit.errors import LimitExceeded, SigningFailed
+from labelkit.errors import LimitExceeded, MalformedFile, SigningFailed
 
 _PICTURES = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis")
 _MAX_BOXES = 4096
@@ -28,7 +28,11 @@ def check_items(source: Reader, signed: BinaryIO) -> None:
     """
     if not _is_picture(source):
         return
-    before, after = _items(source), _items(Reader(signed, source.name))
+    before = _items(source)
+    try:
+        after = _items(Reader(signed, source.name))
+    except MalformedFile:  # an item that now lies past the end
+        after = {}
     changed = [item for item, digest in before.items() if after.get(item) != digest]
     if changed:
         raise SigningFailed("{where}: signing would make item {item} unreadable, because its place is written in a way "

@@ -6,10 +6,11 @@ What a manifest of ours holds, beside the hash of the file:
     c2pa.actions.v2      c2pa.created with the digital source type trainedAlgorithmicMedia, or c2pa.opened with the
                          parent where the file has a history; c2pa.watermarked.bound where there is a watermark
     c2pa.soft-binding    the watermark's algorithm and its payload as 16 hexadecimal digits
-    org.labelkit.aigc    {"AIGC": the seven fields of GB 45438-2025 Annex E, "explicit": text, box and more of the
-                         label that people see or hear}
+    org.labelkit.aigc    {"AIGC": the seven fields of GB 45438-2025 Annex E, "explicit": JSON text with the text, box
+                         and more of the label that people see or hear}
 
-A verifier without labelkit reads the first two by the C2PA specification and the third as JSON.
+A verifier without labelkit reads the first two by the C2PA specification and the third as JSON. The explicit label is
+text because c2pa-rs 0.91.3 shows a list of integers as base64 of their low bytes.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ AIGC_ASSERTION = "org.labelkit.aigc"
 TRAINED_MEDIA = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 WATERMARK_PREFIX = "org.labelkit.watermark."
 SIDECAR_TYPE = "application/octet-stream"
-MAX_EXPLICIT = 4096  # bytes of JSON
+MAX_EXPLICIT = 4096  # characters of JSON
+
+_Asset = tuple[Reader, str]  # a file and its media type
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ def sign_into(source: Source, target: BinaryIO, claim: Claim, signer: Signer, *,
         _refuse_same_file(reader, target)
         mime = mime or container.sniff(reader).mime
         try:
-            with _opened_parent(claim, parent, reader) as ancestor:
+            with _opened_parent(claim, parent, (reader, mime)) as ancestor:
                 builder = _builder(claim, mime, ancestor)
                 builder.sign(signer.native(), mime, reader.file, target)
         except LabelkitError:
@@ -126,12 +129,12 @@ def _toolkit() -> dict[str, str]:
         return {"name": "labelkit"}
 
 
-def _builder(claim: Claim, mime: str, ancestor: Reader | None) -> object:
+def _builder(claim: Claim, mime: str, ancestor: _Asset | None) -> object:
     definition = _definition(claim, mime, opened=ancestor is not None)
     builder = library().Builder.from_json(json.dumps(definition), context=context(signing_settings(PURPOSES)))
     if ancestor is not None:
         builder.set_intent(library().C2paBuilderIntent.EDIT)  # adds c2pa.opened and ties it to the parent
-        builder.add_ingredient({"relationship": "parentOf"}, container.sniff(ancestor).mime, ancestor.file)
+        builder.add_ingredient({"relationship": "parentOf"}, ancestor[1], ancestor[0].file)
     return builder
 
 
@@ -162,32 +165,32 @@ def _created(claim: Claim) -> dict[str, object]:
 def _aigc(claim: Claim) -> dict[str, object]:
     data: dict[str, object] = {"AIGC": claim.label.fields()}
     if claim.explicit is not None:
-        data["explicit"] = dict(claim.explicit)
-        size = len(json.dumps(data["explicit"]))
-        if size > MAX_EXPLICIT:
-            raise InvalidArgument("explicit is at most {limit} bytes of JSON, got {size}",
-                                  limit=MAX_EXPLICIT, size=size)
+        data["explicit"] = json.dumps(dict(claim.explicit), ensure_ascii=False)
+        if len(data["explicit"]) > MAX_EXPLICIT:
+            raise InvalidArgument("explicit is at most {limit} characters of JSON, got {size}",
+                                  limit=MAX_EXPLICIT, size=len(data["explicit"]))
     return data
 
 
 @contextmanager
-def _opened_parent(claim: Claim, parent: Source | None, reader: Reader) -> Iterator[Reader | None]:
+def _opened_parent(claim: Claim, parent: Source | None, asset: _Asset) -> Iterator[_Asset | None]:
     """The file that the new manifest descends from, or None where the content begins with this one."""
-    with container.opened(reader if parent is None else parent) as ancestor:
+    with container.opened(asset[0] if parent is None else parent) as reader:
+        ancestor = asset if parent is None else (reader, container.sniff(reader).mime)
         if _has_manifest(ancestor):
             yield ancestor
-        elif ancestor is not reader and _has_manifest(reader):
-            yield reader
+        elif parent is not None and _has_manifest(asset):
+            yield asset
         else:
             # who only spreads a file did not create it: the file as it came is then the parent
             yield None if claim.label.kind is Kind.GENERATED else ancestor
 
 
-def _has_manifest(reader: Reader) -> bool:
-    c2pa = library()
+def _has_manifest(asset: _Asset) -> bool:
+    c2pa, (reader, mime) = library(), asset
     settings = context(reading_settings("", "", PURPOSES))
     try:
-        return c2pa.Reader.try_create(container.sniff(reader).mime, reader.file, context=settings) is not None
+        return c2pa.Reader.try_create(mime, reader.file, context=settings) is not None
     except c2pa.C2paError.NotSupported:
         return False
     except c2pa.C2paError as error:

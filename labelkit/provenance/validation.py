@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from labelkit import container
 from labelkit.container import Reader, Source
-from labelkit.errors import InvalidLabel, UnsupportedFormat
+from labelkit.errors import InvalidLabel, LabelkitError
 from labelkit.label import FIELDS, Label
 from labelkit.messages import Message
 from labelkit.provenance.engine import PURPOSES, context, is_remote, library, printable, reading_settings, reason
@@ -52,23 +52,28 @@ def validate(source: Source, *, trust: TrustList | None = None, now: datetime.da
 
     Raises only what opening the source raises.
     """
+    settings = context(reading_settings("", "", PURPOSES) if trust is None else trust.settings())
     with container.opened(source) as reader:
+        mime = _media_type(reader)
         try:
-            found = _read(reader, reading_settings("", "", PURPOSES) if trust is None else trust.settings(), sidecar)
-        except Exception as error:
+            found = _read(reader, mime, settings, sidecar)
+        except Exception as error:  # c2pa's own errors, ctypes' and json's: whatever it is, the bytes brought it about
             return _unreadable(error)
     if found is None:
         return Finding(Layer.PROVENANCE, Status.ABSENT, Message("no manifest"))
     return _finding(*found, now=now, judged=trust is not None)
 
 
-def _read(reader: Reader, settings: dict[str, object], sidecar: bytes | None) -> tuple[Tree, Tree] | None:
-    """(the library's report on the manifest store, every manifest with its certificate), or None."""
+def _media_type(reader: Reader) -> str | None:
     try:
-        mime = container.sniff(reader).mime
-    except UnsupportedFormat:
-        mime = None  # the library knows more formats, and tells them by content
-    found = library().Reader.try_create(mime, reader.file, sidecar, context=context(settings))
+        return container.sniff(reader).mime
+    except LabelkitError:
+        return None  # the library knows more formats, and tells them by content
+
+
+def _read(reader: Reader, mime: str | None, settings: object, sidecar: bytes | None) -> tuple[Tree, Tree] | None:
+    """(the library's report on the manifest store, every manifest with its certificate), or None."""
+    found = library().Reader.try_create(mime, reader.file, sidecar, context=settings)
     if found is None:
         return None
     with found:
@@ -82,7 +87,7 @@ def _unreadable(error: Exception) -> Finding:
     if is_remote(error):
         return Finding(Layer.PROVENANCE, Status.UNCHECKED, Message("the manifest is not in the file; the URL that the "
                        "file names for it is not fetched"), evidence={"state": "Remote", "reason": why})
-    if "asset could not be parsed" in why:
+    if why.startswith(("Io:", "Other: asset could not be parsed")):
         return Finding(Layer.PROVENANCE, Status.UNCHECKED, Message("the file is too broken to be searched for a "
                        "manifest: {reason}", reason=why), evidence={"state": "Unsearchable", "reason": why})
     return Finding(Layer.PROVENANCE, Status.INVALID, Message("the manifest cannot be read: {reason}", reason=why),
@@ -236,7 +241,7 @@ def _payload(binding: Mapping[str, str | None]) -> Payload | None:
     return Payload.from_bytes(raw) if len(raw) == 8 else None
 
 
-def _aigc(manifest: Tree) -> Iterator[tuple[dict[str, str], Tree | None]]:
+def _aigc(manifest: Tree) -> Iterator[tuple[dict[str, str | None], object]]:
     """(label fields as found, explicit label) of our assertion, then of any other that holds an AIGC member."""
     assertions = _dict(manifest.get("assertions"))
     for name in sorted(assertions, key=lambda name: (name != AIGC_ASSERTION, name)):
@@ -244,9 +249,16 @@ def _aigc(manifest: Tree) -> Iterator[tuple[dict[str, str], Tree | None]]:
         fields = _dict(data.get("AIGC"))
         if fields:
             found = {key: _text(fields[key], 2048) for key in FIELDS if key in fields}
-            explicit = data.get("explicit") if name == AIGC_ASSERTION else None
-            small = isinstance(explicit, dict) and len(json.dumps(explicit)) <= MAX_EXPLICIT
-            yield found, _clean(explicit) if small else None
+            yield found, _explicit(data.get("explicit")) if name == AIGC_ASSERTION else None
+
+
+def _explicit(text: object) -> object:
+    if not isinstance(text, str) or len(text) > MAX_EXPLICIT:
+        return None
+    try:
+        return _clean(json.loads(text, parse_constant=lambda _: None))  # NaN is not JSON
+    except (ValueError, RecursionError):
+        return None
 
 
 def _label(fields: Mapping[str, str]) -> Label | None:

@@ -73,11 +73,11 @@ def find(samples: Samples, key: Key | None = None, *, effort: str = "normal") ->
     evidence = {"found": found.found, "score": float(found.score), "geometry": dict(found.geometry),
                 "false_positive_rate": float(found.false_positive_rate), "effort": found.effort,
                 "key_id": key.id, "key_is_public": key.is_public}
-    status, summary = _judged(found)
+    status, summary = _judged(found, key)
     return report.Finding(report.Layer.WATERMARK, status, summary, payload=found.payload, evidence=evidence)
 
 
-def _judged(found: Detection) -> tuple[report.Status, Message]:
+def _judged(found: Detection, key: Key) -> tuple[report.Status, Message]:
     if not found.found:
         return report.Status.ABSENT, Message("no watermark of this key, score {score} at effort {effort}",
                                              score=f"{found.score:.1f}", effort=found.effort)
@@ -85,5 +85,8 @@ def _judged(found: Detection) -> tuple[report.Status, Message]:
         return report.Status.INVALID, Message("id {id} is of version {version} and kind {kind}, which this labelkit "
                                               "does not know", id=found.payload.hex, version=found.payload.version,
                                               kind=found.payload.kind)
-    return report.Status.VALID, Message("id {id}, false-positive rate {rate}", id=found.payload.hex,
-                                        rate=f"{found.false_positive_rate:.0e}")
+    rate = f"{found.false_positive_rate:.0e}"
+    if key.is_public:
+        return report.Status.VALID, Message("id {id}, false-positive rate {rate}, by the public key, which anybody can "
+                                            "write with", id=found.payload.hex, rate=rate)
+    return report.Status.VALID, Message("id {id}, false-positive rate {rate}", id=found.payload.hex, rate=rate)

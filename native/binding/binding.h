@@ -17,6 +17,7 @@ int lk_get_strided(PyObject *object, Py_buffer *view, char format, int ndim, int
 PyObject *lk_finish(int code, const char *kernel, Py_buffer *views, int count);
 
 extern PyMethodDef lk_ecc_methods[];
+extern PyMethodDef lk_image_methods[];
 extern PyMethodDef lk_audio_methods[];
 
 #endif

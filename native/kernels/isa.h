@@ -10,6 +10,13 @@
 #define LK(name) LK_JOIN(name, LK_ISA)
 
 lk_polar_decode_fn LK(lk_polar_decode);
+lk_image_gain_fn LK(lk_image_gain);
+lk_image_embed_fn LK(lk_image_embed);
+lk_image_luma_fn LK(lk_image_luma);
+lk_plane_whiten_fn LK(lk_plane_whiten);
+lk_plane_fold_fn LK(lk_plane_fold);
+lk_plane_fold_lattice_fn LK(lk_plane_fold_lattice);
+lk_lattice_score_fn LK(lk_lattice_score);
 lk_audio_mark_fn LK(lk_audio_mark);
 lk_audio_limit_fn LK(lk_audio_limit);
 lk_audio_resample_fn LK(lk_audio_resample);

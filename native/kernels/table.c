@@ -4,6 +4,13 @@
 extern const struct lk_kernels LK(lk_kernels);
 const struct lk_kernels LK(lk_kernels) = {
     .polar_decode = LK(lk_polar_decode),
+    .image_gain = LK(lk_image_gain),
+    .image_embed = LK(lk_image_embed),
+    .image_luma = LK(lk_image_luma),
+    .plane_whiten = LK(lk_plane_whiten),
+    .plane_fold = LK(lk_plane_fold),
+    .plane_fold_lattice = LK(lk_plane_fold_lattice),
+    .lattice_score = LK(lk_lattice_score),
     .audio_mark = LK(lk_audio_mark),
     .audio_limit = LK(lk_audio_limit),
     .audio_resample = LK(lk_audio_resample),

@@ -186,9 +186,8 @@ def test_broken_compression_is_an_error():
 
 
 def test_a_body_above_64_kb_is_refused_in_jpeg():
-    with pytest.raises(LimitExceeded) as caught:
+    with pytest.raises(LimitExceeded, match="JPEG segment"):
         put(files.picture("JPEG"), bytes(65_536))
-    assert caught.value.hint
 
 
 @pytest.mark.parametrize("name", HOSTS)

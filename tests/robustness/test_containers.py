@@ -31,9 +31,24 @@ def rich_png() -> bytes:
     return files.png_with(*parts, files.chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + files.XMP_PACKET))
 
 
+def id3_tag() -> bytes:
+    frames = (b"TIT2\0\0\0\7\0\0\0a song", b"PRIV\0\0\0\x08\0\0XMP\0<a/>",
+              b"TXXX\0\0\0\x0d\0\0\1\xff\xfea\0\0\0\xff\xfeb\0", b"TXXX\0\0\0\x0a\0\0\0AIGC\0{}  ")
+    body = b"".join(frames) + bytes(64)
+    return b"ID3\4\0\0\0\0\1" + bytes([len(body) - 128]) + body
+
+
 HOSTS = {
     "jpeg": rich_jpeg,
     "png": rich_png,
+    "wav": lambda: files.riff_with(b"RIFF\4\0\0\0WAVE", (b"fmt ", bytes(16)), (b"data", bytes(900)),
+                                   (b"LIST", b"INFOISFT\4\0\0\0abcd"), (b"id3 ", id3_tag()),
+                                   (b"AIGC", OTHER.to_json().encode())),
+    "rf64": lambda: metadata.write(files.sound("RF64"), LABEL),
+    "flac": lambda: id3_tag() + metadata.write(files.sound("FLAC"), LABEL),
+    "ogg": lambda: metadata.write(files.sound("OGG", "VORBIS"), LABEL),
+    "opus": lambda: metadata.write(files.sound("OGG", "OPUS"), LABEL),
+    "mp3": lambda: id3_tag() + files.sound("MP3")[:3000],
     "webp": lambda: metadata.write(files.picture("WEBP", quality=50, exif=b"Exif\0\0" + files.exif(b"a cat\0")), LABEL),
 }
 

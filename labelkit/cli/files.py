@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many files: which they are, where their results go, several at a time, and how far the run has come."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from labelkit import container
+from labelkit.errors import InvalidArgument, LabelkitError, UnsupportedFormat
+
+STANDARD = "-"
+_MANY = 3  # files from which on a progress bar is worth its line
+_BAR = 30
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One file of a run. `relative` is its place under the folder that was named, or its own name."""
+
+    path: str
+    relative: Path
+    from_folder: bool = False
+
+
+def collect(names: Sequence[str], *, without: Path | None = None) -> tuple[list[Item], int]:
+    """The files that `names` stand for, folders searched to the bottom in order of name; and how many were passed over.
+
+    Of a folder, files of no known format are passed over and counted; hidden files, symbolic links to folders and
+    what lies under `without` are left out. Raises InvalidArgument for a name that is no file and no folder.
+    """
+    found: list[Item] = []
+    for name in names:
+        if name == STANDARD or _kind(name) == "file":
+            found.append(Item(name, Path(Path(name).name)))
+        else:
+            found += _under(Path(name), without)
+    known = [item for item in found if not item.from_folder or _is_known(item.path)]
+    return known, len(found) - len(known)
+
+
+def _is_known(path: str) -> bool:
+    try:
+        container.sniff(path)
+    except UnsupportedFormat:
+        return False
+    except LabelkitError:
+        return True  # it cannot be read: said when its turn comes
+    return True
+
+
+def _kind(name: str) -> str:
+    try:
+        mode = os.stat(name).st_mode
+    except (OSError, ValueError) as error:
+        raise InvalidArgument("{where} cannot be opened: {reason}", where=name,
+                              reason=getattr(error, "strerror", None) or "it is no file name") from error
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise InvalidArgument("{where} is neither a file nor a folder", where=name)
+    return "file" if stat.S_ISREG(mode) else "folder"
+
+
+def _under(folder: Path, without: Path | None) -> Iterator[Item]:
+    avoided = without.resolve() if without else None
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders
+                            if not name.startswith(".") and (Path(place) / name).resolve() != avoided)
+        for name in sorted(files):
+            path = Path(place) / name
+            if not name.startswith(".") and path.is_file():
+                yield Item(str(path), path.relative_to(folder), from_folder=True)
+
+
+def targets(items: Sequence[Item], output: str) -> list[str]:
+    """Where each result goes: OUT itself for one file, else its place under the folder OUT.
+
+    Raises InvalidArgument where two results would have one place.
+    """
+    as_folder = os.path.isdir(output) or output.endswith(("/", os.sep)) or len(items) != 1 or items[0].from_folder
+    if output == STANDARD or not as_folder:
+        if len(items) > 1:
+            raise InvalidArgument("{count} files cannot go to the standard output", count=len(items))
+        return [output]
+    places = [str(Path(output) / ("stdin" if item.path == STANDARD else item.relative)) for item in items]
+    seen: dict[str, str] = {}
+    for item, place in zip(items, places, strict=True):
+        if place in seen:
+            raise InvalidArgument("{first} and {second} would both be written to {where}", first=seen[place],
+                                  second=item.path, where=place, hint="label them in two runs")
+        seen[place] = item.path
+    return places
+
+
+def run(work: Callable[[Item], Result], items: Sequence[Item], jobs: int | None) -> Iterator[tuple[Item, Result]]:
+    """(item, what work gave for it) in the order of `items`, up to `jobs` of them at a time.
+
+    `work` must not raise. Threads are enough: decoding, the kernels and encoding release the interpreter.
+    """
+    jobs = min(jobs or os.cpu_count() or 1, len(items) or 1)
+    with Progress(len(items)) as progress:
+        if jobs == 1:
+            yield from ((item, progress.step(work(item))) for item in items)
+            return
+        pool = ThreadPoolExecutor(jobs)
+        try:
+            yield from _ordered(pool, work, items, 4 * jobs, progress)
+        finally:  # Ctrl-C: what runs is finished, what waits is dropped
+            pool.shutdown(cancel_futures=True)
+
+
+def _ordered(pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Iterable[Item], ahead: int,
+             progress: Progress) -> Iterator[tuple[Item, Result]]:
+    """Results in order; at most `ahead` are under way or held, so that memory does not grow with the run."""
+    queue: list[tuple[Item, Future]] = []
+    for item in items:
+        queue.append((item, pool.submit(work, item)))
+        while len(queue) >= ahead or queue and queue[0][1].done():
+            first, future = queue.pop(0)
+            yield first, progress.step(future.result())
+    for item, future in queue:
+        wait([future], return_when=FIRST_COMPLETED)
+        yield item, progress.step(future.result())
+
+
+def attempt(work: Callable[[], Result]) -> Result | LabelkitError:
+    """What `work` gives, or the error that it raises: one bad file never stops the rest."""
+    try:
+        return work()
+    except LabelkitError as error:
+        return error
+
+
+class Progress:
+    """A line on stderr, only where that is a terminal and there are more than a few files."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.done = total, 0
+        self.shown = total > _MANY and sys.stderr.isatty()
+
+    def step(self, result: Result) -> Result:
+        """Count one file, and hand its result on."""
+        self.done += 1
+        if self.shown:
+            self._clear()
+            filled = _BAR * self.done // self.total
+            sys.stderr.write(f"[{'#' * filled}{'.' * (_BAR - filled)}] {self.done}/{self.total}")
+            sys.stderr.flush()
+        return result
+
+    def _clear(self) -> None:
+        sys.stderr.write("\r\x1b[K")
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.shown:
+            self._clear()

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reports as text: one line for the file, one indented line for each layer, then why."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from labelkit.errors import LabelkitError
+from labelkit.messages import Message
+from labelkit.report import Layer, Report, Status, Verdict
+
+VERDICTS = {Verdict.CONFIRMED: Message("CONFIRMED AI-generated"), Verdict.POSSIBLE: Message("POSSIBLY AI-generated"),
+            Verdict.SUSPECTED: Message("SUSPECTED AI-generated"), Verdict.NONE: Message("no sign of AI generation")}
+_LAYERS = {Layer.EXPLICIT: Message("explicit"), Layer.WATERMARK: Message("watermark"),
+           Layer.METADATA: Message("metadata"), Layer.PROVENANCE: Message("provenance")}
+_STATUSES = {Status.VALID: Message("valid"), Status.INVALID: Message("INVALID"), Status.ABSENT: Message("absent"),
+             Status.UNCHECKED: Message("unchecked")}
+
+
+def report_text(report: Report, name: str, language: str) -> str:
+    """The report for people."""
+    lines = [f"{name}: {VERDICTS[report.verdict].text(language)}"]
+    for finding in report:
+        lines.append(_row(_LAYERS[finding.layer].text(language), _STATUSES[finding.status].text(language),
+                          finding.summary.text(language)))
+    for check in report.cross_checks:
+        if not check.agrees:
+            lines.append(_row(Message("conflict").text(language), "", check.summary.text(language)))
+    lines += [_row(Message("because").text(language), "", reason.text(language)) for reason in report.reasons]
+    return "\n".join(lines)
+
+
+def _row(first: str, second: str, rest: str) -> str:
+    middle = _wide(second, 11) if second else ""
+    return f"  {_wide(first, 12)}{middle}{one_line(rest)}"
+
+
+def _wide(text: str, columns: int) -> str:
+    """The text and blanks up to a column; Chinese characters take two."""
+    taken = sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+    return text + " " * max(1, columns - taken)
+
+
+def name_of(path: str) -> str:
+    """A file name that can be printed on one line, whatever it holds."""
+    return "stdin" if path == "-" else one_line(path)
+
+
+def one_line(text: str) -> str:
+    """The text with control characters, which could forge other lines, shown as escapes."""
+    return "".join(character if character.isprintable() else character.encode("unicode_escape").decode()
+                   if not 0xD800 <= ord(character) < 0xE000 else f"\\x{ord(character) & 0xFF:02x}" for character in text)
+
+
+def error_json(name: str, error: LabelkitError, language: str) -> dict[str, object]:
+    """What stands in the place of a result."""
+    return {"file": name, "error": {"type": type(error).__name__, "message": error.text(language),
+                                    "hint": error.hint.text(language) if error.hint else None}}

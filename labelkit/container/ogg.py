@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ogg Vorbis and Opus: the label is a Vorbis comment in the second packet (RFC 3533, 6; RFC 7845, 5.2; Vorbis I, 4.2).
+
+The pages of the header packets are made anew, as many as there were where the packets fit into them. Where they do
+not, the pages behind get new numbers, and their checksums are corrected without reading what they hold.
+"""
+
+from __future__ import annotations
+
+import functools
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from labelkit.container import vorbis
+from labelkit.container.base import MAX_BODY, TEXT, Changes, Format, Layout, Patch, Reader, Slot
+from labelkit.messages import Message
+
+FORMATS = (Format("ogg", "audio/ogg", "audio", TEXT), Format("opus", "audio/ogg", "audio", TEXT))
+
+_HEADER = 27
+_CONTINUED, _FIRST = 0x01, 0x02
+_MAX_HEADER_PAGES = 4096
+_MAX_STREAMS = 16
+_MAX_PAGES = 1 << 23  # 32 GB in pages of 4 kB
+_POLYNOMIAL = 0x04C11DB7
+_KINDS = ((b"\x01vorbis", b"\x03vorbis", 3, FORMATS[0]), (b"OpusHead", b"OpusTags", 2, FORMATS[1]))
+
+
+@dataclass(slots=True)
+class _Page:
+    start: int
+    stop: int
+    flags: int
+    serial: int
+    number: int
+    lacing: bytes
+
+
+@dataclass(slots=True)
+class _State:
+    mark: bytes
+    pages: list[_Page]
+    packets: list[bytes]
+    comments: vorbis.Comments = field(default_factory=vorbis.empty)
+
+
+def sniff(reader: Reader, head: bytes) -> Format | None:
+    """Ogg, where one of its streams is Vorbis or Opus."""
+    if head[:4] != b"OggS":
+        return None
+    first = _first_stream(reader)
+    return first[1][3] if first else None
+
+
+def _first_stream(reader: Reader):
+    """The first page of the first Vorbis or Opus stream, and its row of _KINDS."""
+    start = 0
+    for _ in range(_MAX_STREAMS):
+        page = _page(reader, start)
+        if not page.flags & _FIRST:
+            break
+        body = reader.at(page.start + _HEADER + len(page.lacing), min(8, sum(page.lacing)), "packet")
+        for kind in _KINDS:
+            if body.startswith(kind[0]):
+                return page, kind
+        start = page.stop
+    return None
+
+
+def _page(reader: Reader, start: int) -> _Page:
+    mark, _, flags, _, serial, number, _, count = struct.unpack("<4sBBqIIIB", reader.at(start, _HEADER, "page"))
+    if mark != b"OggS":
+        raise reader.malformed("page", start, Message("{wanted} wanted, got {got}", wanted="OggS", got=mark.hex()))
+    lacing = reader.take(count, "page")
+    stop = start + _HEADER + count + sum(lacing)
+    if stop > reader.size:
+        raise reader.truncated("page", start, stop - start, reader.size - start)
+    return _Page(start, stop, flags, serial, number, lacing)
+
+
+def scan(reader: Reader, found: Format) -> Layout:
+    """The comments of the first Vorbis or Opus stream; raises MalformedFile and its children."""
+    first, (_, mark, packets_wanted, _) = _first_stream(reader)
+    state = _State(mark, [], [])
+    _read_headers(reader, state, first, packets_wanted - 1)
+    packet = state.packets[0]
+    where = state.pages[0].start
+    if not packet.startswith(mark):
+        raise reader.malformed("page", where, Message("{wanted} wanted, got {got}", wanted=mark.decode("latin-1")[-6:],
+                                                      got=packet[:8].hex()))
+    state.comments = vorbis.parse(reader, packet[len(mark):], where)
+    length = state.pages[-1].stop - where
+    slots = [_slot(state.comments, where, length, index) for index in range(len(state.comments.entries))]
+    return Layout(found, slots, 0, state)
+
+
+def _slot(comments: vorbis.Comments, where: int, length: int, index: int) -> Slot:
+    return Slot(TEXT, "comment", where, length, lambda: comments.value(index), comments.key(index), index)
+
+
+def _read_headers(reader: Reader, state: _State, first: _Page, wanted: int) -> None:
+    """Fill the pages and packets behind the first page, until `wanted` packets end together with a page."""
+    start, waiting, size = first.stop, bytearray(), 0
+    for _ in range(_MAX_HEADER_PAGES):
+        page = _page(reader, start)
+        start = page.stop
+        if page.serial != first.serial:
+            continue
+        state.pages.append(page)
+        at = page.start + _HEADER + len(page.lacing)
+        for lace in page.lacing:
+            waiting += reader.at(at, lace, "packet")
+            at += lace
+            if lace < 255:
+                state.packets.append(bytes(waiting))
+                waiting.clear()
+        size += sum(page.lacing)
+        if size > MAX_BODY:
+            raise reader.too_big("header packets", MAX_BODY, size)
+        if len(state.packets) >= wanted and not waiting:
+            return
+    raise reader.too_many("header page", _MAX_HEADER_PAGES)
+
+
+def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
+    """The patches for new comments: header pages made anew, later pages renumbered where there are more of them."""
+    if not changes and fresh is None:
+        return []
+    state = layout.state
+    comment = vorbis.build(state.comments, {slot.state: body for slot, body in changes.items()}, fresh)
+    made = _make_pages([state.mark + comment, *state.packets[1:]], state.pages)
+    more = len(made) - len(state.pages)
+    done = [(old.start, old.stop, new) for old, new in zip(state.pages, made, strict=False)]
+    if more:
+        last = state.pages[-1]
+        done[-1] = (last.start, last.stop, b"".join(made[len(state.pages) - 1:]))
+        done += _renumber(reader, last, more)
+    return done
+
+
+def _make_pages(packets: list[bytes], old: list[_Page]) -> list[bytes]:
+    """Pages for the packets: as many as `old`, or the fewest that hold them."""
+    lacing = b"".join(b"\xff" * (len(packet) // 255) + bytes([len(packet) % 255]) for packet in packets)
+    data = b"".join(packets)
+    count = max(len(old), -(-len(lacing) // 255))
+    made, at, continued = [], 0, False
+    for index in range(count):
+        take = min(255, max(len(lacing) - (count - 1 - index), 0))
+        part, lacing = lacing[:take], lacing[take:]
+        stop = at + sum(part)
+        ends = any(lace < 255 for lace in part)
+        flags = _CONTINUED if continued else 0
+        made.append(_encode(flags, 0 if ends else -1, old[0].serial, old[0].number + index, part, data[at:stop]))
+        at, continued = stop, bool(part) and part[-1] == 255 or (not part and continued)
+    return made
+
+
+def _encode(flags: int, granule: int, serial: int, number: int, lacing: bytes, body: bytes) -> bytes:
+    head = struct.pack("<4sBBqII", b"OggS", 0, flags, granule, serial, number)
+    rest = bytes([len(lacing)]) + lacing + body
+    return head + struct.pack("<I", checksum(head + b"\0\0\0\0" + rest)) + rest
+
+
+def _renumber(reader: Reader, last: _Page, more: int) -> Iterator[Patch]:
+    """Patches that add `more` to the number of every later page of the stream."""
+    start = last.stop
+    for _ in range(_MAX_PAGES):
+        if start == reader.size:
+            return
+        page = _page(reader, start)
+        if page.serial == last.serial:
+            if page.flags & _FIRST:
+                return  # another stream in a chain begins, which counts from 0
+            number = page.number + more & 0xFFFFFFFF
+            change = checksum(struct.pack("<I", page.number ^ number))
+            old, = struct.unpack("<I", reader.at(start + 22, 4, "page"))
+            new = old ^ _multiply(change, _power(page.stop - start - 22))
+            yield start + 18, start + 26, struct.pack("<II", number, new)
+        start = page.stop
+    raise reader.too_many("page", _MAX_PAGES)
+
+
+@functools.cache
+def _table() -> tuple[int, ...]:
+    rows = []
+    for byte in range(256):
+        value = byte << 24
+        for _ in range(8):
+            value = value << 1 ^ (_POLYNOMIAL if value & 0x80000000 else 0)
+        rows.append(value & 0xFFFFFFFF)
+    return tuple(rows)
+
+
+def checksum(data: bytes) -> int:
+    """The CRC of a page whose own CRC field is zero (RFC 3533, 6, field 7)."""
+    table, value = _table(), 0
+    for byte in data:
+        value = (value << 8 & 0xFFFFFFFF) ^ table[value >> 24 ^ byte]
+    return value
+
+
+def _multiply(a: int, b: int) -> int:
+    """The product of two polynomials over GF(2), modulo the polynomial of the checksum."""
+    product = 0
+    while b:
+        if b & 1:
+            product ^= a
+        a = a << 1 ^ (_POLYNOMIAL | 1 << 32 if a & 0x80000000 else 0)
+        b >>= 1
+    return product
+
+
+@functools.lru_cache(maxsize=4096)
+def _power(count: int) -> int:
+    """x to the power 8 * count: what `count` more bytes do to a checksum."""
+    result, base = 1, 0x100
+    while count:
+        if count & 1:
+            result = _multiply(result, base)
+        base = _multiply(base, base)
+        count >>= 1
+    return result

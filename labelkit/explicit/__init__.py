@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The explicit label, which people see or hear: `draw` puts it on, `find` looks for it. GB 45438-2025, clause 5."""
+
+from __future__ import annotations
+
+from labelkit.codec.samples import ImageSamples, Samples
+from labelkit.errors import UnsupportedFormat
+from labelkit.explicit import image
+from labelkit.explicit.finding import find as find_in_picture
+from labelkit.explicit.rules import check_text
+from labelkit.plan import Explicit
+from labelkit.report import Finding
+
+__all__ = ["check_text", "draw", "find"]
+
+
+def draw(samples: Samples, explicit: Explicit) -> tuple[Samples, dict[str, object]]:
+    """`samples` with the label in every frame, and the evidence of it as JSON values.
+
+    Raises what `image.draw` raises.
+    """
+    if isinstance(samples, ImageSamples):
+        return image.draw_frames(samples, explicit)
+    raise UnsupportedFormat("an explicit label for {kind} cannot be made", kind=type(samples).__name__)
+
+
+def find(samples: Samples, expected_text: str | None = None) -> Finding:
+    """What the samples show of an explicit label; `expected_text` is a text that another layer names."""
+    if isinstance(samples, ImageSamples):
+        return find_in_picture(samples, expected_text)
+    raise UnsupportedFormat("an explicit label in {kind} cannot be looked for", kind=type(samples).__name__)

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""verify's look at the pixels of a picture: is our explicit label there, and is it as the standard wants it?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from labelkit.codec.samples import ImageSamples
+from labelkit.errors import LabelkitError
+from labelkit.explicit import rules
+from labelkit.explicit.image import check_pixels, fitted_lines
+from labelkit.explicit.search import Match, search
+from labelkit.messages import Message
+from labelkit.plan import MIN_HEIGHT_SHARE
+from labelkit.report import Finding, Layer, Status
+
+TEXTS = ("AI生成", "AI合成", "AI生成合成", "人工智能生成", "人工智能合成", "人工智能生成合成",
+         "由AI生成", "内容由AI生成", "本内容由AI生成", "图片由AI生成", "由人工智能生成", "内容由人工智能生成")
+
+# The strict writer measures the capitals of AI as well; a reader takes the lowest Chinese character and
+# allows for the error of its own measurement, so that nobody's 5.0 % is called too small.
+_MEASURING_ERROR = 0.04
+
+_PLACES = {"top-left": Message("top left"), "top": Message("top"), "top-right": Message("top right"),
+           "left": Message("left"), "": Message("middle"), "right": Message("right"),
+           "bottom-left": Message("bottom left"), "bottom": Message("bottom"), "bottom-right": Message("bottom right")}
+
+
+def find(samples: ImageSamples, expected_text: str | None = None) -> Finding:
+    """VALID where the label is seen in the first, middle and last frame, INVALID where it is too low or comes and goes.
+
+    expected_text   a text that another layer names, looked for beside TEXTS
+
+    Only the bundled font is recognised: ABSENT means that no label of that look is at an edge or corner.
+    """
+    frames = [samples.frames[i] for i in sorted({0, len(samples.frames) // 2, len(samples.frames) - 1})]
+    matches = [find_in(frame, expected_text) for frame in frames]
+    seen = [(match, frame) for match, frame in zip(matches, frames, strict=True) if match]
+    if not seen:
+        return Finding(Layer.EXPLICIT, Status.ABSENT,
+                       Message("no label text found along the edges; only the bundled font is recognised"),
+                       evidence={"texts": list(_texts(expected_text))})
+    match, frame = min(seen, key=lambda pair: pair[0].glyph_height_px)
+    evidence = _evidence(match, frame)
+    facts = {"text": match.text, "place": _PLACES[evidence["position"]],
+             "share": f"{100 * match.glyph_height_px / min(frame.shape[:2]):.1f}"}
+    if len(seen) < len(frames):
+        summary = Message('"{text}" {place} in {seen} of {looked} frames looked at', seen=len(seen),
+                          looked=len(frames), **facts)
+        return Finding(Layer.EXPLICIT, Status.INVALID, summary, evidence=evidence)
+    if match.glyph_height_px < MIN_HEIGHT_SHARE * (1 - _MEASURING_ERROR) * min(frame.shape[:2]):
+        summary = Message('"{text}" {place}, {share} % of the short side where GB 45438-2025 5.2 wants 5 %', **facts)
+        return Finding(Layer.EXPLICIT, Status.INVALID, summary, evidence=evidence)
+    return Finding(Layer.EXPLICIT, Status.VALID, Message('"{text}" {place}, {share} % of the short side', **facts),
+                   evidence=evidence)
+
+
+def find_in(pixels: np.ndarray, expected_text: str | None = None) -> Match | None:
+    """The label in one picture, uint8 or uint16 [height, width], [height, width, 3] or [height, width, 4], or None."""
+    check_pixels(pixels)
+    if min(pixels.shape[:2]) < rules.MIN_INK_PX:
+        return None
+    return search(_grey(pixels), tuple(fitted_lines(*pixels.shape[:2], text) for text in _texts(expected_text)))
+
+
+def _texts(expected: str | None) -> tuple[str, ...]:
+    """TEXTS and the expected one, unless that is nothing that we could have drawn: it may come from a hostile file."""
+    from labelkit.explicit.font import Font
+
+    try:
+        rules.check_text(expected)
+        Font.open(None).check(expected)
+    except LabelkitError:
+        return TEXTS
+    return tuple(dict.fromkeys((expected, *TEXTS)))
+
+
+def _grey(pixels: np.ndarray) -> np.ndarray:
+    import cv2
+
+    if pixels.dtype == np.uint16:
+        pixels = (pixels >> 8).astype(np.uint8)
+    pixels = np.ascontiguousarray(pixels)
+    if pixels.ndim == 2:
+        return pixels
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY if pixels.shape[2] == 3 else cv2.COLOR_RGBA2GRAY)
+    if pixels.shape[2] == 4:  # seen on white, as most viewers show it
+        alpha = pixels[..., 3].astype(np.uint16)
+        grey = (255 - alpha + (grey * alpha + 127) // 255).astype(np.uint8)
+    return grey
+
+
+def _evidence(match: Match, frame: np.ndarray) -> dict[str, object]:
+    height, width = frame.shape[:2]
+    x, y, w, h = match.box
+    across = ("left", "", "right")[min(2, max(0, int(3 * (x + w / 2) / width)))]
+    down = ("top", "", "bottom")[min(2, max(0, int(3 * (y + h / 2) / height)))]
+    return {"text": match.text, "box": list(match.box), "position": "-".join(filter(None, (down, across))),
+            "height_share": round(match.glyph_height_px / min(height, width), 4),
+            "contrast": round(match.contrast, 2), "score": round(abs(match.score), 3)}

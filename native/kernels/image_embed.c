@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Embedding in interleaved 8-bit pixels. The inner loops run over samples, not pixels, with the tile and the gain
+ * already repeated for each channel, so that they are plain and the compiler vectorises them.
+ */
+#include <string.h>
+
+#include "isa.h"
+
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+enum { STRIP = 512 }; /* cells that are summed up at a time */
+
+/* sum[i] += |a[i] - b[i]| */
+static void add_distance(const uint8_t *a, const uint8_t *b, uint16_t *sum, size_t count) {
+    for (size_t i = 0; i < count; i++) sum[i] = (uint16_t)(sum[i] + (a[i] > b[i] ? a[i] - b[i] : b[i] - a[i]));
+}
+
+/* The activity of up to STRIP cells of one row of cells: x0, width in pixels. */
+static void activity(const uint8_t *row, size_t row_bytes, size_t rows, int below, size_t channels, size_t x0, size_t count,
+                     size_t width, uint16_t *sum) {
+    size_t across = least(count, width - 1 - x0) * channels; /* the last column has no right-hand neighbour */
+    memset(sum, 0, count * channels * sizeof *sum);
+    row += x0 * channels;
+    for (size_t y = 0; y < rows; y++, row += row_bytes) {
+        add_distance(row, row + channels, sum, across);
+        if (y + 1 < rows || below) add_distance(row, row + row_bytes, sum, count * channels);
+    }
+}
+
+int LK(lk_image_gain)(const uint8_t *pixels, size_t row_bytes, size_t height, size_t width, size_t channels,
+                      uint8_t *gain, uint32_t base, uint32_t slope, uint32_t top) {
+    if (!height || !width || channels < 1 || channels > 4 || top > 255 || slope > 4096) return LK_BAD_ARGUMENT;
+    uint16_t sum[STRIP * 4];
+    size_t colours = channels < 3 ? 1 : 3;
+    for (size_t y0 = 0; y0 < height; y0 += LK_CELL) {
+        size_t rows = least(LK_CELL, height - y0);
+        for (size_t x0 = 0; x0 < width; x0 += STRIP) {
+            size_t count = least(STRIP, width - x0);
+            activity(pixels + y0 * row_bytes, row_bytes, rows, y0 + rows < height, channels, x0, count, width, sum);
+            for (size_t x = 0; x < count; x += LK_CELL) {
+                size_t columns = least(LK_CELL, count - x);
+                uint32_t total = 0;
+                if (channels == colours)
+                    for (size_t i = 0; i < columns * channels; i++) total += sum[x * channels + i];
+                else
+                    for (size_t i = 0; i < columns; i++)
+                        for (size_t k = 0; k < colours; k++) total += sum[(x + i) * channels + k];
+                uint32_t mean = (uint32_t)((uint64_t)total * slope / (2 * rows * columns * colours));
+                *gain++ = (uint8_t)least(base + (mean >> 4), top);
+            }
+        }
+    }
+    return LK_OK;
+}
+
+/* The gain of one pixel row at every sample: between two rows of cells, then between the centres of the cells.
+ * `channels` is a constant wherever this is inlined. */
+static inline void gain_row(const uint8_t *above, const uint8_t *below, size_t columns, size_t channels, int weight,
+                            int16_t *out) {
+    size_t step = LK_CELL * channels, lead = step / 2; /* centres lie between pixels 3 and 4 */
+    int16_t ramp[LK_CELL * 4];
+    for (size_t i = 0; i < step; i++) ramp[i] = (int16_t)(2 * (i / channels) + 1);
+    int16_t first = (int16_t)(above[0] * (16 - weight) + below[0] * weight);
+    for (size_t i = 0; i < lead; i++) out[i] = (int16_t)((first * 16 + 128) >> 8);
+    out += lead;
+    for (size_t c = 0; c < columns; c++, out += step) {
+        size_t next = c + 1 < columns ? c + 1 : c;
+        int32_t a = above[c] * (16 - weight) + below[c] * weight;
+        int32_t b = above[next] * (16 - weight) + below[next] * weight, rise = b - a, start = a * 16 + 128;
+        for (size_t i = 0; i < step; i++) out[i] = (int16_t)((start + rise * ramp[i]) >> 8);
+    }
+}
+
+/* count samples of one row, all within one period of the tile */
+static void add_run(const uint8_t *x, uint8_t *out, const int16_t *gain, const int16_t *flat, const int8_t *textured,
+                    size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        int16_t v = x[i];
+        v = v < 1 ? 1 : v;
+        v = v > 254 ? 254 : v;
+        int16_t product = (int16_t)(gain[i] * textured[i]);
+        v = (int16_t)(v + ((int16_t)(flat[i] + (product >> 5) + 16) >> 5));
+        v = v < 0 ? 0 : v;
+        out[i] = (uint8_t)(v > 255 ? 255 : v);
+    }
+}
+
+int LK(lk_image_embed)(const uint8_t *pixels, size_t row_bytes, uint8_t *out, size_t out_row_bytes, size_t height,
+                       size_t width, size_t channels, const uint8_t *gain, const int16_t *flat, const int8_t *textured,
+                       size_t p, int16_t *scratch) {
+    if (!height || !width || channels < 1 || channels > 4 || !p) return LK_BAD_ARGUMENT;
+    size_t columns = (width + LK_CELL - 1) / LK_CELL, rows = (height + LK_CELL - 1) / LK_CELL;
+    size_t samples = width * channels, period = p * channels;
+    uint8_t alpha[64];
+    for (size_t y = 0; y < height; y++) {
+        size_t twice = 2 * y < LK_CELL - 1 ? 0 : 2 * y - (LK_CELL - 1), cell = twice / (2 * LK_CELL);
+        int weight = (int)(twice % (2 * LK_CELL));
+        if (cell >= rows - 1) cell = rows - 1, weight = 0;
+        const uint8_t *above = gain + cell * columns, *below = cell + 1 < rows ? above + columns : above;
+        switch (channels) {
+        case 1: gain_row(above, below, columns, 1, weight, scratch); break;
+        case 2: gain_row(above, below, columns, 2, weight, scratch); break;
+        case 3: gain_row(above, below, columns, 3, weight, scratch); break;
+        default: gain_row(above, below, columns, 4, weight, scratch);
+        }
+        const uint8_t *x = pixels + y * row_bytes;
+        uint8_t *to = out + y * out_row_bytes;
+        const int16_t *f = flat + (y % p) * period;
+        const int8_t *t = textured + (y % p) * period;
+        if (channels == 1 || channels == 3) {
+            for (size_t i = 0; i < samples; i += period)
+                add_run(x + i, to + i, scratch + i, f, t, least(period, samples - i));
+            continue;
+        }
+        size_t chunk = sizeof alpha * channels; /* alpha is set aside and put back */
+        for (size_t i = 0; i < samples;) {
+            size_t in_tile = i % period, count = least(least(chunk, period - in_tile), samples - i);
+            for (size_t k = 0; k < count / channels; k++) alpha[k] = x[i + k * channels + channels - 1];
+            add_run(x + i, to + i, scratch + i, f + in_tile, t + in_tile, count);
+            for (size_t k = 0; k < count / channels; k++) to[i + k * channels + channels - 1] = alpha[k];
+            i += count;
+        }
+    }
+    return LK_OK;
+}
