@@ -87,7 +87,7 @@ typedef int lk_lattice_score_fn(const float *r, size_t n, size_t height, size_t 
  * x         float [channels][stride], stride >= (frames - 1) * 512 + 1024
  * edges     uint16 [bands + 1], ascending, 1 to 512: band b is the bins edges[b] .. edges[b + 1] - 1; bands <= 128
  * signs     int8 [period][bands] of -1, 0, +1; frame f follows row (phase + f) % period
- * depth     log2 of the amplitude gain of a band of mean loudness
+ * depths    float [bands]: log2 of the amplitude gain of a band that lies 16 dB under the frame's loudest
  * scratch   float [lk_audio_mark_scratch(channels)]
  * out       float [channels][stride]: the difference is added to it
  */
@@ -96,7 +96,7 @@ typedef int lk_lattice_score_fn(const float *r, size_t n, size_t height, size_t 
 #define LK_AUDIO_LIMIT 64
 typedef int lk_audio_mark_fn(const float *x, size_t channels, size_t stride, size_t frames, const float *roots,
                              const float *window, const uint16_t *edges, size_t bands, const int8_t *signs,
-                             size_t period, size_t phase, float depth, float *scratch, float *out);
+                             size_t period, size_t phase, const float *depths, float *scratch, float *out);
 size_t lk_audio_mark_scratch(size_t channels);
 
 /* Keeps a difference under its host: out[i] is difference[i + 32], lowered where the energy of the 64 samples around
@@ -118,10 +118,11 @@ typedef int lk_audio_spectrum_fn(const float *x, size_t nx, size_t frames, size_
 /* The value of every chip at every start: two bands by twelve rows (of half a frame's hop), whitened and weighted.
  * spectrum  float [frames][bins + 1] as lk_audio_spectrum gives it
  * index     uint16 [bands + 1] < bins, and part float [bands + 1] in [0, 1]: the bands' edges; width float [bands]: 1 over
- *           their widths in bins; floors float [bands]: log2 of the noise floor; weights float [bands]; bands even, <= 128
+ *           their widths in bins; floors float [bands]: log2 of the noise floor; weights float [bands]; bands even, 4 to 128;
+ *           the first and the last band are only neighbours of the others
  * pace      frames of the spectrum for each row
  * scratch   float [4 * rows * bands]
- * out       float [rows][bands / 2]
+ * out       float [rows][bands / 2 - 1]
  */
 typedef int lk_audio_chips_fn(const float *spectrum, size_t frames, size_t bins, const uint16_t *index,
                               const float *part, const float *width, const float *floors, const float *weights,

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 _FRAME, _HOP, _HALF, _LIMIT = 1024, 512, 512, 64
-_REACH, _SLOPE, _GAIN_LOW, _GAIN_HIGH = 6, 0.24, 0.5, 2.2
-_LAG, _SPREAD, _SMOOTH = 6, 9, 2
+_MOVE_LOW, _MOVE_SLOPE, _MOVE_HIGH = 0.2, 0.15, 2.5
+_SPREAD, _SMOOTH = 9, 2
 
 
 def audio_mark_scratch(channels: int) -> int:
@@ -19,7 +19,7 @@ def audio_mark_scratch(channels: int) -> int:
     return 0
 
 
-def audio_mark(x, channels, frames, roots, window, edges, signs, phase, depth, scratch, out) -> None:
+def audio_mark(x, channels, frames, roots, window, edges, signs, phase, depths, scratch, out) -> None:
     """Add to `out` what makes the bands of x follow the signs."""
     x, out, edges = x.reshape(channels, -1), out.reshape(channels, -1), edges.astype(int)
     low, high = edges[0], edges[-1]
@@ -28,10 +28,8 @@ def audio_mark(x, channels, frames, roots, window, edges, signs, phase, depth, s
         spectrum = np.fft.rfft(x[:, part] * window, axis=1)
         power = np.square(np.abs(spectrum[:, low:high])).sum(0)
         level = np.log2(np.add.reduceat(power, edges[:-1] - low) / np.diff(edges) + 1e-13)
-        padded = np.pad(level, _REACH, constant_values=-np.inf)
-        loudest = np.lib.stride_tricks.sliding_window_view(padded, 2 * _REACH + 1).max(1)
-        move = np.minimum(_GAIN_LOW + _SLOPE * (loudest - level), _GAIN_HIGH)
-        change = np.exp2(depth * move * signs[(phase + f) % len(signs)]) - 1
+        move = np.minimum(_MOVE_LOW + _MOVE_SLOPE * (level.max() - level), _MOVE_HIGH)
+        change = np.exp2(depths * move * signs[(phase + f) % len(signs)]) - 1
         gain = np.zeros(_HALF + 1)
         gain[low:high] = np.repeat(change, np.diff(edges))
         out[:, part] += (np.fft.irfft(spectrum * gain, axis=1) * window).astype(np.float32)
@@ -78,14 +76,12 @@ def audio_chips(spectrum, frames, index, part, width, floors, weights, pace, row
     f = np.minimum(at.astype(int), frames - 1)
     share = (at - f)[:, None]
     level = level[f] + share * (level[np.minimum(f + 1, frames - 1)] - level[f])
-    near = np.pad(level, ((_LAG, _LAG), (0, 0)), mode="edge")
-    sharp = level - 0.5 * (near[:rows] + near[2 * _LAG :])
-    sharp = sharp - _mean(sharp, 1, 1)
+    sharp = level - _mean(level, 1, 1)
     deviation = _mean(_mean(np.square(sharp), _SPREAD, 0), 4, 1)
     above = _mean(_mean(level, _SMOOTH, 0), 1, 1) - floors
     weight = np.clip((above + 1) * 0.30103, 0, 1) * weights
     cell = np.clip(sharp / np.sqrt(deviation + 1e-4), -2.5, 2.5) * weight
-    pair = np.pad(cell[:, ::2] - cell[:, 1::2], ((0, 11), (0, 0)))
+    pair = np.pad(cell[:, 1:-1:2] - cell[:, 2:-1:2], ((0, 11), (0, 0)))
     first = sum(pair[h : h + rows] for h in range(5))
     out[:] = first - sum(pair[h : h + rows] for h in range(6, 11))
 

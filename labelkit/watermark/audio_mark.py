@@ -11,7 +11,8 @@ from labelkit.watermark.audio_pattern import EDGES, FRAME, HOP, PERIOD_FRAMES, R
 from labelkit.watermark.audio_rate import Resampler
 from labelkit.watermark.payload import Payload
 
-DEPTH = 0.2  # log2 of the amplitude gain of a band of mean loudness: 1.2 dB
+DEPTH = 0.26  # log2 of the amplitude gain of a band 16 dB under the loudest of its frame, at 2 kHz: 1.6 dB
+TILT = 0.2  # depth rises with this power of the frequency
 LIMIT = 0.12  # the difference stays 18 dB under the host in any 4 ms: no pre-echo, pauses stay silent
 _AROUND = 32  # samples on either side that the limiter looks at
 
@@ -21,7 +22,7 @@ class DifferenceMaker:
 
     def __init__(self, rate: int, channels: int, payload: Payload, key: Key, strength: float) -> None:
         self._signs = frame_signs(key, payload)
-        self._depth = DEPTH * strength
+        self._depths = (DEPTH * strength * ((EDGES[1:] + EDGES[:-1]) / 256) ** TILT).astype(np.float32)
         self._limit = LIMIT * strength
         self._down = Resampler(rate, RATE, channels)
         self._up = Resampler(RATE, rate, channels)
@@ -43,7 +44,7 @@ class DifferenceMaker:
         host = np.ascontiguousarray(self._host[:, : size + HOP])
         out = np.zeros_like(host)
         kernels.audio_mark(host, len(host), frames, roots(), windows()[0], EDGES, self._signs, self._phase,
-                           self._depth, self._scratch, out)
+                           self._depths, self._scratch, out)
         out[:, :HOP] += self._tail
         self._tail = out[:, size:].copy()
         self._host = self._host[:, size:].copy()

@@ -17,7 +17,7 @@ import numpy as np
 from labelkit import kernels
 from labelkit.watermark import ecc
 from labelkit.watermark.audio_pattern import (
-    BANDS, EDGES, FRAME, HOP, PAIRS, RATE, ROW_FRAMES, ROWS, Pattern, roots, windows,
+    EDGES, FRAME, HOP, PAIRS, RATE, ROW_FRAMES, ROWS, Pattern, roots, windows,
 )
 from labelkit.watermark.payload import Payload
 
@@ -29,6 +29,9 @@ ROW_S = ROW * STEP_S
 
 _LOW, _HIGH = 22, 512  # bins of the spectrum: the bands' own, moved by 0.73 to 1.25
 _OCTAVE_DB = 10 * math.log10(2)
+_CUT_BANDS = 12
+_GUARDED = np.concatenate([[2 * EDGES[0] - EDGES[1]], EDGES, [2 * EDGES[-1] - EDGES[-2]]]).astype(int)  # one more at both ends
+_CENTRES = (_GUARDED[1:] + _GUARDED[:-1]) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,35 +60,37 @@ class Spectrum:
                                np.empty(4 * FRAME, np.float32), sums)
         return cls(sums, *_levels(sums))
 
-    def chips(self, replay: Replay, rows: int | None = None) -> np.ndarray:
+    def chips(self, replay: Replay) -> np.ndarray:
         """float32 [rows, 38]: every chip's value at every start, in the time of the marked sound."""
         frames = len(self.sums)
-        rows = rows or max(1, int(frames * replay.tempo))
-        edges = np.minimum((EDGES - 0.5) * replay.pitch + 0.5, _HIGH) - _LOW
+        rows = max(1, int(frames * replay.tempo))
+        edges = np.minimum((_GUARDED - 0.5) * replay.pitch + 0.5, _HIGH) - _LOW
         index = np.minimum(edges.astype(np.uint16), _HIGH - _LOW - 1)
         width = np.diff(edges)
-        whole = width >= 0.6 * np.diff(EDGES) * replay.pitch
-        floors, weights = self.floors, np.where(whole, self.weights, 0).astype(np.float32)
+        lost = width < 0.9 * np.diff(_GUARDED) * replay.pitch  # above 8 kHz as replayed
+        floors, weights = self.floors, self.weights
         if replay.pitch != 1:
-            centre = (EDGES[1:] + EDGES[:-1]) / 2.0
-            floors = np.interp(centre * replay.pitch, centre, floors).astype(np.float32)
-            weights = np.where(whole, np.interp(centre * replay.pitch, centre, self.weights), 0).astype(np.float32)
+            floors = np.interp(_CENTRES * replay.pitch, _CENTRES, floors)
+            weights = np.interp(_CENTRES * replay.pitch, _CENTRES, weights)
+        weights = np.where(lost | np.roll(lost, -1), 0, weights)
         out = np.empty((rows, PAIRS), np.float32)
-        kernels.audio_chips(self.sums, frames, index, (edges - index).astype(np.float32),
-                            (1 / np.maximum(width, 1e-3)).astype(np.float32), floors, weights, 1 / replay.tempo, rows,
-                            np.empty(4 * rows * BANDS, np.float32), out)
+        kernels.audio_chips(self.sums, frames, index, *(np.float32(x) for x in (
+            edges - index, 1 / np.maximum(width, 1e-3), floors, weights)), 1 / replay.tempo, rows,
+            np.empty(4 * rows * len(width), np.float32), out)
         return out
 
 
 def _levels(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each band's noise floor (the 5th percentile of its level, log2) and weight: 0 where it is 60 dB under the loudest."""
-    at = sums[:, EDGES.astype(int) - _LOW]
-    level = np.diff(at, axis=1) / np.diff(EDGES)
-    slow = level[: len(level) // 4 * 4].reshape(-1, 4, BANDS).mean(1) if len(level) >= 16 else level
-    floors = np.partition(slow, len(slow) // 20, axis=0)[len(slow) // 20]
+    """Each band's noise floor (the 2nd percentile of its level, log2) and its weight.
+
+    The weight is 0 where a band lies 35 dB under one of the twelve below it: there a codec or a line has cut it off.
+    """
+    level = np.diff(sums[:, _GUARDED - _LOW], axis=1) / np.diff(_GUARDED)
+    slow = level[: len(level) // 4 * 4].reshape(-1, 4, len(_CENTRES)).mean(1) if len(level) >= 16 else level
+    floors = np.partition(slow, len(slow) // 50, axis=0)[len(slow) // 50]
     mean = level.mean(0)
-    weights = np.clip((mean - mean.max() + 70 / _OCTAVE_DB) * _OCTAVE_DB / 10, 0, 1)
-    return floors.astype(np.float32), weights.astype(np.float32)
+    before = np.lib.stride_tricks.sliding_window_view(np.pad(mean, (_CUT_BANDS, 0), mode="edge"), _CUT_BANDS + 1).max(1)
+    return floors, np.clip((mean - before) * _OCTAVE_DB / 10 + 3.5, 0, 1)
 
 
 def row_scores(chips: np.ndarray, signs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -149,22 +154,31 @@ def log_paths(path: np.ndarray) -> float:
     """Natural log of how many paths there are that turn as often as this one: what its choice is charged with."""
     n, turns = len(path), np.diff(path)
     drifts = np.count_nonzero((np.abs(turns) == 1) & (path[1:] != _ABSENT) & (path[:-1] != _ABSENT))
-    jumps = np.count_nonzero(turns) - drifts
-    return math.log(STARTS * n) + jumps * math.log(STARTS * n) + drifts * math.log(2 * n)
+    into = np.count_nonzero((turns != 0) & (path[1:] != _ABSENT)) - drifts
+    out = np.count_nonzero((turns != 0) & (path[1:] == _ABSENT))
+    return math.log(STARTS) + into * math.log(STARTS * n) + out * math.log(n) + drifts * math.log(2 * n)
 
 
 def score(folded: np.ndarray, signs: np.ndarray) -> float:
-    """Correlation with the signs, in standard deviations of random signs."""
+    """Correlation with the signs, in standard deviations of random signs; sqrt(608) = 24.7 at most."""
     return float((folded * signs).sum() / max(math.sqrt(float(np.square(folded).sum())), 1e-12))
 
 
-def log_rate(deviations: float, log_candidates: float) -> float:
-    """Natural log of the chance that unmarked sound, whatever it holds, gives such a score for any payload.
+def log_rate(folded: np.ndarray, signs: np.ndarray, log_candidates: float) -> float:
+    """Natural log of a bound on the chance that unmarked sound gives such a sum for any payload.
 
-    Over random signs a sum of fixed values is sub-Gaussian (Hoeffding, 1963): P <= exp(-d^2 / 2) for one payload and one
-    way to lie; 2^64 payloads and every way that was tried are counted in.
+    Chernoff's bound over the key's signs, which are fair and independent: whatever values y the sound has,
+    P(sum of s y >= t) <= prod cosh(l y) exp(-l t) for every l > 0. Nothing is assumed about the sound, its music or its
+    repetitions. 2^64 payloads and every way to lie that was tried are counted in.
     """
-    return min(0.0, 64 * math.log(2) + log_candidates - 0.5 * deviations**2) if deviations > 0 else 0.0
+    total = float((folded * signs).sum())
+    if total <= 0:
+        return 0.0
+    scale = math.sqrt(float(np.square(folded).sum()))
+    y, t = np.abs(folded.reshape(-1)) / scale, total / scale
+    steps = t * np.geomspace(0.5, 8, 24)[:, None]
+    bound = (np.logaddexp(steps * y, -steps * y) - math.log(2)).sum(1) - steps[:, 0] * t
+    return min(0.0, 64 * math.log(2) + log_candidates + float(bound.min()))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -219,8 +233,8 @@ def _confirm(chips: np.ndarray, pattern: Pattern, payload: Payload, replay: Repl
     """Look for a payload again with every chip known; None where it does not pass the bar."""
     signs = pattern.chips(payload)
     path = best_path(*row_scores(chips, signs), 1.2)
-    deviations = score(fold(chips, path), signs)
-    rate = log_rate(deviations, log_tried + log_paths(path))
+    folded = fold(chips, path)
+    deviations, rate = score(folded, signs), log_rate(folded, signs, log_tried + log_paths(path))
     if rate > math.log(1e-9):
         return None
     return Found(payload, replay, path, deviations, rate)

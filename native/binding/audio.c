@@ -28,14 +28,13 @@ static int positive(Py_ssize_t value, Py_ssize_t top, const char *name) {
     return 0;
 }
 
-/* audio_mark(x, channels, frames, roots, window, edges, signs, phase, depth, scratch, out) */
+/* audio_mark(x, channels, frames, roots, window, edges, signs, phase, depths, scratch, out) */
 static PyObject *audio_mark(PyObject *module, PyObject *args) {
     (void)module;
-    PyObject *x, *roots, *window, *edges, *signs, *scratch, *out;
+    PyObject *x, *roots, *window, *edges, *signs, *depths, *scratch, *out;
     Py_ssize_t channels, frames, phase;
-    double depth;
     struct views v = {.count = 0};
-    if (!PyArg_ParseTuple(args, "OnnOOOOndOO", &x, &channels, &frames, &roots, &window, &edges, &signs, &phase, &depth,
+    if (!PyArg_ParseTuple(args, "OnnOOOOnOOO", &x, &channels, &frames, &roots, &window, &edges, &signs, &phase, &depths,
                           &scratch, &out))
         return NULL;
     if (!positive(channels, 1024, "channels") || frames < 0 || phase < 0) return lk_finish(1, "audio_mark", v.view, 0);
@@ -52,13 +51,15 @@ static PyObject *audio_mark(PyObject *module, PyObject *args) {
     if (!psigns) return NULL;
     const Py_ssize_t period = bands > 0 ? elements(&v, 4) / bands : 0;
     if (period < 1 || period * bands != elements(&v, 4)) return lk_finish(1, "audio_mark", v.view, v.count);
+    const float *pdepths = open_view(&v, depths, 'f', bands, 0, "depths");
+    if (!pdepths) return NULL;
     float *pscratch = open_view(&v, scratch, 'f', (Py_ssize_t)lk_audio_mark_scratch((size_t)channels), 1, "scratch");
     float *pout = pscratch ? open_view(&v, out, 'f', size, 1, "out") : NULL;
     if (!pout) return NULL;
     int code;
     Py_BEGIN_ALLOW_THREADS
     code = lk_active()->audio_mark(px, (size_t)channels, (size_t)stride, (size_t)frames, proots, pwindow, pedges,
-                                   (size_t)bands, psigns, (size_t)period, (size_t)phase, (float)depth, pscratch, pout);
+                                   (size_t)bands, psigns, (size_t)period, (size_t)phase, pdepths, pscratch, pout);
     Py_END_ALLOW_THREADS
     return lk_finish(code, "audio_mark", v.view, v.count);
 }
@@ -155,13 +156,13 @@ static PyObject *audio_chips(PyObject *module, PyObject *args) {
     const float *pwidth = pspectrum ? open_view(&v, width, 'f', -1, 0, "width") : NULL;
     if (!pwidth) return NULL;
     const Py_ssize_t columns = elements(&v, 0) / frames, bands = elements(&v, 1);
-    if (columns < 2 || columns * frames != elements(&v, 0)) return lk_finish(1, "audio_chips", v.view, v.count);
+    if (bands < 4 || columns < 2 || columns * frames != elements(&v, 0)) return lk_finish(1, "audio_chips", v.view, v.count);
     const uint16_t *pindex = open_view(&v, index, 'H', bands + 1, 0, "index");
     const float *ppart = pindex ? open_view(&v, part, 'f', bands + 1, 0, "part") : NULL;
     const float *pfloors = ppart ? open_view(&v, floors, 'f', bands, 0, "floors") : NULL;
     const float *pweights = pfloors ? open_view(&v, weights, 'f', bands, 0, "weights") : NULL;
     float *pscratch = pweights ? open_view(&v, scratch, 'f', 4 * rows * bands, 1, "scratch") : NULL;
-    float *pout = pscratch ? open_view(&v, out, 'f', rows * (bands / 2), 1, "out") : NULL;
+    float *pout = pscratch ? open_view(&v, out, 'f', rows * (bands / 2 - 1), 1, "out") : NULL;
     if (!pout) return NULL;
     int code;
     Py_BEGIN_ALLOW_THREADS
@@ -174,7 +175,7 @@ static PyObject *audio_chips(PyObject *module, PyObject *args) {
 PyMethodDef lk_audio_methods[] = {
     {"audio_mark_scratch", audio_mark_scratch, METH_VARARGS, "audio_mark_scratch(channels) -> floats of scratch"},
     {"audio_mark", audio_mark, METH_VARARGS,
-     "audio_mark(x, channels, frames, roots, window, edges, signs, phase, depth, scratch, out)"},
+     "audio_mark(x, channels, frames, roots, window, edges, signs, phase, depths, scratch, out)"},
     {"audio_limit", audio_limit, METH_VARARGS, "audio_limit(host, difference, ratio, scratch, out)"},
     {"audio_resample", audio_resample, METH_VARARGS, "audio_resample(x, bank, phases, up, down, position, y)"},
     {"audio_spectrum", audio_spectrum, METH_VARARGS,

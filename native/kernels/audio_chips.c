@@ -79,18 +79,7 @@ static void along(const float *in, size_t rows, size_t bands, size_t half, float
     }
 }
 
-enum { LAG = 6, SPREAD = 9, SMOOTH = 2 }; /* hops: half a chip; half of the window of deviations; half of that of levels */
-
-/* One row of the levels: deviations from the rows half a chip away and from the neighbouring bands. */
-static void sharpen(const float *level, size_t rows, size_t bands, size_t t, float *out) {
-    const float *here = level + t * bands;
-    const float *before = level + clamp((ptrdiff_t)t - LAG, rows) * bands;
-    const float *after = level + clamp((ptrdiff_t)t + LAG, rows) * bands;
-    float mean[MAX_BANDS];
-    for (size_t b = 0; b < bands; b++) out[b] = here[b] - 0.5f * (before[b] + after[b]);
-    across(out, bands, 1, mean);
-    for (size_t b = 0; b < bands; b++) out[b] -= mean[b];
-}
+enum { SPREAD = 9, SMOOTH = 2 }; /* rows: half of the window of deviations; half of that of levels */
 
 /* Whitened, clipped and weighted by how far the cell stands above the noise floor. */
 static void weigh(const float *sharp, const float *spread, const float *smooth, const float *floors,
@@ -107,31 +96,39 @@ static void weigh(const float *sharp, const float *spread, const float *smooth, 
     }
 }
 
+/* The bands' levels in the row at frame `at`, between two frames as needed. */
+static void levels(const float *spectrum, size_t frames, size_t bins, const uint16_t *index, const float *part,
+                   const float *width, size_t bands, double at, float *out) {
+    const size_t f = clamp((ptrdiff_t)at, frames), g = clamp((ptrdiff_t)at + 1, frames);
+    const float share = (float)(at - (double)f);
+    pool(spectrum + f * (bins + 1), index, part, width, bands, out);
+    if (share <= 0.0f || f == g) return;
+    float next[MAX_BANDS];
+    pool(spectrum + g * (bins + 1), index, part, width, bands, next);
+    for (size_t b = 0; b < bands; b++) out[b] += share * (next[b] - out[b]);
+}
+
 int LK(lk_audio_chips)(const float *spectrum, size_t frames, size_t bins, const uint16_t *index, const float *part,
                        const float *width, const float *floors, const float *weights, size_t bands, double pace,
                        size_t rows, float *scratch, float *out) {
-    if (bands < 2 || bands > MAX_BANDS || bands % 2 || frames == 0 || pace <= 0) return LK_BAD_ARGUMENT;
+    if (bands < 4 || bands > MAX_BANDS || bands % 2 || frames == 0 || !(pace > 0)) return LK_BAD_ARGUMENT;
     for (size_t b = 0; b <= bands; b++)
         if (index[b] >= bins) return LK_BAD_ARGUMENT;
-    const size_t cells = rows * bands, pairs = bands / 2;
+    const size_t cells = rows * bands, pairs = bands / 2 - 1;
     float *level = scratch, *sharp = scratch + cells, *square = sharp + cells, *spread = square + cells;
-    float first[MAX_BANDS], second[MAX_BANDS];
+    float row[MAX_BANDS];
     for (size_t t = 0; t < rows; t++) {
-        const double at = (double)t * pace;
-        const size_t f = clamp((ptrdiff_t)at, frames), g = clamp((ptrdiff_t)at + 1, frames);
-        const float share = (float)(at - (double)f);
-        pool(spectrum + f * (bins + 1), index, part, width, bands, first);
-        if (share > 0.0f) pool(spectrum + g * (bins + 1), index, part, width, bands, second);
-        for (size_t b = 0; b < bands; b++)
-            level[t * bands + b] = share > 0.0f ? first[b] + share * (second[b] - first[b]) : first[b];
+        float *here = level + t * bands;
+        levels(spectrum, frames, bins, index, part, width, bands, (double)t * pace, here);
+        across(here, bands, 1, row);
+        for (size_t b = 0; b < bands; b++) sharp[t * bands + b] = here[b] - row[b];
     }
-    for (size_t t = 0; t < rows; t++) sharpen(level, rows, bands, t, sharp + t * bands);
     for (size_t i = 0; i < cells; i++) square[i] = sharp[i] * sharp[i];
     along(square, rows, bands, SPREAD, spread);
     along(level, rows, bands, SMOOTH, square);
     for (size_t t = 0; t < rows; t++) {
-        weigh(sharp + t * bands, spread + t * bands, square + t * bands, floors, weights, bands, first);
-        for (size_t j = 0; j < pairs; j++) level[t * pairs + j] = first[2 * j] - first[2 * j + 1];
+        weigh(sharp + t * bands, spread + t * bands, square + t * bands, floors, weights, bands, row);
+        for (size_t j = 0; j < pairs; j++) level[t * pairs + j] = row[2 * j + 1] - row[2 * j + 2];
     }
     for (size_t t = 0; t < rows; t++)
         for (size_t j = 0; j < pairs; j++) {

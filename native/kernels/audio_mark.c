@@ -7,28 +7,24 @@
 #include "isa.h"
 #include "audio_fft.h"
 
-enum { REACH = 6, MAX_BANDS = 128 }; /* a band is weak or strong beside the six on either side of it */
+enum { MAX_BANDS = 128 };
 
-static const float POWER_FLOOR = 1e-13f;  /* of a bin: -130 dB below a full-scale sine; nothing is added to silence */
-static const float SLOPE = 0.24f;         /* a band 10 dB below its loudest neighbour is moved 0.8 more */
-static const float GAIN_LOW = 0.5f, GAIN_HIGH = 2.2f;
+static const float POWER_FLOOR = 1e-13f; /* of a bin, 130 dB below a full-scale sine: nothing is added to silence */
+static const float MOVE_LOW = 0.2f, MOVE_SLOPE = 0.15f, MOVE_HIGH = 2.5f; /* of a frame's loudest band; per octave under it */
 
 /* Gains less one of each bin, from the powers of the bins of all channels together. */
-static void gains(const float *power, const uint16_t *edges, size_t bands, const int8_t *signs, float depth,
+static void gains(const float *power, const uint16_t *edges, size_t bands, const int8_t *signs, const float *depths,
                   float *gain) {
-    float level[MAX_BANDS];
+    float level[MAX_BANDS], loudest = -1e9f;
     for (size_t b = 0; b < bands; b++) {
         float sum = 0.0f;
         for (size_t k = edges[b]; k < edges[b + 1]; k++) sum += power[k - edges[0]];
         level[b] = log2f(sum / (float)(edges[b + 1] - edges[b]) + POWER_FLOOR);
+        loudest = level[b] > loudest ? level[b] : loudest;
     }
     for (size_t b = 0; b < bands; b++) {
-        const size_t from = b > REACH ? b - REACH : 0, to = b + REACH < bands ? b + REACH : bands - 1;
-        float loudest = level[from];
-        for (size_t c = from + 1; c <= to; c++) loudest = level[c] > loudest ? level[c] : loudest;
-        float move = GAIN_LOW + SLOPE * (loudest - level[b]);
-        move = move > GAIN_HIGH ? GAIN_HIGH : move;
-        const float change = exp2f(depth * move * (float)signs[b]) - 1.0f;
+        const float move = MOVE_LOW + MOVE_SLOPE * (loudest - level[b]);
+        const float change = exp2f(depths[b] * (move > MOVE_HIGH ? MOVE_HIGH : move) * (float)signs[b]) - 1.0f;
         for (size_t k = edges[b]; k < edges[b + 1]; k++) gain[k - edges[0]] = change;
     }
 }
@@ -41,7 +37,7 @@ size_t lk_audio_mark_scratch(size_t channels) {
 
 int LK(lk_audio_mark)(const float *x, size_t channels, size_t stride, size_t frames, const float *roots,
                       const float *window, const uint16_t *edges, size_t bands, const int8_t *signs, size_t period,
-                      size_t phase, float depth, float *scratch, float *out) {
+                      size_t phase, const float *depths, float *scratch, float *out) {
     if (bands == 0 || bands > MAX_BANDS || period == 0 || edges[0] == 0 || edges[bands] > HALF) return LK_BAD_ARGUMENT;
     for (size_t b = 0; b < bands; b++)
         if (edges[b] >= edges[b + 1]) return LK_BAD_ARGUMENT;
@@ -55,7 +51,7 @@ int LK(lk_audio_mark)(const float *x, size_t channels, size_t stride, size_t fra
             real_forward(roots, window, x + c * stride + f * LK_AUDIO_HOP, low, high, work, re, im);
             for (size_t k = 0; k < bins; k++) power[k] += re[k] * re[k] + im[k] * im[k];
         }
-        gains(power, edges, bands, signs + (phase + f) % period * bands, depth, gain);
+        gains(power, edges, bands, signs + (phase + f) % period * bands, depths, gain);
         for (size_t c = 0; c < channels; c++) {
             float *re = spectra + 2 * HALF * c, *im = re + HALF;
             for (size_t k = 0; k < bins; k++) re[k] *= gain[k], im[k] *= gain[k];
