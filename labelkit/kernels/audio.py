@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 _FRAME, _HOP, _HALF, _LIMIT = 1024, 512, 512, 64
-_MOVE_LOW, _MOVE_SLOPE, _MOVE_HIGH = 0.2, 0.15, 2.5
+_MOVE_LOW, _MOVE_SLOPE, _MOVE_HIGH = 0.2, 0.15, 2.0
 _SPREAD, _SMOOTH = 9, 2
 
 

@@ -10,7 +10,7 @@
 enum { MAX_BANDS = 128 };
 
 static const float POWER_FLOOR = 1e-13f; /* of a bin, 130 dB below a full-scale sine: nothing is added to silence */
-static const float MOVE_LOW = 0.2f, MOVE_SLOPE = 0.15f, MOVE_HIGH = 2.5f; /* of a frame's loudest band; per octave under it */
+static const float MOVE_LOW = 0.2f, MOVE_SLOPE = 0.15f, MOVE_HIGH = 2.0f; /* of a frame's loudest band; per octave under it */
 
 /* Gains less one of each bin, from the powers of the bins of all channels together. */
 static void gains(const float *power, const uint16_t *edges, size_t bands, const int8_t *signs, const float *depths,
