@@ -107,9 +107,10 @@ class Label:
 
     @classmethod
     def as_found(cls, kind: Kind, fields: dict[str, str]) -> Label:
-        """A label exactly as somebody else wrote it, none of its checks made: what readers report, never to be written.
+        """A label exactly as somebody else wrote it, none of its checks made: what readers report.
 
-        `fields` holds at least the six names after Label, as strings. Any label made from it is checked again.
+        `fields` holds at least the six names after Label, as strings. It is written only where a propagator must keep
+        the producer's fields as they are; any other label made from it is checked again.
         """
         label = object.__new__(cls)
         values = (kind, *(fields[name] for name in FIELDS[1:]))

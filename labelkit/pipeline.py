@@ -29,7 +29,6 @@ from labelkit.report import Finding, Layer, Report, Status
 from labelkit.watermark.payload import Payload
 
 if TYPE_CHECKING:
-    from PIL import Image
 
     from labelkit.provenance import TrustList
 
@@ -43,7 +42,7 @@ def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None 
     """Label a file, or samples in memory.
 
     source      a path, bytes or a seekable binary file; or a picture as an array (uint8 or uint16 [height, width],
-                [height, width, 3] RGB or [height, width, 4] RGBA) or as a Pillow image, which get the signal layers only
+                [height, width, 3] RGB or [height, width, 4] RGBA) or as a Pillow image: the signal layers only
     target      path or binary file to write to; None returns the labelled file as bytes
     label       what is said about the content
     plan        the layers and their settings; by default all but provenance, which needs a signer
@@ -69,7 +68,8 @@ def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None 
         original = result = _data(reader)
         drawn: Mapping[str, object] | None = None
         if plan.explicit or plan.watermark:
-            samples, drawn = _signal_layers(codec.decode(original, reader.name, max_pixels=max_pixels), label, plan, key)
+            samples = codec.decode(original, reader.name, max_pixels=max_pixels)
+            samples, drawn = _signal_layers(samples, label, plan, key)
             result = codec.encode(samples)
         if plan.metadata:
             result = metadata.write(result, label, resign=plan.provenance is not None)
@@ -218,7 +218,9 @@ def _is_picture(source: object) -> bool:
 
 def _samples_of(picture: Picture) -> ImageSamples:
     if isinstance(picture, np.ndarray):
-        return ImageSamples((picture,))
+        shielded = picture.view()
+        shielded.flags.writeable = False  # the layers may work in place on what is theirs
+        return ImageSamples((shielded,))
     mode = "RGBA" if picture.has_transparency_data else "L" if picture.mode in ("L", "1") else "RGB"
     return ImageSamples((np.asarray(picture if picture.mode == mode else picture.convert(mode)),))
 

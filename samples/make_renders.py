@@ -105,7 +105,8 @@ def surface(p: np.ndarray, which: np.ndarray, grain: np.ndarray) -> np.ndarray:
     wood *= np.where(np.abs(z / 0.55 - board - 0.5) > 0.492, 0.45, 1.0)[:, None]
     speckle = sampled(grain, 160 * x + 40 * z, 160 * y)
     bands = np.where(np.sin(11 * y) > 0.55, 1.0, 0.0)[:, None]
-    clay = (np.array((0.62, 0.27, 0.15)) * (1 - bands) + np.array((0.86, 0.80, 0.68)) * bands) * (1 + 0.10 * speckle[:, None])
+    clay = np.array((0.62, 0.27, 0.15)) * (1 - bands) + np.array((0.86, 0.80, 0.68)) * bands
+    clay *= 1 + 0.10 * speckle[:, None]
     chalk = np.array((0.80, 0.78, 0.74)) * (1 + 0.05 * sampled(grain, 300 * x, 300 * (y + z)))[:, None]
     flat = np.broadcast_to
     choices = np.stack([wood, clay, flat((0.04, 0.30, 0.33), p.shape), flat((0.70, 0.47, 0.16), p.shape), chalk])

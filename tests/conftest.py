@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Under CI a skipped test fails the run: every independent reader is installed there, or the check would be empty."""
 
+from __future__ import annotations
+
+import datetime
 import os
+from pathlib import Path
 
 import pytest
+
+import labelkit.provenance
 
 
 @pytest.hookimpl(trylast=True)
@@ -12,3 +18,21 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if os.environ.get("CI") and reporter and reporter.stats.get("skipped") and exitstatus == pytest.ExitCode.OK:
         reporter.write_line("tests were skipped, which CI does not allow", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with signer.pem and anchors.pem."""
+    folder = tmp_path_factory.mktemp("keys")
+    labelkit.provenance.keygen(folder, "Acme Imaging", now=datetime.datetime.now(datetime.UTC))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def signer(keys: Path) -> labelkit.Signer:
+    return labelkit.Signer.load(keys / "signer.pem")
+
+
+@pytest.fixture(scope="session")
+def anchors(keys: Path) -> labelkit.TrustList:
+    return labelkit.TrustList.load(keys / "anchors.pem")

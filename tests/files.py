@@ -9,7 +9,9 @@ import json
 import shutil
 import struct
 import subprocess
+import tempfile
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -174,8 +176,8 @@ def movie(kind: str, options: tuple[tuple[str, str], ...] = (), video: str = "mp
           metadata: tuple[tuple[str, str], ...] = ()) -> bytes:
     """Ten frames of 64 x 48 and the sound, as ffmpeg's muxer `kind` writes them; an empty codec leaves a stream out."""
     av = pytest.importorskip("av")
-    out = io.BytesIO()
-    with av.open(out, "w", format=kind, options=dict(options)) as container:
+    path = Path(tempfile.mkdtemp()) / f"film.{kind}"  # faststart opens its file a second time
+    with av.open(str(path), "w", format=kind, options=dict(options)) as container:
         container.metadata.update(dict(metadata))
         streams = []
         if video:
@@ -193,7 +195,9 @@ def movie(kind: str, options: tuple[tuple[str, str], ...] = (), video: str = "mp
         for stream, frames in streams:
             for frame in [*frames, None]:
                 container.mux(stream.encode(frame))
-    return out.getvalue()
+    data = path.read_bytes()
+    shutil.rmtree(path.parent)
+    return data
 
 
 def packets(data: bytes) -> list[tuple]:

@@ -16,7 +16,8 @@ from labelkit import pipeline
 from labelkit.cli.files import STANDARD, Item, attempt, collect, run as run_files, targets
 from labelkit.cli.main import OK, SHORT, UNANSWERED, say_error
 from labelkit.cli.parser import LAYERS
-from labelkit.cli.show import error_json, name_of
+from labelkit.cli.show import error_json
+from labelkit.cli.text import name_of
 from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed
 from labelkit.key import Key
 from labelkit.label import Kind, Label
@@ -94,21 +95,21 @@ def _signer(options: argparse.Namespace) -> object:
 
 def _say(item: Item, place: str, result: Label | LabelkitError, options: argparse.Namespace, *, marked: bool) -> None:
     out = sys.stderr if place == STANDARD else sys.stdout
-    shown = name_of(item.path)
+    shown, written = name_of(item.path), "stdout" if place == STANDARD else name_of(place)
     if isinstance(result, LabelkitError) and not options.json:
         say_error(result, options.lang, shown)
         return
     if options.json:
-        fields = (error_json(shown, result, options.lang) if isinstance(result, LabelkitError) else
-                  {"file": shown, "output": name_of(place), "label": result.fields(),
+        fields = (error_json(item.path, result, options.lang) if isinstance(result, LabelkitError) else
+                  {"file": item.path, "output": place, "label": result.fields(),
                    "watermark": Payload.of(result).hex if marked else None})
         print(json.dumps(fields, ensure_ascii=False), file=out)
     elif marked:
         print(Message("{source} -> {target}: labelled, id {produce_id}, watermark {watermark}", source=shown,
-                      target=name_of(place), produce_id=result.produce_id,
+                      target=written, produce_id=result.produce_id,
                       watermark=Payload.of(result).hex).text(options.lang), file=out)
     else:
-        print(Message("{source} -> {target}: labelled, id {produce_id}", source=shown, target=name_of(place),
+        print(Message("{source} -> {target}: labelled, id {produce_id}", source=shown, target=written,
                       produce_id=result.produce_id).text(options.lang), file=out)
 
 

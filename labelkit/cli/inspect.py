@@ -11,7 +11,8 @@ import sys
 from labelkit import metadata, pipeline
 from labelkit.cli.files import STANDARD, attempt, collect
 from labelkit.cli.main import OK, UNANSWERED, say_error
-from labelkit.cli.show import error_json, name_of, one_line
+from labelkit.cli.show import error_json
+from labelkit.cli.text import name_of, one_line
 from labelkit.errors import LabelkitError
 
 
@@ -27,9 +28,9 @@ def run(options: argparse.Namespace) -> int:
             if not options.json:
                 say_error(found, options.lang, shown)
                 continue
-            found = error_json(shown, found, options.lang)
+            found = error_json(item.path, found, options.lang)
         if options.json:
-            print(json.dumps({"file": shown, **found}, ensure_ascii=False))
+            print(json.dumps({"file": item.path, **found}, ensure_ascii=False))
         else:
             print("\n".join([f"{shown}:", *_lines(found)]))
     return code

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from labelkit.cli import parser, settings
+from labelkit.cli.text import one_line
 from labelkit.errors import LabelkitError
 from labelkit.messages import Message
 
@@ -41,11 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def say_error(error: LabelkitError, language: str, where: str = "") -> None:
     """One line on stderr, and a second with what to try next."""
-    text = error.text(language)
+    text = one_line(error.text(language))
     prefix = "" if not where or text.startswith(where) else f"{where}: "
     print(f"{prefix}{text}", file=sys.stderr)
     if error.hint:
-        print(Message("hint: {hint}", hint=error.hint).text(language), file=sys.stderr)
+        print(one_line(Message("hint: {hint}", hint=error.hint).text(language)), file=sys.stderr)
 
 
 def _run(words: list[str], language: str) -> int:

@@ -47,11 +47,11 @@ def build(language: str) -> Parser:
     root = Parser(prog="labelkit", usage="labelkit COMMAND ...", add_help=False,
                   description=say(Message("Labels AI-generated media as GB 45438-2025 asks, and verifies the labels of "
                                           "any file.")),
-                  epilog=say(Message("Options can also stand in labelkit.toml (producer = \"...\") or in the environment "
-                                     "(LABELKIT_PRODUCER).")))
+                  epilog=say(Message("Options can also stand in labelkit.toml (producer = \"...\") or in the "
+                                     "environment (LABELKIT_PRODUCER).")))
     _common(root, say)
     root.add_argument("--version", action=_ShowVersion, nargs=0, help=say(Message("show the version and exit")))
-    commands = root.add_subparsers(dest="command", title=say(Message("commands")), metavar="", parser_class=Parser)
+    commands = root.add_subparsers(dest="command", title=say(Message("commands")), metavar="COMMAND", parser_class=Parser)
     for add in (_embed, _verify, _inspect, _keygen):
         add(commands, say)
     return root
@@ -113,7 +113,8 @@ def _embed(commands: argparse._SubParsersAction, say: Say) -> None:
     command.add_argument("files", nargs="+", metavar="FILE|FOLDER", help=say(Message("what to label")))
     where = command.add_argument_group(say(Message("where to"))).add_mutually_exclusive_group(required=True)
     where.add_argument("-o", "--output", metavar="OUT", help=say(Message("file, or folder for several files")))
-    where.add_argument("--in-place", action="store_true", help=say(Message("replace the files by their labelled selves")))
+    where.add_argument("--in-place", action="store_true",
+                       help=say(Message("replace the files by their labelled selves")))
     label = command.add_argument_group(say(Message("the label")))
     label.add_argument("--producer", metavar="CODE", required=True,
                        help=say(Message("name or 27-character code of the service that generated the content")))
@@ -168,8 +169,8 @@ def _verify(commands: argparse._SubParsersAction, say: Say) -> None:
     command = _command(
         commands, say, "verify", "FILE|FOLDER... [options]", Message("say what files say about being AI-generated"),
         Message("Says what files say about being AI-generated, layer by layer, and the verdict (Labeling Measures, "
-                "Article 6). Exit code 0: every required layer of every file is valid and uncontradicted; 1: one is not; "
-                "2: one could not be checked."))
+                "Article 6). Exit code 0: every required layer of every file is valid and uncontradicted; 1: one is "
+                "not; 2: one could not be checked."))
     command.add_argument("files", nargs="+", metavar="FILE|FOLDER", help=say(Message("what to verify")))
     checks = command.add_argument_group(say(Message("the checks")))
     checks.add_argument("--require", type=_layers, default=["metadata"], metavar="LIST",
@@ -186,8 +187,8 @@ def _verify(commands: argparse._SubParsersAction, say: Say) -> None:
 def _inspect(commands: argparse._SubParsersAction, say: Say) -> None:
     command = _command(
         commands, say, "inspect", "FILE... [options]", Message("show everything label-like in files, with offsets"),
-        Message("Shows every slot of metadata, every label and trace of a generator, every manifest. Exit code 0: all files "
-                "were read; 2: one could not be."))
+        Message("Shows every slot of metadata, every label and trace of a generator, every manifest. Exit code 0: "
+                "all files were read; 2: one could not be."))
     command.add_argument("files", nargs="+", metavar="FILE", help=say(Message("what to inspect")))
     command.add_argument("--json", action="store_true", help=say(Message("one JSON object a line for each file")))
 
@@ -196,7 +197,8 @@ def _keygen(commands: argparse._SubParsersAction, say: Say) -> None:
     command = _command(
         commands, say, "keygen", "FOLDER --organisation NAME [options]",
         Message("make a signer, its root and a watermark key"),
-        Message("Makes a signer, its root and a watermark key: signer.pem (secret), anchors.pem (for verifiers) and watermark.key (secret). Never overwrites."))
+        Message("Makes a signer, its root and a watermark key: signer.pem (secret), anchors.pem (for verifiers) and "
+                "watermark.key (secret). Never overwrites."))
     command.add_argument("folder", metavar="FOLDER", help=say(Message("where to put them")))
     command.add_argument("--organisation", metavar="NAME", required=True,
                          help=say(Message("the name that verifiers will show")))

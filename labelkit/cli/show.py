@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-import unicodedata
-
+from labelkit.cli.text import one_line, wide
 from labelkit.errors import LabelkitError
 from labelkit.messages import Message
 from labelkit.report import Layer, Report, Status, Verdict
@@ -31,25 +30,8 @@ def report_text(report: Report, name: str, language: str) -> str:
 
 
 def _row(first: str, second: str, rest: str) -> str:
-    middle = _wide(second, 11) if second else ""
-    return f"  {_wide(first, 12)}{middle}{one_line(rest)}"
-
-
-def _wide(text: str, columns: int) -> str:
-    """The text and blanks up to a column; Chinese characters take two."""
-    taken = sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
-    return text + " " * max(1, columns - taken)
-
-
-def name_of(path: str) -> str:
-    """A file name that can be printed on one line, whatever it holds."""
-    return "stdin" if path == "-" else one_line(path)
-
-
-def one_line(text: str) -> str:
-    """The text with control characters, which could forge other lines, shown as escapes."""
-    return "".join(character if character.isprintable() else character.encode("unicode_escape").decode()
-                   if not 0xD800 <= ord(character) < 0xE000 else f"\\x{ord(character) & 0xFF:02x}" for character in text)
+    middle = wide(second, 11) if second else ""
+    return f"  {wide(first, 12)}{middle}{one_line(rest)}"
 
 
 def error_json(name: str, error: LabelkitError, language: str) -> dict[str, object]:

@@ -11,7 +11,8 @@ import sys
 from labelkit import pipeline
 from labelkit.cli.files import STANDARD, Item, attempt, collect, run as run_files
 from labelkit.cli.main import OK, SHORT, UNANSWERED, say_error
-from labelkit.cli.show import error_json, name_of, report_text
+from labelkit.cli.show import error_json, report_text
+from labelkit.cli.text import name_of
 from labelkit.errors import InvalidArgument, LabelkitError
 from labelkit.key import Key
 from labelkit.messages import Message
@@ -50,8 +51,8 @@ def _code(result: Report | LabelkitError, required: list[Layer]) -> int:
 def _say(item: Item, result: Report | LabelkitError, required: list[Layer], options: argparse.Namespace) -> None:
     shown = name_of(item.path)
     if options.json:
-        fields = (error_json(shown, result, options.lang) if isinstance(result, LabelkitError) else
-                  {"file": shown, **result.to_dict(options.lang), "required": [layer.value for layer in required],
+        fields = (error_json(item.path, result, options.lang) if isinstance(result, LabelkitError) else
+                  {"file": item.path, **result.to_dict(options.lang), "required": [layer.value for layer in required],
                    "shortcomings": result.shortcomings(*required)})
         print(json.dumps(fields, ensure_ascii=False))
     elif isinstance(result, LabelkitError):

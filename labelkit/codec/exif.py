@@ -33,7 +33,7 @@ def upright(pixels: np.ndarray, turn: int) -> np.ndarray:
 
 
 def describe_upright(exif: bytes, width: int, height: int) -> bytes:
-    """The EXIF block for upright pixels of this size; its thumbnail, which shows the unlabelled picture, is unlinked."""
+    """The EXIF block for upright pixels of this size, without its thumbnail, which shows the unlabelled picture."""
     head = PREFIX if exif.startswith(PREFIX) else b""
     block = bytearray(exif.removeprefix(PREFIX))
     order, entries, link = _directory(block, _first(block))

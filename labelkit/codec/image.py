@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _PLUGINS = {"jpeg": "Jpeg", "png": "Png", "webp": "WebP", "gif": "Gif", "tiff": "Tiff", "bmp": "Bmp", "avif": "Avif"}
 _MAX_FRAMES = 10_000
+_JPEG_PIXELS_A_BYTE = 350  # a block of 64 pixels has a DC code of at least a bit in each of 1.5 planes
 _MAX_SCANS = 100  # real progressive JPEGs have about 10; each scan costs a pass over the whole picture
 _PLAIN = {"L": "L", "1": "L", "RGB": "RGB", "RGBA": "RGBA", "P": "RGB", "LA": "RGBA", "PA": "RGBA", "La": "RGBA",
           "RGBa": "RGBA", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB", "RGBX": "RGB"}
@@ -50,11 +51,10 @@ def decode(data: bytes, format: str, name: str, max_pixels: int) -> ImageSamples
     if format not in _PLUGINS:
         raise UnsupportedFormat("{where}: {format} pictures cannot be decoded", where=name, format=format,
                                 hint="convert it to PNG or JPEG, or label it with --layers metadata,provenance")
-    if format == "jpeg" and data.count(b"\xff\xda") > _MAX_SCANS:
-        raise LimitExceeded("{where}: {scans} scans in a JPEG, at most {limit} are decoded", where=name,
-                            scans=data.count(b"\xff\xda"), limit=_MAX_SCANS)
     with _translated(name):
         image = _open(data, format)
+        if format == "jpeg":
+            _check_jpeg(image, data, name)
         frames, durations = [], []
         for frame in _frames(image, name, max_pixels):
             frames.append(_pixels(frame, data, name))
@@ -78,6 +78,18 @@ def _open(data: bytes, format: str) -> Image.Image:
     plugin = _PLUGINS[format]
     module = importlib.import_module(f"PIL.{plugin}ImagePlugin")
     return getattr(module, f"{plugin}ImageFile")(io.BytesIO(data))
+
+
+def _check_jpeg(image: Image.Image, data: bytes, name: str) -> None:
+    """Refuses what libjpeg would fill with grey, or go over without end, before it takes the memory for it."""
+    width, height = image.size
+    if width * height > _JPEG_PIXELS_A_BYTE * len(data):
+        raise TruncatedFile("{where}: a JPEG of {width}x{height} cannot be whole in {size} bytes", where=name,
+                            width=width, height=height, size=len(data))
+    scans = data.count(b"\xff\xda")
+    if scans > _MAX_SCANS:
+        raise LimitExceeded("{where}: {scans} scans in a JPEG, at most {limit} are decoded", where=name, scans=scans,
+                            limit=_MAX_SCANS)
 
 
 def _frames(image: Image.Image, name: str, max_pixels: int) -> Iterator[Image.Image]:

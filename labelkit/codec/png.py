@@ -162,5 +162,6 @@ def _unfilter(rows: np.ndarray, step: int) -> np.ndarray:
 def _predict(kinds: np.ndarray, left: np.ndarray, above: np.ndarray, corner: np.ndarray) -> np.ndarray:
     to_left, to_above = np.abs(above - corner), np.abs(left - corner)
     to_corner = np.abs(left + above - 2 * corner)
-    paeth = np.where((to_left <= to_above) & (to_left <= to_corner), left, np.where(to_above <= to_corner, above, corner))
+    second = np.where(to_above <= to_corner, above, corner)
+    paeth = np.where((to_left <= to_above) & (to_left <= to_corner), left, second)
     return np.choose(kinds, (np.zeros_like(left), left, above, (left + above) >> 1, paeth))

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from labelkit.container import flac, jpeg, mp3, ogg, png, wav, webp
+from labelkit.container import avi, flac, flv, jpeg, matroska, mp3, mp4, ogg, png, wav, webp
 from labelkit.container.base import (
     C2PA,
     EXIF,
@@ -40,7 +40,7 @@ from labelkit.errors import UnsupportedFormat
 __all__ = ["C2PA", "EXIF", "TEXT", "XMP", "Format", "Layout", "Reader", "Segment", "Slot", "Source",
            "edit", "join", "opened", "save", "scan", "slots", "sniff", "stream"]
 
-_MODULES = (jpeg, png, webp, wav, flac, ogg, mp3)
+_MODULES = (jpeg, png, webp, mp4, matroska, avi, flv, wav, flac, ogg, mp3)
 _HEAD = 64  # bytes by which a format is told
 
 

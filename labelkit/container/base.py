@@ -8,6 +8,7 @@ copied and never held in memory.
 
 from __future__ import annotations
 
+import bisect
 import io
 import os
 import struct
@@ -208,6 +209,27 @@ def splice(size: int, patches: Iterable[Patch]) -> list[Segment]:
     if size > done:
         segments.append((done, size))
     return segments
+
+
+class Moves:
+    """Where an offset of the source lies after the patches."""
+
+    def __init__(self, patches: Iterable[Patch]) -> None:
+        self.stops, self.sums, total = [], [0], 0
+        for start, stop, data in sorted(patches, key=lambda patch: patch[:2]):
+            change = len(data) - (stop - start)
+            if change:
+                total += change
+                self.stops.append(stop)
+                self.sums.append(total)
+
+    def of(self, offset: int) -> int:
+        """The new offset of a byte that is not itself replaced."""
+        return offset + self.sums[bisect.bisect_right(self.stops, offset)]
+
+    @property
+    def none(self) -> bool:
+        return not any(self.sums)
 
 
 def length_of(segments: Iterable[Segment]) -> int:

@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from labelkit.container.base import MAX_UNITS, Patch, Reader
+from labelkit.container.base import C2PA, MAX_UNITS, TEXT, XMP, Patch, Reader, Slot
 from labelkit.messages import Message
 
 _UNKNOWN = 0xFFFFFFFF  # a size that stands elsewhere (RF64), or that a streaming writer did not know
 _MAX_SIZE = _UNKNOWN - 1
+_OWN = {b"AIGC": (TEXT, "AIGC"), b"_PMX": (XMP, ""), b"C2PA": (C2PA, "")}
+_INFO_KEYS = {b"ISFT": "Software", b"ICMT": "Comment"}
 _SLACK = 8  # writers that count the eight header bytes in the RIFF size are common
 
 
@@ -81,6 +83,31 @@ def read_chunks(reader: Reader, start: int, stop: int, sizes: dict[bytes, int] |
         found.append(Chunk(kind, start, body, length, end))
         start = end
     return found
+
+
+def is_list(reader: Reader, part: Chunk, kind: bytes) -> bool:
+    """Whether a chunk is a LIST of the given kind."""
+    return part.kind == b"LIST" and part.length >= 4 and reader.at(part.body, 4) == kind
+
+
+def own_slot(reader: Reader, part: Chunk) -> Slot | None:
+    """The slot of a chunk at the top that holds a label, an XMP packet or a C2PA store."""
+    if part.kind not in _OWN:
+        return None
+    kind, key = _OWN[part.kind]
+    return Slot(kind, part.kind.decode().strip(), part.start, part.end - part.start, _loader(reader, part), key,
+                part.kind)
+
+
+def info_slots(reader: Reader, part: Chunk, *, home: bool) -> list[Slot]:
+    """The texts of a LIST INFO chunk, keyed by their four letters; `home` as in Slot."""
+    return [Slot(TEXT, "INFO", one.start, one.end - one.start, _loader(reader, one),
+                 _INFO_KEYS.get(one.kind) or one.kind.decode("latin-1"), part, home)
+            for one in read_chunks(reader, part.body + 4, part.body + part.length)]
+
+
+def _loader(reader: Reader, part: Chunk) -> Callable[[], bytes]:
+    return lambda: reader.at(part.body, part.length, "chunk")
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:

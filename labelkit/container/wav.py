@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 from labelkit.container import id3
-from labelkit.container.base import C2PA, TEXT, XMP, Changes, Format, Layout, Patch, Reader, Slot, unit_patches
-from labelkit.container.riff import Chunk, chunk, read_chunks, read_form, size_patches
+from labelkit.container.base import TEXT, Changes, Format, Layout, Patch, Reader, unit_patches
+from labelkit.container.riff import chunk, info_slots, is_list, own_slot, read_form, size_patches
 
 FORMATS = (Format("wav", "audio/wav", "audio", TEXT),)
 
-_KINDS = {b"AIGC": (TEXT, "AIGC"), b"_PMX": (XMP, ""), b"C2PA": (C2PA, "")}
 _ID3 = (b"id3 ", b"ID3 ")
 
 
@@ -23,27 +22,16 @@ def scan(reader: Reader, found: Format) -> Layout:
     form = read_form(reader)
     layout = Layout(found, [], form.chunks[-1].end if form.chunks else 12, form)
     for part in form.chunks:
-        if part.kind in _KINDS:
-            kind, key = _KINDS[part.kind]
-            layout.slots.append(Slot(kind, part.kind.decode(), part.start, part.end - part.start,
-                                     _loader(reader, part), key, part.kind))
-        elif part.kind == b"LIST" and part.length >= 4 and reader.at(part.body, 4) == b"INFO":
+        slot = own_slot(reader, part)
+        if slot:
+            layout.slots.append(slot)
+        elif is_list(reader, part, b"INFO"):
             layout.slots += info_slots(reader, part, home=False)
         elif part.kind in _ID3:
             layout.slots += id3.slots(id3.tags(reader, part.body, part.body + part.length), home=False)
         elif part.kind == b"data" and form.open:
             layout.insert_at = part.start  # behind it there is no telling sound from chunks
     return layout
-
-
-def info_slots(reader: Reader, part: Chunk, *, home: bool) -> list[Slot]:
-    """The texts of a LIST INFO chunk, keyed by their four letters; `home` as in Slot."""
-    return [Slot(TEXT, "INFO", one.start, one.end - one.start, _loader(reader, one), one.kind.decode("latin-1"), part,
-                 home) for one in read_chunks(reader, part.body + 4, part.body + part.length)]
-
-
-def _loader(reader: Reader, part: Chunk):
-    return lambda: reader.at(part.body, part.length, "chunk")
 
 
 def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:

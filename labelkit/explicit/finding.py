@@ -76,18 +76,19 @@ def _texts(expected: str | None) -> tuple[str, ...]:
 
 
 def _grey(pixels: np.ndarray) -> np.ndarray:
-    import cv2
+    """uint8 [height, width] as seen on white, where most viewers show what is transparent."""
+    from PIL import Image
 
     if pixels.dtype == np.uint16:
         pixels = (pixels >> 8).astype(np.uint8)
-    pixels = np.ascontiguousarray(pixels)
     if pixels.ndim == 2:
-        return pixels
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY if pixels.shape[2] == 3 else cv2.COLOR_RGBA2GRAY)
-    if pixels.shape[2] == 4:  # seen on white, as most viewers show it
-        alpha = pixels[..., 3].astype(np.uint16)
-        grey = (255 - alpha + (grey * alpha + 127) // 255).astype(np.uint8)
-    return grey
+        return np.ascontiguousarray(pixels)
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    if pixels.shape[2] == 4 and pixels[..., 3].min() < 255:
+        page = Image.new("RGBA", picture.size, "white")
+        page.alpha_composite(picture)
+        picture = page
+    return np.asarray(picture.convert("L"))
 
 
 def _evidence(match: Match, frame: np.ndarray) -> dict[str, object]:

@@ -13,6 +13,7 @@ nothing but the label goes; a label inside EXIF is overwritten with zeros, becau
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 
 from labelkit import container
@@ -27,6 +28,7 @@ __all__ = ["inspect", "read", "write", "write_file"]
 
 _KINDS = {Kind.GENERATED: Message("generated"), Kind.POSSIBLE: Message("possibly generated"),
           Kind.SUSPECTED: Message("suspected generated")}
+_HINT = re.compile(rb"AIGC|Content_?Pro(?:ducer|pagator)|(?:Produce|Propagate)_?ID", re.IGNORECASE)
 _MAX_TEXT = 256 << 10  # texts under foreign keys are searched for a label only up to here
 
 
@@ -132,7 +134,7 @@ def _in_text(slot: Slot) -> list[_Carrier]:
         body = slot.load()
     except LabelkitError as error:
         return [_Carrier(slot, _place(slot), problem=error.message)] if named else []
-    if not named and b"aigc" not in body.replace(b"\0", b"").lower():
+    if not named and not _HINT.search(body.replace(b"\0", b"")):
         return []
     carrier = _statement(slot, _place(slot), body, known=named)
     return [carrier] if named or carrier.statement else []

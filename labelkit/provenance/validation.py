@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 
 from labelkit import container
 from labelkit.container import Reader, Source
-from labelkit.errors import InvalidLabel, LabelkitError
-from labelkit.label import FIELDS, Label
+from labelkit.errors import LabelkitError
+from labelkit.label import FIELDS, Kind, Label
 from labelkit.messages import Message
 from labelkit.provenance.engine import PURPOSES, context, is_remote, library, printable, reading_settings, reason
 from labelkit.provenance.manifest import AIGC_ASSERTION, MAX_EXPLICIT, WATERMARK_PREFIX
@@ -261,11 +261,12 @@ def _explicit(text: object) -> object:
         return None
 
 
-def _label(fields: Mapping[str, str]) -> Label | None:
-    try:
-        return Label.from_fields(dict(fields))
-    except InvalidLabel:
-        return None
+def _label(fields: Mapping[str, str | None]) -> Label | None:
+    """The label as found, where it states a kind and names a party with its number (GB 45438-2025 6.1 a)."""
+    found = {name: fields.get(name) or "" for name in FIELDS}
+    kind = next((kind for kind in Kind if kind.value == found["Label"]), None)
+    named = (found["ContentProducer"] and found["ProduceID"]) or (found["ContentPropagator"] and found["PropagateID"])
+    return Label.as_found(kind, found) if kind and named else None
 
 
 def _is_ai(evidence: Tree) -> bool:

@@ -31,11 +31,15 @@ def __getattr__(name: str) -> object:
 
 
 def embed(samples: Samples, payload: Payload, key: Key | None = None, plan: Watermark | None = None) -> Samples:
-    """`samples` with `payload` in every frame; `key` None is the public key. Raises HostTooSmall."""
+    """`samples` with `payload` in every frame; `key` None is the public key. Raises HostTooSmall.
+
+    Frames that are writable are marked in place: they are new by then, and a copy costs as much as a tenth of the mark.
+    """
     strength = (plan or Watermark()).strength
     if isinstance(samples, ImageSamples):
         image = importlib.import_module(f"{__name__}.image")
-        return samples.map(lambda frame: image.embed(frame, payload, key, strength=strength))
+        return samples.map(lambda frame: image.embed(frame, payload, key, strength=strength,
+                                                     out=frame if frame.flags.writeable else None))
     audio = importlib.import_module(f"{__name__}.audio")
     marked = audio.embed(samples.samples, samples.rate, payload, key, strength=strength)
     return dataclasses.replace(samples, samples=marked)

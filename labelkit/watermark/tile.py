@@ -28,9 +28,9 @@ BINS = 2048
 CODED_BITS = 1024
 MIN_RADIUS = 4.0
 SYNC_SHARE = 0.2
-PERIODS = (96, 108, 120, 135, 150, 168, 192, 216, 240, 270, 300, 336, 384, 432, 480)  # products of 2, 3, 5, 7
+PERIODS = (96, 108, 120, 135, 150, 168, 192, 216, 240, 270, 300, 336, 384, 432, 480, 540, 600)  # products of 2, 3, 5, 7
 LOW_BAND = 0.1  # cycles per pixel
-LOW_RMS = 1.2  # grey levels, of the low band on flat ground
+LOW_RMS = 1.25  # grey levels, of the low band on flat ground
 LOW_YIELD = 0.3  # how much of the low band gives way as the high band grows
 BASE_GAIN = 0.6  # grey levels rms of the high band on flat ground
 GAIN_UNIT = 64  # the gain grid's fixed point
@@ -46,11 +46,11 @@ class Carrier:
     ky: np.ndarray
     phase: np.ndarray
     bit: np.ndarray
-    ring: np.ndarray
 
 
 @functools.cache
-def _annulus() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def annulus() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """kx, ky int [2048] and radius float [2048] of the bins, inside out."""
     k = np.arange(-GRID // 2, GRID // 2)
     kx, ky = (a.ravel() for a in np.meshgrid(k, k))
     radius2 = kx * kx + ky * ky
@@ -60,38 +60,35 @@ def _annulus() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return kx[order], ky[order], np.sqrt(radius2[order])
 
 
-RINGS = 12
+RINGS = 16
 """Rings of equal bin count, inside out, over which the detector estimates noise and response."""
 
 
 @functools.lru_cache(maxsize=16)
 def carrier(key: Key) -> Carrier:
     """The carrier of `key`."""
-    kx, ky, _ = _annulus()
+    kx, ky, _ = annulus()
     phase = np.exp(2j * np.pi * key.stream("image/phase").uniform(BINS)).astype(np.complex64)
     half = BINS // 2
     bit = np.empty(BINS, np.int64)
     bit[key.stream("image/inner-bits").permutation(half)] = np.arange(half)
     bit[half + key.stream("image/outer-bits").permutation(half)] = np.arange(half)
-    ring = np.arange(BINS) * RINGS // BINS
-    return Carrier(kx, ky, phase, bit, ring)
+    return Carrier(kx, ky, phase, bit)
 
 
 def period(width: int, height: int) -> int:
     """The tile period in pixels for a picture of this size."""
-    ideal = 128.0 * (width * height / 512.0**2) ** 0.25
+    ideal = 180.0 * (width * height / 512.0**2) ** 0.25
     return min(PERIODS, key=lambda p: abs(np.log(p / ideal)))
 
 
 @functools.lru_cache(maxsize=64)
 def _amplitudes(p: int) -> tuple[np.ndarray, np.ndarray]:
     """float32 [2, 2048]: amplitude of each bin in the low and in the high band, each of unit rms over the tile."""
-    radius = _annulus()[2]
+    radius = annulus()[2]
     low = radius / p < LOW_BAND
-    amplitude = radius**-0.5
     bands = []
-    for band in (low, ~low):
-        a = np.where(band, amplitude, 0.0)
+    for a in (np.where(low, radius**-0.5, 0.0), np.where(low, 0.0, 1.0)):
         bands.append(a / max(np.sqrt(2.0 * np.sum(a * a)), 1e-9))
     return np.float32(bands[0]), np.float32(bands[1])
 
@@ -109,6 +106,12 @@ def patterns(key: Key, payload: int, p: int, strength: float) -> tuple[np.ndarra
     flat = low * (strength * (LOW_RMS + LOW_YIELD * BASE_GAIN) * FLAT_UNIT)
     textured = (high - LOW_YIELD * low) * (strength * PATTERN_UNIT)
     return (np.clip(np.rint(flat), -8191, 8191).astype(np.int16), np.clip(np.rint(textured), -127, 127).astype(np.int8))
+
+
+@functools.lru_cache(maxsize=32)
+def interleaved(key: Key, payload: int, p: int, strength: float, channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """`patterns` with each sample repeated for each channel: [p, p * channels]."""
+    return tuple(np.repeat(plane, channels, axis=1) for plane in patterns(key, payload, p, strength))
 
 
 def _synthesise(z: np.ndarray, c: Carrier, p: int) -> np.ndarray:

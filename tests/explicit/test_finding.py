@@ -3,19 +3,20 @@
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import GROUNDS, ground
 from PIL import Image, ImageDraw, ImageFont
 
-from labelkit import explicit
+from labelkit import codec, explicit
 from labelkit.codec.samples import ImageSamples
 from labelkit.explicit.finding import TEXTS, find_in
 from labelkit.explicit.font import BUNDLED
 from labelkit.explicit.image import draw
 from labelkit.plan import CORNERS, EDGES, Explicit
 from labelkit.report import Layer, Status
+from tests.explicit.grounds import GROUNDS, ground
 
 
 def jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
@@ -170,3 +171,16 @@ def test_animation_is_labelled_in_every_frame_and_a_bare_frame_is_reported():
     finding = explicit.find(broken)
     assert finding.status is Status.INVALID and "2 of 3" in str(finding.summary)
     assert explicit.find(ImageSamples(frames)).status is Status.ABSENT
+
+
+SAMPLES = sorted(path for path in (Path(__file__).parents[2] / "samples").iterdir()
+                 if path.suffix in (".png", ".jpg", ".webp"))
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
+def test_samples_are_found_labelled_and_not_bare(path):
+    samples = codec.decode(path.read_bytes(), path.name)
+    assert explicit.find(samples).status is Status.ABSENT
+    labelled, _ = explicit.draw(samples, Explicit())
+    finding = explicit.find(labelled)
+    assert finding.status is Status.VALID and finding.evidence["position"] == "bottom-right"

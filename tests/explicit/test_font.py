@@ -5,12 +5,12 @@ import random
 
 import numpy as np
 import pytest
-from conftest import ground
 
 from labelkit.errors import InvalidArgument, LabelkitError, MalformedFile, MissingGlyph
 from labelkit.explicit.font import BUNDLED, Font
 from labelkit.explicit.image import draw
 from labelkit.plan import Explicit
+from tests.explicit.grounds import ground
 
 fonttools = pytest.importorskip("fontTools.ttLib", reason="fontTools, the independent reader of cmap, is missing")
 

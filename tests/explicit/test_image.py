@@ -5,12 +5,12 @@ import threading
 
 import numpy as np
 import pytest
-from conftest import GROUNDS, ground
 
 from labelkit.errors import HostTooSmall, InvalidArgument, InvalidLabel
 from labelkit.explicit import rules
 from labelkit.explicit.image import STEADY, draw
 from labelkit.plan import CORNERS, EDGES, Explicit
+from tests.explicit.grounds import GROUNDS, ground
 
 RED_FREE = (118, 118, 118)
 
@@ -32,9 +32,10 @@ def measured_contrast(pixels: np.ndarray, box: tuple[int, int, int, int]) -> flo
     return (high + 0.05) / (low + 0.05)
 
 
+@pytest.mark.parametrize("name", GROUNDS)
 @pytest.mark.parametrize("opacity", [1.0, 0.8, 0.6])
-def test_text_is_legible_on_any_ground(any_ground, opacity):
-    out, placement = draw(any_ground, Explicit(opacity=opacity))
+def test_text_is_legible_on_any_ground(name, opacity):
+    out, placement = draw(ground(name), Explicit(opacity=opacity))
     assert placement.contrast >= rules.MIN_CONTRAST
     assert measured_contrast(out, placement.box) >= rules.MIN_CONTRAST * 0.95  # the 1 % are sampled
 

@@ -171,7 +171,8 @@ def test_the_shell_of_a_label_is_invalid_never_absent(text):
     assert metadata.read(files.png_with(files.chunk(b"tEXt", b"AIGC\0" + text))).status is Status.INVALID
 
 
-@pytest.mark.parametrize("text", [b"AIGC is a word", b'{"label": "AIGC"}', b'{"AIGC": 1}'])
+@pytest.mark.parametrize("text", [b"AIGC is a word", b'{"label": "AIGC"}', b'{"AIGC": 1}',
+                                  b'{"ProduceID": "1"}', b"see ContentProducer"])
 def test_a_comment_about_aigc_is_no_label(text):
     assert metadata.read(files.png_with(files.chunk(b"tEXt", b"Comment\0" + text))).status is Status.ABSENT
 

@@ -49,6 +49,15 @@ HOSTS = {
     "ogg": lambda: metadata.write(files.sound("OGG", "VORBIS"), LABEL),
     "opus": lambda: metadata.write(files.sound("OGG", "OPUS"), LABEL),
     "mp3": lambda: id3_tag() + files.sound("MP3")[:3000],
+    "mp4": lambda: metadata.write(files.movie("mp4", (("movflags", "faststart+use_metadata_tags"),),
+                                              metadata=(("place", "here"),)), LABEL),
+    "mp4 fragmented": lambda: metadata.write(files.movie("mp4", (("movflags", "dash+frag_keyframe"),)), LABEL),
+    "mkv": lambda: metadata.write(files.movie("matroska", metadata=(("place", "here"),)), LABEL),
+    "webm": lambda: metadata.write(files.movie("webm", (("live", "1"),), video="libvpx", audio=""), LABEL),
+    "avi": lambda: metadata.write(files.movie("avi", audio="", metadata=(("title", "here"),)), LABEL),
+    "flv": lambda: metadata.write(files.movie("flv", (("flvflags", "add_keyframe_index"),), video="flv", audio=""),
+                                  LABEL),
+    "mov": lambda: metadata.write(files.movie("mov"), LABEL),
     "webp": lambda: metadata.write(files.picture("WEBP", quality=50, exif=b"Exif\0\0" + files.exif(b"a cat\0")), LABEL),
 }
 

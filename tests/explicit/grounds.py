@@ -2,7 +2,6 @@
 """Grounds to draw on, made here."""
 
 import numpy as np
-import pytest
 
 
 def ground(name: str, height: int = 300, width: int = 400) -> np.ndarray:
@@ -24,7 +23,3 @@ def ground(name: str, height: int = 300, width: int = 400) -> np.ndarray:
 
 GROUNDS = ("white", "black", "mid grey", "checkerboard", "gradient", "waves", "noise")
 
-
-@pytest.fixture(params=GROUNDS)
-def any_ground(request) -> np.ndarray:
-    return ground(request.param)

@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Matroska and WebM: the label is a SimpleTag called AIGC for the whole segment (RFC 9559, 5.1.8; TC260-PG-20257A).
+
+Tags stand before the first cluster, so that readers meet them; where a segment has tags already, the label joins
+them. What moves is written anew: seek heads, cues and the positions in clusters.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from labelkit.container.base import MAX_UNITS, TEXT, Changes, Format, Layout, Moves, Patch, Reader, Slot
+from labelkit.messages import Message
+
+FORMATS = (Format("mkv", "video/x-matroska", "video", TEXT), Format("webm", "video/webm", "video", TEXT))
+
+_EBML, _DOC_TYPE, _SEGMENT, _CLUSTER = 0x1A45DFA3, 0x4282, 0x18538067, 0x1F43B675
+_SEEK_HEAD, _SEEK, _SEEK_POSITION = 0x114D9B74, 0x4DBB, 0x53AC
+_CUES, _CUE_POINT, _CUE_TRACK, _CUE_CLUSTER = 0x1C53BB6B, 0xBB, 0xB7, 0xF1
+_INFO, _WRITING_APP = 0x1549A966, 0x5741
+_TAGS, _TAG, _TARGETS, _SIMPLE, _NAME, _STRING = 0x1254C367, 0x7373, 0x63C0, 0x67C8, 0x45A3, 0x4487
+_UIDS = (0x63C5, 0x63C9, 0x63C4, 0x63C6)  # of a track, an edition, a chapter, an attachment
+_CRC, _VOID, _POSITION = 0xBF, 0xEC, 0xA7
+_IN_CLUSTER = {0xE7, 0x5854, _POSITION, 0xAB, 0xA3, 0xA0, 0xAF, _VOID, _CRC}
+_MASTERS = {_SEEK_HEAD, _SEEK, _CUES, _CUE_POINT, _CUE_TRACK}
+_POSITIONS = {_SEEK_POSITION, _CUE_CLUSTER}
+_MAX_BLOCKS = 4_000_000  # blocks walked over in clusters of unknown size: a day of film
+
+
+@dataclass(frozen=True, slots=True)
+class _Element:
+    """One element: its ID, where it starts, where its body lies, where it ends; `open` where its size is unknown."""
+
+    id: int
+    start: int
+    body: int
+    end: int
+    open: bool = False
+
+
+@dataclass(slots=True)
+class _State:
+    segment: _Element
+    parts: list[_Element] = field(default_factory=list)  # of the segment, Cluster included
+
+
+def sniff(reader: Reader, head: bytes) -> Format | None:
+    """Matroska or WebM, by the document type in the EBML header."""
+    if head[:4] != b"\x1a\x45\xdf\xa3":
+        return None
+    for part in _elements(reader, 0, reader.size):
+        for field_ in _elements(reader, part.body, part.end):
+            if field_.id == _DOC_TYPE:
+                name = reader.at(field_.body, field_.end - field_.body, "document type", 64).rstrip(b"\0")
+                return {b"matroska": FORMATS[0], b"webm": FORMATS[1]}.get(name)
+        break
+    return None
+
+
+def _elements(reader: Reader, start: int, stop: int) -> Iterator[_Element]:
+    """The elements between two offsets; only segments and clusters may leave their size open."""
+    count = 0
+    while start < stop:
+        found = _element(reader, start, stop)
+        yield found
+        start = found.end
+        count += 1
+        if count > MAX_UNITS:
+            raise reader.too_many("element", MAX_UNITS)
+
+
+def _element(reader: Reader, start: int, stop: int) -> _Element:
+    head = reader.at(start, min(12, stop - start), "element")
+    width = 9 - head[0].bit_length()
+    if width > 4 or len(head) <= width:
+        raise reader.malformed("element", start, Message("this is no element of Matroska"))
+    number = int.from_bytes(head[:width], "big")
+    size_width = 9 - head[width].bit_length()
+    body = width + size_width
+    if size_width > 8 or len(head) < body:
+        raise reader.malformed("element", start, Message("this is no element of Matroska"))
+    size = int.from_bytes(head[width:body], "big") - (1 << 7 * size_width)
+    if size == (1 << 7 * size_width) - 1:
+        if number not in (_SEGMENT, _CLUSTER):
+            raise reader.malformed("element", start, Message("only segments and clusters may be of unknown size"))
+        return _Element(number, start, start + body, stop, True)
+    if size > stop - start - body:
+        raise reader.truncated(f"element {number:X}", start, size, stop - start - body)
+    return _Element(number, start, start + body, start + body + size)
+
+
+def scan(reader: Reader, found: Format) -> Layout:
+    """The tags and the writing program; raises MalformedFile and its children."""
+    segment = next((part for part in _elements(reader, 0, reader.size) if part.id == _SEGMENT), None)
+    if segment is None:
+        raise reader.malformed("Matroska", 0, Message("it holds no segment"))
+    layout = Layout(found, [], segment.end)
+    state = layout.state = _State(segment)
+    position = segment.body
+    while position < segment.end:
+        part = _element(reader, position, segment.end)
+        if part.open:
+            part = _closed(reader, part)
+        state.parts.append(part)
+        if len(state.parts) > MAX_UNITS:
+            raise reader.too_many("element", MAX_UNITS)
+        if part.id == _CLUSTER:
+            layout.insert_at = min(layout.insert_at, part.start)
+        elif part.id == _TAGS:
+            layout.slots += _tag_slots(reader, part)
+        elif part.id == _INFO:
+            layout.slots += [_slot(reader, "Info", part, one, one, "Encoder", False)
+                             for one in _elements(reader, part.body, part.end) if one.id == _WRITING_APP]
+        position = part.end
+    return layout
+
+
+def _closed(reader: Reader, cluster: _Element) -> _Element:
+    """A cluster of unknown size up to where its last block ends."""
+    position = cluster.body
+    for _ in range(_MAX_BLOCKS):
+        if position >= cluster.end:
+            break
+        part = _element(reader, position, cluster.end)
+        if part.id not in _IN_CLUSTER:
+            break
+        position = part.end
+    else:
+        raise reader.too_many("block", _MAX_BLOCKS)
+    return _Element(cluster.id, cluster.start, cluster.body, position, True)
+
+
+def _tag_slots(reader: Reader, tags: _Element) -> list[Slot]:
+    found = []
+    for tag in _elements(reader, tags.body, tags.end):
+        if tag.id != _TAG:
+            continue
+        parts = list(_elements(reader, tag.body, tag.end))
+        whole = not any(target.id in _UIDS and reader.at(target.body, target.end - target.body, limit=8).strip(b"\0")
+                        for part in parts if part.id == _TARGETS for target in _elements(reader, part.body, part.end))
+        for simple in parts:
+            if simple.id == _SIMPLE:
+                inner = {one.id: one for one in _elements(reader, simple.body, simple.end)}
+                if _NAME in inner and _STRING in inner:
+                    name = reader.at(inner[_NAME].body, inner[_NAME].end - inner[_NAME].body, "TagName", 4096)
+                    key = name.rstrip(b"\0").decode("utf-8", "replace")
+                    found.append(_slot(reader, "SimpleTag", tags, simple, inner[_STRING], key, whole))
+    return found
+
+
+def _slot(reader: Reader, name: str, top: _Element, unit: _Element, text: _Element, key: str, home: bool) -> Slot:
+    return Slot(TEXT, name, unit.start, unit.end - unit.start, lambda: reader.at(text.body, text.end - text.body, name),
+                key, top, home)
+
+
+def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
+    """The patches for new tags, with the sizes and positions that change with them."""
+    state = layout.state
+    bodies = {slot.offset_bytes: body for slot, body in changes.items()}
+    changed = {slot.state.start for slot in changes}
+    all_tags = [part for part in state.parts if part.id == _TAGS]
+    home = next((part for part in all_tags if part.start in changed), all_tags[0] if all_tags else None)
+    done: list[Patch] = []
+    for tags in all_tags:
+        added = fresh if tags is home else None
+        if tags.start in changed or added is not None:
+            done.append((tags.start, tags.end, _rebuilt_tags(reader, tags, bodies, added)))
+    if fresh is not None and home is None:
+        done.append((layout.insert_at, layout.insert_at, _encode(_TAGS, _new_tag(fresh))))
+    return _with_positions(reader, state, done)
+
+
+def _rebuilt_tags(reader: Reader, tags: _Element, bodies: dict[int, bytes | None], fresh: bytes | None) -> bytes:
+    """A Tags element with new values; a Tag that loses its last SimpleTag goes too."""
+    kept = []
+    for tag in _elements(reader, tags.body, tags.end):
+        if tag.id in (_CRC, _VOID):
+            continue
+        parts = list(_elements(reader, tag.body, tag.end)) if tag.id == _TAG else []
+        if any(part.start in bodies for part in parts):
+            inner = [_rebuilt_simple(reader, part, bodies) for part in parts if part.id != _CRC]
+            if any(part.id == _SIMPLE and bodies.get(part.start, b"") is not None for part in parts):
+                kept.append(_encode(_TAG, b"".join(inner)))
+        else:
+            kept.append(reader.at(tag.start, tag.end - tag.start, "Tag"))
+    if fresh is not None:
+        kept.append(_new_tag(fresh))
+    return _encode(_TAGS, b"".join(kept), checked=_has_checksum(reader, tags))
+
+
+def _rebuilt_simple(reader: Reader, part: _Element, bodies: dict[int, bytes | None]) -> bytes:
+    if part.start not in bodies:
+        return reader.at(part.start, part.end - part.start, "Tag")
+    body = bodies[part.start]
+    return b"" if body is None else _simple_tag(body)
+
+
+def _simple_tag(body: bytes) -> bytes:
+    return _encode(_SIMPLE, _encode(_NAME, b"AIGC") + _encode(_STRING, body))
+
+
+def _new_tag(body: bytes) -> bytes:
+    return _encode(_TAG, _encode(_TARGETS, b"") + _simple_tag(body))
+
+
+def _has_checksum(reader: Reader, part: _Element) -> bool:
+    return part.end > part.body and reader.at(part.body, 1) == bytes([_CRC])
+
+
+def _encode(number: int, body: bytes, width: int = 1, *, checked: bool = False) -> bytes:
+    """An element whose size takes at least `width` bytes, with a CRC-32 in front where `checked`."""
+    if checked:
+        body = b"\xbf\x84" + struct.pack("<I", zlib.crc32(body)) + body
+    head = number.to_bytes((number.bit_length() + 7) // 8, "big")
+    return head + _size(len(body), width) + body
+
+
+def _size(length: int, width: int) -> bytes:
+    while length >= (1 << 7 * width) - 1:
+        width += 1
+    return (length | 1 << 7 * width).to_bytes(width, "big")
+
+
+def _with_positions(reader: Reader, state: _State, done: list[Patch]) -> list[Patch]:
+    """The patches, and those for every position that they move; repeated until longer positions move nothing more."""
+    indexes = [part for part in state.parts if part.id in (_SEEK_HEAD, _CUES)]
+    if not done:
+        return done
+    moved: list[Patch] = []
+    for _ in range(8):
+        moves = Moves([*done, *moved])
+        new = [(part.start, part.end, _moved(reader, part, _relative(state, moves))) for part in indexes]
+        settled = [len(data) for _, _, data in new] == [len(data) for _, _, data in moved]
+        moved = new
+        if settled:
+            break
+    else:
+        raise reader.malformed("Matroska", state.segment.start, Message("its positions cannot be moved"))
+    done = done + moved
+    done += _cluster_patches(reader, state, _relative(state, Moves(done)))
+    return done + _segment_patch(reader, state.segment, done)
+
+
+def _relative(state: _State, moves: Moves) -> Callable[[int], int]:
+    """New positions for old ones, both counted from the start of the segment's data."""
+    base = state.segment.body
+    return lambda position: moves.of(base + position) - base
+
+
+def _moved(reader: Reader, part: _Element, new: Callable[[int], int]) -> bytes:
+    """A seek head or cue element with its positions moved."""
+    if part.id in _POSITIONS:
+        width = part.end - part.body
+        value = new(int.from_bytes(reader.at(part.body, width, limit=8), "big"))
+        return _encode(part.id, value.to_bytes(max(width, (value.bit_length() + 7) // 8), "big"))
+    if part.id not in _MASTERS:
+        return reader.at(part.start, part.end - part.start, "element")
+    width = part.body - part.start - (part.id.bit_length() + 7) // 8
+    inner = [_moved(reader, one, new) for one in _elements(reader, part.body, part.end) if one.id != _CRC]
+    return _encode(part.id, b"".join(inner), width, checked=_has_checksum(reader, part))
+
+
+def _cluster_patches(reader: Reader, state: _State, new: Callable[[int], int]) -> Iterator[Patch]:
+    """The patches for clusters that say where they lie; a position that grows too long becomes a void element."""
+    for cluster in state.parts:
+        if cluster.id != _CLUSTER or new(cluster.start - state.segment.body) == cluster.start - state.segment.body:
+            continue
+        at = cluster.body
+        while at < cluster.end:
+            part = _element(reader, at, cluster.end)
+            if part.id == _POSITION:
+                yield from _cluster_patch(part, new(cluster.start - state.segment.body))
+            if part.id not in (0xE7, _POSITION, 0xAB, _CRC, _VOID):
+                break  # blocks follow
+            at = part.end
+
+
+def _cluster_patch(part: _Element, value: int) -> Iterator[Patch]:
+    width = part.end - part.body
+    if value < 1 << 8 * width:
+        yield part.body, part.end, value.to_bytes(width, "big")
+    else:
+        yield part.start, part.start + 1, bytes([_VOID])
+
+
+def _segment_patch(reader: Reader, segment: _Element, patches: list[Patch]) -> list[Patch]:
+    if segment.open:
+        return []
+    width = segment.body - segment.start - 4
+    size = segment.end - segment.body + sum(len(data) - (stop - start) for start, stop, data in patches)
+    return [(segment.start + 4, segment.body, _size(size, width))]

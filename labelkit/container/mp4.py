@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MP4, MOV, M4V and M4A, fragmented or not: the label is the key AIGC of moov/udta/meta (TC260-PG-20257A, 202510A).
+
+The meta box with keys stands beside the one of iTunes tags, which stays. What lies behind a box that grows
+moves, and every offset in the file with it; a free box behind moov takes the growth in where it can.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+
+from labelkit.container import bmff
+from labelkit.container.base import TEXT, XMP, Changes, Format, Layout, Moves, Patch, Reader, Slot
+from labelkit.container.bmff import Box
+from labelkit.errors import UnsupportedFormat
+
+FORMATS = (Format("mp4", "video/mp4", "video", TEXT), Format("mov", "video/quicktime", "video", TEXT),
+           Format("m4a", "audio/mp4", "audio", TEXT))
+
+_MP4, _MOV, _M4A = FORMATS
+_OLD_MOVIES = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # QuickTime before it had ftyp
+_PICTURES = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"mif2", b"msf1", b"avif", b"avis", b"miaf")
+_HANDLER = b"\0\0\0\0\0\0\0\0mdta" + bytes(13)
+_UTF8 = b"\0\0\0\1\0\0\0\0"  # well-known type 1, no locale
+_FREEFORM = b"----"
+
+
+@dataclass(slots=True)
+class _Keys:
+    """A meta box of keys: its keys and ilst boxes, the key names, and the items with the index of their key."""
+
+    meta: Box
+    keys: Box
+    ilst: Box
+    names: list[bytes]
+    items: list[tuple[int, Box]]
+
+
+@dataclass(slots=True)
+class _State:
+    top: list[Box]
+    moov: Box
+    udta: Box | None = None
+    parents: list[Box] = field(default_factory=list)
+    keyed: list[_Keys] = field(default_factory=list)
+
+
+def sniff(reader: Reader, head: bytes) -> Format | None:
+    """MP4 and its kin, by the brands of ftyp; a film of old QuickTime by its first box."""
+    kind, brand = head[4:8], head[8:12]
+    if kind == b"ftyp" and brand not in _PICTURES:
+        return {b"qt  ": _MOV, b"M4A ": _M4A, b"M4B ": _M4A, b"M4P ": _M4A}.get(brand, _MP4)
+    if kind in _OLD_MOVIES and (head[:4] == b"\0\0\0\1" or 8 <= int.from_bytes(head[:4], "big") <= reader.size):
+        return _MOV
+    return None
+
+
+def scan(reader: Reader, found: Format) -> Layout:
+    """Keys, iTunes tags, XMP and C2PA boxes; raises MalformedFile and its children, UnsupportedFormat without moov."""
+    top = bmff.boxes(reader, 0, reader.size)
+    moov = next((box for box in top if box.kind == b"moov"), None)
+    if moov is None:
+        raise UnsupportedFormat("{where}: no moov box; a label belongs to the whole film, not to one of its segments",
+                                where=reader.name)
+    layout = Layout(found, [])
+    layout.state = _State(top, moov, parents=[moov])
+    for box in top:
+        slot = bmff.uuid_slot(reader, box) if box.kind == b"uuid" else None
+        if slot:
+            layout.slots.append(slot)
+    for box in bmff.children(reader, moov):
+        if box.kind == b"cmov":
+            raise UnsupportedFormat("{where}: its moov box is compressed", where=reader.name,
+                                    hint="remux the file, then label it")
+        if box.kind == b"udta":
+            _scan_user_data(reader, layout, box)
+        elif box.kind == b"meta":
+            _scan_meta(reader, layout, box, home=False)
+    return layout
+
+
+def _scan_user_data(reader: Reader, layout: Layout, udta: Box) -> None:
+    state = layout.state
+    state.udta = state.udta or udta
+    state.parents.append(udta)
+    for box in bmff.children(reader, udta):
+        if box.kind == b"meta":
+            _scan_meta(reader, layout, box, home=True)
+        elif box.kind in (b"XMP_", b"AIGC"):
+            kind = XMP if box.kind == b"XMP_" else TEXT
+            layout.slots.append(_slot(reader, kind, box.kind.decode(), box, box.body, box.kind.decode(), home=False))
+
+
+def _scan_meta(reader: Reader, layout: Layout, meta: Box, *, home: bool) -> None:
+    inner = {box.kind: box for box in bmff.meta_children(reader, meta)}
+    if b"hdlr" not in inner or b"ilst" not in inner:
+        return
+    layout.state.parents += [meta, inner[b"ilst"]]
+    items = bmff.children(reader, inner[b"ilst"])
+    if b"keys" in inner:
+        keyed = _Keys(meta, inner[b"keys"], inner[b"ilst"], _key_names(reader, inner[b"keys"]), [])
+        layout.state.keyed.append(keyed)
+        keyed.items = [(int.from_bytes(item.kind, "big"), item) for item in items]
+        for index, item in keyed.items:
+            name = keyed.names[index - 1] if 0 < index <= len(keyed.names) else b""
+            _add_item(reader, layout, item, name.decode("utf-8", "replace"), "keys", home)
+    else:
+        for item in items:
+            _add_item(reader, layout, item, _item_name(reader, item), "ilst", False)
+
+
+def _key_names(reader: Reader, keys: Box) -> list[bytes]:
+    count, = struct.unpack(">I", reader.at(keys.body + 4, 4, "box keys"))
+    entries = bmff.boxes(reader, keys.body + 8, keys.end)  # a key is built like a box: size, namespace, name
+    return [reader.at(entry.body, entry.end - entry.body, "key", 4096) for entry in entries[:count]]
+
+
+def _item_name(reader: Reader, item: Box) -> str:
+    """The name of an iTunes tag: its four letters, or the name inside a freeform one."""
+    if item.kind == _FREEFORM:
+        for box in bmff.children(reader, item):
+            if box.kind == b"name":
+                return reader.at(box.body, box.end - box.body, "tag name", 4096)[4:].decode("utf-8", "replace")
+    return {b"\xa9too": "Encoder", b"\xa9cmt": "Comment", b"desc": "Description"}.get(
+        item.kind, item.kind.decode("latin-1"))
+
+
+def _add_item(reader: Reader, layout: Layout, item: Box, key: str, name: str, home: bool) -> None:
+    for box in bmff.children(reader, item):
+        if box.kind == b"data" and box.end - box.body >= 8:
+            layout.slots.append(_slot(reader, TEXT, name, item, box.body + 8, key, home))
+            return
+
+
+def _slot(reader: Reader, kind: str, name: str, box: Box, body: int, key: str, home: bool) -> Slot:
+    return Slot(kind, name, box.start, box.end - box.start, lambda: reader.at(body, box.end - body, "item"), key, box,
+                home)
+
+
+def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
+    """The patches for new bodies, with the sizes and offsets that change with them."""
+    state = layout.state
+    done = _keyed_patches(reader, state, changes, fresh)
+    for slot, body in changes.items():
+        if slot.name == "uuid":
+            done.append(bmff.uuid_patch(slot, body))
+        elif slot.name != "keys":
+            done.append((slot.state.start, slot.state.end, b"" if body is None else bmff.encode(slot.state.kind, body)))
+    done += bmff.size_patches(reader, _outside(state.parents, done), done, (state.moov, state.udta))
+    growth = bmff.grown(state.moov, done, at_end=True)
+    behind = [box for box in state.top if box.start >= state.moov.end and box.kind in (b"mdat", b"moof")]
+    if growth and behind:
+        done += bmff.absorb(state.top, state.moov, growth)
+    return done + list(bmff.offset_patches(reader, state.top, Moves(done)))
+
+
+def _outside(parents: list[Box], patches: list[Patch]) -> list[Box]:
+    """The boxes that are not themselves replaced as a whole."""
+    replaced = [(start, stop) for start, stop, _ in patches if stop > start]
+    return [box for box in parents if not any(start <= box.start and box.end <= stop for start, stop in replaced)]
+
+
+def _keyed_patches(reader: Reader, state: _State, changes: Changes, fresh: bytes | None) -> list[Patch]:
+    by_start = {slot.state.start: body for slot, body in changes.items() if slot.name == "keys"}
+    done: list[Patch] = []
+    for keyed in state.keyed:
+        touched = {item.start for _, item in keyed.items} & by_start.keys()
+        adds = fresh if fresh is not None and _inside(keyed.meta, state.udta) else None
+        if touched or adds is not None:
+            done += _rebuilt(reader, keyed, by_start, adds)
+            fresh = None if adds is not None else fresh
+    if fresh is not None:
+        done.append(_new_meta(reader, state, fresh))
+    return done
+
+
+def _inside(box: Box, outer: Box | None) -> bool:
+    return outer is not None and outer.start < box.start < outer.end
+
+
+def _rebuilt(reader: Reader, keyed: _Keys, bodies: dict[int, bytes | None], fresh: bytes | None) -> list[Patch]:
+    """New keys and ilst boxes: items that go take their keys with them, where no other item uses these."""
+    kept = [(index, item) for index, item in keyed.items if bodies.get(item.start, b"") is not None]
+    gone = {index for index, _ in keyed.items} - {index for index, _ in kept}
+    names = [name for index, name in enumerate(keyed.names, 1) if index not in gone]
+    renumbered = {index: index - sum(1 for one in gone if one < index) for index, _ in kept}
+    items = []
+    for index, item in kept:
+        number = struct.pack(">I", renumbered[index])
+        if item.start in bodies:
+            items.append(bmff.encode(number, _data(bodies[item.start])))
+        else:
+            items.append(bmff.encode(number, reader.at(item.body, item.end - item.body, "item")))
+    if fresh is not None:
+        names.append(b"AIGC")
+        items.append(bmff.encode(struct.pack(">I", len(names)), _data(fresh)))
+    return [(keyed.keys.start, keyed.keys.end, _encode_keys(names)),
+            (keyed.ilst.start, keyed.ilst.end, bmff.encode(b"ilst", b"".join(items)))]
+
+
+def _data(body: bytes) -> bytes:
+    return bmff.encode(b"data", _UTF8 + body)
+
+
+def _encode_keys(names: list[bytes]) -> bytes:
+    entries = b"".join(bmff.encode(b"mdta", name) for name in names)
+    return bmff.encode(b"keys", struct.pack(">II", 0, len(names)) + entries)
+
+
+def _new_meta(reader: Reader, state: _State, body: bytes) -> Patch:
+    """A second meta box at the end of udta, in a udta of its own where there is none."""
+    meta = bmff.encode(b"meta", bytes(4) + bmff.encode(b"hdlr", _HANDLER) + _encode_keys([b"AIGC"])
+                       + bmff.encode(b"ilst", bmff.encode(b"\0\0\0\1", _data(body))))
+    if state.udta is None:
+        at = state.moov.end
+        return at, at, bmff.encode(b"udta", meta)
+    inner = bmff.children(reader, state.udta)
+    at = inner[-1].end if inner else state.udta.body  # QuickTime ends the list with four zero bytes
+    return at, at, meta

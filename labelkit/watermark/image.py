@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The watermark in pictures: `embed` adds a keyed periodic tile, `detect` decides whether one is there.
+
+Detection, in order of cost; each step is tried only when the ones before found nothing:
+  fast    the period that a picture of this size would have been given, at its own scale
+  normal  every period at the picture's own scale (crops), then every scale: the tile is periodic, so the
+          autocorrelation of the whitened picture peaks on its lattice, whatever the payload
+  deep    lattices at any angle and of unequal sides, then the lattice of a part of the picture, which a change of
+          perspective bends less
+Each lattice is tried in its eight orientations (quarter turns, mirror) and at every shift.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from labelkit import kernels
+from labelkit.errors import HostTooSmall, InvalidArgument
+from labelkit.key import Key
+from labelkit.watermark import lattice, tile
+from labelkit.watermark.detection import Detection
+from labelkit.watermark.payload import Payload
+from labelkit.watermark.search import ORIENTATIONS, Match, Tally, match
+
+EFFORTS = ("fast", "normal", "deep")
+MIN_SIDE = 96  # pixels: one period of the smallest tile
+GAIN_SLOPE = 128
+GAIN_TOP = 115
+GAIN_LIMIT = 150  # of the busiest cells where the rest of the picture is quiet
+MEAN_ERROR = 3.9  # grey levels squared: PSNR 42.2 dB
+MIN_BUSY_CELLS = 64
+WORKING_SIDE = 1400  # pixels: lattices of larger pictures are searched on a plane shrunk to less than twice this
+
+
+def embed(pixels: np.ndarray, payload: Payload, key: Key | None = None, *, strength: float = 1.0,
+          out: np.ndarray | None = None) -> np.ndarray:
+    """The picture with `payload` in it; the host is not changed unless it is given as `out`.
+
+    pixels    uint8 or uint16 [height, width] or [height, width, 1..4] (2: grey, alpha; 4: RGB, alpha; alpha is kept),
+              or float32 of the same shapes in [0, 1]; any strides
+    strength  0.25 to 4; 1 keeps PSNR above 42 dB and SSIM above 0.985
+    Raises HostTooSmall for a picture that cannot carry 64 bits, InvalidArgument for other arrays.
+    """
+    _check(pixels, payload, strength)
+    if pixels.ndim == 2:
+        return embed(pixels[..., None], payload, key, strength=strength, out=None if out is None else out[..., None])[..., 0]
+    host = pixels if pixels.dtype == np.uint8 else _eight_bits(pixels)
+    host = _rows(host)
+    gain = _gain(host)
+    _check_ground(host, gain)
+    gain = _spend(host, gain)
+    marked = out if out is not None and out.dtype == np.uint8 and _is_rows(out) else np.empty(host.shape, np.uint8)
+    _add(host, marked, gain, payload, key or Key.public(), strength)
+    if pixels.dtype != np.uint8:
+        marked = _add_change(pixels, marked.astype(np.int16) - host)
+    if out is None:
+        return marked
+    if out is not marked:
+        out[...] = marked
+    return out
+
+
+def _check(pixels: object, payload: object, strength: object) -> None:
+    if not isinstance(payload, Payload):
+        raise InvalidArgument("payload must be a Payload, got {got}", got=type(payload).__name__)
+    if not isinstance(strength, int | float) or not 0.25 <= strength <= 4:
+        raise InvalidArgument("strength must be a number from 0.25 to 4, got {got}", got=repr(strength))
+    _check_array(pixels)
+    height, width = pixels.shape[:2]
+    if min(height, width) < MIN_SIDE:
+        raise HostTooSmall("a picture of {width} x {height} pixels cannot carry the 64 bits of the watermark; the "
+                           "shortest side must be at least {least}", width=width, height=height, least=MIN_SIDE)
+
+
+def _check_array(pixels: object) -> None:
+    if not isinstance(pixels, np.ndarray):
+        raise InvalidArgument("pixels must be a NumPy array, got {got}", got=type(pixels).__name__)
+    right = pixels.ndim == 2 or pixels.ndim == 3 and 1 <= pixels.shape[2] <= 4
+    if not right or pixels.dtype not in (np.uint8, np.uint16, np.float32) or 0 in pixels.shape:
+        raise InvalidArgument("pixels must be uint8, uint16 or float32 [height, width] or [height, width, 1..4], got "
+                              "{dtype} {shape}", dtype=str(pixels.dtype), shape=str(pixels.shape))
+
+
+def _eight_bits(pixels: np.ndarray) -> np.ndarray:
+    if pixels.dtype == np.uint16:
+        return (pixels >> 8).astype(np.uint8)
+    return (np.clip(np.nan_to_num(pixels), 0.0, 1.0) * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)
+
+
+def _is_rows(pixels: np.ndarray) -> bool:
+    return pixels.strides[2] == 1 and pixels.strides[1] == pixels.shape[2] and pixels.strides[0] >= 0
+
+
+def _rows(pixels: np.ndarray) -> np.ndarray:
+    return pixels if _is_rows(pixels) else np.ascontiguousarray(pixels)
+
+
+def _gain(host: np.ndarray) -> np.ndarray:
+    height, width = host.shape[:2]
+    gain = np.empty((-(-height // 8), -(-width // 8)), np.uint8)
+    kernels.image_gain(host, gain, round(tile.BASE_GAIN * tile.GAIN_UNIT), GAIN_SLOPE, GAIN_TOP)
+    return gain
+
+
+def _spend(host: np.ndarray, gain: np.ndarray) -> np.ndarray:
+    """The gain grid with what is left of the error that PSNR 42 dB allows given to the busiest cells.
+
+    Few pictures are busy everywhere. In pages of text the busy cells are the only ones that keep the mark when a change of
+    contrast saturates the paper, and they hide it best.
+    """
+    error = np.bincount(gain.ravel(), minlength=256) @ _CELL_ERROR / gain.size
+    sample = host[::8, ::8, 0]
+    error += np.count_nonzero((sample == 0) | (sample == 255)) / sample.size  # these move by one for headroom
+    busy = np.count_nonzero(gain == GAIN_TOP)
+    if not busy or error >= MEAN_ERROR:
+        return gain
+    affordable = _CELL_ERROR[GAIN_TOP] + (MEAN_ERROR - error) * gain.size / busy
+    top = min(int(np.searchsorted(_CELL_ERROR, affordable)) - 1, GAIN_LIMIT)
+    table = np.interp(np.arange(256), [0, 0.75 * GAIN_TOP, GAIN_TOP], [0, 0.75 * GAIN_TOP, max(top, GAIN_TOP)])
+    return table.astype(np.uint8)[gain]
+
+
+def _cell_error() -> np.ndarray:
+    """float64 [256]: the mean squared change, in grey levels, of a cell with each gain at strength 1."""
+    gain = np.arange(256) / tile.GAIN_UNIT
+    return gain**2 + (tile.LOW_RMS - tile.LOW_YIELD * (gain - tile.BASE_GAIN)) ** 2 + 1 / 12
+
+
+_CELL_ERROR = _cell_error()
+
+
+def _check_ground(host: np.ndarray, gain: np.ndarray) -> None:
+    """A codec deletes the mark from cells that are exactly flat: some ground must not be."""
+    busy = int(np.count_nonzero(gain > round(tile.BASE_GAIN * tile.GAIN_UNIT)))
+    if busy < MIN_BUSY_CELLS:  # a slow gradient is not flat either
+        height, width = (n // 8 * 8 for n in host.shape[:2])
+        cells = host[:height, :width, 0].reshape(height // 8, 8, width // 8, 8)
+        busy = int(np.count_nonzero(np.ptp(cells, axis=(1, 3))))
+    if busy < MIN_BUSY_CELLS:
+        raise HostTooSmall("the picture is flat: {busy} of its {cells} cells of 8 x 8 pixels hold any detail, and the "
+                           "watermark needs {least}", busy=busy, cells=gain.size, least=MIN_BUSY_CELLS)
+
+
+def _add(host: np.ndarray, out: np.ndarray, gain: np.ndarray, payload: Payload, key: Key, strength: float) -> None:
+    height, width, channels = host.shape
+    p = tile.period(width, height)
+    flat, textured = tile.interleaved(key, int(payload), p, float(strength), channels)
+    scratch = np.empty(3 * (8 * channels * gain.shape[1] + 64), np.int16)
+    kernels.image_embed(host, out, gain, flat, textured, scratch)
+
+
+def _add_change(pixels: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """Samples of more than 8 bits, with a change int16 [height, width, channels] in 8-bit grey levels added."""
+    if pixels.dtype == np.uint16:
+        return np.clip(pixels + change * np.int32(257), 0, 65535).astype(np.uint16)
+    return np.clip(pixels + change * np.float32(1 / 255), 0, 1)
+
+
+def detect(pixels: np.ndarray, key: Key | None = None, *, effort: str = "normal") -> Detection:
+    """Whether a mark of `key` is in the picture, and which; arrays as for `embed`, of any size.
+
+    geometry: period and scale (of the picture against the one that was marked, where the period tells), angle in degrees
+    counter-clockwise, mirrored, lattice (the two vectors in pixels). Raises InvalidArgument for other arrays.
+    """
+    _check_array(pixels)
+    if effort not in EFFORTS:
+        raise InvalidArgument("effort must be one of {choices}, got {value}", choices=", ".join(EFFORTS), value=repr(effort))
+    pixels = pixels if pixels.ndim == 3 else pixels[..., None]
+    luma = _luma(pixels if pixels.dtype == np.uint8 else _eight_bits(pixels))
+    search = _Search(luma, key or Key.public())
+    steps = [search.own_period]
+    if effort != "fast":
+        steps += [search.own_scale, search.any_scale]
+    if effort == "deep":
+        steps += [search.any_lattice, search.parts]
+    for step in steps:
+        found = step()
+        if found:
+            return replace(found, effort=effort)
+    return Detection(False, None, search.tally.best, 1.0, effort=effort)
+
+
+class _Search:
+    """One detection: the planes it looks at and what it has tried. Each step is a method that returns a Detection or None."""
+
+    def __init__(self, luma: np.ndarray, key: Key) -> None:
+        self.luma = luma
+        self.carrier = tile.carrier(key)
+        self.tally = Tally()
+        self.plane = whiten(luma)
+        self.factor = max(1, max(luma.shape) // WORKING_SIDE)
+
+    def own_period(self) -> Detection | None:
+        """The period that a picture of this size is given, unturned."""
+        height, width = self.luma.shape
+        return self._fold(tile.period(width, height), orientations=1)
+
+    def own_scale(self) -> Detection | None:
+        """Every period, in all orientations."""
+        return next(filter(None, (self._fold(p) for p in tile.PERIODS if p <= 2 * max(self.luma.shape))), None)
+
+    def any_scale(self) -> Detection | None:
+        """Upright lattices of any spacing."""
+        return self._try(self.small, self.autocorrelation, self.autocorrelation.upright(12))
+
+    def any_lattice(self) -> Detection | None:
+        """Lattices at any angle, and upright ones of unequal sides."""
+        found = self.autocorrelation
+        return self._try(self.small, found, found.turned(12) + found.unequal(12))
+
+    def parts(self) -> Detection | None:
+        """Lattices of the middle of the picture, where a change of perspective bends them less."""
+        return None
+
+    @functools.cached_property
+    def small(self) -> np.ndarray:
+        """The whitened plane on which lattices are searched."""
+        return self.plane if self.factor == 1 else whiten(decimate(self.luma, self.factor))
+
+    @functools.cached_property
+    def autocorrelation(self) -> lattice.Autocorrelation:
+        return lattice.Autocorrelation(self.small)
+
+    def _fold(self, p: int, orientations: int = 8) -> Detection | None:
+        folded = np.empty((p, p), np.int32)
+        kernels.plane_fold(self.plane, folded)
+        found = match(np.fft.rfft2(folded.astype(np.float32)), self.carrier, self.tally, orientations)
+        return self._answer(found, np.eye(2) * p) if found else None
+
+    def _try(self, plane: np.ndarray, source: lattice.Autocorrelation, lattices: list[np.ndarray]) -> Detection | None:
+        for vectors in lattices:
+            vectors = source.refine(vectors)
+            found = match(lattice.fold(plane, vectors), self.carrier, self.tally)
+            if found:
+                return self._answer(found, vectors * self.factor)
+        return None
+
+    def _answer(self, found: Match, vectors: np.ndarray) -> Detection:
+        spacing = math.sqrt(abs(np.linalg.det(vectors)))
+        turn = ORIENTATIONS[found.orientation]
+        first = vectors @ turn[0]
+        geometry = {
+            "period": round(spacing, 2),
+            "angle": round(math.degrees(math.atan2(-first[1], first[0])), 2),
+            "mirrored": found.orientation >= 4,
+            "lattice": [[round(float(v), 3) for v in column] for column in vectors.T],
+        }
+        return Detection(True, Payload.from_int(found.word), found.score, found.false_positive_rate, geometry)
+
+
+def _luma(pixels: np.ndarray) -> np.ndarray:
+    luma = np.empty(pixels.shape[:2], np.uint8)
+    kernels.image_luma(_rows(pixels), luma)
+    return luma
+
+
+def whiten(luma: np.ndarray) -> np.ndarray:
+    """int8 [height, width]: a uint8 plane without its predictable part, weighted by how much noise hides there."""
+    out = np.empty(luma.shape, np.int8)
+    kernels.plane_whiten(luma, out, np.empty(24 * (luma.shape[1] + 16), np.int32))
+    return out
+
+
+def decimate(plane: np.ndarray, factor: int) -> np.ndarray:
+    """A uint8 plane shrunk by a whole factor, each sample the mean of factor x factor."""
+    height, width = (n // factor * factor for n in plane.shape)
+    blocks = plane[:height, :width].reshape(height // factor, factor, width // factor, factor)
+    total = blocks.sum(3, dtype=np.uint16).sum(1, dtype=np.uint32)
+    return ((total + factor * factor // 2) // (factor * factor)).astype(np.uint8)

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Deciding whether a folded plane holds a tile of a key: synchronisation, soft bits, and the count of what was tried.
+
+The statistic of one candidate. Bins are scaled to unit noise ring by ring and their magnitudes limited; for any host the
+phases of the key being random, the projection on the synchronisation pattern is then Gaussian of unit deviation, so
+chance passes `score` with Q(score) for each shift, orientation and lattice that was tried (counted in `Tally.trials`).
+A wrong word passes the CRC with 2^-32 (counted in `Tally.words`). Their product is the stated false positive rate.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from labelkit.watermark import ecc, tile
+from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
+
+SHIFTS = tile.GRID**2
+MIN_SCORE = 5.0  # below it no word was ever decoded, and noise reaches it once in 25 candidates
+PATHS = 8
+LIMIT = 1.5  # of a bin's magnitude, in noise deviations
+ORIENTATIONS = np.array([  # how the tile's axes may lie in the picture: quarter turns, then the same mirrored
+    [[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]],
+    [[-1, 0], [0, 1]], [[0, 1], [1, 0]], [[1, 0], [0, -1]], [[0, -1], [-1, 0]]])
+
+
+@dataclass
+class Tally:
+    """What one detection has tried so far, and the best score it has seen."""
+
+    trials: int = 0
+    words: int = 0
+    best: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A decoded word: its 64 bits, score, false positive rate, and how the tile lay."""
+
+    word: int
+    score: float
+    false_positive_rate: float
+    orientation: int
+    shift: tuple[float, float]
+
+
+@functools.lru_cache(maxsize=32)
+def _index(grid: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where the bins of each orientation lie in a half spectrum of grid x grid: row, column int [8, 2048], conjugate."""
+    kx, ky, _ = tile.annulus()
+    x = ORIENTATIONS[:, 0, :1] * kx + ORIENTATIONS[:, 0, 1:] * ky
+    y = ORIENTATIONS[:, 1, :1] * kx + ORIENTATIONS[:, 1, 1:] * ky
+    conjugate = x < 0
+    sign = np.where(conjugate, -1, 1)
+    inside = (np.abs(x) < grid // 2) & (np.abs(y) < grid // 2)
+    return np.where(inside, sign * y % grid, 0), np.where(inside, sign * x, 0), conjugate
+
+
+def match(spectrum: np.ndarray, carrier: tile.Carrier, tally: Tally, orientations: int = 8) -> Match | None:
+    """The word in a folded plane, given as its half spectrum complex64 [n, n // 2 + 1], or None."""
+    row, column, conjugate = _index(len(spectrum))
+    bins = spectrum[row[:orientations], column[:orientations]]
+    bins = np.where(conjugate[:orientations], bins.conj(), bins)
+    bins = _limit(bins) * carrier.phase.conj()
+    correlation = _correlate(bins)
+    tally.trials += orientations * SHIFTS
+    best = int(np.argmax(correlation))
+    orientation, place = divmod(best, SHIFTS)
+    score = float(correlation.ravel()[best])
+    tally.best = max(tally.best, score)
+    if score < MIN_SCORE:
+        return None
+    return _decode(bins[orientation], divmod(place, tile.GRID), score, orientation, carrier, tally)
+
+
+def _limit(bins: np.ndarray) -> np.ndarray:
+    """Bins [..., 2048] in units of their ring's noise, magnitudes limited."""
+    energy = np.square(bins.real) + np.square(bins.imag)
+    rings = energy[0].reshape(tile.RINGS, -1)  # all orientations hold the same rings
+    noise = np.sqrt(np.median(rings, axis=1) / np.float32(math.log(2)) + np.float32(1e-12))
+    noise = np.repeat(noise, rings.shape[1]).astype(np.float32)
+    return bins / np.maximum(noise, np.sqrt(energy) / np.float32(LIMIT))
+
+
+def _correlate(bins: np.ndarray) -> np.ndarray:
+    """float32 [count, 128, 128]: the projection on the synchronisation pattern at every shift, unit deviation."""
+    kx, ky, _ = tile.annulus()
+    pairs = bins if len(bins) % 2 == 0 else np.concatenate([bins, np.zeros_like(bins)])
+    spectrum = np.zeros((len(pairs) // 2, tile.GRID, tile.GRID), np.complex64)  # two real planes to a transform
+    spectrum[:, ky, kx] = pairs[::2] + 1j * pairs[1::2]
+    spectrum[:, -ky, -kx] = pairs[::2].conj() + 1j * pairs[1::2].conj()
+    planes = np.fft.ifft2(spectrum)
+    both = np.stack([planes.real, planes.imag], 1).reshape(-1, tile.GRID, tile.GRID)[: len(bins)]
+    norm = np.sqrt(2.0 * np.sum(np.square(np.abs(bins)), axis=1))  # the sum is over both members of each pair
+    return both * (SHIFTS / norm)[:, None, None].astype(np.float32)
+
+
+def _decode(bins: np.ndarray, place: tuple[int, int], score: float, orientation: int, carrier: tile.Carrier,
+            tally: Tally) -> Match | None:
+    shift, turned = _settle(bins, place)
+    soft = soft_bits(turned, carrier)
+    word = ecc.decode(soft, PATHS)
+    tally.words += PATHS
+    if word is None:
+        return None
+    chance = min(1.0, tally.trials * 0.5 * math.erfc(score / math.sqrt(2)))
+    rate = chance * tally.words * ecc.CRC_FALSE_PASS
+    return Match(word, score, rate, orientation, shift) if rate <= MAX_FALSE_POSITIVE_RATE else None
+
+
+def _settle(bins: np.ndarray, place: tuple[int, int]) -> tuple[tuple[float, float], np.ndarray]:
+    """The shift, refined between the grid steps by two steps of Newton's method, and the bins with it taken out."""
+    kx, ky, _ = tile.annulus()
+    k = np.stack([ky, kx]).astype(np.float32) * np.float32(2 * np.pi / tile.GRID)
+    shift = np.array(place, np.float32)
+    for _ in range(3):
+        turned = np.exp(1j * (shift @ k)).astype(np.complex64) * bins
+        slope = -(k * turned.imag).sum(1)
+        bend = (k * turned.real) @ k.T
+        if np.linalg.det(bend) > 0 and bend[0, 0] > 0:
+            shift = shift + np.clip(np.linalg.solve(bend, slope), -0.5, 0.5).astype(np.float32)
+    return (float(shift[0]), float(shift[1])), np.exp(1j * (shift @ k)).astype(np.complex64) * bins
+
+
+def soft_bits(bins: np.ndarray, carrier: tile.Carrier) -> np.ndarray:
+    """float64 [1024] soft coded bits of aligned bins; each ring weighs as its synchronisation pattern responds."""
+    rings = bins.reshape(tile.RINGS, -1)
+    response = np.maximum(rings.real.mean(1, keepdims=True), 0) + 0.02
+    return np.bincount(carrier.bit, (rings.imag * response).ravel(), tile.CODED_BITS)

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The README says what the program says."""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+import labelkit
+from labelkit.cli import main as cli, parser, settings
+
+README = Path(labelkit.__file__).parents[1] / "README.md"
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch):
+    for name in ("LC_ALL", "LC_MESSAGES", "LABELKIT_LANG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", "C.UTF-8")
+
+
+def test_the_help_is_the_programs_own(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    assert f"```\n$ labelkit --help\n{capsys.readouterr().out}```\n" in README.read_text("utf-8")
+
+
+def test_every_command_line_parses():
+    lines = re.findall(r"^ {4}(?:\$ )?(labelkit \w+ .*)$", README.read_text("utf-8"), re.MULTILINE)
+    assert len(lines) >= 7
+    for line in lines:
+        words = shlex.split(line.partition(" #")[0])[1:]
+        assert parser.build("en").parse_args(words).command == words[0]
+
+
+def test_the_negative_twin_a_wrong_option_does_not_parse(capsys):
+    with pytest.raises(SystemExit):
+        parser.build("en").parse_args(["verify", "x", "--no-such-option"])
+
+
+def test_the_python_example_runs(monkeypatch, tmp_path):
+    from tests.media import photo, saved
+    (tmp_path / "cat.png").write_bytes(saved(photo(), "PNG"))
+    monkeypatch.chdir(tmp_path)
+    code = re.search(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)[1]
+    exec(compile(code, "README.md", "exec"), {"rgb": photo()})
+    assert Path("cat.labelled.png").exists()
+
+
+def test_the_settings_example_is_accepted(monkeypatch, tmp_path):
+    (tmp_path / "labelkit.toml").write_text(re.search(r"```toml\n(.*?)```", README.read_text("utf-8"), re.DOTALL)[1])
+    monkeypatch.chdir(tmp_path)
+    words = settings.with_defaults(["embed", "x", "-o", "y"], parser.build("en"), {"XDG_CONFIG_HOME": str(tmp_path)})
+    options = parser.build("en").parse_args(words)
+    assert (options.corner, options.layers) == ("top-left", list(parser.LAYERS))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="make")
+def test_every_file_that_is_named_exists():
+    named = re.findall(r"^ {4}(labelkit/[\w/.]+)", README.read_text("utf-8"), re.MULTILINE)
+    assert named and all((README.parent / name).exists() for name in named)

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The HTML page: nothing from a file becomes markup, nothing is loaded, both languages and every picture have words."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import labelkit
+from labelkit.cli import render
+from labelkit.cli.pictures import AMPLIFIED, Pictures
+from labelkit.cli.render import Exhibit, page, report_page
+from labelkit.explicit.rules import contrast
+from labelkit.label import Kind, Label
+from labelkit.messages import Message
+from labelkit.report import Finding, Layer, Report, Status
+
+HOSTILE = '</dd></main><script>alert(1)</script><img src=x onerror="alert(2)"> \' " & \u202e \x1b[2J \udc80'
+
+
+class Reader(HTMLParser):
+    """The tags with their attributes, and the text, as a browser would take them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list) -> None:
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def injected(self) -> list[str]:
+        """Tags that the page never uses, event handlers, and addresses outside the page."""
+        wrong = [tag for tag, _ in self.tags if tag in ("script", "iframe", "object", "embed", "form", "base", "link")]
+        for tag, attributes in self.tags:
+            wrong += [f"{tag} {name}" for name in attributes if name.startswith("on")]
+            wrong += [f"{tag} {value}" for name, value in attributes.items()
+                      if name in ("src", "href") and not str(value).startswith(("data:image/", "#"))]
+        return wrong
+
+
+def png(pixels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def picture(value: int = 90, size: tuple[int, int] = (64, 96)) -> np.ndarray:
+    return np.full((*size, 3), value, np.uint8)
+
+
+def report(name: str = "a.png", said: str = "all well", evidence: dict | None = None,
+           status: Status = Status.VALID) -> Report:
+    label = Label(Kind.GENERATED, "producer", "1")
+    findings = {layer: Finding(layer, status, Message("{said}", said=said), evidence=evidence or {}) for layer in Layer}
+    findings[Layer.METADATA] = Finding(Layer.METADATA, status, Message("{said}", said=said), label=label)
+    return Report.of(name, findings)
+
+
+@pytest.mark.parametrize("make", [
+    lambda: page([Exhibit(HOSTILE, report(HOSTILE, HOSTILE, {HOSTILE: HOSTILE, "nested": [{"x": HOSTILE}]}))]),
+    lambda: page([Exhibit(HOSTILE, report(), png(picture()), png(picture(91)))]),
+    lambda: report_page(HOSTILE, b"bytes", report(HOSTILE, HOSTILE, {HOSTILE: [HOSTILE]})),
+], ids=["texts", "picture names", "report"])
+def test_nothing_from_a_file_becomes_markup(make):
+    read = Reader(make())
+    assert read.injected() == []
+    assert "<script>alert(1)</script>" in read.text or any("<script>" in str(a.get("alt")) for _, a in read.tags)
+    assert "\x1b" not in read.text and "\u202e" not in read.text
+    make().encode("utf-8")
+
+
+def test_the_check_for_injection_can_fail():
+    """The negative twin: unescaped, the same text is found out."""
+    text = page([Exhibit("name", report())]).replace("<main>", f"<main>{HOSTILE}")
+    assert {"script", "img onerror", "img x"} <= set(Reader(text).injected())
+
+
+def test_page_forbids_loading_and_scripts():
+    policy = [a["content"] for tag, a in Reader(page([])).tags if tag == "meta" and "http-equiv" in a]
+    assert policy == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
+
+
+@pytest.mark.parametrize(("language", "checked"), [("en", "en"), ("zh-CN", "zh")])
+def test_both_languages_are_there_and_one_is_chosen(language, checked):
+    read = Reader(page([Exhibit("a.png", report())], language=language))
+    assert "confirmed AI-generated" in read.text and "属于人工智能生成合成内容" in read.text
+    assert [a["id"] for tag, a in read.tags if tag == "input" and "checked" in a] == [checked]
+    assert [a["lang"] for tag, a in read.tags if tag == "html"] == [language]
+    spans = [a["lang"] for tag, a in read.tags if tag == "span" and "lang" in a]
+    assert spans.count("en") == spans.count("zh-CN") > 20
+
+
+def test_every_text_of_the_page_has_its_chinese():
+    """Only what comes from files may be the same in both languages."""
+    text = page([Exhibit("a.png", report(), png(picture()), png(picture(91)))])
+    pairs = re.findall(r'<span lang="en">(.*?)</span><span lang="zh-CN">(.*?)</span>', text)
+    assert {english for english, chinese in pairs if english == chinese} <= {"all well"}
+
+
+def test_every_picture_has_alternative_text_and_is_in_the_page():
+    read = Reader(page([Exhibit("a.png", report(), png(picture()), png(picture(91)))]))
+    pictures = [a for tag, a in read.tags if tag == "img"]
+    assert len(pictures) == 3
+    assert all(a["alt"].endswith("a.png") and a["src"].startswith("data:image/") for a in pictures)
+
+
+def test_statuses_are_told_by_words_not_by_colour_alone():
+    for status, word in ((Status.VALID, "valid"), (Status.INVALID, "invalid"), (Status.ABSENT, "absent")):
+        assert word in Reader(page([Exhibit("a", report(status=status))])).text
+
+
+def test_colours_meet_aa_in_both_schemes():
+    css = (Path(render.__file__).parent / "page.css").read_text("utf-8")
+    light, dark = (dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block)) for block in css.split("@media", 2)[:2])
+    pairs = [("text", "page"), ("text", "card"), ("soft", "page"), ("soft", "card"), ("link", "card"),
+             ("good", "good-bg"), ("bad", "bad-bg"), ("mute", "mute-bg"), ("warn", "warn-bg"), ("card", "text")]
+    for scheme in (light, dark):
+        for ink, ground in pairs:
+            colours = [tuple(bytes.fromhex(scheme[name][1:])) for name in (ink, ground)]
+            assert contrast(*colours) >= 4.5, (ink, ground)
+
+
+def test_report_page_names_the_digest_and_opens_the_evidence():
+    text = report_page("a.png", b"abc", report(evidence={"offset_bytes": 33}))
+    assert "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" in text
+    assert "<details open>" in text and "offset_bytes" in text
+    assert "<details open>" not in page([Exhibit("a.png", report(evidence={"offset_bytes": 33}))])
+    assert "SHA-256" not in report_page("a.png", None, report())
+
+
+def test_evidence_is_cut_at_its_bounds():
+    deep: dict = {}
+    inner = deep
+    for _ in range(2000):
+        inner["x"] = inner = {}
+    evidence = {"deep": deep, "long": "y" * 10**6, "many": [{"k": i} for i in range(10**4)]}
+    text = page([Exhibit("a", report(evidence=evidence))])
+    assert len(text) < 200_000 and "y" * render.MAX_VALUE in text and "y" * (render.MAX_VALUE + 1) not in text
+
+
+def test_difference_is_amplified_around_grey():
+    host = picture(90)
+    marked = host.copy()
+    marked[10:20, 10:20] += 3
+    shown = Pictures.of(png(host), png(marked), None)
+    difference = np.asarray(Image.open(io.BytesIO(shown.difference[1])).convert("RGB")).astype(int)
+    assert abs(difference[14, 14] - (128 + 3 * AMPLIFIED)).max() <= 6
+    assert abs(difference[50, 80] - 128).max() <= 6
+    assert shown.psnr_db == pytest.approx(10 * math.log10(255**2 / (9 * 100 / (64 * 96))))
+
+
+def test_psnr_leaves_the_explicit_label_out():
+    host = picture(90, (200, 300))
+    marked = host.copy()
+    marked[150:170, 200:280] = 255
+    assert Pictures.of(png(host), png(marked), [200, 150, 80, 20]).psnr_db == math.inf
+    assert Pictures.of(png(host), png(marked), None).psnr_db < 30
+
+
+def test_a_changed_size_is_said_and_undecodable_bytes_leave_the_report():
+    larger = page([Exhibit("a", report(), png(picture()), png(picture(size=(80, 96))))])
+    assert "no difference to show" in larger and larger.count("<img") == 2
+    broken = page([Exhibit("a", report(), b"junk", b"junk")])
+    assert "<img" not in broken and "Why this verdict" in broken
+
+
+@pytest.mark.parametrize("shape", [(64, 96), (64, 96, 4)])
+def test_grey_and_transparent_pictures_are_shown(shape):
+    shown = Pictures.of(png(np.zeros(shape, np.uint8)), png(np.zeros(shape, np.uint8)), None)
+    assert (shown.height, shown.width) == (64, 96) and shown.psnr_db == math.inf
+
+
+def test_a_large_file_is_shown_as_a_smaller_copy():
+    noise = np.random.default_rng(1).integers(0, 256, (1200, 1800, 3), dtype=np.uint8)
+    shown = Pictures.of(png(noise), png(noise), None)
+    assert shown.before[0] == "image/webp" and len(shown.before[1]) < len(png(noise)) / 2
+    assert Image.open(io.BytesIO(shown.before[1])).size[0] <= 1600
+
+
+def labelled_folder(folder: Path) -> Path:
+    """sources/a.png and labelled/a.png below `folder`, and a file that is no medium."""
+    noise = np.random.default_rng(2).integers(60, 200, (256, 320, 3), dtype=np.uint8)
+    for name in ("sources", "labelled"):
+        (folder / name).mkdir()
+    (folder / "sources" / "a.png").write_bytes(png(noise))
+    (folder / "labelled" / "notes.txt").write_text("no picture")
+    plan = labelkit.Plan(watermark=None)
+    labelkit.embed(folder / "sources" / "a.png", folder / "labelled" / "a.png",
+                   labelkit.Label(kind=labelkit.Kind.GENERATED, content_producer="maker", produce_id="7"), plan=plan)
+    return folder
+
+
+def test_demo_page_is_written_from_two_folders(tmp_path, capsys):
+    folder = labelled_folder(tmp_path)
+    target = tmp_path / "index.html"
+    assert render.main([str(folder / "sources"), str(folder / "labelled"), str(target), "--lang", "zh-CN"]) == 0
+    text = target.read_text("utf-8")
+    assert text.count("<article") == 1 and text.count("<img") == 3 and "maker" in text
+    assert capsys.readouterr().out.strip() == str(target)
+
+
+def test_demo_page_that_cannot_be_written_is_an_error(tmp_path, capsys):
+    folder = labelled_folder(tmp_path)
+    assert render.main([str(folder / "sources"), str(folder / "labelled"), str(tmp_path / "no" / "index.html")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_browser_shows_the_page(tmp_path):
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium:
+        pytest.skip("chromium is missing")
+    target = tmp_path / "page.html"
+    target.write_text(page([Exhibit(HOSTILE, report(said=HOSTILE), png(picture()), png(picture(91)))]), "utf-8")
+    shown = subprocess.run([chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
+                            "--disable-background-networking", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom",
+                            f"file://{target}"], capture_output=True, timeout=60, check=True).stdout.decode("utf-8")
+    read = Reader(shown)
+    assert read.injected() == [] and [tag for tag, _ in read.tags].count("img") == 3

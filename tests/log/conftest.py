@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+_SCHEMAS = itertools.count()
+
+
+def _program(name: str) -> str | None:
+    return shutil.which(name) or next(map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{name}")), None)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The DSN of a PostgreSQL server of our own, on a socket in a folder of its own."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    if not (_program("initdb") and _program("pg_ctl")):
+        pytest.skip("no PostgreSQL server is installed")
+    user = {"user": "nobody", "group": "nogroup"} if os.geteuid() == 0 else {}  # it does not run as root
+    folder = tempfile.mkdtemp(prefix="labelkit-postgresql-")
+    if user:
+        shutil.chown(folder, user["user"], user["group"])
+    data = f"{folder}/data"
+    quiet = {"check": True, "capture_output": True, "timeout": 60, "cwd": folder, **user}
+    try:
+        subprocess.run([_program("initdb"), "-D", data, "-U", "labelkit", "-A", "trust", "-N"], **quiet)
+        options = f"-F -c listen_addresses= -c unix_socket_directories={folder}"
+        subprocess.run([_program("pg_ctl"), "-D", data, "-w", "-l", f"{folder}/log", "-o", options, "start"],
+                       **{**quiet, "capture_output": False, "stdout": subprocess.DEVNULL})
+        try:
+            yield f"postgresql://labelkit@/postgres?host={folder}"
+        finally:
+            subprocess.run([_program("pg_ctl"), "-D", data, "-m", "immediate", "stop"], **quiet)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a new log can be: a path, and a DSN."""
+    if request.param == "sqlite":
+        return str(tmp_path / "labels.db")
+    import psycopg
+
+    dsn, schema = request.getfixturevalue("postgresql"), f"log_{next(_SCHEMAS)}"
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {schema}")
+    return f"{dsn}&options=-csearch_path%3D{schema}"
+
+
+@pytest.fixture
+def sql(target: str) -> Callable[..., None]:
+    """What somebody with the database and no scruples does; with their scruples, `triggers=True`."""
+    def run(statement: str, *, triggers: bool = False) -> None:
+        if target.startswith("postgresql"):
+            import psycopg
+
+            with psycopg.connect(target, autocommit=True) as connection:
+                connection.execute(f"SET session_replication_role = {'origin' if triggers else 'replica'}")
+                connection.execute(statement)
+            return
+        with sqlite3.connect(target) as connection:
+            for name in () if triggers else ("labelkit_append_only", "labelkit_kept"):
+                connection.execute(f"DROP TRIGGER IF EXISTS {name}")
+            connection.execute(statement)
+    return run

@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: Apache-2.0
+"""embed and verify end to end: every kind of source and target, and what is left behind when something fails."""
+
+import errno
+import io
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import labelkit as lk
+from labelkit import codec, container, metadata
+from labelkit.errors import HostTooSmall, InvalidArgument, LabelkitError, OutputFailed, UnsupportedFormat
+from tests.media import LABEL, photo, saved
+
+OTHERS = lk.Label(lk.Kind.GENERATED, "somebody-else", "9")
+SIGNAL = lk.Plan(metadata=False)
+FILE_SIDE = lk.Plan(explicit=None, watermark=None)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "in" / "picture.jpg"
+    path.parent.mkdir()
+    path.write_bytes(saved(photo(), "JPEG", quality=92))
+    return path
+
+
+def statuses(report: lk.Report) -> dict[str, str]:
+    return {finding.layer.value: finding.status.value for finding in report}
+
+
+@pytest.mark.parametrize("format,options", [("JPEG", {"quality": 92}), ("PNG", {}), ("WEBP", {"quality": 92})])
+def test_a_labelled_file_is_confirmed_and_a_plain_one_is_not(format, options, tmp_path):
+    data = saved(photo(), format, **options)
+    labelled = lk.embed(data, label=LABEL)
+    report = lk.verify(labelled)
+    assert report.verdict is lk.Verdict.CONFIRMED
+    report.require(lk.Layer.EXPLICIT, lk.Layer.WATERMARK, lk.Layer.METADATA)
+    assert report.label == LABEL
+    assert report[lk.Layer.WATERMARK].payload == lk.Payload.of(LABEL)
+    assert all(check.agrees for check in report.cross_checks) and report.cross_checks
+    plain = lk.verify(data)
+    assert plain.verdict is lk.Verdict.NONE and statuses(plain)["watermark"] == "absent"
+
+
+def test_path_bytes_and_file_give_the_same(source, tmp_path):
+    data = source.read_bytes()
+    by_bytes = lk.embed(data, label=LABEL)
+    assert lk.embed(source, label=LABEL) == lk.embed(io.BytesIO(data), label=LABEL) == by_bytes
+    target = tmp_path / "out.jpg"
+    assert lk.embed(str(source), target, LABEL) == target
+    assert target.read_bytes() == by_bytes
+    out = io.BytesIO()
+    assert lk.embed(source, out, LABEL) is None
+    assert out.getvalue() == by_bytes
+    assert source.read_bytes() == data, "the source is never changed"
+    reports = [lk.verify(which).to_dict() for which in (target, str(target), by_bytes, io.BytesIO(by_bytes))]
+    assert len({str(report | {"source": ""}) for report in reports}) == 1
+
+
+@pytest.mark.parametrize("shape", [(384, 512), (384, 512, 3), (384, 512, 4)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_arrays_carry_the_signal_layers(shape, dtype):
+    array = photo(*shape[:2])[..., :3]
+    array = np.dstack((array, np.full(shape[:2], 255, np.uint8)))
+    array = array[..., 0] if len(shape) == 2 else array[..., :shape[2]]
+    array = (array.astype(dtype) * (257 if dtype == np.uint16 else 1)).astype(dtype)
+    before = array.copy()
+    marked = lk.embed(array, label=LABEL)
+    assert marked.shape == shape and marked.dtype == dtype and np.array_equal(array, before)
+    report = lk.verify(marked)
+    assert statuses(report) == {"explicit": "valid", "watermark": "valid", "metadata": "unchecked",
+                                "provenance": "unchecked"}
+    assert lk.verify(array).verdict is lk.Verdict.NONE
+
+
+def test_pillow_images_come_back_as_pillow_images():
+    for image in (Image.fromarray(photo()), Image.fromarray(photo()).quantize(64)):
+        marked = lk.embed(image, label=LABEL)
+        assert isinstance(marked, Image.Image) and marked.size == image.size
+        assert lk.verify(marked)[lk.Layer.WATERMARK].payload == lk.Payload.of(LABEL)
+
+
+def test_a_plan_without_signal_layers_never_decodes(monkeypatch, source, tmp_path):
+    monkeypatch.setattr(codec, "decode", lambda *_, **__: pytest.fail("decoded"))
+    target = tmp_path / "out.jpg"
+    lk.embed(source, target, LABEL, plan=FILE_SIDE)
+    assert metadata.read(target).label == LABEL
+    assert lk.embed(source, label=LABEL, plan=FILE_SIDE) == target.read_bytes()
+    lk.verify(target, layers=[lk.Layer.METADATA])
+
+
+def test_pixels_survive_the_file_side_untouched(source):
+    labelled = lk.embed(source, label=LABEL, plan=FILE_SIDE)
+    assert np.array_equal(np.asarray(Image.open(source)), np.asarray(Image.open(io.BytesIO(labelled))))
+
+
+def test_all_four_layers(signer, anchors, source):
+    labelled = lk.embed(source, label=LABEL, plan=lk.Plan(provenance=signer))
+    report = lk.verify(labelled, trust=anchors)
+    report.require(*lk.Layer)
+    assert report.verdict is lk.Verdict.CONFIRMED
+    assert {check.subject for check in report.cross_checks} == {"content", "watermark", "label"}
+    assert report[lk.Layer.PROVENANCE].evidence["trusted"] is True
+    assert report[lk.Layer.PROVENANCE].evidence["explicit"]["text"] == "AI生成"
+
+
+def test_manifest_from_file_to_file_without_decoding(signer, source, tmp_path):
+    target = tmp_path / "out.jpg"
+    lk.embed(source, target, LABEL, plan=lk.Plan(explicit=None, watermark=None, provenance=signer))
+    report = lk.verify(target, layers=[lk.Layer.METADATA, lk.Layer.PROVENANCE])
+    report.require(lk.Layer.METADATA, lk.Layer.PROVENANCE)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out.jpg"]
+
+
+def test_a_tampered_file_is_not_confirmed_by_its_manifest(signer, source):
+    labelled = bytearray(lk.embed(source, label=LABEL, plan=lk.Plan(provenance=signer)))
+    labelled[-200] ^= 1
+    report = lk.verify(bytes(labelled))
+    assert report[lk.Layer.PROVENANCE].status is lk.Status.INVALID
+
+
+def test_a_manifest_is_never_broken_in_silence(signer, source, tmp_path):
+    signed = lk.embed(source, label=LABEL, plan=lk.Plan(provenance=signer))
+    with pytest.raises(InvalidArgument, match="manifest"):
+        lk.embed(signed, label=LABEL)
+    again = lk.embed(signed, label=LABEL, plan=lk.Plan(explicit=None, watermark=None, provenance=signer))
+    assert lk.verify(again)[lk.Layer.PROVENANCE].evidence["manifests"] == 2
+    lk.embed(signed, label=LABEL, replace=True)
+
+
+def test_a_label_of_another_producer_is_replaced_only_when_asked(source):
+    theirs = lk.embed(source, label=OTHERS, plan=FILE_SIDE)
+    with pytest.raises(InvalidArgument, match="labelled already"):
+        lk.embed(theirs, label=LABEL)
+    assert metadata.read(lk.embed(theirs, label=LABEL, replace=True)).label == LABEL
+    ours = lk.embed(source, label=LABEL, plan=FILE_SIDE)
+    spread = LABEL.spread_by("platform", "5")
+    assert metadata.read(lk.embed(ours, label=spread, plan=FILE_SIDE)).label == spread
+
+
+def test_forged_metadata_contradicts_the_watermark(source):
+    labelled = lk.embed(source, label=LABEL)
+    forged = lk.embed(labelled, label=OTHERS, plan=FILE_SIDE, replace=True)
+    report = lk.verify(forged)
+    assert report.verdict is lk.Verdict.SUSPECTED
+    assert not report.cross_checks[0].agrees
+
+
+def test_the_private_key_alone_finds_its_mark(source):
+    key = lk.Key(b"sixteen bytes or more of secret")
+    labelled = lk.embed(source, label=LABEL, key=key)
+    found = lk.verify(labelled, key=key)[lk.Layer.WATERMARK]
+    assert found.payload == lk.Payload.of(LABEL) and found.evidence["key_is_public"] is False
+    assert lk.verify(labelled)[lk.Layer.WATERMARK].status is lk.Status.ABSENT
+
+
+def test_layers_that_are_left_out_are_said_to_be(source):
+    plan = lk.Plan(explicit=None, watermark=None)
+    report = lk.verify(lk.embed(source, label=LABEL, plan=plan))
+    assert statuses(report) == {"explicit": "absent", "watermark": "absent", "metadata": "valid",
+                                "provenance": "absent"}
+    assert statuses(lk.verify(source, layers=[lk.Layer.METADATA]))["watermark"] == "unchecked"
+
+
+@pytest.mark.parametrize("arguments,match", [
+    (dict(label=None), "Label"), (dict(label="AI"), "Label"),
+    (dict(label=LABEL, plan=lk.Plan(explicit=None, watermark=None, metadata=False)), "no layer")])
+def test_requests_without_sense_are_refused(source, arguments, match):
+    with pytest.raises(InvalidArgument, match=match):
+        lk.embed(source, **arguments)
+
+
+def test_arrays_and_targets_do_not_go_together():
+    with pytest.raises(InvalidArgument, match="target"):
+        lk.embed(photo(), "x.png", LABEL)
+    with pytest.raises(InvalidArgument, match="neither"):
+        lk.embed(photo(), label=LABEL, plan=FILE_SIDE)
+    for wrong in (photo().astype(np.float64), np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4, 2), np.uint8), None, 7):
+        with pytest.raises(LabelkitError):
+            lk.embed(wrong, label=LABEL)
+
+
+def test_the_source_itself_only_in_place(source, tmp_path):
+    link = tmp_path / "link.jpg"
+    link.symlink_to(source)
+    for target in (source, link):
+        with pytest.raises(InvalidArgument, match="same file"):
+            lk.embed(source, target, LABEL)
+    lk.embed(source, source, LABEL, in_place=True)
+    assert metadata.read(source).label == LABEL
+
+
+def test_permissions_of_a_new_file_and_of_a_replaced_one(source, tmp_path):
+    target = tmp_path / "out.jpg"
+    before = os.umask(0o027)
+    try:
+        lk.embed(source, target, LABEL)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+    target.chmod(0o604)
+    lk.embed(source, target, LABEL)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o604
+
+
+@pytest.mark.parametrize("plan", [lk.Plan(), FILE_SIDE], ids=["all", "file side"])
+def test_a_folder_that_is_missing_or_no_folder(source, tmp_path, plan):
+    for target in (tmp_path / "missing" / "out.jpg", source / "out.jpg", tmp_path):
+        with pytest.raises(OutputFailed):
+            lk.embed(source, target, LABEL, plan=plan)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["in", "picture.jpg"]
+
+
+@pytest.mark.parametrize("plan", ["all", "file side", "signed"])
+def test_a_full_disk_leaves_nothing_behind(source, tmp_path, plan, signer, monkeypatch):
+    plan = {"all": lk.Plan(), "file side": FILE_SIDE,
+            "signed": lk.Plan(explicit=None, watermark=None, provenance=signer)}[plan]
+    target = tmp_path / "out.jpg"
+    target.write_bytes(b"what was there before")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(container.base, "_write_all", full)
+    monkeypatch.setattr(container.base, "_copy_in_kernel", full)
+    with pytest.raises(OutputFailed, match="No space left"):
+        lk.embed(source, target, LABEL, plan=plan)
+    assert target.read_bytes() == b"what was there before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out.jpg"]
+
+
+def test_a_file_size_limit_of_the_system_is_an_error_of_ours(source, tmp_path):
+    """The real thing, in a process of its own: writes above 4 kB fail half way."""
+    code = ("import resource, signal, sys, labelkit as lk\n"
+            "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+            "label = lk.Label(lk.Kind.GENERATED, 'acme', '1')\n"
+            "plan = lk.Plan(explicit=None, watermark=None)\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+            "try: lk.embed(sys.argv[1], sys.argv[2], label, plan=plan)\n"
+            "except lk.LabelkitError as error: print(type(error).__name__)\n")
+    done = subprocess.run([sys.executable, "-c", code, source, tmp_path / "out.jpg"], capture_output=True, text=True,
+                          timeout=60, cwd=Path(lk.__file__).parents[1])
+    assert done.stdout == "OutputFailed\n", done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in"]
+
+
+def test_a_stream_that_breaks(source):
+    class Broken(io.BytesIO):
+        def write(self, _: bytes) -> int:
+            raise OSError(errno.EPIPE, "Broken pipe")
+
+    with pytest.raises(OutputFailed, match="Broken pipe"):
+        lk.embed(source, Broken(), LABEL, plan=FILE_SIDE)
+
+
+def test_names_of_all_sorts(tmp_path):
+    data = saved(photo(), "PNG")
+    for name in ("with space.png", "换 行\n.png", "图片.png", "-leading.png", "wrong.jpg", "no-ending",
+                 "a" * 200 + ".png"):
+        path = tmp_path / name
+        path.write_bytes(data)
+        lk.embed(path, tmp_path / f"o{name}", LABEL, plan=FILE_SIDE)
+        assert metadata.read(tmp_path / f"o{name}").label == LABEL
+
+
+def test_pictures_that_cannot_carry_a_watermark_are_refused():
+    with pytest.raises(HostTooSmall):
+        lk.embed(saved(photo(16, 16), "PNG"), label=LABEL, plan=lk.Plan(explicit=None))
+    with pytest.raises(HostTooSmall):
+        lk.embed(saved(np.full((256, 256, 3), 255, np.uint8), "PNG"), label=LABEL, plan=lk.Plan(explicit=None))
+
+
+def test_what_is_written_is_read_back(source, monkeypatch):
+    from labelkit import watermark
+    monkeypatch.setattr(watermark, "embed", lambda samples, *_: samples)  # marks nothing
+    with pytest.raises(OutputFailed, match="does not read back"):
+        lk.embed(source, label=LABEL)
+    lk.embed(source, label=LABEL, check=False)
+
+
+@pytest.mark.parametrize("data", [b"", b"\0", b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"RIFF\4\0\0\0WEBP", b"GIF89a",
+                                  b"text"])
+def test_files_of_nothing(data, tmp_path):
+    path = tmp_path / "x.png"
+    path.write_bytes(data)
+    for call in (lambda: lk.verify(path), lambda: lk.embed(path, tmp_path / "o.png", LABEL)):
+        try:
+            report = call()
+        except LabelkitError:
+            continue
+        assert isinstance(report, lk.Report) and report.verdict is lk.Verdict.NONE
+    assert not (tmp_path / "o.png").exists()
+
+
+def test_a_missing_file_and_a_folder(tmp_path):
+    for path in (tmp_path / "none.png", tmp_path):
+        for call in (lambda path=path: lk.verify(path), lambda path=path: lk.embed(path, tmp_path / "o", LABEL)):
+            with pytest.raises(InvalidArgument, match="cannot be opened"):
+                call()
+
+
+def test_a_broken_layer_is_a_finding_and_the_rest_is_answered(source):
+    labelled = lk.embed(source, label=LABEL)
+    report = lk.verify(labelled[:len(labelled) // 2])
+    assert statuses(report)["metadata"] == "valid"
+    assert statuses(report)["watermark"] == statuses(report)["explicit"] == "unchecked"
+    assert report[lk.Layer.WATERMARK].evidence["error"] == "TruncatedFile"
+    with pytest.raises(LabelkitError):
+        lk.verify(labelled[:len(labelled) // 2], layers=[lk.Layer.WATERMARK])
+
+
+def test_unknown_formats_are_refused():
+    for call in (lambda: lk.verify(b"no picture at all"), lambda: lk.embed(b"no picture at all", label=LABEL)):
+        with pytest.raises(UnsupportedFormat, match="format is not known"):
+            call()
+
+
+def test_threads_do_not_disturb_each_other(source):
+    expected, results = lk.embed(source, label=LABEL), []
+    threads = [threading.Thread(target=lambda: results.append(lk.embed(source, label=LABEL))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [expected] * 4
+
+
+def test_the_import_is_light():
+    code = ("import time, sys; start = time.process_time(); import labelkit; spent = time.process_time() - start\n"
+            "heavy = {'cv2', 'c2pa', 'av', 'soundfile', 'PIL', 'numpy'} & set(sys.modules)\n"
+            "print(sorted(heavy)); assert spent < 0.15")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60,
+                          cwd=Path(lk.__file__).parents[1])
+    assert done.stdout == "[]\n", done.stderr
+
+
+def test_every_public_name_is_there():
+    for name in lk.__all__:
+        assert getattr(lk, name) is not None
+    assert set(lk.__all__) <= set(dir(lk))
+    with pytest.raises(AttributeError):
+        _ = lk.nothing

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from labelkit.errors import InvalidLabel
+from labelkit.label import Kind, Label
+from labelkit.messages import Message
+from labelkit.propagate import NOTICES, decide, rule
+from labelkit.report import Finding, Layer, Report, Status, Verdict
+from labelkit.watermark.payload import Payload
+
+LABEL = Label(Kind.GENERATED, "001191440300708461136T1XGW3", "2026-000017")
+UNKNOWN = Label(Kind.SUSPECTED, "", "", content_propagator="elsewhere", propagate_id="1")
+CONFIRMED, POSSIBLE, SUSPECTED, NONE = Verdict.CONFIRMED, Verdict.POSSIBLE, Verdict.SUSPECTED, Verdict.NONE
+
+# Labeling Measures, Article 6, keeping what the producer wrote: stated, declared, traced -> tier, kind to write
+TABLE = {
+    ("1", False, False): (CONFIRMED, "1"), ("1", False, True): (CONFIRMED, "1"),
+    ("1", True, False): (CONFIRMED, "1"), ("1", True, True): (CONFIRMED, "1"),
+    ("2", False, False): (POSSIBLE, "2"), ("2", False, True): (POSSIBLE, "2"),
+    ("2", True, False): (POSSIBLE, "2"), ("2", True, True): (POSSIBLE, "2"),
+    ("3", False, False): (SUSPECTED, "3"), ("3", False, True): (SUSPECTED, "3"),
+    ("3", True, False): (POSSIBLE, "2"), ("3", True, True): (POSSIBLE, "2"),
+    (None, True, False): (POSSIBLE, "2"), (None, True, True): (POSSIBLE, "2"),
+    (None, False, True): (SUSPECTED, "3"), (None, False, False): (NONE, None),
+}
+
+
+@pytest.mark.parametrize("case", TABLE, ids=str)
+def test_table_of_article_6(case):
+    stated, declared, traced = case
+    tier, write = TABLE[case]
+    assert rule(stated and Kind(stated), declared, traced, False) == (tier, write and Kind(write))
+
+
+def test_table_is_whole():
+    assert set(TABLE) == set(itertools.product(("1", "2", "3", None), (False, True), (False, True)))
+
+
+@pytest.mark.parametrize("case", TABLE, ids=str)
+def test_doubted_label_is_neither_trusted_nor_overwritten(case):
+    stated, declared, traced = case
+    tier, write = rule(stated and Kind(stated), declared, traced, True)
+    assert write is None
+    assert tier is (POSSIBLE if declared else SUSPECTED)
+
+
+def found(layer: Layer, status: Status = Status.ABSENT, **others: object) -> Finding:
+    return Finding(layer, status, Message("as found"), **others)
+
+
+def report(*findings: Finding) -> Report:
+    given = {finding.layer: finding for finding in findings}
+    return Report.of("upload.png", {layer: given.get(layer, found(layer)) for layer in Layer})
+
+
+def metadata(label: Label, **others: object) -> Finding:
+    return found(Layer.METADATA, Status.VALID, label=label, **others)
+
+
+def spread(case: Report, **others: object):
+    return decide(case, "PLATFORM", "post-9", **others)
+
+
+def test_producers_fields_stay_and_the_platforms_are_added():
+    signed = Label(LABEL.kind, LABEL.content_producer, LABEL.produce_id, reserved_code1="abc",
+                   content_propagator="before", propagate_id="0", reserved_code2="def")
+    decision = spread(report(metadata(signed)))
+    assert (decision.tier, decision.verified, decision.notice) == (CONFIRMED, True, "该内容属于人工智能生成合成内容")
+    assert decision.label.fields() == {**signed.fields(), "ContentPropagator": "PLATFORM", "PropagateID": "post-9",
+                                       "ReservedCode2": ""}
+
+
+def test_producer_named_in_chinese_is_kept_as_it_is():
+    foreign = Label.as_found(Kind.GENERATED, {**LABEL.fields(), "ContentProducer": "某某 科技"})
+    assert spread(report(metadata(foreign))).label.content_producer == "某某 科技"
+
+
+def test_declaration_raises_a_suspicion_and_nothing_else():
+    assert spread(report(metadata(UNKNOWN)), declared=True).label.kind is Kind.POSSIBLE
+    assert spread(report(metadata(UNKNOWN))).label.kind is Kind.SUSPECTED
+    assert spread(report(metadata(LABEL)), declared=True).label.kind is Kind.GENERATED
+
+
+def test_unlabelled_content_gets_no_invented_producer():
+    decision = spread(report(), declared=True)
+    assert (decision.tier, decision.label.kind) == (POSSIBLE, Kind.POSSIBLE)
+    assert (decision.label.content_producer, decision.label.produce_id) == ("", "")
+    assert Label.from_fields(decision.label.fields()) == decision.label
+
+
+def test_nothing_found_and_nothing_declared_writes_nothing():
+    decision = spread(report())
+    assert (decision.tier, decision.notice, decision.label, decision.verified) == (NONE, None, None, True)
+
+
+@pytest.mark.parametrize("trace", [
+    found(Layer.EXPLICIT, Status.VALID), found(Layer.WATERMARK, Status.VALID, payload=Payload.of(LABEL)),
+    found(Layer.PROVENANCE, Status.VALID, evidence={"ai_generated": True, "signer": "Another Vendor"}),
+    found(Layer.PROVENANCE, Status.INVALID, evidence={"ai_generated": True, "intact": True}),
+    found(Layer.METADATA, evidence={"traces": [{"trace": "software", "value": "some generator"}]})])
+def test_every_trace_makes_a_suspicion(trace):
+    decision = spread(report(trace))
+    assert (decision.tier, decision.label.kind) == (SUSPECTED, Kind.SUSPECTED)
+    assert spread(report(trace), declared=True).tier is POSSIBLE
+
+
+def test_manifest_of_a_camera_is_no_trace():
+    camera = found(Layer.PROVENANCE, Status.VALID, evidence={"ai_generated": False})
+    store = found(Layer.METADATA, evidence={"traces": [{"trace": "C2PA manifest store"}]})
+    assert spread(report(camera, store)).tier is NONE
+
+
+@pytest.mark.parametrize("doubt", [
+    [found(Layer.METADATA, Status.INVALID, label=LABEL)],
+    [metadata(LABEL), found(Layer.PROVENANCE, Status.INVALID, evidence={"intact": False, "ai_generated": True})],
+    [metadata(LABEL), found(Layer.WATERMARK, Status.VALID, payload=Payload(kind=1, producer=1, content=2))],
+    [metadata(Label(Kind.GENERATED, "p", "1", reserved_code1=(
+        '{"SecurityData":{"PubSD":[{"Type":"DS","AlgID":"1.2.156.10197.1.501","TBSData":{"Type":"Md"},"Signature":"'
+        + "01" * 64 + '"},{"Type":"PubKey","KeyValue":"'
+        "045728f08c58d9c72150a705693ef7337859f8ff216e802630041afae5c036f0a67cb1fdf8c57f5f8b623284ae09e4e545464b7140b26"
+        'bbda51bae965f854c57aa"}]}}')))]])
+def test_contradicted_and_broken_labels_are_reported_not_replaced(doubt):
+    pytest.importorskip("gmalg")
+    decision = spread(report(*doubt))
+    assert (decision.tier, decision.label, decision.verified) == (SUSPECTED, None, False)
+    assert decision.reasons[0].text("zh-CN") != ""
+
+
+def test_manifest_whose_certificate_ended_accuses_nobody():
+    ended = found(Layer.PROVENANCE, Status.INVALID, evidence={"intact": True, "ai_generated": True})
+    decision = spread(report(metadata(LABEL), ended))
+    assert (decision.tier, decision.verified) == (CONFIRMED, True)
+
+
+@pytest.mark.parametrize("wrong", [("", "1"), ("platform", ""), ("平台", "1"), ("a b", "1")])
+def test_platforms_own_fields_are_checked(wrong):
+    with pytest.raises(InvalidLabel):
+        decide(report(metadata(LABEL)), *wrong)
+
+
+def test_notices_name_both_elements():
+    assert set(NOTICES) == set(Verdict)
+    assert all("人工智能" in text and "生成合成" in text for text in NOTICES.values() if text)
