@@ -14,9 +14,8 @@ import numpy as np
 
 from labelkit.errors import HostTooSmall, InvalidArgument
 from labelkit.key import Key
-from labelkit.watermark import ecc
 from labelkit.watermark.audio_mark import DifferenceMaker
-from labelkit.watermark.audio_pattern import CODE_BITS, RATE, pattern
+from labelkit.watermark.audio_pattern import RATE, pattern
 from labelkit.watermark.audio_rate import Resampler
 from labelkit.watermark.audio_search import ROW_S, STARTS, Replay, Spectrum, fold, score
 from labelkit.watermark.audio_stream import AudioDetector
@@ -178,4 +177,4 @@ def _read_known(mono: np.ndarray, rate: int, payload: Payload, key: Key, row: in
     keyed = pattern(key)
     folded = fold(chips, path)
     deviations = score(folded, keyed.chips(payload))
-    return ecc.decode(keyed.soft(folded), 8) == int(payload), deviations if math.isfinite(deviations) else 0.0
+    return keyed.read(folded, 8) == payload, deviations if math.isfinite(deviations) else 0.0

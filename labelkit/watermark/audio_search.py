@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from labelkit import kernels
-from labelkit.watermark import ecc
 from labelkit.watermark.audio_pattern import (
     EDGES, FRAME, HOP, PAIRS, RATE, ROW_FRAMES, ROWS, Pattern, roots, windows,
 )
@@ -214,10 +213,10 @@ def read(chips: np.ndarray, pattern: Pattern, replay: Replay, log_tried: float, 
     for trial in trials[:1] if len(trials) == 2 and np.array_equal(trials[0], trials[1]) else trials:
         if np.count_nonzero(trial != _ABSENT) < 8:
             continue
-        value = ecc.decode(pattern.soft(fold(chips, trial)), paths)
-        if value is None or any(int(known.payload) == value for known in found):
+        payload = pattern.read(fold(chips, trial), paths)
+        if payload is None or any(known.payload == payload for known in found):
             continue
-        mark = _confirm(chips, pattern, Payload.from_int(value), replay, log_tried)
+        mark = _confirm(chips, pattern, payload, replay, log_tried)
         if mark:
             found.append(mark)
     return found
