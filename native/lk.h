@@ -128,6 +128,16 @@ typedef int lk_audio_chips_fn(const float *spectrum, size_t frames, size_t bins,
                               const float *part, const float *width, const float *floors, const float *weights,
                               size_t bands, double pace, size_t rows, float *scratch, float *out);
 
+/* Row n of the chips against the pattern whose period starts at each of 16 * length places: the sum of chips times
+ * signs, and of its squares. Place p means that row n holds row (n - p / length) % 16 of the pattern, from p % length on.
+ * chips     float [rows][pairs] as lk_audio_chips gives them; signs float [pairs][16] of -1, 0, +1; length: rows of
+ *           chips in a row of the pattern
+ * hit, variance   float [rows / length][16 * length]
+ */
+#define LK_AUDIO_ROWS 16
+typedef int lk_audio_rows_fn(const float *chips, size_t rows, size_t pairs, const float *signs, size_t length, float *hit,
+                             float *variance);
+
 /* One table for each instruction set; kernels/table.c fills it. */
 struct lk_kernels {
     lk_polar_decode_fn *polar_decode;
@@ -144,6 +154,7 @@ struct lk_kernels {
     lk_audio_resample_fn *audio_resample;
     lk_audio_spectrum_fn *audio_spectrum;
     lk_audio_chips_fn *audio_chips;
+    lk_audio_rows_fn *audio_rows;
 };
 
 #endif

@@ -86,6 +86,17 @@ def audio_chips(spectrum, frames, index, part, width, floors, weights, pace, row
     out[:] = first - sum(pair[h : h + rows] for h in range(6, 11))
 
 
+def audio_rows(chips, signs, length, hit, variance) -> None:
+    """Each row of the chips against the pattern at each place where its period can start."""
+    ways = signs.shape[1]
+    n = len(chips) // length
+    start = np.arange(ways * length)
+    rows = (np.arange(n)[:, None] - start // length) % ways
+    for out, x, s in ((hit, chips, signs), (variance, np.square(chips), np.square(signs))):
+        by_row = np.einsum("tj,jr->tr", x[: n * length], s).reshape(n, length, ways)
+        out[:] = by_row[np.arange(n)[:, None], start % length, rows]
+
+
 def _mean(x: np.ndarray, half: int, axis: int) -> np.ndarray:
     """Mean over 2 * half + 1 neighbours along an axis, the edges standing for what is beyond them."""
     pad = [(half, half) if a == axis else (0, 0) for a in range(2)]

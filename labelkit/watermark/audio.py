@@ -140,8 +140,11 @@ def _as_channels(samples: np.ndarray, channels: int) -> np.ndarray:
 def _add(host: np.ndarray, change: np.ndarray) -> np.ndarray:
     if host.dtype == np.int16:
         return np.clip(np.rint(host + change * np.float32(32768)), -32768, 32767).astype(np.int16)
-    top = np.maximum(np.abs(host), np.float32(1))
-    return np.clip(host + change, -top, top)
+    out = host + change
+    if len(out) and max(out.max(), -out.min()) > 1:  # full scale is a wall, unless the host is beyond it already
+        top = np.maximum(np.abs(host), np.float32(1))
+        np.clip(out, -top, top, out=out)
+    return out
 
 
 def _check_readable(marked: np.ndarray, rate: int, payload: Payload, key: Key) -> None:

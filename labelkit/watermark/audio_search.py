@@ -95,12 +95,8 @@ def _levels(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def row_scores(chips: np.ndarray, signs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """float32 [n, 192] each: for row n and each place where a period can start, the correlation with `signs`
     (float32 [16, 38], 0 where unknown) and its variance under random signs."""
-    n = len(chips) // ROW
-    chips = chips[: n * ROW]
-    start = np.arange(STARTS)
-    rows = (np.arange(n)[:, None] - start // ROW) % ROWS
-    hit = (chips @ signs.T).reshape(n, ROW, ROWS)[np.arange(n)[:, None], start % ROW, rows]
-    var = (np.square(chips) @ np.abs(signs).T).reshape(n, ROW, ROWS)[np.arange(n)[:, None], start % ROW, rows]
+    hit, var = np.empty((2, len(chips) // ROW, STARTS), np.float32)
+    kernels.audio_rows(chips, np.ascontiguousarray(signs.T), ROW, hit, var)
     return hit, var
 
 

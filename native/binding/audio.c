@@ -172,6 +172,32 @@ static PyObject *audio_chips(PyObject *module, PyObject *args) {
     return lk_finish(code, "audio_chips", v.view, v.count);
 }
 
+/* audio_rows(chips, signs, length, hit, variance) */
+static PyObject *audio_rows(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *chips, *signs, *hit, *variance;
+    Py_ssize_t length;
+    struct views v = {.count = 0};
+    if (!PyArg_ParseTuple(args, "OOnOO", &chips, &signs, &length, &hit, &variance)) return NULL;
+    if (!positive(length, 1 << 10, "length")) return NULL;
+    const float *psigns = open_view(&v, signs, 'f', -1, 0, "signs");
+    if (!psigns) return NULL;
+    const Py_ssize_t pairs = elements(&v, 0) / LK_AUDIO_ROWS;
+    if (pairs < 1 || pairs * LK_AUDIO_ROWS != elements(&v, 0)) return lk_finish(1, "audio_rows", v.view, v.count);
+    const float *pchips = open_view(&v, chips, 'f', -1, 0, "chips");
+    if (!pchips) return NULL;
+    const Py_ssize_t rows = elements(&v, 1) / pairs, size = rows / length * length * LK_AUDIO_ROWS;
+    if (rows * pairs != elements(&v, 1)) return lk_finish(1, "audio_rows", v.view, v.count);
+    float *phit = open_view(&v, hit, 'f', size, 1, "hit");
+    float *pvariance = phit ? open_view(&v, variance, 'f', size, 1, "variance") : NULL;
+    if (!pvariance) return NULL;
+    int code;
+    Py_BEGIN_ALLOW_THREADS
+    code = lk_active()->audio_rows(pchips, (size_t)rows, (size_t)pairs, psigns, (size_t)length, phit, pvariance);
+    Py_END_ALLOW_THREADS
+    return lk_finish(code, "audio_rows", v.view, v.count);
+}
+
 PyMethodDef lk_audio_methods[] = {
     {"audio_mark_scratch", audio_mark_scratch, METH_VARARGS, "audio_mark_scratch(channels) -> floats of scratch"},
     {"audio_mark", audio_mark, METH_VARARGS,
@@ -182,5 +208,6 @@ PyMethodDef lk_audio_methods[] = {
      "audio_spectrum(x, frames, hop, roots, window, low, high, scratch, out)"},
     {"audio_chips", audio_chips, METH_VARARGS,
      "audio_chips(spectrum, frames, index, part, width, floors, weights, pace, rows, scratch, out)"},
+    {"audio_rows", audio_rows, METH_VARARGS, "audio_rows(chips, signs, length, hit, variance)"},
     {NULL, NULL, 0, NULL},
 };

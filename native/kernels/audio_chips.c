@@ -139,3 +139,27 @@ int LK(lk_audio_chips)(const float *spectrum, size_t frames, size_t bins, const 
         }
     return LK_OK;
 }
+
+int LK(lk_audio_rows)(const float *chips, size_t rows, size_t pairs, const float *signs, size_t length, float *hit,
+                      float *variance) {
+    if (pairs == 0 || length == 0) return LK_BAD_ARGUMENT;
+    const size_t starts = LK_AUDIO_ROWS * length;
+    for (size_t t = 0; t < rows / length * length; t++) {
+        float sum[LK_AUDIO_ROWS] = {0}, squares[LK_AUDIO_ROWS] = {0};
+        for (size_t j = 0; j < pairs; j++) {
+            const float *sign = signs + j * LK_AUDIO_ROWS, x = chips[t * pairs + j];
+            for (size_t r = 0; r < LK_AUDIO_ROWS; r++) {
+                const float y = x * sign[r];
+                sum[r] += y;
+                squares[r] += y * y;
+            }
+        }
+        const size_t n = t / length, at = n * starts + t % length;
+        for (size_t r = 0; r < LK_AUDIO_ROWS; r++) {
+            const size_t start = at + (n + LK_AUDIO_ROWS - r) % LK_AUDIO_ROWS * length;
+            hit[start] = sum[r];
+            variance[start] = squares[r];
+        }
+    }
+    return LK_OK;
+}

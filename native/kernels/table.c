@@ -16,4 +16,5 @@ const struct lk_kernels LK(lk_kernels) = {
     .audio_resample = LK(lk_audio_resample),
     .audio_spectrum = LK(lk_audio_spectrum),
     .audio_chips = LK(lk_audio_chips),
+    .audio_rows = LK(lk_audio_rows),
 };
