@@ -65,18 +65,17 @@ def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None 
         _refuse_other_labels(reader, label, plan, replace)
         if not (plan.explicit or plan.watermark) and isinstance(target, str | os.PathLike):
             return _file_side(reader, Path(target), label, plan)
-        original = result = _data(reader)
+        result: bytes | Reader = reader
         drawn: Mapping[str, object] | None = None
         if plan.explicit or plan.watermark:
-            samples = codec.decode(original, reader.name, max_pixels=max_pixels)
-            samples, drawn = _signal_layers(samples, label, plan, key)
+            samples, drawn = _signal_layers(codec.decode(reader, max_pixels=max_pixels), label, plan, key)
             result = codec.encode(samples)
         if plan.metadata:
             result = metadata.write(result, label, resign=plan.provenance is not None)
         if plan.provenance:
-            result = provenance().sign(result, _claim(label, plan, drawn), plan.provenance, parent=original)
+            result = provenance().sign(result, _claim(label, plan, drawn), plan.provenance, parent=reader)
         if plan.watermark and check:
-            _check_watermark(result, reader.name, Payload.of(label), key, max_pixels)
+            _check_watermark(Reader.of(result, reader.name), Payload.of(label), key, max_pixels)
     return _put(result, target)
 
 
@@ -105,7 +104,7 @@ def verify(source: Source | Picture, *, key: Key | None = None, trust: TrustList
         container.sniff(reader)
         answers.add(Layer.PROVENANCE, lambda: provenance().validate(reader, trust=trust))
         answers.add(Layer.METADATA, lambda: metadata.read(reader))
-        decoded = _Once(lambda: codec.decode(_data(reader), reader.name, max_pixels=max_pixels))
+        decoded = _Once(lambda: codec.decode(reader, max_pixels=max_pixels))
         answers.add(Layer.WATERMARK, lambda: watermark.find(decoded(), key, effort=effort))
         answers.add(Layer.EXPLICIT, lambda: explicit.find(decoded(), answers.explicit_text()))
         return answers.report(reader.name)
@@ -133,14 +132,16 @@ def _file_side(reader: Reader, target: Path, label: Label, plan: Plan) -> Path:
         return target
     claim = _claim(label, plan, None)
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix=".labelkit-", dir=target.parent) as folder:
             source: Source | Reader = reader
             if plan.metadata:
-                source = Path(folder) / reader.name
+                source = Path(folder) / "labelled"
                 metadata.write_file(reader, source, label, resign=True)
             signed = Path(folder) / "signed"
             with open(signed, "w+b") as out:
                 provenance().sign_into(source, out, claim, plan.provenance, parent=reader)
+            if target.exists():
+                signed.chmod(target.stat().st_mode & 0o777)
             os.replace(signed, target)
     except OSError as error:
         raise _cannot_write(target, error) from error
@@ -182,16 +183,12 @@ def _refuse_other_labels(reader: Reader, label: Label, plan: Plan, replace: bool
                               "a new one, or ask for it to be replaced")
 
 
-def _check_watermark(result: bytes, name: str, payload: Payload, key: Key | None, max_pixels: int) -> None:
-    found = watermark.detect(codec.decode(result, name, max_pixels=max_pixels), key, effort="fast")
+def _check_watermark(result: Reader, payload: Payload, key: Key | None, max_pixels: int) -> None:
+    found = watermark.detect(codec.decode(result, max_pixels=max_pixels), key, effort="fast")
     if found.payload != payload:
         raise OutputFailed("{where}: the watermark does not read back from the labelled file: {got} for {wanted}",
-                           where=name, got=found.payload.hex if found.payload else "nothing", wanted=payload.hex,
+                           where=result.name, got=found.payload.hex if found.payload else "nothing", wanted=payload.hex,
                            hint="raise the strength, or start from a file that is compressed less")
-
-
-def _data(reader: Reader) -> bytes:
-    return bytes(reader.view) if reader.view is not None else reader.at(0, reader.size, limit=reader.size)
 
 
 def _put(result: bytes, target: str | os.PathLike | BinaryIO | None) -> bytes | Path | None:

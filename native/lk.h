@@ -43,7 +43,7 @@ typedef int lk_image_gain_fn(const uint8_t *pixels, size_t row_bytes, size_t hei
 /* Add a tile of period p to a picture: clamp(x, 1, 254) + ((flat + (gain * textured >> 5) + 16) >> 5), saturated.
  *
  * pixels   uint8 as above; out may be the same memory, alpha is copied
- * gain     the grid of lk_image_gain, interpolated between the centres of the cells
+ * gain     the grid of lk_image_gain, interpolated between the centres of the cells, for two rows at a time
  * flat     int16 [p][p * channels], textured int8 [p][p * channels]: the tile, repeated for each channel; the alpha
  *          entries are not looked at. Both rows must be readable to p * channels only.
  * scratch  int16 [3 * (8 * channels * ceil(width / 8) + 64)]

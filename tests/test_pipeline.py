@@ -198,7 +198,7 @@ def test_the_source_itself_only_in_place(source, tmp_path):
     assert metadata.read(source).label == LABEL
 
 
-def test_permissions_of_a_new_file_and_of_a_replaced_one(source, tmp_path):
+def test_permissions_of_a_new_file_and_of_a_replaced_one(source, tmp_path, signer):
     target = tmp_path / "out.jpg"
     before = os.umask(0o027)
     try:
@@ -206,9 +206,10 @@ def test_permissions_of_a_new_file_and_of_a_replaced_one(source, tmp_path):
     finally:
         os.umask(before)
     assert stat.S_IMODE(target.stat().st_mode) == 0o640
-    target.chmod(0o604)
-    lk.embed(source, target, LABEL)
-    assert stat.S_IMODE(target.stat().st_mode) == 0o604
+    for plan in (lk.Plan(), FILE_SIDE, lk.Plan(explicit=None, watermark=None, provenance=signer)):
+        target.chmod(0o604)
+        lk.embed(source, target, LABEL, plan=plan)
+        assert stat.S_IMODE(target.stat().st_mode) == 0o604
 
 
 @pytest.mark.parametrize("plan", [lk.Plan(), FILE_SIDE], ids=["all", "file side"])

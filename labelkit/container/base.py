@@ -11,8 +11,8 @@ from __future__ import annotations
 import bisect
 import io
 import os
+import secrets
 import struct
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -290,13 +290,16 @@ def save(reader: Reader, segments: Iterable[Segment], target: str | os.PathLike,
     Raises OutputFailed, or what `check` raises, and then leaves `target` as it was.
     """
     path = Path(target)
+    temporary = path.parent / f".{secrets.token_hex(8)}.part"
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        # created with 0666, so that the umask applies: to ask for the umask is to change it for all threads meanwhile
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         try:
             with open(handle, "wb", buffering=0) as out:
                 stream(reader, segments, out)
-            check(temporary)
-            os.chmod(temporary, _mode_of(path))
+            check(str(temporary))
+            if path.exists():
+                os.chmod(temporary, path.stat().st_mode & 0o777)
             os.replace(temporary, path)
         except BaseException:
             os.unlink(temporary)
@@ -304,13 +307,3 @@ def save(reader: Reader, segments: Iterable[Segment], target: str | os.PathLike,
     except OSError as error:
         raise OutputFailed("{where} cannot be written: {reason}", where=str(path),
                            reason=error.strerror or "the system refused") from error
-
-
-def _mode_of(path: Path) -> int:
-    """Permissions of the file that is replaced, else what the umask leaves of 0666."""
-    try:
-        return path.stat().st_mode & 0o777
-    except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask

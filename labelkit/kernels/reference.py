@@ -98,12 +98,12 @@ def image_embed(pixels, out, gain, flat, textured, scratch) -> None:
     h, w, channels = pixels.shape
     p = flat.shape[0]
     ys, xs = np.arange(h), np.arange(w)
-    y0, wy = _cell_weights(ys, gain.shape[0])
+    y0, wy = _cell_weights(ys & ~1, gain.shape[0])  # two rows share their gain
     x0, wx = _cell_weights(xs, gain.shape[1])
     g = gain.astype(np.int32)
     top, bottom = g[y0], g[np.minimum(y0 + 1, gain.shape[0] - 1)]
-    column = top * (16 - wy)[:, None] + bottom * wy[:, None]
-    local = (column[:, x0] * (16 - wx) + column[:, np.minimum(x0 + 1, gain.shape[1] - 1)] * wx + 128) >> 8
+    column = (top * (16 - wy)[:, None] + bottom * wy[:, None] + 8) >> 4
+    local = (column[:, x0] * (16 - wx) + column[:, np.minimum(x0 + 1, gain.shape[1] - 1)] * wx + 8) >> 4
     tile = np.ix_(ys % p, channels * (xs % p))
     delta = (flat[tile].astype(np.int32) + ((local * textured[tile]) >> 5) + 16) >> 5
     colour = 3 if channels >= 3 else 1

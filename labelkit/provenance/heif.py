@@ -11,11 +11,10 @@ import hashlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from labelkit.container import Reader
+from labelkit.container import Reader, bmff
 from labelkit.errors import LimitExceeded, MalformedFile, SigningFailed
 
 _PICTURES = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis")
-_MAX_BOXES = 4096
 _MAX_EXTENTS = 1 << 16
 _IN_FILE = 0  # construction method: extents are offsets in the file
 _PIECE = 1 << 20
@@ -62,37 +61,18 @@ def _items(reader: Reader) -> dict[int, bytes]:
 
 
 def _locations(reader: Reader) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-    for start, stop in _boxes(reader, 0, reader.size, b"meta"):
-        for body, end in _boxes(reader, start + 4, stop, b"iloc"):
-            yield from _parse_iloc(reader, reader.at(body, end - body, "iloc"), body)
+    for meta in bmff.boxes(reader, 0, reader.size):
+        for box in bmff.meta_children(reader, meta) if meta.kind == b"meta" else []:
+            if box.kind == b"iloc":
+                yield from _parse_iloc(reader, reader.at(box.body, box.end - box.body, "box iloc"))
 
 
-def _boxes(reader: Reader, position: int, stop: int, wanted: bytes) -> Iterator[tuple[int, int]]:
-    """(body start, end) of the boxes of one kind between two offsets."""
-    for _ in range(_MAX_BOXES):
-        if stop - position < 8:
-            return
-        reader.seek(position)
-        size, kind = reader.unpack(">I4s", "box")
-        body = position + 8
-        if size == 1:
-            size, = reader.unpack(">Q", "box")
-            body += 8
-        end = position + size if size else stop
-        if not body <= end <= stop:
-            raise reader.truncated(f"box {kind.decode('latin-1')}", position, size, stop - position)
-        if kind == wanted:
-            yield body, end
-        position = end
-    raise LimitExceeded("{where}: more than {limit} boxes", where=reader.name, limit=_MAX_BOXES)
-
-
-def _parse_iloc(reader: Reader, data: bytes, offset: int) -> Iterator[tuple[int, list[tuple[int, int]]]]:
+def _parse_iloc(reader: Reader, data: bytes) -> Iterator[tuple[int, list[tuple[int, int]]]]:
     fields = Reader.of(data, reader.name)
     fields.seek(0)
 
     def number(size: int) -> int:
-        return int.from_bytes(fields.take(size, "iloc"), "big")
+        return int.from_bytes(fields.take(size, "box iloc"), "big")
 
     version, sizes = number(4) >> 24, number(2)
     offset_size, length_size, base_size = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15
@@ -105,7 +85,7 @@ def _parse_iloc(reader: Reader, data: bytes, offset: int) -> Iterator[tuple[int,
         base, count = number(base_size), number(2)
         extents_left -= count
         if extents_left < 0:
-            raise reader.malformed("iloc", offset, f"more than {_MAX_EXTENTS} extents")
+            raise reader.too_many("extent", _MAX_EXTENTS)
         extents = []
         for _ in range(count):
             number(index_size)

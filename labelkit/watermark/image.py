@@ -5,8 +5,7 @@ Detection, in order of cost; each step is tried only when the ones before found 
   fast    the period that a picture of this size would have been given, at its own scale
   normal  every period at the picture's own scale (crops), then every scale: the tile is periodic, so the
           autocorrelation of the whitened picture peaks on its lattice, whatever the payload
-  deep    lattices at any angle and of unequal sides, then the lattice of a part of the picture, which a change of
-          perspective bends less
+  deep    lattices at any angle and of unequal sides, in the shrunk picture, then at its own resolution
 Each lattice is tried in its eight orientations (quarter turns, mirror) and at every shift.
 """
 
@@ -33,7 +32,7 @@ GAIN_TOP = 115
 GAIN_LIMIT = 150  # of the busiest cells where the rest of the picture is quiet
 MEAN_ERROR = 3.9  # grey levels squared: PSNR 42.2 dB
 MIN_BUSY_CELLS = 64
-WORKING_SIDE = 1400  # pixels: lattices of larger pictures are searched on a plane shrunk to less than twice this
+WORKING_SIDE = 512  # pixels: lattices are searched on a plane shrunk to about this
 
 
 def embed(pixels: np.ndarray, payload: Payload, key: Key | None = None, *, strength: float = 1.0,
@@ -176,7 +175,7 @@ def detect(pixels: np.ndarray, key: Key | None = None, *, effort: str = "normal"
     if effort != "fast":
         steps += [search.own_scale, search.any_scale]
     if effort == "deep":
-        steps += [search.any_lattice, search.parts]
+        steps += [search.any_lattice, search.fine_lattice]
     for step in steps:
         found = step()
         if found:
@@ -192,7 +191,6 @@ class _Search:
         self.carrier = tile.carrier(key)
         self.tally = Tally()
         self.plane = whiten(luma)
-        self.factor = max(1, max(luma.shape) // WORKING_SIDE)
 
     def own_period(self) -> Detection | None:
         """The period that a picture of this size is given, unturned."""
@@ -200,43 +198,45 @@ class _Search:
         return self._fold(tile.period(width, height), orientations=1)
 
     def own_scale(self) -> Detection | None:
-        """Every period, in all orientations."""
-        return next(filter(None, (self._fold(p) for p in tile.PERIODS if p <= 2 * max(self.luma.shape))), None)
+        """The periods of pictures of which this one may be a part, down to a tenth, in all orientations."""
+        own = tile.period(*self.luma.shape)
+        return next(filter(None, (self._fold(p) for p in tile.PERIODS if 0.9 * own <= p <= 2.1 * own)), None)
 
     def any_scale(self) -> Detection | None:
         """Upright lattices of any spacing."""
-        return self._try(self.small, self.autocorrelation, self.autocorrelation.upright(12))
+        factor, found = self.coarse
+        return self._try(found, factor, found.upright(8))
 
     def any_lattice(self) -> Detection | None:
         """Lattices at any angle, and upright ones of unequal sides."""
-        found = self.autocorrelation
-        return self._try(self.small, found, found.turned(12) + found.unequal(12))
+        factor, found = self.coarse
+        return self._try(found, factor, found.turned(12) + found.unequal(12))
 
-    def parts(self) -> Detection | None:
-        """Lattices of the middle of the picture, where a change of perspective bends them less."""
-        return None
-
-    @functools.cached_property
-    def small(self) -> np.ndarray:
-        """The whitened plane on which lattices are searched."""
-        return self.plane if self.factor == 1 else whiten(decimate(self.luma, self.factor))
+    def fine_lattice(self) -> Detection | None:
+        """The same on the middle of the picture at its own resolution."""
+        if self.coarse[0] == 1:
+            return None
+        found = lattice.Autocorrelation(self.plane)
+        return self._try(found, 1, found.upright(8) + found.turned(8) + found.unequal(8))
 
     @functools.cached_property
-    def autocorrelation(self) -> lattice.Autocorrelation:
-        return lattice.Autocorrelation(self.small)
+    def coarse(self) -> tuple[int, lattice.Autocorrelation]:
+        """The factor by which the picture was shrunk, and the autocorrelation of what came out."""
+        factor = max(1, round(max(self.luma.shape) / WORKING_SIDE))
+        return factor, lattice.Autocorrelation(self.plane if factor == 1 else whiten(decimate(self.luma, factor)))
 
     def _fold(self, p: int, orientations: int = 8) -> Detection | None:
         folded = np.empty((p, p), np.int32)
         kernels.plane_fold(self.plane, folded)
-        found = match(np.fft.rfft2(folded.astype(np.float32)), self.carrier, self.tally, orientations)
+        found = match(tile.analyse(folded), self.carrier, self.tally, orientations)
         return self._answer(found, np.eye(2) * p) if found else None
 
-    def _try(self, plane: np.ndarray, source: lattice.Autocorrelation, lattices: list[np.ndarray]) -> Detection | None:
+    def _try(self, source: lattice.Autocorrelation, factor: int, lattices: list[np.ndarray]) -> Detection | None:
         for vectors in lattices:
-            vectors = source.refine(vectors)
-            found = match(lattice.fold(plane, vectors), self.carrier, self.tally)
+            vectors = source.refine(vectors) * factor
+            found = match(tile.analyse(lattice.fold(self.plane, vectors)), self.carrier, self.tally)
             if found:
-                return self._answer(found, vectors * self.factor)
+                return self._answer(found, vectors)
         return None
 
     def _answer(self, found: Match, vectors: np.ndarray) -> Detection:

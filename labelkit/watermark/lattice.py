@@ -47,13 +47,13 @@ class Autocorrelation:
 
     def upright(self, count: int) -> list[np.ndarray]:
         """The best lattices with equal sides along the picture's, best first: float [2, 2], columns v1 and v2."""
-        spacing = np.arange(MIN_SPACING, max(0.8 * min(self.height, self.width), MIN_SPACING + 1), 0.25)
+        spacing = np.arange(MIN_SPACING, max(0.9 * min(self.height, self.width), MIN_SPACING + 1), 0.25)
         zero = np.zeros_like(spacing)
         return self._best(np.stack([spacing, zero, zero, spacing], 1), count)
 
     def turned(self, count: int) -> list[np.ndarray]:
         """The best lattices with equal sides at any angle, best first."""
-        reach = int(min(0.75 * min(self.height, self.width), 0.5 * len(self.values)))
+        reach = int(min(0.75 * max(self.height, self.width), 0.95 * min(self.height, self.width), 0.5 * len(self.values)))
         x, y = (a.ravel().astype(np.float32) for a in np.meshgrid(np.arange(1, reach), np.arange(0, reach)))
         kept = (np.hypot(x, y) >= MIN_SPACING) & (np.hypot(x, y) < reach)
         x, y = x[kept], y[kept]
@@ -67,7 +67,7 @@ class Autocorrelation:
 
     def _sides(self, length: int, axis: int) -> np.ndarray:
         """The spacings along one axis at whose multiples the autocorrelation is highest."""
-        spacing = np.arange(MIN_SPACING, max(0.8 * length, MIN_SPACING + 1), 0.25)
+        spacing = np.arange(MIN_SPACING, max(0.9 * length, MIN_SPACING + 1), 0.25)
         place = spacing[:, None] * np.arange(1, 16)
         weight = np.maximum(1 - place / length, 0)
         line = self.values[0] if axis == 0 else self.values[:, 0]
@@ -145,7 +145,7 @@ class Autocorrelation:
         rows = (y.astype(np.int64)[:, None, None] + near[:, None]) & mask
         columns = (x.astype(np.int64)[:, None, None] + near) & mask
         patches = self.values[rows, columns]
-        row, column = np.divmod(patches.reshape(len(x), -1).argmax(1), len(near))
+        row, column = np.divmod(patches.reshape(-1, len(near) ** 2).argmax(1), len(near))
         inner = (row > 0) & (row < 2 * reach) & (column > 0) & (column < 2 * reach)
         k = np.flatnonzero(inner)
         row, column = row[k], column[k]
@@ -169,12 +169,12 @@ def _vertex(left: np.ndarray, middle: np.ndarray, right: np.ndarray) -> np.ndarr
 
 
 def fold(plane: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """The half spectrum, complex64 [256, 129], of an int8 plane folded over a lattice of column vectors in pixels."""
+    """int32 [256, 256]: an int8 plane folded over a lattice of column vectors in pixels."""
     inverse = np.linalg.inv(vectors).ravel() * 2.0**32
     step = (np.rint(inverse).astype(np.int64) & 0xFFFFFFFF).astype(np.uint32)
     folded = np.empty((256, 256), np.int32)
     kernels.plane_fold_lattice(plane, np.zeros(2, np.uint32), step, folded)
-    return np.fft.rfft2(folded.astype(np.float32))
+    return folded
 
 
 def _largest(score: np.ndarray, count: int) -> np.ndarray:

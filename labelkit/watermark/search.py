@@ -60,7 +60,7 @@ def _index(grid: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def match(spectrum: np.ndarray, carrier: tile.Carrier, tally: Tally, orientations: int = 8) -> Match | None:
-    """The word in a folded plane, given as its half spectrum complex64 [n, n // 2 + 1], or None."""
+    """The word in a folded plane, given as `tile.analyse` of it, or None."""
     row, column, conjugate = _index(len(spectrum))
     bins = spectrum[row[:orientations], column[:orientations]]
     bins = np.where(conjugate[:orientations], bins.conj(), bins)
@@ -116,13 +116,20 @@ def _settle(bins: np.ndarray, place: tuple[int, int]) -> tuple[tuple[float, floa
     kx, ky, _ = tile.annulus()
     k = np.stack([ky, kx]).astype(np.float32) * np.float32(2 * np.pi / tile.GRID)
     shift = np.array(place, np.float32)
-    for _ in range(3):
-        turned = np.exp(1j * (shift @ k)).astype(np.complex64) * bins
+    for _ in range(2):
+        turned = _turn(bins, shift @ k)
         slope = -(k * turned.imag).sum(1)
         bend = (k * turned.real) @ k.T
         if np.linalg.det(bend) > 0 and bend[0, 0] > 0:
             shift = shift + np.clip(np.linalg.solve(bend, slope), -0.5, 0.5).astype(np.float32)
-    return (float(shift[0]), float(shift[1])), np.exp(1j * (shift @ k)).astype(np.complex64) * bins
+    return (float(shift[0]), float(shift[1])), _turn(bins, shift @ k)
+
+
+def _turn(bins: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """bins * exp(1j * angle); the real functions are the ones that NumPy vectorises."""
+    turn = np.empty(len(bins), np.complex64)
+    turn.real, turn.imag = np.cos(angle), np.sin(angle)
+    return turn * bins
 
 
 def soft_bits(bins: np.ndarray, carrier: tile.Carrier) -> np.ndarray:

@@ -16,16 +16,40 @@ static void add_distance(const uint8_t *a, const uint8_t *b, uint16_t *sum, size
     for (size_t i = 0; i < count; i++) sum[i] = (uint16_t)(sum[i] + (a[i] > b[i] ? a[i] - b[i] : b[i] - a[i]));
 }
 
-/* The activity of up to STRIP cells of one row of cells: x0, width in pixels. */
+/* sum[i] += |a[i] - b[i]| + |a[i] - c[i]| */
+static void add_distances(const uint8_t *a, const uint8_t *b, const uint8_t *c, uint16_t *sum, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        uint8_t across = a[i] > b[i] ? (uint8_t)(a[i] - b[i]) : (uint8_t)(b[i] - a[i]);
+        uint8_t down = a[i] > c[i] ? (uint8_t)(a[i] - c[i]) : (uint8_t)(c[i] - a[i]);
+        sum[i] = (uint16_t)(sum[i] + across + down);
+    }
+}
+
+/* The activity of each sample of up to STRIP columns of one row of cells. */
 static void activity(const uint8_t *row, size_t row_bytes, size_t rows, int below, size_t channels, size_t x0, size_t count,
                      size_t width, uint16_t *sum) {
     size_t across = least(count, width - 1 - x0) * channels; /* the last column has no right-hand neighbour */
     memset(sum, 0, count * channels * sizeof *sum);
     row += x0 * channels;
     for (size_t y = 0; y < rows; y++, row += row_bytes) {
-        add_distance(row, row + channels, sum, across);
-        if (y + 1 < rows || below) add_distance(row, row + row_bytes, sum, count * channels);
+        if (y + 1 < rows || below) {
+            add_distances(row, row + channels, row + row_bytes, sum, across);
+            add_distance(row + across, row + row_bytes + across, sum + across, count * channels - across);
+        } else {
+            add_distance(row, row + channels, sum, across);
+        }
     }
+}
+
+/* The sum over the colour samples of one cell. */
+static uint32_t cell_sum(const uint16_t *sum, size_t columns, size_t channels, size_t colours) {
+    uint32_t total = 0;
+    if (columns == LK_CELL && channels == 3) /* a known count: the common case */
+        for (size_t i = 0; i < 3 * LK_CELL; i++) total += sum[i];
+    else
+        for (size_t i = 0; i < columns; i++)
+            for (size_t k = 0; k < colours; k++) total += sum[i * channels + k];
+    return total;
 }
 
 int LK(lk_image_gain)(const uint8_t *pixels, size_t row_bytes, size_t height, size_t width, size_t channels,
@@ -40,13 +64,10 @@ int LK(lk_image_gain)(const uint8_t *pixels, size_t row_bytes, size_t height, si
             activity(pixels + y0 * row_bytes, row_bytes, rows, y0 + rows < height, channels, x0, count, width, sum);
             for (size_t x = 0; x < count; x += LK_CELL) {
                 size_t columns = least(LK_CELL, count - x);
-                uint32_t total = 0;
-                if (channels == colours)
-                    for (size_t i = 0; i < columns * channels; i++) total += sum[x * channels + i];
-                else
-                    for (size_t i = 0; i < columns; i++)
-                        for (size_t k = 0; k < colours; k++) total += sum[(x + i) * channels + k];
-                uint32_t mean = (uint32_t)((uint64_t)total * slope / (2 * rows * columns * colours));
+                uint32_t total = cell_sum(sum + x * channels, columns, channels, colours) * slope;
+                uint32_t mean = rows == LK_CELL && columns == LK_CELL /* constants divide fast */
+                                    ? (colours == 3 ? total / (6 * LK_CELL * LK_CELL) : total / (2 * LK_CELL * LK_CELL))
+                                    : total / (uint32_t)(2 * rows * columns * colours);
                 *gain++ = (uint8_t)least(base + (mean >> 4), top);
             }
         }
@@ -61,14 +82,15 @@ static inline void gain_row(const uint8_t *above, const uint8_t *below, size_t c
     size_t step = LK_CELL * channels, lead = step / 2; /* centres lie between pixels 3 and 4 */
     int16_t ramp[LK_CELL * 4];
     for (size_t i = 0; i < step; i++) ramp[i] = (int16_t)(2 * (i / channels) + 1);
-    int16_t first = (int16_t)(above[0] * (16 - weight) + below[0] * weight);
-    for (size_t i = 0; i < lead; i++) out[i] = (int16_t)((first * 16 + 128) >> 8);
+    int16_t here = (int16_t)((above[0] * (16 - weight) + below[0] * weight + 8) >> 4);
+    for (size_t i = 0; i < lead; i++) out[i] = here;
     out += lead;
     for (size_t c = 0; c < columns; c++, out += step) {
         size_t next = c + 1 < columns ? c + 1 : c;
-        int32_t a = above[c] * (16 - weight) + below[c] * weight;
-        int32_t b = above[next] * (16 - weight) + below[next] * weight, rise = b - a, start = a * 16 + 128;
-        for (size_t i = 0; i < step; i++) out[i] = (int16_t)((start + rise * ramp[i]) >> 8);
+        int16_t there = (int16_t)((above[next] * (16 - weight) + below[next] * weight + 8) >> 4);
+        int16_t rise = (int16_t)(there - here), start = (int16_t)(here * 16 + 8);
+        for (size_t i = 0; i < step; i++) out[i] = (int16_t)((int16_t)(start + (int16_t)(rise * ramp[i])) >> 4);
+        here = there;
     }
 }
 
@@ -86,6 +108,20 @@ static void add_run(const uint8_t *x, uint8_t *out, const int16_t *gain, const i
     }
 }
 
+/* The gain at every sample of pixel rows y and y + 1. */
+static void gain_at(const uint8_t *gain, size_t rows, size_t columns, size_t channels, size_t y, int16_t *out) {
+    size_t twice = 2 * y < LK_CELL - 1 ? 0 : 2 * y - (LK_CELL - 1), cell = twice / (2 * LK_CELL);
+    int weight = (int)(twice % (2 * LK_CELL));
+    if (cell >= rows - 1) cell = rows - 1, weight = 0;
+    const uint8_t *above = gain + cell * columns, *below = cell + 1 < rows ? above + columns : above;
+    switch (channels) {
+    case 1: gain_row(above, below, columns, 1, weight, out); break;
+    case 2: gain_row(above, below, columns, 2, weight, out); break;
+    case 3: gain_row(above, below, columns, 3, weight, out); break;
+    default: gain_row(above, below, columns, 4, weight, out);
+    }
+}
+
 int LK(lk_image_embed)(const uint8_t *pixels, size_t row_bytes, uint8_t *out, size_t out_row_bytes, size_t height,
                        size_t width, size_t channels, const uint8_t *gain, const int16_t *flat, const int8_t *textured,
                        size_t p, int16_t *scratch) {
@@ -94,16 +130,8 @@ int LK(lk_image_embed)(const uint8_t *pixels, size_t row_bytes, uint8_t *out, si
     size_t samples = width * channels, period = p * channels;
     uint8_t alpha[64];
     for (size_t y = 0; y < height; y++) {
-        size_t twice = 2 * y < LK_CELL - 1 ? 0 : 2 * y - (LK_CELL - 1), cell = twice / (2 * LK_CELL);
-        int weight = (int)(twice % (2 * LK_CELL));
-        if (cell >= rows - 1) cell = rows - 1, weight = 0;
-        const uint8_t *above = gain + cell * columns, *below = cell + 1 < rows ? above + columns : above;
-        switch (channels) {
-        case 1: gain_row(above, below, columns, 1, weight, scratch); break;
-        case 2: gain_row(above, below, columns, 2, weight, scratch); break;
-        case 3: gain_row(above, below, columns, 3, weight, scratch); break;
-        default: gain_row(above, below, columns, 4, weight, scratch);
-        }
+        if (y % 2 == 0) /* two rows share their gain */
+            gain_at(gain, rows, columns, channels, y, scratch);
         const uint8_t *x = pixels + y * row_bytes;
         uint8_t *to = out + y * out_row_bytes;
         const int16_t *f = flat + (y % p) * period;

@@ -179,7 +179,7 @@ SAMPLES = sorted(path for path in (Path(__file__).parents[2] / "samples").iterdi
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
 def test_samples_are_found_labelled_and_not_bare(path):
-    samples = codec.decode(path.read_bytes(), path.name)
+    samples = codec.decode(path.read_bytes())
     assert explicit.find(samples).status is Status.ABSENT
     labelled, _ = explicit.draw(samples, Explicit())
     finding = explicit.find(labelled)

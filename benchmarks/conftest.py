@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What benchmarks share: figures with their bars and conditions, printed as one table at the end of a run."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from labelkit import kernels
+
+_ROWS: list[tuple[str, str, str, str]] = []
+
+
+@pytest.fixture
+def figure() -> Callable[..., None]:
+    """Records one figure: figure("label a JPEG, to plain", 1.21, most=1.3, conditions="1024x1024, one thread")."""
+    def record(name: str, value: float, *, most: float | None = None, least: float | None = None, unit: str = "",
+               conditions: str = "") -> None:
+        bar = f"at most {most:g}" if most is not None else f"at least {least:g}" if least is not None else ""
+        missed = most is not None and value > most or least is not None and value < least
+        _ROWS.append((name, f"{value:.3g} {unit}".rstrip(), f"{bar}{'  MISSED' if missed else ''}", conditions))
+    return record
+
+
+def ratio(work: Callable[[], object], reference: Callable[[], object], rounds: int = 25,
+          clock: Callable[[], float] = time.process_time) -> float:
+    """How much more `work` costs than `reference`: both in turn, the lower quartile of each."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(rounds):
+        for call, spent in zip((work, reference), times, strict=True):
+            start = clock()
+            call()
+            spent.append(clock() - start)
+    mine, theirs = (sorted(spent)[rounds // 4] for spent in times)
+    return mine / theirs
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not _ROWS:
+        return
+    terminalreporter.section("figures")
+    terminalreporter.write_line(f"{_cpu()}, {kernels.backend()} kernels, Python {platform.python_version()}")
+    widths = [max(len(row[column]) for row in _ROWS) for column in range(3)]
+    for row in _ROWS:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        terminalreporter.write_line("  ".join([*cells, row[3]]).rstrip())
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
