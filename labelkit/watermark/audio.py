@@ -12,18 +12,17 @@ import math
 
 import numpy as np
 
+from labelkit.codec.resample import Resampler
 from labelkit.errors import HostTooSmall, InvalidArgument
 from labelkit.key import Key
+from labelkit.watermark.audio_input import by_channel, channels_of, check_channels, check_rate
 from labelkit.watermark.audio_mark import DifferenceMaker
 from labelkit.watermark.audio_pattern import RATE, pattern
-from labelkit.watermark.audio_rate import Resampler
 from labelkit.watermark.audio_search import ROW_S, STARTS, Replay, Spectrum, fold, score
 from labelkit.watermark.audio_stream import AudioDetector
 from labelkit.watermark.detection import Detection
 from labelkit.watermark.payload import Payload
 
-MIN_RATE, MAX_RATE = 8_000, 192_000
-MAX_CHANNELS = 64
 _BLOCK = 1 << 16  # samples a channel that are worked on at a time: they stay in the cache
 _READABLE = 18.0  # deviations at which the code is read in nearly every host
 _CHECK_S = 4.0
@@ -33,27 +32,28 @@ class AudioMarker:
     """Marks a stream: what `push` and `finish` return, put together, is what `embed` makes of the whole.
 
     rate      Hz, 8,000 to 192,000
-    channels  of the chunks; a chunk is float32 (full scale +-1) or int16, [frames] for one channel or [frames, channels]
+    channels  of the chunks, which are float32 (full scale +-1) or int16, [frames] or [frames, channels]
     strength  0.25 to 4
 
     The output lags by `latency_s`, at most 80 ms; chunks may have any sizes. Nothing is checked: a stream may end
     before it could carry its payload.
     """
 
-    def __init__(self, rate: int, channels: int, payload: Payload, key: Key | None = None, *, strength: float = 1.0) -> None:
-        _check_rate(rate)
-        if not isinstance(channels, int) or not 1 <= channels <= MAX_CHANNELS:
-            raise InvalidArgument("channels must be 1 to {most}, got {got}", most=MAX_CHANNELS, got=repr(channels))
+    def __init__(self, rate: int, channels: int, payload: Payload, key: Key | None = None, *,
+                 strength: float = 1.0) -> None:
+        if not isinstance(payload, Payload):
+            raise InvalidArgument("payload must be a Payload, got {got}", got=type(payload).__name__)
         if isinstance(strength, bool) or not isinstance(strength, int | float) or not 0.25 <= strength <= 4:
             raise InvalidArgument("strength must be a number from 0.25 to 4, got {got}", got=repr(strength))
-        self._maker = DifferenceMaker(rate, channels, payload, key or Key.public(), float(strength))
+        self._maker = DifferenceMaker(check_rate(rate), check_channels(channels), payload, key or Key.public(),
+                                      float(strength))
         self._channels = channels
         self._waiting: list[np.ndarray] = []
         self.latency_s = self._maker.delay / rate
 
     def push(self, chunk: np.ndarray) -> np.ndarray:
         """The samples that are ready, of the chunk's dtype and axes; perhaps none."""
-        host = _as_channels(chunk, self._channels)
+        host = by_channel(chunk, self._channels)
         self._waiting.append(chunk)
         return self._take(self._maker.push(host), chunk)
 
@@ -74,7 +74,8 @@ class AudioMarker:
         return _add(host[:count], change)
 
 
-def embed(samples: np.ndarray, rate: int, payload: Payload, key: Key | None = None, *, strength: float = 1.0) -> np.ndarray:
+def embed(samples: np.ndarray, rate: int, payload: Payload, key: Key | None = None, *,
+          strength: float = 1.0) -> np.ndarray:
     """Samples with the payload in them.
 
     samples   float32 (full scale +-1) or int16, [frames] or [frames, channels]; left as they are
@@ -84,12 +85,9 @@ def embed(samples: np.ndarray, rate: int, payload: Payload, key: Key | None = No
     The result is of the same dtype and shape, clips nowhere that the host did not, and is silent where the host is.
     Raises InvalidArgument; HostTooSmall where the detector could not read the result, with the length that would do.
     """
-    host = np.asarray(samples)
-    channels = host.shape[1] if host.ndim == 2 else 1
-    marker = AudioMarker(rate, channels, payload, key, strength=strength)
-    _as_channels(host, channels)
-    parts = [marker.push(host[at : at + _BLOCK]) for at in range(0, len(host), _BLOCK)]
-    marked = np.concatenate([*parts, marker.finish()]) if len(host) else host.copy()
+    marker = AudioMarker(rate, channels_of(samples), payload, key, strength=strength)
+    parts = [marker.push(samples[at : at + _BLOCK]) for at in range(0, len(samples), _BLOCK)]
+    marked = np.concatenate([*parts, marker.finish()]) if len(samples) else samples.copy()
     _check_readable(marked, rate, payload, key or Key.public())
     return marked
 
@@ -105,36 +103,10 @@ def detect(samples: np.ndarray, rate: int, key: Key | None = None, *, effort: st
     payload (payload as hex, start_s, end_s, score). The rate of false positives holds for any host, as it is
     the chance over keys; see `audio_search.log_rate`. Raises InvalidArgument.
     """
-    host = np.asarray(samples)
-    channels = host.shape[1] if host.ndim == 2 else 1
-    detector = AudioDetector(_check_rate(rate), channels, key, effort=effort)
-    for at in range(0, len(host), _BLOCK):
-        detector.push(_as_channels(host[at : at + _BLOCK], channels))
+    detector = AudioDetector(rate, channels_of(samples), key, effort=effort)
+    for at in range(0, len(samples), _BLOCK):
+        detector.push(samples[at : at + _BLOCK])
     return detector.finish()
-
-
-def _check_rate(rate: int) -> int:
-    if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or not MIN_RATE <= rate <= MAX_RATE:
-        raise InvalidArgument("sampling rate must be an integer from {low} to {high} Hz, got {got}", low=MIN_RATE,
-                              high=MAX_RATE, got=repr(rate))
-    return int(rate)
-
-
-def _as_channels(samples: np.ndarray, channels: int) -> np.ndarray:
-    """float32 [channels, frames], or InvalidArgument."""
-    if samples.dtype not in (np.float32, np.int16) or samples.ndim not in (1, 2):
-        raise InvalidArgument("samples must be float32 or int16 [frames] or [frames, channels], got {dtype} {shape}",
-                              dtype=str(samples.dtype), shape=list(samples.shape))
-    rows = samples.reshape(len(samples), -1) if len(samples) else samples.reshape(0, channels)
-    if rows.shape[1] != channels or channels > MAX_CHANNELS:
-        raise InvalidArgument("{wanted} channels wanted, at most {most}; got {got}", wanted=channels, most=MAX_CHANNELS,
-                              got=rows.shape[1])
-    host = np.ascontiguousarray(rows.T, np.float32)
-    if samples.dtype == np.int16:
-        host *= np.float32(1 / 32768)
-    elif not np.isfinite(host).all():
-        raise InvalidArgument("samples hold values that are not finite")
-    return host
 
 
 def _add(host: np.ndarray, change: np.ndarray) -> np.ndarray:
@@ -151,21 +123,21 @@ def _check_readable(marked: np.ndarray, rate: int, payload: Payload, key: Key) -
     """HostTooSmall unless the payload can be read from a stretch in the middle, or else from ever longer ones."""
     total_s = len(marked) / rate
     length_s, deviations = min(_CHECK_S, total_s), 0.0
-    while True:
+    while length_s:
         row = int((total_s - length_s) / 2 / ROW_S)
         start = round(row * ROW_S * rate)
-        mono = _as_channels(marked[start : start + round(length_s * rate)], marked.shape[1] if marked.ndim == 2 else 1)
-        read, deviations = _read_known(mono.mean(0, keepdims=True), rate, payload, key, row)
-        if read:
-            return
-        if length_s >= total_s:
-            break
-        length_s = min(2 * length_s, total_s)
+        rows = by_channel(marked[start : start + round(length_s * rate)], channels_of(marked))
+        for view in (rows.mean(0, keepdims=True), rows[:1])[: len(rows)]:  # as the detector looks at them
+            read, found = _read_known(view, rate, payload, key, row)
+            deviations = max(deviations, found)
+            if read:
+                return
+        length_s = min(2 * length_s, total_s) if length_s < total_s else 0
     if deviations < 3:
-        raise HostTooSmall("the clip of {length:.2f} s is silent, or too quiet for its sample format, and carries no mark",
-                           length=total_s, hint="leave the watermark out of silent clips: --layers")
-    raise HostTooSmall("the clip of {length:.2f} s is too short to carry 64 bits; sound like it does from about {needed:.1f} s",
-                       length=total_s, needed=total_s * (_READABLE / deviations) ** 2,
+        raise HostTooSmall("{length:.2f} s of silence, or of sound too quiet for its sample format, carry no mark",
+                           length=total_s, hint="leave the watermark out with --layers explicit,metadata")
+    raise HostTooSmall("{length:.2f} s are too short to carry 64 bits; sound like this does from about {needed:.1f} s",
+                       length=total_s, needed=total_s * max(1.1, (_READABLE / deviations) ** 2),
                        hint="mark a longer clip, or raise the strength")
 
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 
 from labelkit import kernels
+from labelkit.codec.resample import Resampler
 from labelkit.key import Key
 from labelkit.watermark.audio_pattern import EDGES, FRAME, HOP, PERIOD_FRAMES, RATE, frame_signs, roots, windows
-from labelkit.watermark.audio_rate import Resampler
 from labelkit.watermark.payload import Payload
 
 DEPTH = 0.27  # log2 of the amplitude gain of a band 16 dB under the loudest of its frame, at 2 kHz: 1.6 dB
@@ -35,7 +35,7 @@ class DifferenceMaker:
         self.delay = self._down.ahead + 1 + -(-(FRAME + _AROUND + self._up.ahead + 1) * rate // RATE)
 
     def push(self, x: np.ndarray) -> np.ndarray:
-        """float32 [channels, m] of difference, following on what was given before, for float32 [channels, n] of host."""
+        """float32 [channels, m] of difference, following on what was given, for [channels, n] of host."""
         self._host = np.concatenate([self._host, self._down.push(x)], axis=1)
         frames = max(0, (self._host.shape[1] - FRAME) // HOP + 1)
         if not frames:

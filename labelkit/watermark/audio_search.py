@@ -16,7 +16,16 @@ import numpy as np
 
 from labelkit import kernels
 from labelkit.watermark.audio_pattern import (
-    EDGES, FRAME, HOP, PAIRS, RATE, ROW_FRAMES, ROWS, Pattern, roots, windows,
+    EDGES,
+    FRAME,
+    HOP,
+    PAIRS,
+    RATE,
+    ROW_FRAMES,
+    ROWS,
+    Pattern,
+    roots,
+    windows,
 )
 from labelkit.watermark.payload import Payload
 
@@ -29,7 +38,8 @@ ROW_S = ROW * STEP_S
 _LOW, _HIGH = 22, 512  # bins of the spectrum: the bands' own, moved by 0.73 to 1.25
 _OCTAVE_DB = 10 * math.log10(2)
 _CUT_BANDS = 12
-_GUARDED = np.concatenate([[2 * EDGES[0] - EDGES[1]], EDGES, [2 * EDGES[-1] - EDGES[-2]]]).astype(int)  # one more at both ends
+_FLOOR_BLOCK = 160  # of four frames: 10 s
+_GUARDED = np.pad(EDGES.astype(int), 1, mode="reflect", reflect_type="odd")  # one more band at both ends
 _CENTRES = (_GUARDED[1:] + _GUARDED[:-1]) / 2
 
 
@@ -43,7 +53,7 @@ class Replay:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Spectrum:
-    """Running sums of log2 power, float32 [frames, bins + 1], with each band's noise floor and weight as replayed plainly."""
+    """Running sums of log2 power, float32 [frames, bins + 1]; noise floor and weight of each band at plain replay."""
 
     sums: np.ndarray
     floors: np.ndarray
@@ -86,7 +96,8 @@ def _levels(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     level = np.diff(sums[:, _GUARDED - _LOW], axis=1) / np.diff(_GUARDED)
     slow = level[: len(level) // 4 * 4].reshape(-1, 4, len(_CENTRES)).mean(1) if len(level) >= 16 else level
-    floors = np.partition(slow, len(slow) // 50, axis=0)[len(slow) // 50]
+    blocks = np.array_split(slow, max(1, len(slow) // _FLOOR_BLOCK))  # the quietest counts: a clean clip in noise
+    floors = np.min([np.partition(block, len(block) // 50, axis=0)[len(block) // 50] for block in blocks], axis=0)
     mean = level.mean(0)
     before = np.lib.stride_tricks.sliding_window_view(np.pad(mean, (_CUT_BANDS, 0), mode="edge"), _CUT_BANDS + 1).max(1)
     return floors, np.clip((mean - before) * _OCTAVE_DB / 10 + 3.5, 0, 1)
@@ -100,17 +111,24 @@ def row_scores(chips: np.ndarray, signs: np.ndarray) -> tuple[np.ndarray, np.nda
     return hit, var
 
 
+def known_score(chips: np.ndarray, pattern: Pattern) -> float:
+    """The correlation with the known chips, all periods in one place, at the best place: deviations."""
+    hit, var = row_scores(chips, pattern.sync.astype(np.float32))
+    return float((hit.sum(0) / np.sqrt(var.sum(0) + 1e-9)).max()) if len(hit) else 0.0
+
+
 _ABSENT = STARTS
-_ENTER, _DRIFT, _JUMP = 6.0, 3.0, 9.0  # nats that a path pays to begin or end, to move by one start, to move anywhere
 
 
 def best_path(hit: np.ndarray, var: np.ndarray, expected: float) -> np.ndarray:
     """int64 [n]: for each row the place where its period starts, or 192 for no mark: Viterbi's path.
 
-    expected: the correlation of one row of a mark, in deviations. A row's gain is its log likelihood ratio.
+    expected: the correlation of one row of a mark, in deviations. A row's gain is its log likelihood ratio; a turn
+    costs the logarithm of how many such turns there are, so that stray likeness does not pay.
     """
     n = len(hit)
     scale = math.sqrt(max(float(var.mean()), 1e-12))
+    turn, leave, drift = (math.log(ways) for ways in (STARTS * n, max(n, 2), 2 * n))  # as `log_paths` charges them
     gain = np.zeros((n, STARTS + 1), np.float32)
     gain[:, :STARTS] = expected * hit / scale - 0.5 * expected**2 * var / scale**2
     total, back = gain[0].copy(), np.empty((n, STARTS + 1), np.int16)
@@ -120,13 +138,13 @@ def best_path(hit: np.ndarray, var: np.ndarray, expected: float) -> np.ndarray:
         top = int(marked.argmax())
         best, came = marked.copy(), stay.copy()
         for step in (1, -1):
-            moved = np.roll(marked, step) - _DRIFT
+            moved = np.roll(marked, step) - drift
             better = moved > best
             best[better], came[better] = moved[better], np.roll(stay, step)[better]
-        for value, source in ((marked[top] - _JUMP, top), (total[_ABSENT] - _ENTER, _ABSENT)):
+        for value, source in ((marked[top] - turn, top), (total[_ABSENT] - turn, _ABSENT)):
             better = value > best
             best[better], came[better] = value, source
-        out = marked[top] - _ENTER
+        out = marked[top] - leave
         back[row, :STARTS], back[row, _ABSENT] = came, top if out > total[_ABSENT] else _ABSENT
         total = np.append(best, max(out, total[_ABSENT])) + gain[row]
     path = np.empty(n, np.int64)
@@ -198,7 +216,8 @@ def runs(path: np.ndarray) -> list[tuple[int, int]]:
     return sorted(parts, key=lambda part: part[0] - part[1])
 
 
-def read(chips: np.ndarray, pattern: Pattern, replay: Replay, log_tried: float, *, parts: int, paths: int) -> list[Found]:
+def read(chips: np.ndarray, pattern: Pattern, replay: Replay, log_tried: float, *,
+         parts: int, paths: int) -> list[Found]:
     """Every payload that these chips carry; `parts` stretches are tried alone besides the whole path."""
     hit, var = row_scores(chips, pattern.sync.astype(np.float32))
     if len(hit) < 4:
@@ -218,21 +237,31 @@ def read(chips: np.ndarray, pattern: Pattern, replay: Replay, log_tried: float, 
     return found
 
 
+def _confirm(chips: np.ndarray, pattern: Pattern, payload: Payload, replay: Replay, log_tried: float) -> Found | None:
+    """Look for a payload again with every chip known; None where it does not pass the bar."""
+    signs = pattern.chips(payload)
+    hit, var = row_scores(chips, signs)
+    path = best_path(hit, var, 1.2)
+    folded = fold(chips, path)
+    rate = log_rate(folded, signs, log_tried + log_paths(path))
+    if rate > math.log(1e-9):
+        return None
+    # the decision is made; a strong mark ends where its rows fall to a third of their strength, not where they drown
+    place = best_path(hit, var, max(1.2, 0.6 * _strength(hit, var, path)))
+    long_enough = np.count_nonzero(place != _ABSENT) > np.count_nonzero(path != _ABSENT) // 3
+    return Found(payload, replay, place if long_enough else path, score(folded, signs), rate)
+
+
+def _strength(hit: np.ndarray, var: np.ndarray, path: np.ndarray) -> float:
+    """The upper quartile of the correlation of the path's rows, in the deviations of `best_path`."""
+    rows = np.flatnonzero(path != _ABSENT)
+    return float(np.quantile(hit[rows, path[rows]], 0.75)) / math.sqrt(float(var.mean()) + 1e-12) if len(rows) else 0.0
+
+
 def _only(path: np.ndarray, first: int, end: int) -> np.ndarray:
     part = np.full_like(path, _ABSENT)
     part[first:end] = path[first:end]
     return part
-
-
-def _confirm(chips: np.ndarray, pattern: Pattern, payload: Payload, replay: Replay, log_tried: float) -> Found | None:
-    """Look for a payload again with every chip known; None where it does not pass the bar."""
-    signs = pattern.chips(payload)
-    path = best_path(*row_scores(chips, signs), 1.2)
-    folded = fold(chips, path)
-    deviations, rate = score(folded, signs), log_rate(folded, signs, log_tried + log_paths(path))
-    if rate > math.log(1e-9):
-        return None
-    return Found(payload, replay, path, deviations, rate)
 
 
 _FINE = 0.0045  # steps of tempo and pitch: 16 s move by 36 ms at most, a third of half a chip
@@ -240,7 +269,7 @@ _GRIDS = (("speed", 0.795, 1.258), ("tempo", 0.94, 1.064), ("pitch", 0.935, 1.07
 
 
 def replays() -> list[Replay]:
-    """Every way of replay that the deep search tries: speed (both axes), tempo with the pitch kept, pitch with the length kept."""
+    """Every way of replay that the deep search tries: speed, tempo with the pitch kept, pitch with the length kept."""
     out = []
     for kind, low, high in _GRIDS:
         count = round(math.log(high / low) / _FINE)
@@ -251,13 +280,8 @@ def replays() -> list[Replay]:
 
 def likeliest(spectrum: Spectrum, pattern: Pattern, tried: list[Replay], keep: int) -> list[Replay]:
     """The `keep` replays whose known chips correlate best at any one start, best first."""
-    sync = pattern.sync.astype(np.float32)
-
-    def best(replay: Replay) -> float:
-        hit, var = row_scores(spectrum.chips(replay), sync)
-        return float((hit.sum(0) / np.sqrt(var.sum(0) + 1e-9)).max()) if len(hit) else 0.0
-
-    return sorted(tried, key=best, reverse=True)[:keep]
+    scored = [(known_score(spectrum.chips(replay), pattern), replay) for replay in tried]
+    return [replay for _, replay in sorted(scored, key=lambda pair: -pair[0])[:keep]]
 
 
 def nearby(replay: Replay) -> list[Replay]:

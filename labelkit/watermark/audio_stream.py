@@ -8,16 +8,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labelkit.codec.resample import Resampler
 from labelkit.errors import InvalidArgument
 from labelkit.key import Key
 from labelkit.watermark import audio_search as search
+from labelkit.watermark.audio_input import by_channel, check_channels, check_rate
 from labelkit.watermark.audio_pattern import RATE, pattern
-from labelkit.watermark.audio_rate import Resampler
 from labelkit.watermark.detection import Detection
 from labelkit.watermark.payload import Payload
 
 EFFORTS = ("fast", "normal", "deep")
 _WINDOW_S, _OVERLAP_S = 64, 16
+_GAP_ROWS = 8  # pauses of 1.5 s do not part a stretch; shorter stretches beside a longer one are not told
 _DEEP_S = 16  # how much of a window the search for replays looks at, at a time
 _PARTS, _PATHS = {"fast": 0, "normal": 6, "deep": 6}, {"fast": 8, "normal": 32, "deep": 32}
 
@@ -33,34 +35,48 @@ class _Segment:
 
     def as_dict(self) -> dict[str, object]:
         return {"payload": self.payload.hex, "start_s": round(self.start_s, 3), "end_s": round(self.end_s, 3),
-                "score": round(self.score, 2), "tempo": round(self.replay.tempo, 4), "pitch": round(self.replay.pitch, 4)}
+                "score": round(self.score, 2), "tempo": round(self.replay.tempo, 4),
+                "pitch": round(self.replay.pitch, 4)}
 
 
 class AudioDetector:
     """Listens to a stream; memory does not grow with its length.
 
-    `push` float32 [channels, frames]; `finish` gives the Detection. `marks` holds the segments found so far.
+    rate      Hz, 8,000 to 192,000; channels of the chunks
+    effort    as for `audio.detect`
+
+    `push` takes chunks of any sizes, `finish` gives the Detection. A minute is searched at a time, and `marks` holds
+    what was found up to then: dictionaries of payload (hex), start_s, end_s, score, tempo, pitch.
     """
 
     def __init__(self, rate: int, channels: int, key: Key | None = None, *, effort: str = "normal") -> None:
         if effort not in EFFORTS:
-            raise InvalidArgument("effort must be one of {choices}, got {got}", choices=", ".join(EFFORTS), got=repr(effort))
+            raise InvalidArgument("effort must be one of {choices}, got {value}", choices=", ".join(EFFORTS),
+                                  value=repr(effort))
         self._pattern = pattern(key or Key.public())
         self._effort = effort
         self._views = 2 if channels > 1 and effort != "fast" else 1  # the mean of the channels; the first one
-        self._resampler = Resampler(rate, RATE, self._views)
+        self._channels = check_channels(channels)
+        self._resampler = Resampler(check_rate(rate), RATE, self._views)
         self._parts: list[np.ndarray] = []
         self._held = 0
         self._start_s = 0.0
         self._windows = 0
         self._fresh = 0  # samples not yet searched
-        self.marks: list[_Segment] = []
+        self._best = 0.0  # score of the known chips, where nothing was found
+        self._marks: list[_Segment] = []
 
-    def push(self, samples: np.ndarray) -> None:
-        """Take in float32 [channels, frames]."""
-        views = samples.mean(0, keepdims=True) if len(samples) > 1 else samples
+    @property
+    def marks(self) -> list[dict[str, object]]:
+        """The stretches found so far."""
+        return [mark.as_dict() for mark in self._marks]
+
+    def push(self, chunk: np.ndarray) -> None:
+        """Take in float32 (full scale +-1) or int16, [frames] or [frames, channels]."""
+        rows = by_channel(chunk, self._channels)
+        views = rows.mean(0, keepdims=True) if len(rows) > 1 else rows
         if self._views == 2:
-            views = np.concatenate([views, samples[:1]])
+            views = np.concatenate([views, rows[:1]])
         self._take(self._resampler.push(views))
 
     def finish(self) -> Detection:
@@ -68,14 +84,15 @@ class AudioDetector:
         self._take(self._resampler.push(np.zeros((self._views, self._resampler.ahead + 1), np.float32)))
         if self._fresh:
             self._search(np.concatenate(self._parts, axis=1))
-        if not self.marks:
-            return Detection(False, None, 0.0, 1.0, {}, self._effort)
-        best = max(self.marks, key=lambda mark: mark.score)
+        if not self._marks:
+            return Detection(False, None, self._best, 1.0, {}, self._effort)
+        best = max(self._marks, key=lambda mark: mark.score)
         rate = min(1.0, math.exp(best.log_rate + math.log(self._windows)))
-        own = [mark for mark in self.marks if mark.payload == best.payload]
-        geometry = {"start_s": round(min(mark.start_s for mark in own), 3), "end_s": round(max(mark.end_s for mark in own), 3),
+        own = [mark for mark in self._marks if mark.payload == best.payload]
+        geometry = {"start_s": round(min(mark.start_s for mark in own), 3),
+                    "end_s": round(max(mark.end_s for mark in own), 3),
                     "speed": round(best.replay.tempo, 4), "tempo": round(best.replay.tempo, 4),
-                    "pitch": round(best.replay.pitch, 4), "segments": [mark.as_dict() for mark in self.marks]}
+                    "pitch": round(best.replay.pitch, 4), "segments": self.marks}
         return Detection(True, best.payload, best.score, rate, geometry, self._effort)
 
     def _take(self, views: np.ndarray) -> None:
@@ -105,8 +122,9 @@ class AudioDetector:
                 return
 
     def _read(self, spectrum: search.Spectrum, replay: search.Replay, tried: int) -> list[search.Found]:
-        log_tried = math.log(tried * self._views)
-        return search.read(spectrum.chips(replay), self._pattern, replay, log_tried, parts=_PARTS[self._effort],
+        chips = spectrum.chips(replay)
+        self._best = max(self._best, search.known_score(chips, self._pattern))
+        return search.read(chips, self._pattern, replay, math.log(tried * self._views), parts=_PARTS[self._effort],
                            paths=_PATHS[self._effort])
 
     def _replayed(self, spectrum: search.Spectrum) -> list[search.Found]:
@@ -126,17 +144,19 @@ class AudioDetector:
 
     def _note(self, mark: search.Found) -> None:
         present = np.flatnonzero(mark.path != search.STARTS)
-        for group in np.split(present, np.flatnonzero(np.diff(present) > 4) + 1):
-            if len(group) < 4:
+        groups = np.split(present, np.flatnonzero(np.diff(present) > _GAP_ROWS) + 1)
+        longest = max(map(len, groups))
+        for group in groups:
+            if len(group) < min(_GAP_ROWS, longest):
                 continue
             first, last = (int(n) * search.ROW + int(mark.path[n]) % search.ROW for n in (group[0], group[-1]))
             start, end = (self._start_s + t * search.STEP_S / mark.replay.tempo for t in (first, last + search.ROW))
             self._join(_Segment(mark.payload, start, end, mark.score, float(mark.log_rate), mark.replay))
 
     def _join(self, new: _Segment) -> None:
-        for old in self.marks:
+        for old in self._marks:
             if old.payload == new.payload and new.start_s <= old.end_s + 1 and old.start_s <= new.end_s + 1:
                 old.start_s, old.end_s = min(old.start_s, new.start_s), max(old.end_s, new.end_s)
                 old.score, old.log_rate = max(old.score, new.score), min(old.log_rate, new.log_rate)
                 return
-        self.marks.append(new)
+        self._marks.append(new)
