@@ -36,7 +36,9 @@ def statuses(report: lk.Report) -> dict[str, str]:
     return {finding.layer.value: finding.status.value for finding in report}
 
 
-@pytest.mark.parametrize("format,options", [("JPEG", {"quality": 92}), ("PNG", {}), ("WEBP", {"quality": 92})])
+@pytest.mark.parametrize("format,options", [
+    ("JPEG", {"quality": 92}), ("JPEG", {"quality": 50}), ("PNG", {}), ("WEBP", {"quality": 92}),
+    ("WEBP", {"lossless": True}), ("GIF", {}), ("TIFF", {"compression": "tiff_lzw"}), ("AVIF", {"quality": 85})])
 def test_a_labelled_file_is_confirmed_and_a_plain_one_is_not(format, options, tmp_path):
     data = saved(photo(), format, **options)
     labelled = lk.embed(data, label=LABEL)
@@ -48,6 +50,19 @@ def test_a_labelled_file_is_confirmed_and_a_plain_one_is_not(format, options, tm
     assert all(check.agrees for check in report.cross_checks) and report.cross_checks
     plain = lk.verify(data)
     assert plain.verdict is lk.Verdict.NONE and statuses(plain)["watermark"] == "absent"
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "GIF", "TIFF"])
+def test_every_frame_is_labelled(format):
+    first, *others = [Image.fromarray(np.roll(photo(), 40 * index, axis=1)) for index in range(3)]
+    labelled = lk.embed(saved(first, format, save_all=True, append_images=others), label=LABEL)
+    image = Image.open(io.BytesIO(labelled))
+    assert image.n_frames == 3
+    for index in range(3):
+        image.seek(index)
+        report = lk.verify(image.convert("RGB"))
+        report.require(lk.Layer.EXPLICIT, lk.Layer.WATERMARK)
+        assert report[lk.Layer.WATERMARK].payload == lk.Payload.of(LABEL)
 
 
 def test_path_bytes_and_file_give_the_same(source, tmp_path):

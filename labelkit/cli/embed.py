@@ -7,12 +7,13 @@ import argparse
 import functools
 import io
 import json
+import mimetypes
 import os
 import sys
 import uuid
 from pathlib import Path
 
-from labelkit import pipeline
+from labelkit import container, pipeline
 from labelkit.cli.files import STANDARD, Item, attempt, collect, run as run_files, targets
 from labelkit.cli.main import OK, SHORT, UNANSWERED, say_error
 from labelkit.cli.parser import LAYERS
@@ -55,10 +56,22 @@ def _one(item: Item, *, options: argparse.Namespace, plan: Plan, key: Key | None
     elif options.in_place:
         target = os.path.realpath(target)  # a symbolic link stays one
     else:
+        _refuse_conversion(source, target)
         _make_folder(Path(target).parent)
     pipeline.embed(source, target, label, plan=plan, key=key, replace=options.replace, in_place=options.in_place,
                    check=not options.no_check, max_pixels=options.max_megapixels * 1_000_000)
     return label
+
+
+def _refuse_conversion(source: str | io.BytesIO, target: str) -> None:
+    """A JPEG must not come out under the name of a PNG, unless it went in so."""
+    named = mimetypes.guess_type(target)[0]
+    if named is None or isinstance(source, str) and Path(source).suffix.lower() == Path(target).suffix.lower():
+        return
+    format = container.sniff(source)
+    if named.startswith("image/") and named != format.mime:
+        raise InvalidArgument("{where} is named as another format than its source, which is {format}; files are "
+                              "labelled in their own format", where=target, format=format.name)
 
 
 def _make_folder(folder: Path) -> None:

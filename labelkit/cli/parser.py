@@ -51,7 +51,8 @@ def build(language: str) -> Parser:
                                      "environment (LABELKIT_PRODUCER).")))
     _common(root, say)
     root.add_argument("--version", action=_ShowVersion, nargs=0, help=say(Message("show the version and exit")))
-    commands = root.add_subparsers(dest="command", title=say(Message("commands")), metavar="COMMAND", parser_class=Parser)
+    commands = root.add_subparsers(dest="command", title=say(Message("commands")), metavar="COMMAND",
+                                   parser_class=Parser)
     for add in (_embed, _verify, _inspect, _keygen):
         add(commands, say)
     return root

@@ -5,7 +5,7 @@ JPEG    the source's own quantisation tables, subsampling and progression; grey 
 PNG     8 and 16 bits, see `labelkit.codec.png`; palettes become true colour; APNG keeps its frames
 WebP    lossless stays lossless; lossy at the quality that the source's quantiser stands for
 GIF     frames composed, each with its own palette of 256
-TIFF    compression and pages kept; AVIF at quality 85; BMP as it is
+TIFF    compression and pages kept, JPEG inside it at quality 92; AVIF at quality 85; BMP as it is
 CMYK pictures can be read, and are refused when they would be written: labelling would change their colours.
 """
 
@@ -33,7 +33,7 @@ _JPEG_PIXELS_A_BYTE = 350  # a block of 64 pixels has a DC code of at least a bi
 _MAX_SCANS = 100  # real progressive JPEGs have about 10; each scan costs a pass over the whole picture
 _PLAIN = {"L": "L", "1": "L", "RGB": "RGB", "RGBA": "RGBA", "P": "RGB", "LA": "RGBA", "PA": "RGBA", "La": "RGBA",
           "RGBa": "RGBA", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB", "RGBX": "RGB"}
-_AVIF_QUALITY = 85
+_AVIF_QUALITY, _TIFF_JPEG_QUALITY = 85, 92
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,8 @@ def _options(image: Image.Image, format: str, data: bytes) -> dict[str, object]:
     if format == "avif":
         return kept | {"quality": _AVIF_QUALITY}
     if format == "tiff":
-        return {"compression": info.get("compression"), "dpi": info.get("dpi")} | kept
+        quality = {"quality": _TIFF_JPEG_QUALITY} if info.get("compression") == "jpeg" else {}
+        return {"compression": info.get("compression"), "dpi": info.get("dpi")} | quality | kept
     return {key: kept[key] for key in ("loop",) if key in kept}
 
 

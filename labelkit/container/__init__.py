@@ -14,9 +14,30 @@ Media data is neither read nor changed: an edit is a list of literal bytes and r
 
 from __future__ import annotations
 
+import re
 from types import ModuleType
 
-from labelkit.container import avi, flac, flv, jpeg, matroska, mp3, mp4, ogg, png, wav, webp
+from labelkit.container import (
+    avi,
+    flac,
+    flv,
+    gif,
+    heif,
+    jpeg,
+    markdown,
+    matroska,
+    mp3,
+    mp4,
+    ogg,
+    ooxml,
+    pdf,
+    png,
+    svg,
+    tiff,
+    wav,
+    webp,
+    webpage,
+)
 from labelkit.container.base import (
     C2PA,
     EXIF,
@@ -40,8 +61,26 @@ from labelkit.errors import UnsupportedFormat
 __all__ = ["C2PA", "EXIF", "TEXT", "XMP", "Format", "Layout", "Reader", "Segment", "Slot", "Source",
            "edit", "join", "opened", "save", "scan", "slots", "sniff", "stream"]
 
-_MODULES = (jpeg, png, webp, mp4, matroska, avi, flv, wav, flac, ogg, mp3)
-_HEAD = 64  # bytes by which a format is told
+_MODULES = (jpeg, png, webp, gif, tiff, heif, svg, mp4, matroska, avi, flv, wav, flac, ogg, mp3, pdf, ooxml,
+            webpage, markdown)
+_HOMELESS = tuple((re.compile(start, re.DOTALL), name, other) for start, name, other in (
+    # how a format starts, its name, the formats that hold the same and a label
+    (rb"BM.{4}\x00{4}", "BMP", "PNG"),
+    (rb"\x00\x00\x01\x00", "ICO", "PNG"),
+    (rb"8BPS", "PSD", "TIFF"),
+    (rb"\xff\x0a|.{4}JXL \r\n", "JPEG XL", "AVIF"),
+    (rb"\xff\x4f\xff\x51|.{4}jP  \r\n", "JPEG 2000", "JPEG, PNG"),
+    (rb"\xff[\xf0\xf1\xf8\xf9]", "AAC (ADTS)", "M4A"),
+    (rb"#!AMR", "AMR", "M4A"),
+    (rb"FORM.{4}AIF[FC]", "AIFF", "WAV, FLAC"),
+    (rb"riff\x2e\x91\xcf\x11", "Wave64", "RF64"),
+    (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "ASF (WMA, WMV)", "M4A, MP4"),
+    (rb"\x00\x00\x01\xba", "MPEG-PS", "MP4"),
+    (rb"G.{187}G", "MPEG-TS", "MP4"),
+    (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "DOC, XLS, PPT", "DOCX, XLSX, PPTX"),
+    (rb"\{\\rtf", "RTF", "DOCX"),
+))
+_HEAD = 192  # bytes by which a format is told
 
 
 def sniff(source: Source | Reader) -> Format:
@@ -79,6 +118,11 @@ def _find(reader: Reader) -> tuple[ModuleType, Format]:
         found = module.sniff(reader, head)
         if found:
             return module, found
+    for start, name, other in _HOMELESS:
+        if start.match(head):
+            raise UnsupportedFormat("{where}: {format} has no place that a standard or guide gives to a label",
+                                    where=reader.name, format=name, other=other,
+                                    hint="convert the file to {other}, then label it")
     raise UnsupportedFormat("{where}: the format is not known (first bytes {head}); labels can be written to {formats}",
                             where=reader.name, head=head[:8].hex(" ") or "none", formats=", ".join(_names()))
 

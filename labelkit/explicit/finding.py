@@ -8,7 +8,7 @@ import numpy as np
 from labelkit.codec.samples import ImageSamples
 from labelkit.errors import LabelkitError
 from labelkit.explicit import rules
-from labelkit.explicit.image import check_pixels, fitted_lines
+from labelkit.explicit.image import check_pixels, likely_lines
 from labelkit.explicit.search import Match, search
 from labelkit.messages import Message
 from labelkit.plan import MIN_HEIGHT_SHARE
@@ -60,7 +60,8 @@ def find_in(pixels: np.ndarray, expected_text: str | None = None) -> Match | Non
     check_pixels(pixels)
     if min(pixels.shape[:2]) < rules.MIN_INK_PX:
         return None
-    return search(_grey(pixels), tuple(fitted_lines(*pixels.shape[:2], text) for text in _texts(expected_text)))
+    forms = [likely_lines(*pixels.shape[:2], text) for text in _texts(expected_text)]
+    return search(_grey(pixels), tuple(sorted(set().union(*forms))))
 
 
 def _texts(expected: str | None) -> tuple[str, ...]:

@@ -144,17 +144,19 @@ def _wanted(explicit: Explicit, ink_px: int) -> tuple[int, int]:
     forms = (break_lines(explicit.text, count, explicit.font) for count in range(1, _MAX_LINES + 1))
     sizes = [_estimate(explicit, lines, ink_px) for lines in forms if lines]
     height, width = min(sizes, key=max)
-    return round(1.8 * height + ink_px), round(1.3 * width + 1.3 * ink_px)
+    badge = 2.4 * ink_px if explicit.style == "icon" else 0
+    return round(1.8 * height + ink_px), round(1.3 * width + 1.3 * ink_px + badge)
 
 
-def fitted_lines(height: int, width: int, text: str) -> tuple[str, ...]:
-    """The lines into which `text` is broken in a picture of `height` x `width` pixels by the default plan."""
-    try:
-        if width_em(text, None) * 2 * rules.floor_px(height, width) < width:  # an em is under 2 ink heights
-            return (text,)
-        return _fit(height, width, Explicit(text))[0]
-    except HostTooSmall:
-        return (text,)
+def likely_lines(height: int, width: int, text: str) -> set[tuple[str, ...]]:
+    """The lines that `text` may be broken into in a picture of `height` x `width` pixels: one, two, or as it takes."""
+    forms = {(text,), break_lines(text, 2, None) or (text,)}
+    if width_em(text, None) * 2 * rules.floor_px(height, width) > width:  # an em is under 2 ink heights
+        try:
+            forms.add(_fit(height, width, Explicit(text))[0])
+        except HostTooSmall:
+            pass
+    return forms
 
 
 def _along(corner: str, ends: tuple[str, str], free: int, margin: int) -> int:

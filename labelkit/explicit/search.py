@@ -18,16 +18,18 @@ import numpy as np
 from labelkit.explicit import rules
 from labelkit.explicit.correlate import correlation, resized
 from labelkit.explicit.raster import render
+from labelkit.plan import MIN_HEIGHT_SHARE
 
 # Bars on the correlation coefficient. Over 4,000 unlabelled pictures, crops and pages of Chinese text the best
 # whole-text score with every character over MIN_GLYPH was 0.00 (none came that far); drawn labels score over 0.85,
 # over 0.75 after JPEG at quality 50 and half the size.
-MIN_ANCHOR, MIN_PAIR, MIN_ALIGNED, MIN_GLYPH, MIN_TEXT = 0.50, 0.55, 0.25, 0.45, 0.65
-_SMALLEST, _LARGEST, _STEP = 0.035, 0.17, 1.09  # height of 成 as a share of the shortest side
+MIN_ANCHOR, MIN_PAIR, MIN_ALIGNED, MIN_GLYPH, MIN_TEXT = 0.50, 0.55, 0.25, 0.55, 0.70
+_SMALLEST, _LARGEST, _STEP = 0.035, 0.36, 1.09  # height of 成 as a share of the shortest side
 _SMALLEST_PX = 8  # less is a smudge
 _ANCHOR_PX = 13  # height of 成 in the first pass
 _VERIFY_INK_PX, _RIM = 20, 2  # ink height and rim in pixels of the templates of the second pass
-_DEEPEST_MARGIN = 0.05  # distance of the label from the edge as a share of the shortest side
+_NEAR_PX = 6  # as far as a character may be off before the scale is refined
+_MARGIN, _LEGAL_MARGIN = 0.05, 0.2  # deepest distance from the edge, of labels below and above about the legal height
 _CANDIDATES = 6
 
 
@@ -58,7 +60,7 @@ class _Candidate:
 
 
 def search(grey: np.ndarray, texts: tuple[tuple[str, ...], ...]) -> Match | None:
-    """The best match of one of `texts`, each given as its lines, in uint8 [height, width]; None where there is none."""
+    """The longest of `texts`, each given as its lines, that is in uint8 [height, width]; None where none is."""
     candidates = sorted(_anchors(grey), key=lambda c: -abs(c.score))
     kept: list[_Candidate] = []
     for candidate in candidates:
@@ -67,8 +69,8 @@ def search(grey: np.ndarray, texts: tuple[tuple[str, ...], ...]) -> Match | None
             kept.append(candidate)
         if len(kept) == _CANDIDATES:
             break
-    matches = [match for candidate in kept for match in [_verify(grey, candidate, texts)] if match]
-    return max(matches, key=lambda m: (len(m.text), abs(m.score)), default=None)
+    longest_first = sorted(texts, key=lambda lines: -sum(map(len, lines)))
+    return next((match for candidate in kept for match in [_verify(grey, candidate, longest_first)] if match), None)
 
 
 # First pass: 成 alone, small
@@ -85,7 +87,7 @@ def _anchors(grey: np.ndarray) -> Iterator[_Candidate]:
         zoom = _ANCHOR_PX / (share * short)
         level = resized(base, (max(1, round(width * zoom)), max(1, round(height * zoom))))
         base = level if base is grey and zoom < 1 else base  # the first level is the finest
-        for corners, areas in _windows(level):
+        for corners, areas in _windows(level, _LEGAL_MARGIN if share > MIN_HEIGHT_SHARE else _MARGIN):
             if areas.shape[1] >= template.shape[0] and areas.shape[2] >= template.shape[1]:
                 for (x, y), score in zip(corners, correlation(areas, template), strict=True):
                     for value, px, py in _peaks(score):
@@ -101,16 +103,16 @@ def _peaks(score: np.ndarray) -> Iterator[tuple[float, int, int]]:
             yield float(score[y, x]), x, y
 
 
-def _windows(level: np.ndarray) -> Iterator[tuple[list[tuple[int, int]], np.ndarray]]:
+def _windows(level: np.ndarray, margin: float) -> Iterator[tuple[list[tuple[int, int]], np.ndarray]]:
     """The strips of a level in which a label at an edge or corner has its 成: their (x, y), and they as [n, h, w]."""
     height, width = level.shape
     short = min(height, width)
-    depth = round(_DEEPEST_MARGIN * short + 3.2 * _ANCHOR_PX)
+    depth = round(margin * short + 3.2 * _ANCHOR_PX)
     wide = depth < height / 2
     strips = [(0, depth), (height - depth, height)] if wide else [(0, height)]
     pieces = [(x0, y0, level[y0:y1, x0:x1]) for y0, y1 in strips for x0, x1 in _along_edge(width, short)]
     yield [piece[:2] for piece in pieces], np.stack([piece[2] for piece in pieces])
-    reach = min(width, round(_DEEPEST_MARGIN * short + 11 * _ANCHOR_PX))
+    reach = min(width, round(margin * short + 11 * _ANCHOR_PX))
     y0, y1 = max(depth, height // 2 - 2 * _ANCHOR_PX), min(height - depth, height // 2 + 2 * _ANCHOR_PX)
     if wide and y1 > y0:
         ends = sorted({0, width - reach})
@@ -137,18 +139,15 @@ def _anchor_template() -> np.ndarray:
 # Second pass: its neighbour, then whole texts
 
 
-def _verify(grey: np.ndarray, candidate: _Candidate, texts: tuple[tuple[str, ...], ...]) -> Match | None:
+def _verify(grey: np.ndarray, candidate: _Candidate, texts: list[tuple[str, ...]]) -> Match | None:
+    """The first of `texts` that is where the candidate is."""
     pairs = {line[i - 1:i + 1] for lines in texts for line in lines for i in [line.find("成")] if i > 0}
     fits = [_fit(grey, (pair,), 0, candidate, 1 + step / 25) for pair in sorted(pairs) for step in range(-2, 3)]
     best = max(fits, key=lambda fit: abs(fit.score), default=None)
     if best is None or abs(best.score) < MIN_PAIR:
         return None
     found = (_whole(grey, lines, nth, best.anchor) for lines in texts for nth in range("".join(lines).count("成")))
-    return max((match for match in found if match), key=_merit, default=None)
-
-
-def _merit(match: Match) -> tuple[int, float]:
-    return len(match.text), abs(match.score)
+    return next((match for match in found if match), None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -220,12 +219,13 @@ def _cut(grey: np.ndarray, x: float, y: float, zoom: float, shape: tuple[int, in
 def _whole(grey: np.ndarray, lines: tuple[str, ...], nth: int, at: _Candidate) -> Match | None:
     """The match of `lines` if the whole and each of its characters correlate."""
     fit = _fit(grey, lines, nth, at, 1.0)
+    if abs(fit.score) < MIN_ALIGNED or any(score < MIN_GLYPH for score in _each_glyph(fit, _NEAR_PX)):
+        return None  # most texts end here, at their first character
     for step in (0.05, 0.025, 0.012, 0.006):
-        if abs(fit.score) < MIN_ALIGNED:
-            return None
         others = [_fit(grey, lines, nth, fit.anchor, 1 + step * way) for way in (-1, 1)]
         fit = max([fit, *others], key=lambda fit: abs(fit.score))
-    each = list(_each_glyph(fit))  # on its own: a ground that changes along the text costs the whole, not the parts
+    # each on its own: a ground that changes along the text costs the whole, not the parts
+    each = list(_each_glyph(fit, math.ceil(fit.zoom)))
     score = math.copysign(sum(each) / len(each), fit.score)
     if abs(score) < MIN_TEXT or min(each) < MIN_GLYPH:
         return None
@@ -243,10 +243,12 @@ def _contrast(fit: _Fit) -> float:
     return rules.contrast(*((float(value),) * 3 for value in (strokes, np.median(patch[ink == 0]))))
 
 
-def _each_glyph(fit: _Fit) -> Iterator[float]:
-    """Correlation of every character in its own cell, where it may lie a pixel off: advances and lines are rounded."""
-    sign = 1 if fit.score > 0 else -1
-    reach = min(fit.template.glyphs[0][4] // 4, max(1, math.ceil(fit.zoom)))
+def _each_glyph(fit: _Fit, reach: int) -> Iterator[float]:
+    """Correlation of every character in its own cell, where it may lie `reach` pixels off, at most _NEAR_PX.
+
+    A pixel of the picture is needed: advances and lines are rounded to it.
+    """
+    sign, reach = (1 if fit.score > 0 else -1), min(reach, _NEAR_PX)
     for _, x, y, width, height in fit.template.glyphs:
         x0, y0 = x - _RIM, y - _RIM
         ink = fit.template.ink[y0:y + height + _RIM, x0:x + width + _RIM]

@@ -59,7 +59,7 @@ def read(source: Source | Reader) -> Finding:
     from Annex E that leave this clear are listed. INVALID: a label that cannot be read or lacks these, or several
     that differ. ABSENT: none. The label of the finding is exactly what was found.
     evidence: format, carriers (slot, offset_bytes, length_bytes, form, fields, deviations or problem), disagreements,
-    duplicates, producer (its public name), traces (see `traces`).
+    duplicates, producer (its public name), traces (see `traces`), unread (slots that do not load).
     """
     with container.opened(source) as reader:
         layout = container.scan(reader)
@@ -109,8 +109,11 @@ def _in_xmp(slot: Slot) -> list[_Carrier]:
     place = f"{_place(slot)} XMP" if slot.key != "XML:com.adobe.xmp" else _place(slot)
     try:
         packet = slot.load()
-        if not xmp.mentions_label(packet):
-            return []
+    except LabelkitError:
+        return []  # too big or broken: it is listed as unread
+    if not xmp.mentions_label(packet):
+        return []
+    try:
         found = [_statement(slot, place, one.value, known=one.namespace == xmp.NAMESPACE) for one in xmp.find(packet)]
     except LabelkitError as error:
         return [_Carrier(slot, place, problem=error.message)]
@@ -156,7 +159,7 @@ def _finding(layout: Layout, carriers: list[_Carrier]) -> Finding:
     disagreements = _disagreements(statements)
     evidence = {"format": layout.format.name, "carriers": [carrier.evidence() for carrier in carriers],
                 "duplicates": max(len(carriers) - 1, 0), "disagreements": disagreements, "producer": None,
-                "traces": traces.find(layout)}
+                "traces": traces.find(layout), "unread": _unread(layout)}
     if not carriers:
         return Finding(Layer.METADATA, Status.ABSENT, Message("no AIGC label in the metadata"), evidence=evidence)
     unreadable = next((carrier for carrier in carriers if not carrier.statement), None)
@@ -169,6 +172,18 @@ def _finding(layout: Layout, carriers: list[_Carrier]) -> Finding:
                           fields=", ".join(found["field"] for found in disagreements))
         return Finding(Layer.METADATA, Status.INVALID, summary, evidence=evidence)
     return _one_label(statements[0], evidence)
+
+
+def _unread(layout: Layout) -> list[dict]:
+    """The slots that could hold a label and do not load, each with the reason."""
+    found = []
+    for slot in layout.slots:
+        if slot.kind in (XMP, EXIF):
+            try:
+                slot.load()
+            except LabelkitError as error:
+                found.append({"slot": _place(slot), "offset_bytes": slot.offset_bytes, "problem": str(error)})
+    return found
 
 
 def _one_label(statement: aigc.Statement, evidence: dict) -> Finding:
@@ -227,7 +242,9 @@ def _home(layout: Layout) -> Slot | None:
 def _rewritten(slot: Slot, value: str, *, is_home: bool) -> bytes | Slot | None:
     """The body that the slot gets, None where it goes, the slot itself where it stays as it is."""
     if is_home:
-        return xmp.put(slot.load(), value) if slot.kind == XMP else value.encode()
+        old = slot.load()
+        new = xmp.put(old, value) if slot.kind == XMP else value.encode()
+        return slot if new == old else new
     if slot.kind == XMP and _in_xmp(slot):
         return xmp.remove(slot.load())
     if slot.kind == EXIF and _in_exif(slot):

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from labelkit.container.base import Reader
-from labelkit.container.tiff import IMAGE_DESCRIPTION, SOFTWARE, USER_COMMENT, entries
+from labelkit.container.tiff import CHARSETS, IMAGE_DESCRIPTION, SOFTWARE, USER_COMMENT, entries
 from labelkit.errors import LabelkitError
 from labelkit.metadata import aigc
 
 _NAMES = {IMAGE_DESCRIPTION: "ImageDescription", USER_COMMENT: "UserComment", SOFTWARE: "Software"}
-_CHARSETS = (b"ASCII\0\0\0", b"UNICODE\0", b"JIS\0\0\0\0\0", b"\0\0\0\0\0\0\0\0")  # Exif 3.0, table 9
 _MAX_VALUE = 64 << 10
 
 
@@ -33,7 +32,7 @@ def values(block: bytes) -> Iterator[Value]:
         for entry in entries(reader):
             if entry.tag in _NAMES and entry.length_bytes <= _MAX_VALUE:
                 raw = entry.value(reader)
-                skip = 8 if entry.tag == USER_COMMENT and raw[:8] in _CHARSETS else 0
+                skip = 8 if entry.tag == USER_COMMENT and raw[:8] in CHARSETS else 0
                 yield Value(_NAMES[entry.tag], raw[skip:], entry.offset_bytes + skip)
     except LabelkitError:
         return  # what was read before the break still counts

@@ -80,7 +80,7 @@ def _in_text(slot: Slot) -> Iterator[dict]:
         return
     if key in _SOFTWARE_KEYS:
         yield from _generator(slot.load())
-    elif key in _SETTINGS_KEYS or key in ("comment", "description", "usercomment"):
+    elif key in _SETTINGS_KEYS or key in ("comment", "description", "usercomment", "imagedescription"):
         yield from _settings(slot.load(), slot.key)
 
 

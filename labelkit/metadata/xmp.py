@@ -1,34 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 """XMP packets: find the AIGC property and put it there, leaving every other byte alone (ISO 16684-1).
 
-Packets are parsed by expat only to learn where things lie; changes are cuts in the text. A document type,
-and with it every entity declaration, is refused.
+Packets are parsed only to learn where things lie; changes are cuts in the text. An SVG picture is a packet too: its
+label stands in its metadata element.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
-from xml.parsers import expat
+from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
+from labelkit.container import markup
+from labelkit.container.markup import Element
 from labelkit.errors import LimitExceeded, MalformedFile
 
 NAMESPACE = "http://www.tc260.org.cn/ns/AIGC/1.0/"  # TC260-PG-20259A
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-_MAX_ELEMENTS = 200_000
-_START_TAG = re.compile(rb"""<[^\s/>]+(?:\s+[^\s=>]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*/?>""")
-_ATTRIBUTE = re.compile(rb"""\s+([^\s=>]+)\s*=\s*(?:"[^"]*"|'[^']*')""")
+_SVG = "http://www.w3.org/2000/svg"
+_MAX_PROPERTIES = 1000
+_OURS = b"<TC260:AIGC>"
 _ENCODINGS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe\0\0", "utf-32-le"), (b"\0\0\xfe\xff", "utf-32-be"),
               (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _UNMARKED = ((b"<\0\0\0", "utf-32-le"), (b"\0\0\0<", "utf-32-be"), (b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Property:
     """One AIGC property: its text, its namespace, and where it lies in the UTF-8 form of the packet.
 
-    inner   where the text alone lies, for an element without attributes that could change its meaning
+    inner   where the text alone lies, for an element written as we write it
     """
 
     value: str
@@ -38,29 +38,18 @@ class Property:
     inner: tuple[int, int] | None = None
 
 
-@dataclass(slots=True)
-class _Element:
-    name: str
-    start: int
-    body: int
-    plain: bool
-    stop: int = 0
-    end_tag: int = 0
-
-    @property
-    def empty(self) -> bool:
-        return self.body == self.stop
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Packet:
+    """A packet in UTF-8, with the byte order mark and encoding that it goes back into."""
+
     mark: bytes
     encoding: str
     data: bytes
-    properties: list[Property] = field(default_factory=list)
-    root: _Element | None = None
-    rdf: _Element | None = None
-    description: _Element | None = None
+    elements: list[Element]
+
+    def first(self, name: str, parent: Element | None = None) -> Element | None:
+        """The first element of a name, anywhere or right in `parent`."""
+        return next((one for one in self.elements if one.name == name and parent in (None, one.parent)), None)
 
 
 def mentions_label(packet: bytes) -> bool:
@@ -70,7 +59,7 @@ def mentions_label(packet: bytes) -> bool:
 
 def find(packet: bytes) -> list[Property]:
     """Every property called AIGC, in whatever namespace and form; raises MalformedFile for a packet that is not XML."""
-    return _parse(packet).properties if mentions_label(packet) else []
+    return _properties(_parse(packet)) if mentions_label(packet) else []
 
 
 def fresh(value: str) -> bytes:
@@ -88,40 +77,68 @@ def put(packet: bytes, value: str) -> bytes:
         return fresh(value)
     parsed = _parse(packet)
     text = escape(value).encode()
-    cuts = [(found.start, found.stop, b"") for found in parsed.properties]
-    home = next((found for found in parsed.properties if found.inner and found.namespace == NAMESPACE), None)
-    if home:
-        cuts[parsed.properties.index(home)] = (*home.inner, text)
+    found = _properties(parsed)
+    cuts = [(one.start, one.stop, b"") for one in found]
+    home = next((index for index, one in enumerate(found) if one.inner and one.namespace == NAMESPACE), None)
+    if home is None:
+        element = f'<TC260:AIGC xmlns:TC260="{NAMESPACE}">'.encode() + text + b"</TC260:AIGC>"
+        cuts.append(_insertion(parsed, element))
     else:
-        cuts.append(_insertion(parsed, f'<TC260:AIGC xmlns:TC260="{NAMESPACE}">'.encode() + text + b"</TC260:AIGC>"))
-    return _cut(parsed, cuts)
+        cuts[home] = (*found[home].inner, text)
+    return _joined(parsed, cuts)
 
 
 def remove(packet: bytes) -> bytes:
     """The packet without any AIGC property."""
     parsed = _parse(packet)
-    return _cut(parsed, [(found.start, found.stop, b"") for found in parsed.properties])
+    return _joined(parsed, [(found.start, found.stop, b"") for found in _properties(parsed)])
+
+
+def _properties(parsed: _Packet) -> list[Property]:
+    found: list[Property] = []
+    for element in parsed.elements:
+        if found and element.start < found[-1].stop:
+            continue  # inside the property before
+        for name, value in element.attributes.items():
+            if name.rpartition("\n")[2].lower() == "aigc":
+                found += _attribute(parsed, element, name, value)
+        if element.local.lower() == "aigc":
+            ours = parsed.data[element.start:element.body] == _OURS
+            found.append(Property(markup.text_of(parsed.elements, element), element.namespace, element.start,
+                                  element.stop, (element.body, element.end_tag) if ours else None))
+        if len(found) > _MAX_PROPERTIES:
+            raise LimitExceeded("the XMP packet has more than {limit} AIGC properties", limit=_MAX_PROPERTIES)
+    return found
+
+
+def _attribute(parsed: _Packet, element: Element, name: str, value: str) -> list[Property]:
+    namespace, _, local = name.rpartition("\n")
+    return [Property(value, namespace, start, stop) for raw, start, stop in element.raw_attributes(parsed.data)
+            if raw.decode().rpartition(":")[2] == local and bool(namespace) == (b":" in raw)
+            and not raw.startswith(b"xmlns:")]
 
 
 def _insertion(parsed: _Packet, text: bytes) -> tuple[int, int, bytes]:
-    if parsed.description is None:
+    root, rdf = parsed.elements[0], parsed.first(f"{_RDF}\nRDF")
+    description = parsed.first(f"{_RDF}\nDescription", rdf) if rdf else None
+    if description is None:
         text = f'<rdf:Description xmlns:rdf="{_RDF}" rdf:about="">'.encode() + text + b"</rdf:Description>"
-    if parsed.rdf is None:
+    if rdf is None:
         text = f'<rdf:RDF xmlns:rdf="{_RDF}">'.encode() + text + b"</rdf:RDF>"
-    element = parsed.description or parsed.rdf or parsed.root
-    if not element.empty:
-        return element.end_tag, element.end_tag, text
-    name = re.match(rb"<([^\s/>]+)", parsed.data[element.start:element.stop]).group(1)
-    slash = parsed.data.rindex(b"/", element.start, element.stop)
-    return slash, element.stop, b">" + text + b"</" + name + b">"
+    element = description or rdf or root
+    if rdf is None and root.name == f"{_SVG}\nsvg":
+        metadata = parsed.first(f"{_SVG}\nmetadata", root)
+        if metadata is None:
+            tag = root.raw_name(parsed.data)[:-len(b"svg")] + b"metadata"  # with the prefix of the picture, if any
+            text = b"<" + tag + b">" + text + b"</" + tag + b">"
+            if not root.empty:  # in front, where readers look first
+                return root.body, root.body, text
+        element = metadata or root
+    return markup.append_to(parsed.data, element, text)
 
 
-def _cut(parsed: _Packet, cuts: list[tuple[int, int, bytes]]) -> bytes:
-    pieces, done = [], 0
-    for start, stop, text in sorted(cuts):
-        pieces += [parsed.data[done:start], text]
-        done = stop
-    data = b"".join([*pieces, parsed.data[done:]])
+def _joined(parsed: _Packet, cuts: list[tuple[int, int, bytes]]) -> bytes:
+    data = markup.changed(parsed.data, cuts)
     return parsed.mark + (data if parsed.encoding == "utf-8" else data.decode().encode(parsed.encoding))
 
 
@@ -129,87 +146,10 @@ def _parse(packet: bytes) -> _Packet:
     mark, encoding = next((known for known in _ENCODINGS if packet.startswith(known[0])), (b"", "utf-8"))
     if not mark:
         encoding = next((name for start, name in _UNMARKED if packet.lstrip(b"\n\r\t ").startswith(start)), "utf-8")
+    data = packet[len(mark):]
     try:
-        data = packet[len(mark):]
         data = data if encoding == "utf-8" else data.decode(encoding).encode()
     except UnicodeError as error:
         raise MalformedFile("the XMP packet is not {encoding}: {problem}", encoding=encoding.upper(),
                             problem=error.reason) from error
-    parsed = _Packet(mark, encoding, data)
-    try:
-        _Walk(parsed).run()
-    except expat.ExpatError as error:
-        raise MalformedFile("the XMP packet is not well-formed XML: {problem}", problem=str(error)) from error
-    return parsed
-
-
-class _Walk:
-    """One pass of expat over a packet, noting where the elements of interest start and stop."""
-
-    def __init__(self, parsed: _Packet) -> None:
-        self.parsed, self.stack, self.count = parsed, [], 0
-        self.open_property: tuple[_Element, list[str]] | None = None
-        self.parser = parser = expat.ParserCreate("UTF-8", "\n")
-        parser.buffer_text = parser.ordered_attributes = True
-        parser.StartElementHandler, parser.EndElementHandler = self.start, self.end
-        parser.StartDoctypeDeclHandler = _refuse_document_type
-
-    def run(self) -> None:
-        self.parser.Parse(self.parsed.data.rstrip(b"\0"), True)
-
-    def start(self, name: str, attributes: list[str]) -> None:
-        self.count += 1
-        if self.count > _MAX_ELEMENTS:
-            raise LimitExceeded("the XMP packet has more than {limit} elements", limit=_MAX_ELEMENTS)
-        parsed, start = self.parsed, self.parser.CurrentByteIndex
-        tag = _START_TAG.match(parsed.data, start)
-        if tag is None:
-            raise MalformedFile("the XMP packet is not well-formed XML: {problem}", problem=f"tag at byte {start}")
-        element = _Element(name, start, tag.end(), not attributes, tag.end() if tag.group().endswith(b"/>") else 0)
-        self._note(element)
-        if not self.open_property:
-            for index in range(0, len(attributes), 2):
-                if _is_label(attributes[index]):
-                    self._note_attribute(attributes[index], attributes[index + 1], tag)
-            if _is_label(name):
-                self.open_property = element, []
-                self.parser.CharacterDataHandler = self.open_property[1].append
-        self.stack.append(element)
-
-    def _note(self, element: _Element) -> None:
-        parsed = self.parsed
-        if not self.stack:
-            parsed.root = element
-        if element.name == f"{_RDF}\nRDF" and parsed.rdf is None:
-            parsed.rdf = element
-        elif (element.name == f"{_RDF}\nDescription" and parsed.description is None and self.stack
-              and self.stack[-1] is parsed.rdf):
-            parsed.description = element
-
-    def _note_attribute(self, name: str, value: str, tag: re.Match) -> None:
-        namespace, _, local = name.rpartition("\n")
-        for raw in _ATTRIBUTE.finditer(tag.group()):
-            prefix, _, raw_local = raw.group(1).decode().rpartition(":")
-            if raw_local == local and (bool(prefix) == bool(namespace)) and prefix != "xmlns":
-                start = tag.start() + raw.start()
-                self.parsed.properties.append(Property(value, namespace, start, tag.start() + raw.end()))
-
-    def end(self, _name: str) -> None:
-        element = self.stack.pop()
-        if not element.stop:
-            element.end_tag = self.parser.CurrentByteIndex
-            element.stop = self.parsed.data.index(b">", element.end_tag) + 1
-        if self.open_property and self.open_property[0] is element:
-            text, self.open_property = "".join(self.open_property[1]), None
-            self.parser.CharacterDataHandler = None
-            namespace = element.name.rpartition("\n")[0]
-            inner = (element.body, element.end_tag) if element.end_tag and element.plain else None
-            self.parsed.properties.append(Property(text, namespace, element.start, element.stop, inner))
-
-
-def _is_label(name: str) -> bool:
-    return name.rpartition("\n")[2].lower() == "aigc"
-
-
-def _refuse_document_type(*_: object) -> None:
-    raise MalformedFile("the XMP packet declares a document type, which XMP does not have")
+    return _Packet(mark, encoding, data, markup.parse(data, "XMP packet"))

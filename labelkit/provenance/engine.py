@@ -37,16 +37,17 @@ def _context(process: int, settings: str) -> object:
     return library().Context.from_dict(json.loads(settings))
 
 
-def signing_settings(purposes: tuple[str, ...]) -> dict[str, object]:
+def signing_settings(purposes: tuple[str, ...], *, written: bool = True) -> dict[str, object]:
     """Settings of a signer whose certificate is for `purposes` (OIDs): no thumbnails, no network, checked afterwards.
 
-    A thumbnail costs 60 ms a megapixel; the check afterwards 0.7 ms, half of a separate validation.
+    A thumbnail costs 60 ms a megapixel; the check afterwards 0.7 ms, half of a separate validation. `written` says
+    that the file itself is written, so that its hash can be checked too.
     """
     return {"builder": {"thumbnail": {"enabled": False}},
             "core": {"allowed_network_hosts": [], "backing_store_memory_threshold_in_mb": _MEMORY_MB},
             "trust": {"trust_config": "\n".join(purposes)},
             "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_trust": False,
-                       "verify_after_sign": True, "verify_after_sign_hash": True}}
+                       "verify_after_sign": True, "verify_after_sign_hash": written}}
 
 
 def reading_settings(anchors: str, time_stamp_anchors: str, purposes: tuple[str, ...]) -> dict[str, object]:

@@ -24,7 +24,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from labelkit import container
 from labelkit.container import Reader, Source
@@ -39,9 +39,38 @@ AIGC_ASSERTION = "org.labelkit.aigc"
 TRAINED_MEDIA = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 WATERMARK_PREFIX = "org.labelkit.watermark."
 SIDECAR_TYPE = "application/octet-stream"
+_STORE_NAME = "parent.c2pa"
 MAX_EXPLICIT = 4096  # characters of JSON
 
-_Asset = tuple[Reader, str]  # a file and its media type
+
+class _Asset(NamedTuple):
+    """A file, its media type, and the manifest store that lies beside it, if one does."""
+
+    reader: Reader
+    mime: str
+    store: bytes | None = None
+
+
+class _Nowhere(io.RawIOBase):
+    """Where c2pa writes the copy of a file that gets a sidecar: nobody wants it, and it may be large."""
+
+    def __init__(self) -> None:
+        self._place = self._size = 0
+
+    def write(self, data: bytes) -> int:
+        self._place += len(data)
+        self._size = max(self._size, self._place)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._place = offset + (0, self._place, self._size)[whence]
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
+
+    def readinto(self, buffer: bytearray) -> int:
+        return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +123,7 @@ def sign_into(source: Source, target: BinaryIO, claim: Claim, signer: Signer, *,
         _refuse_same_file(reader, target)
         mime = mime or container.sniff(reader).mime
         try:
-            with _opened_parent(claim, parent, (reader, mime)) as ancestor:
+            with _opened_parent(claim, parent, _Asset(reader, mime)) as ancestor:
                 builder = _builder(claim, mime, ancestor)
                 builder.sign(signer.native(), mime, reader.file, target)
         except LabelkitError:
@@ -104,21 +133,32 @@ def sign_into(source: Source, target: BinaryIO, claim: Claim, signer: Signer, *,
         heif.check_items(reader, target)
 
 
-def sign_sidecar(source: Source, claim: Claim, signer: Signer, *, mime: str | None = None) -> bytes:
+def sign_sidecar(source: Source, claim: Claim, signer: Signer, *, parent: tuple[Source, bytes] | None = None,
+                 mime: str | None = None) -> bytes:
     """A signed manifest store to keep beside a file that has no place for one, by custom as NAME.c2pa.
 
-    Works for any bytes; the file stays as it is. `mime` as in `sign_into`. Raises SigningFailed, UnsupportedFormat.
+    parent   the file that `source` was made from, and the manifest store that lies beside it
+    mime     media type of `source`, by default told by its first bytes
+    Works for any bytes; the file stays as it is. Raises SigningFailed, UnsupportedFormat for unknown bytes without
+    `mime`, and what opening the sources raises.
     """
-    with container.opened(source) as reader:
+    with container.opened(source) as reader, container.opened(parent[0] if parent else reader) as before:
         mime = mime or container.sniff(reader).mime
+        ancestor = _Asset(before, SIDECAR_TYPE, parent[1] if parent else None)
         try:
-            builder = _builder(claim, mime, None)
+            begins_here = parent is None and claim.label.kind is Kind.GENERATED
+            builder = _builder(claim, mime, None if begins_here else ancestor, written=False)
             builder.set_no_embed()
-            return builder.sign(signer.native(), SIDECAR_TYPE, reader.file)
+            store = builder.sign(signer.native(), SIDECAR_TYPE, reader.file, _Nowhere())
+            state = _report(_Asset(reader, SIDECAR_TYPE, store))["validation_state"]
         except LabelkitError:
             raise
         except Exception as error:
             raise _failure(error, reader.name, SIDECAR_TYPE, signer) from error
+    if state == "Invalid":
+        raise SigningFailed("{where}: the manifest does not fit the file, which changed while it was signed",
+                            where=reader.name)
+    return store
 
 
 @functools.cache
@@ -129,13 +169,30 @@ def _toolkit() -> dict[str, str]:
         return {"name": "labelkit"}
 
 
-def _builder(claim: Claim, mime: str, ancestor: _Asset | None) -> object:
+def _builder(claim: Claim, mime: str, ancestor: _Asset | None, *, written: bool = True) -> object:
     definition = _definition(claim, mime, opened=ancestor is not None)
-    builder = library().Builder.from_json(json.dumps(definition), context=context(signing_settings(PURPOSES)))
+    settings = context(signing_settings(PURPOSES, written=written))
+    builder = library().Builder.from_json(json.dumps(definition), context=settings)
     if ancestor is not None:
         builder.set_intent(library().C2paBuilderIntent.EDIT)  # adds c2pa.opened and ties it to the parent
-        builder.add_ingredient({"relationship": "parentOf"}, ancestor[1], ancestor[0].file)
+        facts = {"relationship": "parentOf"} | (_beside(builder, ancestor) if ancestor.store else {})
+        builder.add_ingredient(facts, ancestor.mime, ancestor.reader.file)
     return builder
+
+
+def _report(asset: _Asset) -> dict[str, object]:
+    """The library's report on the manifest store beside a file."""
+    settings = context(reading_settings("", "", PURPOSES))
+    with library().Reader(asset.mime, asset.reader.file, asset.store, context=settings) as found:
+        return json.loads(found.json())
+
+
+def _beside(builder: object, asset: _Asset) -> dict[str, object]:
+    """What makes a sidecar the manifest of an ingredient: the store itself, and what validating it gave."""
+    report = _report(asset)
+    builder.add_resource(_STORE_NAME, io.BytesIO(asset.store))
+    return {"active_manifest": report["active_manifest"], "validation_results": report["validation_results"],
+            "manifest_data": {"format": "application/c2pa", "identifier": _STORE_NAME}}
 
 
 def _definition(claim: Claim, mime: str, *, opened: bool) -> dict[str, object]:
@@ -175,8 +232,8 @@ def _aigc(claim: Claim) -> dict[str, object]:
 @contextmanager
 def _opened_parent(claim: Claim, parent: Source | None, asset: _Asset) -> Iterator[_Asset | None]:
     """The file that the new manifest descends from, or None where the content begins with this one."""
-    with container.opened(asset[0] if parent is None else parent) as reader:
-        ancestor = asset if parent is None else (reader, container.sniff(reader).mime)
+    with container.opened(asset.reader if parent is None else parent) as reader:
+        ancestor = asset if parent is None else _Asset(reader, container.sniff(reader).mime)
         if _has_manifest(ancestor):
             yield ancestor
         elif parent is not None and _has_manifest(asset):
@@ -187,17 +244,17 @@ def _opened_parent(claim: Claim, parent: Source | None, asset: _Asset) -> Iterat
 
 
 def _has_manifest(asset: _Asset) -> bool:
-    c2pa, (reader, mime) = library(), asset
+    c2pa = library()
     settings = context(reading_settings("", "", PURPOSES))
     try:
-        return c2pa.Reader.try_create(mime, reader.file, context=settings) is not None
+        return c2pa.Reader.try_create(asset.mime, asset.reader.file, context=settings) is not None
     except c2pa.C2paError.NotSupported:
         return False
     except c2pa.C2paError as error:
         if is_remote(error):
             return True
         raise SigningFailed("{where}: the file has a manifest that cannot be read, and so cannot be kept as the parent "
-                            "of a new one: {reason}", where=reader.name, reason=reason(error),
+                            "of a new one: {reason}", where=asset.reader.name, reason=reason(error),
                             hint="encode the file anew, or leave provenance out of the plan") from error
 
 

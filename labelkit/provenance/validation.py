@@ -117,10 +117,15 @@ def _finding(report: Tree, store: Tree, *, now: datetime.datetime | None, judged
 
 def _valid_summary(evidence: Tree, judged: bool) -> Message:
     if evidence["trusted"]:
-        return Message("signed by {signer}, trusted", signer=evidence["signer"])
-    if judged:
-        return Message("signed by {signer}, root not in the trust list", signer=evidence["signer"])
-    return Message("signed by {signer}, no trust list given to judge the root by", signer=evidence["signer"])
+        signed = Message("signed by {signer}, trusted", signer=evidence["signer"])
+    elif judged:
+        signed = Message("signed by {signer}, root not in the trust list", signer=evidence["signer"])
+    else:
+        signed = Message("signed by {signer}, no trust list given to judge the root by", signer=evidence["signer"])
+    if "no-time-stamp" not in evidence["warnings"]:
+        return signed
+    return Message("{signed}; without a time-stamp, it holds until the certificate ends on {end}", signed=signed,
+                   end=str(evidence["not_after"])[:10])
 
 
 def _invalid_summary(evidence: Tree) -> Message:

@@ -21,7 +21,7 @@ from labelkit import kernels
 from labelkit.errors import HostTooSmall, InvalidArgument
 from labelkit.key import Key
 from labelkit.watermark import lattice, tile
-from labelkit.watermark.detection import Detection
+from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE, Detection
 from labelkit.watermark.payload import Payload
 from labelkit.watermark.search import ORIENTATIONS, Match, Tally, match
 
@@ -29,7 +29,7 @@ EFFORTS = ("fast", "normal", "deep")
 MIN_SIDE = 96  # pixels: one period of the smallest tile
 GAIN_SLOPE = 128
 GAIN_TOP = 115
-GAIN_LIMIT = 150  # of the busiest cells where the rest of the picture is quiet
+GAIN_LEAST, GAIN_LIMIT = 60, 150  # what the top is lowered to, and raised to where the rest of the picture is quiet
 MEAN_ERROR = 3.9  # grey levels squared: PSNR 42.2 dB
 MIN_BUSY_CELLS = 64
 WORKING_SIDE = 512  # pixels: lattices are searched on a plane shrunk to about this
@@ -106,30 +106,28 @@ def _gain(host: np.ndarray) -> np.ndarray:
 
 
 def _spend(host: np.ndarray, gain: np.ndarray) -> np.ndarray:
-    """The gain grid with what is left of the error that PSNR 42 dB allows given to the busiest cells.
+    """The gain grid with its busiest cells raised, or lowered, to the error that PSNR 42 dB allows.
 
     Few pictures are busy everywhere. In pages of text the busy cells are the only ones that keep the mark when a change of
     contrast saturates the paper, and they hide it best.
     """
-    error = np.bincount(gain.ravel(), minlength=256) @ _CELL_ERROR / gain.size
     sample = host[::8, ::8, 0]
-    error += np.count_nonzero((sample == 0) | (sample == 255)) / sample.size  # these move by one for headroom
-    busy = np.count_nonzero(gain == GAIN_TOP)
-    if not busy or error >= MEAN_ERROR:
-        return gain
-    affordable = _CELL_ERROR[GAIN_TOP] + (MEAN_ERROR - error) * gain.size / busy
-    top = min(int(np.searchsorted(_CELL_ERROR, affordable)) - 1, GAIN_LIMIT)
-    table = np.interp(np.arange(256), [0, 0.75 * GAIN_TOP, GAIN_TOP], [0, 0.75 * GAIN_TOP, max(top, GAIN_TOP)])
-    return table.astype(np.uint8)[gain]
+    shifted = np.count_nonzero((sample == 0) | (sample == 255)) / sample.size  # these move by one for headroom
+    errors = _TABLE_ERRORS @ np.bincount(gain.ravel(), minlength=256) / gain.size + shifted
+    affordable = int(np.searchsorted(errors, MEAN_ERROR)) - 1  # errors ascend with the top
+    return _TABLES[max(affordable, 0)][gain]
 
 
-def _cell_error() -> np.ndarray:
-    """float64 [256]: the mean squared change, in grey levels, of a cell with each gain at strength 1."""
-    gain = np.arange(256) / tile.GAIN_UNIT
-    return gain**2 + (tile.LOW_RMS - tile.LOW_YIELD * (gain - tile.BASE_GAIN)) ** 2 + 1 / 12
+def _tables() -> tuple[np.ndarray, np.ndarray]:
+    """uint8 [n, 256] gains by gain for each top, ascending, and float64 [n, 256] the mean squared change they make."""
+    gain, knee = np.arange(256), 0.75 * GAIN_TOP
+    tables = [np.minimum(gain, top) if top <= GAIN_TOP else np.interp(gain, [0, knee, GAIN_TOP], [0, knee, top])
+              for top in range(GAIN_LEAST, GAIN_LIMIT + 1)]
+    local = np.rint(tables) / tile.GAIN_UNIT
+    return np.rint(tables).astype(np.uint8), local**2 + (tile.LOW_RMS - tile.LOW_YIELD * (local - tile.BASE_GAIN)) ** 2 + 1 / 12
 
 
-_CELL_ERROR = _cell_error()
+_TABLES, _TABLE_ERRORS = _tables()
 
 
 def _check_ground(host: np.ndarray, gain: np.ndarray) -> None:
@@ -162,8 +160,11 @@ def _add_change(pixels: np.ndarray, change: np.ndarray) -> np.ndarray:
 def detect(pixels: np.ndarray, key: Key | None = None, *, effort: str = "normal") -> Detection:
     """Whether a mark of `key` is in the picture, and which; arrays as for `embed`, of any size.
 
-    geometry: period and scale (of the picture against the one that was marked, where the period tells), angle in degrees
-    counter-clockwise, mirrored, lattice (the two vectors in pixels). Raises InvalidArgument for other arrays.
+    A mark whose bits cannot be read, because too little is left of it or because the picture was marked twice, is found
+    with payload None where the synchronisation pattern alone decides.
+    geometry: period in pixels, mirrored (left to right, before turning), angle in degrees counter-clockwise, lattice (its
+    two vectors in pixels), and `also`, other payloads of the same key laid over the strongest. Raises InvalidArgument for
+    other arrays.
     """
     _check_array(pixels)
     if effort not in EFFORTS:
@@ -180,7 +181,9 @@ def detect(pixels: np.ndarray, key: Key | None = None, *, effort: str = "normal"
         found = step()
         if found:
             return replace(found, effort=effort)
-    return Detection(False, None, search.tally.best, 1.0, effort=effort)
+    present = search.tally.chance() <= MAX_FALSE_POSITIVE_RATE
+    rate = search.tally.chance() if present else 1.0
+    return Detection(present, None, search.tally.best, rate, effort=effort)
 
 
 class _Search:
@@ -222,7 +225,8 @@ class _Search:
     @functools.cached_property
     def coarse(self) -> tuple[int, lattice.Autocorrelation]:
         """The factor by which the picture was shrunk, and the autocorrelation of what came out."""
-        factor = max(1, round(max(self.luma.shape) / WORKING_SIDE))
+        # a strip is not shrunk away: its short side keeps 16 samples
+        factor = max(1, min(round(max(self.luma.shape) / WORKING_SIDE), min(self.luma.shape) // 16))
         return factor, lattice.Autocorrelation(self.plane if factor == 1 else whiten(decimate(self.luma, factor)))
 
     def _fold(self, p: int, orientations: int = 8) -> Detection | None:
@@ -241,14 +245,16 @@ class _Search:
 
     def _answer(self, found: Match, vectors: np.ndarray) -> Detection:
         spacing = math.sqrt(abs(np.linalg.det(vectors)))
-        turn = ORIENTATIONS[found.orientation]
-        first = vectors @ turn[0]
+        mirrored = found.orientation >= 4
+        first = vectors @ ORIENTATIONS[found.orientation][:, 0] * (-1 if mirrored else 1)  # the tile's x axis
         geometry = {
             "period": round(spacing, 2),
-            "angle": round(math.degrees(math.atan2(-first[1], first[0])), 2),
-            "mirrored": found.orientation >= 4,
+            "angle": round(math.degrees(math.atan2(-first[1], first[0])), 2) + 0.0,
+            "mirrored": mirrored,
             "lattice": [[round(float(v), 3) for v in column] for column in vectors.T],
         }
+        if found.others:
+            geometry["also"] = [Payload.from_int(word).hex for word in found.others]
         return Detection(True, Payload.from_int(found.word), found.score, found.false_positive_rate, geometry)
 
 

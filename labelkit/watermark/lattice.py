@@ -72,7 +72,7 @@ class Autocorrelation:
         weight = np.maximum(1 - place / length, 0)
         line = self.values[0] if axis == 0 else self.values[:, 0]
         value = np.interp(np.minimum(place, length), np.arange(length + 1), line[np.arange(length + 1) % len(line)])
-        score = (weight * value).sum(1) / np.sqrt(np.square(weight).sum(1))
+        score = (weight * value).sum(1) / np.sqrt(np.square(weight).sum(1) + 1e-9)
         kept: list[int] = []
         for i in np.argsort(-score, kind="stable"):
             if all(abs(spacing[i] - spacing[j]) > 0.01 * spacing[j] for j in kept):

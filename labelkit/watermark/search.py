@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
 
 SHIFTS = tile.GRID**2
 MIN_SCORE = 5.0  # below it no word was ever decoded, and noise reaches it once in 25 candidates
+CLEAR_SCORE = 7.5  # nothing but a second mark reaches it beside the first
 PATHS = 8
 LIMIT = 1.5  # of a bin's magnitude, in noise deviations
 ORIENTATIONS = np.array([  # how the tile's axes may lie in the picture: quarter turns, then the same mirrored
@@ -35,16 +36,22 @@ class Tally:
     words: int = 0
     best: float = 0.0
 
+    def chance(self, score: float | None = None) -> float:
+        """How likely unmarked media reach `score`, or the best one, in one of the trials."""
+        score = self.best if score is None else score
+        return min(1.0, self.trials * 0.5 * math.erfc(score / math.sqrt(2)))
+
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A decoded word: its 64 bits, score, false positive rate, and how the tile lay."""
+    """A decoded word: its 64 bits, score, false positive rate, how the tile lay, and other words on the same lattice."""
 
     word: int
     score: float
     false_positive_rate: float
     orientation: int
     shift: tuple[float, float]
+    others: tuple[int, ...] = ()
 
 
 @functools.lru_cache(maxsize=32)
@@ -66,14 +73,32 @@ def match(spectrum: np.ndarray, carrier: tile.Carrier, tally: Tally, orientation
     bins = np.where(conjugate[:orientations], bins.conj(), bins)
     bins = _limit(bins) * carrier.phase.conj()
     correlation = _correlate(bins)
-    tally.trials += orientations * SHIFTS
-    best = int(np.argmax(correlation))
-    orientation, place = divmod(best, SHIFTS)
-    score = float(correlation.ravel()[best])
-    tally.best = max(tally.best, score)
-    if score < MIN_SCORE:
+    tally.trials += 2 * orientations * SHIFTS
+    tally.best = max(tally.best, float(correlation.max()), -float(correlation.min()))
+    first = _next_word(bins, correlation, carrier, tally, MIN_SCORE)
+    if first is None:
         return None
-    return _decode(bins[orientation], divmod(place, tile.GRID), score, orientation, carrier, tally)
+    others = []
+    while len(others) < 3:  # another payload of this key, laid over the first
+        other = _next_word(bins, correlation, carrier, tally, CLEAR_SCORE)
+        if other is None or other.word == first.word:
+            break
+        others.append(other.word)
+    return replace(first, others=tuple(others))
+
+
+def _next_word(bins: np.ndarray, correlation: np.ndarray, carrier: tile.Carrier, tally: Tally,
+               least: float) -> Match | None:
+    """The word at the highest peak of the correlation, or at the lowest: a negative; it is then levelled."""
+    high, low = int(np.argmax(correlation)), int(np.argmin(correlation))
+    sign = 1 if correlation.flat[high] >= -correlation.flat[low] else -1
+    orientation, row, column = np.unravel_index(high if sign > 0 else low, correlation.shape)
+    score = sign * float(correlation[orientation, row, column])
+    if score < least:
+        return None
+    near = np.arange(-3, 4)
+    correlation[np.ix_([orientation], (row + near) % tile.GRID, (column + near) % tile.GRID)] = 0
+    return _decode(sign * bins[orientation], (int(row), int(column)), score, int(orientation), carrier, tally)
 
 
 def _limit(bins: np.ndarray) -> np.ndarray:
@@ -95,7 +120,7 @@ def _correlate(bins: np.ndarray) -> np.ndarray:
     planes = np.fft.ifft2(spectrum)
     both = np.stack([planes.real, planes.imag], 1).reshape(-1, tile.GRID, tile.GRID)[: len(bins)]
     norm = np.sqrt(2.0 * np.sum(np.square(np.abs(bins)), axis=1))  # the sum is over both members of each pair
-    return both * (SHIFTS / norm)[:, None, None].astype(np.float32)
+    return both * (SHIFTS / np.maximum(norm, 1e-9))[:, None, None].astype(np.float32)
 
 
 def _decode(bins: np.ndarray, place: tuple[int, int], score: float, orientation: int, carrier: tile.Carrier,
@@ -106,8 +131,7 @@ def _decode(bins: np.ndarray, place: tuple[int, int], score: float, orientation:
     tally.words += PATHS
     if word is None:
         return None
-    chance = min(1.0, tally.trials * 0.5 * math.erfc(score / math.sqrt(2)))
-    rate = chance * tally.words * ecc.CRC_FALSE_PASS
+    rate = tally.chance(score) * tally.words * ecc.CRC_FALSE_PASS
     return Match(word, score, rate, orientation, shift) if rate <= MAX_FALSE_POSITIVE_RATE else None
 
 

@@ -103,11 +103,20 @@ def patterns(key: Key, payload: int, p: int, strength: float) -> tuple[np.ndarra
     """
     c = carrier(key)
     code = 1.0 - 2.0 * ecc.encode(payload, CODED_BITS)[c.bit]
-    z = c.phase * (np.sqrt(SYNC_SHARE) + 1j * np.sqrt(1.0 - SYNC_SHARE) * code).astype(np.complex64)
+    turn = np.exp(-2j * np.pi * (_origin(key, payload) @ np.stack([c.kx, c.ky]))).astype(np.complex64)
+    z = turn * c.phase * (np.sqrt(SYNC_SHARE) + 1j * np.sqrt(1.0 - SYNC_SHARE) * code).astype(np.complex64)
     low, high = _synthesise(z * _amplitudes(p), p)
     flat = low * np.float32(strength * (LOW_RMS + LOW_YIELD * BASE_GAIN) * FLAT_UNIT)
     textured = (high - np.float32(LOW_YIELD) * low) * np.float32(strength * PATTERN_UNIT)
     return (np.clip(np.rint(flat), -8191, 8191).astype(np.int16), np.clip(np.rint(textured), -127, 127).astype(np.int8))
+
+
+def _origin(key: Key, payload: int) -> np.ndarray:
+    """Where in the picture the tile begins, as shares of its period: another place for every payload.
+
+    The pattern of a producer's pictures does not add up when they are averaged, as it would if all tiles began at a corner.
+    """
+    return key.stream("image/origin", payload).uniform(2)
 
 
 @functools.lru_cache(maxsize=32)

@@ -13,56 +13,23 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
 import labelkit as lk
 from labelkit import metadata
-from labelkit.cli import main as cli
+from labelkit.cli import parser
+from labelkit.cli.text import one_line
+from tests.cli.conftest import PRODUCER, write
 from tests.media import LABEL, photo, saved
 
-PRODUCER = ["--producer", "acme"]
 ROOT = Path(lk.__file__).parents[1]
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-
-
-@pytest.fixture(autouse=True)
-def plain_world(monkeypatch, tmp_path):
-    """No settings of the machine's user, English, an empty folder to work in."""
-    for name in [name for name in os.environ if name.startswith(("LABELKIT_", "LC_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("LANG", "C.UTF-8")
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "nothing"))
-    folder = tmp_path / "work"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-
-
-@pytest.fixture
-def run(capsys):
-    """Runs one command in this process: (exit code, stdout, stderr)."""
-    def call(*words: object) -> tuple[int, str, str]:
-        try:
-            code = cli.main(list(map(str, words)))
-        except SystemExit as stop:
-            code = stop.code
-        out = capsys.readouterr()
-        assert "Traceback" not in out.out + out.err
-        return code, out.out, out.err
-    return call
 
 
 def spawn(*words: object, **options: object) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "-m", "labelkit", *map(str, words)], stdin=subprocess.PIPE,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                             env={**os.environ, "PYTHONPATH": str(ROOT)}, **options)
-
-
-def write(name: str, seed: int = 1) -> Path:
-    path = Path(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(saved(photo(seed=seed), "JPEG", quality=92))
-    return path
 
 
 def test_embed_then_verify(run):
@@ -177,6 +144,16 @@ def test_layers_and_their_settings(run):
     assert "top left" in run("verify", "o.jpg")[1]
 
 
+def test_files_are_not_converted(run):
+    write("cat.jpg")
+    code, _, err = run("embed", "cat.jpg", "-o", "out.png", *PRODUCER)
+    assert code == 1 and "named as another format than its source, which is jpeg" in err
+    assert not Path("out.png").exists()
+    os.rename("cat.jpg", "cat.png")
+    for name in ("out.png", "out", "out.jpeg", "out.backup"):
+        assert run("embed", "cat.png", "-o", name, *PRODUCER, "--layers", "metadata")[0] == 0
+
+
 def test_json_is_complete(run):
     write("cat.jpg")
     code, out, err = run("embed", "cat.jpg", "-o", "out.jpg", *PRODUCER, "--json")
@@ -219,61 +196,6 @@ def test_inspect_shows_offsets(run):
     code, out, _ = run("inspect", "out.jpg", "--json")
     assert json.loads(out)["carriers"][0]["fields"]["ContentProducer"] == "acme"
     assert run("inspect", "missing.jpg")[0] == 2
-
-
-def test_chinese_by_option_environment_and_locale(run, monkeypatch):
-    write("cat.jpg")
-    run("embed", "cat.jpg", "-o", "out.jpg", *PRODUCER)
-    out = run("verify", "out.jpg", "--lang", "zh-CN")[1]
-    assert out.startswith("out.jpg: 属于人工智能生成合成内容\n  显式标识    有效 ")
-    assert "用法：labelkit embed" in run("embed", "--help", "--lang=zh")[1]
-    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
-    assert run("verify", "missing.jpg")[2].startswith("missing.jpg 无法打开")
-    assert run("embed", "x", "-o", "y")[2].startswith("缺少必需的参数：--producer\n提示：")
-    monkeypatch.setenv("LABELKIT_LANG", "en")
-    assert "cannot be opened" in run("verify", "missing.jpg")[2]
-
-
-def test_chinese_help_is_chinese_throughout(run):
-    for command in ("embed", "verify", "inspect", "keygen"):
-        english, chinese = run(command, "--help")[1], run(command, "--help", "--lang", "zh-CN")[1]
-        left_over = [line for line in chinese.splitlines()[1:] if len(line) > 60 and line.isascii()]
-        assert not left_over and english != chinese
-
-
-def test_settings_come_from_file_and_environment_in_order(run, monkeypatch):
-    write("cat.jpg")
-    Path("labelkit.toml").write_text('producer = "from-file"\nlayers = ["metadata"]\nkind = "possible"\n'
-                                     'require = "metadata"\n')
-    assert run("embed", "cat.jpg", "-o", "out.jpg")[0] == 0
-    label = metadata.read("out.jpg").label
-    assert (label.content_producer, label.kind) == ("from-file", lk.Kind.POSSIBLE)
-    monkeypatch.setenv("LABELKIT_PRODUCER", "from-environment")
-    run("embed", "cat.jpg", "-o", "out.jpg")
-    assert metadata.read("out.jpg").label.content_producer == "from-environment"
-    run("embed", "cat.jpg", "-o", "out.jpg", "--producer", "from-words")
-    assert metadata.read("out.jpg").label.content_producer == "from-words"
-
-
-def test_settings_with_mistakes_are_refused(run, monkeypatch):
-    write("cat.jpg")
-    Path("labelkit.toml").write_text('producr = "acme"\n')
-    code, _, err = run("embed", "cat.jpg", "-o", "out.jpg", *PRODUCER)
-    assert code == 2 and "labelkit.toml: producr is not an option" in err
-    Path("labelkit.toml").write_text("producer = \n")
-    assert "not a file of settings" in run("embed", "cat.jpg", "-o", "out.jpg")[2]
-    monkeypatch.setenv("LABELKIT_CONFIG", "missing.toml")
-    assert "missing.toml cannot be opened" in run("verify", "cat.jpg")[2]
-
-
-def test_paths_in_settings_are_relative_to_them(run, monkeypatch, keys):
-    write("cat.jpg")
-    Path("elsewhere").mkdir()
-    Path("elsewhere/signer.pem").write_bytes((keys / "signer.pem").read_bytes())
-    Path("elsewhere/settings.toml").write_text('producer = "acme"\nsigner = "signer.pem"\nin-place = false\n')
-    monkeypatch.setenv("LABELKIT_CONFIG", "elsewhere/settings.toml")
-    assert run("embed", "cat.jpg", "-o", "out.jpg")[0] == 0
-    assert "signed by Acme Imaging" in run("verify", "out.jpg")[1]
 
 
 def test_standard_input_and_output():
@@ -322,7 +244,6 @@ def test_names_cannot_forge_lines(run):
 
 
 def test_values_in_files_cannot_forge_lines(run):
-    from labelkit.cli.text import one_line
     assert one_line("a\n\x1b[31mb\u202ec") == "a\\n\\x1b[31mb\\u202ec"
 
 
@@ -385,11 +306,9 @@ def test_the_start_is_light():
     assert done.stderr == "[]\n"
 
 
-def test_layer_names_are_those_of_the_report():
-    from labelkit.cli.parser import EFFORTS, KINDS, LAYERS
-    assert LAYERS == tuple(layer.value for layer in lk.Layer)
-    assert KINDS == tuple(kind.name.lower() for kind in lk.Kind)
-    assert EFFORTS == ("fast", "normal", "deep")
+def test_names_are_those_of_the_library():
+    assert parser.LAYERS == tuple(layer.value for layer in lk.Layer)
+    assert parser.KINDS == tuple(kind.name.lower() for kind in lk.Kind)
 
 
 def test_an_existing_label_is_replaced_only_when_asked(run):

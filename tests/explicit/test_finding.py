@@ -74,8 +74,8 @@ def test_position_is_named(corner, border):
 
 
 @pytest.mark.parametrize("plan", [Explicit(style="icon"), Explicit(opacity=0.6), Explicit(height=0.12),
-                                  Explicit(margin=0.04)],
-                         ids=["icon", "translucent", "large", "margin"])
+                                  Explicit(height=0.25), Explicit(margin=0.2), Explicit(margin=0.2, corner="left")],
+                         ids=["icon", "translucent", "large", "huge", "margin", "side margin"])
 def test_other_plans_are_found(plan):
     assert find_in(draw(ground("noise", 512, 512), plan)[0]).text == "AI生成"
 

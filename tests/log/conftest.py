@@ -49,9 +49,9 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where a new log can be: a path, and a DSN."""
     if request.param == "sqlite":
         return str(tmp_path / "labels.db")
-    import psycopg
-
     dsn, schema = request.getfixturevalue("postgresql"), f"log_{next(_SCHEMAS)}"
+    import psycopg  # the fixture skips where it is not installed
+
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {schema}")
     return f"{dsn}&options=-csearch_path%3D{schema}"

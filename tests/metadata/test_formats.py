@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What must hold in every format: the label reads back, here and in other programs; everything else stays."""
 
+import io
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,9 +21,45 @@ class Case:
     make: Callable[[], bytes]
     payload: Callable[[bytes], object]
     ffprobe: str = ""
+    exiftool: bool = False
+
+
+def pages(kind: str, **options: object) -> bytes:
+    """A picture of two pages or frames."""
+    out = io.BytesIO()
+    files.pixels().save(out, kind, save_all=True, append_images=[files.pixels().rotate(180)], **options)
+    return out.getvalue()
+
+
+SVG = (b'<?xml version="1.0" encoding="UTF-8"?>\n<!-- drawn by hand --><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1" "x">'
+       b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><g id="a"><path d="M0 0L9 9"/></g></svg>\n')
+
+
+def drawing(data: bytes) -> list:
+    """The elements of an SVG outside its metadata."""
+    return [(element.tag, element.attrib) for part in ElementTree.fromstring(data) if not part.tag.endswith("}metadata")
+            for element in part.iter()]
+
+
+def picture(make: Callable[[], bytes]) -> Case:
+    return Case(make, lambda data: files.decoded(data).tolist(), exiftool=True)
 
 
 CASES = {
+    "jpeg": picture(lambda: files.picture("JPEG", quality=90)),
+    "png": picture(lambda: files.picture("PNG")),
+    "webp": picture(lambda: files.picture("WEBP", quality=80)),
+    "gif": picture(lambda: files.picture("GIF")),
+    "gif animated": picture(lambda: pages("GIF", loop=0, duration=40, comment=b"by hand")),
+    "tiff": picture(lambda: files.picture("TIFF")),
+    "tiff with xmp": picture(lambda: files.picture("TIFF", tiffinfo={700: files.XMP_PACKET})),
+    "tiff of two pages": picture(lambda: pages("TIFF", compression="tiff_lzw")),
+    "bigtiff": picture(lambda: files.picture("TIFF", big_tiff=True)),
+    "avif": picture(lambda: files.picture("AVIF", quality=60)),
+    "avif with exif and xmp": picture(lambda: files.picture("AVIF", exif=b"Exif\0\0" + files.exif(b"a cat, asleep\0"),
+                                                            xmp=files.XMP_PACKET)),
+    "avif animated": picture(lambda: pages("AVIF", duration=40)),
+    "svg": Case(lambda: SVG, drawing, exiftool=True),
     "wav": Case(lambda: files.sound("WAV"), files.packets),
     "wav 24 bit": Case(lambda: files.sound("WAV", "PCM_24"), files.packets),
     "rf64": Case(lambda: files.sound("RF64"), files.packets),
@@ -88,17 +126,25 @@ def test_writing_again_replaces_the_label(case):
 def test_other_slots_keep_their_bodies(case):
     def bodies(data: bytes) -> list[tuple]:
         with container.opened(data) as reader:
-            return [(slot.kind, slot.key, slot.load()) for slot in container.slots(reader) if slot.key != "AIGC"]
+            return [(slot.kind, slot.key, slot.load()) for slot in container.slots(reader)
+                    if slot.key != "AIGC" and slot.kind != "xmp"]
     host = case.make()
     assert bodies(metadata.write(host, LABEL)) == bodies(host)
 
 
-def test_ffprobe_reads_the_label_once(case, tmp_path):
-    if not case.ffprobe:
-        pytest.skip("ffprobe does not show labels of this format")
+@pytest.mark.parametrize("name", [name for name in CASES if CASES[name].ffprobe])
+def test_ffprobe_reads_the_label_once(name, tmp_path):
+    case = CASES[name]
     labels = files.ffprobe_labels(metadata.write(case.make(), LABEL), case.ffprobe, tmp_path)
     assert labels == [LABEL.to_json()]
     assert files.ffprobe_labels(case.make(), case.ffprobe, tmp_path) == []
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if CASES[name].exiftool])
+def test_exiftool_reads_the_label(name):
+    case = CASES[name]
+    assert files.exiftool_label(metadata.write(case.make(), LABEL)) == LABEL.to_json()
+    assert files.exiftool_label(case.make()) == ""
 
 
 def test_file_to_file_gives_the_same_bytes(case, tmp_path):

@@ -128,6 +128,14 @@ def test_too_many_elements_are_refused():
         xmp.find(b"<AIGC>" + b"<a/>" * 300_000 + b"</AIGC>")
 
 
+@pytest.mark.parametrize("many", [b"<AIGC/>" * 150_000, b"<AIGC>" * 150_000 + b"</AIGC>" * 150_000])
+def test_a_crowd_of_labels_is_refused_or_read_in_time(many):
+    try:
+        assert len(xmp.find(b"<a>" + many + b"</a>")) == 1
+    except LimitExceeded as error:
+        assert "AIGC properties" in str(error)
+
+
 def test_deep_nesting_does_not_overflow():
     packet = b"<AIGC>" + b"<a>" * 100_000 + b"</a>" * 100_000 + b"</AIGC>"
     try:

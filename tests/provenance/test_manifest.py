@@ -11,14 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 import c2pa
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from PIL import Image
 
 from labelkit.errors import InvalidArgument, SigningFailed, UnsupportedFormat
 from labelkit.label import Kind, Label
-from labelkit.provenance import AIGC_ASSERTION, Claim, sign, sign_into, sign_sidecar, validate
+from labelkit.provenance import AIGC_ASSERTION, Claim, Signer, sign, sign_into, sign_sidecar, validate
 from labelkit.report import Status
 from labelkit.watermark.payload import Payload
-from tests.provenance.certificates import NOW, server
+from tests.provenance.certificates import NOW, make_chain, new_key, server
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 OGG = b"OggS" + bytes(range(256)) * 20
@@ -179,6 +181,37 @@ def test_sidecar_holds_and_fails_with_the_file(claim, signer, trust):
     assert finding.evidence["soft_bindings"][0]["alg"] == "org.labelkit.watermark.audio.1"
     assert validate(OGG[:-1] + b"x", sidecar=store, trust=trust).status is Status.INVALID
     assert validate(OGG, trust=trust).status is Status.ABSENT
+
+
+def test_sidecar_of_before_becomes_the_parent(claim, signer, trust):
+    store = sign_sidecar(OGG, claim, signer, mime="audio/ogg")
+    spread = claim.label.spread_by("platform", "post-9")
+    later = sign_sidecar(OGG + b"more", Claim(spread), signer, parent=(OGG, store), mime="audio/ogg")
+    finding = validate(OGG + b"more", sidecar=later, trust=trust)
+    assert (finding.status, finding.label, finding.payload) == (Status.VALID, spread, claim.payload)
+    assert finding.evidence["manifests"] == 2
+    assert finding.evidence["digital_source_type"].endswith("/trainedAlgorithmicMedia")
+    foreign = sign_sidecar(OGG + b"more", Claim(spread), signer, parent=(OGG[:-1], store), mime="audio/ogg")
+    assert validate(OGG + b"more", sidecar=foreign, trust=trust).evidence["digital_source_type"] is None
+    with pytest.raises(SigningFailed):
+        sign_sidecar(OGG, claim, signer, parent=(OGG, b"no store" * 9), mime="audio/ogg")
+
+
+def test_file_that_changes_under_the_signature_is_found_out(claim):
+    file, key = io.BytesIO(OGG), new_key()
+
+    def change_and_sign(message: bytes) -> bytes:
+        file.getbuffer()[9] ^= 1
+        return key.sign(message, ec.ECDSA(hashes.SHA256()))
+
+    with pytest.raises(SigningFailed, match="changed while"):
+        sign_sidecar(file, claim, Signer.from_callback(change_and_sign, b"".join(make_chain(key))), mime="audio/ogg")
+
+
+def test_sidecar_of_spread_content_does_not_claim_its_creation(signer, trust):
+    suspected = Label(Kind.SUSPECTED, "", "", content_propagator="platform", propagate_id="9")
+    finding = validate(OGG, sidecar=sign_sidecar(OGG, Claim(suspected), signer, mime="audio/ogg"), trust=trust)
+    assert (finding.status, finding.label, finding.evidence["ai_generated"]) == (Status.VALID, suspected, False)
 
 
 def test_explicit_evidence_is_bounded(picture, claim, signer):

@@ -40,8 +40,10 @@ def test_right_root_is_trusted_and_label_payload_and_text_come_back(picture, cla
     assert (seen["signer"], seen["issuer"]) == ("Acme Imaging", "Acme Imaging")
     assert (seen["ai_generated"], seen["explicit"]) == (True, claim.explicit)
     assert seen["claim_generator"].startswith("labelkit")
-    assert str(finding.summary) == "signed by Acme Imaging, trusted"
-    assert finding.summary.text("zh-CN") == "由 Acme Imaging 签名，可信"
+    ends = f"{signer.not_after:%Y-%m-%d}"
+    assert str(finding.summary) == ("signed by Acme Imaging, trusted; without a time-stamp, it holds until the "
+                                    f"certificate ends on {ends}")
+    assert finding.summary.text("zh-CN") == f"由 Acme Imaging 签名，可信；没有时间戳，有效至证书到期日 {ends}"
 
 
 def test_wrong_root_is_valid_but_not_trusted(picture, claim, signer, tmp_path):
@@ -107,6 +109,7 @@ def test_time_stamp_is_trusted_only_under_its_own_root(picture, claim, keys, tmp
     for stamps, trusted in ((root, True), (None, False)):
         finding = validate(signed, trust=TrustList.load(keys[1], time_stamps=stamps))
         assert finding.evidence["trusted"] and finding.evidence["warnings"] == []
+        assert str(finding.summary) == "signed by Acme Imaging, trusted"
         assert finding.evidence["time_stamp"]["trusted"] is trusted
 
 

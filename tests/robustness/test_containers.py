@@ -11,6 +11,8 @@ from labelkit import metadata
 from labelkit.errors import LabelkitError
 from tests import files
 from tests.files import LABEL, OTHER
+from tests.metadata.test_documents import document
+from tests.metadata.test_pdf import TITLE_INFO, packed, plain
 
 MUTATIONS = 2000
 SLOWEST_SECONDS = 2.0
@@ -29,6 +31,9 @@ def rich_png() -> bytes:
              files.chunk(b"iTXt", b"parameters\0\0\0\0\0Steps: 20, Sampler: x"),
              files.chunk(b"eXIf", files.exif(b"a cat\0", order=">"))]
     return files.png_with(*parts, files.chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + files.XMP_PACKET))
+
+
+WRAPPED = OTHER.to_json(wrapped=True).encode()
 
 
 def id3_tag() -> bytes:
@@ -58,6 +63,17 @@ HOSTS = {
     "flv": lambda: metadata.write(files.movie("flv", (("flvflags", "add_keyframe_index"),), video="flv", audio=""),
                                   LABEL),
     "mov": lambda: metadata.write(files.movie("mov"), LABEL),
+    "gif": lambda: metadata.write(files.picture("GIF", comment=WRAPPED), LABEL),
+    "tiff": lambda: metadata.write(files.picture("TIFF", tiffinfo={270: "a cat", 700: files.XMP_PACKET}), LABEL),
+    "bigtiff": lambda: metadata.write(files.picture("TIFF", big_tiff=True), LABEL),
+    "avif": lambda: metadata.write(files.picture("AVIF", exif=b"Exif\0\0" + files.exif(b"a cat, asleep\0")), LABEL),
+    "svg": lambda: metadata.write(b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><path/></svg>', LABEL),
+    "docx": lambda: metadata.write(document(), LABEL),
+    "pdf": lambda: metadata.write(plain(TITLE_INFO, files.XMP_PACKET), LABEL),
+    "pdf packed": lambda: metadata.write(packed(TITLE_INFO, files.XMP_PACKET), LABEL),
+    "html": lambda: metadata.write(b'<!DOCTYPE html><html><head><meta charset="utf-8"><title>t</title></head></html>',
+                                   LABEL),
+    "markdown": lambda: metadata.write(b"---\ntitle: x\nAIGC: {}\n---\n\n# text\n", LABEL),
     "webp": lambda: metadata.write(files.picture("WEBP", quality=50, exif=b"Exif\0\0" + files.exif(b"a cat\0")), LABEL),
 }
 

@@ -86,7 +86,8 @@ def test_mutated_pictures(name, signer):
     for host in hosts:
         for data in mutations(host, name, COUNT // len(hosts)):
             data = _with_check_sums(data) if host.startswith(png.SIGNATURE) else data
-            for call in (lambda data=data: lk.verify(data), lambda data=data: lk.embed(data, label=LABEL, replace=True)):
+            for call in (lambda data=data: lk.verify(data),
+                         lambda data=data: lk.embed(data, label=LABEL, replace=True)):
                 seconds, result = outcome(call)
                 slowest = max(slowest, seconds)
                 assert isinstance(result, LabelkitError | lk.Report | bytes)

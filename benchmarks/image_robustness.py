@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recovery of the whole payload over pictures and attacks, with fidelity, as Markdown.
+
+    python -m benchmarks.image_robustness [--pictures FOLDER] [--attacks MODULE.py] [--effort deep] [--strength 1 2]
+                                          [--longest 1600] [--systems labelkit dwtDct ...]
+
+The defaults are samples/ and benchmarks/image_attacks.py. Other systems want the extra `peers`; they read bits from any
+picture, so a word counts only when all 64 (rivaGan: 32) bits are right.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks import image_attacks, peers
+from benchmarks.fidelity import psnr, ssim
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
+
+
+def pictures(folder: Path, longest: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Name and uint8 [height, width, 3] of every picture of a folder, shrunk to `longest` where it is larger."""
+    for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES):
+        with Image.open(path) as picture:
+            picture = picture.convert("RGB")
+            if longest:
+                picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+            yield path.name, np.asarray(picture)
+
+
+def attacks(path: str | None):
+    """The module of attacks at `path`, or the project's own."""
+    if not path:
+        return image_attacks
+    spec = importlib.util.spec_from_file_location("given_attacks", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Tally:
+    """What one system did: words read and tried for each attack, fidelity and time for each picture."""
+
+    def __init__(self) -> None:
+        self.read: dict[str, list[bool]] = defaultdict(list)
+        self.wrong = 0
+        self.psnr: list[float] = []
+        self.ssim: list[float] = []
+        self.failed: list[str] = []
+
+    def run(self, system: peers.System, name: str, host: np.ndarray, module, seed: int) -> None:
+        """Mark one picture, attack it in every way, read it back."""
+        payload = int(np.random.default_rng(seed).integers(1 << 61, 1 << 62))
+        marked = system.embed(host, payload)
+        self.psnr.append(psnr(host, marked))
+        self.ssim.append(ssim(host, marked))
+        for attack in module.names():
+            found = system.detect(module.apply(attack, marked, seed))
+            right = found == system.expected(payload)
+            self.wrong += found is not None and not right
+            self.read[attack].append(right)
+            if not right:
+                self.failed.append(f"{name}: {attack}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pictures", type=Path, default=Path(__file__).parent.parent / "samples")
+    parser.add_argument("--attacks")
+    parser.add_argument("--effort", default="deep")
+    parser.add_argument("--strength", type=float, nargs="+", default=[1.0])
+    parser.add_argument("--longest", type=int, default=0)
+    parser.add_argument("--systems", nargs="+", default=["labelkit"])
+    options = parser.parse_args(arguments)
+    module = attacks(options.attacks)
+    tallies: dict[str, Tally] = {}
+    for system in peers.systems(options.systems, options.strength, options.effort):
+        tally = tallies[system.name] = Tally()
+        started = time.process_time()
+        for seed, (name, host) in enumerate(pictures(options.pictures, options.longest)):
+            try:
+                tally.run(system, name, host, module, seed)
+            except peers.Refused as reason:
+                print(f"- {system.name} refuses {name}: {reason}")
+        print(f"- {system.name}: {len(tally.psnr)} pictures, {time.process_time() - started:.0f} s of CPU", flush=True)
+    print_tables(tallies, module)
+
+
+def print_tables(tallies: dict[str, Tally], module) -> None:
+    """Fidelity, then recovery by class and by attack."""
+    print("\n| system | PSNR dB least, mean | SSIM least, mean | wrong words | words read |\n|---|---|---|---|---|")
+    for name, tally in tallies.items():
+        read = [word for words in tally.read.values() for word in words]
+        print(f"| {name} | {min(tally.psnr):.1f}, {np.mean(tally.psnr):.1f} | {min(tally.ssim):.4f}, "
+              f"{np.mean(tally.ssim):.4f} | {tally.wrong} | {sum(read)} of {len(read)}, {100 * np.mean(read):.1f} % |")
+    groups = dict.fromkeys(map(module.group_of, module.names()))
+    rows = {f"**{group}**": [a for a in module.names() if module.group_of(a) == group] for group in groups}
+    rows |= {attack: [attack] for attack in module.names()}
+    print("\n| words read, % | " + " | ".join(tallies) + " |\n|---" * 1 + "|---" * len(tallies) + "|")
+    for title, members in rows.items():
+        shares = [100 * np.mean([word for attack in members for word in tally.read[attack]]) for tally in tallies.values()]
+        print(f"| {title} | " + " | ".join(f"{share:.1f}".removesuffix(".0") for share in shares) + " |")
+    for name, tally in tallies.items():
+        if name.startswith("labelkit") and tally.failed:
+            print(f"\nNot read by {name}: " + "; ".join(tally.failed))
+
+
+if __name__ == "__main__":
+    main()

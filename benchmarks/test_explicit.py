@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The explicit label on pictures, 1024 x 1024 on one thread, beside a copy of the pixels and Pillow's JPEG q90."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.conftest import ratio
+from labelkit.explicit.finding import find_in
+from labelkit.explicit.image import draw
+from labelkit.explicit.raster import render
+from labelkit.plan import Explicit
+
+SAMPLE = Path(__file__).parents[1] / "samples" / "valley.jpg"
+CONDITIONS = "1024x1024 RGB uint8, one thread"
+
+
+@pytest.fixture(scope="module")
+def photograph() -> np.ndarray:
+    return np.asarray(Image.open(SAMPLE).resize((1024, 1024)))
+
+
+def to_jpeg(pixels: np.ndarray) -> Callable[[], None]:
+    return lambda: Image.fromarray(pixels).save(io.BytesIO(), "JPEG", quality=90)
+
+
+def test_drawing(benchmark, photograph, figure):
+    host = photograph.copy()
+    benchmark(draw, host, Explicit(), in_place=True)
+    assert find_in(host).text == "AI生成"
+    work = lambda: draw(host, Explicit(), in_place=True)  # noqa: E731
+    figure("draw the label, warm", benchmark.stats["median"] * 1e6, most=100, unit="us", conditions=CONDITIONS)
+    figure("draw the label, to a copy of the pixels", ratio(work, photograph.copy, 50), conditions=CONDITIONS)
+    figure("draw the label, to Pillow's JPEG q90", ratio(work, to_jpeg(photograph)), most=0.05, conditions=CONDITIONS)
+
+
+def test_rasterising(benchmark, photograph, figure):
+    def cold() -> None:
+        render.cache_clear()
+        render(("AI生成",), 52, "text", None)
+
+    benchmark(cold)
+    figure("rasterise the label, cold", benchmark.stats["median"] * 1e3, unit="ms", conditions="52 pixels of ink")
+    figure("rasterise the label, cold, to Pillow's JPEG q90", ratio(cold, to_jpeg(photograph)), conditions=CONDITIONS)
+
+
+@pytest.mark.parametrize("labelled", [False, True], ids=["bare", "labelled"])
+def test_finding(benchmark, photograph, figure, labelled):
+    pixels = draw(photograph, Explicit())[0] if labelled else photograph
+    found = benchmark(find_in, pixels)
+    assert bool(found) is labelled
+    name = f"look for the label, {'there' if labelled else 'not there'}"
+    figure(name, benchmark.stats["median"] * 1e3, most=80 if labelled else 30, unit="ms", conditions=CONDITIONS)
+    figure(f"{name}, to Pillow's JPEG q90", ratio(lambda: find_in(pixels), to_jpeg(photograph)), conditions=CONDITIONS)

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""XML read for its places: where each element, its content and its attributes lie, and nothing expanded.
+
+Declarations of entities are refused, elements are counted, and nesting costs no stack.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from xml.parsers import expat
+
+from labelkit.errors import LimitExceeded, MalformedFile
+
+_MAX_ELEMENTS = 200_000
+PROLOG = rb"(?:\xef\xbb\xbf)?(?:\s++|<\?[^>]*+>|<!--(?:(?!-->).)*+-->)*+"
+"""What may stand before a document type or root element, as a pattern that never backtracks."""
+_START_TAG = re.compile(rb"""<[^\s/>]+(?:\s+[^\s=>]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*/?>""")
+_ATTRIBUTE = re.compile(rb"""\s+([^\s=>]+)\s*=\s*(?:"[^"]*"|'[^']*')""")
+
+
+@dataclass(slots=True, eq=False)
+class Element:
+    """One element: its place in the list, its name as "namespace\\nlocal", its attributes likewise, and where it lies.
+
+    start, body, end_tag, stop   where its start tag, its content and its end tag start, and where it ends;
+                                 body, end_tag and stop are one where it is an empty-element tag
+    """
+
+    index: int
+    name: str
+    attributes: dict[str, str]
+    parent: Element | None
+    start: int
+    body: int
+    end_tag: int = 0
+    stop: int = 0
+    texts: list[str] = field(default_factory=list)
+
+    @property
+    def local(self) -> str:
+        """The name without its namespace."""
+        return self.name.rpartition("\n")[2]
+
+    @property
+    def namespace(self) -> str:
+        """The namespace, "" for none."""
+        return self.name.rpartition("\n")[0]
+
+    @property
+    def empty(self) -> bool:
+        """Whether it is an empty-element tag."""
+        return self.body == self.stop
+
+    def raw_name(self, data: bytes) -> bytes:
+        """The name as it is written, prefix and all."""
+        return re.match(rb"<([^\s/>]+)", data[self.start:self.body]).group(1)
+
+    def raw_attributes(self, data: bytes) -> list[tuple[bytes, int, int]]:
+        """(name as written, start, stop) of each attribute, the space before it included."""
+        return [(found.group(1), self.start + found.start(), self.start + found.end())
+                for found in _ATTRIBUTE.finditer(data[self.start:self.body])]
+
+
+def parse(data: bytes, what: str) -> list[Element]:
+    """The elements of a UTF-8 document in their order; raises MalformedFile for what is no XML, LimitExceeded.
+
+    what   what the document is called in messages
+    """
+    walk = _Walk(data, what)
+    try:
+        walk.parser.Parse(data.rstrip(b"\0"), True)
+    except expat.ExpatError as error:
+        raise MalformedFile("the {what} is not well-formed XML: {problem}", what=what, problem=str(error)) from error
+    return walk.found
+
+
+def text_of(elements: list[Element], element: Element) -> str:
+    """The characters in an element and in all that it holds."""
+    texts: list[str] = []
+    for index in range(element.index, len(elements)):
+        if elements[index].start >= element.stop:
+            break
+        texts += elements[index].texts
+    return "".join(texts)
+
+
+def append_to(data: bytes, element: Element, text: bytes) -> tuple[int, int, bytes]:
+    """The change that puts `text` at the end of an element's content."""
+    if not element.empty:
+        return element.end_tag, element.end_tag, text
+    slash = data.rindex(b"/", element.start, element.stop)
+    return slash, element.stop, b">" + text + b"</" + element.raw_name(data) + b">"
+
+
+def changed(data: bytes, changes: list[tuple[int, int, bytes]]) -> bytes:
+    """The document with each range start..stop replaced."""
+    pieces, done = [], 0
+    for start, stop, text in sorted(changes):
+        pieces += [data[done:start], text]
+        done = stop
+    return b"".join([*pieces, data[done:]])
+
+
+class _Walk:
+    """One pass of expat, noting elements."""
+
+    def __init__(self, data: bytes, what: str) -> None:
+        self.data, self.what = data, what
+        self.found: list[Element] = []
+        self.open: list[Element] = []
+        self.parser = parser = expat.ParserCreate("UTF-8", "\n")
+        parser.buffer_text = True
+        parser.StartElementHandler, parser.EndElementHandler = self.start, self.end
+        parser.CharacterDataHandler, parser.EntityDeclHandler = self.text, self.refuse
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        start = self.parser.CurrentByteIndex
+        tag = _START_TAG.match(self.data, start)
+        if tag is None:
+            raise MalformedFile("the {what} is not well-formed XML: {problem}", what=self.what, problem=f"byte {start}")
+        element = Element(len(self.found), name, attributes, self.open[-1] if self.open else None, start, tag.end())
+        if self.data[tag.end() - 2:tag.end() - 1] == b"/":
+            element.end_tag = element.stop = tag.end()
+        self.open.append(element)
+        self.found.append(element)
+        if len(self.found) > _MAX_ELEMENTS:
+            raise LimitExceeded("the {what} has more than {limit} elements", what=self.what, limit=_MAX_ELEMENTS)
+
+    def end(self, _name: str) -> None:
+        element = self.open.pop()
+        if not element.stop:
+            element.end_tag = self.parser.CurrentByteIndex
+            element.stop = self.data.index(b">", element.end_tag) + 1
+
+    def text(self, text: str) -> None:
+        self.open[-1].texts.append(text)
+
+    def refuse(self, *_: object) -> None:
+        raise MalformedFile("the {what} declares entities, which are not expanded", what=self.what)

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DOCX, XLSX, PPTX and their templates: the label is the custom property AIGC (TC260-PG-20258A, 6.1; ECMA-376-2).
+
+Members of the archive that do not change keep their compressed bytes. Archives of more than 4 GB (zip64) are refused.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+from labelkit.container import markup
+from labelkit.container.base import TEXT, Changes, Format, Layout, Moves, Patch, Reader, Slot
+from labelkit.errors import LimitExceeded, UnsupportedFormat
+from labelkit.messages import Message
+
+_MIME = "application/vnd.openxmlformats-officedocument."
+FORMATS = (Format("docx", _MIME + "wordprocessingml.document", "document", TEXT),
+           Format("xlsx", _MIME + "spreadsheetml.sheet", "document", TEXT),
+           Format("pptx", _MIME + "presentationml.presentation", "document", TEXT))
+
+_CUSTOM, _TYPES, _RELATIONS = "docProps/custom.xml", "[Content_Types].xml", "_rels/.rels"
+_PROPERTIES = "http://schemas.openxmlformats.org/officeDocument/2006/custom-properties"
+_RELATION_TYPE = b"http://schemas.openxmlformats.org/officeDocument/2006/relationships/custom-properties"
+_CONTENT_TYPE = b"application/vnd.openxmlformats-officedocument.custom-properties+xml"
+_FORMAT_ID = "{D5CDD505-2E9C-101B-9397-08002B2CF9AE}"
+_VALUES = "http://schemas.openxmlformats.org/officeDocument/2006/docPropsVTypes"
+_EMPTY = (f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<Properties xmlns="{_PROPERTIES}" '
+          f'xmlns:vt="{_VALUES}"></Properties>').encode()
+_MAX_MEMBER = 8 << 20  # bytes of an unpacked XML member; real ones are a few kB
+_MAX_MEMBERS = 65_535
+_COMMENT_ROOM = 65_535 + 22
+
+
+@dataclass(slots=True)
+class _Member:
+    """One member: its row of the directory, and where its record starts and stops."""
+
+    row: bytes
+    start: int
+    stop: int = 0
+
+
+@dataclass(slots=True)
+class _Archive:
+    """The members by name, where the directory starts, where its end record starts, and the custom properties."""
+
+    members: dict[str, _Member]
+    directory: int
+    end: int
+    custom: bytes = b""
+
+
+def sniff(reader: Reader, head: bytes) -> Format | None:
+    """An OOXML document, by the folder of its main part."""
+    if head[:4] != b"PK\x03\x04":
+        return None
+    members = _read(reader).members
+    if _TYPES not in members:
+        return None
+    for folder, found in (("word/", FORMATS[0]), ("xl/", FORMATS[1]), ("ppt/", FORMATS[2])):
+        if any(name.startswith(folder) for name in members):
+            return found
+    return None
+
+
+def _read(reader: Reader) -> _Archive:
+    """The directory of the archive; raises MalformedFile and its children, UnsupportedFormat for zip64."""
+    tail_at = max(reader.size - _COMMENT_ROOM, 0)
+    tail = reader.at(tail_at, reader.size - tail_at, "end of archive")
+    at = tail.rfind(b"PK\5\6")
+    if at < 0 or len(tail) - at < 22:
+        raise reader.malformed("archive", reader.size, Message("its end record is missing"))
+    count, length, start = struct.unpack("<10xHII", tail[at:at + 20])
+    if 0xFFFFFFFF in (length, start) or count == _MAX_MEMBERS:
+        raise UnsupportedFormat("{where}: archives in zip64 form are not written", where=reader.name)
+    archive = _Archive(dict(_rows(reader, reader.at(start, length, "directory"), count, start)), start, tail_at + at)
+    records = sorted(archive.members.values(), key=lambda member: member.start)
+    stop = start
+    for member in reversed(records):
+        member.stop, stop = stop, member.start
+        if member.start + 30 > member.stop:
+            raise reader.malformed("directory", start, Message("a row of it is broken"))
+    return archive
+
+
+def _rows(reader: Reader, rows: bytes, count: int, offset: int) -> Iterator[tuple[str, _Member]]:
+    position, seen = 0, set()
+    for _ in range(count):
+        head = rows[position:position + 46]
+        stop = position + 46 + sum(struct.unpack("<HHH", head[28:34])) if len(head) == 46 else 0
+        if head[:4] != b"PK\1\2" or stop > len(rows):
+            raise reader.malformed("directory", offset + position, Message("a row of it is broken"))
+        names, = struct.unpack("<H", head[28:30])
+        name = rows[position + 46:position + 46 + names].decode("utf-8", "replace")
+        if name in seen:
+            raise reader.malformed("directory", offset + position, Message("a member stands in it twice"))
+        seen.add(name)
+        yield name, _Member(rows[position:stop], struct.unpack("<I", head[42:46])[0])
+        position = stop
+
+
+def _unpacked(reader: Reader, archive: _Archive, name: str) -> bytes:
+    """The bytes of a member, which stays below a bound whatever it claims."""
+    member = archive.members[name]
+    flags, method, check, packed = struct.unpack("<8xHH4xII", member.row[:24])
+    mark, names, extra = struct.unpack("<4s22xHH", reader.at(member.start, 30, f"member {name}"))
+    start = member.start + 30 + names + extra
+    if mark != b"PK\3\4" or start + packed > member.stop or flags & 1 or method not in (0, 8):
+        raise reader.malformed(f"member {name}", member.start, Message("it is encrypted, broken or packed otherwise"))
+    data = reader.at(start, packed, f"member {name}")
+    if method == 8:
+        engine = zlib.decompressobj(-15)
+        try:
+            data = engine.decompress(data, _MAX_MEMBER)
+        except zlib.error as error:
+            raise reader.malformed(f"member {name}", start,
+                                   Message("it does not unpack: {reason}", reason=str(error))) from error
+        if engine.unconsumed_tail:
+            raise LimitExceeded("{where}: the text at byte {offset} unpacks to more than {limit} bytes",
+                                where=reader.name, offset=start, limit=_MAX_MEMBER)
+    if zlib.crc32(data) != check:
+        raise reader.malformed(f"member {name}", start, Message("its checksum is wrong"))
+    return data
+
+
+def scan(reader: Reader, found: Format) -> Layout:
+    """The custom properties; raises MalformedFile and its children."""
+    archive = _read(reader)
+    layout = Layout(found, [], state=archive)
+    if _CUSTOM in archive.members:
+        archive.custom = _unpacked(reader, archive, _CUSTOM)
+        member = archive.members[_CUSTOM]
+        elements = markup.parse(archive.custom, _CUSTOM)
+        for element in elements:
+            if element.local == "property" and "name" in element.attributes:
+                text = markup.text_of(elements, element).encode("utf-8", "replace")
+                layout.slots.append(Slot(TEXT, "custom.xml", member.start, member.stop - member.start,
+                                         lambda text=text: text, element.attributes["name"], element))
+    return layout
+
+
+def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
+    """The patches for new properties, with the directory that follows them."""
+    archive = layout.state
+    if not changes and fresh is None:
+        return []
+    if any(name.startswith("_xmlsignatures/") for name in archive.members):
+        raise UnsupportedFormat("{where}: the document is signed; writing a label would break the signature",
+                                where=reader.name, hint="label the document before it is signed")
+    new = {_CUSTOM: _properties(archive.custom or _EMPTY, changes, fresh)}
+    for name, make in ((_TYPES, _with_type), (_RELATIONS, _with_relation)):
+        if name not in archive.members:
+            raise reader.malformed("archive", archive.directory, Message("there is no member {name}", name=name))
+        old = _unpacked(reader, archive, name)
+        text = make(old)
+        if text != old:
+            new[name] = text
+    return _written(reader, archive, new)
+
+
+def _properties(data: bytes, changes: Changes, fresh: bytes | None) -> bytes:
+    """The custom properties with new values; a fresh one gets the next free number, 2 or more."""
+    cuts = []
+    for slot, body in changes.items():
+        element = slot.state
+        number = element.attributes.get("pid", "2")
+        cuts.append((element.start, element.stop, b"" if body is None else _property(body, number)))
+    elements = markup.parse(data, _CUSTOM)
+    if fresh is not None:
+        numbers = [int(number) for one in elements if (number := one.attributes.get("pid", "")).isdecimal()]
+        cuts.append(markup.append_to(data, elements[0], _property(fresh, str(max([1, *numbers]) + 1))))
+    return markup.changed(data, cuts)
+
+
+def _property(body: bytes, number: str) -> bytes:
+    return (f'<property xmlns="{_PROPERTIES}" fmtid="{_FORMAT_ID}" pid="{escape(number)}" name="AIGC">'
+            f'<vt:lpwstr xmlns:vt="{_VALUES}">{escape(body.decode())}</vt:lpwstr></property>').encode()
+
+
+def _with_type(data: bytes) -> bytes:
+    """The list of content types, with that of the custom properties."""
+    elements = markup.parse(data, _TYPES)
+    if any(one.attributes.get("PartName") == "/" + _CUSTOM for one in elements):
+        return data
+    row = b'<Override xmlns="%s" PartName="/%s" ContentType="%s"/>' % (
+        elements[0].namespace.encode(), _CUSTOM.encode(), _CONTENT_TYPE)
+    return markup.changed(data, [markup.append_to(data, elements[0], row)])
+
+
+def _with_relation(data: bytes) -> bytes:
+    """The package's relationships, with that of the custom properties."""
+    elements = markup.parse(data, _RELATIONS)
+    if any(one.attributes.get("Type", "").endswith("/custom-properties") for one in elements):
+        return data
+    used = {one.attributes.get("Id") for one in elements}
+    name = next(name for number in range(1, len(elements) + 2) if (name := f"rId{number}") not in used)
+    row = b'<Relationship xmlns="%s" Id="%s" Type="%s" Target="%s"/>' % (
+        elements[0].namespace.encode(), name.encode(), _RELATION_TYPE, _CUSTOM.encode())
+    return markup.changed(data, [markup.append_to(data, elements[0], row)])
+
+
+def _written(reader: Reader, archive: _Archive, new: dict[str, bytes]) -> list[Patch]:
+    """The patches for new members and for the directory."""
+    done: list[Patch] = []
+    rows: dict[str, bytes] = {name: member.row for name, member in archive.members.items()}
+    tail = b""
+    for name, data in new.items():
+        record, rows[name] = _record(name, data, rows.get(name))
+        member = archive.members.get(name)
+        if member:
+            done.append((member.start, member.stop, record))
+        else:
+            tail += record
+    moves = Moves(done)
+    places = {name: moves.of(member.start) for name, member in archive.members.items()}
+    places.setdefault(_CUSTOM, moves.of(archive.directory))
+    directory = b"".join(row[:42] + struct.pack("<I", places[name]) + row[46:] for name, row in rows.items())
+    start = moves.of(archive.directory) + len(tail)
+    if start + len(directory) >= 0xFFFFFFFF:
+        raise reader.too_big("an archive", 0xFFFFFFFE, start + len(directory))
+    count = len(rows)
+    end = struct.pack("<4sHHHHII", b"PK\5\6", 0, 0, count, count, len(directory), start)
+    return [*done, (archive.directory, archive.end + 20, tail + directory + end)]
+
+
+def _record(name: str, data: bytes, old: bytes | None) -> tuple[bytes, bytes]:
+    """A member's record and its row of the directory, whose place is filled in later."""
+    engine = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = engine.compress(data) + engine.flush()
+    when = old[12:16] if old else b"\0\0\x21\0"  # 1 January 1980, the first day that an archive knows
+    fields = struct.pack("<HHH", 20, 0, 8) + when + struct.pack(
+        "<IIIHH", zlib.crc32(data), len(packed), len(data), len(name), 0)
+    record = b"PK\3\4" + fields + name.encode() + packed
+    made_by, attributes = (old[4:6], old[38:42]) if old else (b"\x14\0", bytes(4))
+    return record, b"PK\1\2" + made_by + fields + bytes(6) + attributes + bytes(4) + name.encode()

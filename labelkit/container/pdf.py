@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PDF: the label is the key AIGC of the Info dictionary (TC260-PG-20258A, 6.3), written as an incremental update.
+
+Nothing of the file changes; what is new stands behind it, with a cross-reference section of the kind the file has
+(ISO 32000-2, 7.5.6). An earlier label stays in the earlier revision, as PDF keeps all of them; the current one has one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from labelkit.container.base import C2PA, TEXT, XMP, Changes, Format, Layout, Patch, Reader, Slot
+from labelkit.container.pdfobjects import (
+    Dictionary,
+    Found,
+    Objects,
+    Reference,
+    cross_reference_row,
+    literal,
+    stream_row,
+    written,
+)
+from labelkit.errors import UnsupportedFormat
+from labelkit.messages import Message
+
+FORMATS = (Format("pdf", "application/pdf", "document", TEXT),)
+
+_WINDOW = 1 << 20
+_MANIFEST = b"C2PA_Manifest"  # the relationship of a file that holds a manifest (C2PA 2.1, A.4)
+_MAX_OFFSET = 9_999_999_999  # ten digits, in a cross-reference table
+_KEYS = {b"Producer": "Producer", b"Creator": "Creator"}
+_KEPT = (b"Root", b"ID")
+
+
+@dataclass(slots=True)
+class _State:
+    objects: Objects
+    info: Found | None = None
+    packet: Found | None = None
+    keys: dict[str, bytes] = field(default_factory=dict)
+
+
+def sniff(reader: Reader, head: bytes) -> Format | None:
+    """PDF, where the first bytes say so."""
+    return FORMATS[0] if head[:5] == b"%PDF-" else None
+
+
+def scan(reader: Reader, found: Format) -> Layout:
+    """Texts of the Info dictionary, the document's XMP packet, and a C2PA manifest; raises MalformedFile."""
+    objects = Objects(reader)
+    if objects.trailer.get(b"Encrypt") is not None:
+        raise UnsupportedFormat("{where}: the document is encrypted", where=reader.name,
+                                hint="take the password off, then label the document")
+    state = _State(objects)
+    layout = Layout(found, [], state=state)
+    info = objects.trailer.get(b"Info")
+    state.info = objects.get(info)
+    if state.info and isinstance(state.info.value, Dictionary):
+        for name, value in state.info.value.values.items():
+            text = objects.resolve(value)
+            if isinstance(text, bytes):
+                key = _KEYS.get(name, name.decode("latin-1"))
+                state.keys[key] = name
+                layout.slots.append(_slot(TEXT, "Info", state.info, text, key, True))
+    else:
+        state.info = None
+    _add_packet(objects, layout)
+    place = _find_manifest(reader)
+    if place is not None:
+        layout.slots.append(Slot(C2PA, "embedded file", place, len(_MANIFEST), lambda: b"", home=False))
+    return layout
+
+
+def _slot(kind: str, name: str, found: Found, body: bytes, key: str, home: bool) -> Slot:
+    return Slot(kind, name, found.offset, len(body), lambda: body, key, found, home)
+
+
+def _add_packet(objects: Objects, layout: Layout) -> None:
+    root = objects.resolve(objects.trailer.get(b"Root"))
+    found = objects.get(root.get(b"Metadata")) if isinstance(root, Dictionary) else None
+    if found and isinstance(found.value, Dictionary):
+        layout.state.packet = found
+        layout.slots.append(Slot(XMP, "Metadata", found.offset, len(found.data[:found.value.stop]),
+                                 lambda: objects.stream_of(found), state=found, home=False))
+
+
+def _find_manifest(reader: Reader) -> int | None:
+    """Where an uncompressed object speaks of a C2PA manifest."""
+    position = 0
+    while position < reader.size:
+        window = reader.at(position, min(_WINDOW, reader.size - position))
+        at = window.find(_MANIFEST)
+        if at >= 0:
+            return position + at
+        position += max(len(window) - len(_MANIFEST), 1) if position + len(window) < reader.size else len(window)
+    return None
+
+
+def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
+    """The patch that appends an update with a new Info dictionary and, where it changes, a new XMP packet."""
+    state = layout.state
+    size = state.objects.trailer.get(b"Size", int)
+    if size is None or not 0 < size < 1 << 31:
+        raise reader.malformed("PDF", state.objects.start, Message("a cross-reference or object is broken"))
+    texts = {state.keys[slot.key]: body for slot, body in changes.items() if slot.kind == TEXT}
+    new: dict[int, bytes] = {}
+    info = state.info.reference if state.info else None
+    if texts or fresh is not None:
+        info = info or Reference(size, 0)
+        new[info.number] = _info(state.info, texts, fresh)
+    for slot, packet in changes.items():
+        if slot.kind == XMP:
+            body = packet or b""
+            new[slot.state.reference.number] = (b"<< /Type /Metadata /Subtype /XML /Length %d >>\nstream\n%s\nendstream"
+                                                % (len(body), body))
+    if not new:
+        return []
+    if any(found.generation for found in (info, *_references(changes)) if found):
+        raise UnsupportedFormat("{where}: its objects have been numbered anew, which is not written",
+                                where=reader.name, hint="save the document with another program, then label it")
+    return [(reader.size, reader.size, _update(reader, state.objects, new, info, size))]
+
+
+def _references(changes: Changes) -> list[Reference]:
+    return [slot.state.reference for slot in changes if slot.kind == XMP]
+
+
+def _info(old: Found | None, texts: dict[bytes, bytes | None], fresh: bytes | None) -> bytes:
+    """The Info dictionary with its other entries as they are written."""
+    rows = []
+    if old:
+        for name, (start, stop) in old.value.places.items():
+            if name not in texts:
+                rows.append(old.data[start:stop])
+            elif texts[name] is not None:
+                rows.append(b"/AIGC " + literal(texts[name].decode()))
+    if fresh is not None:
+        rows.append(b"/AIGC " + literal(fresh.decode()))
+    return b"<< " + b"\n".join(rows) + b" >>"
+
+
+def _update(reader: Reader, objects: Objects, new: dict[int, bytes], info: Reference | None, size: int) -> bytes:
+    """The objects, their cross-reference section and the trailer that goes with them."""
+    out = bytearray(b"" if reader.at(reader.size - 1, 1) in (b"\n", b"\r") else b"\n")
+    places: dict[int, int] = {}
+    for number, body in sorted(new.items()):
+        places[number] = reader.size + len(out)
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    start = reader.size + len(out)
+    if start > _MAX_OFFSET:
+        raise reader.too_big("PDF", _MAX_OFFSET, start)
+    size = max(size, *(number + 1 for number in new))
+    kept = [b"/" + name + b" " + written(value) for name, value in objects.trailer.values.items() if name in _KEPT]
+    kept += [b"/Info %d 0 R" % info.number] if info else []
+    kept.append(b"/Prev %d" % objects.start)
+    if objects.stream:
+        places[size] = start
+        rows = b"".join(stream_row(place) for _, place in sorted(places.items()))
+        index = b" ".join(b"%d 1" % number for number in sorted(places))
+        kept += [b"/Type /XRef /Size %d /W [1 8 2] /Index [%s] /Length %d" % (size + 1, index, len(rows))]
+        out += b"%d 0 obj\n<< %s >>\nstream\n%s\nendstream\nendobj\n" % (size, b" ".join(kept), rows)
+    else:
+        out += b"xref\n" + b"".join(b"%d 1\n%s" % (number, cross_reference_row(place))
+                                    for number, place in sorted(places.items()))
+        out += b"trailer\n<< /Size %d %s >>\n" % (size, b" ".join(kept))
+    return bytes(out + b"startxref\n%d\n%%%%EOF\n" % start)

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The watermark in pictures: what survives, what is refused, and that nothing is found where nothing is."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from benchmarks import image_attacks
+from labelkit.errors import HostTooSmall, InvalidArgument
+from labelkit.key import Key
+from labelkit.watermark import image
+from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
+from labelkit.watermark.payload import Payload
+from tests.media import photo
+
+PAYLOAD = Payload(kind=1, producer=0xABCDEF, content=0x123456789)
+OTHER = Payload(kind=2, producer=0x13579B, content=0x2468ACE02)
+PRIVATE, STRANGER = Key(b"a key of the tests"), Key(b"not the same secret")
+
+
+@pytest.fixture(scope="module")
+def host() -> np.ndarray:
+    return photo(640, 768)
+
+
+@pytest.fixture(scope="module")
+def marked(host: np.ndarray) -> np.ndarray:
+    return image.embed(host, PAYLOAD)
+
+
+def _psnr(host: np.ndarray, marked: np.ndarray) -> float:
+    return 10 * np.log10(255**2 / np.mean(np.square(host.astype(float) - marked)))
+
+
+def _is_read(picture: np.ndarray, effort: str = "normal", key: Key | None = None, payload: Payload = PAYLOAD) -> bool:
+    found = image.detect(picture, key, effort=effort)
+    assert not found.found or found.false_positive_rate <= MAX_FALSE_POSITIVE_RATE
+    return found.found and found.payload == payload
+
+
+def test_mark_is_read_and_the_host_is_close(host, marked) -> None:
+    found = image.detect(marked, effort="fast")
+    assert found.found and found.payload == PAYLOAD and found.score > 8
+    assert found.geometry["angle"] == 0 and not found.geometry["mirrored"] and "also" not in found.geometry
+    assert _psnr(host, marked) > 42
+
+
+@pytest.mark.parametrize("effort", image.EFFORTS)
+def test_unmarked_picture_has_no_mark(host, effort) -> None:
+    found = image.detect(host, effort=effort)
+    assert not found.found and found.payload is None and found.false_positive_rate == 1.0 and found.effort == effort
+
+
+@pytest.mark.parametrize("effort", image.EFFORTS)
+def test_wrong_key_finds_nothing(host, marked, effort) -> None:
+    private = image.embed(host, PAYLOAD, PRIVATE)
+    assert _is_read(private, key=PRIVATE)
+    assert not image.detect(private, effort=effort).found
+    assert not image.detect(private, STRANGER, effort=effort).found
+    assert not image.detect(marked, PRIVATE, effort=effort).found
+
+
+@pytest.mark.parametrize("attack", ["jpeg_50", "webp_80", "avif_60", "brighter", "gamma_1_35", "grey", "inverted", "palette_256",
+                                    "noise_8", "blur_1", "median_3", "caption_15", "covered_20"])
+def test_fast_effort_after(marked, host, attack) -> None:
+    assert _is_read(image_attacks.apply(attack, marked), "fast")
+    assert not image.detect(image_attacks.apply(attack, host), effort="fast").found
+
+
+@pytest.mark.parametrize("attack", ["crop_25", "crop_45", "scale_0_6", "scale_1_5", "mirror", "quarter_turn", "half_turn",
+                                    "screenshot", "feed_720", "framed"])
+def test_normal_effort_after(marked, host, attack) -> None:
+    assert _is_read(image_attacks.apply(attack, marked))
+    assert not image.detect(image_attacks.apply(attack, host)).found
+
+
+@pytest.mark.parametrize("attack", ["turn_2", "turn_20", "turn_7_inside", "turn_33_inside", "aspect_0_85", "aslant_2"])
+def test_deep_effort_after(marked, host, attack) -> None:
+    assert _is_read(image_attacks.apply(attack, marked), "deep")
+    assert not image.detect(image_attacks.apply(attack, host), effort="deep").found
+
+
+def test_geometry_says_how_the_picture_was_turned(marked) -> None:
+    assert image.detect(marked[:, ::-1]).geometry["mirrored"]
+    assert image.detect(np.rot90(marked)).geometry["angle"] == 90
+    turned = image.detect(image_attacks.apply("turn_20", marked), effort="deep").geometry
+    assert abs(turned["angle"] - 20) < 0.5 and not turned["mirrored"]
+    shrunk = image.detect(image_attacks.apply("scale_0_6", marked)).geometry
+    assert abs(shrunk["period"] / image.detect(marked).geometry["period"] - 0.6) < 0.01
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 1), (0, 3), (3,), (1,)])
+def test_layouts_carry_the_mark_and_keep_their_alpha(host, shape) -> None:
+    """Grey planes, one channel, grey and alpha, RGB and alpha."""
+    channels = {(0,): host[..., 0], (0, 1): host[..., :2], (0, 3): host[..., :1], (3,): host, (1,): host[..., 1]}[shape]
+    if shape == (3,):
+        channels = np.concatenate([host, host[..., :1]], 2)
+    marked = image.embed(channels, PAYLOAD)
+    assert marked.shape == channels.shape and marked.dtype == np.uint8 and _is_read(marked, "fast")
+    if channels.ndim == 3 and channels.shape[2] in (2, 4):
+        assert np.array_equal(marked[..., -1], channels[..., -1])
+
+
+def test_views_give_what_copies_give(host) -> None:
+    view = np.repeat(host, 2, axis=1)[:, ::2]
+    reversed_rows = host[::-1]
+    assert np.array_equal(image.embed(view, PAYLOAD), image.embed(host, PAYLOAD))
+    assert np.array_equal(image.embed(reversed_rows, PAYLOAD), image.embed(reversed_rows.copy(), PAYLOAD))
+
+
+def test_in_place_gives_what_a_copy_gives(host, marked) -> None:
+    copy = host.copy()
+    assert image.embed(copy, PAYLOAD, out=copy) is copy and np.array_equal(copy, marked)
+    padded = np.zeros((640, 800, 3), np.uint8)
+    image.embed(host, PAYLOAD, out=padded[:, :768])
+    assert np.array_equal(padded[:, :768], marked) and not padded[:, 768:].any()
+
+
+def test_deep_samples_are_marked_at_their_depth(host) -> None:
+    sixteen = host.astype(np.uint16) * 257 + 3
+    floats = host.astype(np.float32) / 255
+    for picture in (sixteen, floats):
+        result = image.embed(picture, PAYLOAD)
+        assert result.dtype == picture.dtype and _is_read(result, "fast")
+    fine = image.embed(sixteen, PAYLOAD)
+    assert np.unique(fine % 257).size == 1  # the three in the low bits are still there
+    assert image.embed(floats, PAYLOAD).min() >= 0 and image.embed(floats, PAYLOAD).max() <= 1
+
+
+def test_strength_trades_fidelity_for_score(host) -> None:
+    results = [image.embed(host, PAYLOAD, strength=strength) for strength in (0.5, 1, 2)]
+    fidelity = [_psnr(host, result) for result in results]
+    scores = [image.detect(image_attacks.apply("jpeg_30", result), effort="fast").score for result in results]
+    assert fidelity[0] > fidelity[1] + 4 > fidelity[2] + 8
+    assert scores[0] < scores[1] < scores[2]
+
+
+def test_two_marks_of_one_key_are_both_named(marked) -> None:
+    found = image.detect(image.embed(marked, OTHER))
+    assert {found.payload.hex, *found.geometry["also"]} == {PAYLOAD.hex, OTHER.hex}
+
+
+def test_marks_of_two_keys_are_read_apart(marked) -> None:
+    both = image.embed(marked, OTHER, PRIVATE)
+    assert _is_read(both) and _is_read(both, key=PRIVATE, payload=OTHER)
+    assert not image.detect(both, STRANGER).found
+
+
+@pytest.mark.parametrize("size", [(64, 64), (95, 2000), (1, 1)])
+def test_small_pictures_are_refused(size) -> None:
+    with pytest.raises(HostTooSmall, match=f"{size[1]} x {size[0]}"):
+        image.embed(np.zeros((*size, 3), np.uint8), PAYLOAD)
+    assert not image.detect(np.zeros((*size, 3), np.uint8), effort="deep").found
+
+
+@pytest.mark.parametrize("colour", [0, 128, 255])
+def test_a_flat_colour_is_refused(colour) -> None:
+    with pytest.raises(HostTooSmall, match="flat"):
+        image.embed(np.full((512, 512, 3), colour, np.uint8), PAYLOAD)
+
+
+def test_a_slow_gradient_carries_the_mark() -> None:
+    ramp = np.linspace(60, 200, 768)[None, :, None] + np.linspace(0, 30, 640)[:, None, None]
+    picture = np.repeat(np.rint(ramp), 3, 2).astype(np.uint8)
+    marked = image.embed(picture, PAYLOAD)
+    assert _psnr(picture, marked) > 44 and _is_read(image_attacks.apply("jpeg_50", marked), "fast")
+
+
+@pytest.mark.parametrize("pixels", [np.zeros((200, 200, 5), np.uint8), np.zeros((200, 200, 3), np.int16), np.zeros((0, 9, 3), np.uint8),
+                                    np.zeros(5, np.uint8), [[1, 2], [3, 4]], None])
+def test_other_arrays_are_refused(pixels) -> None:
+    for call in (lambda: image.embed(pixels, PAYLOAD), lambda: image.detect(pixels)):
+        with pytest.raises(InvalidArgument):
+            call()
+
+
+def test_wrong_arguments_are_refused(host) -> None:
+    for arguments in ({"payload": "abc"}, {"payload": PAYLOAD, "strength": 9}, {"payload": PAYLOAD, "strength": "1"}):
+        with pytest.raises(InvalidArgument):
+            image.embed(host, **arguments)
+    with pytest.raises(InvalidArgument, match="effort"):
+        image.detect(host, effort="extreme")
+
+
+def test_floats_that_are_no_numbers_do_no_harm() -> None:
+    broken = np.full((256, 256, 3), np.nan, np.float32)
+    broken[::2] = np.inf
+    assert not image.detect(broken).found
+
+
+def test_many_threads_give_the_same(host, marked) -> None:
+    results: list[np.ndarray] = []
+    threads = [threading.Thread(target=lambda: results.append(image.embed(host, PAYLOAD))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 8 and all(np.array_equal(result, marked) for result in results)
