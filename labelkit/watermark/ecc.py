@@ -37,7 +37,7 @@ def _word(payload: int, check_bits: int) -> int:
 
 
 def encode(payload: int, n: int = 1024, *, check_bits: int = CHECK_BITS) -> np.ndarray:
-    """uint8 [n] code bits of a 64-bit `payload` and the first 8 to 32 bits of its CRC; n a power of two, 128 to 4096."""
+    """uint8 [n] code bits of a 64-bit `payload` and the first `check_bits` of its CRC; n a power of two to 4096."""
     word, bits = _word(payload, check_bits), PAYLOAD_BITS + check_bits
     code = np.zeros(n, np.uint8)
     code[_frozen(n, bits) == 0] = [(word >> shift) & 1 for shift in range(bits - 1, -1, -1)]
@@ -50,7 +50,7 @@ def encode(payload: int, n: int = 1024, *, check_bits: int = CHECK_BITS) -> np.n
 
 
 def decode(soft: np.ndarray, paths: int = 8, *, check_bits: int = CHECK_BITS) -> int | None:
-    """The 64-bit payload of float [n] soft values (> 0 leans to bit 0, any scale), or None where no path passes its CRC.
+    """The 64-bit payload of float [n] soft values (> 0 leans to bit 0, any scale), or None where no path passes.
 
     On noise a wrong payload comes back with probability at most paths * 2^-check_bits.
     """
