@@ -3,8 +3,9 @@
 
     python -m benchmarks.false_positives [--pictures FOLDER] [--count 20000] [--effort normal] [--size 320] [--seed 1]
 
-Each trial is another random part of a picture of the folder, or a synthetic texture, attacked at random and looked at with
-another key (every fourth one with the public key); every tenth carries a mark of a key that is not the one it is looked at with.
+Each trial is another random part of a picture of the folder, or a synthetic texture, attacked at random and looked at
+with another key (every fourth one with the public key). Every tenth carries a mark of a key that is not the one it is
+looked at with.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from labelkit.key import Key
 from labelkit.watermark import image
 from labelkit.watermark.payload import Payload
 
-MILD = [name for name in image_attacks.names() if image_attacks.group_of(name) in ("none", "codec", "colour", "filter", "scale")]
+MILD = [name for group in ("none", "codec", "colour", "filter", "scale") for name in image_attacks.names(group)]
 
 
 def texture(size: int, random: np.random.Generator) -> np.ndarray:
@@ -75,7 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
         scores.append(answer.score)
         found += answer.found
         if answer.found:
-            print(f"trial {trial}: called marked, score {answer.score:.2f}, stated rate {answer.false_positive_rate:.1e}")
+            print(f"trial {trial}: called marked, score {answer.score:.2f}, rate {answer.false_positive_rate:.1e}")
         if trial % 1000 == 999 and sys.stderr.isatty():
             print(f"{trial + 1} of {options.count}", file=sys.stderr)
     print(f"effort {options.effort}: {found} of {options.count} unmarked pictures called marked; highest score "

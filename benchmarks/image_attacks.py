@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What happens to a picture between labelling and verification: one table, swept by benchmarks, sampled by tests.
 
-Every attack takes uint8 [height, width, 3] and a numpy Generator and returns a picture, perhaps of another size. A module in
-this style can be given to `image_robustness.py` instead: `names() -> list`, `group_of(name) -> str`,
+Every attack takes uint8 [height, width, 3] and a numpy Generator and returns a picture, perhaps of another size. A
+module in this style can be given to `image_robustness.py` instead: `names() -> list`, `group_of(name) -> str`,
 `apply(name, rgb, seed) -> rgb`.
 """
 
@@ -120,8 +120,8 @@ def _hue(degrees: float) -> Attack:
 
 def _captioned(share: float) -> Attack:
     def change(picture: Image.Image) -> Image.Image:
-        picture, height = picture.copy(), round(picture.height * share)
-        ImageDraw.Draw(picture).rectangle((0, picture.height - height, picture.width, picture.height), fill=(15, 15, 20))
+        picture, top = picture.copy(), round(picture.height * (1 - share))
+        ImageDraw.Draw(picture).rectangle((0, top, picture.width, picture.height), fill=(15, 15, 20))
         return picture
     return _through(change)
 
@@ -153,12 +153,15 @@ def _add(group: str, **attacks: Attack) -> None:
 
 
 _add("none", none=lambda rgb, random: rgb)
-_add("codec", jpeg_85=_coded("JPEG", quality=85), jpeg_60=_coded("JPEG", quality=60), jpeg_50=_coded("JPEG", quality=50),
-     webp_80=_coded("WEBP", quality=80), avif_60=_coded("AVIF", quality=60, speed=8))
-_add("hard codec", jpeg_30=_coded("JPEG", quality=30), jpeg_20=_coded("JPEG", quality=20), webp_50=_coded("WEBP", quality=50))
+_add("codec", jpeg_85=_coded("JPEG", quality=85), jpeg_60=_coded("JPEG", quality=60),
+     jpeg_50=_coded("JPEG", quality=50), webp_80=_coded("WEBP", quality=80),
+     avif_60=_coded("AVIF", quality=60, speed=8))
+_add("hard codec", jpeg_30=_coded("JPEG", quality=30), jpeg_20=_coded("JPEG", quality=20),
+     webp_50=_coded("WEBP", quality=50))
 _add("colour", darker=_curve(lambda x: 0.65 * x), brighter=_curve(lambda x: 1.35 * x),
      flatter=_curve(lambda x: 0.5 + 0.6 * (x - 0.5)), harder=_curve(lambda x: 0.5 + 1.4 * (x - 0.5)),
-     gamma_0_75=_curve(lambda x: x**0.75), gamma_1_35=_curve(lambda x: x**1.35), hue_25=_hue(25), grey=_through(ImageOps.grayscale),
+     gamma_0_75=_curve(lambda x: x**0.75), gamma_1_35=_curve(lambda x: x**1.35), hue_25=_hue(25),
+     grey=_through(ImageOps.grayscale),
      vivid=_through(lambda p: ImageEnhance.Color(p).enhance(1.5)), equalised=_through(ImageOps.equalize),
      palette_256=_through(lambda p: p.quantize(256)), inverted=_through(ImageOps.invert))
 _add("hard colour", palette_16=_through(lambda p: p.quantize(16)))
@@ -174,8 +177,10 @@ _add("scale", scale_1_5=_scaled(1.5), scale_0_8=_scaled(0.8, how=Image.Resamplin
 _add("crop", crop_70=_cropped(0.7), crop_45=_cropped(0.45), crop_25=_cropped(0.25))
 _add("turn", turn_2=_turned(2, False), turn_7_inside=_turned(7, True), turn_20=_turned(20, False),
      turn_33_inside=_turned(33, True), aslant_2=_seen_aslant(0.02))
-_add("pipeline", screenshot=_chain(_scaled(0.77, how=Image.Resampling.BILINEAR), _cropped(0.98), _coded("JPEG", quality=80)),
-     feed_1080=_chain(_fitted(1080), _coded("JPEG", quality=70)), feed_720=_chain(_fitted(720), _coded("JPEG", quality=75)),
+_add("pipeline",
+     screenshot=_chain(_scaled(0.77, how=Image.Resampling.BILINEAR), _cropped(0.98), _coded("JPEG", quality=80)),
+     feed_1080=_chain(_fitted(1080), _coded("JPEG", quality=70)),
+     feed_720=_chain(_fitted(720), _coded("JPEG", quality=75)),
      feed_twice=_chain(_fitted(1080), _coded("JPEG", quality=72), _fitted(960), _coded("WEBP", quality=75)))
 _add("extreme", jpeg_10=_coded("JPEG", quality=10), crop_10=_cropped(0.1), scale_0_25=_scaled(0.25),
      turn_7_jpeg_60=_chain(_turned(7, True), _coded("JPEG", quality=60)),

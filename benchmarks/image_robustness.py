@@ -104,9 +104,10 @@ def print_tables(tallies: dict[str, Tally], module) -> None:
     groups = dict.fromkeys(map(module.group_of, module.names()))
     rows = {f"**{group}**": [a for a in module.names() if module.group_of(a) == group] for group in groups}
     rows |= {attack: [attack] for attack in module.names()}
-    print("\n| words read, % | " + " | ".join(tallies) + " |\n|---" * 1 + "|---" * len(tallies) + "|")
+    print("\n| words read, % | " + " | ".join(tallies) + " |\n|---" + "|---" * len(tallies) + "|")
     for title, members in rows.items():
-        shares = [100 * np.mean([word for attack in members for word in tally.read[attack]]) for tally in tallies.values()]
+        shares = [100 * np.mean([word for attack in members for word in tally.read[attack]])
+                  for tally in tallies.values()]
         print(f"| {title} | " + " | ".join(f"{share:.1f}".removesuffix(".0") for share in shares) + " |")
     for name, tally in tallies.items():
         if name.startswith("labelkit") and tally.failed:

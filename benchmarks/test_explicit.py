@@ -9,16 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.conftest import ratio
 from labelkit.explicit.finding import find_in
+from labelkit.explicit.font import BUNDLED
 from labelkit.explicit.image import draw
 from labelkit.explicit.raster import render
 from labelkit.plan import Explicit
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "valley.jpg"
 CONDITIONS = "1024x1024 RGB uint8, one thread"
+PICTURES, WORDS = 300, list("人工智能生成合成成分内容生活由图片组合")
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +37,9 @@ def test_drawing(benchmark, photograph, figure):
     benchmark(draw, host, Explicit(), in_place=True)
     assert find_in(host).text == "AI生成"
     work = lambda: draw(host, Explicit(), in_place=True)  # noqa: E731
-    figure("draw the label, warm", benchmark.stats["median"] * 1e6, most=100, unit="us", conditions=CONDITIONS)
+    figure("draw the label, warm", benchmark.stats["median"] * 1e6, unit="us", conditions=CONDITIONS)
     figure("draw the label, to a copy of the pixels", ratio(work, photograph.copy, 50), conditions=CONDITIONS)
-    figure("draw the label, to Pillow's JPEG q90", ratio(work, to_jpeg(photograph)), most=0.05, conditions=CONDITIONS)
+    figure("draw the label, to Pillow's JPEG q90", ratio(work, to_jpeg(photograph)), most=0.2, conditions=CONDITIONS)
 
 
 def test_rasterising(benchmark, photograph, figure):
@@ -56,5 +58,33 @@ def test_finding(benchmark, photograph, figure, labelled):
     found = benchmark(find_in, pixels)
     assert bool(found) is labelled
     name = f"look for the label, {'there' if labelled else 'not there'}"
-    figure(name, benchmark.stats["median"] * 1e3, most=80 if labelled else 30, unit="ms", conditions=CONDITIONS)
-    figure(f"{name}, to Pillow's JPEG q90", ratio(lambda: find_in(pixels), to_jpeg(photograph)), conditions=CONDITIONS)
+    figure(name, benchmark.stats["median"] * 1e3, unit="ms", conditions=CONDITIONS)
+    figure(f"{name}, to Pillow's JPEG q90", ratio(lambda: find_in(pixels), to_jpeg(photograph)),
+           most=20 if labelled else 10, conditions=CONDITIONS)
+
+
+def test_false_positives(figure):
+    """Crops of the samples, and pages of text in the label's own font, dense in the characters that are looked for."""
+    random = np.random.default_rng(8)
+    pictures = [np.asarray(Image.open(path).convert("RGB")) for path in SAMPLE.parent.iterdir()
+                if path.suffix in (".png", ".jpg", ".webp")]
+    hits = sum(find_in(page(random) if i % 2 else crop(pictures[i % len(pictures)], random)) is not None
+               for i in range(PICTURES))
+    assert hits == 0
+    figure("labels found where there are none", hits, most=0, conditions=f"{PICTURES} crops and pages of text")
+
+
+def crop(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    height, width = (int(random.integers(min(side, 120), side + 1)) for side in pixels.shape[:2])
+    y, x = (int(random.integers(0, whole - part + 1))
+            for whole, part in zip(pixels.shape, (height, width), strict=False))
+    return pixels[y:y + height, x:x + width]
+
+
+def page(random: np.random.Generator) -> np.ndarray:
+    size, width, height = (int(random.integers(*ends)) for ends in ((12, 60), (300, 900), (300, 900)))
+    sheet = Image.new("L", (width, height), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.truetype(str(BUNDLED), size)
+    for y in range(2, height, round(size * random.uniform(1.1, 1.8))):
+        pen.text((2, y), "".join(random.choice(WORDS, width // size)), fill="black", font=font)
+    return np.asarray(sheet)

@@ -19,7 +19,7 @@ import numpy as np
 
 from labelkit import codec, container, explicit, metadata, watermark
 from labelkit.codec.samples import ImageSamples, Samples
-from labelkit.container import C2PA, Reader
+from labelkit.container import C2PA, Reader, Source
 from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed
 from labelkit.key import Key
 from labelkit.label import Label
@@ -29,11 +29,11 @@ from labelkit.report import Finding, Layer, Report, Status
 from labelkit.watermark.payload import Payload
 
 if TYPE_CHECKING:
+    from PIL import Image
 
     from labelkit.provenance import TrustList
 
-Source = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO
-Picture = "np.ndarray | Image.Image"
+    Picture = np.ndarray | Image.Image
 
 
 def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None = None, label: Label | None = None, *,

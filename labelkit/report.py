@@ -218,7 +218,7 @@ def _judge(findings: Mapping[Layer, Finding], checks: tuple[CrossCheck, ...]) ->
 
 def _claims_ai(finding: Finding) -> bool:
     """Whether a layer that is not valid still says that the content is AI-generated: a trace, no more."""
-    ours = finding.layer in (Layer.METADATA, Layer.WATERMARK)  # these two exist for nothing else
+    ours = finding.layer is not Layer.PROVENANCE  # the other three exist for nothing else
     return finding.status is Status.INVALID and bool(ours or finding.label or finding.evidence.get("ai_generated"))
 
 

@@ -65,6 +65,7 @@ SUSPECTED = dataclasses.replace(LABEL, kind=Kind.SUSPECTED)
     ({"metadata": metadata(None, ABSENT, traces=[{"trace": "C2PA manifest store"}])}, Verdict.NONE),
     ({"metadata": metadata(status=INVALID)}, Verdict.SUSPECTED),
     ({"watermark": watermark(status=INVALID)}, Verdict.SUSPECTED),
+    ({"explicit": INVALID}, Verdict.SUSPECTED),
     ({"provenance": manifest(status=INVALID, ai_generated=True)}, Verdict.SUSPECTED),
     ({"provenance": manifest(status=INVALID, ai_generated=False)}, Verdict.NONE),
     ({"explicit": UNCHECKED, "watermark": UNCHECKED}, Verdict.NONE),

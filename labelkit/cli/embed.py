@@ -32,7 +32,9 @@ _KINDS = {"generated": Kind.GENERATED, "possible": Kind.POSSIBLE, "suspected": K
 def run(options: argparse.Namespace) -> int:
     """Label what was named; returns the exit code."""
     plan, key = _plan(options), Key.load(options.key) if options.key else None
-    items, skipped = collect(options.files, without=Path(options.output) if options.output else None)
+    # a text beside the pictures is not meant, unless the layers asked for are such as it can carry
+    families = ("image", "audio", "video") if plan.explicit or plan.watermark else None
+    items, skipped = collect(options.files, without=Path(options.output) if options.output else None, families=families)
     if options.produce_id and len(items) > 1:
         raise InvalidArgument("--produce-id names one file's content, {count} files came", count=len(items),
                               hint="leave it out: every file gets a number of its own")
@@ -129,7 +131,7 @@ def _say(item: Item, place: str, result: Label | LabelkitError, options: argpars
 def _summary(total: int, failed: int, skipped: int, options: argparse.Namespace) -> int:
     done = total - failed
     if total != 1 or skipped:
-        print(Message("{done} labelled, {failed} failed, {skipped} of no known format passed over", done=done,
+        print(Message("{done} labelled, {failed} failed, {skipped} passed over as no media", done=done,
                       failed=failed, skipped=skipped).text(options.lang), file=sys.stderr)
     if not total:
         print(Message("nothing to label was found").text(options.lang), file=sys.stderr)

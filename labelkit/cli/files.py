@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,11 +31,13 @@ class Item:
     from_folder: bool = False
 
 
-def collect(names: Sequence[str], *, without: Path | None = None) -> tuple[list[Item], int]:
+def collect(names: Sequence[str], *, without: Path | None = None,
+            families: Collection[str] | None = None) -> tuple[list[Item], int]:
     """The files that `names` stand for, folders searched to the bottom in order of name; and how many were passed over.
 
-    Of a folder, files of no known format are passed over and counted; hidden files, symbolic links to folders and
-    what lies under `without` are left out. Raises InvalidArgument for a name that is no file and no folder.
+    Of a folder, files of no known format, or of none of `families`, are passed over and counted; hidden files,
+    symbolic links to folders and what lies under `without` are left out. Raises InvalidArgument for a name that is no
+    file and no folder.
     """
     found: list[Item] = []
     for name in names:
@@ -43,18 +45,18 @@ def collect(names: Sequence[str], *, without: Path | None = None) -> tuple[list[
             found.append(Item(name, Path(Path(name).name)))
         else:
             found += _under(Path(name), without)
-    known = [item for item in found if not item.from_folder or _is_known(item.path)]
+    known = [item for item in found if not item.from_folder or _is_meant(item.path, families)]
     return known, len(found) - len(known)
 
 
-def _is_known(path: str) -> bool:
+def _is_meant(path: str, families: Collection[str] | None) -> bool:
     try:
-        container.sniff(path)
+        family = container.sniff(path).family
     except UnsupportedFormat:
         return False
     except LabelkitError:
         return True  # it cannot be read: said when its turn comes
-    return True
+    return families is None or family in families
 
 
 def _kind(name: str) -> str:

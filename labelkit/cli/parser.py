@@ -108,9 +108,9 @@ _count.__name__ = "count"
 def _embed(commands: argparse._SubParsersAction, say: Say) -> None:
     command = _command(
         commands, say, "embed", "FILE|FOLDER... -o OUT --producer CODE [options]", Message("label files"),
-        Message("Labels files. Of folders every file of a known format is taken, and the tree is mirrored under OUT. "
-                "\"-\" is the standard input or output. Exit code 0: all labelled; 1: some file was not; 2: nothing "
-                "could begin."))
+        Message("Labels files. Of folders every picture, sound and film is taken, and documents too where only "
+                "metadata and provenance are asked for; the tree is mirrored under OUT. \"-\" is the standard input or "
+                "output. Exit code 0: all labelled; 1: some file was not; 2: nothing could begin."))
     command.add_argument("files", nargs="+", metavar="FILE|FOLDER", help=say(Message("what to label")))
     where = command.add_argument_group(say(Message("where to"))).add_mutually_exclusive_group(required=True)
     where.add_argument("-o", "--output", metavar="OUT", help=say(Message("file, or folder for several files")))

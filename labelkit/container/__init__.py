@@ -50,12 +50,10 @@ from labelkit.container.base import (
     Segment,
     Slot,
     Source,
-    join,
     opened,
-    save,
     splice,
-    stream,
 )
+from labelkit.container.output import join, save, stream
 from labelkit.errors import UnsupportedFormat
 
 __all__ = ["C2PA", "EXIF", "TEXT", "XMP", "Format", "Layout", "Reader", "Segment", "Slot", "Source",

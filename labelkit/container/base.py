@@ -11,20 +11,17 @@ from __future__ import annotations
 import bisect
 import io
 import os
-import secrets
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
-from labelkit.errors import InvalidArgument, LimitExceeded, MalformedFile, OutputFailed, TruncatedFile
+from labelkit.errors import InvalidArgument, LimitExceeded, MalformedFile, TruncatedFile
 from labelkit.messages import Message
 
 MAX_BODY = 16 << 20  # a slot's body is read whole only up to here; real packets are a few kB
 MAX_UNITS = 200_000  # chunks, boxes or segments of one file; a 4 GB PNG in 32 kB chunks has 130,000
-_COPY_CHUNK = 1 << 20
 
 Source = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO
 Segment = bytes | tuple[int, int]
@@ -235,75 +232,3 @@ class Moves:
 def length_of(segments: Iterable[Segment]) -> int:
     """Bytes that an edit list makes."""
     return sum(len(part) if isinstance(part, bytes) else part[1] - part[0] for part in segments)
-
-
-def join(reader: Reader, segments: Iterable[Segment]) -> bytes:
-    """The edited file in memory."""
-    if reader.view is not None:
-        return b"".join(part if isinstance(part, bytes) else reader.view[part[0]:part[1]] for part in segments)
-    out = io.BytesIO()
-    stream(reader, segments, out)
-    return out.getvalue()
-
-
-def stream(reader: Reader, segments: Iterable[Segment], out: BinaryIO) -> None:
-    """Write the edited file to `out`; ranges are copied in pieces, by the kernel where both ends are plain files."""
-    for part in segments:
-        if isinstance(part, bytes):
-            _write_all(out, part)
-        else:
-            _copy(reader, *part, out)
-
-
-def _copy(reader: Reader, start: int, stop: int, out: BinaryIO) -> None:
-    if isinstance(out, io.FileIO) and hasattr(os, "copy_file_range"):
-        start = _copy_in_kernel(reader, start, stop, out)
-    while start < stop:
-        piece = reader.at(start, min(_COPY_CHUNK, stop - start))
-        _write_all(out, piece)
-        start += len(piece)
-
-
-def _copy_in_kernel(reader: Reader, start: int, stop: int, out: io.FileIO) -> int:
-    try:
-        source = reader.file.fileno()
-        while start < stop:
-            count = os.copy_file_range(source, out.fileno(), min(stop - start, 1 << 30), start)
-            if not count:
-                break
-            start += count
-    except (OSError, ValueError, AttributeError):
-        pass  # no descriptor, or another file system: the caller goes on in pieces
-    return start
-
-
-def _write_all(out: BinaryIO, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[out.write(view):]
-
-
-def save(reader: Reader, segments: Iterable[Segment], target: str | os.PathLike,
-         check: Callable[[str], None] = lambda path: None) -> None:
-    """Write the edited file beside `target`, let `check` read it back, and rename it.
-
-    Raises OutputFailed, or what `check` raises, and then leaves `target` as it was.
-    """
-    path = Path(target)
-    temporary = path.parent / f".{secrets.token_hex(8)}.part"
-    try:
-        # created with 0666, so that the umask applies: to ask for the umask is to change it for all threads meanwhile
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        try:
-            with open(handle, "wb", buffering=0) as out:
-                stream(reader, segments, out)
-            check(str(temporary))
-            if path.exists():
-                os.chmod(temporary, path.stat().st_mode & 0o777)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise OutputFailed("{where} cannot be written: {reason}", where=str(path),
-                           reason=error.strerror or "the system refused") from error

@@ -29,8 +29,11 @@ class Box:
     open: bool = False
 
 
-def boxes(reader: Reader, start: int, stop: int) -> list[Box]:
-    """The boxes between two offsets; raises TruncatedFile for one that is longer than what holds it."""
+def boxes(reader: Reader, start: int, stop: int, *, nested: bool = False) -> list[Box]:
+    """The boxes between two offsets; raises TruncatedFile for one that is longer than what holds it.
+
+    A box of size 0 reaches the end of the file; inside another one it ends the list, as in QuickTime's udta.
+    """
     found: list[Box] = []
     while stop - start >= 8:
         if len(found) == MAX_UNITS:
@@ -40,19 +43,20 @@ def boxes(reader: Reader, start: int, stop: int) -> list[Box]:
         if size == 1:
             size, = reader.unpack(">Q", "box")
             body += 8
+        elif size == 0 and nested:
+            break
         elif size == 0:
             size = stop - start
         if size < body - start or size > stop - start:
             raise reader.truncated(f"box {kind.decode('latin-1')}", start, size, stop - start)
-        found.append(Box(kind, start, body, start + size, size == stop - start and stop == reader.size
-                         and reader.at(start, 4) == b"\0\0\0\0"))
+        found.append(Box(kind, start, body, start + size, reader.at(start, 4) == b"\0\0\0\0"))
         start += size
     return found
 
 
 def children(reader: Reader, box: Box, skip: int = 0) -> list[Box]:
     """The boxes in a box, whose first `skip` bytes are fields."""
-    return boxes(reader, min(box.body + skip, box.end), box.end)
+    return boxes(reader, min(box.body + skip, box.end), box.end, nested=True)
 
 
 def meta_children(reader: Reader, meta: Box) -> list[Box]:

@@ -12,7 +12,8 @@ import struct
 import zlib
 from dataclasses import dataclass, field
 
-from labelkit.container.base import C2PA, MAX_BODY, MAX_UNITS, TEXT, XMP, Changes, Patch, Reader, Slot, join, splice
+from labelkit.container.base import C2PA, MAX_BODY, MAX_UNITS, TEXT, XMP, Changes, Patch, Reader, Slot, splice
+from labelkit.container.output import join
 from labelkit.messages import Message
 
 _HEADER = 10

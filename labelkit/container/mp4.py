@@ -112,7 +112,7 @@ def _scan_meta(reader: Reader, layout: Layout, meta: Box, *, home: bool) -> None
 
 def _key_names(reader: Reader, keys: Box) -> list[bytes]:
     count, = struct.unpack(">I", reader.at(keys.body + 4, 4, "box keys"))
-    entries = bmff.boxes(reader, keys.body + 8, keys.end)  # a key is built like a box: size, namespace, name
+    entries = bmff.boxes(reader, keys.body + 8, keys.end, nested=True)  # a key looks like a box
     return [reader.at(entry.body, entry.end - entry.body, "key", 4096) for entry in entries[:count]]
 
 
@@ -212,9 +212,7 @@ def _new_meta(reader: Reader, state: _State, body: bytes) -> Patch:
     """A second meta box at the end of udta, in a udta of its own where there is none."""
     meta = bmff.encode(b"meta", bytes(4) + bmff.encode(b"hdlr", _HANDLER) + _encode_keys([b"AIGC"])
                        + bmff.encode(b"ilst", bmff.encode(b"\0\0\0\1", _data(body))))
-    if state.udta is None:
-        at = state.moov.end
-        return at, at, bmff.encode(b"udta", meta)
-    inner = bmff.children(reader, state.udta)
-    at = inner[-1].end if inner else state.udta.body  # QuickTime ends the list with four zero bytes
-    return at, at, meta
+    outer = state.udta or state.moov
+    inner = bmff.children(reader, outer)
+    at = inner[-1].end if inner else outer.body  # QuickTime ends a list with four zero bytes
+    return at, at, meta if state.udta else bmff.encode(b"udta", meta)

@@ -75,8 +75,10 @@ def read_chunks(reader: Reader, start: int, stop: int, sizes: dict[bytes, int] |
             raise reader.too_many("chunk", MAX_UNITS)
         kind, length = struct.unpack("<4sI", reader.at(start, 8, "chunk"))
         body, left = start + 8, stop - start - 8
-        if length == _UNKNOWN or (unknown and kind == b"data" and not length):
-            length = (sizes or {}).get(kind, left)
+        if length == _UNKNOWN and sizes and kind in sizes:
+            length = sizes[kind]
+        elif unknown and (length == _UNKNOWN or (kind == b"data" and not length)):
+            length = left
         if length > left:
             raise reader.truncated(f"chunk {kind.decode('latin-1')}", start, length, left)
         end = min(body + length + (length & 1), stop)

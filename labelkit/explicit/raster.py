@@ -32,12 +32,14 @@ class Rendering:
     """One label, ready to be laid over pixels.
 
     ink, plate      uint8 [height, width], coverage 0-255 of the glyphs and of the rounded plate behind them
+    em_px           font size that this took
     ink_height_px   height of the lowest element character, counting pixels of coverage >= INK
     glyphs          (character, x, y, width, height) in pixels of every visible character's ink box
     """
 
     ink: np.ndarray
     plate: np.ndarray
+    em_px: float
     ink_height_px: int
     glyphs: tuple[tuple[str, int, int, int, int], ...]
 
@@ -68,13 +70,19 @@ def render(lines: tuple[str, ...], ink_px: int, style: str, font: str | Path | N
     for mask in (ink, plate):
         mask.flags.writeable = False
     glyphs = tuple((c, x + pad_x, y + pad_y, w, h) for c, x, y, w, h in boxes)
-    return Rendering(ink, plate, ink_height, glyphs)
+    return Rendering(ink, plate, em, ink_height, glyphs)
 
 
 @functools.lru_cache(maxsize=1024)
 def width_em(text: str, font: str | Path | None) -> float:
     """Advance width of `text` in ems."""
     return Font.open(font).at(100).getlength(text) / 100
+
+
+@functools.lru_cache(maxsize=1024)
+def height_em(character: str, font: str | Path | None) -> float:
+    """Ink height of `character` in ems, to a thousandth or two."""
+    return _ink_height(Font.open(font), 500, character) / 500
 
 
 def break_lines(text: str, count: int, font: str | Path | None) -> tuple[str, ...] | None:

@@ -56,7 +56,7 @@ _BLOCK_S, _OVERLAP_S = 60, 5
 def find(samples: np.ndarray, rate: int) -> list[Heard]:
     """Every rhythm in float32 [frames, channels], in order of time: units of 45 to 260 ms, a steady pitch.
 
-    Asked of the sixteen units around it, from two before to three after: every sounding one 5 dB above every silent one,
+    Asked of the sixteen units around it, two before to three after: every sounding one 5 dB above every silent one,
     the sounding ones within 6 dB of each other, and a narrow tone 10 dB above the bands beside it.
     """
     mono = samples.mean(1, keepdims=True).T.astype(np.float32)

@@ -12,10 +12,10 @@ from labelkit.watermark.payload import Payload
 
 
 class PipelineWatermark:
-    """Takes the place of the pipeline's own watermarker, which calls `apply_watermark` before it makes pictures of tensors.
+    """Takes the place of the pipeline's own watermarker: `apply_watermark` is called before tensors become pictures.
 
-    new_label  called once for each picture; the labels of the last batch stand in `labels`, in its order, so that the files
-               can be given the same ones: `labelkit.embed(file, target, label, plan=Plan(watermark=None))`
+    new_label  called once for each picture; the labels of the last batch stand in `labels`, in its order, so that the
+               files can be given the same ones: `labelkit.embed(file, target, label, plan=Plan(watermark=None))`
     """
 
     def __init__(self, new_label: Callable[[], Label], key: Key | None = None, *, strength: float = 1.0) -> None:

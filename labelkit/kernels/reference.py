@@ -135,7 +135,8 @@ def plane_whiten(luma, out, scratch) -> None:
     limit = np.float32(2.0) * mean + np.float32(1.0)
     value = high.astype(np.float32) * np.float32(1.0 / 81.0)
     value = np.minimum(np.maximum(value, -limit), limit) * np.float32(600.0) / (mean * mean + np.float32(25.0))
-    out[:] = (np.minimum(np.maximum(value, np.float32(-127)), np.float32(127)) + np.float32(128.5)).astype(np.int32) - 128
+    value = np.minimum(np.maximum(value, np.float32(-127)), np.float32(127))
+    out[:] = (value + np.float32(128.5)).astype(np.int32) - 128
 
 
 def _box9(x: np.ndarray) -> np.ndarray:
@@ -168,7 +169,8 @@ def plane_fold_lattice(plane, origin, step, out) -> None:
     out[:] = np.bincount(cell, plane.ravel().astype(np.float64), 65536).astype(np.int32).reshape(256, 256)
 
 
-LAGS = ((1, 0), (0, 1), (1, 1), (1, -1), (2, 0), (0, 2), (2, 1), (1, 2), (2, -1), (-1, 2), (2, 2), (2, -2), (3, 0), (0, 3))
+LAGS = ((1, 0), (0, 1), (1, 1), (1, -1), (2, 0), (0, 2), (2, 1), (1, 2), (2, -1), (-1, 2), (2, 2), (2, -2), (3, 0),
+        (0, 3))
 
 
 def lattice_score(r, height, width, vectors, score) -> None:

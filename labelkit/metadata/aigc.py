@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import html
 import json
 import re
@@ -14,12 +15,15 @@ from labelkit.errors import MalformedFile
 from labelkit.label import FIELDS, Kind, Label, provider_code_problem
 
 MAX_VALUE = 256 << 10  # bytes of JSON looked at; real values are under 4 kB
+_MAX_DEVIATIONS = 64
+_KINDS = {kind.value: kind for kind in Kind}
 _BY_LOWER = {name.lower(): name for name in FIELDS}
 _PREFIX = re.compile(r"AIGC[\s=:\0]*(?=[{\"A-Za-z0-9+/_-])", re.IGNORECASE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _PLACEHOLDER = re.compile(r"%!\w?\(.*\)|\$\{.*\}|\{\{.*\}\}|null|none|undefined|value\d", re.IGNORECASE | re.DOTALL)
 _OUTSIDE = re.compile(r"[^\x21\x23-\x5b\x5d-\x7e]")  # Annex E j)
 _OUTSIDE_RESERVED = re.compile(r"[^\x21-\x5b\x5d-\x7e]")  # ... which allows \" too
+_code_problem = functools.lru_cache(maxsize=1024)(provider_code_problem)  # a batch names few services, often
 _CODE_LIKE = re.compile(r"00[12][0-9A-Z]{24}")
 
 
@@ -128,7 +132,7 @@ def _nothing(text: str) -> MalformedFile:
 
 
 def _canonical(name: str) -> str | None:
-    return _BY_LOWER.get(name.replace("_", "").replace("-", "").lower())
+    return name if name in FIELDS else _BY_LOWER.get(name.replace("_", "").replace("-", "").lower())
 
 
 def _statement(members: list[tuple[str, object]], form: tuple[str, ...]) -> Statement:
@@ -140,7 +144,7 @@ def _statement(members: list[tuple[str, object]], form: tuple[str, ...]) -> Stat
             deviations.append({"field": _printable(name[:80]), "deviation": "unknown field"})
             continue
         if name != canonical:
-            deviations.append({"field": canonical, "deviation": "spelling", "got": name})
+            deviations.append({"field": canonical, "deviation": "spelling", "got": _printable(name[:80])})
         if canonical in seen:
             deviations.append({"field": canonical, "deviation": "repeated"})
             continue
@@ -151,10 +155,10 @@ def _statement(members: list[tuple[str, object]], form: tuple[str, ...]) -> Stat
                    if name in seen and not fields[name] and not name.startswith("Reserved")
                    and not any(found["field"] == name and found["deviation"] in ("null", "placeholder")
                                for found in deviations)]
-    kind = next((kind for kind in Kind if kind.value == fields["Label"]), None)
+    kind = _KINDS.get(fields["Label"])
     if kind is None and fields["Label"]:
         deviations.append({"field": "Label", "deviation": "not 1, 2 or 3", "got": fields["Label"][:80]})
-    return Statement(fields, kind, form, tuple(deviations))
+    return Statement(fields, kind, form, tuple(deviations[:_MAX_DEVIATIONS]))
 
 
 def _text(name: str, value: object, deviations: list[dict]) -> str:
@@ -174,14 +178,15 @@ def _text(name: str, value: object, deviations: list[dict]) -> str:
     if outside:
         note("character", got=outside.group(), position=outside.start())
     if name in ("ContentProducer", "ContentPropagator") and _CODE_LIKE.fullmatch(value):
-        problem = provider_code_problem(value)
+        problem = _code_problem(value)
         if problem:
             note("provider code", got=value, problem=problem)
     return value
 
 
 def _printable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()  # JSON can spell half a surrogate pair, UTF-8 cannot
+    """The text without half surrogate pairs, which JSON can spell and UTF-8 cannot."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _plain(value: object) -> str:

@@ -18,7 +18,8 @@ NAMESPACE = "http://www.tc260.org.cn/ns/AIGC/1.0/"  # TC260-PG-20259A
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _SVG = "http://www.w3.org/2000/svg"
 _MAX_PROPERTIES = 1000
-_OURS = b"<TC260:AIGC>"
+_OURS, _OURS_END = b"<TC260:AIGC>", b"</TC260:AIGC>"
+_DECLARATION = f'xmlns:TC260="{NAMESPACE}"'.encode()
 _ENCODINGS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe\0\0", "utf-32-le"), (b"\0\0\xfe\xff", "utf-32-be"),
               (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _UNMARKED = ((b"<\0\0\0", "utf-32-le"), (b"\0\0\0<", "utf-32-be"), (b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
@@ -81,17 +82,21 @@ def put(packet: bytes, value: str) -> bytes:
     cuts = [(one.start, one.stop, b"") for one in found]
     home = next((index for index, one in enumerate(found) if one.inner and one.namespace == NAMESPACE), None)
     if home is None:
-        element = f'<TC260:AIGC xmlns:TC260="{NAMESPACE}">'.encode() + text + b"</TC260:AIGC>"
-        cuts.append(_insertion(parsed, element))
+        cuts += _insertions(parsed, text)
     else:
         cuts[home] = (*found[home].inner, text)
     return _joined(parsed, cuts)
 
 
 def remove(packet: bytes) -> bytes:
-    """The packet without any AIGC property."""
+    """The packet without any AIGC property, and without a declaration of our prefix that nothing uses any more."""
     parsed = _parse(packet)
-    return _joined(parsed, [(found.start, found.stop, b"") for found in _properties(parsed)])
+    cuts = [(found.start, found.stop, b"") for found in _properties(parsed)]
+    if b"TC260:" not in markup.changed(parsed.data, cuts):
+        cuts += [(start, stop, b"") for element in parsed.elements
+                 for name, start, stop in element.raw_attributes(parsed.data)
+                 if name == b"xmlns:TC260" and not any(a <= start < b for a, b, _ in cuts)]
+    return _joined(parsed, cuts)
 
 
 def _properties(parsed: _Packet) -> list[Property]:
@@ -118,23 +123,53 @@ def _attribute(parsed: _Packet, element: Element, name: str, value: str) -> list
             and not raw.startswith(b"xmlns:")]
 
 
-def _insertion(parsed: _Packet, text: bytes) -> tuple[int, int, bytes]:
-    root, rdf = parsed.elements[0], parsed.first(f"{_RDF}\nRDF")
+def _insertions(parsed: _Packet, text: bytes) -> list[tuple[int, int, bytes]]:
+    """The changes that add the property to the first description, or to a new one.
+
+    The prefix is declared on the description, so that readers that look for "<TC260:AIGC>" find it.
+    """
+    rdf = parsed.first(f"{_RDF}\nRDF")
     description = parsed.first(f"{_RDF}\nDescription", rdf) if rdf else None
     if description is None:
-        text = f'<rdf:Description xmlns:rdf="{_RDF}" rdf:about="">'.encode() + text + b"</rdf:Description>"
-    if rdf is None:
-        text = f'<rdf:RDF xmlns:rdf="{_RDF}">'.encode() + text + b"</rdf:RDF>"
-    element = description or rdf or root
-    if rdf is None and root.name == f"{_SVG}\nsvg":
-        metadata = parsed.first(f"{_SVG}\nmetadata", root)
-        if metadata is None:
-            tag = root.raw_name(parsed.data)[:-len(b"svg")] + b"metadata"  # with the prefix of the picture, if any
-            text = b"<" + tag + b">" + text + b"</" + tag + b">"
-            if not root.empty:  # in front, where readers look first
-                return root.body, root.body, text
-        element = metadata or root
-    return markup.append_to(parsed.data, element, text)
+        return [_new_description(parsed, rdf, _OURS + text + _OURS_END)]
+    bound = _namespace_of_prefix(parsed, description)
+    if bound not in (None, NAMESPACE.encode()):
+        element = b"<TC260:AIGC " + _DECLARATION + b">" + text + _OURS_END
+        return [markup.append_to(parsed.data, description, element)]
+    changes = [markup.append_to(parsed.data, description, _OURS + text + _OURS_END)]
+    if bound is None:
+        at = description.start + 1 + len(description.raw_name(parsed.data))
+        changes.append((at, at, b" " + _DECLARATION))
+    return changes
+
+
+def _namespace_of_prefix(parsed: _Packet, element: Element | None) -> bytes | None:
+    """What the prefix TC260 stands for inside an element, None where it stands for nothing."""
+    while element:
+        for name, start, stop in element.raw_attributes(parsed.data):
+            if name == b"xmlns:TC260":
+                return parsed.data[start:stop].partition(b"=")[2].strip()[1:-1]
+        element = element.parent
+    return None
+
+
+def _new_description(parsed: _Packet, rdf: Element | None, text: bytes) -> tuple[int, int, bytes]:
+    """The change that adds a description, with what must be around it."""
+    root = parsed.elements[0]
+    text = b'<rdf:Description rdf:about="" ' + _DECLARATION + f' xmlns:rdf="{_RDF}">'.encode() + text
+    text += b"</rdf:Description>"
+    if rdf is not None:
+        return markup.append_to(parsed.data, rdf, text)
+    text = f'<rdf:RDF xmlns:rdf="{_RDF}">'.encode() + text + b"</rdf:RDF>"
+    if root.name != f"{_SVG}\nsvg":
+        return markup.append_to(parsed.data, root, text)
+    metadata = parsed.first(f"{_SVG}\nmetadata", root)
+    if metadata is not None:
+        return markup.append_to(parsed.data, metadata, text)
+    tag = root.raw_name(parsed.data)[:-len(b"svg")] + b"metadata"  # with the prefix of the picture, if any
+    text = b"<" + tag + b">" + text + b"</" + tag + b">"
+    # in front, where readers look first
+    return markup.append_to(parsed.data, root, text) if root.empty else (root.body, root.body, text)
 
 
 def _joined(parsed: _Packet, cuts: list[tuple[int, int, bytes]]) -> bytes:

@@ -130,7 +130,7 @@ def sign_into(source: Source, target: BinaryIO, claim: Claim, signer: Signer, *,
             raise
         except Exception as error:
             raise _failure(error, reader.name, mime, signer) from error
-        heif.check_items(reader, target)
+        heif.check_items(reader, mime, target)
 
 
 def sign_sidecar(source: Source, claim: Claim, signer: Signer, *, parent: tuple[Source, bytes] | None = None,

@@ -86,8 +86,8 @@ def _judged(found: Detection, key: Key) -> tuple[report.Status, Message]:
         return report.Status.ABSENT, Message("no watermark of this key, score {score} at effort {effort}",
                                              score=f"{found.score:.1f}", effort=found.effort)
     if found.payload is None:
-        return report.Status.INVALID, Message("a mark of this key is there, but its id cannot be read, false-positive rate "
-                                              "{rate}", rate=f"{found.false_positive_rate:.0e}")
+        return report.Status.INVALID, Message("a mark of this key is there, but its id cannot be read, false-positive "
+                                              "rate {rate}", rate=f"{found.false_positive_rate:.0e}")
     if not found.payload.is_known:
         return report.Status.INVALID, Message("id {id} is of version {version} and kind {kind}, which this labelkit "
                                               "does not know", id=found.payload.hex, version=found.payload.version,

@@ -17,8 +17,8 @@ def embed_batch(images, payloads: Payload | Sequence[Payload], key: Key | None =
                 channels_first: bool = False, value_range: tuple[float, float] = (0.0, 1.0), in_place: bool = False):
     """A batch with a payload in every picture; comes back as what it came as.
 
-    images          [n, height, width, channels], or [n, channels, height, width] with `channels_first`: a NumPy array, or a
-                    torch tensor on the CPU, of uint8, float16, float32 or float64
+    images          [n, height, width, channels], or [n, channels, height, width] with `channels_first`: a NumPy
+                    array, or a torch tensor on the CPU, of uint8, float16, float32 or float64
     payloads        one for each picture, or one for all
     value_range     what black and white are in floats: (-1, 1) for what a diffusers pipeline hands over
     in_place        write into `images` and return it

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The watermark in pictures: `embed` adds a keyed periodic tile, `detect` decides whether one is there.
 
-Detection, in order of cost; each step is tried only when the ones before found nothing:
-  fast    the period that a picture of this size would have been given, at its own scale
-  normal  every period at the picture's own scale (crops), then every scale: the tile is periodic, so the
-          autocorrelation of the whitened picture peaks on its lattice, whatever the payload
+Embedding is one pass over the pixels: the tile (tile.py) is added to every channel alike, its low band with a
+constant gain, its high band with a gain that follows the activity of 8 x 8 cells. It rises from 0.55 grey levels rms on
+flat ground to 1.8; the busiest cells are then raised or lowered so that the whole keeps PSNR at or above 42 dB.
+
+Detection, in order of cost; a step is taken only when the ones before found nothing:
+  fast    the period that a picture of this size is given, at its own scale
+  normal  the periods of larger pictures (crops); then every scale: the tile is periodic, so the autocorrelation of
+          the whitened picture peaks on its lattice (lattice.py), whatever the payload
   deep    lattices at any angle and of unequal sides, in the shrunk picture, then at its own resolution
-Each lattice is tried in its eight orientations (quarter turns, mirror) and at every shift.
+Each lattice is looked at in its eight orientations (quarter turns, mirror), at every shift, and as a negative.
 """
 
 from __future__ import annotations
@@ -26,40 +30,46 @@ from labelkit.watermark.payload import Payload
 from labelkit.watermark.search import ORIENTATIONS, Match, Tally, match
 
 EFFORTS = ("fast", "normal", "deep")
-MIN_SIDE = 96  # pixels: one period of the smallest tile
+MIN_SIDE = 96  # pixels; below it hardly any picture was read back
+BUSY_CELLS = 64  # cells of 8 x 8 that hold any detail: a codec deletes the mark from all others
+SURE_CELLS = 2304  # of them; with more, every picture of the development corpus was read back
 GAIN_SLOPE = 128
 GAIN_TOP = 115
 GAIN_LEAST, GAIN_LIMIT = 60, 150  # what the top is lowered to, and raised to where the rest of the picture is quiet
 MEAN_ERROR = 3.9  # grey levels squared: PSNR 42.2 dB
-MIN_BUSY_CELLS = 64
 WORKING_SIDE = 512  # pixels: lattices are searched on a plane shrunk to about this
+BASE_GAIN = round(tile.BASE_GAIN * tile.GAIN_UNIT)
 
 
 def embed(pixels: np.ndarray, payload: Payload, key: Key | None = None, *, strength: float = 1.0,
           out: np.ndarray | None = None) -> np.ndarray:
-    """The picture with `payload` in it; the host is not changed unless it is given as `out`.
+    """The picture with `payload` in it; the host is changed only where it is given as `out`.
 
     pixels    uint8 or uint16 [height, width] or [height, width, 1..4] (2: grey, alpha; 4: RGB, alpha; alpha is kept),
               or float32 of the same shapes in [0, 1]; any strides
-    strength  0.25 to 4; 1 keeps PSNR above 42 dB and SSIM above 0.985
-    Raises HostTooSmall for a picture that cannot carry 64 bits, InvalidArgument for other arrays.
+    key       None is the public key
+    strength  0.25 to 4; at 1 PSNR stays above 42 dB and SSIM above 0.985
+    Raises HostTooSmall for a picture that cannot carry 64 bits: a small or quiet one is read back before it is handed
+    out. Raises InvalidArgument for other arrays.
     """
     _check(pixels, payload, strength)
     if pixels.ndim == 2:
-        return embed(pixels[..., None], payload, key, strength=strength, out=None if out is None else out[..., None])[..., 0]
-    host = pixels if pixels.dtype == np.uint8 else _eight_bits(pixels)
-    host = _rows(host)
-    gain = _gain(host)
-    _check_ground(host, gain)
-    gain = _spend(host, gain)
-    marked = out if out is not None and out.dtype == np.uint8 and _is_rows(out) else np.empty(host.shape, np.uint8)
-    _add(host, marked, gain, payload, key or Key.public(), strength)
+        out = None if out is None else out[..., None]
+        return embed(pixels[..., None], payload, key, strength=strength, out=out)[..., 0]
+    host = _rows(pixels if pixels.dtype == np.uint8 else _eight_bits(pixels))
+    gain = np.empty((-(-host.shape[0] // 8), -(-host.shape[1] // 8)), np.uint8)
+    kernels.image_gain(host, gain, BASE_GAIN, GAIN_SLOPE, GAIN_TOP)
+    busy = _busy_cells(host, gain)
+    direct = out is not None and out.dtype == np.uint8 == pixels.dtype and _is_rows(out) and busy >= SURE_CELLS
+    marked = out if direct else np.empty(host.shape, np.uint8)
+    _add(host, marked, _spend(host, gain), payload, key or Key.public(), float(strength))
+    if busy < SURE_CELLS:
+        _read_back(marked, payload, key or Key.public())
     if pixels.dtype != np.uint8:
         marked = _add_change(pixels, marked.astype(np.int16) - host)
-    if out is None:
+    if out is None or direct:
         return marked
-    if out is not marked:
-        out[...] = marked
+    out[...] = marked
     return out
 
 
@@ -98,18 +108,24 @@ def _rows(pixels: np.ndarray) -> np.ndarray:
     return pixels if _is_rows(pixels) else np.ascontiguousarray(pixels)
 
 
-def _gain(host: np.ndarray) -> np.ndarray:
-    height, width = host.shape[:2]
-    gain = np.empty((-(-height // 8), -(-width // 8)), np.uint8)
-    kernels.image_gain(host, gain, round(tile.BASE_GAIN * tile.GAIN_UNIT), GAIN_SLOPE, GAIN_TOP)
-    return gain
+def _busy_cells(host: np.ndarray, gain: np.ndarray) -> int:
+    """How many cells hold any detail; raises HostTooSmall where they are too few."""
+    busy = int(np.count_nonzero(gain > BASE_GAIN))
+    if busy < BUSY_CELLS:  # a slow gradient is not flat either
+        height, width = (side // 8 * 8 for side in host.shape[:2])
+        cells = host[:height, :width, 0].reshape(height // 8, 8, width // 8, 8)
+        busy = int(np.count_nonzero(np.ptp(cells, axis=(1, 3))))
+    if busy < BUSY_CELLS:
+        raise HostTooSmall("the picture is flat: {busy} of its {cells} cells of 8 x 8 pixels hold any detail, and the "
+                           "watermark needs {least}", busy=busy, cells=gain.size, least=BUSY_CELLS)
+    return busy
 
 
 def _spend(host: np.ndarray, gain: np.ndarray) -> np.ndarray:
     """The gain grid with its busiest cells raised, or lowered, to the error that PSNR 42 dB allows.
 
-    Few pictures are busy everywhere. In pages of text the busy cells are the only ones that keep the mark when a change of
-    contrast saturates the paper, and they hide it best.
+    Few pictures are busy everywhere. In pages of text the busy cells are the only ones that keep the mark when a change
+    of contrast saturates the paper, and they hide it best.
     """
     sample = host[::8, ::8, 0]
     shifted = np.count_nonzero((sample == 0) | (sample == 255)) / sample.size  # these move by one for headroom
@@ -123,35 +139,32 @@ def _tables() -> tuple[np.ndarray, np.ndarray]:
     gain, knee = np.arange(256), 0.75 * GAIN_TOP
     tables = [np.minimum(gain, top) if top <= GAIN_TOP else np.interp(gain, [0, knee, GAIN_TOP], [0, knee, top])
               for top in range(GAIN_LEAST, GAIN_LIMIT + 1)]
-    local = np.rint(tables) / tile.GAIN_UNIT
-    return np.rint(tables).astype(np.uint8), local**2 + (tile.LOW_RMS - tile.LOW_YIELD * (local - tile.BASE_GAIN)) ** 2 + 1 / 12
+    high = np.rint(tables) / tile.GAIN_UNIT
+    low = tile.LOW_RMS - tile.LOW_YIELD * (high - tile.BASE_GAIN)
+    return np.rint(tables).astype(np.uint8), high**2 + low**2 + 1 / 12
 
 
 _TABLES, _TABLE_ERRORS = _tables()
 
 
-def _check_ground(host: np.ndarray, gain: np.ndarray) -> None:
-    """A codec deletes the mark from cells that are exactly flat: some ground must not be."""
-    busy = int(np.count_nonzero(gain > round(tile.BASE_GAIN * tile.GAIN_UNIT)))
-    if busy < MIN_BUSY_CELLS:  # a slow gradient is not flat either
-        height, width = (n // 8 * 8 for n in host.shape[:2])
-        cells = host[:height, :width, 0].reshape(height // 8, 8, width // 8, 8)
-        busy = int(np.count_nonzero(np.ptp(cells, axis=(1, 3))))
-    if busy < MIN_BUSY_CELLS:
-        raise HostTooSmall("the picture is flat: {busy} of its {cells} cells of 8 x 8 pixels hold any detail, and the "
-                           "watermark needs {least}", busy=busy, cells=gain.size, least=MIN_BUSY_CELLS)
-
-
 def _add(host: np.ndarray, out: np.ndarray, gain: np.ndarray, payload: Payload, key: Key, strength: float) -> None:
     height, width, channels = host.shape
     p = tile.period(width, height)
-    flat, textured = tile.interleaved(key, int(payload), p, float(strength), channels)
+    flat, textured = tile.interleaved(key, int(payload), p, strength, channels)
     scratch = np.empty(3 * (8 * channels * gain.shape[1] + 64), np.int16)
     kernels.image_embed(host, out, gain, flat, textured, scratch)
 
 
+def _read_back(marked: np.ndarray, payload: Payload, key: Key) -> None:
+    found = _Search(luma_of(marked), key).own_period()
+    if not found or found.payload != payload:
+        raise HostTooSmall("a picture of {width} x {height} pixels has too little usable detail to carry the 64 bits "
+                           "of the watermark: they cannot be read back", width=marked.shape[1], height=marked.shape[0],
+                           hint="give a larger picture, or more strength")
+
+
 def _add_change(pixels: np.ndarray, change: np.ndarray) -> np.ndarray:
-    """Samples of more than 8 bits, with a change int16 [height, width, channels] in 8-bit grey levels added."""
+    """Samples of more than 8 bits with a change int16 [height, width, channels] in 8-bit grey levels added."""
     if pixels.dtype == np.uint16:
         return np.clip(pixels + change * np.int32(257), 0, 65535).astype(np.uint16)
     return np.clip(pixels + change * np.float32(1 / 255), 0, 1)
@@ -160,34 +173,51 @@ def _add_change(pixels: np.ndarray, change: np.ndarray) -> np.ndarray:
 def detect(pixels: np.ndarray, key: Key | None = None, *, effort: str = "normal") -> Detection:
     """Whether a mark of `key` is in the picture, and which; arrays as for `embed`, of any size.
 
-    A mark whose bits cannot be read, because too little is left of it or because the picture was marked twice, is found
-    with payload None where the synchronisation pattern alone decides.
-    geometry: period in pixels, mirrored (left to right, before turning), angle in degrees counter-clockwise, lattice (its
-    two vectors in pixels), and `also`, other payloads of the same key laid over the strongest. Raises InvalidArgument for
-    other arrays.
+    A mark whose bits cannot be read, because too little is left of it, is found with payload None where the
+    synchronisation pattern alone decides. Raises InvalidArgument for other arrays.
+
+    geometry: period in pixels; mirrored (left to right, before turning); angle in degrees counter-clockwise; lattice,
+    its two vectors in pixels; `also`, other payloads of the same key laid over the strongest.
     """
     _check_array(pixels)
     if effort not in EFFORTS:
-        raise InvalidArgument("effort must be one of {choices}, got {value}", choices=", ".join(EFFORTS), value=repr(effort))
+        raise InvalidArgument("effort must be one of {choices}, got {value}", choices=", ".join(EFFORTS),
+                              value=repr(effort))
     pixels = pixels if pixels.ndim == 3 else pixels[..., None]
-    luma = _luma(pixels if pixels.dtype == np.uint8 else _eight_bits(pixels))
-    search = _Search(luma, key or Key.public())
-    steps = [search.own_period]
-    if effort != "fast":
-        steps += [search.own_scale, search.any_scale]
-    if effort == "deep":
-        steps += [search.any_lattice, search.fine_lattice]
-    for step in steps:
+    search = _Search(luma_of(pixels if pixels.dtype == np.uint8 else _eight_bits(pixels)), key or Key.public())
+    for step in search.steps(effort):
         found = step()
         if found:
             return replace(found, effort=effort)
-    present = search.tally.chance() <= MAX_FALSE_POSITIVE_RATE
-    rate = search.tally.chance() if present else 1.0
-    return Detection(present, None, search.tally.best, rate, effort=effort)
+    chance = search.tally.chance()
+    present = chance <= MAX_FALSE_POSITIVE_RATE
+    return Detection(present, None, search.tally.best, chance if present else 1.0, effort=effort)
+
+
+def luma_of(pixels: np.ndarray) -> np.ndarray:
+    """uint8 [height, width]: the luma of uint8 pixels [height, width, 1..4]."""
+    luma = np.empty(pixels.shape[:2], np.uint8)
+    kernels.image_luma(_rows(pixels), luma)
+    return luma
+
+
+def whiten(luma: np.ndarray) -> np.ndarray:
+    """int8 [height, width]: a uint8 plane without its predictable part, weighted by how much noise hides there."""
+    out = np.empty(luma.shape, np.int8)
+    kernels.plane_whiten(luma, out, np.empty(24 * (luma.shape[1] + 16), np.int32))
+    return out
+
+
+def decimate(plane: np.ndarray, factor: int) -> np.ndarray:
+    """A uint8 plane shrunk by a whole factor, each sample the mean of factor x factor."""
+    height, width = (side // factor * factor for side in plane.shape)
+    blocks = plane[:height, :width].reshape(height // factor, factor, width // factor, factor)
+    total = blocks.sum(3, dtype=np.uint16).sum(1, dtype=np.uint32)
+    return ((total + factor * factor // 2) // (factor * factor)).astype(np.uint8)
 
 
 class _Search:
-    """One detection: the planes it looks at and what it has tried. Each step is a method that returns a Detection or None."""
+    """One detection: what it looks at and what it has tried. Each step returns a Detection or None."""
 
     def __init__(self, luma: np.ndarray, key: Key) -> None:
         self.luma = luma
@@ -195,13 +225,18 @@ class _Search:
         self.tally = Tally()
         self.plane = whiten(luma)
 
+    def steps(self, effort: str) -> list:
+        """The steps of an effort, in order."""
+        steps = [self.own_period, self.own_scale, self.any_scale, self.any_lattice, self.fine_lattice]
+        return steps[: {"fast": 1, "normal": 3, "deep": 5}[effort]]
+
     def own_period(self) -> Detection | None:
         """The period that a picture of this size is given, unturned."""
         height, width = self.luma.shape
         return self._fold(tile.period(width, height), orientations=1)
 
     def own_scale(self) -> Detection | None:
-        """The periods of pictures of which this one may be a part, down to a tenth, in all orientations."""
+        """The periods of pictures of which this one may be a part, down to a twentieth, in all orientations."""
         own = tile.period(*self.luma.shape)
         return next(filter(None, (self._fold(p) for p in tile.PERIODS if 0.9 * own <= p <= 2.1 * own)), None)
 
@@ -225,55 +260,33 @@ class _Search:
     @functools.cached_property
     def coarse(self) -> tuple[int, lattice.Autocorrelation]:
         """The factor by which the picture was shrunk, and the autocorrelation of what came out."""
-        # a strip is not shrunk away: its short side keeps 16 samples
-        factor = max(1, min(round(max(self.luma.shape) / WORKING_SIDE), min(self.luma.shape) // 16))
+        factor = max(1, round(max(self.luma.shape) / WORKING_SIDE))
         return factor, lattice.Autocorrelation(self.plane if factor == 1 else whiten(decimate(self.luma, factor)))
 
     def _fold(self, p: int, orientations: int = 8) -> Detection | None:
         folded = np.empty((p, p), np.int32)
         kernels.plane_fold(self.plane, folded)
         found = match(tile.analyse(folded), self.carrier, self.tally, orientations)
-        return self._answer(found, np.eye(2) * p) if found else None
+        return _answer(found, np.eye(2) * p) if found else None
 
     def _try(self, source: lattice.Autocorrelation, factor: int, lattices: list[np.ndarray]) -> Detection | None:
         for vectors in lattices:
             vectors = source.refine(vectors) * factor
             found = match(tile.analyse(lattice.fold(self.plane, vectors)), self.carrier, self.tally)
             if found:
-                return self._answer(found, vectors)
+                return _answer(found, vectors)
         return None
 
-    def _answer(self, found: Match, vectors: np.ndarray) -> Detection:
-        spacing = math.sqrt(abs(np.linalg.det(vectors)))
-        mirrored = found.orientation >= 4
-        first = vectors @ ORIENTATIONS[found.orientation][:, 0] * (-1 if mirrored else 1)  # the tile's x axis
-        geometry = {
-            "period": round(spacing, 2),
-            "angle": round(math.degrees(math.atan2(-first[1], first[0])), 2) + 0.0,
-            "mirrored": mirrored,
-            "lattice": [[round(float(v), 3) for v in column] for column in vectors.T],
-        }
-        if found.others:
-            geometry["also"] = [Payload.from_int(word).hex for word in found.others]
-        return Detection(True, Payload.from_int(found.word), found.score, found.false_positive_rate, geometry)
 
-
-def _luma(pixels: np.ndarray) -> np.ndarray:
-    luma = np.empty(pixels.shape[:2], np.uint8)
-    kernels.image_luma(_rows(pixels), luma)
-    return luma
-
-
-def whiten(luma: np.ndarray) -> np.ndarray:
-    """int8 [height, width]: a uint8 plane without its predictable part, weighted by how much noise hides there."""
-    out = np.empty(luma.shape, np.int8)
-    kernels.plane_whiten(luma, out, np.empty(24 * (luma.shape[1] + 16), np.int32))
-    return out
-
-
-def decimate(plane: np.ndarray, factor: int) -> np.ndarray:
-    """A uint8 plane shrunk by a whole factor, each sample the mean of factor x factor."""
-    height, width = (n // factor * factor for n in plane.shape)
-    blocks = plane[:height, :width].reshape(height // factor, factor, width // factor, factor)
-    total = blocks.sum(3, dtype=np.uint16).sum(1, dtype=np.uint32)
-    return ((total + factor * factor // 2) // (factor * factor)).astype(np.uint8)
+def _answer(found: Match, vectors: np.ndarray) -> Detection:
+    mirrored = found.orientation >= 4
+    first = vectors @ ORIENTATIONS[found.orientation][:, 0] * (-1 if mirrored else 1)  # the tile's x axis
+    geometry = {
+        "period": round(math.sqrt(abs(np.linalg.det(vectors))), 2),
+        "mirrored": mirrored,
+        "angle": round(math.degrees(math.atan2(-first[1], first[0])), 2) + 0.0,
+        "lattice": [[round(float(value), 3) for value in column] for column in vectors.T],
+    }
+    if found.others:
+        geometry["also"] = [Payload.from_int(word).hex for word in found.others]
+    return Detection(True, Payload.from_int(found.word), found.score, found.false_positive_rate, geometry)

@@ -14,7 +14,7 @@ MIN_SPACING = 28.0  # pixels; below it a tile holds too little of its band
 
 
 class Autocorrelation:
-    """The autocorrelation of a whitened plane, its spectrum flattened so that no structure of the host outweighs the rest.
+    """The autocorrelation of a whitened plane, its spectrum flattened so that no structure of the host stands out.
 
     values  float32 [n, n], periodic; height and width of the plane inside
     spread  float32 [n], the standard deviation of values by their distance from the origin; noise: far from it
@@ -31,7 +31,8 @@ class Autocorrelation:
         spectrum = np.fft.rfft2(padded)[:, :-1]
         power = spectrum.real**2 + spectrum.imag**2
         flat = np.zeros((n, n // 2 + 1), np.float32)
-        flat[:, :-1] = (np.minimum(power / (_floor(power) + np.float32(1e-6)), np.float32(6)) - np.float32(1)) * _band(n)
+        above = np.minimum(power / (_floor(power) + np.float32(1e-6)), np.float32(6)) - np.float32(1)
+        flat[:, :-1] = above * _band(n)
         self.values = np.fft.irfft2(flat, s=(n, n))
         spread = _spread(self.values)
         self.noise = float(np.median(spread[n // 8 : n // 2]))
@@ -53,7 +54,8 @@ class Autocorrelation:
 
     def turned(self, count: int) -> list[np.ndarray]:
         """The best lattices with equal sides at any angle, best first."""
-        reach = int(min(0.75 * max(self.height, self.width), 0.95 * min(self.height, self.width), 0.5 * len(self.values)))
+        shorter, longer = sorted((self.height, self.width))
+        reach = int(min(0.75 * longer, 0.95 * shorter, 0.5 * len(self.values)))
         x, y = (a.ravel().astype(np.float32) for a in np.meshgrid(np.arange(1, reach), np.arange(0, reach)))
         kept = (np.hypot(x, y) >= MIN_SPACING) & (np.hypot(x, y) < reach)
         x, y = x[kept], y[kept]
@@ -102,7 +104,7 @@ class Autocorrelation:
         return kept
 
     def refine(self, vectors: np.ndarray) -> np.ndarray:
-        """The lattice near `vectors` that collects most of the autocorrelation: far multiples fix it to parts in a thousand.
+        """The lattice near `vectors` that collects most: far multiples fix it to parts in a thousand.
 
         First scale and angle by steps, then all four numbers by a fit to the peaks; a step that loses is not taken.
         """
@@ -123,7 +125,7 @@ class Autocorrelation:
         return best
 
     def _total(self, lattices: np.ndarray) -> np.ndarray:
-        """float [count]: the autocorrelation at all multiples of each of [count, 2, 2] lattices, weighted by overlap."""
+        """float [count]: the autocorrelation at all multiples of [count, 2, 2] lattices, weighted by overlap."""
         places = lattices @ _MULTIPLES.T
         x, y = places[:, 0], places[:, 1]
         weight = np.maximum(1 - np.abs(x) / self.width, 0) * np.maximum(1 - np.abs(y) / self.height, 0)
@@ -136,7 +138,7 @@ class Autocorrelation:
         return (weight * (top * (1 - fy) + bottom * fy)).sum(1) / np.sqrt(np.square(weight).sum(1) + 1e-9)
 
     def _peaks_near(self, vectors: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Multiples (i, j) of the lattice with a clear peak within `reach` pixels, the places of the peaks, their weights."""
+        """Multiples (i, j) with a clear peak within `reach` pixels, the places of the peaks, their weights."""
         x, y = vectors @ _MULTIPLES.T
         overlap = np.maximum(1 - np.abs(x) / self.width, 0) * np.maximum(1 - np.abs(y) / self.height, 0)
         kept = overlap >= 0.15
@@ -204,7 +206,7 @@ def _band(n: int) -> np.ndarray:
 
 
 def _spread(values: np.ndarray) -> np.ndarray:
-    """float32 [n]: the standard deviation of an autocorrelation at each radius, in pixels; it grows towards the origin."""
+    """float32 [n]: the standard deviation of an autocorrelation by radius in pixels; it grows towards the origin."""
     n = len(values)
     ring = _rings(n)
     energy = np.bincount(ring, np.square(values[: n // 2 : 2, ::2]).ravel()) / np.bincount(ring)

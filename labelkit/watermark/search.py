@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Deciding whether a folded plane holds a tile of a key: synchronisation, soft bits, and the count of what was tried.
 
-The statistic of one candidate. Bins are scaled to unit noise ring by ring and their magnitudes limited; for any host the
-phases of the key being random, the projection on the synchronisation pattern is then Gaussian of unit deviation, so
-chance passes `score` with Q(score) for each shift, orientation and lattice that was tried (counted in `Tally.trials`).
-A wrong word passes the CRC with 2^-32 (counted in `Tally.words`). Their product is the stated false positive rate.
+The statistic of one candidate. Bins are scaled to unit noise ring by ring and their magnitudes limited. Whatever the
+host, the phases of the key are random, so the projection on the synchronisation pattern is Gaussian of unit deviation:
+chance passes `score` with Q(score) for each shift, orientation, sign and lattice that was tried (counted in
+`Tally.trials`). A wrong word passes the CRC with 2^-32 (counted in `Tally.words`). The product is the stated false
+positive rate.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A decoded word: its 64 bits, score, false positive rate, how the tile lay, and other words on the same lattice."""
+    """A decoded word: its 64 bits, how sure it is, how the tile lay, and other words on the same lattice."""
 
     word: int
     score: float
@@ -56,7 +57,7 @@ class Match:
 
 @functools.lru_cache(maxsize=32)
 def _index(grid: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where the bins of each orientation lie in a half spectrum of grid x grid: row, column int [8, 2048], conjugate."""
+    """Where the bins of each orientation lie in a half spectrum: row and column int [8, 2048], conjugate bool."""
     kx, ky, _ = tile.annulus()
     x = ORIENTATIONS[:, 0, :1] * kx + ORIENTATIONS[:, 0, 1:] * ky
     y = ORIENTATIONS[:, 1, :1] * kx + ORIENTATIONS[:, 1, 1:] * ky

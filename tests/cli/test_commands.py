@@ -86,12 +86,13 @@ def test_folders_are_mirrored_and_one_bad_file_stops_nothing(run):
     write("in/sub/deep/b.jpg", 2)
     write("in/.hidden/c.jpg")
     Path("in/readme").write_text("not a picture")
+    Path("in/notes.md").write_text("# Notes\n\nbeside the pictures\n")
     Path("in/bad.jpg").write_bytes(b"\xff\xd8\xff\xe0 broken")
     code, out, err = run("embed", "in", "-o", "out", *PRODUCER)
     assert code == 1
     assert sorted(map(str, Path("out").rglob("*.jpg"))) == ["out/a.jpg", "out/sub/deep/b.jpg"]
     assert len(out.splitlines()) == 2 and "bad.jpg" in err
-    assert err.splitlines()[-1] == "2 labelled, 1 failed, 1 of no known format passed over"
+    assert err.splitlines()[-1] == "2 labelled, 1 failed, 2 passed over as no media"
     ids = {metadata.read(path).label.produce_id for path in Path("out").rglob("*.jpg")}
     assert len(ids) == 2 and all(UUID.fullmatch(one) for one in ids)
     code, out, err = run("verify", "out", "--json")
@@ -318,3 +319,13 @@ def test_an_existing_label_is_replaced_only_when_asked(run):
     assert code == 1 and "labelled already" in err and "\nhint: " in err
     assert run("embed", "a.jpg", "-o", "b.jpg", "--producer", "other", "--replace")[0] == 0
     assert LABEL.content_producer != metadata.read("b.jpg").label.content_producer == "other"
+
+
+def test_documents_are_taken_where_their_layers_are_asked_for(run):
+    Path("in").mkdir()
+    Path("in/notes.md").write_text("# Notes\n\nmade by a model\n")
+    assert run("embed", "in", "-o", "out", *PRODUCER)[0] == 2, "nothing to label"
+    assert run("embed", "in", "-o", "out", *PRODUCER, "--layers", "metadata")[0] == 0
+    assert metadata.read("out/notes.md").label.content_producer == "acme"
+    code, _, err = run("embed", "in/notes.md", "-o", "x.md", *PRODUCER)
+    assert code == 1 and "no samples" in err

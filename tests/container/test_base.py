@@ -7,7 +7,7 @@ import os
 import pytest
 
 from labelkit import container
-from labelkit.container import base
+from labelkit.container import base, output
 from labelkit.errors import InvalidArgument, LimitExceeded, OutputFailed, TruncatedFile
 
 
@@ -37,7 +37,7 @@ def test_taking_above_the_limit_is_refused():
 def test_splice_keeps_what_is_not_patched():
     data = bytes(range(20))
     segments = base.splice(20, [(10, 12, b"new"), (0, 0, b"first"), (20, 20, b"last")])
-    assert base.join(base.Reader.of(data), segments) == b"first" + data[:10] + b"new" + data[12:] + b"last"
+    assert output.join(base.Reader.of(data), segments) == b"first" + data[:10] + b"new" + data[12:] + b"last"
     assert base.length_of(segments) == 20 - 2 + 3 + 5 + 4
 
 
@@ -54,7 +54,7 @@ def test_every_kind_of_source_reads_alike(kind, tmp_path):
     sources = {"path": path, "bytes": b"content", "bytearray": bytearray(b"content"), "stream": io.BytesIO(b"content")}
     source = sources.get(kind) or open(path, "rb")
     with base.opened(source) as reader:
-        assert base.join(reader, [(0, 3), b"-", (3, 7)]) == b"con-tent"
+        assert output.join(reader, [(0, 3), b"-", (3, 7)]) == b"con-tent"
 
 
 @pytest.mark.parametrize("source", [None, 5, "no such file", ""])
@@ -68,7 +68,7 @@ def test_saving_over_the_source_and_with_its_permissions(tmp_path):
     path.write_bytes(b"x" * 3_000_000)
     os.chmod(path, 0o640)
     with container.opened(path) as reader:
-        base.save(reader, [b"head", (0, 3_000_000), b"tail"], path)
+        output.save(reader, [b"head", (0, 3_000_000), b"tail"], path)
     assert path.read_bytes() == b"head" + b"x" * 3_000_000 + b"tail"
     assert path.stat().st_mode & 0o777 == 0o640
     assert os.listdir(tmp_path) == ["data.bin"]
@@ -82,11 +82,49 @@ def test_a_failed_check_leaves_the_target_as_it_was(tmp_path):
         raise OutputFailed("{where} cannot be written: {reason}", where=temporary, reason="no")
 
     with container.opened(b"after") as reader, pytest.raises(OutputFailed):
-        base.save(reader, [(0, 5)], path, refuse)
+        output.save(reader, [(0, 5)], path, refuse)
     assert path.read_bytes() == b"before"
     assert os.listdir(tmp_path) == ["data.bin"]
 
 
 def test_saving_into_a_missing_folder_is_an_error(tmp_path):
     with container.opened(b"after") as reader, pytest.raises(OutputFailed):
-        base.save(reader, [(0, 5)], tmp_path / "no" / "file")
+        output.save(reader, [(0, 5)], tmp_path / "no" / "file")
+
+
+@pytest.mark.parametrize("shift", [0, 1, 4096])
+def test_holes_stay_holes_and_bytes_stay_bytes(shift, tmp_path):
+    source, target = tmp_path / "a", tmp_path / "b"
+    size = 64 << 20
+    with open(source, "wb") as file:
+        file.write(b"head" * 3000)
+        file.seek(size // 2 + 17)
+        file.write(b"middle")
+        file.truncate(size)
+    with container.opened(source) as reader:
+        output.save(reader, [b"x" * shift, (0, size)], target)
+        assert reader.at(size // 2 + 17, 6) == b"middle"
+    with open(target, "rb") as file:
+        assert file.read(shift + 12_000) == b"x" * shift + b"head" * 3000
+        file.seek(shift + size // 2)
+        assert file.read(40) == bytes(17) + b"middle" + bytes(17)
+    assert target.stat().st_size == size + shift
+    assert target.stat().st_blocks <= source.stat().st_blocks + 64
+
+
+def test_a_range_with_no_data_at_all(tmp_path):
+    with open(tmp_path / "a", "wb") as file:
+        file.truncate(100_000)
+    with container.opened(tmp_path / "a") as reader:
+        output.save(reader, [(0, 50_000), b"x", (60_000, 100_000)], tmp_path / "b")
+    assert (tmp_path / "b").read_bytes() == bytes(50_000) + b"x" + bytes(40_000)
+
+
+@pytest.mark.parametrize("missing", ["copy_file_range", "SEEK_DATA"])
+def test_systems_without_kernel_copies_get_the_same_bytes(missing, tmp_path, monkeypatch):
+    (tmp_path / "a").write_bytes(bytes(range(256)) * 9000)
+    monkeypatch.delattr(os, missing)
+    with container.opened(tmp_path / "a") as reader:
+        output.save(reader, [(5, 2_000_000), b"x", (2_000_000, 2_304_000)], tmp_path / "b")
+    assert (tmp_path / "b").read_bytes() == (bytes(range(256)) * 9000)[5:2_000_000] + b"x" + (
+        bytes(range(256)) * 9000)[2_000_000:]

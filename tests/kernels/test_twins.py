@@ -88,7 +88,8 @@ def test_flat_ground_whitens_to_nothing(native) -> None:
 def test_folding(native, shape) -> None:
     plane = np.random.default_rng(3).integers(-128, 128, shape).astype(np.int8)
     want, got = np.empty((96, 96), np.int32), np.empty((96, 96), np.int32)
-    origin, step = np.array([5, 2**31], np.uint32), np.array([2**32 // 181, 77777, 2**32 - 55555, 2**32 // 97], np.uint32)
+    origin = np.array([5, 2**31], np.uint32)
+    step = np.array([2**32 // 181, 77777, 2**32 - 55555, 2**32 // 97], np.uint32)
     want_lattice, got_lattice = np.empty((256, 256), np.int32), np.empty((256, 256), np.int32)
     for module, fold, lattice in ((reference, want, want_lattice), (native, got, got_lattice)):
         module.plane_fold(plane, fold)
@@ -128,7 +129,8 @@ def test_polar_decoder(native, n, paths) -> None:
     lambda k: k.image_luma(np.zeros((8, 8, 3), np.uint8)[:, ::-1], np.zeros((8, 8), np.uint8)),
     lambda k: k.plane_whiten(np.zeros((8, 8), np.uint8), np.zeros((8, 8), np.int8), np.zeros(8, np.int32)),
     lambda k: k.plane_fold(np.zeros((8, 8), np.int8), np.zeros((4, 5), np.int32)),
-    lambda k: k.lattice_score(np.zeros((8, 9), np.float32), 8, 8, np.zeros((1, 4), np.float32), np.zeros(1, np.float32)),
+    lambda k: k.lattice_score(np.zeros((8, 9), np.float32), 8, 8, np.zeros((1, 4), np.float32),
+                              np.zeros(1, np.float32)),
     lambda k: k.polar_decode(np.zeros(100, np.int32), np.ones(100, np.uint8), 1, np.zeros(10000, np.uint8),
                              np.zeros(0, np.uint8), np.zeros(1, np.int64)),
 ])

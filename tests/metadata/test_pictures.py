@@ -365,7 +365,11 @@ def test_broken_svgs_are_refused(data):
         metadata.write(data, LABEL)
 
 
-@pytest.mark.parametrize("data", [b"<html><svg></svg></html>", b"<svgx/>", b"<?xml version='1.0'?><rdf/>"])
+def test_a_page_with_a_drawing_is_a_page():
+    assert container.sniff(b"<html><svg></svg></html>").name == "html"
+
+
+@pytest.mark.parametrize("data", [b"<svgx/>", b"<?xml version='1.0'?><rdf/>", b"<!---->" * 2000, b"<!--" * 2000])
 def test_other_markup_is_no_svg(data):
     with pytest.raises(UnsupportedFormat):
         container.sniff(data)

@@ -101,6 +101,11 @@ def test_everything_else_stays_byte_for_byte(name):
     assert xmp.remove(out) == packet
 
 
+@pytest.mark.parametrize("name", [name for name in PACKETS if name != "prefix taken"])
+def test_the_property_is_written_as_the_guide_shows_it(name):
+    assert f"<TC260:AIGC>{VALUE}</TC260:AIGC>" in utf8(xmp.put(PACKETS[name], VALUE)).decode()
+
+
 def test_a_packet_without_label_mentions_none():
     assert not xmp.mentions_label(XMP_PACKET)
     assert xmp.mentions_label(xmp.fresh(VALUE).decode().encode("utf-16"))

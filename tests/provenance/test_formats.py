@@ -31,7 +31,9 @@ def _sound(kind: str, subtype: str | None = None) -> Case:
 
 EMBEDDED = {
     **{kind: Case(functools.partial(files.picture, kind), lambda data: files.decoded(data).tolist())
-       for kind in ("JPEG", "PNG", "WEBP")},
+       for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF")},
+    "SVG": Case(lambda: b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><g/></svg>',
+                lambda data: b'width="9" height="9"' in data),
     "MP4": _movie("mp4"), "MP4 faststart": _movie("mp4", "faststart"), "MOV": _movie("mov"),
     "MP4 fragmented": _movie("mp4", "frag_keyframe+empty_moov"), "M4A": _movie("ipod", video=""),
     "AVI": _movie("avi", audio="pcm_s16le"), "WAV": _sound("WAV"), "FLAC": _sound("FLAC"), "MP3": _sound("MP3"),

@@ -75,7 +75,8 @@ def test_tensors_come_back_as_tensors() -> None:
 
 
 def test_what_is_no_batch_is_refused() -> None:
-    for batch, payloads in ((PICTURES[0], PAYLOADS[0]), (PICTURES, PAYLOADS[:1]), (PICTURES.astype(np.int32), PAYLOADS)):
+    for batch, payloads in ((PICTURES[0], PAYLOADS[0]), (PICTURES, PAYLOADS[:1]),
+                            (PICTURES.astype(np.int32), PAYLOADS)):
         with pytest.raises(InvalidArgument):
             embed_batch(batch, payloads)
     with pytest.raises(InvalidArgument, match="CPU"):

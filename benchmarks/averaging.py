@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does the average of many marked pictures of one producer give away a pattern that erases its marks?
+
+    python -m benchmarks.averaging [--pictures FOLDER] [--count 200]
+
+The attacker whitens equal-sized parts of pictures marked with one private key, adds them up, and subtracts the average
+from other pictures at several strengths. For comparison the same is done to marks whose tiles all begin in one corner.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.fidelity import psnr
+from benchmarks.image_robustness import pictures
+from labelkit.errors import HostTooSmall
+from labelkit.key import Key
+from labelkit.watermark import image, tile
+from labelkit.watermark.payload import Payload
+
+SIZE = 512
+
+
+def marked_parts(folder: Path, count: int, key: Key, random: np.random.Generator) -> list[tuple[np.ndarray, Payload]]:
+    """Up to `count` marked parts of SIZE x SIZE pixels, each with its own content number."""
+    hosts = [host for _, host in pictures(folder, 0) if min(host.shape[:2]) >= SIZE]
+    marked: list[tuple[np.ndarray, Payload]] = []
+    for turn in range(2 * count):
+        host, payload = hosts[turn % len(hosts)], Payload(1, 12345, int(random.integers(1 << 35)))
+        y, x = (int(random.integers(0, side - SIZE + 1)) for side in host.shape[:2])
+        try:
+            marked.append((image.embed(host[y : y + SIZE, x : x + SIZE], payload, key), payload))
+        except HostTooSmall:
+            continue
+        if len(marked) == count:
+            break
+    return marked
+
+
+def report(name: str, marked: list[tuple[np.ndarray, Payload]], key: Key) -> None:
+    """Average, subtract, and count the marks that are still read."""
+    average = sum(image.whiten(image.luma_of(picture)).astype(np.float64) for picture, _ in marked)
+    average /= average.std()
+    for strength in (2, 4, 8):
+        read, cost = 0, []
+        for picture, payload in marked[:50]:
+            spoiled = np.clip(np.rint(picture - strength * average[..., None]), 0, 255).astype(np.uint8)
+            read += image.detect(spoiled, key, effort="fast").payload == payload
+            cost.append(psnr(picture, spoiled))
+        print(f"{name}: average of {len(marked)}, subtracted at {np.mean(cost):.1f} dB: {read} of 50 marks still read")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pictures", type=Path, default=Path(__file__).parent.parent / "samples")
+    parser.add_argument("--count", type=int, default=200)
+    options = parser.parse_args()
+    key = Key(b"the private key of a producer")
+    report("as labelkit marks", marked_parts(options.pictures, options.count, key, np.random.default_rng(1)), key)
+    moving, tile.origin = tile.origin, lambda key, payload: np.zeros(2)
+    tile.patterns.cache_clear()
+    tile.interleaved.cache_clear()
+    try:
+        report("all from one corner", marked_parts(options.pictures, options.count, key, np.random.default_rng(1)), key)
+    finally:
+        tile.origin = moving
+        tile.patterns.cache_clear()
+        tile.interleaved.cache_clear()
+
+
+if __name__ == "__main__":
+    main()
