@@ -17,6 +17,7 @@ from labelkit import kernels
 
 PAYLOAD_BITS = 64
 CHECK_BITS = 32
+INFORMATION_BITS = PAYLOAD_BITS + CHECK_BITS
 CRC_FALSE_PASS = 2.0**-CHECK_BITS  # chance that one wrong word passes the whole CRC
 
 
