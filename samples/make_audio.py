@@ -45,7 +45,7 @@ def pluck(hz: float, seconds: float, random: np.random.Generator) -> np.ndarray:
 
 
 def music() -> None:
-    """music.ogg: plucked chords, a bass and brushed drums over eight bars, 44,100 Hz stereo."""
+    """music.mp3: plucked chords, a bass and brushed drums over eight bars, 44,100 Hz stereo."""
     random = np.random.default_rng(7)
     bar = int(1.6 * RATE)
     out = np.zeros((8 * bar + 2 * RATE, 2))
@@ -67,9 +67,7 @@ def music() -> None:
             add(start + beat * bar // 4, (0.12 if beat % 2 else 0.05) * brush, 0.9, 1)
     out *= 0.7 / np.abs(out).max()
     out[-RATE:] *= np.linspace(1, 0, RATE)[:, None]
-    with soundfile.SoundFile(HERE / "music.ogg", "w", RATE, 2, "VORBIS", format="OGG", compression_level=0.6) as file:
-        for at in range(0, len(out), 1 << 14):
-            file.write(out[at : at + (1 << 14)])
+    soundfile.write(HERE / "music.mp3", out, RATE, format="MP3", bitrate_mode="CONSTANT", compression_level=0.667)
 
 
 if __name__ == "__main__":
