@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import tempfile
@@ -25,12 +26,16 @@ from labelkit.key import Key
 from labelkit.label import Label
 from labelkit.messages import Message
 from labelkit.plan import Plan
+from labelkit.recording import Recorder
 from labelkit.report import Finding, Layer, Report, Status
 from labelkit.watermark.payload import Payload
 
 if TYPE_CHECKING:
+    import datetime
+
     from PIL import Image
 
+    from labelkit.log import LabelLog, Waiver
     from labelkit.provenance import TrustList
 
     Picture = np.ndarray | Image.Image
@@ -38,7 +43,8 @@ if TYPE_CHECKING:
 
 def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None = None, label: Label | None = None, *,
           plan: Plan | None = None, key: Key | None = None, replace: bool = False, in_place: bool = False,
-          check: bool = True, max_pixels: int = codec.MAX_PIXELS) -> bytes | Path | None | Picture:
+          check: bool = True, max_pixels: int = codec.MAX_PIXELS, log: LabelLog | None = None,
+          now: datetime.datetime | None = None, waiver: Waiver | None = None) -> bytes | Path | None | Picture:
     """Label a file, or samples in memory.
 
     source      a path, bytes or a seekable binary file; or a picture as an array (uint8 or uint16 [height, width],
@@ -51,6 +57,10 @@ def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None 
     in_place    allow `target` to be the source itself
     check       find the watermark in the decoded result; what is written as metadata is always read back
     max_pixels  bound of the pixels of all frames together
+    log, now    the label log that gets a record, and the time that it states; no output without its record
+    waiver      why a file goes out without the explicit label that it owes (Labeling Measures, Article 9): needs the
+                log, a plan without the explicit label and with metadata. A plan without an explicit label alone says
+                that none is owed here: it is in the content already, stands around it, or is drawn in another step
 
     Returns bytes without a target, the path of a target that is one, None for a file object; samples come back as
     what they came as. A path is written beside itself and renamed: on any failure it is as it was before.
@@ -58,7 +68,8 @@ def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None 
     MissingGlyph, SigningFailed, OutputFailed.
     """
     plan = plan or Plan()
-    _check_request(source, target, label, plan, in_place)
+    _check_types(label=(label, Label), plan=(plan, Plan), key=(key or Key.public(), Key))
+    _check_request(source, target, plan, in_place)
     if _is_picture(source):
         return _like(source, _signal_layers(_samples_of(source), label, plan, key)[0])
     with container.opened(source) as reader:
@@ -80,8 +91,8 @@ def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None 
 
 
 def verify(source: Source | Picture, *, key: Key | None = None, trust: TrustList | None = None,
-           effort: str = "normal", layers: Collection[Layer] = tuple(Layer),
-           max_pixels: int = codec.MAX_PIXELS) -> Report:
+           effort: str = "normal", layers: Collection[Layer] = tuple(Layer), max_pixels: int = codec.MAX_PIXELS,
+           now: datetime.datetime | None = None, pins: Collection[bytes] = ()) -> Report:
     """What a file, or samples in memory, say about being AI-generated. Never changes them, never uses the network.
 
     source      as for `embed`; samples in memory have only the signal layers
@@ -90,10 +101,15 @@ def verify(source: Source | Picture, *, key: Key | None = None, trust: TrustList
     effort      "fast", "normal" or "deep": how far the watermark is searched for
     layers      the layers to check; the others are reported as unchecked
     max_pixels  bound of the pixels of all frames together
+    now         aware datetime, against which certificates that end soon are warned about
+    pins        SM2 public keys known to be the producer's (`metadata.sm2.load_pins`), for signatures in ReservedCode1
 
     A layer that cannot be read is a finding, not an error. Raises UnsupportedFormat for bytes of no known format,
     InvalidArgument, and where not one layer could be checked the error that stood in the way.
     """
+    _check_types(key=(key or Key.public(), Key))
+    if trust is not None:
+        _check_types(trust=(trust, provenance().TrustList))
     answers = _Answers(layers)
     if _is_picture(source):
         samples = _samples_of(source)
@@ -102,8 +118,8 @@ def verify(source: Source | Picture, *, key: Key | None = None, trust: TrustList
         return answers.report("samples")
     with container.opened(source) as reader:
         container.sniff(reader)
-        answers.add(Layer.PROVENANCE, lambda: provenance().validate(reader, trust=trust))
-        answers.add(Layer.METADATA, lambda: metadata.read(reader))
+        answers.add(Layer.PROVENANCE, lambda: provenance().validate(reader, trust=trust, now=now))
+        answers.add(Layer.METADATA, lambda: metadata.read(reader, pinned=pins))
         decoded = _Once(lambda: codec.decode(reader, max_pixels=max_pixels))
         answers.add(Layer.WATERMARK, lambda: watermark.find(decoded(), key, effort=effort))
         answers.add(Layer.EXPLICIT, lambda: explicit.find(decoded(), answers.explicit_text()))
@@ -153,9 +169,16 @@ def _claim(label: Label, plan: Plan, drawn: Mapping[str, object] | None) -> obje
     return provenance().Claim(label, payload, explicit=drawn)
 
 
-def _check_request(source: object, target: object, label: object, plan: Plan, in_place: bool) -> None:
-    if not isinstance(label, Label):
-        raise InvalidArgument("label must be a Label, got {got}", got=type(label).__name__)
+def _check_types(**arguments: tuple[object, type]) -> None:
+    for name, (value, wanted) in arguments.items():
+        if not isinstance(value, wanted):
+            raise InvalidArgument("{name} must be a {wanted}, got {got}", name=name, wanted=wanted.__name__,
+                                  got=type(value).__name__)
+
+
+def _check_request(source: object, target: object, plan: Plan, in_place: bool) -> None:
+    if plan.provenance is not None:
+        _check_types(provenance=(plan.provenance, provenance().Signer))
     if not (plan.explicit or plan.watermark or plan.metadata or plan.provenance):
         raise InvalidArgument("the plan has no layer, so nothing would be labelled")
     if _is_picture(source):
@@ -253,7 +276,11 @@ class _Answers:
     """Collects one finding for each layer; what kept a layer from being checked is its finding."""
 
     def __init__(self, layers: Collection[Layer]) -> None:
-        self._wanted = {Layer(layer) for layer in layers}
+        try:
+            self._wanted = {Layer(layer) for layer in layers}
+        except (TypeError, ValueError) as error:
+            raise InvalidArgument("layers are some of {layers}, got {got}", got=repr(layers),
+                                  layers=", ".join(layer.value for layer in Layer)) from error
         self._errors: list[LabelkitError] = []
         self._findings = {layer: Finding(layer, Status.UNCHECKED, Message("samples in memory have no file side"))
                           if layer in self._wanted else Finding(layer, Status.UNCHECKED, Message("not asked for"))
@@ -265,6 +292,8 @@ class _Answers:
             return
         try:
             self._findings[layer] = look()
+        except InvalidArgument:
+            raise  # the caller's mistake says nothing about the file
         except LabelkitError as error:
             self._errors.append(error)
             self._findings[layer] = Finding(layer, Status.UNCHECKED, Message("{reason}", reason=error.message),

@@ -1,29 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a platform that spreads a file must show and write: Labeling Measures, Article 6.
 
-    decision = decide(verify("upload.png"), "PLATFORM-CODE", "post-2026-881", declared=True)
+    decision = spread("upload.png", "served.png", "PLATFORM-CODE", "post-2026-881", declared=True)
     decision.notice                                     # text to show beside the content, None where none is owed
-    decision.label                                      # label to write into the file, None where none is to be written
+    decision.label                                      # label that was written, None where nothing was
+    decision = decide(verify("upload.png"), "PLATFORM-CODE", "post-2026-881")       # the same without writing
 
-The producer's fields are never touched: a platform adds its own (GB 45438-2025 Annex E). A kind is raised only by
-evidence that the Measures name, and a label that cannot be relied on is neither trusted nor overwritten.
+The producer's fields are never touched: a platform adds its own (GB 45438-2025 Annex E). The tier is the report's
+verdict, raised by a declaration alone; a label that cannot be relied on is neither trusted nor overwritten.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, BinaryIO
 
+from labelkit import pipeline
+from labelkit.container import Source
 from labelkit.label import Kind, Label
 from labelkit.messages import Message
 from labelkit.metadata import security_data
-from labelkit.report import Layer, Report, Status, Verdict
+from labelkit.metadata.sm2 import Sm2Signer
+from labelkit.plan import Plan
+from labelkit.report import Report, Verdict, tier
+
+if TYPE_CHECKING:
+    from labelkit.provenance import Signer
 
 NOTICES = {Verdict.CONFIRMED: "该内容属于人工智能生成合成内容", Verdict.POSSIBLE: "该内容可能为人工智能生成合成内容",
            Verdict.SUSPECTED: "该内容疑似为人工智能生成合成内容", Verdict.NONE: None}
 """What the public is told, by tier; each text satisfies GB 45438-2025 5.6 too."""
 
-_TIER = {Kind.GENERATED: Verdict.CONFIRMED, Kind.POSSIBLE: Verdict.POSSIBLE, Kind.SUSPECTED: Verdict.SUSPECTED}
+_KINDS = {Verdict.CONFIRMED: Kind.GENERATED, Verdict.POSSIBLE: Kind.POSSIBLE, Verdict.SUSPECTED: Kind.SUSPECTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +43,9 @@ class Decision:
     notice     the Chinese text to show, None for tier NONE
     label      what to write, with the platform's fields in it; None where there is nothing to write, or where the
                file's own label cannot be relied on and a person must look before it is replaced
-    verified   whether nothing contradicts the file's label, or it has none
+    verified   whether nothing puts the file's label in doubt, or it has none
     reasons    why, the decisive one first
+    report     what was found
     """
 
     tier: Verdict
@@ -43,83 +53,73 @@ class Decision:
     label: Label | None
     verified: bool
     reasons: tuple[Message, ...]
+    report: Report
 
 
 def rule(stated: Kind | None, declared: bool, traced: bool, doubted: bool) -> tuple[Verdict, Kind | None]:
-    """The table: (tier to show, kind to write, None for nothing).
-
-    stated    kind of the label in the file's metadata, None where there is none
-    declared  the user said that the content is AI-generated
-    traced    an explicit label, a watermark or another trace of generation was found
-    doubted   the file has a label or a signature that is unreadable, contradicted or broken
-    """
-    if doubted:  # treated as not verified, and never overwritten unseen
-        return Verdict.POSSIBLE if declared else Verdict.SUSPECTED, None
-    if stated is Kind.SUSPECTED and declared:  # Article 6 (2) goes before (3): a declaration outweighs a suspicion
-        return Verdict.POSSIBLE, Kind.POSSIBLE
-    if stated:
-        return _TIER[stated], stated
-    if declared:
-        return Verdict.POSSIBLE, Kind.POSSIBLE
-    return (Verdict.SUSPECTED, Kind.SUSPECTED) if traced else (Verdict.NONE, None)
+    """The table: (tier to show, kind to write, None for nothing); the arguments are those of `report.tier`."""
+    shown = tier(stated, declared, traced, doubted)
+    return shown, None if doubted else _KINDS.get(shown)
 
 
-def decide(report: Report, propagator: str, propagate_id: str, *, declared: bool = False,
-           pinned: Collection[bytes] = ()) -> Decision:
+def decide(report: Report, propagator: str, propagate_id: str, *, declared: bool = False) -> Decision:
     """Judge a file that a user hands in.
 
     report        what `verify` found in it
     propagator    the platform's name or code
     propagate_id  the platform's number for this content
     declared      whether the user declared it as AI-generated
-    pinned        public SM2 keys known to be the producer's, for a signature in ReservedCode1
-    Raises InvalidLabel where the platform's fields break GB 45438-2025, InvalidArgument for a key that is none.
+    Raises InvalidLabel where the platform's fields break GB 45438-2025.
     """
-    stated, doubts, traces = report.label, list(_doubts(report, pinned)), list(_traces(report))
-    tier, kind = rule(stated.kind if stated else None, declared, bool(traces), bool(doubts))
-    said = [Message("the file's label states Label {kind}", kind=stated.kind.value)] if stated else []
-    said += [Message("the user declares the content as AI-generated")] if declared else []
-    reasons = (*doubts, *said, *traces) or (Message("neither label, declaration nor trace"),)
-    label = _spread(stated, kind, propagator, propagate_id) if kind else None
-    return Decision(tier, NOTICES[tier], label, not doubts, reasons)
+    stated = report.label
+    ours = Label(Kind.SUSPECTED, "", "", content_propagator=propagator, propagate_id=propagate_id)
+    shown, kind = rule(stated.kind if stated else None, declared, report.verdict is not Verdict.NONE,
+                       bool(report.doubts))
+    reasons = [*report.reasons]
+    if declared:
+        reasons.insert(0 if shown is not report.verdict else len(reasons),
+                       Message("the user declares the content as AI-generated"))
+    if kind and stated and kind is not stated.kind and stated.reserved_code1:
+        kind = stated.kind
+        reasons.append(Message("Label stays {kind} in the file: the producer's ReservedCode1 may sign it",
+                               kind=kind.value))
+    label = _with_ours(stated, kind, ours) if kind else None
+    return Decision(shown, NOTICES[shown], label, not report.doubts, tuple(reasons), report)
 
 
-def _spread(stated: Label | None, kind: Kind, propagator: str, propagate_id: str) -> Label:
-    """The label with the platform's fields, checked, and the producer's as they are, whatever they are.
+def spread(source: Source, target: str | os.PathLike | BinaryIO | None, propagator: str, propagate_id: str, *,
+           declared: bool = False, sm2: Sm2Signer | None = None, provenance: Signer | None = None,
+           in_place: bool = False, **checks: object) -> Decision:
+    """Verify a file that a user hands in, and write what the platform must add to its metadata.
+
+    source, target  as for `embed`; the target is written only where the decision has a label
+    propagator, propagate_id, declared
+                    as for `decide`
+    sm2             signs the platform's fields in ReservedCode2
+    provenance      signs a new manifest that has the old one as parent; needed where the file has a manifest, which
+                    a new label would break
+    in_place        allow `target` to be the source itself
+    checks          arguments of `verify`: key, trust, pins, effort, now, max_pixels
+    Nothing is decoded for writing, and the samples stay. Raises what `embed` and `verify` raise.
+    """
+    decision = decide(pipeline.verify(source, **checks), propagator, propagate_id, declared=declared)
+    if decision.label is None:
+        return decision
+    label = decision.label
+    if sm2:
+        sealed = security_data.seal(label.fields(), sm2, "ReservedCode2")
+        label = Label.as_found(label.kind, {**label.fields(), "ReservedCode2": sealed})
+    plan = Plan(explicit=None, watermark=None, provenance=provenance)
+    # what stands in the file was verified above, so the one label may be put in the place of the other
+    pipeline.embed(source, target, label, plan=plan, replace=True, in_place=in_place)
+    return replace(decision, label=label)
+
+
+def _with_ours(stated: Label | None, kind: Kind, ours: Label) -> Label:
+    """The label with the platform's fields, and the producer's as they are, whatever they are.
 
     Who produced unlabelled content is not known, and the standard does not say what to write then: empty fields.
     """
-    ours = Label(Kind.SUSPECTED, "", "", content_propagator=propagator, propagate_id=propagate_id).fields()
     producer = ("ContentProducer", "ProduceID", "ReservedCode1")
-    found = stated.fields() if stated else ours
-    return Label.as_found(kind, {**ours, **{name: found[name] for name in producer}})
-
-
-def _doubts(report: Report, pinned: Collection[bytes]) -> list[Message]:
-    """Why the file's label cannot be relied on."""
-    doubts = [Message("{layer} is not valid: {summary}", layer=finding.layer.value, summary=finding.summary)
-              for finding in report if finding.status is Status.INVALID and not _merely_ended(finding.evidence)]
-    doubts += [check.summary for check in report.cross_checks if not check.agrees]
-    if report.label:
-        signature = security_data.verify(report.label.fields(), pinned=pinned)
-        if signature.state is security_data.State.FAILED:
-            doubts.append(signature.reason)
-    return doubts
-
-
-def _merely_ended(evidence: object) -> bool:
-    """A manifest whose certificate ended and which is whole otherwise: it vouches for nothing, and accuses nobody."""
-    return evidence.get("intact") is True
-
-
-def _traces(report: Report) -> list[Message]:
-    """Signs of generation that are weaker than a label."""
-    manifest, metadata = report[Layer.PROVENANCE].evidence, report[Layer.METADATA].evidence
-    # a manifest store alone names no generator: cameras write them too
-    named = any(trace.get("value") or trace.get("key") for trace in metadata.get("traces") or ())
-    seen = [(report[Layer.EXPLICIT].status is Status.VALID, Message("an explicit label was found")),
-            (report[Layer.WATERMARK].status is Status.VALID, Message("a watermark was found")),
-            (manifest.get("ai_generated"), Message("the manifest of {signer} states a source of generative AI",
-                                                   signer=manifest.get("signer") or "?")),
-            (named, Message("the file's data names a generator"))]
-    return [message for found, message in seen if found]
+    found = (stated or ours).fields()
+    return Label.as_found(kind, {**ours.fields(), **{name: found[name] for name in producer}})

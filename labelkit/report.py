@@ -85,6 +85,7 @@ class Report:
     findings      one for each layer, in the order of `Layer`; iterate over the report, or report[Layer.METADATA]
     cross_checks  between every two valid layers that state something comparable
     verdict       the tier; `reasons` say why, the decisive one first
+    doubts        why what the file states is not relied on: labels that are broken, differ or contradict each other
     """
 
     source: str
@@ -92,14 +93,16 @@ class Report:
     cross_checks: tuple[CrossCheck, ...]
     verdict: Verdict
     reasons: tuple[Message, ...]
+    doubts: tuple[Message, ...] = ()
 
     @classmethod
     def of(cls, source: str, findings: Mapping[Layer, Finding]) -> Report:
         """The report of one finding for each of the four layers, cross-checked and judged."""
         ordered = tuple(findings[layer] for layer in Layer)
         checks = tuple(_cross_checks(findings))
-        verdict, reasons = _judge(findings, checks)
-        return cls(source, ordered, checks, verdict, tuple(reasons))
+        doubts = tuple(_doubts(findings, checks))
+        verdict, reasons = _judge(findings, doubts)
+        return cls(source, ordered, checks, verdict, tuple(reasons), doubts)
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
@@ -199,21 +202,57 @@ def _compare_labels(metadata: Finding, manifest: Finding) -> CrossCheck:
 _TIER = {Kind.GENERATED: Verdict.CONFIRMED, Kind.POSSIBLE: Verdict.POSSIBLE, Kind.SUSPECTED: Verdict.SUSPECTED}
 
 
-def _judge(findings: Mapping[Layer, Finding], checks: tuple[CrossCheck, ...]) -> tuple[Verdict, list[Message]]:
-    """Article 6: what the file's data states, if it can be relied on; else what else was seen."""
-    disagreements = [check.summary for check in checks if not check.agrees]
-    statements = list(_statements(findings))
-    traces = list(_traces(findings))
+def tier(stated: Kind | None, declared: bool, traced: bool, doubted: bool) -> Verdict:
+    """The tier of the Labeling Measures, Article 6.
+
+    stated    kind of the label that the file states, None where it states none
+    declared  the user who hands the file in says that the content is AI-generated
+    traced    an explicit label, a watermark or another sign of generation was found
+    doubted   the file's label or signature is unreadable, contradicted or broken: it is then a trace and no more
+    """
+    found = _TIER[stated] if stated and not doubted else Verdict.SUSPECTED if stated or traced else Verdict.NONE
+    if declared and found in (Verdict.SUSPECTED, Verdict.NONE):  # (2) goes before (3): it outweighs a suspicion
+        return Verdict.POSSIBLE
+    return found
+
+
+def _judge(findings: Mapping[Layer, Finding], doubts: tuple[Message, ...]) -> tuple[Verdict, list[Message]]:
+    """What the file's data states, if it can be relied on; else what else was seen."""
+    statements, traces = list(_statements(findings)), list(_traces(findings))
     notes = [Message("{layer} is present but not valid: {summary}", layer=f.layer.value, summary=f.summary)
-             for f in findings.values() if f.status is Status.INVALID]
-    if statements and not disagreements:
-        return statements[0][0], [reason for _, reason in statements] + notes
-    if disagreements:
-        return Verdict.SUSPECTED, [Message("the layers contradict each other, so none of them is relied on: {why}",
-                                           why=why) for why in disagreements] + traces + notes
-    if traces or any(_claims_ai(finding) for finding in findings.values()):
-        return Verdict.SUSPECTED, traces + notes
-    return Verdict.NONE, [Message("no label and no trace of one was found in the layers that were checked"), *notes]
+             for f in findings.values() if f.status is Status.INVALID and f.layer not in _RELIED_ON]
+    notes += [Message("the manifest's certificate ended, so it vouches for nothing: {summary}",
+                      summary=findings[Layer.PROVENANCE].summary)] if _merely_ended(findings[Layer.PROVENANCE]) else []
+    stated = statements[0][0] if statements else None
+    traced = bool(traces) or any(_claims_ai(finding) for finding in findings.values())
+    verdict = tier(stated, False, traced, bool(doubts))
+    if stated and not doubts:
+        return verdict, [reason for _, reason in statements] + notes
+    if verdict is Verdict.NONE:
+        return verdict, [Message("no label and no trace of one was found in the layers that were checked"), *doubts,
+                         *notes]
+    return verdict, [*doubts, *traces, *notes]
+
+
+_RELIED_ON = (Layer.METADATA, Layer.PROVENANCE)
+"""The layers whose statements are taken at their word, so that a broken one puts the file's label in doubt."""
+
+
+def _doubts(findings: Mapping[Layer, Finding], checks: tuple[CrossCheck, ...]) -> Iterator[Message]:
+    for check in checks:
+        if not check.agrees:
+            yield Message("the layers contradict each other, so none of them is relied on: {why}", why=check.summary)
+    for layer in _RELIED_ON:
+        finding = findings[layer]
+        if finding.status is Status.INVALID and not _merely_ended(finding):
+            yield Message("{layer} is broken, so what the file states is not relied on: {summary}",
+                          layer=layer.value, summary=finding.summary)
+
+
+def _merely_ended(finding: Finding) -> bool:
+    """A manifest whose certificate ended and which is whole otherwise: it vouches for nothing, and accuses nobody."""
+    broken = finding.layer is Layer.PROVENANCE and finding.status is Status.INVALID
+    return broken and finding.evidence.get("intact") is True
 
 
 def _claims_ai(finding: Finding) -> bool:
@@ -222,22 +261,18 @@ def _claims_ai(finding: Finding) -> bool:
     return finding.status is Status.INVALID and bool(ours or finding.label or finding.evidence.get("ai_generated"))
 
 
-def _statements(findings: Mapping[Layer, Finding]) -> Iterator[tuple[Verdict, Message]]:
+def _statements(findings: Mapping[Layer, Finding]) -> Iterator[tuple[Kind, Message]]:
+    """The labels of GB 45438 that valid layers hold. A manifest without one states no label, whatever else it says."""
     metadata, manifest = findings[Layer.METADATA], findings[Layer.PROVENANCE]
     if metadata.status is Status.VALID and metadata.label:
-        yield _TIER[metadata.label.kind], Message("the metadata label states Label {kind}",
-                                                  kind=metadata.label.kind.value)
-    if manifest.status is not Status.VALID:
-        return
-    if manifest.label:
-        yield _TIER[manifest.label.kind], Message("the signed manifest states Label {kind}",
-                                                  kind=manifest.label.kind.value)
-    elif manifest.evidence.get("ai_generated"):
-        yield Verdict.CONFIRMED, Message("the signed manifest states that the content is AI-generated")
+        yield metadata.label.kind, Message("the metadata label states Label {kind}", kind=metadata.label.kind.value)
+    if manifest.status is Status.VALID and manifest.label:
+        yield manifest.label.kind, Message("the signed manifest states Label {kind}", kind=manifest.label.kind.value)
 
 
 def _traces(findings: Mapping[Layer, Finding]) -> Iterator[Message]:
-    mark = findings[Layer.WATERMARK]
+    """Signs of generation that are weaker than a label."""
+    mark, manifest = findings[Layer.WATERMARK], findings[Layer.PROVENANCE]
     if mark.status is Status.VALID:
         if mark.evidence.get("key_is_public"):
             yield Message("a watermark was found with the public key: anybody could have written it")
@@ -245,6 +280,9 @@ def _traces(findings: Mapping[Layer, Finding]) -> Iterator[Message]:
             yield Message("a watermark was found with a private key: only its holders could have written it")
     if findings[Layer.EXPLICIT].status is Status.VALID:
         yield Message("an explicit label was found")
+    if manifest.evidence.get("ai_generated") and not manifest.label:
+        yield Message("the manifest of {signer} states a source of generative AI, which is weaker than a label",
+                      signer=manifest.evidence.get("signer") or "?")
     # a manifest store alone names no generator: cameras write them too
     if any(trace.get("value") or trace.get("key") for trace in findings[Layer.METADATA].evidence.get("traces") or ()):
         yield Message("the file's data names a generator, which is weaker than a label")

@@ -37,7 +37,7 @@ def statuses(report: lk.Report) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("format,options", [
-    ("JPEG", {"quality": 92}), ("JPEG", {"quality": 50}), ("PNG", {}), ("WEBP", {"quality": 92}),
+    ("JPEG", {"quality": 92}), ("JPEG", {"quality": 75}), ("PNG", {}), ("WEBP", {"quality": 92}),
     ("WEBP", {"lossless": True}), ("GIF", {}), ("TIFF", {"compression": "tiff_lzw"}), ("AVIF", {"quality": 85})])
 def test_a_labelled_file_is_confirmed_and_a_plain_one_is_not(format, options, tmp_path):
     data = saved(photo(), format, **options)
@@ -186,11 +186,20 @@ def test_layers_that_are_left_out_are_said_to_be(source):
 
 
 @pytest.mark.parametrize("arguments,match", [
-    (dict(label=None), "Label"), (dict(label="AI"), "Label"),
+    (dict(label=None), "label must be a Label"), (dict(label="AI"), "label must be a Label"),
+    (dict(label=LABEL, key="secret"), "key must be a Key"), (dict(label=LABEL, plan="all"), "plan must be a Plan"),
+    (dict(label=LABEL, plan=lk.Plan(provenance="signer.pem")), "provenance must be a Signer"),
     (dict(label=LABEL, plan=lk.Plan(explicit=None, watermark=None, metadata=False)), "no layer")])
 def test_requests_without_sense_are_refused(source, arguments, match):
     with pytest.raises(InvalidArgument, match=match):
         lk.embed(source, **arguments)
+
+
+def test_wrong_arguments_of_verify_are_errors_not_findings(source):
+    for wrong in (dict(effort="quick"), dict(key=b"secret"), dict(trust="anchors.pem"), dict(layers=["visible"])):
+        for which in (source, photo()):
+            with pytest.raises(InvalidArgument):
+                lk.verify(which, **wrong)
 
 
 def test_arrays_and_targets_do_not_go_together():

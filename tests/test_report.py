@@ -54,7 +54,7 @@ SUSPECTED = dataclasses.replace(LABEL, kind=Kind.SUSPECTED)
     ({"metadata": metadata(POSSIBLE)}, Verdict.POSSIBLE),
     ({"metadata": metadata(SUSPECTED)}, Verdict.SUSPECTED),
     ({"metadata": metadata(), "watermark": watermark(), "explicit": VALID}, Verdict.CONFIRMED),
-    ({"provenance": manifest(ai_generated=True)}, Verdict.CONFIRMED),
+    ({"provenance": manifest(ai_generated=True)}, Verdict.SUSPECTED),
     ({"provenance": manifest(LABEL, PAYLOAD, ai_generated=True)}, Verdict.CONFIRMED),
     ({"provenance": manifest(ai_generated=False)}, Verdict.NONE),
     ({"explicit": VALID}, Verdict.SUSPECTED),
@@ -69,6 +69,12 @@ SUSPECTED = dataclasses.replace(LABEL, kind=Kind.SUSPECTED)
     ({"provenance": manifest(status=INVALID, ai_generated=True)}, Verdict.SUSPECTED),
     ({"provenance": manifest(status=INVALID, ai_generated=False)}, Verdict.NONE),
     ({"explicit": UNCHECKED, "watermark": UNCHECKED}, Verdict.NONE),
+    ({"metadata": metadata(), "provenance": manifest(status=INVALID, intact=False)}, Verdict.SUSPECTED),
+    ({"metadata": metadata(), "provenance": manifest(status=INVALID, intact=True)}, Verdict.CONFIRMED),
+    ({"metadata": metadata(), "explicit": INVALID}, Verdict.CONFIRMED),
+    ({"metadata": metadata(), "watermark": watermark(status=INVALID)}, Verdict.CONFIRMED),
+    ({"metadata": metadata(status=INVALID), "provenance": manifest(LABEL)}, Verdict.SUSPECTED),
+    ({"metadata": metadata(POSSIBLE), "provenance": manifest(ai_generated=True)}, Verdict.POSSIBLE),
 ])
 def test_verdict_follows_article_6(findings, verdict):
     made = report(**findings)
@@ -90,6 +96,24 @@ def test_contradiction_is_reported_and_not_relied_on(findings, subject):
     assert "contradict" in str(made.reasons[0])
     with pytest.raises(NotLabelled, match="disagrees"):
         made.require(wrong[0].layers[0])
+
+
+def test_a_manifest_of_another_vendor_is_a_trace_that_is_named_and_a_label_in_one_a_statement():
+    foreign = report(provenance=manifest(ai_generated=True, signer="Another Vendor"))
+    assert "Another Vendor states a source of generative AI, which is weaker" in str(foreign.reasons[0])
+    assert foreign.label is None and not foreign.doubts
+    ours = report(provenance=manifest(LABEL, ai_generated=True, signer="Acme"))
+    assert (ours.verdict, str(ours.reasons[0])) == (Verdict.CONFIRMED, "the signed manifest states Label 1")
+    assert len(ours.reasons) == 1, "what states a label is no trace beside it"
+
+
+def test_doubts_say_why_a_label_is_not_relied_on():
+    assert report(metadata=metadata()).doubts == ()
+    broken = report(metadata=metadata(), provenance=manifest(status=INVALID, intact=False))
+    assert "provenance is broken" in str(broken.doubts[0]) and broken.reasons[0] == broken.doubts[0]
+    assert report(metadata=metadata(OTHER), watermark=watermark()).doubts
+    ended = report(metadata=metadata(), provenance=manifest(status=INVALID, intact=True))
+    assert not ended.doubts and "certificate ended" in str(ended.reasons[-1])
 
 
 def test_agreement_is_reported_too():

@@ -6,8 +6,8 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -108,28 +108,31 @@ def run(work: Callable[[Item], Result], items: Sequence[Item], jobs: int | None)
     """
     jobs = min(jobs or os.cpu_count() or 1, len(items) or 1)
     with Progress(len(items)) as progress:
-        if jobs == 1:
-            yield from ((item, progress.step(work(item))) for item in items)
-            return
-        pool = ThreadPoolExecutor(jobs)
-        try:
-            yield from _ordered(pool, work, items, 4 * jobs, progress)
-        finally:  # Ctrl-C: what runs is finished, what waits is dropped
-            pool.shutdown(cancel_futures=True)
+        for pair in _one_by_one(work, items) if jobs == 1 else _side_by_side(work, items, jobs):
+            progress.hide()
+            yield pair
+            progress.advance()
 
 
-def _ordered(pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Iterable[Item], ahead: int,
-             progress: Progress) -> Iterator[tuple[Item, Result]]:
-    """Results in order; at most `ahead` are under way or held, so that memory does not grow with the run."""
-    queue: list[tuple[Item, Future]] = []
+def _one_by_one(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[tuple[Item, Result]]:
     for item in items:
-        queue.append((item, pool.submit(work, item)))
-        while len(queue) >= ahead or queue and queue[0][1].done():
-            first, future = queue.pop(0)
-            yield first, progress.step(future.result())
-    for item, future in queue:
-        wait([future], return_when=FIRST_COMPLETED)
-        yield item, progress.step(future.result())
+        yield item, work(item)
+
+
+def _side_by_side(work: Callable[[Item], Result], items: Sequence[Item], jobs: int) -> Iterator[tuple[Item, Result]]:
+    """Results in order; only a few are under way or held, so that memory does not grow with the run."""
+    pool = ThreadPoolExecutor(jobs)
+    queue: list[tuple[Item, Future]] = []
+    try:
+        for item in items:
+            queue.append((item, pool.submit(work, item)))
+            while len(queue) >= 4 * jobs or queue and queue[0][1].done():
+                first, future = queue.pop(0)
+                yield first, future.result()
+        for item, future in queue:
+            yield item, future.result()
+    finally:  # Ctrl-C: what runs is finished, what waits is dropped
+        pool.shutdown(cancel_futures=True)
 
 
 def attempt(work: Callable[[], Result]) -> Result | LabelkitError:
@@ -147,22 +150,22 @@ class Progress:
         self.total, self.done = total, 0
         self.shown = total > _MANY and sys.stderr.isatty()
 
-    def step(self, result: Result) -> Result:
-        """Count one file, and hand its result on."""
-        self.done += 1
-        if self.shown:
-            self._clear()
-            filled = _BAR * self.done // self.total
-            sys.stderr.write(f"[{'#' * filled}{'.' * (_BAR - filled)}] {self.done}/{self.total}")
-            sys.stderr.flush()
-        return result
-
-    def _clear(self) -> None:
-        sys.stderr.write("\r\x1b[K")
-
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.hide()
+
+    def hide(self) -> None:
+        """Make room for what is said about a file."""
         if self.shown:
-            self._clear()
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+    def advance(self) -> None:
+        """Count one file, and show the line again."""
+        self.done += 1
+        if self.shown:
+            filled = _BAR * self.done // self.total
+            sys.stderr.write(f"[{'#' * filled}{'.' * (_BAR - filled)}] {self.done}/{self.total}")
+            sys.stderr.flush()

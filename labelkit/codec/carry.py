@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from labelkit.codec import exif, png
 
-_SOS, _APP0, _APP1, _APP15, _COM = 0xDA, 0xE0, 0xE1, 0xEF, 0xFE
+_DHT, _SOS, _APP0, _APP1, _APP15, _COM = 0xC4, 0xDA, 0xE0, 0xE1, 0xEF, 0xFE
 _NO_LENGTH = {0x01, *range(0xD0, 0xD8)}
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _ICC = b"ICC_PROFILE\0"
@@ -33,6 +33,18 @@ def jpeg(source: bytes, encoded: bytes, width: int, height: int, *, same_colour:
     start, stop = next(((start, stop) for marker, start, stop in ours if marker == _APP0), (2, 2))
     density = _density(source) or encoded[start:stop]
     return b"".join((encoded[:start], density, *kept, encoded[stop:]))
+
+
+def has_own_codes(data: bytes) -> bool:
+    """Whether a JPEG's Huffman tables were made for it: the common AC tables of ITU-T T.81 K.3 have 162 codes each."""
+    for marker, start, stop in _segments(data):
+        at = start + 4
+        while marker == _DHT and at + 17 <= stop:
+            codes = sum(data[at + 1:at + 17])
+            if data[at] >= 16 and codes != 162:
+                return True
+            at += 17 + codes
+    return False
 
 
 def _density(data: bytes) -> bytes:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures and animations, through Pillow: what was read is written back in the same format and quality.
 
-JPEG    the source's own quantisation tables, subsampling and progression; grey stays grey
+JPEG    the source's own quantisation tables, subsampling and progression, Huffman tables of its own where it had
+        such; grey stays grey
 PNG     8 and 16 bits, see `labelkit.codec.png`; palettes become true colour; APNG keeps its frames
 WebP    lossless stays lossless; lossy at the quality that the source's quantiser stands for
 GIF     frames composed, each with its own palette of 256
@@ -109,6 +110,9 @@ def _frames(image: Image.Image, name: str, max_pixels: int) -> Iterator[Image.Im
 def _pixels(image: Image.Image, data: bytes, name: str) -> np.ndarray:
     turn = exif.orientation(image.info.get("exif") or b"")
     if image.format == "PNG" and data[24] == 16 and data[25] in (2, 4, 6):  # Pillow would cut these to 8 bits
+        if getattr(image, "n_frames", 1) > 1:
+            raise UnsupportedFormat("{where}: animations of 16 bits a sample cannot be decoded", where=name,
+                                    hint="convert it to 8 bits a sample")
         return exif.upright(png.decode16(data), turn)
     if image.mode.startswith("I;16"):
         return exif.upright(np.asarray(image).astype(np.uint16), turn)
@@ -142,7 +146,7 @@ def _options(image: Image.Image, format: str, data: bytes) -> dict[str, object]:
     if info.get("exif"):
         kept["exif"] = info["exif"]
     if format == "jpeg":
-        return _jpeg_options(image)
+        return _jpeg_options(image, data)
     if format == "webp":
         return kept | webp.settings(data)
     if format == "avif":
@@ -153,12 +157,12 @@ def _options(image: Image.Image, format: str, data: bytes) -> dict[str, object]:
     return {key: kept[key] for key in ("loop",) if key in kept}
 
 
-def _jpeg_options(image: Image.Image) -> dict[str, object]:
+def _jpeg_options(image: Image.Image, data: bytes) -> dict[str, object]:
     from PIL import JpegImagePlugin
     tables = [image.quantization[key] for key in sorted(image.quantization)]
     sampling = JpegImagePlugin.get_sampling(image) if image.mode != "L" else 0
     return {"qtables": tables[:len(image.getbands())], "subsampling": max(sampling, 0),  # -1: an unusual one, so 4:4:4
-            "progressive": bool(image.info.get("progressive")),
+            "progressive": bool(image.info.get("progressive")), "optimize": carry.has_own_codes(data),
             "keep_rgb": image.mode == "RGB" and image.info.get("adobe_transform") == 0}
 
 

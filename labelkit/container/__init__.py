@@ -78,6 +78,7 @@ _HOMELESS = tuple((re.compile(start, re.DOTALL), name, other) for start, name, o
     (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "DOC, XLS, PPT", "DOCX, XLSX, PPTX"),
     (rb"\{\\rtf", "RTF", "DOCX"),
 ))
+_BY_NAME = {found.name: module for module in _MODULES for found in module.FORMATS}
 _HEAD = 192  # bytes by which a format is told
 
 
@@ -106,7 +107,7 @@ def edit(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None =
     fresh    body of a new slot of the kind `layout.format.home`, or None
     Everything else of the file stays byte for byte. Raises LimitExceeded where a body does not fit its slot.
     """
-    module = _find(reader)[0]
+    module = _BY_NAME[layout.format.name]
     return splice(reader.size, module.patches(reader, layout, changes, fresh))
 
 
@@ -122,8 +123,4 @@ def _find(reader: Reader) -> tuple[ModuleType, Format]:
                                     where=reader.name, format=name, other=other,
                                     hint="convert the file to {other}, then label it")
     raise UnsupportedFormat("{where}: the format is not known (first bytes {head}); labels can be written to {formats}",
-                            where=reader.name, head=head[:8].hex(" ") or "none", formats=", ".join(_names()))
-
-
-def _names() -> list[str]:
-    return [found.name for module in _MODULES for found in module.FORMATS]
+                            where=reader.name, head=head[:8].hex(" ") or "none", formats=", ".join(_BY_NAME))

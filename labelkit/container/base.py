@@ -56,7 +56,10 @@ class Reader:
             raise TruncatedFile("{where}: {what} lies at byte {offset} of a file of {size} bytes",
                                 where=self.name, what=what, offset=offset, size=self.size)
         if offset != self.position:
-            self.file.seek(offset)
+            try:
+                self.file.seek(offset)
+            except (OSError, ValueError) as error:
+                raise _unreadable(self.name, error) from error
             self.position = offset
 
     def take(self, count: int, what: str = "data", limit: int = MAX_BODY) -> bytes:
@@ -67,7 +70,10 @@ class Reader:
         if count > limit:
             raise LimitExceeded("{where}: {what} at byte {offset} has {claimed} bytes, at most {limit} are read",
                                 where=self.name, what=what, offset=start, claimed=count, limit=limit)
-        data = self.file.read(count)
+        try:
+            data = self.file.read(count)
+        except (OSError, ValueError) as error:  # a failing disk, or a file that was closed meanwhile
+            raise _unreadable(self.name, error) from error
         if len(data) != count:  # the file shrank while being read
             raise self.truncated(what, start, count, len(data))
         self.position = start + count
@@ -106,6 +112,11 @@ class Reader:
                              where=self.name, what=what, offset=offset, problem=problem)
 
 
+def _unreadable(where: str, error: Exception) -> InvalidArgument:
+    return InvalidArgument("{where} cannot be opened: {reason}", where=where,
+                           reason=getattr(error, "strerror", None) or str(error))
+
+
 @contextmanager
 def opened(source: Source | Reader) -> Iterator[Reader]:
     """A Reader over a path, bytes, a seekable binary file, or a Reader as it is."""
@@ -116,13 +127,17 @@ def opened(source: Source | Reader) -> Iterator[Reader]:
     elif isinstance(source, str | os.PathLike):
         try:
             file = open(source, "rb")
-        except OSError as error:
-            raise InvalidArgument("{where} cannot be opened: {reason}", where=os.fspath(source),
-                                  reason=error.strerror or "it cannot be read") from error
+        except (OSError, ValueError) as error:
+            raise _unreadable(os.fspath(source), error) from error
         with file:
             yield Reader(file, os.path.basename(os.fspath(source)))
-    elif hasattr(source, "read") and hasattr(source, "seek"):
-        yield Reader(source, os.path.basename(str(getattr(source, "name", "stream"))))
+    elif hasattr(source, "read") and hasattr(source, "seek") and not isinstance(source, io.TextIOBase):
+        name = os.path.basename(str(getattr(source, "name", "stream")))
+        try:
+            reader = Reader(source, name)
+        except (OSError, ValueError) as error:  # a pipe, or a closed file
+            raise _unreadable(name, error) from error
+        yield reader
     else:
         raise InvalidArgument("a path, bytes or a seekable binary file is wanted, got {got}",
                               got=type(source).__name__)

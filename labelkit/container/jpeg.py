@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import re
 import struct
+from collections.abc import Iterator
 
+from labelkit.container import tiff
 from labelkit.container.base import (
     C2PA,
     EXIF,
@@ -14,12 +17,13 @@ from labelkit.container.base import (
     Changes,
     Format,
     Layout,
+    Moves,
     Patch,
     Reader,
     Slot,
     unit_patches,
 )
-from labelkit.errors import UnsupportedFormat
+from labelkit.errors import LabelkitError, UnsupportedFormat
 from labelkit.messages import Message
 
 FORMATS = (Format("jpeg", "image/jpeg", "image", XMP),)
@@ -28,7 +32,11 @@ _XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
 _EXTENSION_HEADER = b"http://ns.adobe.com/xmp/extension/\0"
 _EXIF_HEADER = b"Exif\0\0"
 _MAX_SEGMENT = 65533  # a segment's length field counts itself: 65535 - 2
-_SOS, _EOI, _COM, _APP0, _APP1, _APP11, _APP15 = 0xDA, 0xD9, 0xFE, 0xE0, 0xE1, 0xEB, 0xEF
+_SOS, _EOI, _COM, _APP0, _APP1, _APP2, _APP11, _APP15 = 0xDA, 0xD9, 0xFE, 0xE0, 0xE1, 0xE2, 0xEB, 0xEF
+_MARKER = re.compile(rb"\xff([\x01-\xfe])")
+_STRAY = 1024  # bytes in which the next marker is looked for
+_MPF_HEADER = b"MPF\0"
+_MPF_ENTRIES = 0xB002
 _PROBE = 80  # bytes of a segment that tell what it is
 
 
@@ -38,8 +46,8 @@ def sniff(reader: Reader, head: bytes) -> Format | None:
 
 
 def scan(reader: Reader, found: Format) -> Layout:
-    """Every APPn and COM segment that can hold text; raises MalformedFile and its children."""
-    layout = Layout(found, [], insert_at=2)
+    """Every APPn and COM segment that can hold text; `state` is where tables of further pictures lie (CIPA DC-007)."""
+    layout = Layout(found, [], insert_at=2, state=[])
     extensions: list[tuple[int, int]] = []
     boxes: set[bytes] = set()
     leading = True
@@ -50,7 +58,9 @@ def scan(reader: Reader, found: Format) -> Layout:
         probe = reader.at(body, min(length, _PROBE), "segment")
         if leading and (marker == _APP0 or probe.startswith(_EXIF_HEADER)):
             layout.insert_at = body + length
-        if marker == _APP1 and probe.startswith(_EXTENSION_HEADER):
+        if marker == _APP2 and probe.startswith(_MPF_HEADER):
+            layout.state.append((body + len(_MPF_HEADER), length - len(_MPF_HEADER)))
+        elif marker == _APP1 and probe.startswith(_EXTENSION_HEADER):
             extensions.append((start, body + length - start))
         else:
             _add(reader, layout, marker, start, body, length, probe, boxes)
@@ -65,8 +75,8 @@ def _segments(reader: Reader):
     """(marker, start of segment, start of body, length of body), up to the first scan."""
     reader.seek(2)
     for _ in range(MAX_UNITS):
-        start = reader.position
         marker = _next_marker(reader)
+        start = reader.position - 2
         if marker in (_SOS, _EOI):
             return
         if marker == 0x01 or 0xD0 <= marker <= 0xD8:  # TEM, RSTn, SOI stand alone
@@ -83,13 +93,17 @@ def _segments(reader: Reader):
 
 
 def _next_marker(reader: Reader) -> int:
-    first, marker = reader.take(2, "marker")
-    if first != 0xFF:
-        raise reader.malformed("marker", reader.position - 2,
-                               Message("{wanted} wanted, got {got}", wanted="FF", got=f"{first:02X}"))
-    while marker == 0xFF:  # fill bytes, B.1.1.2
-        marker, = reader.take(1, "marker")
-    return marker
+    """The next marker; fill bytes are passed over (B.1.1.2), and so are stray bytes, as decoders do."""
+    start = reader.position
+    window = reader.take(2, "marker")
+    if window[0] != 0xFF or window[1] in (0, 0xFF):
+        window = reader.at(start, min(_STRAY, reader.size - start), "marker")
+    found = _MARKER.search(window)
+    if found is None:
+        raise reader.malformed("marker", start, Message("{wanted} wanted, got {got}", wanted="FF",
+                                                        got=window[:2].hex().upper()))
+    reader.seek(start + found.end())
+    return found[1][0]
 
 
 def _add(reader: Reader, layout: Layout, marker: int, start: int, body: int, length: int, probe: bytes,
@@ -136,7 +150,29 @@ def _join_extensions(reader: Reader, extensions: list[tuple[int, int]]) -> bytes
 
 def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
     """The patches for new bodies; raises LimitExceeded for one above 64 kB, UnsupportedFormat for ExtendedXMP."""
-    return unit_patches(layout, changes, fresh, lambda slot, body: _encode(reader, slot, body))
+    done = unit_patches(layout, changes, fresh, lambda slot, body: _encode(reader, slot, body))
+    return done + [patch for start, length in layout.state if done
+                   for patch in _picture_patches(reader, start, length, Moves(done))]
+
+
+def _picture_patches(reader: Reader, start: int, length: int, moves: Moves) -> Iterator[Patch]:
+    """The patches for a table of further pictures: the first is this one and grows, the others lie behind it."""
+    table = Reader.of(reader.at(start, length, "MPF"), reader.name)
+    try:
+        shape = tiff.shape_of(table)
+        entry = next((entry for entry in tiff.entries(table) if entry.tag == _MPF_ENTRIES), None)
+        rows = bytearray(entry.value(table)) if entry else bytearray()
+    except LabelkitError:
+        return  # a table that nobody can read
+    field = shape.order + "I"
+    for at in range(0, len(rows) - 15, 16):
+        size, offset = struct.unpack(shape.order + "4xII", rows[at:at + 12])
+        if offset:
+            struct.pack_into(field, rows, at + 8, moves.of(start + offset) - moves.of(start) & 0xFFFFFFFF)
+        else:
+            struct.pack_into(field, rows, at + 4, moves.of(size) & 0xFFFFFFFF)
+    if rows:
+        yield start + entry.offset_bytes, start + entry.offset_bytes + len(rows), bytes(rows)
 
 
 def _encode(reader: Reader, slot: Slot | None, body: bytes) -> bytes:

@@ -20,9 +20,9 @@ from labelkit.explicit.correlate import correlation, resized
 from labelkit.explicit.raster import height_em, render
 from labelkit.plan import MIN_HEIGHT_SHARE
 
-# Bars on the correlation coefficient. MIN_GLYPH decides: over 3,500 unlabelled photographs, crops and pages of text
-# dense in 生, 合 and 成 nothing was found, and the worst character of the best candidate reached 0.52; over 520 labelled
-# pictures (26, four plans; bare, JPEG 20 and 50, half the size, a third at JPEG 70) all were, and it was 0.67 or more.
+# Bars on the correlation coefficient. MIN_GLYPH decides: in 3,500 unlabelled photographs, crops and pages of text dense
+# in 生, 合 and 成 nothing was found, the worst character of the best candidate reached 0.52; in 520 labelled pictures
+# (26, four plans; bare, JPEG 20 and 50, half the size, a third at JPEG 70) all were, and it was 0.67 or more.
 MIN_ANCHOR, MIN_PAIR, MIN_ALIGNED, MIN_GLYPH, MIN_TEXT = 0.50, 0.55, 0.25, 0.55, 0.70
 _SMALLEST, _LARGEST, _STEP = 0.04, 0.36, 1.09  # height of 成 as a share of the shortest side
 _SMALLEST_PX = 8  # less is a smudge

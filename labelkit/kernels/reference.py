@@ -107,7 +107,7 @@ def image_embed(pixels, out, gain, flat, textured, scratch) -> None:
     tile = np.ix_(ys % p, channels * (xs % p))
     delta = (flat[tile].astype(np.int32) + ((local * textured[tile]) >> 5) + 16) >> 5
     colour = 3 if channels >= 3 else 1
-    host = np.clip(pixels[..., :colour].astype(np.int32), 1, 254)
+    host = np.minimum(pixels[..., :colour].astype(np.int32), 254)
     out[..., :colour] = np.clip(host + delta[..., None], 0, 255)
     out[..., colour:] = pixels[..., colour:]
 

@@ -6,6 +6,16 @@ whatever else the file holds.
     finding = metadata.read("cat.png")              # Finding of Layer.METADATA
     everything = metadata.inspect("cat.png")        # every slot, carrier and AI trace, with offsets
 
+Where the label goes (TC260-PG-20257A to 202510A):
+
+    JPEG PNG WebP GIF TIFF AVIF HEIC SVG     XMP, property TC260:AIGC
+    MP4 MOV M4V M4A                          moov/udta/meta, key AIGC
+    MKV WebM                                 SimpleTag AIGC           AVI    LIST INFO, chunk AIGC
+    FLV                                      onMetaData, string AIGC  WAV    chunk AIGC
+    MP3                                      ID3v2, TXXX AIGC         FLAC, Ogg Vorbis, Opus    comment AIGC
+    DOCX XLSX PPTX                           custom property AIGC     PDF    Info dictionary, key AIGC
+    Markdown                                 front matter, AIGC       HTML   meta AIGC
+
 Writing takes out the labels that stand elsewhere in the file: 6.1 c) allows one. A text or chunk that holds
 nothing but the label goes; a label inside EXIF is overwritten with zeros, because EXIF must not move.
 """

@@ -14,6 +14,7 @@ from labelkit.metadata import aigc
 
 _NAMES = {IMAGE_DESCRIPTION: "ImageDescription", USER_COMMENT: "UserComment", SOFTWARE: "Software"}
 _MAX_VALUE = 64 << 10
+_LEAD = b"Exif\0\0"
 
 
 @dataclass(slots=True)
@@ -26,14 +27,18 @@ class Value:
 
 
 def values(block: bytes) -> Iterator[Value]:
-    """The texts that can hold a label or a generator's name; stops where the block breaks off."""
-    reader = Reader.of(block, "EXIF")
+    """The texts that can hold a label or a generator's name; stops where the block breaks off.
+
+    Some writers keep JPEG's "Exif" in front of the block in other formats.
+    """
+    lead = len(_LEAD) if block.startswith(_LEAD) else 0
+    reader = Reader.of(block[lead:], "EXIF")
     try:
         for entry in entries(reader):
             if entry.tag in _NAMES and entry.length_bytes <= _MAX_VALUE:
                 raw = entry.value(reader)
                 skip = 8 if entry.tag == USER_COMMENT and raw[:8] in CHARSETS else 0
-                yield Value(_NAMES[entry.tag], raw[skip:], entry.offset_bytes + skip)
+                yield Value(_NAMES[entry.tag], raw[skip:], lead + entry.offset_bytes + skip)
     except LabelkitError:
         return  # what was read before the break still counts
 

@@ -26,11 +26,13 @@ _SETTINGS_TEXT = re.compile(
     rb"\bSteps: \d+, (?:Sampler|CFG scale|Size|Seed)|\"class_type\"|\"sampler_name\"|\"ckpt_name\"")
 _GENERATORS = re.compile(
     r"\b(midjourney|stable[ -]?diffusion|dall[-·•. ]?e\b|comfyui|invokeai|novelai|fooocus|automatic1111|draw things|"
-    r"adobe firefly|imagen|gemini|chatgpt|gpt-?4o|gpt-image|openai|sora|veo|grok|flux|ideogram|leonardo\.?ai|recraft|"
-    r"kling|doubao|jimeng|seedream|seedance|wanx?2|tongyi|qwen|hunyuan|minimax|hailuo|vidu|liblib|runway|luma|pika|suno|"
-    r"udio|elevenlabs|cosyvoice|豆包|即梦|可灵|通义|千问|混元|文心|海螺)", re.IGNORECASE)
+    r"adobe firefly|google imagen|imagen [234]|google gemini|gemini[ -]?\d|chatgpt|gpt-?4o|gpt-image|openai|sora\b|"
+    r"veo ?[23]|grok|flux[. -]?(?:1|2|dev|pro|schnell|kontext)|ideogram|leonardo\.?ai|recraft|meta ai|luma ai|"
+    r"bing image creator|dream machine|runwayml|pika ?labs|suno|udio|elevenlabs|cosyvoice|kling|doubao|jimeng|"
+    r"seedream|seedance|wanx?2|tongyi|qwen|hunyuan|minimax|hailuo|vidu|liblib|"
+    r"豆包|即梦|可灵|通义|千问|混元|文心|海螺)", re.IGNORECASE)
 _XMP_TOOL = re.compile(rb"CreatorTool(?:>|\s*=\s*[\"'])([^<\"']{1,200})")
-_SOFTWARE_KEYS = {"software", "encoder", "creator", "source", "producer", "creatortool", "encoded_by", "title"}
+_SOFTWARE_KEYS = {"software", "encoder", "creator", "producer", "creatortool", "encoded_by"}
 
 
 def find(layout: Layout) -> list[dict]:

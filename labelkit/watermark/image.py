@@ -2,7 +2,7 @@
 """The watermark in pictures: `embed` adds a keyed periodic tile, `detect` decides whether one is there.
 
 Embedding is one pass over the pixels: the tile (tile.py) is added to every channel alike, its low band with a
-constant gain, its high band with a gain that follows the activity of 8 x 8 cells. It rises from 0.55 grey levels rms on
+constant gain, its high band with a gain that follows the activity of 8 x 8 cells. It rises from 0.4 grey levels rms on
 flat ground to 1.8; the busiest cells are then raised or lowered so that the whole keeps PSNR at or above 42 dB.
 
 Detection, in order of cost; a step is taken only when the ones before found nothing:
@@ -39,6 +39,8 @@ GAIN_LEAST, GAIN_LIMIT = 60, 150  # what the top is lowered to, and raised to wh
 MEAN_ERROR = 3.9  # grey levels squared: PSNR 42.2 dB
 WORKING_SIDE = 512  # pixels: lattices are searched on a plane shrunk to about this
 BASE_GAIN = round(tile.BASE_GAIN * tile.GAIN_UNIT)
+SMOOTH_GAIN = 48  # cells below it are smooth: codecs take most of the high band from them, and grain shows
+QUIETER = (0.8, 0.7, 0.6, 0.55)  # shares of the gain on flat ground
 
 
 def embed(pixels: np.ndarray, payload: Payload, key: Key | None = None, *, strength: float = 1.0,
@@ -62,7 +64,7 @@ def embed(pixels: np.ndarray, payload: Payload, key: Key | None = None, *, stren
     busy = _busy_cells(host, gain)
     direct = out is not None and out.dtype == np.uint8 == pixels.dtype and _is_rows(out) and busy >= SURE_CELLS
     marked = out if direct else np.empty(host.shape, np.uint8)
-    _add(host, marked, _spend(host, gain), payload, key or Key.public(), float(strength))
+    _add(host, marked, gain, payload, key or Key.public(), float(strength))
     if busy < SURE_CELLS:
         _read_back(marked, payload, key or Key.public())
     if pixels.dtype != np.uint8:
@@ -121,36 +123,53 @@ def _busy_cells(host: np.ndarray, gain: np.ndarray) -> int:
     return busy
 
 
-def _spend(host: np.ndarray, gain: np.ndarray) -> np.ndarray:
+def _quiet(gain: np.ndarray) -> int:
+    """Which of QUIETER the flat ground of this picture is marked with.
+
+    Grain shows in smooth ground of photographs. Where enough busy cells carry the mark it is not needed there; where
+    nearly all is smooth, or flat as drawings are, it is all that is left after a codec.
+    """
+    counts = np.bincount(gain.ravel(), minlength=256)
+    flat, smooth, busy = (int(part.sum()) for part in np.split(counts, [BASE_GAIN + 1, SMOOTH_GAIN]))
+    rich = (busy + 0.15 * gain.size - 2000) / 3000
+    seen = ((flat + smooth) / gain.size - 0.2) / 0.3
+    drawn = np.clip((flat / gain.size - 0.25) / 0.2, 0, 1) * np.clip((40000 - gain.size) / 20000, 0, 1)
+    quieter = np.clip(rich, 0, 1) * np.clip(seen, 0, 1) * (1 - drawn)
+    return round(quieter * (len(QUIETER) - 1))
+
+
+def _spend(host: np.ndarray, gain: np.ndarray, quiet: int) -> np.ndarray:
     """The gain grid with its busiest cells raised, or lowered, to the error that PSNR 42 dB allows.
 
     Few pictures are busy everywhere. In pages of text the busy cells are the only ones that keep the mark when a change
     of contrast saturates the paper, and they hide it best.
     """
     sample = host[::8, ::8, 0]
-    shifted = np.count_nonzero((sample == 0) | (sample == 255)) / sample.size  # these move by one for headroom
-    errors = _TABLE_ERRORS @ np.bincount(gain.ravel(), minlength=256) / gain.size + shifted
+    shifted = np.count_nonzero(sample == 255) / sample.size  # these move by one for headroom
+    tables, table_errors = _tables(quiet)
+    errors = table_errors @ np.bincount(gain.ravel(), minlength=256) / gain.size + shifted
     affordable = int(np.searchsorted(errors, MEAN_ERROR)) - 1  # errors ascend with the top
-    return _TABLES[max(affordable, 0)][gain]
+    return tables[max(affordable, 0)][gain]
 
 
-def _tables() -> tuple[np.ndarray, np.ndarray]:
+@functools.cache
+def _tables(quiet: int) -> tuple[np.ndarray, np.ndarray]:
     """uint8 [n, 256] gains by gain for each top, ascending, and float64 [n, 256] the mean squared change they make."""
-    gain, knee = np.arange(256), 0.75 * GAIN_TOP
-    tables = [np.minimum(gain, top) if top <= GAIN_TOP else np.interp(gain, [0, knee, GAIN_TOP], [0, knee, top])
+    gain, knee, share = np.arange(256), 0.75 * GAIN_TOP, QUIETER[quiet]
+    eased = np.interp(gain, [0, BASE_GAIN, knee, 255], [0, BASE_GAIN * share, knee, 255])
+    tables = [np.minimum(eased, top) if top <= GAIN_TOP else np.interp(eased, [0, knee, GAIN_TOP], [0, knee, top])
               for top in range(GAIN_LEAST, GAIN_LIMIT + 1)]
     high = np.rint(tables) / tile.GAIN_UNIT
-    low = tile.LOW_RMS - tile.LOW_YIELD * (high - tile.BASE_GAIN)
+    low = tile.LOW_RMS * share - tile.LOW_YIELD * (high - tile.BASE_GAIN)
     return np.rint(tables).astype(np.uint8), high**2 + low**2 + 1 / 12
-
-
-_TABLES, _TABLE_ERRORS = _tables()
 
 
 def _add(host: np.ndarray, out: np.ndarray, gain: np.ndarray, payload: Payload, key: Key, strength: float) -> None:
     height, width, channels = host.shape
+    quiet = _quiet(gain)
+    gain = _spend(host, gain, quiet)
     p = tile.period(width, height)
-    flat, textured = tile.interleaved(key, int(payload), p, strength, channels)
+    flat, textured = tile.interleaved(key, int(payload), p, strength, channels, QUIETER[quiet])
     scratch = np.empty(3 * (8 * channels * gain.shape[1] + 64), np.int16)
     kernels.image_embed(host, out, gain, flat, textured, scratch)
 

@@ -16,8 +16,9 @@ What decided the numbers (26 pictures; margin in dB of the decoder after JPEG 20
   cost 5 dB after JPEG 50 on pages and drawings, at the same PSNR.
 - Periods 1.4 times larger (180 instead of 128 pixels at 512 x 512) put more bins where codecs spare them: JPEG 50 and
   WebP 80 of 256-pixel thumbnails, and JPEG 20 of flat drawings, gained; dense texture lost a little.
-- On flat ground 1.1 and 0.55 grey levels rms: at 1.25 and 0.6 a faint mottle could be made out in skies when flipping
-  between host and marked picture; at 0.95 and 0.45 two of twelve flat pictures lost JPEG 20 and one JPEG 30.
+- On flat ground at most 0.88 and 0.44 grey levels rms, and 0.6 and 0.3 where busy ground carries the mark: at 1.4 in
+  all a faint mottle could be made out in skies and drawings when flipping between host and marked picture at 100 %.
+  Less costs drawings and pages JPEG 20 and WebP 50, where codecs leave nothing else.
 - A share of 0.15 to 0.2 for synchronisation makes no difference to decoding, and 0.2 finds weaker marks.
 """
 
@@ -104,17 +105,18 @@ def _amplitudes(p: int) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=128)
-def patterns(key: Key, payload: int, p: int, strength: float) -> tuple[np.ndarray, np.ndarray]:
+def patterns(key: Key, payload: int, p: int, strength: float, quiet: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """The two planes that the embedding kernel adds: flat int16 [p, p] in 1/32 grey level, and textured int8 [p, p].
 
-    host + flat / 32 + gain / 64 * textured / 16 is the marked picture, gain being the local one (uint8, 64 is 1.0).
+    host + flat / 32 + gain / 64 * textured / 16 is the marked picture, gain being the local one (uint8, 64 is 1.0);
+    `quiet` is the share of the usual gain that flat ground gets.
     """
     c = carrier(key)
     code = 1.0 - 2.0 * ecc.encode(payload, CODED_BITS)[c.bit]
     turn = np.exp(-2j * np.pi * (origin(key, payload) @ np.stack([c.kx, c.ky]))).astype(np.complex64)
     z = turn * c.phase * (np.sqrt(SYNC_SHARE) + 1j * np.sqrt(1.0 - SYNC_SHARE) * code).astype(np.complex64)
     low, high = _synthesise(z * _amplitudes(p), p)
-    flat = low * np.float32(strength * (LOW_RMS + LOW_YIELD * BASE_GAIN) * FLAT_UNIT)
+    flat = low * np.float32(strength * (LOW_RMS * quiet + LOW_YIELD * BASE_GAIN) * FLAT_UNIT)
     textured = (high - np.float32(LOW_YIELD) * low) * np.float32(strength * PATTERN_UNIT)
     return (np.clip(np.rint(flat), -8191, 8191).astype(np.int16), np.clip(np.rint(textured), -127, 127).astype(np.int8))
 
@@ -129,10 +131,11 @@ def origin(key: Key, payload: int) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=32)
-def interleaved(key: Key, payload: int, p: int, strength: float, channels: int) -> tuple[np.ndarray, np.ndarray]:
+def interleaved(key: Key, payload: int, p: int, strength: float, channels: int,
+                quiet: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """`patterns` with each sample repeated for each channel: [p, p * channels]."""
     repeated = []
-    for plane in patterns(key, payload, p, strength):
+    for plane in patterns(key, payload, p, strength, quiet):
         out = np.empty((p, p, channels), plane.dtype)
         for channel in range(channels):  # three strided copies take half the time of np.repeat
             out[..., channel] = plane

@@ -99,7 +99,6 @@ static void add_run(const uint8_t *x, uint8_t *out, const int16_t *gain, const i
                     size_t count) {
     for (size_t i = 0; i < count; i++) {
         int16_t v = x[i];
-        v = v < 1 ? 1 : v;
         v = v > 254 ? 254 : v;
         int16_t product = (int16_t)(gain[i] * textured[i]);
         v = (int16_t)(v + ((int16_t)(flat[i] + (product >> 5) + 16) >> 5));

@@ -17,7 +17,7 @@ from PIL import Image
 
 import labelkit as lk
 from labelkit import metadata
-from labelkit.cli import parser
+from labelkit.cli import files, parser
 from labelkit.cli.text import one_line
 from tests.cli.conftest import PRODUCER, write
 from tests.media import LABEL, photo, saved
@@ -274,13 +274,13 @@ def test_a_progress_bar_only_on_a_terminal(run, monkeypatch, capsys):
         write(f"in/{index}.jpg", index)
     assert "[" not in run("verify", "in")[2]
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    from labelkit.cli.files import Progress
-    with Progress(5) as progress:
-        assert progress.step("a result") == "a result"
-    assert "] 1/5" in capsys.readouterr().err
-    with Progress(2) as progress:
-        progress.step(None)
-    assert capsys.readouterr().err == ""
+    for _, result in files.run(lambda item: item.path, files.collect(["in"])[0], 2):
+        print(result, file=sys.stderr)
+    shown = capsys.readouterr().err
+    assert "\r\x1b[Kin/1.jpg\n[############..................] 2/5\r\x1b[Kin/2.jpg\n" in shown
+    assert shown.endswith("] 5/5\r\x1b[K"), "nothing is left of it"
+    list(files.run(lambda item: None, files.collect(["in"])[0][:2], 1))
+    assert capsys.readouterr().err == "", "not for a few files"
 
 
 def test_an_unwritable_output(run):

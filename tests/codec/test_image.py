@@ -120,6 +120,12 @@ def test_jpeg_keeps_tables_subsampling_and_progression(quality, subsampling, pro
     assert bool(after.info.get("progressive")) == progressive
 
 
+@pytest.mark.parametrize("optimize", [False, True])
+def test_jpeg_does_not_grow_by_being_coded_again(optimize):
+    data = saved(picture(256, 256), "JPEG", quality=75, optimize=optimize)
+    assert abs(len(codec.encode(codec.decode(data))) - len(data)) < 0.01 * len(data)
+
+
 def test_grey_and_plain_rgb_jpegs_stay_what_they_are():
     assert reopened(saved(picture(channels=1), "JPEG")).mode == "L"
     plain = reopened(saved(picture(), "JPEG", keep_rgb=True, subsampling=0))
@@ -202,6 +208,13 @@ def filtered_png(array: np.ndarray, kind: int) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 16, {1: 0, 3: 2, 4: 6}[channels], 0, 0, 0)
     return (png.SIGNATURE + png.chunk(b"IHDR", header) + png.chunk(b"IDAT", zlib.compress(b"".join(rows)))
             + png.chunk(b"IEND", b""))
+
+
+def test_16_bit_animations_are_refused_rather_than_cut():
+    still, control = png.encode(picture(bits=16)), struct.pack(">IIIIIHHBB", 0, 64, 48, 0, 0, 1, 10, 0, 0)
+    data = still[:33] + png.chunk(b"acTL", struct.pack(">II", 2, 0)) + png.chunk(b"fcTL", control) + still[33:]
+    with pytest.raises(UnsupportedFormat, match="animations of 16 bits"):
+        codec.decode(data)
 
 
 def test_16_bit_interlaced_png_is_read(tmp_path):

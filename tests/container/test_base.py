@@ -9,6 +9,7 @@ import pytest
 from labelkit import container
 from labelkit.container import base, output
 from labelkit.errors import InvalidArgument, LimitExceeded, OutputFailed, TruncatedFile
+from tests import files
 
 
 def test_taking_what_is_there():
@@ -57,10 +58,25 @@ def test_every_kind_of_source_reads_alike(kind, tmp_path):
         assert output.join(reader, [(0, 3), b"-", (3, 7)]) == b"con-tent"
 
 
-@pytest.mark.parametrize("source", [None, 5, "no such file", ""])
+@pytest.mark.parametrize("source", [None, 5, "no such file", "", "a\0b", ".", io.StringIO("text")])
 def test_what_is_no_source_is_refused(source):
-    with pytest.raises(InvalidArgument), base.opened(source):
+    with pytest.raises(InvalidArgument), base.opened(source) as reader:
+        reader.head(1)
+
+
+def test_a_pipe_is_refused():
+    receiving, sending = os.pipe()
+    os.write(sending, b"x" * 100)
+    os.close(sending)
+    with open(receiving, "rb") as pipe, pytest.raises(InvalidArgument), base.opened(pipe):
         pass
+
+
+def test_a_body_of_a_closed_file_is_refused(tmp_path):
+    (tmp_path / "a.png").write_bytes(files.png_with(files.chunk(b"tEXt", b"AIGC\0x")))
+    slot = container.slots(tmp_path / "a.png")[0]
+    with pytest.raises(InvalidArgument):
+        slot.load()
 
 
 def test_saving_over_the_source_and_with_its_permissions(tmp_path):

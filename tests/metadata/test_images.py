@@ -3,6 +3,7 @@
 
 import io
 import json
+import struct
 import zlib
 
 import pytest
@@ -53,6 +54,7 @@ LABELLED = {
     "png foreign key": files.png_with(files.chunk(b"tEXt", b"Comment\0" + WRAPPED)),
     "png exif": files.png_with(files.chunk(b"eXIf", files.exif(comment=COMMENT + WRAPPED))),
     "webp xmp": files.picture("WEBP", xmp=xmp.fresh(OTHER.to_json())),
+    "png exif with its lead": files.png_with(files.chunk(b"eXIf", b"Exif\0\0" + files.exif(comment=COMMENT + WRAPPED))),
     "webp exif": files.picture("WEBP", exif=b"Exif\0\0" + files.exif(comment=COMMENT + WRAPPED)),
 }
 
@@ -125,6 +127,38 @@ def test_other_metadata_stays_byte_for_byte():
              files.segment(0xFE, b"made by hand"), files.segment(0xED, b"Photoshop 3.0\0" + bytes(40))]
     out = files.jpeg_segments(metadata.write(files.jpeg_with(*parts), LABEL))
     assert [part for part in out if b"ns.adobe.com/xap" not in part] == files.jpeg_segments(files.jpeg_with(*parts))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("packet_first", [True, False])
+def test_further_pictures_behind_a_jpeg_are_found_where_its_table_says(order, packet_first):
+    second = files.picture("JPEG", quality=30)
+    packet = app1(files.XMP_PACKET)
+
+    def table(size: int, offset: int) -> bytes:
+        rows = struct.pack(order + "IIIHH", 0x20030000, size, 0, 0, 0) + struct.pack(
+            order + "IIIHH", 0, len(second), offset, 0, 0)
+        head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "IH", 8, 1)
+        body = head + struct.pack(order + "HHII", 0xB002, 7, len(rows), 26) + bytes(4) + rows
+        return files.segment(0xE2, b"MPF\0" + body)
+    parts = [packet, table(0, 0)] if packet_first else [table(0, 0), packet]
+    first = files.jpeg_with(*parts)
+    place = first.index(b"MPF\0") + 4
+    first = first.replace(table(0, 0), table(len(first), len(first) - place))
+    out = metadata.write(first + second, LABEL)
+    place = out.index(b"MPF\0") + 4
+    size, = struct.unpack(order + "I", out[place + 30:place + 34])
+    offset, = struct.unpack(order + "I", out[place + 50:place + 54])
+    assert out[:size] == out[:-len(second)] and out[place + offset:] == second
+    assert metadata.read(out).label == LABEL
+
+
+def test_stray_bytes_between_segments_stay_where_they_are():
+    stray = b"\0\0stray\xff\0\xff\xff"
+    data = files.jpeg_with(files.segment(0xFE, b"made by hand") + stray)
+    out = metadata.write(data, LABEL)
+    assert b"made by hand" + stray in out and metadata.read(out).label == LABEL
+    assert (files.decoded(out) == files.decoded(data)).all()
 
 
 def test_an_existing_packet_is_merged():

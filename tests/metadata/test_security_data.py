@@ -11,7 +11,8 @@ from hypothesis import given, settings, strategies as st
 
 from labelkit.errors import InvalidArgument, LabelkitError, SigningFailed
 from labelkit.label import FIELDS, Kind, Label
-from labelkit.metadata.security_data import SM3_WITH_SM2, Sm2Signer, State, sign, verify
+from labelkit.metadata.security_data import SM3_WITH_SM2, State, seal, sign, verify
+from labelkit.metadata.sm2 import Sm2Signer, keygen, load_pins
 
 gmalg = pytest.importorskip("gmalg")
 

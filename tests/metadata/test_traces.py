@@ -45,7 +45,8 @@ TRACED = {
 }
 CLEAN = {
     "plain": files.picture("PNG"),
-    "title": text(b"Title", b"a midnight view"),
+    "title": text(b"Title", b"Midjourney, a midnight view"),
+    "editor": text(b"Software", b"Editor de imagen, Flux Capacitor Viewer"),
     "camera": exif(software=b"Camera 1.0\0", description=b"holiday\0"),
     "photograph": xmp(source_type("digitalCapture")),
     "prompt that is none": text(b"prompt", b"please sign here"),
