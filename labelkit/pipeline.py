@@ -70,6 +70,10 @@ def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None 
     plan = plan or Plan()
     _check_types(label=(label, Label), plan=(plan, Plan), key=(key or Key.public(), Key))
     _check_request(source, target, plan, in_place)
+    if log is not None or waiver is not None:
+        work = functools.partial(embed, label=label, plan=plan, key=key, replace=replace, check=check,
+                                 max_pixels=max_pixels)
+        return Recorder(log, now, label, plan, waiver).run(work, source, target, in_memory=_is_picture(source))
     if _is_picture(source):
         return _like(source, _signal_layers(_samples_of(source), label, plan, key)[0])
     with container.opened(source) as reader:

@@ -121,10 +121,10 @@ class Report:
     def shortcomings(self, *layers: Layer) -> list[str]:
         """What keeps `layers` from being verified, as "layer status" or "layer disagrees with layer"; empty if nothing.
 
-        Raises InvalidArgument where no layer is named: nothing would then be checked.
+        Raises InvalidArgument where no layer is named, for nothing would then be checked, or one that there is not.
         """
-        if not layers:
-            raise InvalidArgument("name at least one layer of {layers}", layers=", ".join(x.value for x in Layer))
+        if not layers or not all(isinstance(layer, Layer) for layer in layers):
+            raise InvalidArgument("name at least one layer of {layers}", layers=", ".join(map(str, Layer)))
         found = [self[layer] for layer in layers]
         problems = [f"{f.layer.value} {f.status.value}" for f in found if f.status is not Status.VALID]
         return problems + [f"{check.layers[0].value} disagrees with {check.layers[1].value}"
@@ -142,11 +142,12 @@ class Report:
     def to_dict(self, language: str = "en") -> dict[str, object]:
         """The whole report as JSON values; texts in `language`.
 
-        schema, source, verdict (confirmed, possible, suspected, none), reasons (texts), layers (by
+        schema, source, verdict (confirmed, possible, suspected, none), reasons and doubts (texts), layers (by
         name: status, summary, label, payload, evidence), cross_checks (layers, subject, agrees, summary).
         """
         return {"schema": SCHEMA, "source": self.source, "verdict": self.verdict.value,
                 "reasons": [reason.text(language) for reason in self.reasons],
+                "doubts": [doubt.text(language) for doubt in self.doubts],
                 "layers": {finding.layer.value: finding.to_dict(language) for finding in self},
                 "cross_checks": [{"layers": [layer.value for layer in check.layers], "subject": check.subject,
                                   "agrees": check.agrees, "summary": check.summary.text(language)}

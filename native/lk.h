@@ -49,8 +49,8 @@ typedef int lk_image_gain_fn(const uint8_t *pixels, size_t row_bytes, size_t hei
  *          entries are not looked at. Both rows must be readable to p * channels only.
  * scratch  int16 [3 * (8 * channels * ceil(width / 8) + 64)]
  */
-typedef int lk_image_embed_fn(const uint8_t *pixels, size_t row_bytes, uint8_t *out, size_t out_row_bytes, size_t height,
-                              size_t width, size_t channels, const uint8_t *gain, const int16_t *flat,
+typedef int lk_image_embed_fn(const uint8_t *pixels, size_t row_bytes, uint8_t *out, size_t out_row_bytes,
+                              size_t height, size_t width, size_t channels, const uint8_t *gain, const int16_t *flat,
                               const int8_t *textured, size_t p, int16_t *scratch);
 
 /* Luma of ITU-R BT.601, rounded to 8 bits: (77 r + 150 g + 29 b + 128) >> 8; one or two channels: the first is copied.

@@ -146,8 +146,9 @@ def test_require_names_what_is_missing():
 
 
 def test_require_of_nothing_is_refused():
-    with pytest.raises(InvalidArgument, match="at least one layer"):
-        report().require()
+    for layers in ((), ("metadata",), (None,)):
+        with pytest.raises(InvalidArgument, match="at least one layer of Layer.EXPLICIT"):
+            report(metadata=metadata()).require(*layers)
 
 
 def test_a_report_is_iterated_in_the_order_of_the_layers():
@@ -161,7 +162,7 @@ def test_json_is_complete_and_in_both_languages():
     made = report(metadata=metadata(), watermark=watermark(), provenance=manifest(OTHER))
     for language in ("en", "zh-CN"):
         fields = json.loads(json.dumps(made.to_dict(language)))
-        assert set(fields) == {"schema", "source", "verdict", "reasons", "layers", "cross_checks"}
+        assert set(fields) == {"schema", "source", "verdict", "reasons", "doubts", "layers", "cross_checks"}
         assert fields["schema"] == SCHEMA and fields["verdict"] == "suspected"
         assert list(fields["layers"]) == ["explicit", "watermark", "metadata", "provenance"]
         assert fields["layers"]["metadata"]["label"] == LABEL.fields()

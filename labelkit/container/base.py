@@ -241,6 +241,7 @@ class Moves:
 
     @property
     def none(self) -> bool:
+        """Whether nothing moves."""
         return not any(self.sums)
 
 

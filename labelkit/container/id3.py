@@ -53,6 +53,7 @@ class Tag:
 
     @property
     def decoded(self) -> bool:
+        """Whether the frames are those of a decoded copy, whose offsets are none in the file."""
         return self.frames_reader.size == self.stop and self.body == 0
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 
@@ -29,6 +30,7 @@ FORMATS = (Format("png", "image/png", "image", XMP),)
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _XMP_KEY = "XML:com.adobe.xmp"
 _XMP_HEADER = _XMP_KEY.encode() + b"\0\0\0\0\0"  # not compressed, no language, no translated keyword
+_PROFILES = {"Raw profile type xmp": XMP, "Raw profile type exif": EXIF}  # of ImageMagick 6
 _KEY_BYTES = 80  # a keyword has at most 79 bytes and a zero
 _TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 
@@ -66,7 +68,7 @@ def _add(reader: Reader, layout: Layout, kind: bytes, position: int, length: int
     if kind in _TEXT_CHUNKS:
         head = reader.at(body, min(length, _KEY_BYTES), "keyword")
         key = head.split(b"\0", 1)[0].decode("latin-1")
-        what = XMP if key == _XMP_KEY else TEXT
+        what = XMP if key == _XMP_KEY else _PROFILES.get(key, TEXT)
     elif kind == b"eXIf":
         what = EXIF
     elif kind == b"caBX":
@@ -74,8 +76,9 @@ def _add(reader: Reader, layout: Layout, kind: bytes, position: int, length: int
     if what:
         def load() -> bytes:
             chunk = reader.at(body, length, name)
-            return _text(reader, kind, chunk, position) if kind in _TEXT_CHUNKS else chunk
-        layout.slots.append(Slot(what, name, position, length + 12, load, key, kind))
+            text = _text(reader, kind, chunk, position) if kind in _TEXT_CHUNKS else chunk
+            return _unpacked_profile(reader, text, position) if key in _PROFILES else text
+        layout.slots.append(Slot(what, name, position, length + 12, load, key, kind, key not in _PROFILES))
 
 
 def _text(reader: Reader, kind: bytes, chunk: bytes, position: int) -> bytes:
@@ -88,6 +91,18 @@ def _text(reader: Reader, kind: bytes, chunk: bytes, position: int) -> bytes:
     flags, rest = rest[:2], rest[2:]
     text = rest.partition(b"\0")[2].partition(b"\0")[2]
     return _inflate(reader, text, position) if flags[:1] == b"\1" else text
+
+
+def _unpacked_profile(reader: Reader, text: bytes, position: int) -> bytes:
+    """The bytes of a profile as ImageMagick 6 keeps it: its name, its length, hexadecimal digits in lines."""
+    try:
+        _, length, digits = text.split(None, 2)
+        data = bytes.fromhex(digits.decode("ascii"))
+        if len(data) == int(length):
+            return data
+    except ValueError:
+        pass
+    raise reader.malformed("raw profile", position, Message("its digits are broken"))
 
 
 def _inflate(reader: Reader, data: bytes, position: int) -> bytes:
@@ -109,6 +124,10 @@ def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | Non
 
 
 def _encode(slot: Slot | None, body: bytes) -> bytes:
+    if slot and slot.key in _PROFILES:
+        digits = re.sub(r"(.{72})", r"\1\n", body.hex())
+        text = f"\n{slot.key.split()[-1]}\n{len(body):8d}\n{digits}\n".encode()
+        return _chunk(b"zTXt", slot.key.encode() + b"\0\0" + zlib.compress(text))
     if slot is None or slot.kind == XMP:
         return _chunk(b"iTXt", _XMP_HEADER + body)
     if slot.kind == TEXT:

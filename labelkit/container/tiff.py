@@ -37,14 +37,17 @@ class Shape:
 
     @property
     def entry(self) -> str:
+        """A directory entry: tag, type, count, value or offset."""
         return self.order + ("HHQQ" if self.big else "HHII")
 
     @property
     def count(self) -> str:
+        """The number of entries in a directory."""
         return self.order + ("Q" if self.big else "H")
 
     @property
     def offset(self) -> str:
+        """An offset."""
         return self.order + ("Q" if self.big else "I")
 
     @property

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from labelkit import container
@@ -31,7 +32,7 @@ from labelkit.container import C2PA, EXIF, TEXT, XMP, Layout, Reader, Slot, Sour
 from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed, UnsupportedFormat
 from labelkit.label import FIELDS, Kind, Label
 from labelkit.messages import Message
-from labelkit.metadata import aigc, exif, producers, traces, xmp
+from labelkit.metadata import aigc, exif, producers, security_data, traces, xmp
 from labelkit.report import Finding, Layer, Status
 
 __all__ = ["inspect", "read", "write", "write_file"]
@@ -62,18 +63,19 @@ def write_file(source: Source, target: str | os.PathLike, label: Label, *, resig
         container.save(reader, _edits(reader, label, resign), target, lambda path: _check(path, label))
 
 
-def read(source: Source | Reader) -> Finding:
-    """What the file's metadata says; never changes it.
+def read(source: Source | Reader, *, pinned: Collection[bytes] = ()) -> Finding:
+    """What the file's metadata says; never changes it. `pinned` holds SM2 keys known to be the producer's.
 
     VALID: one consistent label, which has an attribute and names a producer or propagator with its number. Deviations
     from Annex E that leave this clear are listed. INVALID: a label that cannot be read or lacks these, or several
-    that differ. ABSENT: none. The label of the finding is exactly what was found.
-    evidence: format, carriers (slot, offset_bytes, length_bytes, form, fields, deviations or problem), disagreements,
-    duplicates, producer (its public name), traces (see `traces`), unread (slots that do not load).
+    that differ, or one whose signature fails. ABSENT: none. The label of the finding is exactly what was found.
+    evidence: format, family, carriers (slot, home, offset_bytes, length_bytes, form, fields, deviations or problem),
+    disagreements, duplicates, producer (its public name), signatures (of each reserved code: state, reason, key, form;
+    see `security_data`), traces (see `traces`), unread (slots that do not load).
     """
     with container.opened(source) as reader:
         layout = container.scan(reader)
-        return _finding(layout, _carriers(layout))
+        return _finding(layout, _carriers(layout), pinned)
 
 
 def inspect(source: Source | Reader) -> dict:
@@ -94,9 +96,10 @@ class _Carrier:
     place: str
     statement: aigc.Statement | None = None
     problem: Message | None = None
+    home: bool = False  # it stands where the guide for its format wants it
 
     def evidence(self) -> dict:
-        where = {"slot": self.place, "offset_bytes": self.slot.offset_bytes, "length_bytes": self.slot.length_bytes}
+        where = {"slot": self.place, "home": self.home, "offset_bytes": self.slot.offset_bytes, "length_bytes": self.slot.length_bytes}
         if self.statement is None:
             return {**where, "problem": str(self.problem)}
         return {**where, "form": list(self.statement.form), "fields": self.statement.fields,
@@ -164,11 +167,14 @@ def _statement(slot: Slot, place: str, value: bytes | str, *, known: bool) -> _C
     return _Carrier(slot, place)
 
 
-def _finding(layout: Layout, carriers: list[_Carrier]) -> Finding:
+def _finding(layout: Layout, carriers: list[_Carrier], pinned: Collection[bytes] = ()) -> Finding:
+    home = _home(layout)
+    for carrier in carriers:
+        carrier.home = carrier.slot is home
     statements = [carrier.statement for carrier in carriers if carrier.statement]
     disagreements = _disagreements(statements)
-    evidence = {"format": layout.format.name, "carriers": [carrier.evidence() for carrier in carriers],
-                "duplicates": max(len(carriers) - 1, 0), "disagreements": disagreements, "producer": None,
+    evidence = {"format": layout.format.name, "family": layout.format.family, "carriers": [carrier.evidence() for carrier in carriers],
+                "duplicates": max(len(carriers) - 1, 0), "disagreements": disagreements, "producer": None, "signatures": {},
                 "traces": traces.find(layout), "unread": _unread(layout)}
     if not carriers:
         return Finding(Layer.METADATA, Status.ABSENT, Message("no AIGC label in the metadata"), evidence=evidence)
@@ -181,7 +187,7 @@ def _finding(layout: Layout, carriers: list[_Carrier]) -> Finding:
         summary = Message("{count} AIGC labels that differ in {fields}", count=len(carriers),
                           fields=", ".join(found["field"] for found in disagreements))
         return Finding(Layer.METADATA, Status.INVALID, summary, evidence=evidence)
-    return _one_label(statements[0], evidence)
+    return _one_label(statements[0], evidence, pinned)
 
 
 def _unread(layout: Layout) -> list[dict]:
@@ -196,7 +202,7 @@ def _unread(layout: Layout) -> list[dict]:
     return found
 
 
-def _one_label(statement: aigc.Statement, evidence: dict) -> Finding:
+def _one_label(statement: aigc.Statement, evidence: dict, pinned: Collection[bytes]) -> Finding:
     fields = statement.fields
     evidence["producer"] = producers.name_of(fields["ContentProducer"])
     if not statement.complete:
@@ -204,8 +210,15 @@ def _one_label(statement: aigc.Statement, evidence: dict) -> Finding:
                           "is {producer}, ProduceID is {produce_id}", kind=repr(fields["Label"]),
                           producer=repr(fields["ContentProducer"]), produce_id=repr(fields["ProduceID"]))
         return Finding(Layer.METADATA, Status.INVALID, summary, statement.label, evidence=evidence)
+    signatures = {slot: security_data.verify(fields, slot, pinned=pinned) for slot in ("ReservedCode1", "ReservedCode2")}
+    evidence["signatures"] = {slot: found.evidence() for slot, found in signatures.items()}
+    ours = signatures["ReservedCode1"]
+    if ours.state is security_data.State.FAILED:
+        return Finding(Layer.METADATA, Status.INVALID, ours.reason, statement.label, evidence=evidence)
     summary = Message("AIGC: {kind}, producer {producer}, id {produce_id}", kind=_KINDS[statement.kind],
                       producer=fields["ContentProducer"] or "-", produce_id=fields["ProduceID"] or "-")
+    if ours.key:
+        summary = Message("{label}; {signature}", label=summary, signature=ours.reason)
     return Finding(Layer.METADATA, Status.VALID, summary, statement.label, evidence=evidence)
 
 

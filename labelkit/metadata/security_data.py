@@ -62,6 +62,10 @@ class Outcome:
     key: str | None = None
     form: str | None = None
 
+    def evidence(self) -> dict[str, str | None]:
+        """The answer as JSON values."""
+        return {"state": self.state.value, "reason": str(self.reason), "key": self.key, "form": self.form}
+
 
 def sign(label: Label, signer: Sm2Signer) -> Label:
     """The label with the producer's SecurityData in ReservedCode1; raises SigningFailed as `seal` does."""

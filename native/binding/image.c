@@ -28,7 +28,8 @@ static PyObject *image_gain(PyObject *module, PyObject *args) {
     if (!PyArg_ParseTuple(args, "OOIII", &pixels, &gain, &base, &slope, &top)) return NULL;
     if (get_pixels(pixels, &v[0], 0, "pixels")) return NULL;
     Py_ssize_t h = v[0].shape[0], w = v[0].shape[1];
-    if (lk_get_buffer(gain, &v[1], 'B', ((h + 7) / 8) * ((w + 7) / 8), 1, "gain")) return lk_finish(1, "image_gain", v, 1);
+    if (lk_get_buffer(gain, &v[1], 'B', ((h + 7) / 8) * ((w + 7) / 8), 1, "gain"))
+        return lk_finish(1, "image_gain", v, 1);
     int code;
     Py_BEGIN_ALLOW_THREADS
     code = lk_active()->image_gain(v[0].buf, (size_t)v[0].strides[0], (size_t)h, (size_t)w, (size_t)v[0].shape[2],
@@ -74,7 +75,8 @@ static PyObject *image_luma(PyObject *module, PyObject *args) {
     if (lk_get_buffer(luma, &v[1], 'B', h * w, 1, "luma")) return lk_finish(1, "image_luma", v, 1);
     int code;
     Py_BEGIN_ALLOW_THREADS
-    code = lk_active()->image_luma(v[0].buf, (size_t)v[0].strides[0], (size_t)h, (size_t)w, (size_t)v[0].shape[2], v[1].buf);
+    code = lk_active()->image_luma(v[0].buf, (size_t)v[0].strides[0], (size_t)h, (size_t)w,
+                                   (size_t)v[0].shape[2], v[1].buf);
     Py_END_ALLOW_THREADS
     return lk_finish(code, "image_luma", v, 2);
 }
@@ -107,7 +109,8 @@ static PyObject *plane_fold(PyObject *module, PyObject *args) {
     if (v[1].shape[0] != v[1].shape[1]) return lk_finish(1, "plane_fold", v, 2);
     int code;
     Py_BEGIN_ALLOW_THREADS
-    code = lk_active()->plane_fold(v[0].buf, (size_t)v[0].shape[0], (size_t)v[0].shape[1], v[1].buf, (size_t)v[1].shape[0]);
+    code = lk_active()->plane_fold(v[0].buf, (size_t)v[0].shape[0], (size_t)v[0].shape[1], v[1].buf,
+                                   (size_t)v[1].shape[0]);
     Py_END_ALLOW_THREADS
     return lk_finish(code, "plane_fold", v, 2);
 }
@@ -124,7 +127,8 @@ static PyObject *plane_fold_lattice(PyObject *module, PyObject *args) {
     if (lk_get_buffer(out, &v[3], 'i', 256 * 256, 1, "out")) return lk_finish(1, "plane_fold_lattice", v, 3);
     int code;
     Py_BEGIN_ALLOW_THREADS
-    code = lk_active()->plane_fold_lattice(v[0].buf, (size_t)v[0].shape[0], (size_t)v[0].shape[1], v[1].buf, v[2].buf, v[3].buf);
+    code = lk_active()->plane_fold_lattice(v[0].buf, (size_t)v[0].shape[0], (size_t)v[0].shape[1], v[1].buf, v[2].buf,
+                                           v[3].buf);
     Py_END_ALLOW_THREADS
     return lk_finish(code, "plane_fold_lattice", v, 4);
 }
@@ -144,7 +148,8 @@ static PyObject *lattice_score(PyObject *module, PyObject *args) {
     if (lk_get_buffer(score, &v[2], 'f', count, 1, "score")) return lk_finish(1, "lattice_score", v, 2);
     int code;
     Py_BEGIN_ALLOW_THREADS
-    code = lk_active()->lattice_score(v[0].buf, (size_t)n, (size_t)height, (size_t)width, v[1].buf, (size_t)count, v[2].buf);
+    code = lk_active()->lattice_score(v[0].buf, (size_t)n, (size_t)height, (size_t)width, v[1].buf, (size_t)count,
+                                      v[2].buf);
     Py_END_ALLOW_THREADS
     return lk_finish(code, "lattice_score", v, 3);
 }

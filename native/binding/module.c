@@ -14,8 +14,8 @@ static int same_format(const char *got, char want) {
 int lk_get_strided(PyObject *object, Py_buffer *view, char format, int ndim, int writable, const char *name) {
     if (PyObject_GetBuffer(object, view, PyBUF_STRIDES | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0))) return -1;
     if (same_format(view->format, format) && (ndim < 0 || view->ndim == ndim)) return 0;
-    PyErr_Format(PyExc_ValueError, "%s: a buffer of format '%c' and %d axes wanted, got '%s' and %d", name, format, ndim,
-                 view->format ? view->format : "B", view->ndim);
+    PyErr_Format(PyExc_ValueError, "%s: a buffer of format '%c' and %d axes wanted, got '%s' and %d", name, format,
+                 ndim, view->format ? view->format : "B", view->ndim);
     PyBuffer_Release(view);
     return -1;
 }
@@ -23,7 +23,8 @@ int lk_get_strided(PyObject *object, Py_buffer *view, char format, int ndim, int
 int lk_get_buffer(PyObject *object, Py_buffer *view, char format, Py_ssize_t count, int writable, const char *name) {
     if (lk_get_strided(object, view, format, -1, writable, name)) return -1;
     if (PyBuffer_IsContiguous(view, 'C') && (count < 0 || view->len == count * view->itemsize)) return 0;
-    PyErr_Format(PyExc_ValueError, "%s: %zd contiguous elements wanted, got %zd", name, count, view->len / view->itemsize);
+    PyErr_Format(PyExc_ValueError, "%s: %zd contiguous elements wanted, got %zd", name, count,
+                 view->len / view->itemsize);
     PyBuffer_Release(view);
     return -1;
 }

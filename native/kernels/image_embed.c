@@ -26,8 +26,8 @@ static void add_distances(const uint8_t *a, const uint8_t *b, const uint8_t *c, 
 }
 
 /* The activity of each sample of up to STRIP columns of one row of cells. */
-static void activity(const uint8_t *row, size_t row_bytes, size_t rows, int below, size_t channels, size_t x0, size_t count,
-                     size_t width, uint16_t *sum) {
+static void activity(const uint8_t *row, size_t row_bytes, size_t rows, int below, size_t channels, size_t x0,
+                     size_t count, size_t width, uint16_t *sum) {
     size_t across = least(count, width - 1 - x0) * channels; /* the last column has no right-hand neighbour */
     memset(sum, 0, count * channels * sizeof *sum);
     row += x0 * channels;

@@ -3,6 +3,7 @@
  * The detector's view of a picture: luma, whitening, folding. Whitening streams over rows with running column sums,
  * so that it touches each sample once and needs a few rows of scratch.
  */
+#include <math.h>
 #include <string.h>
 
 #include "isa.h"
@@ -101,8 +102,8 @@ int LK(lk_plane_whiten)(const uint8_t *luma, size_t height, size_t width, int8_t
             high_pass(luma + ready * width, (uint16_t *)sum, high + slot, magnitude + slot, width);
         }
         if (y)
-            slide16(magnitude + clamp_row(in, height) % RING * stride, magnitude + clamp_row(gone, height) % RING * stride,
-                    energy + REACH, width);
+            slide16(magnitude + clamp_row(in, height) % RING * stride,
+                    magnitude + clamp_row(gone, height) % RING * stride, energy + REACH, width);
         else
             for (ptrdiff_t k = -REACH; k <= REACH; k++) {
                 const uint16_t *row = magnitude + clamp_row(k, height) % RING * stride;
@@ -143,8 +144,8 @@ static const int8_t lags[][2] = {{1, 0}, {0, 1}, {1, 1}, {1, -1}, {2, 0}, {0, 2}
                                  {1, 2}, {2, -1}, {-1, 2}, {2, 2}, {2, -2}, {3, 0}, {0, 3}};
 
 static float read_bilinear(const float *r, size_t n, float x, float y) {
-    float fx = x - __builtin_floorf(x), fy = y - __builtin_floorf(y);
-    size_t mask = n - 1, x0 = (size_t)(ptrdiff_t)__builtin_floorf(x) & mask, y0 = (size_t)(ptrdiff_t)__builtin_floorf(y) & mask;
+    float left = floorf(x), top_row = floorf(y), fx = x - left, fy = y - top_row;
+    size_t mask = n - 1, x0 = (size_t)(ptrdiff_t)left & mask, y0 = (size_t)(ptrdiff_t)top_row & mask;
     size_t x1 = (x0 + 1) & mask, y1 = (y0 + 1) & mask;
     float top = r[y0 * n + x0] * (1.0f - fx) + r[y0 * n + x1] * fx;
     float bottom = r[y1 * n + x0] * (1.0f - fx) + r[y1 * n + x1] * fx;
@@ -160,13 +161,13 @@ int LK(lk_lattice_score)(const float *r, size_t n, size_t height, size_t width, 
         for (size_t l = 0; l < sizeof lags / sizeof *lags; l++) {
             float i = lags[l][0], j = lags[l][1];
             float x = i * vectors[0] + j * vectors[2], y = i * vectors[1] + j * vectors[3];
-            float a = 1.0f - __builtin_fabsf(x) * per_column, b = 1.0f - __builtin_fabsf(y) * per_row;
+            float a = 1.0f - fabsf(x) * per_column, b = 1.0f - fabsf(y) * per_row;
             if (!(a > 0.0f) || !(b > 0.0f)) continue;
             float w = a * b;
             sum += w * read_bilinear(r, n, x, y);
             weight += w * w;
         }
-        score[k] = sum / __builtin_sqrtf(weight);
+        score[k] = sum / sqrtf(weight);
     }
     return LK_OK;
 }

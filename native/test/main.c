@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Kernels against the edges of their buffers: every buffer ends where a page without access begins, sizes are odd, values
- * are the worst ones; all instruction sets must agree. Built with -DLK_TESTS=ON, with sanitizers where the compiler has them.
+ * Kernels against the edges of their buffers: every buffer ends where a page without access begins, sizes are odd,
+ * values are the worst ones; all instruction sets must agree. Built with -DLK_TESTS=ON, under sanitizers.
  */
 #define _DEFAULT_SOURCE
 #include <stdio.h>
@@ -58,7 +58,8 @@ static struct result pictures(size_t height, size_t width, size_t channels, int 
     uint32_t origin[2] = {7, 1u << 31}, step[4] = {1u << 24, 12345, 0u - 54321, 3u << 23};
     fill(pixels, height * row, worst);
     fill(textured, p * p * channels, worst);
-    for (size_t i = 0; i < p * p * channels; i++) flat[i] = (int16_t)((int)(next() >> 18) % 8192 * (next() & 64 ? 1 : -1));
+    for (size_t i = 0; i < p * p * channels; i++)
+        flat[i] = (int16_t)((int)(next() >> 18) % 8192 * (next() & 64 ? 1 : -1));
     int code = k->image_gain(pixels, row, height, width, channels, gain, 38, 128, 255);
     code |= k->image_embed(pixels, row, out, row, height, width, channels, gain, flat, textured, p, scratch);
     code |= k->image_luma(pixels, row, height, width, channels, luma);
@@ -92,11 +93,13 @@ static struct result words(size_t n, size_t list) {
 
 static void same(struct result a, struct result b, const char *what) {
     for (int i = 0; i < OUTPUTS; i++)
-        check(a.size[i] == b.size[i] && (!a.size[i] || !memcmp(a.data[i], b.data[i], a.size[i])), what, lk_isa_name(lk_isa_active()));
+        check(a.size[i] == b.size[i] && (!a.size[i] || !memcmp(a.data[i], b.data[i], a.size[i])), what,
+              lk_isa_name(lk_isa_active()));
 }
 
 int main(void) {
-    static const size_t sizes[][3] = {{1, 1, 1}, {3, 5, 3}, {9, 17, 4}, {8, 8, 2}, {33, 130, 3}, {70, 519, 1}, {17, 1030, 3}};
+    static const size_t sizes[][3] = {{1, 1, 1},    {3, 5, 3},    {9, 17, 4},   {8, 8, 2},
+                                      {33, 130, 3}, {70, 519, 1}, {17, 1030, 3}};
     static const size_t codes[][2] = {{32, 1}, {128, 8}, {1024, 32}};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
         for (int worst = 0; worst < 2; worst++) {
@@ -113,7 +116,7 @@ int main(void) {
             if (lk_isa_use((enum lk_isa)isa) == LK_OK) same(want, words(codes[c][0], codes[c][1]), "polar decoder");
     }
     check(lk_active()->plane_fold(NULL, 0, 0, NULL, 0) == LK_BAD_ARGUMENT, "refusal of period 0", "any");
-    check(lk_active()->polar_decode(NULL, NULL, 100, 1, NULL, NULL, NULL) == LK_BAD_ARGUMENT, "refusal of n 100", "any");
+    check(lk_active()->polar_decode(NULL, NULL, 100, 1, NULL, NULL, NULL) == LK_BAD_ARGUMENT, "refusal of 100", "any");
     printf(failures ? "%d checks failed\n" : "all checks passed\n", failures);
     return failures != 0;
 }

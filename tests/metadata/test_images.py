@@ -38,6 +38,13 @@ def itxt(key: bytes, text: bytes) -> bytes:
     return files.chunk(b"iTXt", key + b"\0\0\0\0\0" + text)
 
 
+def raw_profile(name: bytes, body: bytes) -> bytes:
+    """A profile as ImageMagick 6 keeps it."""
+    digits = b"\n".join(body.hex().encode()[at:at + 72] for at in range(0, 2 * len(body), 72))
+    return files.chunk(b"zTXt", b"Raw profile type " + name + b"\0\0" + zlib.compress(
+        b"\n%s\n%8d\n%s\n" % (name, len(body), digits)))
+
+
 COMMENT = b"ASCII\0\0\0"
 LABELLED = {
     "jpeg xmp": files.jpeg_with(app1(xmp.fresh(OTHER.to_json()))),
@@ -52,6 +59,8 @@ LABELLED = {
     "png zTXt": files.png_with(files.chunk(b"zTXt", b"AIGC\0\0" + zlib.compress(OLD))),
     "png behind pixels": files.png_with(files.chunk(b"tEXt", b"AIGC\0" + OLD), at_end=True),
     "png foreign key": files.png_with(files.chunk(b"tEXt", b"Comment\0" + WRAPPED)),
+    "png raw xmp": files.png_with(raw_profile(b"xmp", xmp.fresh(OTHER.to_json()))),
+    "png raw exif": files.png_with(raw_profile(b"exif", b"Exif\0\0" + files.exif(b"a cat\0", COMMENT + WRAPPED))),
     "png exif": files.png_with(files.chunk(b"eXIf", files.exif(comment=COMMENT + WRAPPED))),
     "webp xmp": files.picture("WEBP", xmp=xmp.fresh(OTHER.to_json())),
     "png exif with its lead": files.png_with(files.chunk(b"eXIf", b"Exif\0\0" + files.exif(comment=COMMENT + WRAPPED))),
@@ -94,7 +103,7 @@ def test_a_label_of_others_is_read_with_its_place(name):
     assert (finding.status, finding.label) == (Status.VALID, OTHER)
     carrier, = finding.evidence["carriers"]
     unit = data[carrier["offset_bytes"]:carrier["offset_bytes"] + carrier["length_bytes"]]
-    assert b"AIGC" in unit.replace(b"\0", b"")
+    assert b"AIGC" in unit.replace(b"\0", b"") or b"Raw profile type" in unit
     json.dumps(dict(finding.evidence))
 
 
@@ -106,6 +115,12 @@ def test_a_label_of_others_gives_way_to_ours(name):
     assert len(finding.evidence["carriers"]) == 1
     assert OTHER.produce_id.encode() not in out.replace(b"\0", b"")
     assert (files.decoded(out) == files.decoded(LABELLED[name])).all()
+
+
+def test_a_raw_profile_that_stays_is_written_as_it_was():
+    out = metadata.write(LABELLED["png raw exif"], LABEL)
+    block = b"Exif\0\0" + files.exif(b"a cat\0", COMMENT + bytes(len(WRAPPED)))
+    assert raw_profile(b"exif", block) in out
 
 
 def test_exif_keeps_its_length_and_its_other_values():

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The label log's part in `embed`: the output is made beside its place, recorded, and only then put there.
+
+What is recorded and then not put there (the disk is full, the machine stops) leaves a record too many. That does no
+harm; an output without its record would.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from labelkit import codec, container
+from labelkit.container import Source
+from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed
+from labelkit.label import Label
+from labelkit.plan import Plan
+from labelkit.watermark.payload import Payload
+
+if TYPE_CHECKING:
+    import datetime
+
+    from labelkit.log import LabelLog, Waiver
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Writes one record; refuses a waiver that Article 9 of the Labeling Measures does not give."""
+
+    log: LabelLog | None
+    now: datetime.datetime | None
+    label: Label
+    plan: Plan
+    waiver: Waiver | None
+
+    def __post_init__(self) -> None:
+        if self.log is None:
+            raise InvalidArgument("Labeling Measures, Article 9: the explicit label is waived only on record",
+                                  hint="give a label log")
+        if self.now is None:
+            raise InvalidArgument("a record in the label log states its time", hint="give now, an aware datetime")
+        self._record(check_only=True)  # what the log would refuse is refused before anything is made
+
+    def run(self, work: Callable[..., object], source: object, target: object, *, in_memory: bool) -> object:
+        """Do `work`, which labels `source` into the target given to it, with a record; returns what `work` returns."""
+        if in_memory:
+            return self._samples(work, source)
+        with container.opened(source) as reader:
+            before = _digest(reader)
+            path = Path(target) if isinstance(target, str | os.PathLike) else None
+            if path is None:
+                return self._bytes(work, reader, target, before)
+            try:
+                with tempfile.TemporaryDirectory(prefix=".labelkit-", dir=path.parent) as folder:
+                    made = Path(folder) / path.name  # the name tells some formats
+                    work(reader, made)
+                    self._record(before, _digest(made), self._fingerprint(made))
+                    if path.exists():
+                        shutil.copymode(path, made)
+                    os.replace(made, path)
+            except OSError as error:
+                raise OutputFailed("{where} cannot be written: {reason}", where=str(path),
+                                   reason=error.strerror or "the system refused") from error
+        return path
+
+    def _samples(self, work: Callable[..., object], picture: object) -> object:
+        if self.waiver:
+            raise InvalidArgument("Labeling Measures, Article 9: only the explicit label is waived, and samples in "
+                                  "memory cannot carry the implicit one", hint="label the file that they are saved in")
+        made = work(picture)
+        self._record(fingerprint=_fingerprint(made if isinstance(made, np.ndarray) else np.asarray(made)))
+        return made
+
+    def _bytes(self, work: Callable[..., object], reader: container.Reader, target: BinaryIO | None,
+               before: str) -> bytes | None:
+        made = work(reader)
+        self._record(before, hashlib.sha256(made).hexdigest(), self._fingerprint(made))
+        if target is None:
+            return made
+        try:
+            target.write(made)
+        except OSError as error:
+            raise OutputFailed("{where} cannot be written: {reason}", where=str(getattr(target, "name", "stream")),
+                               reason=error.strerror or "the system refused") from error
+        return None
+
+    def _record(self, before: str | None = None, after: str | None = None, fingerprint: int | None = None, *,
+                check_only: bool = False) -> None:
+        from labelkit.log import Entry
+
+        payload = Payload.of(self.label) if self.plan.watermark else None
+        entry = Entry(self.now, self.label, payload, plan=self.plan, sha256_before=before, sha256_after=after,
+                      fingerprint=fingerprint, waiver=self.waiver)
+        if not check_only:
+            self.log.record(entry)
+
+    def _fingerprint(self, made: Source) -> int | None:
+        """Of a picture whose pixels were worked on; a file whose metadata alone changed is not decoded for it."""
+        if not (self.plan.explicit or self.plan.watermark) or container.sniff(made).family != "image":
+            return None
+        try:
+            return _fingerprint(codec.decode(made).frames[0])
+        except LabelkitError:
+            return None
+
+
+def _fingerprint(picture: np.ndarray) -> int | None:
+    from labelkit.log import fingerprint
+
+    try:
+        return fingerprint(picture)
+    except LabelkitError:
+        return None
+
+
+def _digest(source: Source | container.Reader) -> str:
+    """SHA-256 of a file, as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with container.opened(source) as reader:
+        for start in range(0, reader.size, _CHUNK):
+            digest.update(reader.at(start, min(_CHUNK, reader.size - start)))
+    return digest.hexdigest()
