@@ -59,7 +59,7 @@ def find(samples: np.ndarray, rate: int) -> list[Heard]:
     Asked of the sixteen units around it, two before to three after: every sounding one 5 dB above every silent one,
     the sounding ones within 6 dB of each other, and a narrow tone 10 dB above the bands beside it.
     """
-    mono = samples.mean(1, keepdims=True).T.astype(np.float32)
+    mono = np.clip(samples, -10, 10).mean(1, keepdims=True).T.astype(np.float32)
     resampler = Resampler(rate, _RATE, 1)
     quiet = np.zeros((1, int(0.6 * rate) + resampler.ahead), np.float32)
     x = resampler.push(np.concatenate([quiet, mono, quiet], axis=1))[0]

@@ -155,7 +155,8 @@ def test_silence_is_refused():
 
 @pytest.mark.parametrize("samples, rate, more", [
     (np.zeros(9, np.float64), 16_000, {}), (np.zeros((2, 3, 4), np.float32), 16_000, {}), ([0.0], 16_000, {}),
-    (np.full(9, np.nan, np.float32), 16_000, {}), (np.zeros(9, np.float32), 4_000, {}),
+    (np.full(9, np.nan, np.float32), 16_000, {}), (np.full(9, 1e30, np.float32), 16_000, {}),
+    (np.zeros(9, np.float32), 4_000, {}),
     (np.zeros(9, np.float32), 16e3, {}),
     (np.zeros((9, 65), np.float32), 16_000, {}), (np.zeros((9, 0), np.float32), 16_000, {}),
     (np.zeros(9, np.float32), 16_000, {"strength": 9}), (np.zeros(9, np.float32), 16_000, {"strength": True})])
@@ -165,6 +166,12 @@ def test_what_cannot_be_taken_is_refused(samples, rate, more):
     if not more:
         with pytest.raises(InvalidArgument):
             audio.detect(samples, rate, KEY)
+
+
+@pytest.mark.parametrize("level", [9e3, 1e-20])
+def test_sound_at_the_ends_of_the_scale_is_looked_at_quietly(level):
+    with np.errstate(all="raise"):
+        assert not audio.detect(sounds.noise(8, 16_000, level / 4), 16_000, KEY, effort="deep").found
 
 
 def test_unknown_effort_is_refused():
