@@ -2,7 +2,7 @@
 """The audio carrier: 64 bits in the loudness of neighbouring bands, found again wherever the sound goes.
 
     marked = audio.embed(samples, 48_000, payload)            # the whole clip
-    marker = audio.AudioMarker(24_000, 1, payload)            # the same samples from a stream, 75 ms later
+    marker = audio.AudioMarker(24_000, 1, payload)            # the same samples from a stream, 70 ms later
     found = audio.detect(marked, 48_000)                      # Detection
 """
 
