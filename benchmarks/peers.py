@@ -53,6 +53,8 @@ class Labelkit(System):
 class InvisibleWatermark(System):
     """invisible-watermark: dwtDct, dwtDctSvd with 64 bits, rivaGan with 32. It has no answer for "no mark"."""
 
+    LEAST_PIXELS = 256 * 256  # it raises RuntimeError for fewer
+
     def __init__(self, method: str) -> None:
         from imwatermark import WatermarkDecoder, WatermarkEncoder
 
@@ -66,11 +68,13 @@ class InvisibleWatermark(System):
         return payload >> (64 - self.bits)
 
     def embed(self, rgb: np.ndarray, payload: int) -> np.ndarray:
+        if rgb.shape[0] * rgb.shape[1] < self.LEAST_PIXELS:
+            raise Refused("fewer than 256 x 256 pixels")
         self.encoder.set_watermark("bits", [int(bit) for bit in f"{self.expected(payload):0{self.bits}b}"])
         return self.encoder.encode(np.ascontiguousarray(rgb[..., ::-1]), self.name)[..., ::-1]
 
     def detect(self, rgb: np.ndarray) -> int | None:
-        if rgb.shape[0] * rgb.shape[1] < 256 * 256:  # it raises
+        if rgb.shape[0] * rgb.shape[1] < self.LEAST_PIXELS:
             return None
         bits = self.decoder.decode(np.ascontiguousarray(rgb[..., ::-1]), self.name)
         return int("".join(str(int(bit)) for bit in bits), 2)

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 
 from labelkit.codec.samples import ImageSamples
@@ -20,6 +23,8 @@ TEXTS = ("AI生成", "AI合成", "AI生成合成", "人工智能生成", "人工
 # The strict writer measures the capitals of AI as well; a reader takes the lowest Chinese character and
 # allows for the error of its own measurement, so that nobody's 5.0 % is called too small.
 _MEASURING_ERROR = 0.04
+
+_LONG = 24  # of a picture longer than this times its short side only the ends and the middle are searched
 
 _PLACES = {"top-left": Message("top left"), "top": Message("top"), "top-right": Message("top right"),
            "left": Message("left"), "": Message("middle"), "right": Message("right"),
@@ -61,7 +66,28 @@ def find_in(pixels: np.ndarray, expected_text: str | None = None) -> Match | Non
     if min(pixels.shape[:2]) < rules.MIN_INK_PX:
         return None
     forms = [likely_lines(*pixels.shape[:2], text) for text in _texts(expected_text)]
-    return search(_grey(pixels), tuple(sorted(set().union(*forms))))
+    texts = tuple(sorted(set().union(*forms)))
+    for left, top, part in _parts(pixels):
+        found = search(_grey(part), texts)
+        if found:
+            x, y, width, height = found.box
+            return replace(found, box=(left + x, top + y, width, height))
+    return None
+
+
+def _parts(pixels: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:
+    """(x, y, pixels) of what is searched: the whole; of a very long picture its ends and middle, where labels are."""
+    height, width = pixels.shape[:2]
+    short, long = sorted((height, width))
+    if long <= _LONG * short:
+        yield 0, 0, pixels
+        return
+    reach = _LONG // 4 * short
+    for start in (0, long - reach, (long - reach) // 2):
+        if height > width:
+            yield 0, start, pixels[start:start + reach]
+        else:
+            yield start, 0, pixels[:, start:start + reach]
 
 
 def _texts(expected: str | None) -> tuple[str, ...]:

@@ -163,6 +163,16 @@ def test_wrapped_label_of_a_small_picture_is_found():
     assert find_in(out, "人工智能生成").text == "人工智能生成"
 
 
+@pytest.mark.parametrize("corner", ["top-left", "bottom-right", "top", "right"])
+@pytest.mark.parametrize("shape", [(200, 9000), (9000, 200)])
+def test_label_on_a_very_long_picture_is_found_where_it_is(corner, shape):
+    out, placement = draw(ground("noise", *shape), Explicit(corner=corner))
+    found = find_in(out)
+    assert found.text == "AI生成"
+    assert all(abs(a - b) <= 4 for a, b in zip(found.box, placement.box, strict=True))
+    assert find_in(ground("noise", *shape)) is None
+
+
 def test_animation_is_labelled_in_every_frame_and_a_bare_frame_is_reported():
     frames = tuple(ground(name) for name in GROUNDS[:5])
     samples, drawn = explicit.draw(ImageSamples(frames), Explicit())
