@@ -133,12 +133,12 @@ def _check_readable(marked: np.ndarray, rate: int, payload: Payload, key: Key) -
             if read:
                 return
         length_s = min(2 * length_s, total_s) if length_s < total_s else 0
-    if deviations < 3:
-        raise HostTooSmall("{length:.2f} s of silence, or of sound too quiet for its sample format, carry no mark",
+    needed = total_s * max(1.1, (_READABLE / max(deviations, 0.1)) ** 2)
+    if deviations < 3 or total_s > _CHECK_S and needed > 5 * total_s:
+        raise HostTooSmall("{length:.2f} s hold too little sound, or too quiet for its sample format, to carry a mark",
                            length=total_s, hint="leave the watermark out with --layers explicit,metadata")
     raise HostTooSmall("{length:.2f} s are too short to carry 64 bits; sound like this does from about {needed:.1f} s",
-                       length=total_s, needed=total_s * max(1.1, (_READABLE / deviations) ** 2),
-                       hint="mark a longer clip, or raise the strength")
+                       length=total_s, needed=needed, hint="mark a longer clip, or raise the strength")
 
 
 def _read_known(mono: np.ndarray, rate: int, payload: Payload, key: Key, row: int) -> tuple[bool, float]:

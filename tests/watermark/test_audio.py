@@ -149,8 +149,11 @@ def test_hardly_any_samples_are_refused(length):
 
 
 def test_silence_is_refused():
-    with pytest.raises(HostTooSmall, match="silence"):
+    with pytest.raises(HostTooSmall, match="too little sound"):
         audio.embed(np.zeros(160_000, np.float32), 16_000, PAYLOAD, KEY)
+    nearly = np.concatenate([sounds.speech(1), np.zeros(80_000, np.float32)])
+    with pytest.raises(HostTooSmall):
+        audio.embed(nearly, 16_000, PAYLOAD, KEY)
 
 
 @pytest.mark.parametrize("samples, rate, more", [
