@@ -128,6 +128,14 @@ def test_explicit_label(status, evidence, wanted):
     assert [found.get(rule, [None])[0] for rule in rules] == wanted
 
 
+def test_the_clause_is_that_of_the_medium():
+    for family, clause in (("image", "5.2"), ("audio", "5.3"), ("video", "5.4"), ("document", "5.1")):
+        stated = finding(Layer.METADATA, label=LABEL, evidence={"family": family})
+        first = check(report(stated, finding(Layer.EXPLICIT, evidence={"heard": []})))[0]
+        assert str(first.clause).endswith(clause) and first.outcome is PASS
+        assert ("rhythm" in str(first.asks)) is (family == "audio")
+
+
 def test_layers_that_contradict_and_manifests_that_are_broken_fail():
     other = finding(Layer.WATERMARK, payload=Payload(kind=1, producer=1, content=2))
     stated = finding(Layer.METADATA, label=LABEL, evidence={"family": "image"})

@@ -326,6 +326,18 @@ def test_keys_are_never_overwritten_and_rubbish_is_refused(run, sm2):
     assert code == 2 and "SM2 public keys in PEM form are wanted" in err
 
 
+# the clock
+
+
+def test_certificates_that_end_soon_are_warned_about_by_the_clock(run):
+    write("cat.jpg")
+    for days, warned in (("30", True), ("300", False)):
+        run("keygen", days, "--organisation", "Acme", "--days", days)
+        assert run("embed", "cat.jpg", "-o", f"{days}.jpg", *PRODUCER, "--signer", f"{days}/signer.pem")[0] == 0
+        one = json.loads(run("verify", f"{days}.jpg", "--json", "--effort", "fast")[1])
+        assert ("certificate-ends-soon" in one["layers"]["provenance"]["evidence"]["warnings"]) is warned
+
+
 # the standard streams
 
 
