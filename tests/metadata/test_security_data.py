@@ -105,7 +105,7 @@ def test_file_without_a_key_needs_a_pinned_one(signer):
     assert verify(values).state is State.UNSUPPORTED
     assert verify(values, pinned=[signer.public_key]).state is State.VERIFIED_PINNED
     stranger = Sm2Signer.from_secret(bytes(range(2, 34)))
-    assert verify(values, pinned=[stranger.public_key]).state is State.FAILED
+    assert verify(values, pinned=[stranger.public_key]).state is State.UNSUPPORTED, "it may be another producer's"
 
 
 def test_what_is_not_a_signature_of_the_label_is_unsupported_not_failed(signer):
@@ -177,7 +177,7 @@ def test_made_keys_load_and_are_never_overwritten(tmp_path):
     pem = public.read_bytes()
     public.write_bytes(pem * 2)
     assert len(load_pins(public)) == 2
-    for rubbish in (b"", before, pem * 9, pem.replace(b"MFkw", b"MFkx"), pem[:60] + pem[64:]):
+    for rubbish in (b"", before, pem * 65, pem.replace(b"MFkw", b"MFkx"), pem[:60] + pem[64:]):
         public.write_bytes(rubbish)
         with pytest.raises(InvalidArgument, match="SM2 public keys"):
             load_pins(public)
