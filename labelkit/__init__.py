@@ -18,6 +18,11 @@ the file's metadata, and the signed C2PA manifest, which needs a certificate:
     lk.embed("cat.png", "cat.labelled.png", label, plan=plan, key=lk.Key.load("watermark.key"))
     lk.verify("cat.labelled.png", key=lk.Key.load("watermark.key"), trust=lk.TrustList.load("anchors.pem"))
 
+A platform that spreads what its users hand in verifies it, shows a notice and adds its own fields:
+
+    decision = lk.spread("upload.png", "served.png", "PLATFORM", "post-881", declared=False)
+    print(decision.tier, decision.notice, decision.label) # tier by the Labeling Measures, Article 6
+
 Paths, bytes, binary files, arrays and Pillow images are all taken; arrays carry the signal layers only.
 `labelkit.watermark.image` is the carrier alone. Whatever goes wrong is a `LabelkitError`.
 """
@@ -34,16 +39,17 @@ if TYPE_CHECKING:
     from labelkit.label import Kind, Label
     from labelkit.pipeline import embed, verify
     from labelkit.plan import Explicit, Plan, Watermark
+    from labelkit.propagate import spread
     from labelkit.provenance import Signer, TrustList
     from labelkit.report import CrossCheck, Finding, Layer, Report, Status, Verdict
     from labelkit.watermark.payload import Payload
 
 __all__ = ["CrossCheck", "Explicit", "Finding", "Key", "Kind", "Label", "LabelkitError", "Layer", "NotLabelled",
-           "Payload", "Plan", "Report", "Signer", "Status", "TrustList", "Verdict", "Watermark", "embed", "verify",
-           "watermark"]
+           "Payload", "Plan", "Report", "Signer", "Status", "TrustList", "Verdict", "Watermark", "embed", "spread",
+           "verify", "watermark"]
 
 _HOMES = {
-    "embed": "pipeline", "verify": "pipeline", "Label": "label", "Kind": "label", "Key": "key",
+    "embed": "pipeline", "verify": "pipeline", "spread": "propagate", "Label": "label", "Kind": "label", "Key": "key",
     "Plan": "plan", "Explicit": "plan", "Watermark": "plan", "Signer": "provenance", "TrustList": "provenance",
     "Payload": "watermark.payload", "Report": "report", "Finding": "report", "Status": "report", "Layer": "report",
     "Verdict": "report", "CrossCheck": "report", "LabelkitError": "errors", "NotLabelled": "errors",

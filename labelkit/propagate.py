@@ -55,6 +55,12 @@ class Decision:
     reasons: tuple[Message, ...]
     report: Report
 
+    def to_dict(self, language: str = "en") -> dict[str, object]:
+        """The decision as JSON values; texts in `language`, the notice in Chinese."""
+        return {"tier": self.tier.value, "notice": self.notice, "label": self.label.fields() if self.label else None,
+                "verified": self.verified, "reasons": [reason.text(language) for reason in self.reasons],
+                "report": self.report.to_dict(language)}
+
 
 def rule(stated: Kind | None, declared: bool, traced: bool, doubted: bool) -> tuple[Verdict, Kind | None]:
     """The table: (tier to show, kind to write, None for nothing); the arguments are those of `report.tier`."""
@@ -87,7 +93,7 @@ def decide(report: Report, propagator: str, propagate_id: str, *, declared: bool
     return Decision(shown, NOTICES[shown], label, not report.doubts, tuple(reasons), report)
 
 
-def spread(source: Source, target: str | os.PathLike | BinaryIO | None, propagator: str, propagate_id: str, *,
+def spread(source: Source, target: str | os.PathLike | BinaryIO, propagator: str, propagate_id: str, *,
            declared: bool = False, sm2: Sm2Signer | None = None, provenance: Signer | None = None,
            in_place: bool = False, **checks: object) -> Decision:
     """Verify a file that a user hands in, and write what the platform must add to its metadata.
@@ -103,9 +109,18 @@ def spread(source: Source, target: str | os.PathLike | BinaryIO | None, propagat
     Nothing is decoded for writing, and the samples stay. Raises what `embed` and `verify` raise.
     """
     decision = decide(pipeline.verify(source, **checks), propagator, propagate_id, declared=declared)
-    if decision.label is None:
-        return decision
+    return write(source, target, decision, sm2=sm2, provenance=provenance, in_place=in_place)
+
+
+def write(source: Source, target: str | os.PathLike | BinaryIO, decision: Decision, *, sm2: Sm2Signer | None = None,
+          provenance: Signer | None = None, in_place: bool = False) -> Decision:
+    """Write what was decided about a file, if there is anything to write; the arguments are those of `spread`.
+
+    Returns the decision with the label as it was written. Raises what `embed` raises.
+    """
     label = decision.label
+    if label is None:
+        return decision
     if sm2:
         sealed = security_data.seal(label.fields(), sm2, "ReservedCode2")
         label = Label.as_found(label.kind, {**label.fields(), "ReservedCode2": sealed})

@@ -56,7 +56,7 @@ class Recorder:
         if in_memory:
             return self._samples(work, source)
         with container.opened(source) as reader:
-            before = _digest(reader)
+            before = sha256(reader)
             path = Path(target) if isinstance(target, str | os.PathLike) else None
             if path is None:
                 return self._bytes(work, reader, target, before)
@@ -64,7 +64,7 @@ class Recorder:
                 with tempfile.TemporaryDirectory(prefix=".labelkit-", dir=path.parent) as folder:
                     made = Path(folder) / path.name  # the name tells some formats
                     work(reader, made)
-                    self._record(before, _digest(made), self._fingerprint(made))
+                    self._record(before, sha256(made), self._fingerprint(made))
                     if path.exists():
                         shutil.copymode(path, made)
                     os.replace(made, path)
@@ -106,10 +106,15 @@ class Recorder:
 
     def _fingerprint(self, made: Source) -> int | None:
         """Of a picture whose pixels were worked on; a file whose metadata alone changed is not decoded for it."""
-        if not (self.plan.explicit or self.plan.watermark) or container.sniff(made).family != "image":
-            return None
+        return fingerprint_of(made) if self.plan.explicit or self.plan.watermark else None
+
+
+def fingerprint_of(source: Source | container.Reader) -> int | None:
+    """The fingerprint of a picture's first frame, None for other media and for what cannot be decoded."""
+    with container.opened(source) as reader:
         try:
-            return _fingerprint(codec.decode(made).frames[0])
+            picture = container.sniff(reader).family == "image"  # a film is not decoded for this
+            return _fingerprint(codec.decode(reader).frames[0]) if picture else None
         except LabelkitError:
             return None
 
@@ -123,8 +128,8 @@ def _fingerprint(picture: np.ndarray) -> int | None:
         return None
 
 
-def _digest(source: Source | container.Reader) -> str:
-    """SHA-256 of a file, as 64 hexadecimal digits."""
+def sha256(source: Source | container.Reader) -> str:
+    """SHA-256 of a file of any size, as 64 hexadecimal digits."""
     digest = hashlib.sha256()
     with container.opened(source) as reader:
         for start in range(0, reader.size, _CHUNK):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import functools
 import io
 import json
@@ -12,6 +13,7 @@ import os
 import sys
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labelkit import container, pipeline
 from labelkit.cli.files import STANDARD, Item, attempt, collect, run as run_files, targets
@@ -23,8 +25,13 @@ from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed
 from labelkit.key import Key
 from labelkit.label import Kind, Label
 from labelkit.messages import Message
+from labelkit.metadata import security_data
+from labelkit.metadata.sm2 import Sm2Signer
 from labelkit.plan import Explicit, Plan, Watermark
 from labelkit.watermark.payload import Payload
+
+if TYPE_CHECKING:
+    from labelkit.log import LabelLog, Waiver
 
 _KINDS = {"generated": Kind.GENERATED, "possible": Kind.POSSIBLE, "suspected": Kind.SUSPECTED}
 
@@ -32,6 +39,7 @@ _KINDS = {"generated": Kind.GENERATED, "possible": Kind.POSSIBLE, "suspected": K
 def run(options: argparse.Namespace) -> int:
     """Label what was named; returns the exit code."""
     plan, key = _plan(options), Key.load(options.key) if options.key else None
+    sm2, log, waiver = Sm2Signer.load(options.sm2_key) if options.sm2_key else None, _log(options), _waiver(options)
     # a text beside the pictures is not meant, unless the layers asked for are such as it can carry
     families = ("image", "audio", "video") if plan.explicit or plan.watermark else None
     items, skipped = collect(options.files, without=Path(options.output) if options.output else None, families=families)
@@ -41,7 +49,10 @@ def run(options: argparse.Namespace) -> int:
     _label(options, options.produce_id or "check")  # a wrong producer is refused before the first file
     places = [item.path for item in items] if options.in_place else targets(items, options.output)
     where = dict(zip(items, places, strict=True))
-    work = functools.partial(_one, options=options, plan=plan, key=key, where=where)
+    settings = {"plan": plan, "key": key, "replace": options.replace, "in_place": options.in_place,
+                "check": not options.no_check, "max_pixels": options.max_megapixels * 1_000_000, "log": log,
+                "waiver": waiver}
+    work = functools.partial(_one, options=options, settings=settings, sm2=sm2, where=where)
     failed = 0
     for item, result in run_files(lambda item: attempt(lambda: work(item)), items, options.jobs):
         failed += isinstance(result, LabelkitError)
@@ -49,8 +60,10 @@ def run(options: argparse.Namespace) -> int:
     return _summary(len(items), failed, skipped, options)
 
 
-def _one(item: Item, *, options: argparse.Namespace, plan: Plan, key: Key | None, where: dict[Item, str]) -> Label:
+def _one(item: Item, *, options: argparse.Namespace, settings: dict[str, object], sm2: Sm2Signer | None,
+         where: dict[Item, str]) -> Label:
     label = _label(options, options.produce_id or str(uuid.uuid4()))
+    label = security_data.sign(label, sm2) if sm2 else label
     source = io.BytesIO(sys.stdin.buffer.read()) if item.path == STANDARD else item.path
     target = where[item]
     if target == STANDARD:
@@ -58,14 +71,42 @@ def _one(item: Item, *, options: argparse.Namespace, plan: Plan, key: Key | None
     elif options.in_place:
         target = os.path.realpath(target)  # a symbolic link stays one
     else:
-        _refuse_conversion(source, target)
-        _make_folder(Path(target).parent)
-    pipeline.embed(source, target, label, plan=plan, key=key, replace=options.replace, in_place=options.in_place,
-                   check=not options.no_check, max_pixels=options.max_megapixels * 1_000_000)
+        refuse_conversion(source, target)
+        make_folder(Path(target).parent)
+    if not (settings["plan"].explicit or settings["waiver"] or options.explicit_present):
+        _refuse_bare(source)
+    pipeline.embed(source, target, label, now=datetime.datetime.now(datetime.UTC), **settings)
     return label
 
 
-def _refuse_conversion(source: str | io.BytesIO, target: str) -> None:
+def _refuse_bare(source: str | io.BytesIO) -> None:
+    """The explicit label is left out on record alone (Measures, Article 9), or where it is there already."""
+    if container.sniff(source).family != "document":
+        raise InvalidArgument("{where}: no explicit label would be put on",
+                              where="stdin" if isinstance(source, io.BytesIO) else source,
+                              hint="say --explicit-present where the content carries it already; leaving it out takes "
+                              "--waive-recipient, --waive-agreement and --log")
+
+
+def _log(options: argparse.Namespace) -> LabelLog | None:
+    if not options.log:
+        return None
+    from labelkit.log import LabelLog
+    return LabelLog(options.log)
+
+
+def _waiver(options: argparse.Namespace) -> Waiver | None:
+    given = options.waive_recipient is not None, options.waive_agreement is not None
+    if not any(given):
+        return None
+    if not all(given) or not options.log:
+        raise InvalidArgument("leaving the explicit label out takes --waive-recipient, --waive-agreement and --log "
+                              "together (Labeling Measures, Article 9)")
+    from labelkit.log import Waiver
+    return Waiver(options.waive_recipient, options.waive_agreement)
+
+
+def refuse_conversion(source: str | io.BytesIO, target: str) -> None:
     """A JPEG must not come out under the name of a PNG, unless it went in so."""
     named = mimetypes.guess_type(target)[0]
     if named is None or isinstance(source, str) and Path(source).suffix.lower() == Path(target).suffix.lower():
@@ -76,7 +117,8 @@ def _refuse_conversion(source: str | io.BytesIO, target: str) -> None:
                               "labelled in their own format", where=target, format=format.name)
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """The folder and those above it; raises OutputFailed."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -89,7 +131,8 @@ def _label(options: argparse.Namespace, produce_id: str) -> Label:
 
 
 def _plan(options: argparse.Namespace) -> Plan:
-    layers = options.layers or [layer for layer in LAYERS if layer != "provenance" or options.signer]
+    left_out = {"provenance": not options.signer, "explicit": options.waive_recipient is not None}
+    layers = options.layers or [layer for layer in LAYERS if not left_out.get(layer)]
     if "provenance" in layers and not options.signer:
         raise InvalidArgument("the provenance layer needs a signer",
                               hint="give --signer PEM; labelkit keygen makes one")
@@ -99,10 +142,11 @@ def _plan(options: argparse.Namespace) -> Plan:
     return Plan(explicit=Explicit(border=options.border, **settings) if "explicit" in layers else None,
                 watermark=Watermark(**strength) if "watermark" in layers else None,
                 metadata="metadata" in layers,
-                provenance=_signer(options) if "provenance" in layers else None)
+                provenance=signer_of(options) if "provenance" in layers else None)
 
 
-def _signer(options: argparse.Namespace) -> object:
+def signer_of(options: argparse.Namespace) -> object:
+    """The signer that the options name."""
     password = os.environ.get("LABELKIT_SIGNER_PASSWORD")
     return pipeline.provenance().Signer.load(options.signer, password=password.encode() if password else None,
                                              ta_url=options.ta_url)

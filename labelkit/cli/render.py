@@ -10,7 +10,6 @@ comes from a file is escaped. Pictures are put in as they are, so that the page 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import html
 import math
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from labelkit.cli.pictures import Pictures, data_uri
 from labelkit.cli.text import one_line
+from labelkit.compliance import Outcome, Result
 from labelkit.errors import LabelkitError, OutputFailed
 from labelkit.messages import LANGUAGES, Message
 from labelkit.report import Finding, Layer, Report, Status, Verdict
@@ -39,6 +39,9 @@ _MEANINGS = {Layer.EXPLICIT: Message("what people see, GB 45438-2025 clause 5"),
 _STATUSES = {Status.VALID: ("✓", Message("valid")), Status.INVALID: ("✗", Message("invalid")),
              Status.ABSENT: ("–", Message("absent")), Status.UNCHECKED: ("?", Message("unchecked"))}
 
+_OUTCOMES = {Outcome.PASS: ("valid", Message("pass")), Outcome.FAIL: ("invalid", Message("FAIL")),
+             Outcome.CANNOT_TELL: ("unchecked", Message("cannot tell"))}
+
 
 @dataclass(frozen=True, slots=True)
 class Exhibit:
@@ -57,13 +60,16 @@ def page(exhibits: Sequence[Exhibit], *, language: str = "en") -> str:
     return _document(Message("labelkit: labelled and verified"), intro, "".join(body), language)
 
 
-def report_page(name: str, data: bytes | None, report: Report, *, language: str = "en") -> str:
-    """One report as a page to hand over: all evidence open, and the digest of the file's bytes `data`, if given."""
-    intro = ""
-    if data is not None:
-        rows = {"SHA-256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-        intro = f"<dl>{''.join(_row(key, value) for key, value in rows.items())}</dl>"
-    return _document(Message("Verification report"), intro, _article(Exhibit(name, report), 0, opened=True), language)
+def report_page(name: str, facts: Mapping[str, object], report: Report, rules: Sequence[Result] = (), *,
+                language: str = "en") -> str:
+    """One report as a page to hand over, all evidence open.
+
+    facts  what identifies the file, such as its SHA-256
+    rules  the results of `compliance.check`, shown first
+    """
+    intro = f"<dl>{''.join(_row(key, value) for key, value in facts.items())}</dl>" if facts else ""
+    body = _rules(rules) + _article(Exhibit(name, report), 0, opened=True)
+    return _document(Message("Verification report"), intro, body, language)
 
 
 # The frame
@@ -116,6 +122,19 @@ def _summary(exhibits: Sequence[Exhibit]) -> str:
     legend = "".join(f"<li><strong>{_both(name)}</strong> {_both(_MEANINGS[layer])}</li>"
                      for layer, name in _LAYERS.items())
     return (f'<ul class="legend">{legend}</ul>\n<div class="table" role="region" tabindex="0" aria-label="{caption}">'
+            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>\n")
+
+
+def _rules(results: Sequence[Result]) -> str:
+    if not results:
+        return ""
+    titles = (Message("Outcome"), Message("Clause"), Message("Rule"), Message("Found"))
+    head = "".join(f'<th scope="col">{_both(title)}</th>' for title in titles)
+    rows = "".join(f'<tr><td><span class="chip {_OUTCOMES[rule.outcome][0]}">{_both(_OUTCOMES[rule.outcome][1])}</span>'
+                   f'</td><td>{_both(rule.clause)}</td><th scope="row">{_both(rule.asks)}</th>'
+                   f"<td>{_both(rule.found)}</td></tr>" for rule in results)
+    caption = _escaped("/".join(Message("Rule by rule").text(code) for code in LANGUAGES))
+    return (f'<div class="table" role="region" tabindex="0" aria-label="{caption}">'
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>\n")
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from labelkit.errors import InvalidArgument
 
-_PATHS = {"key", "signer", "trust", "font"}  # a relative path in a file of settings is relative to that file
+# a relative path in a file of settings is relative to that file
+_PATHS = {"key", "signer", "trust", "font", "sm2-key", "sm2-pin", "log"}
 _MAX_BYTES = 1 << 20
 
 
@@ -63,7 +64,8 @@ def _from_file(environment: Mapping[str, str], known: set[str]) -> Iterator[tupl
         if name not in known:
             raise InvalidArgument("{where}: {name} is not an option", where=str(path), name=name,
                                   hint="the keys are the long options without dashes, see labelkit embed --help")
-        yield name, str(path.parent / value) if name in _PATHS and isinstance(value, str) else value
+        relative = name in _PATHS and isinstance(value, str) and "://" not in value
+        yield name, str(path.parent / value) if relative else value
 
 
 def _file(environment: Mapping[str, str]) -> Path | None:

@@ -20,16 +20,17 @@ def report_text(report: Report, name: str, language: str) -> str:
     """The report for people."""
     lines = [f"{name}: {VERDICTS[report.verdict].text(language)}"]
     for finding in report:
-        lines.append(_row(_LAYERS[finding.layer].text(language), _STATUSES[finding.status].text(language),
+        lines.append(row(_LAYERS[finding.layer].text(language), _STATUSES[finding.status].text(language),
                           finding.summary.text(language)))
     for check in report.cross_checks:
         if not check.agrees:
-            lines.append(_row(Message("conflict").text(language), "", check.summary.text(language)))
-    lines += [_row(Message("because").text(language), "", reason.text(language)) for reason in report.reasons]
+            lines.append(row(Message("conflict").text(language), "", check.summary.text(language)))
+    lines += [row(Message("because").text(language), "", reason.text(language)) for reason in report.reasons]
     return "\n".join(lines)
 
 
-def _row(first: str, second: str, rest: str) -> str:
+def row(first: str, second: str, rest: str) -> str:
+    """An indented line of up to three columns."""
     middle = wide(second, 11) if second else ""
     return f"  {wide(first, 12)}{middle}{one_line(rest)}"
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import io
 import json
 import sys
@@ -16,15 +17,13 @@ from labelkit.cli.text import name_of
 from labelkit.errors import InvalidArgument, LabelkitError
 from labelkit.key import Key
 from labelkit.messages import Message
+from labelkit.metadata.sm2 import load_pins
 from labelkit.report import Layer, Report, Status
 
 
 def run(options: argparse.Namespace) -> int:
     """Verify what was named; returns the exit code."""
-    settings = {"key": Key.load(options.key) if options.key else None,
-                "trust": pipeline.provenance().TrustList.load(options.trust) if options.trust else None,
-                "effort": options.effort, "layers": [Layer(name) for name in options.layers],
-                "max_pixels": options.max_megapixels * 1_000_000}
+    settings = {**checks(options), "layers": [Layer(name) for name in options.layers]}
     required = [Layer(name) for name in options.require]
     if not set(required) <= set(settings["layers"]):
         raise InvalidArgument("{layers} cannot be required, they are not checked",
@@ -35,6 +34,14 @@ def run(options: argparse.Namespace) -> int:
         _say(item, result, required, options)
         codes.append(_code(result, required))
     return _summary(codes, skipped, required, options)
+
+
+def checks(options: argparse.Namespace) -> dict[str, object]:
+    """The arguments of `labelkit.verify` that stand in the options of every command that verifies."""
+    return {"key": Key.load(options.key) if options.key else None,
+            "trust": pipeline.provenance().TrustList.load(options.trust) if options.trust else None,
+            "pins": load_pins(options.sm2_pin) if options.sm2_pin else (), "effort": options.effort,
+            "now": datetime.datetime.now(datetime.UTC), "max_pixels": options.max_megapixels * 1_000_000}
 
 
 def _one(item: Item, settings: dict[str, object]) -> Report:

@@ -99,7 +99,8 @@ class _Carrier:
     home: bool = False  # it stands where the guide for its format wants it
 
     def evidence(self) -> dict:
-        where = {"slot": self.place, "home": self.home, "offset_bytes": self.slot.offset_bytes, "length_bytes": self.slot.length_bytes}
+        where = {"slot": self.place, "home": self.home, "offset_bytes": self.slot.offset_bytes,
+                 "length_bytes": self.slot.length_bytes}
         if self.statement is None:
             return {**where, "problem": str(self.problem)}
         return {**where, "form": list(self.statement.form), "fields": self.statement.fields,
@@ -173,9 +174,10 @@ def _finding(layout: Layout, carriers: list[_Carrier], pinned: Collection[bytes]
         carrier.home = carrier.slot is home
     statements = [carrier.statement for carrier in carriers if carrier.statement]
     disagreements = _disagreements(statements)
-    evidence = {"format": layout.format.name, "family": layout.format.family, "carriers": [carrier.evidence() for carrier in carriers],
-                "duplicates": max(len(carriers) - 1, 0), "disagreements": disagreements, "producer": None, "signatures": {},
-                "traces": traces.find(layout), "unread": _unread(layout)}
+    evidence = {"format": layout.format.name, "family": layout.format.family,
+                "carriers": [carrier.evidence() for carrier in carriers], "duplicates": max(len(carriers) - 1, 0),
+                "disagreements": disagreements, "producer": None, "signatures": {}, "traces": traces.find(layout),
+                "unread": _unread(layout)}
     if not carriers:
         return Finding(Layer.METADATA, Status.ABSENT, Message("no AIGC label in the metadata"), evidence=evidence)
     unreadable = next((carrier for carrier in carriers if not carrier.statement), None)
@@ -210,7 +212,8 @@ def _one_label(statement: aigc.Statement, evidence: dict, pinned: Collection[byt
                           "is {producer}, ProduceID is {produce_id}", kind=repr(fields["Label"]),
                           producer=repr(fields["ContentProducer"]), produce_id=repr(fields["ProduceID"]))
         return Finding(Layer.METADATA, Status.INVALID, summary, statement.label, evidence=evidence)
-    signatures = {slot: security_data.verify(fields, slot, pinned=pinned) for slot in ("ReservedCode1", "ReservedCode2")}
+    signatures = {slot: security_data.verify(fields, slot, pinned=pinned)
+                  for slot in ("ReservedCode1", "ReservedCode2")}
     evidence["signatures"] = {slot: found.evidence() for slot, found in signatures.items()}
     ours = signatures["ReservedCode1"]
     if ours.state is security_data.State.FAILED:

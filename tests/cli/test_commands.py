@@ -133,7 +133,8 @@ def test_in_place_keeps_links_and_modes(run):
 
 def test_layers_and_their_settings(run):
     write("cat.jpg")
-    code, out, _ = run("embed", "cat.jpg", "-o", "out.jpg", *PRODUCER, "--layers", "metadata", "--json")
+    code, out, _ = run("embed", "cat.jpg", "-o", "out.jpg", *PRODUCER, "--layers", "metadata", "--explicit-present",
+                       "--json")
     assert code == 0 and json.loads(out)["watermark"] is None
     assert np.array_equal(np.asarray(Image.open("cat.jpg")), np.asarray(Image.open("out.jpg")))
     code, out, err = run("embed", "cat.jpg", "-o", "out.jpg", *PRODUCER, "--text", "好看的猫")
@@ -152,7 +153,7 @@ def test_files_are_not_converted(run):
     assert not Path("out.png").exists()
     os.rename("cat.jpg", "cat.png")
     for name in ("out.png", "out", "out.jpeg", "out.backup"):
-        assert run("embed", "cat.png", "-o", name, *PRODUCER, "--layers", "metadata")[0] == 0
+        assert run("embed", "cat.png", "-o", name, *PRODUCER, "--layers", "metadata", "--explicit-present")[0] == 0
 
 
 def test_json_is_complete(run):
@@ -314,7 +315,7 @@ def test_names_are_those_of_the_library():
 
 def test_an_existing_label_is_replaced_only_when_asked(run):
     write("cat.jpg")
-    run("embed", "cat.jpg", "-o", "a.jpg", *PRODUCER, "--layers", "metadata")
+    run("embed", "cat.jpg", "-o", "a.jpg", *PRODUCER, "--layers", "metadata", "--explicit-present")
     code, _, err = run("embed", "a.jpg", "-o", "b.jpg", "--producer", "other")
     assert code == 1 and "labelled already" in err and "\nhint: " in err
     assert run("embed", "a.jpg", "-o", "b.jpg", "--producer", "other", "--replace")[0] == 0

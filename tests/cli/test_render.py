@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 import re
@@ -73,7 +74,7 @@ def report(name: str = "a.png", said: str = "all well", evidence: dict | None = 
 @pytest.mark.parametrize("make", [
     lambda: page([Exhibit(HOSTILE, report(HOSTILE, HOSTILE, {HOSTILE: HOSTILE, "nested": [{"x": HOSTILE}]}))]),
     lambda: page([Exhibit(HOSTILE, report(), png(picture()), png(picture(91)))]),
-    lambda: report_page(HOSTILE, b"bytes", report(HOSTILE, HOSTILE, {HOSTILE: [HOSTILE]})),
+    lambda: report_page(HOSTILE, {HOSTILE: HOSTILE}, report(HOSTILE, HOSTILE, {HOSTILE: [HOSTILE]})),
 ], ids=["texts", "picture names", "report"])
 def test_nothing_from_a_file_becomes_markup(make):
     read = Reader(make())
@@ -135,11 +136,12 @@ def test_colours_meet_aa_in_both_schemes():
 
 
 def test_report_page_names_the_digest_and_opens_the_evidence():
-    text = report_page("a.png", b"abc", report(evidence={"offset_bytes": 33}))
+    facts = {"SHA-256": hashlib.sha256(b"abc").hexdigest(), "bytes": 3}
+    text = report_page("a.png", facts, report(evidence={"offset_bytes": 33}))
     assert "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" in text
     assert "<details open>" in text and "offset_bytes" in text
     assert "<details open>" not in page([Exhibit("a.png", report(evidence={"offset_bytes": 33}))])
-    assert "SHA-256" not in report_page("a.png", None, report())
+    assert "SHA-256" not in report_page("a.png", {}, report())
 
 
 def test_evidence_is_cut_at_its_bounds():

@@ -31,7 +31,7 @@ def test_chinese_help_is_chinese_throughout(run):
 def test_settings_come_from_file_and_environment_in_order(run, monkeypatch):
     write("cat.jpg")
     Path("labelkit.toml").write_text('producer = "from-file"\nlayers = ["metadata"]\nkind = "possible"\n'
-                                     'require = "metadata"\n')
+                                     'explicit-present = true\nrequire = "metadata"\n')
     assert run("embed", "cat.jpg", "-o", "out.jpg")[0] == 0
     label = metadata.read("out.jpg").label
     assert (label.content_producer, label.kind) == ("from-file", lk.Kind.POSSIBLE)

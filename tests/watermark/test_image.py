@@ -185,6 +185,14 @@ def test_wrong_arguments_are_refused(host) -> None:
         image.detect(host, effort="extreme")
 
 
+@pytest.mark.parametrize("effort", ["fast", "normal", "deep"])
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (3, 9000), (9000, 17), (40, 20000)])
+def test_strips_of_any_shape_are_answered(size, effort) -> None:
+    picture = np.random.default_rng(1).integers(0, 256, size, dtype=np.uint8)
+    assert not image.detect(picture, effort=effort).found
+    assert not image.detect(np.zeros(size, np.uint8), effort=effort).found
+
+
 def test_floats_that_are_no_numbers_do_no_harm() -> None:
     broken = np.full((256, 256, 3), np.nan, np.float32)
     broken[::2] = np.inf
