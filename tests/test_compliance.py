@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rule by rule: what passes, what fails, and what must stay open because the report cannot answer it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import labelkit as lk
+from labelkit import metadata
+from labelkit.compliance import Outcome, Profile, check
+from labelkit.label import Kind, Label
+from labelkit.messages import Message
+from labelkit.report import Finding, Layer, Report, Status
+from labelkit.watermark.payload import Payload
+from tests.files import chunk, png_with
+from tests.media import LABEL, photo, saved
+
+PASS, FAIL, OPEN = Outcome.PASS, Outcome.FAIL, Outcome.CANNOT_TELL
+GUIDE = "metadata-placement"
+FIELDS = LABEL.fields()
+
+
+def outcomes(report: Report, profile: Profile = Profile.GB45438) -> dict[str, list[Outcome]]:
+    found: dict[str, list[Outcome]] = {}
+    for result in check(report, profile):
+        found.setdefault(result.rule, []).append(result.outcome)
+    return found
+
+
+def report(*findings: Finding) -> Report:
+    given = {finding.layer: finding for finding in findings}
+    return Report.of("x", {layer: given.get(layer, Finding(layer, Status.ABSENT, Message("no manifest")))
+                           for layer in Layer})
+
+
+def finding(layer: Layer, status: Status = Status.VALID, **others: object) -> Finding:
+    return Finding(layer, status, Message("no manifest"), **others)
+
+
+def in_png(value: dict[str, object] | str, key: bytes = b"AIGC") -> Report:
+    """The metadata of a PNG whose label was written by somebody else."""
+    text = value if isinstance(value, str) else json.dumps({"AIGC": value}, ensure_ascii=False)
+    body = key + b"\0" + text.encode()
+    return report(metadata.read(png_with(chunk(b"tEXt", body))))
+
+
+def test_a_file_of_ours_passes_every_rule_of_the_standard():
+    results = check(lk.verify(lk.embed(saved(photo(), "JPEG", quality=92), label=LABEL)))
+    assert {result.outcome for result in results} == {PASS}
+    assert {"explicit-label", "explicit-position", "explicit-height", "metadata-label", "metadata-unique", GUIDE,
+            "json-form", "seven-fields", "field-names", "label-value", "characters", "elements", "provider-code",
+            "signature", "layers-agree"} == {result.rule for result in results}
+
+
+def test_a_plain_file_fails_where_a_label_is_missing_and_stays_open_where_one_may_be_unseen():
+    assert outcomes(lk.verify(saved(photo(), "JPEG"))) == {"explicit-label": [OPEN], "metadata-label": [FAIL]}
+
+
+def test_every_result_is_said_in_both_languages():
+    for profile in Profile:
+        for result in check(lk.verify(lk.embed(saved(photo(), "PNG"), label=LABEL)), profile):
+            english, chinese = result.to_dict(), result.to_dict("zh-CN")
+            assert set(english) == {"rule", "clause", "asks", "found", "outcome"}
+            assert english["asks"] != chinese["asks"] and english["found"]
+            assert english["outcome"] == chinese["outcome"]
+
+
+@pytest.mark.parametrize("change,rule,outcome", [
+    ({}, "seven-fields", PASS),
+    ({"ReservedCode1": None}, "seven-fields", FAIL),
+    ({"Label": 1}, "seven-fields", FAIL),
+    ({"PropagateID": "%!s(MISSING)"}, "seven-fields", FAIL),
+    ({"Extra": "x"}, "field-names", FAIL),
+    ({"Label": "4"}, "label-value", FAIL),
+    ({"ContentPropagator": "某平台"}, "characters", OPEN),
+    ({"ContentPropagator": "platform"}, "characters", PASS),
+    ({"PropagateID": ""}, "elements", FAIL),
+    ({"Label": "2", "ContentProducer": "", "ProduceID": ""}, "elements", OPEN),
+    ({"Label": "1", "ContentProducer": "", "ProduceID": ""}, "elements", FAIL),
+    ({"ReservedCode1": "e862483430d978cbf828b8b24296ef9328d843a0"}, "signature", OPEN),
+])
+def test_fields_of_others_are_judged_one_by_one(change, rule, outcome):
+    found = outcomes(in_png({**FIELDS, **change}))
+    assert found[rule][0] is outcome
+    rest = {name: seen for name, seen in found.items() if name not in (rule, "explicit-label", "metadata-label")}
+    if change and outcome is FAIL and rule in ("field-names", "label-value"):
+        assert all(FAIL not in seen for seen in rest.values()), "one mistake is one failure"
+
+
+@pytest.mark.parametrize("code,wanted", [
+    ("001191440300708461136T1XGW3", PASS), ("acme", PASS), ("001191440300708461136X1XGW3", FAIL)])
+def test_check_digits_of_provider_codes(code, wanted):
+    assert outcomes(in_png({**FIELDS, "ContentProducer": code}))["provider-code"][0] is wanted
+
+
+def test_placement_and_form():
+    assert outcomes(in_png(FIELDS))[GUIDE] == [PASS], "annex B of the guide shows a PNG text too"
+    assert outcomes(in_png(FIELDS, b"Comment"))[GUIDE] == [FAIL]
+    assert outcomes(in_png(FIELDS))["json-form"] == [PASS]
+    assert outcomes(in_png(json.dumps(json.dumps(FIELDS))))["json-form"] == [FAIL]
+    svg = metadata.write(b'<svg xmlns="http://www.w3.org/2000/svg"><rect width="9" height="9"/></svg>', LABEL)
+    assert outcomes(report(metadata.read(svg)))[GUIDE] == [OPEN]
+
+
+def test_two_labels_are_one_too_many():
+    twice = png_with(*(chunk(b"tEXt", key + b"\0" + LABEL.to_json(wrapped=True).encode()) for key in (b"AIGC", b"a")))
+    assert outcomes(report(metadata.read(twice)))["metadata-unique"] == [FAIL]
+
+
+def test_what_is_unreadable_or_unchecked_is_said_to_be():
+    broken = outcomes(in_png("{not json"))
+    assert broken["metadata-label"] == [FAIL] and "seven-fields" not in broken
+    assert outcomes(report(finding(Layer.METADATA, Status.UNCHECKED)))["metadata-label"] == [OPEN]
+
+
+@pytest.mark.parametrize("status,evidence,wanted", [
+    (Status.VALID, {"text": "AI生成", "position": "top-left", "height_share": 0.061}, [PASS, PASS, PASS, None]),
+    (Status.INVALID, {"text": "AI生成", "position": "top", "height_share": 0.031}, [PASS, PASS, FAIL, None]),
+    (Status.INVALID, {"text": "AI生成", "position": "top", "height_share": 0.06}, [PASS, PASS, PASS, FAIL]),
+    (Status.VALID, {"text": "AI生成", "position": "", "height_share": 0.06}, [PASS, FAIL, PASS, None]),
+    (Status.UNCHECKED, {}, [OPEN, None, None, None]),
+    (Status.ABSENT, {"texts": []}, [OPEN, None, None, None])])
+def test_explicit_label(status, evidence, wanted):
+    found = outcomes(report(finding(Layer.EXPLICIT, status, evidence=evidence)))
+    rules = ("explicit-label", "explicit-position", "explicit-height", "explicit-form")
+    assert [found.get(rule, [None])[0] for rule in rules] == wanted
+
+
+def test_the_clause_is_that_of_the_medium():
+    for family, clause in (("image", "5.2"), ("audio", "5.3"), ("video", "5.4"), ("document", "5.1")):
+        stated = finding(Layer.METADATA, label=LABEL, evidence={"family": family})
+        first = check(report(stated, finding(Layer.EXPLICIT, evidence={"heard": []})))[0]
+        assert str(first.clause).endswith(clause) and first.outcome is PASS
+        assert ("rhythm" in str(first.asks)) is (family == "audio")
+
+
+def test_layers_that_contradict_and_manifests_that_are_broken_fail():
+    other = finding(Layer.WATERMARK, payload=Payload(kind=1, producer=1, content=2))
+    stated = finding(Layer.METADATA, label=LABEL, evidence={"family": "image"})
+    assert outcomes(report(stated, other))["layers-agree"] == [FAIL]
+    ours = finding(Layer.WATERMARK, payload=Payload.of(LABEL))
+    assert outcomes(report(stated, ours))["layers-agree"] == [PASS]
+    broken = finding(Layer.PROVENANCE, Status.INVALID, evidence={"intact": False})
+    assert outcomes(report(stated, broken))["manifest-whole"] == [FAIL]
+    assert "manifest-whole" not in outcomes(report(stated))
+
+
+def manifest(**evidence: object) -> Finding:
+    return finding(Layer.PROVENANCE, label=evidence.pop("label", None), evidence=evidence)
+
+
+STAMP = {"time": "2026-11-24T09:00:00+00:00", "trusted": True}
+
+
+def test_the_european_code_wants_signed_metadata_and_a_watermark():
+    full = outcomes(report(manifest(ai_generated=True, trusted=True, time_stamp=STAMP), finding(Layer.WATERMARK)),
+                    Profile.EU)
+    assert set(full) == {"machine-readable", "signed-metadata", "signed-statement", "time-stamp", "signer-trusted",
+                         "watermark"}
+    assert all(seen == [PASS] for seen in full.values())
+    bare = outcomes(report(manifest(ai_generated=False, trusted=False, time_stamp=None)), Profile.EU)
+    assert bare == {"machine-readable": [FAIL], "signed-metadata": [PASS], "signed-statement": [FAIL],
+                    "time-stamp": [FAIL], "signer-trusted": [OPEN], "watermark": [OPEN]}
+    label_alone = outcomes(report(finding(Layer.METADATA, label=LABEL)), Profile.EU)
+    assert (label_alone["machine-readable"], label_alone["signed-metadata"]) == ([PASS], [FAIL])
+    broken = finding(Layer.PROVENANCE, Status.INVALID, evidence={"ai_generated": True})
+    assert outcomes(report(broken), Profile.EU)["signed-metadata"] == [FAIL]
+    untrusted = manifest(ai_generated=True, time_stamp={**STAMP, "trusted": False})
+    assert outcomes(report(untrusted), Profile.EU)["time-stamp"] == [OPEN]
+
+
+def test_california_wants_who_what_when_and_which():
+    full = outcomes(report(manifest(label=LABEL, signer="Acme Imaging", generator="Painter 2.0", time_stamp=STAMP,
+                                    ai_generated=True), finding(Layer.WATERMARK)), Profile.CALIFORNIA)
+    assert set(full) == {"provider-name", "system", "time", "unique-identifier", "detectable", "signed-metadata",
+                         "watermark"}
+    assert all(seen == [PASS] for seen in full.values())
+    nothing = outcomes(report(), Profile.CALIFORNIA)
+    assert nothing.pop("watermark") == [OPEN] and all(seen == [FAIL] for seen in nothing.values())
+
+
+@pytest.mark.parametrize("producer,public,name,system", [
+    ("acme", None, PASS, FAIL), ("001191440300708461136T1XGW3", "Tencent", PASS, OPEN),
+    ("001191440300708461136T1XGW3", None, OPEN, OPEN), ("001191440300708461136T00000", None, OPEN, FAIL)])
+def test_a_code_is_no_name(producer, public, name, system):
+    label = Label(Kind.GENERATED, producer, "1")
+    found = outcomes(report(finding(Layer.METADATA, label=label, evidence={"producer": public})), Profile.CALIFORNIA)
+    assert (found["provider-name"], found["system"]) == ([name], [system])
