@@ -104,9 +104,7 @@ def verify(fields: Mapping[str, str], slot: str = "ReservedCode1", *, pinned: Co
     Raises InvalidArgument for a wrong slot or key, and nothing for any value of the fields.
     """
     _known(slot)
-    known = [point for point in map(sm2.point, pinned) if point]
-    if len(known) != len(pinned):
-        raise InvalidArgument("pinned holds SM2 public keys of 65 bytes, 04 || x || y")
+    known = points(pinned)
     text = fields.get(slot)
     if not text:
         return Outcome(State.ABSENT, Message("{slot} is empty", slot=slot))
@@ -123,6 +121,14 @@ def verify(fields: Mapping[str, str], slot: str = "ReservedCode1", *, pinned: Co
         return Outcome(State.UNSUPPORTED, Message("{slot} signs something else than its party's fields, and what a "
                                                   "propagator signs is not published", slot=slot))
     return outcome
+
+
+def points(pinned: Collection[bytes]) -> list[bytes]:
+    """The keys in one form; raises InvalidArgument where one of them is none."""
+    known = [point for point in map(sm2.point, pinned) if point]
+    if len(known) != len(pinned):
+        raise InvalidArgument("pinned holds SM2 public keys of 65 bytes, 04 || x || y")
+    return known
 
 
 def _known(slot: str) -> str:

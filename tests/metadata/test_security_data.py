@@ -9,6 +9,7 @@ import sys
 import pytest
 from hypothesis import given, settings, strategies as st
 
+import labelkit
 from labelkit import metadata
 from labelkit.errors import InvalidArgument, LabelkitError, SigningFailed
 from labelkit.label import FIELDS, Kind, Label
@@ -154,6 +155,14 @@ def test_the_reader_judges_the_signature_of_a_label(signer):
     assert finding.evidence["signatures"]["ReservedCode1"]["state"] == "failed"
     states = metadata.read(metadata.write(picture("JPEG"), LABEL)).evidence["signatures"]
     assert {found["state"] for found in states.values()} == {"absent"}
+
+
+def test_a_pin_that_is_no_key_is_the_callers_error(signer):
+    data = metadata.write(picture("JPEG"), LABEL)
+    with pytest.raises(InvalidArgument, match="pinned holds SM2 public keys"):
+        labelkit.verify(data, layers=[labelkit.Layer.METADATA], pins=[b"junk"])
+    found = labelkit.verify(data, layers=[labelkit.Layer.METADATA], pins=[signer.public_key])
+    assert found.verdict is labelkit.Verdict.CONFIRMED
 
 
 def test_without_gmalg_a_signed_label_is_valid_and_its_signature_unchecked(signer, monkeypatch):
