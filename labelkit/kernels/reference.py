@@ -9,7 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from labelkit.kernels.audio import (  # noqa: F401
-    audio_chips, audio_limit, audio_mark, audio_mark_scratch, audio_resample, audio_rows, audio_spectrum,
+    audio_chips,
+    audio_limit,
+    audio_mark,
+    audio_mark_scratch,
+    audio_resample,
+    audio_rows,
+    audio_spectrum,
 )
 
 
