@@ -4,7 +4,7 @@
     python -m benchmarks.averaging [--pictures FOLDER] [--count 200]
 
 The attacker whitens equal-sized parts of pictures marked with one private key, adds them up, and subtracts the average
-from other pictures at several strengths. For comparison the same is done to marks whose tiles all begin in one corner.
+from fifty of them at several strengths. For comparison the same is done to marks whose tiles all begin in one corner.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ ATTACKS: dict[str, tuple[str, tuple[Pass, ...]]] = {
     "gamma_1_3": ("colour", (x264(23, "lutyuv=y=gammaval(1.3)"),)),
     "joined": ("time", (x264(23, between=4.0),)),
     "two_platforms": ("pipeline", (x264(26, "scale=-2:720", "veryfast"), x264(28, "scale=-2:540", "veryfast"))),
-    "denoised": ("filter", (x264(23, "hqdn3d=4"),)), "sharpened": ("filter", (x264(23, "unsharp=5:5:1.0"),)),
+    "blurred": ("filter", (x264(23, "gblur=0.8"),)), "sharpened": ("filter", (x264(23, "unsharp=5:5:1.0"),)),
 }
 
 

@@ -86,7 +86,8 @@ def _gb45438(report: Report) -> Iterator[Result]:
 
 def _explicit(finding: Finding, family: str) -> Iterator[Result]:
     clause, evidence = _CLAUSES.get(family, Message("GB 45438-2025 5")), finding.evidence
-    asks = Message("an explicit label with an AI element and a generation element")
+    asks = (Message("an audible label: spoken, with an AI element and a generation element, or the rhythm of AI")
+            if family == "audio" else Message("an explicit label with an AI element and a generation element"))
     if finding.status in (Status.ABSENT, Status.UNCHECKED):  # what is not recognised may still be there
         yield Result("explicit-label", clause, asks, finding.summary, OPEN)
         return

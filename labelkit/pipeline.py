@@ -27,6 +27,7 @@ from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed
 from labelkit.key import Key
 from labelkit.label import Label
 from labelkit.messages import Message
+from labelkit.metadata import security_data
 from labelkit.plan import Plan
 from labelkit.recording import Recorder
 from labelkit.report import Finding, Layer, Report, Status
@@ -119,6 +120,7 @@ def verify(source: Source | Picture, *, key: Key | None = None, trust: TrustList
     _check_types(key=(key or Key.public(), Key))
     if trust is not None:
         _check_types(trust=(trust, provenance().TrustList))
+    pins = security_data.points(pins)  # a wrong key is the caller's error, no finding
     answers = _Answers(layers)
     if _is_picture(source):
         samples = _samples_of(source)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from labelkit.provenance.signer import Signer
 
 CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
+SOUNDS = ("rhythm", "speech", "both")
+PLACES = ("start", "end", "both", "middle")
 EDGES = ("top", "bottom", "left", "right")
 MIN_HEIGHT_SHARE = 0.05  # GB 45438-2025 5.2, 5.4: text height at least 5 % of the shortest side
 
@@ -52,7 +54,15 @@ class Explicit:
     style     "text", or "icon": the AI corner mark with the text beside it
     border    put the text in a strip outside the picture and leave the picture's own pixels alone
     font      path of a font file, or None for the bundled one
-    showing   when a film shows it
+
+    Of sound:
+    sound      "rhythm" (Morse "AI", 短长 短短), "speech" (a spoken label) or "both"
+    place      "start", "end", "both", or "middle": at a pause
+    repeat_s   again at a pause about every so many seconds, 5 to 86,400; 0 for no repeat
+    recording  path of a spoken label, a WAV of 16 bits; None for the bundled one, in the language of `text`
+
+    Of films:
+    showing    when they show it
     """
 
     text: str = "AI生成"
@@ -63,6 +73,10 @@ class Explicit:
     style: str = "text"
     border: bool = False
     font: str | Path | None = None
+    sound: str = "rhythm"
+    place: str = "start"
+    repeat_s: float = 0.0
+    recording: str | Path | None = None
     showing: Showing = field(default_factory=Showing)
 
     def __post_init__(self) -> None:
@@ -71,6 +85,10 @@ class Explicit:
         _check_range("height", self.height, MIN_HEIGHT_SHARE, 0.5)
         _check_range("margin", self.margin, 0.0, 0.2)
         _check_range("opacity", self.opacity, 0.6, 1.0)
+        _check_choice("sound", self.sound, SOUNDS)
+        _check_choice("place", self.place, PLACES)
+        if self.repeat_s != 0:
+            _check_range("repeat_s", self.repeat_s, 5.0, 86_400.0)
 
 
 @dataclass(frozen=True, slots=True)

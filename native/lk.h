@@ -80,6 +80,65 @@ typedef int lk_plane_fold_lattice_fn(const int8_t *plane, size_t height, size_t 
 typedef int lk_lattice_score_fn(const float *r, size_t n, size_t height, size_t width, const float *vectors,
                                 size_t count, float *score);
 
+/* Audio. Frames of LK_AUDIO_FRAME samples at 16 kHz start every LK_AUDIO_HOP; roots is float [1024][2], cosine and sine
+ * of -2 pi k / 1024; windows are float [1024]. Floating point: the instruction-set variants give the same bits, the NumPy
+ * twins (labelkit/kernels/audio.py) agree within 1e-3 of the largest value, as their transforms add in another order.
+ *
+ * lk_audio_mark: what to add to each channel so that its bands follow the signs
+ * x         float [channels][stride], stride >= (frames - 1) * 512 + 1024
+ * edges     uint16 [bands + 1], ascending, 1 to 512: band b is the bins edges[b] .. edges[b + 1] - 1; bands <= 128
+ * signs     int8 [period][bands] of -1, 0, +1; frame f follows row (phase + f) % period
+ * depths    float [bands]: log2 of the amplitude gain of a band that lies 16 dB under the frame's loudest
+ * scratch   float [lk_audio_mark_scratch(channels)]
+ * out       float [channels][stride]: the difference is added to it
+ */
+#define LK_AUDIO_FRAME 1024
+#define LK_AUDIO_HOP 512
+#define LK_AUDIO_LIMIT 64
+typedef int lk_audio_mark_fn(const float *x, size_t channels, size_t stride, size_t frames, const float *roots,
+                             const float *window, const uint16_t *edges, size_t bands, const int8_t *signs,
+                             size_t period, size_t phase, const float *depths, float *scratch, float *out);
+size_t lk_audio_mark_scratch(size_t channels);
+
+/* Keeps a difference under its host: out[i] is difference[i + 32], lowered where the energy of the 64 samples around
+ * it is more than ratio^2 of the host's. host, difference: float [n + 64]; scratch: float [2 * (n + 64)]; out: float [n]. */
+typedef int lk_audio_limit_fn(const float *host, const float *difference, size_t n, float ratio, float *scratch,
+                              float *out);
+
+/* Samples at positions (position + j * down) / up of x, j = 0 .. ny - 1, each a sum of `taps` products with the row of
+ * the bank for its fraction (rounded down to one of `phases`). x: float [nx], all that is needed must be there;
+ * bank: float [phases][taps], taps a multiple of 16; y: float [ny]. */
+typedef int lk_audio_resample_fn(const float *x, size_t nx, const float *bank, size_t phases, size_t taps, size_t up,
+                                 size_t down, size_t position, float *y, size_t ny);
+
+/* Running sums over the bins low .. high - 1 of log2 power, one row for each frame; the frames start every `hop`
+ * samples. x: float [nx]; scratch: float [8 * 512]; out: float [frames][high - low + 1], the first of each row 0. */
+typedef int lk_audio_spectrum_fn(const float *x, size_t nx, size_t frames, size_t hop, const float *roots,
+                                 const float *window, size_t low, size_t high, float *scratch, float *out);
+
+/* The value of every chip at every start: two bands by twelve rows (of half a frame's hop), whitened and weighted.
+ * spectrum  float [frames][bins + 1] as lk_audio_spectrum gives it
+ * index     uint16 [bands + 1] < bins, and part float [bands + 1] in [0, 1]: the bands' edges; width float [bands]: 1 over
+ *           their widths in bins; floors float [bands]: log2 of the noise floor; weights float [bands]; bands even, 4 to 128;
+ *           the first and the last band are only neighbours of the others
+ * pace      frames of the spectrum for each row
+ * scratch   float [4 * rows * bands]
+ * out       float [rows][bands / 2 - 1]
+ */
+typedef int lk_audio_chips_fn(const float *spectrum, size_t frames, size_t bins, const uint16_t *index,
+                              const float *part, const float *width, const float *floors, const float *weights,
+                              size_t bands, double pace, size_t rows, float *scratch, float *out);
+
+/* Row n of the chips against the pattern whose period starts at each of 16 * length places: the sum of chips times
+ * signs, and of its squares. Place p means that row n holds row (n - p / length) % 16 of the pattern, from p % length on.
+ * chips     float [rows][pairs] as lk_audio_chips gives them; signs float [pairs][16] of -1, 0, +1; length: rows of
+ *           chips in a row of the pattern
+ * hit, variance   float [rows / length][16 * length]
+ */
+#define LK_AUDIO_ROWS 16
+typedef int lk_audio_rows_fn(const float *chips, size_t rows, size_t pairs, const float *signs, size_t length, float *hit,
+                             float *variance);
+
 /* One table for each instruction set; kernels/table.c fills it. */
 struct lk_kernels {
     lk_polar_decode_fn *polar_decode;
@@ -90,6 +149,13 @@ struct lk_kernels {
     lk_plane_fold_fn *plane_fold;
     lk_plane_fold_lattice_fn *plane_fold_lattice;
     lk_lattice_score_fn *lattice_score;
+
+    lk_audio_mark_fn *audio_mark;
+    lk_audio_limit_fn *audio_limit;
+    lk_audio_resample_fn *audio_resample;
+    lk_audio_spectrum_fn *audio_spectrum;
+    lk_audio_chips_fn *audio_chips;
+    lk_audio_rows_fn *audio_rows;
 };
 
 #endif

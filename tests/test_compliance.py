@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 import labelkit as lk
@@ -41,9 +42,12 @@ def finding(layer: Layer, status: Status = Status.VALID, **others: object) -> Fi
 
 def in_png(value: dict[str, object] | str, key: bytes = b"AIGC") -> Report:
     """The metadata of a PNG whose label was written by somebody else."""
+    return report(metadata.read(in_png_bytes(value, key)))
+
+
+def in_png_bytes(value: dict[str, object] | str, key: bytes = b"AIGC") -> bytes:
     text = value if isinstance(value, str) else json.dumps({"AIGC": value}, ensure_ascii=False)
-    body = key + b"\0" + text.encode()
-    return report(metadata.read(png_with(chunk(b"tEXt", body))))
+    return png_with(chunk(b"tEXt", key + b"\0" + text.encode()))
 
 
 def test_a_file_of_ours_passes_every_rule_of_the_standard():
@@ -128,6 +132,14 @@ def test_explicit_label(status, evidence, wanted):
     assert [found.get(rule, [None])[0] for rule in rules] == wanted
 
 
+def test_the_clause_is_that_of_the_medium():
+    for family, clause in (("image", "5.2"), ("audio", "5.3"), ("video", "5.4"), ("document", "5.1")):
+        stated = finding(Layer.METADATA, label=LABEL, evidence={"family": family})
+        first = check(report(stated, finding(Layer.EXPLICIT, evidence={"heard": []})))[0]
+        assert str(first.clause).endswith(clause) and first.outcome is PASS
+        assert ("rhythm" in str(first.asks)) is (family == "audio")
+
+
 def test_layers_that_contradict_and_manifests_that_are_broken_fail():
     other = finding(Layer.WATERMARK, payload=Payload(kind=1, producer=1, content=2))
     stated = finding(Layer.METADATA, label=LABEL, evidence={"family": "image"})
@@ -137,6 +149,22 @@ def test_layers_that_contradict_and_manifests_that_are_broken_fail():
     broken = finding(Layer.PROVENANCE, Status.INVALID, evidence={"intact": False})
     assert outcomes(report(stated, broken))["manifest-whole"] == [FAIL]
     assert "manifest-whole" not in outcomes(report(stated))
+
+
+def test_no_file_makes_a_rule_raise():
+    random = np.random.default_rng(7)
+    data = in_png_bytes({**FIELDS, "ReservedCode1": {"SecurityData": {"PubSD": [{"Type": "DS"}]}}, "x": None})
+    start = data.index(b"AIGC")
+    for _ in range(300):
+        broken = bytearray(data)
+        for at in random.integers(start, start + 300, 3):
+            broken[at] = random.integers(0, 256)
+        try:
+            case = report(metadata.read(bytes(broken)))
+        except lk.LabelkitError:
+            continue
+        for profile in Profile:
+            assert all(result.to_dict("zh-CN") for result in check(case, profile))
 
 
 def manifest(**evidence: object) -> Finding:

@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import io
 import itertools
 
 import pytest
 
-from labelkit.errors import InvalidLabel
+import labelkit as lk
+from labelkit import metadata as metadata_room
+from labelkit.errors import InvalidArgument, InvalidLabel
 from labelkit.label import Kind, Label
 from labelkit.messages import Message
 from labelkit.propagate import NOTICES, decide, rule
 from labelkit.report import Finding, Layer, Report, Status, Verdict
 from labelkit.watermark.payload import Payload
+from tests.files import chunk, picture, png_with
 
 LABEL = Label(Kind.GENERATED, "001191440300708461136T1XGW3", "2026-000017")
 UNKNOWN = Label(Kind.SUSPECTED, "", "", content_propagator="elsewhere", propagate_id="1")
@@ -155,6 +159,36 @@ def test_a_kind_that_the_producer_may_have_signed_is_not_raised_in_the_file():
     assert (decision.tier, decision.label.kind) == (POSSIBLE, Kind.SUSPECTED)
     assert decision.label.reserved_code1 == "signature"
     assert "ReservedCode1 may sign it" in str(decision.reasons[-1])
+
+
+def test_spread_writes_what_decide_says(tmp_path):
+    upload, served = tmp_path / "upload.png", tmp_path / "served.png"
+    upload.write_bytes(metadata_room.write(picture("PNG"), LABEL))
+    decision = lk.spread(upload, served, "PLATFORM", "post-9")
+    assert decision.label == LABEL.spread_by("PLATFORM", "post-9") == lk.verify(served).label
+    assert metadata_room.read(upload).label == LABEL, "the source stays"
+    out = io.BytesIO()
+    assert lk.spread(upload.read_bytes(), out, "PLATFORM", "post-9").label == decision.label
+    assert out.getvalue() == served.read_bytes()
+    assert set(decision.to_dict()) == {"tier", "notice", "label", "verified", "reasons", "report"}
+
+
+def test_spread_writes_nothing_where_nothing_is_owed_or_all_is_in_doubt(tmp_path):
+    served = tmp_path / "served.png"
+    assert lk.spread(picture("PNG"), served, "PLATFORM", "1").label is None and not served.exists()
+    broken = png_with(chunk(b"tEXt", b"AIGC\0{not json"))
+    decision = lk.spread(broken, served, "PLATFORM", "1", declared=True)
+    assert (decision.tier, decision.verified, decision.label) == (POSSIBLE, False, None) and not served.exists()
+
+
+def test_spreading_again_changes_only_the_platforms_fields(tmp_path):
+    first, second = tmp_path / "1.png", tmp_path / "2.png"
+    lk.spread(metadata_room.write(picture("PNG"), LABEL), first, "ONE", "1")
+    decision = lk.spread(first, second, "TWO", "2")
+    assert decision.label == LABEL.spread_by("TWO", "2") == metadata_room.read(second).label
+    with pytest.raises(InvalidArgument, match="same file"):
+        lk.spread(second, second, "TWO", "3")
+    assert lk.spread(second, second, "TWO", "3", in_place=True).label.propagate_id == "3"
 
 
 @pytest.mark.parametrize("wrong", [("", "1"), ("platform", ""), ("平台", "1"), ("a b", "1")])

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: `labelkit embed`, `verify`, `inspect`, `keygen`. Data to stdout, everything else to stderr."""
+"""The command line: one file for each command of `labelkit`. Data to stdout, everything else to stderr."""

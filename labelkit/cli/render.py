@@ -131,10 +131,11 @@ def _rules(results: Sequence[Result]) -> str:
     titles = (Message("Outcome"), Message("Clause"), Message("Rule"), Message("Found"))
     head = "".join(f'<th scope="col">{_both(title)}</th>' for title in titles)
     rows = "".join(f'<tr><td><span class="chip {_OUTCOMES[rule.outcome][0]}">{_both(_OUTCOMES[rule.outcome][1])}</span>'
-                   f'</td><td>{_both(rule.clause)}</td><th scope="row">{_both(rule.asks)}</th>'
+                   f'</td><th scope="row">{_both(rule.clause)}</th><td>{_both(rule.asks)}</td>'
                    f"<td>{_both(rule.found)}</td></tr>" for rule in results)
-    caption = _escaped("/".join(Message("Rule by rule").text(code) for code in LANGUAGES))
-    return (f'<div class="table" role="region" tabindex="0" aria-label="{caption}">'
+    title = Message("Rule by rule")
+    caption = _escaped("/".join(title.text(code) for code in LANGUAGES))
+    return (f'<h2>{_both(title)}</h2><div class="table" role="region" tabindex="0" aria-label="{caption}">'
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>\n")
 
 

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from labelkit.codec.samples import ImageSamples, Samples, VideoSamples
+from labelkit.codec.samples import AudioSamples, ImageSamples, Samples, VideoSamples
 from labelkit.errors import UnsupportedFormat
-from labelkit.explicit import image, video
+from labelkit.explicit import audio, image, video
 from labelkit.explicit.finding import find as find_in_picture
 from labelkit.explicit.rules import check_text
 from labelkit.plan import Explicit
@@ -21,6 +21,8 @@ def draw(samples: Samples, explicit: Explicit) -> tuple[Samples, dict[str, objec
     """
     if isinstance(samples, ImageSamples):
         return image.draw_frames(samples, explicit)
+    if isinstance(samples, AudioSamples):
+        return audio.draw(samples, explicit)
     if isinstance(samples, VideoSamples):
         return video.draw(samples, explicit)
     raise UnsupportedFormat("an explicit label for {kind} cannot be made", kind=type(samples).__name__)
@@ -30,6 +32,8 @@ def find(samples: Samples, expected_text: str | None = None) -> Finding:
     """What the samples show of an explicit label; `expected_text` is a text that another layer names."""
     if isinstance(samples, ImageSamples):
         return find_in_picture(samples, expected_text)
+    if isinstance(samples, AudioSamples):
+        return audio.find(samples)
     if isinstance(samples, VideoSamples):
         return video.find(samples, expected_text)
     raise UnsupportedFormat("an explicit label in {kind} cannot be looked for", kind=type(samples).__name__)

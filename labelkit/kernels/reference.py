@@ -8,6 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from labelkit.kernels.audio import (  # noqa: F401
+    audio_chips,
+    audio_limit,
+    audio_mark,
+    audio_mark_scratch,
+    audio_resample,
+    audio_rows,
+    audio_spectrum,
+)
+
 
 def polar_scratch(n: int, paths: int) -> int:
     """Bytes of scratch that `polar_decode` wants; this twin uses none."""

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from labelkit.errors import InvalidArgument, LabelkitError, MalformedFile
 from labelkit.label import Label
@@ -198,7 +199,7 @@ def _plan_facts(plan: Plan | None) -> dict[str, object] | None:
     if plan is None:
         return None
     explicit = asdict(plan.explicit) if plan.explicit else None
-    if explicit and explicit["font"] is not None:
-        explicit["font"] = str(explicit["font"])
+    if explicit:
+        explicit = {name: str(value) if isinstance(value, Path) else value for name, value in explicit.items()}
     return {"explicit": explicit, "watermark": asdict(plan.watermark) if plan.watermark else None,
             "metadata": plan.metadata, "provenance": plan.provenance.subject if plan.provenance else None}

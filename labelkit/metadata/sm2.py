@@ -23,7 +23,7 @@ from types import ModuleType
 from labelkit.errors import InvalidArgument, OutputFailed, SigningFailed
 
 USER_ID = b"1234567812345678"  # the default of GB/T 35276 and GM/T 0009
-MAX_PINS = 8  # tried where a file brings no key: 2 signatures x 2 forms x 22 ms for each
+MAX_PINS = 64
 _MAX_FILE = 1 << 16
 _PRIVATE, _PUBLIC = (re.compile(rb"-----BEGIN %b-----(.+?)-----END %b-----" % (name, name), re.DOTALL)
                      for name in (b"PRIVATE KEY", b"PUBLIC KEY"))
@@ -91,9 +91,9 @@ def keygen(private: str | os.PathLike, public: str | os.PathLike) -> Sm2Signer:
 
 
 def load_pins(path: str | os.PathLike) -> tuple[bytes, ...]:
-    """The public keys in a PEM file, 65 bytes each, at most 8; raises InvalidArgument for a file with none."""
+    """The public keys in a PEM file, 65 bytes each, at most 64; raises InvalidArgument for a file with none."""
     found = [_decoded(text) for text in _PUBLIC.findall(_read(path))]
-    keys = tuple(filter(None, (point(raw) if raw and raw.startswith(b"\x30") else None for raw in found)))
+    keys = tuple(key for raw in found if (key := point(raw)) and spki(key) == raw)
     if not keys or len(keys) != len(found) or len(keys) > MAX_PINS:
         raise InvalidArgument("{where}: 1 to {limit} SM2 public keys in PEM form are wanted", where=str(path),
                               limit=MAX_PINS, hint="openssl pkey -in sm2.pem -pubout -out sm2.pub.pem")

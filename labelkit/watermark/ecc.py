@@ -15,29 +15,32 @@ import numpy as np
 
 from labelkit import kernels
 
-INFORMATION_BITS = 96
-CRC_FALSE_PASS = 2.0**-32  # chance that one wrong word passes the CRC
+PAYLOAD_BITS = 64
+CHECK_BITS = 32
+INFORMATION_BITS = PAYLOAD_BITS + CHECK_BITS
+CRC_FALSE_PASS = 2.0**-CHECK_BITS  # chance that one wrong word passes the whole CRC
 
 
 @functools.cache
-def _frozen(n: int) -> np.ndarray:
-    """uint8 [n], 0 at the 96 most reliable inputs by polarisation weight."""
+def _frozen(n: int, bits: int) -> np.ndarray:
+    """uint8 [n], 0 at the `bits` most reliable inputs by polarisation weight."""
     index = np.arange(n)
     weight = sum(((index >> bit) & 1) * 2.0 ** (bit / 4) for bit in range(n.bit_length() - 1))
     frozen = np.ones(n, np.uint8)
-    frozen[np.argsort(weight, kind="stable")[n - INFORMATION_BITS :]] = 0
+    frozen[np.argsort(weight, kind="stable")[n - bits :]] = 0
     return frozen
 
 
-def _crc(payload: int) -> int:
-    return zlib.crc32(b"labelkit" + payload.to_bytes(8, "big"))
+def _word(payload: int, check_bits: int) -> int:
+    crc = zlib.crc32(b"labelkit" + payload.to_bytes(8, "big"))
+    return payload << check_bits | crc >> (32 - check_bits)
 
 
-def encode(payload: int, n: int = 1024) -> np.ndarray:
-    """uint8 [n] code bits of a 64-bit `payload`; n a power of two from 128 to 4096."""
-    word = payload << 32 | _crc(payload)
+def encode(payload: int, n: int = 1024, *, check_bits: int = CHECK_BITS) -> np.ndarray:
+    """uint8 [n] code bits of a 64-bit `payload` and the first `check_bits` of its CRC; n a power of two to 4096."""
+    word, bits = _word(payload, check_bits), PAYLOAD_BITS + check_bits
     code = np.zeros(n, np.uint8)
-    code[_frozen(n) == 0] = [(word >> shift) & 1 for shift in range(INFORMATION_BITS - 1, -1, -1)]
+    code[_frozen(n, bits) == 0] = [(word >> shift) & 1 for shift in range(bits - 1, -1, -1)]
     size = 1
     while size < n:
         pairs = code.reshape(-1, 2, size)
@@ -46,20 +49,21 @@ def encode(payload: int, n: int = 1024) -> np.ndarray:
     return code
 
 
-def decode(soft: np.ndarray, paths: int = 8) -> int | None:
+def decode(soft: np.ndarray, paths: int = 8, *, check_bits: int = CHECK_BITS) -> int | None:
     """The 64-bit payload of float [n] soft values (> 0 leans to bit 0, any scale), or None where no path passes.
 
-    On noise a wrong payload comes back with probability at most `paths` * CRC_FALSE_PASS.
+    On noise a wrong payload comes back with probability at most paths * 2^-check_bits.
     """
     n = soft.size
     scale = 256.0 / max(float(np.sqrt(np.mean(np.square(soft, dtype=np.float64)))), 1e-30)
     levels = np.clip(np.rint(soft * scale), -4096, 4096).astype(np.int32)
-    bits = np.zeros((paths, INFORMATION_BITS), np.uint8)
+    bits = np.zeros((paths, PAYLOAD_BITS + check_bits), np.uint8)
     metric = np.zeros(paths, np.int64)
     scratch = np.empty(kernels.polar_scratch(n, paths), np.uint8)
-    kernels.polar_decode(levels, _frozen(n), paths, scratch, bits, metric)
+    kernels.polar_decode(levels, _frozen(n, PAYLOAD_BITS + check_bits), paths, scratch, bits, metric)
     for row in bits[metric >= 0]:
-        word = int.from_bytes(np.packbits(row).tobytes(), "big")
-        if word & 0xFFFFFFFF == _crc(word >> 32):
-            return word >> 32
+        value = int.from_bytes(np.packbits(row[:PAYLOAD_BITS]).tobytes(), "big")
+        check = int("".join(map(str, row[PAYLOAD_BITS:])), 2)
+        if value << check_bits | check == _word(value, check_bits):
+            return value
     return None

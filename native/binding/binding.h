@@ -18,5 +18,6 @@ PyObject *lk_finish(int code, const char *kernel, Py_buffer *views, int count);
 
 extern PyMethodDef lk_ecc_methods[];
 extern PyMethodDef lk_image_methods[];
+extern PyMethodDef lk_audio_methods[];
 
 #endif

@@ -11,4 +11,10 @@ const struct lk_kernels LK(lk_kernels) = {
     .plane_fold = LK(lk_plane_fold),
     .plane_fold_lattice = LK(lk_plane_fold_lattice),
     .lattice_score = LK(lk_lattice_score),
+    .audio_mark = LK(lk_audio_mark),
+    .audio_limit = LK(lk_audio_limit),
+    .audio_resample = LK(lk_audio_resample),
+    .audio_spectrum = LK(lk_audio_spectrum),
+    .audio_chips = LK(lk_audio_chips),
+    .audio_rows = LK(lk_audio_rows),
 };

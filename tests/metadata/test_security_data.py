@@ -9,10 +9,14 @@ import sys
 import pytest
 from hypothesis import given, settings, strategies as st
 
+import labelkit
+from labelkit import metadata
 from labelkit.errors import InvalidArgument, LabelkitError, SigningFailed
 from labelkit.label import FIELDS, Kind, Label
-from labelkit.metadata.security_data import SM3_WITH_SM2, State, sign, verify
-from labelkit.metadata.sm2 import Sm2Signer
+from labelkit.metadata.security_data import SM3_WITH_SM2, State, seal, sign, verify
+from labelkit.metadata.sm2 import Sm2Signer, keygen, load_pins
+from labelkit.report import Status
+from tests.files import picture
 
 gmalg = pytest.importorskip("gmalg")
 
@@ -102,7 +106,7 @@ def test_file_without_a_key_needs_a_pinned_one(signer):
     assert verify(values).state is State.UNSUPPORTED
     assert verify(values, pinned=[signer.public_key]).state is State.VERIFIED_PINNED
     stranger = Sm2Signer.from_secret(bytes(range(2, 34)))
-    assert verify(values, pinned=[stranger.public_key]).state is State.FAILED
+    assert verify(values, pinned=[stranger.public_key]).state is State.UNSUPPORTED, "it may be another producer's"
 
 
 def test_what_is_not_a_signature_of_the_label_is_unsupported_not_failed(signer):
@@ -126,6 +130,66 @@ def test_second_slot_is_judged_only_for_the_producers_own_signature(signer):
     assert verify({**copied, "ProduceID": "x"}, "ReservedCode2").state is State.UNSUPPORTED
     with pytest.raises(InvalidArgument):
         verify(copied, "Label")
+
+
+def test_a_propagators_signature_covers_its_own_fields(signer):
+    spread = sign(LABEL, signer).spread_by("platform", "9").fields()
+    sealed = {**spread, "ReservedCode2": seal(spread, signer, "ReservedCode2")}
+    assert verify(sealed).state is State.VERIFIED_SELF
+    assert verify(sealed, "ReservedCode2", pinned=[signer.public_key]).state is State.VERIFIED_PINNED
+    # what others sign there is not published, so what does not fit is no proof of a change
+    assert verify({**sealed, "PropagateID": "10"}, "ReservedCode2").state is State.UNSUPPORTED
+    with pytest.raises(InvalidArgument):
+        seal(spread, signer, "Label")
+
+
+def test_the_reader_judges_the_signature_of_a_label(signer):
+    signed = sign(LABEL, signer)
+    finding = metadata.read(metadata.write(picture("JPEG"), signed), pinned=[signer.public_key])
+    assert (finding.status, finding.label) == (Status.VALID, signed)
+    assert finding.evidence["signatures"]["ReservedCode1"]["state"] == "verified-pinned"
+    assert str(finding.summary).endswith("; signed with a pinned key")
+    changed = Label.from_fields({**signed.fields(), "ProduceID": "forged"})
+    finding = metadata.read(metadata.write(picture("JPEG"), changed))
+    assert finding.status is Status.INVALID and "does not fit" in str(finding.summary)
+    assert finding.evidence["signatures"]["ReservedCode1"]["state"] == "failed"
+    states = metadata.read(metadata.write(picture("JPEG"), LABEL)).evidence["signatures"]
+    assert {found["state"] for found in states.values()} == {"absent"}
+
+
+def test_a_pin_that_is_no_key_is_the_callers_error(signer):
+    data = metadata.write(picture("JPEG"), LABEL)
+    with pytest.raises(InvalidArgument, match="pinned holds SM2 public keys"):
+        labelkit.verify(data, layers=[labelkit.Layer.METADATA], pins=[b"junk"])
+    found = labelkit.verify(data, layers=[labelkit.Layer.METADATA], pins=[signer.public_key])
+    assert found.verdict is labelkit.Verdict.CONFIRMED
+
+
+def test_without_gmalg_a_signed_label_is_valid_and_its_signature_unchecked(signer, monkeypatch):
+    data = metadata.write(picture("JPEG"), Label.from_fields({**sign(LABEL, signer).fields(), "ProduceID": "forged"}))
+    monkeypatch.setitem(sys.modules, "gmalg", None)
+    finding = metadata.read(data)
+    assert finding.status is Status.VALID
+    assert finding.evidence["signatures"]["ReservedCode1"] == {
+        "state": "unsupported", "reason": "SM2 needs the package gmalg", "key": None, "form": None}
+
+
+def test_made_keys_load_and_are_never_overwritten(tmp_path):
+    private, public = tmp_path / "sm2.pem", tmp_path / "sm2.pub.pem"
+    made = keygen(private, public)
+    assert Sm2Signer.load(private).public_key == made.public_key == load_pins(public)[0]
+    assert private.stat().st_mode & 0o777 == 0o600 and b"PRIVATE" not in public.read_bytes()
+    before = private.read_bytes()
+    with pytest.raises(InvalidArgument, match="never overwritten"):
+        keygen(private, tmp_path / "other.pem")
+    assert private.read_bytes() == before and not (tmp_path / "other.pem").exists()
+    pem = public.read_bytes()
+    public.write_bytes(pem * 2)
+    assert len(load_pins(public)) == 2
+    for rubbish in (b"", before, pem * 65, pem.replace(b"MFkw", b"MFkx"), pem[:60] + pem[64:]):
+        public.write_bytes(rubbish)
+        with pytest.raises(InvalidArgument, match="SM2 public keys"):
+            load_pins(public)
 
 
 N = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
@@ -158,6 +222,8 @@ def test_openssl_verifies_our_signature_and_we_load_its_key(tmp_path):
     openssl("genpkey", "-algorithm", "SM2", "-out", key)
     if not key.exists():
         pytest.skip("this openssl has no SM2")
+    keygen(tmp_path / "ours.pem", tmp_path / "ours.pub.pem")
+    assert openssl("pkey", "-in", tmp_path / "ours.pem", "-pubout") == (tmp_path / "ours.pub.pem").read_text()
     openssl("pkey", "-in", key, "-pubout", "-out", public)
     signed = sign(LABEL, Sm2Signer.load(key))
     entries = json.loads(signed.reserved_code1)["SecurityData"]["PubSD"]

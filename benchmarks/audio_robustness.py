@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The audio watermark measured: fidelity, recovery under attack, false positives, speed.
+
+    python benchmarks/audio_robustness.py --clips FOLDER                    # every table
+    python benchmarks/audio_robustness.py --clips FOLDER --only recovery --seconds 10 --groups codec noise
+    python benchmarks/audio_robustness.py --clips FOLDER --attacks other_attacks.py
+
+A clip is any file that soundfile reads; without --clips the sounds of samples/ are taken. An attack module has
+`names()` and `apply(name, x, rate, seed=, host=) -> (y, rate)`. Recovery means all 64 bits right. Attacks on time
+are looked for at effort "deep", all others at "normal". PESQ needs the package `pesq`, which is optional.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from labelkit.codec.resample import Resampler
+from labelkit.errors import HostTooSmall
+from labelkit.watermark import audio
+from labelkit.watermark.payload import Payload
+
+_HERE = Path(__file__).parent
+_TIME = ("speed", "stretch", "tempo", "pitch", "clock")
+
+
+def main() -> None:
+    args = _arguments()
+    spec = importlib.util.spec_from_file_location("attacks", args.attacks)
+    attacks = importlib.util.module_from_spec(spec)
+    sys.modules["attacks"] = attacks
+    spec.loader.exec_module(attacks)
+    clips = list(_clips(args.clips))
+    wanted = args.names or [n for g in args.groups or [None] for n in (attacks.names(g) if g else attacks.names())]
+    for table in args.only:
+        if table == "fidelity":
+            fidelity(clips, args.seconds)
+        elif table == "recovery":
+            recovery(clips, attacks, wanted, args.seconds)
+        elif table == "false-positives":
+            false_positives(clips, attacks, wanted, args.seconds)
+        else:
+            speed(clips)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    tables = ("fidelity", "recovery", "false-positives", "speed")
+    parser.add_argument("--clips", type=Path, default=_HERE.parent / "samples")
+    parser.add_argument("--attacks", type=Path, default=_HERE / "audio_attacks.py")
+    parser.add_argument("--only", nargs="+", choices=tables, default=tables)
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each clip, from its second 2 on")
+    parser.add_argument("--groups", nargs="+", help="groups of attacks")
+    parser.add_argument("--names", nargs="+", help="single attacks")
+    return parser.parse_args()
+
+
+def _clips(folder: Path) -> Iterator[tuple[str, np.ndarray, int]]:
+    import soundfile
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in (".wav", ".flac", ".ogg", ".opus", ".mp3"):
+            samples, rate = soundfile.read(path, dtype="float32")
+            yield path.stem, samples, rate
+
+
+def _cut(x: np.ndarray, rate: int, seconds: float) -> np.ndarray:
+    start = 2 * rate if len(x) >= (seconds + 2) * rate else 0
+    return x[start : start + int(seconds * rate)]
+
+
+def _marked(clips, seconds: float) -> Iterator[tuple[int, str, np.ndarray, np.ndarray, int, Payload]]:
+    for index, (name, whole, rate) in enumerate(clips):
+        host = _cut(whole, rate, seconds)
+        payload = Payload.from_int(int(np.random.default_rng(index).integers(1 << 63)))
+        try:
+            yield index, name, host, audio.embed(host, rate, payload), rate, payload
+        except HostTooSmall as error:
+            print(f"  {name}: {error}")
+
+
+def fidelity(clips, seconds: float) -> None:
+    """SNR and, where the package is there, PESQ-WB of each marked clip."""
+    print(f"fidelity, strength 1, {seconds:g} s\n  {'clip':28s} {'SNR dB':>7s} {'PESQ-WB':>8s}")
+    rows = []
+    for _, name, host, marked, rate, _ in _marked(clips, seconds):
+        noise = np.square(marked.astype(np.float64) - host).sum()
+        rows.append((10 * np.log10(np.square(host, dtype=np.float64).sum() / noise), _pesq(host, marked, rate)))
+        print(f"  {name:28s} {rows[-1][0]:7.1f} {rows[-1][1]:8.2f}")
+    if rows:
+        print("  {:28s} {:7.1f} {:8.2f}".format("mean", *np.mean(rows, axis=0)))
+
+
+def _pesq(host: np.ndarray, marked: np.ndarray, rate: int) -> float:
+    try:
+        from pesq import pesq
+    except ImportError:
+        return float("nan")
+    def narrow(x: np.ndarray) -> np.ndarray:
+        mono = x if x.ndim == 1 else x.mean(1)
+        return Resampler(rate, 16_000, 1).push(np.ascontiguousarray(mono[None], np.float32))[0]
+    return float(pesq(16_000, narrow(host), narrow(marked), "wb"))
+
+
+def recovery(clips, attacks, wanted: list[str], seconds: float) -> None:
+    """For each attack the share of clips whose 64 bits come back, and the weakest score among them."""
+    print(f"recovery, strength 1, {seconds:g} s, all 64 bits")
+    hits: dict[str, list[tuple[bool, float]]] = {name: [] for name in wanted}
+    for index, _, host, marked, rate, payload in _marked(clips, seconds):
+        for name in wanted:
+            table = getattr(attacks, "ATTACKS", {})
+            if name in table and hasattr(table[name], "applies") and not table[name].applies(marked, rate):
+                continue
+            attacked, now = attacks.apply(name, marked, rate, seed=index, host=host)
+            effort = "deep" if name.startswith(_TIME) else "normal"
+            found = audio.detect(np.ascontiguousarray(attacked, np.float32), now, effort=effort)
+            hits[name].append((found.payload == payload, found.score))
+    for name, row in hits.items():
+        if row:
+            right = [score for ok, score in row if ok]
+            print(f"  {name:22s} {len(right):3d}/{len(row):<3d} {len(right) / len(row):5.0%}  "
+                  f"lowest score {min(right, default=0):5.1f}")
+    everything = [ok for row in hits.values() for ok, _ in row]
+    print(f"  all {np.mean(everything):.1%} of {len(everything)}")
+
+
+def false_positives(clips, attacks, wanted: list[str], seconds: float) -> None:
+    """Unmarked clips under every attack at every effort; the count must be zero."""
+    minutes, count, trials, top = 0.0, 0, 0, 0.0
+    for index, (_, whole, rate) in enumerate(clips):
+        host = _cut(whole, rate, seconds)
+        for name in wanted:
+            attacked, now = attacks.apply(name, host, rate, seed=index, host=host)
+            for effort in ("fast", "normal", "deep"):
+                found = audio.detect(np.ascontiguousarray(attacked, np.float32), now, effort=effort)
+                minutes, trials = minutes + len(attacked) / now / 60, trials + 1
+                count, top = count + found.found, max(top, 0.0 if found.found else found.score)
+    print(f"false positives: {count} in {trials} trials, {minutes:.0f} minutes; highest score of known chips {top:.1f}")
+
+
+def speed(clips) -> None:
+    """CPU time of one thread beside a numpy FFT over the same samples, the reference that every machine has."""
+    print("speed, times real time, CPU time, 48 kHz mono, 60 s")
+    name, x, rate = max(clips, key=lambda clip: len(clip[1]))
+    host = np.resize(x if x.ndim == 1 else x.mean(1), 60 * rate).astype(np.float32)
+    host = Resampler(rate, 48_000, 1).push(host[None])[0]
+    payload = Payload.from_int(1)
+    marked = audio.embed(host, 48_000, payload)
+    seconds = len(host) / 48_000
+    jobs = {"reference: 1,024-point FFTs, half overlap": lambda: [np.fft.rfft(host[i : i + 1024])
+                                                                 for i in range(0, len(host) - 1024, 512)],
+            "embed": lambda: audio.embed(host, 48_000, payload)}
+    for effort in ("fast", "normal", "deep"):
+        jobs |= {f"detect {effort}, marked": lambda e=effort: audio.detect(marked, 48_000, effort=e),
+                 f"detect {effort}, unmarked": lambda e=effort: audio.detect(host, 48_000, effort=e)}
+    for label, job in jobs.items():
+        times = []
+        for _ in range(3):
+            start = time.process_time()
+            job()
+            times.append(time.process_time() - start)
+        print(f"  {label:42s} {seconds / min(times):7.0f}")
+    assert audio.detect(marked, 48_000).payload == payload, name
+
+
+if __name__ == "__main__":
+    main()

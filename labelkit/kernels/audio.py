@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The NumPy twins of the audio kernels; native/lk.h holds their contracts.
+
+Same arguments, same buffers. The transforms add in another order than the compiled ones, so results agree within
+1e-3 of the largest value and not to the bit.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+_FRAME, _HOP, _HALF, _LIMIT = 1024, 512, 512, 64
+_MOVE_LOW, _MOVE_SLOPE, _MOVE_HIGH = 0.2, 0.15, 2.0
+_SPREAD, _SMOOTH = 9, 2
+
+
+def audio_mark_scratch(channels: int) -> int:
+    """Floats of scratch that `audio_mark` wants; this twin uses none."""
+    return 0
+
+
+def audio_mark(x, channels, frames, roots, window, edges, signs, phase, depths, scratch, out) -> None:
+    """Add to `out` what makes the bands of x follow the signs."""
+    x, out, edges = x.reshape(channels, -1), out.reshape(channels, -1), edges.astype(int)
+    low, high = edges[0], edges[-1]
+    for f in range(frames):
+        part = slice(f * _HOP, f * _HOP + _FRAME)
+        spectrum = np.fft.rfft(x[:, part] * window, axis=1)
+        power = np.square(np.abs(spectrum[:, low:high])).sum(0)
+        level = np.log2(np.add.reduceat(power, edges[:-1] - low) / np.diff(edges) + 1e-13)
+        move = np.minimum(_MOVE_LOW + _MOVE_SLOPE * (level.max() - level), _MOVE_HIGH)
+        change = np.exp2(depths * move * signs[(phase + f) % len(signs)]) - 1
+        gain = np.zeros(_HALF + 1)
+        gain[low:high] = np.repeat(change, np.diff(edges))
+        out[:, part] += (np.fft.irfft(spectrum * gain, axis=1) * window).astype(np.float32)
+
+
+def audio_limit(host, difference, ratio, scratch, out) -> None:
+    """The difference, lowered where it is louder than `ratio` of its host."""
+    n, half = len(out), _LIMIT // 2
+
+    def energy(x):
+        total = np.concatenate([[0], np.cumsum(np.square(x, dtype=np.float64))])
+        return total[_LIMIT : _LIMIT + n] - total[:n]
+
+    share = ratio * np.sqrt((energy(host) + 1e-12) / (energy(difference) + 1e-14))
+    out[:] = difference[half : half + n] * np.minimum(share, 1)
+
+
+def audio_resample(x, bank, phases, up, down, position, y) -> None:
+    """Each output is a sum of products with the row of the bank for its fraction."""
+    place = position + np.arange(len(y), dtype=np.int64) * down
+    taps = bank.reshape(phases, -1)
+    rows = place % up * phases // up
+    if len(y):
+        views = np.lib.stride_tricks.sliding_window_view(x, taps.shape[1])
+        for start in range(0, len(y), 1 << 14):
+            part = slice(start, start + (1 << 14))
+            y[part] = np.einsum("ij,ij->i", views[place[part] // up], taps[rows[part]])
+
+
+def audio_spectrum(x, frames, hop, roots, window, low, high, scratch, out) -> None:
+    """Running sums of log2 power over the bins of each frame."""
+    for f in range(frames):
+        power = np.square(np.abs(np.fft.rfft(x[f * hop : f * hop + _FRAME] * window)[low:high]))
+        out[f, 0] = 0
+        np.cumsum(np.log2(power + 1e-12), out=out[f, 1:])
+
+
+def audio_chips(spectrum, frames, index, part, width, floors, weights, pace, rows, scratch, out) -> None:
+    """Whiten and weight the bands, and sum them up to chips."""
+    sums, index = spectrum.reshape(frames, -1), index.astype(int)
+    edge = sums[:, index] + part * (sums[:, index + 1] - sums[:, index])
+    level = np.diff(edge, axis=1) * width
+    at = np.arange(rows) * pace
+    f = np.minimum(at.astype(int), frames - 1)
+    share = (at - f)[:, None]
+    level = level[f] + share * (level[np.minimum(f + 1, frames - 1)] - level[f])
+    sharp = level - _mean(level, 1, 1)
+    deviation = _mean(_mean(np.square(sharp), _SPREAD, 0), 4, 1)
+    above = _mean(_mean(level, _SMOOTH, 0), 1, 1) - floors
+    weight = np.clip((above + 1) * 0.30103, 0, 1) * weights
+    cell = np.clip(sharp / np.sqrt(deviation + 1e-4), -2.5, 2.5) * weight
+    pair = np.pad(cell[:, 1:-1:2] - cell[:, 2:-1:2], ((0, 11), (0, 0)))
+    first = sum(pair[h : h + rows] for h in range(5))
+    out[:] = first - sum(pair[h : h + rows] for h in range(6, 11))
+
+
+def audio_rows(chips, signs, length, hit, variance) -> None:
+    """Each row of the chips against the pattern at each place where its period can start."""
+    ways = signs.shape[1]
+    n = len(chips) // length
+    start = np.arange(ways * length)
+    rows = (np.arange(n)[:, None] - start // length) % ways
+    for out, x, s in ((hit, chips, signs), (variance, np.square(chips), np.square(signs))):
+        by_row = np.einsum("tj,jr->tr", x[: n * length], s).reshape(n, length, ways)
+        out[:] = by_row[np.arange(n)[:, None], start % length, rows]
+
+
+def _mean(x: np.ndarray, half: int, axis: int) -> np.ndarray:
+    """Mean over 2 * half + 1 neighbours along an axis, the edges standing for what is beyond them."""
+    pad = [(half, half) if a == axis else (0, 0) for a in range(2)]
+    padded = np.pad(x, pad, mode="edge").astype(np.float64)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=axis)
+    return windows.mean(-1).astype(np.float32)

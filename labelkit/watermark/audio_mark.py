@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Embedding in sound as it streams: analyse at 16 kHz, form the difference, bring it to the host's rate, add it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from labelkit import kernels
+from labelkit.codec.resample import Resampler
+from labelkit.key import Key
+from labelkit.watermark.audio_pattern import EDGES, FRAME, HOP, PERIOD_FRAMES, RATE, frame_signs, roots, windows
+from labelkit.watermark.payload import Payload
+
+DEPTH = 0.27  # log2 of the amplitude gain of a band 16 dB under the loudest of its frame, at 2 kHz: 1.6 dB
+TILT = 0.1  # depth rises with this power of the frequency
+LIMIT = 0.12  # the difference stays 18 dB under the host in any 4 ms: no pre-echo, pauses stay silent
+_AROUND = 32  # samples on either side that the limiter looks at
+
+
+class DifferenceMaker:
+    """Host samples at any rate in, the difference to be added out, later by `delay` host samples at most."""
+
+    def __init__(self, rate: int, channels: int, payload: Payload, key: Key, strength: float) -> None:
+        self._signs = frame_signs(key, payload)
+        self._depths = (DEPTH * strength * ((EDGES[1:] + EDGES[:-1]) / 256) ** TILT).astype(np.float32)
+        self._limit = LIMIT * strength
+        self._down = Resampler(rate, RATE, channels)
+        self._up = Resampler(RATE, rate, channels)
+        self._host = np.zeros((channels, HOP), np.float32)  # not yet in two frames; the first frame starts before time
+        self._tail = np.zeros((channels, HOP), np.float32)  # what the last frame adds to the next half frame
+        self._pair = np.zeros((2, channels, _AROUND), np.float32)  # host and difference at the limiter, from -32 on
+        self._early = HOP  # samples before time 0 that the first frame makes and nobody wants
+        self._phase = 0
+        self._scratch = np.empty(kernels.audio_mark_scratch(channels), np.float32)
+        self.delay = self._down.ahead + 1 + -(-(FRAME + _AROUND + self._up.ahead + 1) * rate // RATE)
+
+    def push(self, x: np.ndarray) -> np.ndarray:
+        """float32 [channels, m] of difference, following on what was given, for [channels, n] of host."""
+        self._host = np.concatenate([self._host, self._down.push(x)], axis=1)
+        frames = max(0, (self._host.shape[1] - FRAME) // HOP + 1)
+        if not frames:
+            return np.empty((len(x), 0), np.float32)
+        size = frames * HOP
+        host = np.ascontiguousarray(self._host[:, : size + HOP])
+        out = np.zeros_like(host)
+        kernels.audio_mark(host, len(host), frames, roots(), windows()[0], EDGES, self._signs, self._phase,
+                           self._depths, self._scratch, out)
+        out[:, :HOP] += self._tail
+        self._tail = out[:, size:].copy()
+        self._host = self._host[:, size:].copy()
+        self._phase = (self._phase + frames) % PERIOD_FRAMES
+        limited = self._limited(host[:, :size], out[:, :size])
+        early = min(self._early, limited.shape[1])
+        self._early -= early
+        return self._up.push(limited[:, early:])
+
+    def _limited(self, host: np.ndarray, difference: np.ndarray) -> np.ndarray:
+        pair = np.concatenate([self._pair, np.stack([host, difference])], axis=2)
+        count = pair.shape[2] - 2 * _AROUND
+        out = np.empty((len(host), max(count, 0)), np.float32)
+        scratch = np.empty(2 * pair.shape[2], np.float32)
+        for channel in range(len(host) if count > 0 else 0):
+            kernels.audio_limit(pair[0, channel], pair[1, channel], self._limit, scratch, out[channel])
+        self._pair = pair[:, :, max(count, 0):].copy()
+        return out

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A real Fourier transform of 1,024 samples through a complex one of 512: Stockham's self-sorting form, radix 4
+ * and a last radix 2 (Van Loan, Computational Frameworks for the FFT, 1992). Split arrays, so that the
+ * inner loops vectorise. `roots` is float [1024][2]: cosine and sine of -2 pi k / 1024. */
+#ifndef LK_AUDIO_FFT_H
+#define LK_AUDIO_FFT_H
+
+#include <stddef.h>
+
+enum { HALF = LK_AUDIO_FRAME / 2 };
+
+/* One radix-4 step: n points left in each of s interleaved transforms. */
+static void radix4(const float *roots, size_t n, size_t s, const float *restrict xr, const float *restrict xi,
+                   float *restrict yr, float *restrict yi) {
+    const size_t quarter = n / 4, step = LK_AUDIO_FRAME / n;
+    for (size_t p = 0; p < quarter; p++) {
+        const float *w = roots + 2 * step * p;
+        const float w1r = w[0], w1i = w[1];
+        const float w2r = roots[4 * step * p], w2i = roots[4 * step * p + 1];
+        const float w3r = roots[6 * step * p], w3i = roots[6 * step * p + 1];
+        const float *ar = xr + s * p, *ai = xi + s * p;
+        const size_t far = s * quarter;
+        float *br = yr + 4 * s * p, *bi = yi + 4 * s * p;
+        for (size_t q = 0; q < s; q++) {
+            const float sum_r = ar[q] + ar[q + 2 * far], sum_i = ai[q] + ai[q + 2 * far];
+            const float dif_r = ar[q] - ar[q + 2 * far], dif_i = ai[q] - ai[q + 2 * far];
+            const float odd_r = ar[q + far] + ar[q + 3 * far], odd_i = ai[q + far] + ai[q + 3 * far];
+            const float rot_r = ai[q + 3 * far] - ai[q + far], rot_i = ar[q + far] - ar[q + 3 * far];
+            const float b1r = dif_r - rot_r, b1i = dif_i - rot_i;
+            const float b2r = sum_r - odd_r, b2i = sum_i - odd_i;
+            const float b3r = dif_r + rot_r, b3i = dif_i + rot_i;
+            br[q] = sum_r + odd_r;
+            bi[q] = sum_i + odd_i;
+            br[q + s] = b1r * w1r - b1i * w1i;
+            bi[q + s] = b1r * w1i + b1i * w1r;
+            br[q + 2 * s] = b2r * w2r - b2i * w2i;
+            bi[q + 2 * s] = b2r * w2i + b2i * w2r;
+            br[q + 3 * s] = b3r * w3r - b3i * w3i;
+            bi[q + 3 * s] = b3r * w3i + b3i * w3r;
+        }
+    }
+}
+
+/* Complex transform of 512 points. `work` holds 4 * 512 floats; the input stands in its first half (real, then
+ * imaginary parts), the output in its second half. */
+static void complex_forward(const float *roots, float *work) {
+    float *a = work, *b = work + 2 * HALF;
+    size_t s = 1;
+    for (size_t n = HALF; n > 2; n /= 4, s *= 4) {
+        radix4(roots, n, s, a, a + HALF, b, b + HALF);
+        float *swap = a;
+        a = b, b = swap;
+    }
+    for (size_t q = 0; q < 2 * HALF; q += HALF) /* four steps, so a is the first half again */
+        for (size_t i = 0; i < HALF / 2; i++) {
+            const float x = a[q + i], y = a[q + i + HALF / 2];
+            b[q + i] = x + y;
+            b[q + i + HALF / 2] = x - y;
+        }
+}
+
+/* Bins low .. high - 1 (0 < low, high <= 512) of 1,024 real samples times `window`. */
+static void real_forward(const float *roots, const float *window, const float *x, size_t low, size_t high,
+                         float *work, float *re, float *im) {
+    for (size_t k = 0; k < HALF; k++) {
+        work[k] = x[2 * k] * window[2 * k];
+        work[k + HALF] = x[2 * k + 1] * window[2 * k + 1];
+    }
+    complex_forward(roots, work);
+    const float *zr = work + 2 * HALF, *zi = zr + HALF;
+    for (size_t k = low; k < high; k++) {
+        const size_t m = HALF - k;
+        const float er = 0.5f * (zr[k] + zr[m]), ei = 0.5f * (zi[k] - zi[m]);
+        const float or_ = 0.5f * (zi[k] + zi[m]), oi = 0.5f * (zr[m] - zr[k]);
+        re[k - low] = er + or_ * roots[2 * k] - oi * roots[2 * k + 1];
+        im[k - low] = ei + or_ * roots[2 * k + 1] + oi * roots[2 * k];
+    }
+}
+
+/* The real samples whose spectrum is re, im on bins low .. high - 1 and zero elsewhere, times window, added to out. */
+static inline void real_inverse_add(const float *roots, const float *window, const float *re, const float *im, size_t low,
+                             size_t high, float *work, float *out) {
+    for (size_t k = 0; k < 2 * HALF; k++) work[k] = 0.0f;
+    for (size_t k = low; k < high; k++) { /* the conjugate of the packed spectrum, half at k and half at 512 - k */
+        const size_t m = HALF - k;
+        const float xr = 0.5f * re[k - low], xi = 0.5f * im[k - low];
+        const float c = roots[2 * k], s = -roots[2 * k + 1]; /* e^(2 pi i k / 1024) */
+        const float rr = -(xr * s + xi * c), ri = xr * c - xi * s; /* i e^(..) x */
+        work[k] += xr + rr;
+        work[k + HALF] -= xi + ri;
+        work[m] += xr - rr; /* conj(x) - conj(i e^(..) x), conjugated once more */
+        work[m + HALF] += xi - ri;
+    }
+    complex_forward(roots, work);
+    const float *zr = work + 2 * HALF, *zi = zr + HALF;
+    for (size_t k = 0; k < HALF; k++) {
+        out[2 * k] += window[2 * k] * (zr[k] * (1.0f / HALF));
+        out[2 * k + 1] -= window[2 * k + 1] * (zi[k] * (1.0f / HALF));
+    }
+}
+
+#endif

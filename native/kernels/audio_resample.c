@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Change of sampling rate by a bank of filters; every output is one sum of products in a fixed order, so that a
+ * stream gives the same samples however it is cut. */
+#include "isa.h"
+
+enum { LANES = 16, BLOCK = 64, MAX_LANES = 12, LANE = 2 * BLOCK };
+
+/* down = 1: successive outputs of one phase read successive inputs, so that many are formed side by side. */
+static void interpolate(const float *x, const float *bank, size_t taps, size_t up, size_t position, float *y, size_t ny) {
+    for (size_t first = 0; first < up && first < ny; first++) {
+        const size_t base = (position + first) / up;
+        const float *h = bank + (position + first) % up * taps;
+        const size_t count = (ny - first - 1) / up + 1;
+        for (size_t i = 0; i < count; i += BLOCK) {
+            float sum[BLOCK] = {0};
+            const size_t part = count - i < BLOCK ? count - i : BLOCK;
+            const float *from = x + base + i;
+            if (part == BLOCK) {
+                for (size_t k = 0; k < taps; k++)
+                    for (size_t l = 0; l < BLOCK; l++) sum[l] += from[k + l] * h[k];
+            } else {
+                for (size_t k = 0; k < taps; k++)
+                    for (size_t l = 0; l < part; l++) sum[l] += from[k + l] * h[k];
+            }
+            for (size_t l = 0; l < part; l++) y[first + (i + l) * up] = sum[l];
+        }
+    }
+}
+
+/* up = 1: the inputs are dealt out into `down` lanes, so that here too outputs are formed side by side. */
+static void decimate(const float *x, const float *h, size_t taps, size_t down, size_t position, float *y, size_t ny) {
+    float lanes[MAX_LANES][LANE] = {{0}};
+    for (size_t i = 0; i < ny; i += BLOCK) {
+        const size_t part = ny - i < BLOCK ? ny - i : BLOCK;
+        const size_t read = (part - 1) * down + taps;
+        const float *from = x + position + i * down;
+        float sum[BLOCK] = {0};
+        for (size_t l = 0; l < down; l++) {
+            float *lane = lanes[l];
+            const size_t held = (read - l + down - 1) / down, depth = (taps - l + down - 1) / down;
+            for (size_t k = 0; k < held; k++) lane[k] = from[k * down + l];
+            for (size_t k = 0; k < depth; k++) {
+                const float tap = h[k * down + l];
+                for (size_t m = 0; m < BLOCK; m++) sum[m] += lane[k + m] * tap;
+            }
+        }
+        for (size_t m = 0; m < part; m++) y[i + m] = sum[m];
+    }
+}
+
+int LK(lk_audio_resample)(const float *x, size_t nx, const float *bank, size_t phases, size_t taps, size_t up,
+                          size_t down, size_t position, float *y, size_t ny) {
+    if (up == 0 || down == 0 || phases == 0 || taps == 0 || taps % LANES) return LK_BAD_ARGUMENT;
+    if (ny && (position + (ny - 1) * down) / up + taps > nx) return LK_BAD_ARGUMENT;
+    if (down == 1 && phases == up) {
+        interpolate(x, bank, taps, up, position, y, ny);
+        return LK_OK;
+    }
+    if (up == 1 && down <= MAX_LANES && (taps + down - 1) / down <= BLOCK) {
+        decimate(x, bank, taps, down, position, y, ny);
+        return LK_OK;
+    }
+    size_t base = position / up, left = position % up;
+    const size_t whole = down / up, part = down % up;
+    for (size_t j = 0; j < ny; j++) {
+        const float *h = bank + left * phases / up * taps, *from = x + base;
+        float sum[LANES] = {0};
+        for (size_t k = 0; k < taps; k += LANES)
+            for (size_t l = 0; l < LANES; l++) sum[l] += from[k + l] * h[k + l];
+        for (size_t width = LANES / 2; width; width /= 2)
+            for (size_t l = 0; l < width; l++) sum[l] += sum[l + width];
+        y[j] = sum[0];
+        base += whole;
+        left += part;
+        if (left >= up) left -= up, base++;
+    }
+    return LK_OK;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The audio kernels against the edges of their buffers, as main.c does for pictures: every buffer ends where a page without
+ * access begins, sizes are odd, values silent, loud or beyond full scale; all instruction sets must agree to the bit.
+ */
+#define _DEFAULT_SOURCE
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "cpu.h"
+
+static int failures;
+static uint32_t state = 1;
+
+static void check(int right, const char *what) {
+    if (right) return;
+    printf("FAILED %s on %s\n", what, lk_isa_name(lk_isa_active()));
+    failures++;
+}
+
+/* count floats that end at a page without access, filled with noise of an amplitude */
+static float *floats(size_t count, float amplitude) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), size = count * sizeof(float), pages = (size + page - 1) / page + 1;
+    char *base = mmap(NULL, pages * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (base == MAP_FAILED || mprotect(base + (pages - 1) * page, page, PROT_NONE)) exit(2);
+    float *out = (float *)(base + (pages - 1) * page - size);
+    for (size_t i = 0; i < count; i++) {
+        state = state * 1664525u + 1013904223u;
+        out[i] = amplitude * ((float)(state >> 8) / 8388608.0f - 1.0f);
+    }
+    return out;
+}
+
+static uint32_t digest(uint32_t sum, const float *x, size_t count) {
+    for (size_t i = 0; i < count * sizeof *x; i++) sum = (sum ^ ((const uint8_t *)x)[i]) * 16777619u;
+    return sum;
+}
+
+static void tables(float *roots, float *window) {
+    for (int k = 0; k < LK_AUDIO_FRAME; k++) {
+        const double angle = -2 * 3.14159265358979323846 * k / LK_AUDIO_FRAME;
+        roots[2 * k] = (float)cos(angle), roots[2 * k + 1] = (float)sin(angle);
+        window[k] = (float)(0.5 - 0.5 * cos(angle));
+    }
+}
+
+static uint32_t marks(size_t channels, size_t frames, float amplitude) {
+    const struct lk_kernels *k = lk_active();
+    static const uint16_t edges[] = {1, 2, 30, 300, 512};
+    static const int8_t signs[] = {1, -1, 0, 1, -1, -1, 1, 1};
+    const size_t stride = (frames - 1) * LK_AUDIO_HOP + LK_AUDIO_FRAME, all = channels * stride;
+    float *roots = floats(2 * LK_AUDIO_FRAME, 0), *window = floats(LK_AUDIO_FRAME, 0), *depths = floats(4, 1);
+    tables(roots, window);
+    float *x = floats(all, amplitude), *out = floats(all, 0), *scratch = floats(lk_audio_mark_scratch(channels), 1);
+    check(k->audio_mark(x, channels, stride, frames, roots, window, edges, 4, signs, 2, 1, depths, scratch, out) == LK_OK,
+          "audio_mark");
+    const size_t n = stride - LK_AUDIO_LIMIT;
+    float *limited = floats(n, 0), *sums = floats(2 * stride, 1);
+    check(k->audio_limit(x, out, n, 0.1f, sums, limited) == LK_OK, "audio_limit");
+    float *spectrum = floats(frames * 512, 0), *work = floats(4 * LK_AUDIO_FRAME, 1);
+    check(k->audio_spectrum(x, stride, frames, LK_AUDIO_HOP, roots, window, 1, 512, work, spectrum) == LK_OK,
+          "audio_spectrum");
+    return digest(digest(digest(2166136261u, out, all), limited, n), spectrum, frames * 512);
+}
+
+static uint32_t rates(size_t up, size_t down, size_t phases, size_t taps, size_t count) {
+    const size_t position = up - 1, nx = (position + (count - 1) * down) / up + taps;
+    float *x = floats(nx, 1), *bank = floats(phases * taps, 1), *y = floats(count, 0);
+    check(lk_active()->audio_resample(x, nx, bank, phases, taps, up, down, position, y, count) == LK_OK, "audio_resample");
+    check(lk_active()->audio_resample(x, nx - 1, bank, phases, taps, up, down, position, y, count) == LK_BAD_ARGUMENT,
+          "refusal to read past the end");
+    return digest(2166136261u, y, count);
+}
+
+static uint32_t chips(size_t frames, size_t rows, double pace) {
+    const struct lk_kernels *k = lk_active();
+    enum { BANDS = 6, BINS = 20 };
+    static const uint16_t index[BANDS + 1] = {0, 3, 5, 9, 14, 18, 19};
+    float *spectrum = floats(frames * (BINS + 1), 100), *part = floats(BANDS + 1, 0), *width = floats(BANDS, 1);
+    float *floor = floats(BANDS, 9), *weights = floats(BANDS, 1), *scratch = floats(4 * rows * BANDS, 1);
+    float *out = floats(rows * 2, 0);
+    part[BANDS] = 1;
+    check(k->audio_chips(spectrum, frames, BINS, index, part, width, floor, weights, BANDS, pace, rows, scratch, out) == LK_OK,
+          "audio_chips");
+    const size_t length = 3, starts = LK_AUDIO_ROWS * length, count = rows / length * starts;
+    float *signs = floats(2 * LK_AUDIO_ROWS, 1), *hit = floats(count, 0), *variance = floats(count, 0);
+    check(k->audio_rows(out, rows, 2, signs, length, hit, variance) == LK_OK, "audio_rows");
+    return digest(digest(digest(2166136261u, out, rows * 2), hit, count), variance, count);
+}
+
+static uint32_t everything(void) {
+    static const float amplitudes[] = {0.0f, 1e-9f, 1.0f, 1e4f};
+    uint32_t sum = 0;
+    state = 1;
+    for (size_t a = 0; a < 4; a++)
+        for (size_t frames = 1; frames < 4; frames++) sum = sum * 31 + marks(1 + a % 2, frames, amplitudes[a]);
+    sum = sum * 31 + rates(3, 1, 3, 32, 200) + rates(1, 3, 1, 80, 130) + rates(1, 12, 1, 288, 65) + rates(160, 441, 160, 80, 77);
+    sum = sum * 31 + rates(1001, 1000, 64, 16, 333) + rates(1, 1, 1, 16, 1) + rates(12, 1, 12, 32, 5);
+    return sum * 31 + chips(1, 1, 1.0) + chips(9, 7, 1.25) + chips(40, 50, 0.8) + chips(3, 200, 0.01);
+}
+
+int main(void) {
+    lk_isa_use(LK_ISA_SCALAR);
+    const uint32_t want = everything();
+    for (int isa = LK_ISA_SCALAR + 1; isa < LK_ISA_COUNT; isa++)
+        if (lk_isa_use((enum lk_isa)isa) == LK_OK) check(everything() == want, "equal bits");
+    check(lk_active()->audio_rows(NULL, 0, 0, NULL, 1, NULL, NULL) == LK_BAD_ARGUMENT, "refusal of no pairs");
+    check(lk_active()->audio_resample(NULL, 0, NULL, 1, 15, 1, 1, 0, NULL, 0) == LK_BAD_ARGUMENT, "refusal of 15 taps");
+    printf(failures ? "%d checks failed\n" : "all checks passed\n", failures);
+    return failures != 0;
+}

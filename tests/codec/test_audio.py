@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sound in, sound out: the same container, codec, bitrate class, sample format, channels and tags."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from benchmarks import audio_attacks
+from labelkit import codec, container
+from labelkit.codec.resample import Resampler
+from labelkit.codec.samples import AudioSamples
+from labelkit.errors import LabelkitError, LimitExceeded
+from tests import sounds
+
+soundfile = pytest.importorskip("soundfile")
+RATE = 44_100
+
+
+def written(format: str, subtype: str, x: np.ndarray | None = None, **more) -> bytes:
+    out = io.BytesIO()
+    soundfile.write(out, sounds.music(4) if x is None else x, RATE, format=format, subtype=subtype, **more)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("format, subtype", [
+    ("WAV", "PCM_U8"), ("WAV", "PCM_16"), ("WAV", "PCM_24"), ("WAV", "FLOAT"), ("WAV", "ULAW"), ("WAV", "ALAW"),
+    ("RF64", "PCM_16"), ("WAVEX", "PCM_16"), ("FLAC", "PCM_16"), ("FLAC", "PCM_24")])
+def test_lossless_files_come_back_sample_for_sample(format, subtype):
+    data = written(format, subtype)
+    samples = codec.decode(data)
+    again = codec.decode(codec.encode(samples))
+    assert samples.samples.dtype == np.float32 and samples.samples.shape == (4 * RATE, 2) and samples.rate == RATE
+    assert np.array_equal(again.samples, samples.samples)
+    assert soundfile.info(io.BytesIO(codec.encode(samples))).subtype == subtype
+
+
+@pytest.mark.parametrize("format, subtype, level", [
+    ("MP3", "MPEG_LAYER_III", 0.9), ("MP3", "MPEG_LAYER_III", 0.4), ("OGG", "VORBIS", 0.9), ("OGG", "VORBIS", 0.4),
+    ("OGG", "OPUS", 0.9), ("OGG", "OPUS", 0.6)])
+def test_lossy_files_keep_codec_and_bitrate_class(format, subtype, level):
+    x = sounds.music(4, 48_000) if subtype == "OPUS" else sounds.music(4)
+    out = io.BytesIO()
+    rate = 48_000 if subtype == "OPUS" else RATE
+    soundfile.write(out, x, rate, format=format, subtype=subtype, compression_level=level)
+    data = out.getvalue()
+    encoded = codec.encode(codec.decode(data))
+    info = soundfile.info(io.BytesIO(encoded))
+    assert (info.format, info.subtype, info.channels) == (format, subtype, 2)
+    assert len(encoded) == pytest.approx(len(data), rel=0.12)
+    assert container.sniff(encoded).name == container.sniff(data).name
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="needs ffmpeg")
+@pytest.mark.parametrize("ending", ["wav", "flac", "mp3", "ogg", "opus", "m4a"])
+def test_tags_are_carried_over(ending, tmp_path):
+    if ending == "m4a":
+        pytest.importorskip("av")
+    source, plain = tmp_path / f"a.{ending}", tmp_path / "plain.wav"
+    plain.write_bytes(written("WAV", "PCM_16"))
+    subprocess.run(["ffmpeg", "-loglevel", "error", "-i", plain, "-metadata", "title=Zwölf", "-metadata",
+                    "artist=somebody", source], check=True)
+    samples = codec.decode(source.read_bytes())
+    target = tmp_path / f"b.{ending}"
+    target.write_bytes(codec.encode(samples))
+    read = subprocess.run(["ffprobe", "-v", "error", "-show_entries", "format_tags:stream_tags", target],
+                          capture_output=True, text=True, check=True).stdout
+    assert "Zwölf" in read and "somebody" in read
+    assert abs(len(codec.decode(target.read_bytes()).samples) - len(samples.samples)) <= 1024
+
+
+def test_cover_art_of_flac_stays(tmp_path):
+    data = written("FLAC", "PCM_16")
+    picture = b"\0\0\0\3" + b"\0\0\0\x09image/png" + bytes(20) + b"\0\0\0\4\x89PNG"
+    at = 4 + 4 + 34
+    data = data[:at] + bytes([6]) + len(picture).to_bytes(3, "big") + picture + data[at:]
+    assert picture in codec.encode(codec.decode(data))
+
+
+def test_mono_stays_mono():
+    data = written("WAV", "PCM_16", sounds.music(3)[:, 0])
+    samples = codec.decode(data)
+    assert samples.samples.shape[1] == 1
+    assert soundfile.info(io.BytesIO(codec.encode(samples))).channels == 1
+
+
+def test_too_much_sound_is_refused():
+    with pytest.raises(LimitExceeded):
+        codec.decode(written("WAV", "PCM_16"), max_pixels=1000)
+
+
+@pytest.mark.parametrize("format, subtype", [("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "VORBIS"),
+                                             ("MP3", "MPEG_LAYER_III")])
+def test_broken_bytes_give_errors_of_our_own(format, subtype):
+    data = bytearray(written(format, subtype, sounds.music(1)))
+    random = np.random.default_rng(1)
+    for trial in range(60):
+        broken = bytearray(data[: int(random.integers(20, len(data)))] if trial % 2 else data)
+        for _ in range(int(random.integers(1, 20))):
+            broken[int(random.integers(4, min(len(broken), 400)))] = int(random.integers(256))
+        try:
+            samples = codec.decode(bytes(broken))
+            assert isinstance(samples, AudioSamples)
+            codec.encode(samples)
+        except LabelkitError:
+            pass
+
+
+@pytest.mark.parametrize("rate, to", [(48_000, 16_000), (44_100, 16_000), (16_000, 48_000), (8_000, 16_000),
+                                      (192_000, 16_000), (12_345, 16_000)])
+def test_resampler_keeps_a_tone_in_place_however_the_stream_is_cut(rate, to):
+    n = rate // 2
+    x = np.sin(2 * np.pi * 1000 * np.arange(n) / rate).astype(np.float32)[None]
+    whole = Resampler(rate, to, 1).push(x)
+    wanted = np.sin(2 * np.pi * 1000 * np.arange(whole.shape[1]) / to)
+    assert np.abs(whole[0] - wanted)[200:-200].max() < 0.01
+    random, parts, at, cut = np.random.default_rng(rate), [], 0, Resampler(rate, to, 1)
+    while at < n:
+        step = int(random.integers(1, 999))
+        parts.append(cut.push(x[:, at : at + step]))
+        at += step
+    assert np.array_equal(np.concatenate(parts, axis=1), whole)
+
+
+def test_resampler_stops_what_would_fold_back():
+    """The negative twin: a tone above half the lower rate does not come through."""
+    x = np.sin(2 * np.pi * 10_000 * np.arange(24_000) / 48_000).astype(np.float32)[None]
+    assert np.abs(Resampler(48_000, 16_000, 1).push(x)[0, 100:-100]).max() < 0.01
+
+
+@pytest.mark.parametrize("name", ["vorbis_q3"])
+def test_attacks_and_codec_agree_on_decoding(name):
+    x = sounds.music(2)
+    y, _ = audio_attacks.apply(name, x, RATE)
+    assert y.shape == x.shape

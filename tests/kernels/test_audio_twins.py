@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The audio kernels against their NumPy twins, and against each other.
+
+Instruction sets agree to the bit. The twins transform and add in another order, and agree within the share of the
+largest value that native/lk.h states.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from labelkit import kernels
+from labelkit.kernels import audio as twin
+from labelkit.watermark.audio_pattern import BANDS, EDGES, PAIRS, roots, windows
+from tests import sounds
+
+COMPILED = kernels.backends()[1:]
+TOLERANCE = 1e-3
+
+
+def mark(k, channels=2):
+    x = np.ascontiguousarray(np.resize(sounds.speech(2), (channels, 512 * 40 + 512)))
+    signs = np.random.default_rng(1).choice([-1, 0, 1], (7, BANDS)).astype(np.int8)
+    out = np.zeros_like(x)
+    k.audio_mark(x, channels, 40, roots(), windows()[0], EDGES, signs, 3, np.full(BANDS, 0.25, np.float32),
+                 np.empty(max(1, k.audio_mark_scratch(channels)), np.float32), out)
+    return out
+
+
+def limit(k):
+    host, difference = sounds.speech(1), sounds.noise(1, 16_000, 0.02)
+    out = np.empty(len(host) - 64, np.float32)
+    k.audio_limit(host, difference, 0.1, np.empty(2 * len(host), np.float32), out)
+    return out
+
+
+def resample(k, up=3, down=1, phases=3, taps=32):
+    x, bank = sounds.noise(0.2, 16_000), sounds.noise(1, phases * taps).reshape(phases, taps)
+    out = np.empty((len(x) - taps) * up // down - 7, np.float32)
+    k.audio_resample(x, bank, phases, up, down, 5, out)
+    return out
+
+
+def spectrum(k):
+    x = sounds.speech(1)
+    out = np.empty((40, 491), np.float32)
+    k.audio_spectrum(x, 40, 256, roots(), windows()[1], 22, 512, np.empty(4096, np.float32), out)
+    return out
+
+
+def chips(k, pace=0.97):
+    sums = spectrum(twin)
+    edges = np.linspace(3, 480, 79)
+    index = edges.astype(np.uint16)
+    out = np.empty((37, 38), np.float32)
+    k.audio_chips(sums, 40, index, (edges - index).astype(np.float32), (1 / np.diff(edges)).astype(np.float32),
+                  np.full(78, -14, np.float32), np.linspace(0, 1, 78, dtype=np.float32), pace, 37,
+                  np.empty(4 * 37 * 78, np.float32), out)
+    return out
+
+
+def rows(k):
+    values = sounds.noise(1, 100 * PAIRS).reshape(100, PAIRS)
+    signs = np.random.default_rng(2).choice([-1, 0, 1], (PAIRS, 16)).astype(np.float32)
+    hit, variance = np.empty((2, 8, 192), np.float32)
+    k.audio_rows(values, signs, 12, hit, variance)
+    return np.stack([hit, variance])
+
+
+CASES = {"mark": mark, "mark mono": lambda k: mark(k, 1), "limit": limit, "resample up": resample,
+         "resample down": lambda k: resample(k, 1, 3, 1, 80), "resample far": lambda k: resample(k, 160, 441, 160, 48),
+         "resample phases": lambda k: resample(k, 1001, 1000, 16, 16), "spectrum": spectrum, "chips": chips,
+         "chips plain": lambda k: chips(k, 1.0), "rows": rows}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_twins_agree(case):
+    want = CASES[case](twin)
+    assert np.isfinite(want).all() and np.abs(want).max() > 0
+    before = kernels.backend()
+    results = []
+    for isa in COMPILED:
+        kernels.use(isa)
+        results.append(CASES[case](kernels.native))
+    kernels.use(before)
+    for got in results:
+        assert np.array_equal(got, results[0]), "instruction sets agree to the bit"
+        assert np.abs(got - want).max() <= TOLERANCE * np.abs(want).max()
+
+
+def test_the_spectrum_is_the_logarithm_of_the_power():
+    x = sounds.speech(1)
+    power = np.abs(np.fft.rfft(x[:1024] * windows()[1])[22:512]) ** 2
+    assert np.allclose(np.diff(spectrum(kernels)[0]), np.log2(power + 1e-12), atol=2e-3)
+
+
+@pytest.mark.parametrize("isa", COMPILED)
+@pytest.mark.parametrize("call", [
+    lambda k: k.audio_resample(np.zeros(10, np.float32), np.zeros(32, np.float32), 1, 1, 1, 0, np.zeros(1, np.float32)),
+    lambda k: k.audio_resample(np.zeros(99, np.float32), np.zeros(20, np.float32), 1, 1, 1, 0, np.zeros(1, np.float32)),
+    lambda k: k.audio_spectrum(np.zeros(1000, np.float32), 1, 256, roots(), windows()[1], 22, 512,
+                               np.zeros(4096, np.float32), np.zeros((1, 491), np.float32)),
+    lambda k: k.audio_spectrum(np.zeros(2000, np.float32), 1, 256, roots(), windows()[1], 0, 512,
+                               np.zeros(4096, np.float32), np.zeros((1, 513), np.float32)),
+    lambda k: k.audio_mark(np.zeros(1000, np.float32), 1, 1, roots(), windows()[0], EDGES,
+                           np.zeros((1, BANDS), np.int8), 0, np.zeros(BANDS, np.float32),
+                           np.zeros(k.audio_mark_scratch(1), np.float32), np.zeros(1000, np.float32)),
+    lambda k: k.audio_rows(np.zeros(49, np.float32), np.zeros((4, 16), np.float32), 12,
+                           np.zeros((1, 192), np.float32), np.zeros((1, 192), np.float32)),
+    lambda k: k.audio_limit(np.zeros(10, np.float32), np.zeros(10, np.float32), 0.1, np.zeros(200, np.float32),
+                            np.zeros(10, np.float32))])
+def test_arguments_are_checked(isa, call):
+    before = kernels.backend()
+    kernels.use(isa)
+    try:
+        with pytest.raises(ValueError):
+            call(kernels.native)
+    finally:
+        kernels.use(before)

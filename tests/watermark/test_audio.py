@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The audio carrier: what goes in comes out again, and nothing comes out of what was never marked."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from benchmarks import audio_attacks as attacks
+from labelkit.errors import HostTooSmall, InvalidArgument
+from labelkit.key import Key
+from labelkit.watermark import audio
+from labelkit.watermark.payload import Payload
+from tests import sounds
+
+PAYLOAD = Payload.from_int(0x3123456789ABCDEF)
+OTHER = Payload.from_int(0x28FFFFFF00000001)
+KEY = Key(b"sixteen bytes or more of secret")
+
+
+def snr(host: np.ndarray, marked: np.ndarray) -> float:
+    noise = np.square(marked.astype(np.float64) - host).sum()
+    return 10 * np.log10(np.square(host.astype(np.float64)).sum() / noise)
+
+
+@pytest.fixture(scope="module")
+def speech() -> np.ndarray:
+    return audio.embed(sounds.speech(12), 16_000, PAYLOAD, KEY)
+
+
+@pytest.fixture(scope="module")
+def music() -> np.ndarray:
+    return audio.embed(sounds.music(12), 44_100, PAYLOAD, KEY)
+
+
+# ---- what it does to the host
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000, 192_000])
+def test_every_rate_carries_the_payload(rate):
+    host = sounds.speech(6, rate)
+    marked = audio.embed(host, rate, PAYLOAD, KEY)
+    assert audio.detect(marked, rate, KEY).payload == PAYLOAD
+    assert marked.dtype == np.float32 and marked.shape == host.shape
+    assert snr(host, marked) > 22
+
+
+@pytest.mark.parametrize("shape", ["mono", "column", "stereo"])
+@pytest.mark.parametrize("dtype", [np.float32, np.int16])
+def test_dtype_and_axes_come_back_as_they_went_in(shape, dtype):
+    host = sounds.music(5)
+    host = {"mono": host[:, 0], "column": host[:, :1], "stereo": host}[shape]
+    host = np.ascontiguousarray(host if dtype == np.float32 else np.rint(host * 32767).astype(np.int16))
+    before = host.copy()
+    marked = audio.embed(host, 44_100, PAYLOAD, KEY)
+    assert (marked.dtype, marked.shape) == (host.dtype, host.shape)
+    assert np.array_equal(host, before), "the host is left as it is"
+    assert audio.detect(marked, 44_100, KEY).payload == PAYLOAD
+
+
+def test_full_scale_is_not_exceeded():
+    host = np.clip(sounds.speech(6) * 4, -1, 1)
+    marked = audio.embed(host, 16_000, PAYLOAD, KEY)
+    assert np.abs(marked).max() <= 1
+    assert audio.detect(marked, 16_000, KEY).payload == PAYLOAD
+
+
+def test_what_was_above_full_scale_stays():
+    host = sounds.speech(6) * 4
+    marked = audio.embed(host, 16_000, PAYLOAD, KEY)
+    assert np.abs(host).max() > 1.2
+    assert snr(host, marked) > 22
+
+
+def test_silence_stays_silent_and_attacks_have_no_echo_before_them():
+    host = np.concatenate([sounds.speech(6), np.zeros(16_000, np.float32), sounds.speech(6, seed=2)])
+    host[6 * 16_000 - 800 : 6 * 16_000] = 0
+    marked = audio.embed(host, 16_000, PAYLOAD, KEY)
+    pause = slice(6 * 16_000, 7 * 16_000)
+    assert np.abs(marked[pause]).max() < 1.5e-5, "half a step of 16 bits"
+    change = marked - host
+    blocks = np.square(np.stack([host, change])[:, : len(host) // 160 * 160]).reshape(2, -1, 160).mean(2)
+    loud = blocks[0] > 1e-8
+    local = 10 * np.log10(blocks[0][loud] / np.maximum(blocks[1][loud], 1e-20))
+    assert np.quantile(local, 0.005) > 12, "10 ms at a time"
+
+
+def test_no_dc_is_added(speech):
+    assert abs(float((speech - sounds.speech(12)).mean())) < 1e-5
+
+
+def test_strength_trades_fidelity_for_score():
+    host = sounds.speech(6)
+    weak, strong = (audio.embed(host, 16_000, PAYLOAD, KEY, strength=s) for s in (0.7, 2.0))
+    assert snr(host, weak) > snr(host, strong) + 6
+    noisy = [attacks.apply("white_20", x, 16_000)[0] for x in (weak, strong)]
+    assert audio.detect(noisy[1], 16_000, KEY).payload == PAYLOAD
+    assert audio.detect(noisy[0], 16_000, KEY).payload is None
+
+
+# ---- decisions
+
+@pytest.mark.parametrize("effort", ["fast", "normal", "deep"])
+def test_unmarked_sound_has_no_mark(effort):
+    for x, rate in ((sounds.speech(12), 16_000), (sounds.music(12), 44_100), (sounds.noise(12, 16_000), 16_000)):
+        found = audio.detect(x, rate, KEY, effort=effort)
+        assert not found.found and found.payload is None and found.false_positive_rate == 1.0
+
+
+def test_wrong_key_finds_nothing(speech):
+    assert not audio.detect(speech, 16_000, Key(b"another secret of this length"), effort="deep").found
+    assert not audio.detect(speech, 16_000).found, "the public key is another key too"
+
+
+def test_the_stated_rate_is_under_the_bar(speech):
+    found = audio.detect(speech, 16_000, KEY)
+    assert found.found and found.payload == PAYLOAD and found.score > 12
+    assert 0 <= found.false_positive_rate <= 1e-9
+
+
+def test_random_keys_stay_under_the_bound():
+    """The bound holds over keys: the correlations of one host with many keys are no wider than chance makes them."""
+    from labelkit.watermark import audio_search as search
+    from labelkit.watermark.audio_pattern import pattern
+    spectrum = search.Spectrum.of(sounds.music(12, 16_000).mean(1))
+    chips = spectrum.chips(search.Replay())
+    scores = []
+    for k in range(60):
+        signs = pattern(Key(k.to_bytes(16, "big"))).chips(PAYLOAD)
+        path = np.full(len(chips) // search.ROW, (k * 37) % search.STARTS)
+        scores.append(search.score(search.fold(chips, path), signs))
+    assert np.abs(scores).max() < 4.5 and 0.6 < np.std(scores) < 1.5
+
+
+# ---- refusals
+
+def test_a_clip_that_is_too_short_is_refused_with_the_length_that_would_do():
+    with pytest.raises(HostTooSmall) as error:
+        audio.embed(sounds.speech(1.2), 16_000, PAYLOAD, KEY)
+    assert 1.2 < error.value.message.facts["needed"] < 10
+
+
+@pytest.mark.parametrize("length", [0, 1, 100])
+def test_hardly_any_samples_are_refused(length):
+    with pytest.raises(HostTooSmall):
+        audio.embed(np.zeros(length, np.float32), 48_000, PAYLOAD, KEY)
+    assert not audio.detect(np.zeros(length, np.float32), 48_000, KEY).found
+
+
+def test_silence_is_refused():
+    with pytest.raises(HostTooSmall, match="too little sound"):
+        audio.embed(np.zeros(160_000, np.float32), 16_000, PAYLOAD, KEY)
+    nearly = np.concatenate([sounds.speech(1), np.zeros(80_000, np.float32)])
+    with pytest.raises(HostTooSmall):
+        audio.embed(nearly, 16_000, PAYLOAD, KEY)
+
+
+@pytest.mark.parametrize("samples, rate, more", [
+    (np.zeros(9, np.float64), 16_000, {}), (np.zeros((2, 3, 4), np.float32), 16_000, {}), ([0.0], 16_000, {}),
+    (np.full(9, np.nan, np.float32), 16_000, {}), (np.full(9, 1e30, np.float32), 16_000, {}),
+    (np.zeros(9, np.float32), 4_000, {}),
+    (np.zeros(9, np.float32), 16e3, {}),
+    (np.zeros((9, 65), np.float32), 16_000, {}), (np.zeros((9, 0), np.float32), 16_000, {}),
+    (np.zeros(9, np.float32), 16_000, {"strength": 9}), (np.zeros(9, np.float32), 16_000, {"strength": True})])
+def test_what_cannot_be_taken_is_refused(samples, rate, more):
+    with pytest.raises(InvalidArgument):
+        audio.embed(samples, rate, PAYLOAD, KEY, **more)
+    if not more:
+        with pytest.raises(InvalidArgument):
+            audio.detect(samples, rate, KEY)
+
+
+@pytest.mark.parametrize("level", [9e3, 1e-20])
+def test_sound_at_the_ends_of_the_scale_is_looked_at_quietly(level):
+    with np.errstate(all="raise"):
+        assert not audio.detect(sounds.noise(8, 16_000, level / 4), 16_000, KEY, effort="deep").found
+
+
+def test_unknown_effort_is_refused():
+    with pytest.raises(InvalidArgument, match="effort"):
+        audio.detect(np.zeros(9, np.float32), 16_000, effort="enormous")
+
+
+# ---- streams
+
+@pytest.mark.parametrize("rate, channels", [(16_000, 1), (24_000, 1), (44_100, 2), (48_000, 1)])
+def test_a_stream_gives_the_samples_of_the_whole(rate, channels):
+    host = sounds.music(5, rate)[:, :channels]
+    whole = audio.embed(host, rate, PAYLOAD, KEY)
+    random = np.random.default_rng(rate)
+    for most in (50, 3_000, 50_000):
+        marker = audio.AudioMarker(rate, channels, PAYLOAD, KEY)
+        parts, at = [], 0
+        while at < len(host):
+            step = int(random.integers(0, most))
+            parts.append(marker.push(host[at : at + step]))
+            at += step
+            assert at - sum(map(len, parts)) <= 0.1 * rate + step, "latency of 100 ms at most"
+        assert np.array_equal(np.concatenate([*parts, marker.finish()]), whole)
+        assert marker.latency_s <= 0.1
+
+
+def test_a_stream_refuses_another_number_of_channels():
+    marker = audio.AudioMarker(16_000, 2, PAYLOAD, KEY)
+    with pytest.raises(InvalidArgument):
+        marker.push(np.zeros(100, np.float32))
+
+
+def test_a_streaming_detector_decides_as_on_the_whole(speech):
+    detector = audio.AudioDetector(16_000, 1, KEY)
+    for at in range(0, len(speech), 777):
+        detector.push(speech[at : at + 777])
+    assert detector.finish() == audio.detect(speech, 16_000, KEY)
+
+
+def test_a_long_stream_is_searched_in_bounded_memory(speech):
+    """Ten minutes of noise with two marked stretches; what is held is a window of a minute."""
+    detector = audio.AudioDetector(16_000, 1, KEY)
+    held = 0
+    for minute in range(10):
+        block = sounds.noise(60, 16_000, 0.002, seed=minute)
+        if minute in (2, 7):
+            block[320_000 : 320_000 + len(speech)] = speech
+        for at in range(0, len(block), 160_000):
+            detector.push(block[at : at + 160_000])
+            held = max(held, sum(part.nbytes for part in detector._parts))
+    found = detector.finish()
+    starts = sorted(segment["start_s"] for segment in found.geometry["segments"])
+    assert found.payload == PAYLOAD and np.allclose(starts, [140, 440], atol=1)
+    assert held < 8e6
+
+
+# ---- geometry
+
+def test_a_marked_stretch_is_placed_in_unmarked_sound(speech):
+    rate = 16_000
+    whole = np.concatenate([sounds.speech(20, seed=5), speech[: 10 * rate], sounds.speech(30, seed=6)])
+    found = audio.detect(whole, rate, KEY)
+    assert found.payload == PAYLOAD
+    assert abs(found.geometry["start_s"] - 20) < 0.5 and abs(found.geometry["end_s"] - 30) < 0.5
+
+
+def test_two_marks_in_one_file_are_both_found(speech):
+    other = audio.embed(sounds.speech(12, seed=9), 16_000, OTHER, KEY)
+    found = audio.detect(np.concatenate([speech, other]), 16_000, KEY)
+    segments = {segment["payload"]: segment for segment in found.geometry["segments"]}
+    assert segments.keys() == {PAYLOAD.hex, OTHER.hex}
+    assert abs(segments[PAYLOAD.hex]["end_s"] - 12) < 0.5 and abs(segments[OTHER.hex]["start_s"] - 12) < 0.5
+
+
+def test_two_keys_mark_the_same_sound(speech):
+    second = Key(b"the recipient's, not the owner's")
+    both = audio.embed(speech, 16_000, OTHER, second)
+    assert audio.detect(both, 16_000, KEY).payload == PAYLOAD
+    assert audio.detect(both, 16_000, second).payload == OTHER
+
+
+def test_one_channel_alone_is_looked_at_where_the_mean_is_empty():
+    host = sounds.music(8)[:, :1]
+    marked = audio.embed(np.hstack([host, -host]), 44_100, PAYLOAD, KEY)
+    assert audio.detect(marked, 44_100, KEY).payload == PAYLOAD
+
+
+# ---- attacks, each from the table of benchmarks/audio_attacks.py
+
+PLAIN = ["gain_-6", "polarity", "pcm8", "clip_2%", "compressor", "agc", "rate_8k", "lowpass_4k", "highpass_500",
+         "telephone", "equaliser", "white_20", "pink_20", "babble_20", "echo", "reverb", "crop_5s", "crop_3s",
+         "dropout_1%", "delete_1%", "concat", "overlay_15", "clock_500ppm"]
+TIMED = {"speed_0.8": 0.8, "speed_1.1": 1.1, "speed_1.25": 1.25, "tempo_0.95": 0.95, "tempo_1.05": 1.05,
+         "pitch_-1": 1.0, "pitch_+1": 1.0}
+CODECS = ["mp3_64k", "aac_64k", "opus_24k", "opus_16k", "vorbis_q0", "alaw", "voice_message"]
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_speech_survives(name, speech):
+    attacked, rate = attacks.apply(name, speech, 16_000, seed=1)
+    assert audio.detect(attacked, rate, KEY).payload == PAYLOAD
+
+
+@pytest.mark.parametrize("name", ["white_10", "babble_10", "rerecord", "downmix", "left", "swap", "overlay_15"])
+def test_music_survives(name, music):
+    attacked, rate = attacks.apply(name, music, 44_100, seed=1)
+    assert audio.detect(attacked, rate, KEY).payload == PAYLOAD
+
+
+@pytest.mark.parametrize("name", TIMED)
+def test_time_axis(name, speech):
+    attacked, rate = attacks.apply(name, speech, 16_000, seed=1)
+    found = audio.detect(attacked, rate, KEY, effort="deep")
+    assert found.payload == PAYLOAD
+    if name.startswith("speed"):
+        assert found.geometry["speed"] == pytest.approx(TIMED[name], rel=0.005)
+
+
+def test_speed_needs_the_deep_search(speech):
+    """The negative twin: what the search in scale finds is not there without it."""
+    attacked, rate = attacks.apply("speed_1.1", speech, 16_000)
+    assert not audio.detect(attacked, rate, KEY, effort="normal").found
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_codecs(name, music):
+    if name not in attacks.names():
+        pytest.skip(f"{name} needs " + ("soundfile" if not importlib.util.find_spec("soundfile") else "av"))
+    attacked, rate = attacks.apply(name, music, 44_100, seed=1)
+    assert audio.detect(attacked, rate, KEY).payload == PAYLOAD
+
+
+def test_one_mono_rate_can_be_detected_at_another(speech):
+    at_48 = attacks.resize(speech[:, None], len(speech) * 3)[:, 0].astype(np.float32)
+    assert audio.detect(at_48, 48_000, KEY).payload == PAYLOAD
