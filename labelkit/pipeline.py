@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 
     Picture = np.ndarray | Image.Image
 
+SIDECAR = ".c2pa"
+MAX_SIDECAR = 16 << 20  # bytes
+
 
 def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None = None, label: Label | None = None, *,
           plan: Plan | None = None, key: Key | None = None, replace: bool = False, in_place: bool = False,
@@ -69,7 +72,8 @@ def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None 
     report      called after each frame of a film with its `Progress`
 
     Returns bytes without a target, the path of a target that is one, None for a file object; samples come back as
-    what they came as. A path is written beside itself and renamed: on any failure it is as it was before.
+    what they came as. A path is written beside itself and renamed: on any failure it is as it was before. A film of a
+    format in which C2PA has no place, such as MKV, gets its manifest beside it as NAME.c2pa, where verify looks for it.
     Raises LabelkitError: InvalidArgument, InvalidLabel, UnsupportedFormat, MalformedFile, LimitExceeded, HostTooSmall,
     MissingGlyph, SigningFailed, OutputFailed.
     """
@@ -85,7 +89,8 @@ def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None 
     with container.opened(source) as reader:
         _refuse_other_labels(reader, label, plan, replace)
         if codec.is_streamed(reader) or not plan.has_signal_layer and isinstance(target, str | os.PathLike):
-            return _through_files(reader, target, _Request(label, plan, key, check, max_pixels, report))
+            sidecar = _beside(source, reader) if plan.provenance else None
+            return _through_files(reader, target, _Request(label, plan, key, check, max_pixels, report, sidecar))
         result: bytes | Reader = reader
         drawn: Mapping[str, object] | None = None
         if plan.has_signal_layer:
@@ -129,7 +134,8 @@ def verify(source: Source | Picture, *, key: Key | None = None, trust: TrustList
         return answers.report("samples")
     with container.opened(source) as reader:
         container.sniff(reader)
-        answers.add(Layer.PROVENANCE, lambda: provenance().validate(reader, trust=trust, now=now))
+        answers.add(Layer.PROVENANCE, lambda: provenance().validate(reader, trust=trust, now=now,
+                                                                    sidecar=_beside(source, reader)))
         answers.add(Layer.METADATA, lambda: metadata.read(reader, pinned=pins))
         decoded = _Once(lambda: codec.decode(reader, max_pixels=max_pixels))
         answers.add(Layer.WATERMARK, lambda: watermark.find(decoded(), key, effort=effort))
@@ -162,6 +168,7 @@ class _Request:
     check: bool
     max_pixels: int
     report: Callable[[Progress], None] | None
+    sidecar: bytes | None  # the manifest that lies beside the source
 
 
 def _through_files(reader: Reader, target: str | os.PathLike | BinaryIO | None,
@@ -174,10 +181,16 @@ def _through_files(reader: Reader, target: str | os.PathLike | BinaryIO | None,
     try:
         with tempfile.TemporaryDirectory(prefix=".labelkit-", dir=path.parent if path else None) as folder:
             result = _stages(reader, Path(folder), request)
+            manifest = Path(folder) / f"manifest{SIDECAR}"
+            if path is None and manifest.exists():
+                raise InvalidArgument("{where}: its manifest lies beside the file, which therefore needs a path",
+                                      where=reader.name)
             if path is None:
                 return _handed_over(result, target)
             if path.exists():
                 result.chmod(path.stat().st_mode & 0o777)
+            if manifest.exists():
+                os.replace(manifest, f"{path}{SIDECAR}")
             os.replace(result, path)
     except OSError as error:
         raise _cannot_write(target if path else "a temporary file", error) from error
@@ -198,14 +211,38 @@ def _stages(reader: Reader, folder: Path, request: _Request) -> Path:
         metadata.write_file(result, labelled, label, resign=plan.provenance is not None)
         result = labelled
     if plan.provenance:
-        signed = folder / "signed"
-        with open(signed, "w+b") as out:
-            provenance().sign_into(result, out, _claim(label, plan, drawn), plan.provenance, parent=reader)
-        result = signed
+        result = _signed(result, reader, folder, _claim(label, plan, drawn), request)
     if plan.watermark and request.check:
         with container.opened(result) as marked:
             _check_watermark(marked, Payload.of(label), request.key, request.max_pixels)
     return result
+
+
+def _signed(source: Path | Reader, before: Reader, folder: Path, claim: object, request: _Request) -> Path:
+    """The file with its manifest in it, or as it is with the manifest in `folder` for what has no place for one."""
+    room, signer = provenance(), request.plan.provenance
+    if room.has_place(container.sniff(source).mime):
+        with open(folder / "signed", "w+b") as out:
+            room.sign_into(source, out, claim, signer, parent=before)
+        return folder / "signed"
+    if isinstance(source, Reader):
+        with open(folder / "copied", "wb") as out:
+            container.stream(source, [(0, source.size)], out)
+        source = folder / "copied"
+    parent = (before, request.sidecar) if request.sidecar else None
+    (folder / f"manifest{SIDECAR}").write_bytes(room.sign_sidecar(source, claim, signer, parent=parent))
+    return source
+
+
+def _beside(source: Source, reader: Reader) -> bytes | None:
+    """The manifest beside a file that is given by its path and has no place for one inside."""
+    try:
+        if provenance().has_place(container.sniff(reader).mime):
+            return None
+        with open(os.fspath(source) + SIDECAR, "rb") as file:
+            return file.read(MAX_SIDECAR)
+    except (TypeError, OSError, ValueError):
+        return None
 
 
 def _handed_over(result: Path, target: BinaryIO | None) -> bytes | None:

@@ -33,7 +33,8 @@ def noise(shape: tuple[int, int], cell: int, seed: int) -> np.ndarray:
 
 def textured(shape: tuple[int, int], seed: int) -> np.ndarray:
     """Noise of several sizes."""
-    return sum(noise(shape, cell, seed + cell) * weight for cell, weight in ((64, 0.5), (24, 0.3), (8, 0.15), (3, 0.08)))
+    return sum(noise(shape, cell, seed + cell) * weight
+               for cell, weight in ((64, 0.5), (24, 0.3), (8, 0.15), (3, 0.08)))
 
 
 class Scene:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Films through embed and verify: all layers, from file to file, and what is left behind when something stops."""
 
+import datetime
 import io
 import json
 import shutil
@@ -17,6 +18,7 @@ from labelkit.cli import main as cli
 from labelkit.codec.frame import Form, Frame
 from labelkit.errors import InvalidArgument, LabelkitError
 from labelkit.explicit.finding import find_in
+from labelkit.log import LabelLog
 from labelkit.plan import Quality, Showing
 from labelkit.watermark import video
 from tests.codec.test_video import needs, silent, streams_of
@@ -66,6 +68,23 @@ def test_signed_films_bind_label_and_watermark(source, tmp_path, signer, anchors
     report = lk.verify(target, trust=anchors)
     report.require(*lk.Layer)
     assert silent(target)
+
+
+@pytest.mark.parametrize("logged", [False, True])
+def test_a_format_without_a_place_gets_its_manifest_beside_it(logged, tmp_path, signer, anchors):
+    source = film(tmp_path / "in.mkv", count=20)
+    plan, target = lk.Plan(quality=QUICK, provenance=signer), tmp_path / "out" / "film.mkv"
+    target.parent.mkdir()
+    more = {"log": LabelLog(tmp_path / "log.db"), "now": datetime.datetime.now(datetime.UTC)} if logged else {}
+    lk.embed(source, target, LABEL, plan=plan, **more)
+    assert sorted(path.name for path in target.parent.iterdir()) == ["film.mkv", "film.mkv.c2pa"]
+    lk.verify(target, trust=anchors).require(*lk.Layer)
+    data = bytearray(target.read_bytes())
+    data[len(data) // 2] ^= 1
+    target.write_bytes(data)
+    assert lk.verify(target, trust=anchors)[lk.Layer.PROVENANCE].status is lk.Status.INVALID
+    with pytest.raises(InvalidArgument):
+        lk.embed(source, label=LABEL, plan=plan)
 
 
 def test_independent_readers_read_the_label(labelled):
