@@ -46,9 +46,7 @@ def decode(reader: Reader, format: str, name: str, max_pixels: int) -> VideoSamp
         raise UnsupportedFormat("{where}: {format} films cannot be decoded", where=name, format=format)
     _library(name, format)
     film = Film(reader, format, name, min(max_pixels, MAX_FRAME_PIXELS))
-    with film.opened() as (container, stream):
-        seconds = _length(container, stream)
-    samples = VideoSamples(film.form, seconds, film)
+    samples = VideoSamples(film.form, film.seconds, film)
     film.form = replace(film.form, active=_active(samples))
     return replace(samples, form=film.form)
 
@@ -59,13 +57,15 @@ class Film:
     def __init__(self, reader: Reader, format: str, name: str, max_pixels: int) -> None:
         self.reader, self.format, self.name, self.max_pixels = reader, format, name, max_pixels
         self.form = Form(0, 0)
-        with self.opened() as (container, stream):
+        with self.opened("SLICE") as (container, stream):
             first = next(self._decoded(container, stream), None)
             if first is None:
                 raise MalformedFile("{where}: not one frame can be decoded", where=name)
             self.first = first
             self.form = form_of(first, stream, name)
-            self.start, self.time_base = start_of(stream), stream.time_base
+            self.start, self.time_base, self.seconds = start_of(stream), stream.time_base, _length(container, stream)
+            self._keys = sorted(float(entry.timestamp * stream.time_base - self.start)
+                                for entry in stream.index_entries if entry.is_keyframe)
 
     @contextmanager
     def opened(self, threads: str = "AUTO") -> Iterator[tuple[InputContainer, VideoStream]]:
@@ -118,13 +118,9 @@ class Film:
 
     def key_seconds(self) -> list[float]:
         """The times of key frames in the file's index, those of decoding; where it has none, one time a second."""
-        with self.opened() as (container, stream):
-            times = sorted(float((entry.timestamp * stream.time_base) - self.start)
-                           for entry in stream.index_entries if entry.is_keyframe)
-            length = _length(container, stream)
-        if not times:
-            return [float(second) for second in range(max(1, math.ceil(length or 1)))]
-        return [max(0.0, time) for time in times]
+        if not self._keys:
+            return [float(second) for second in range(max(1, math.ceil(self.seconds or 1)))]
+        return [max(0.0, time) for time in self._keys]
 
     def _seek(self, container: InputContainer, stream: VideoStream, seconds: float) -> None:
         container.seek(math.floor((seconds + 1e-4 + float(self.start)) / stream.time_base), stream=stream)

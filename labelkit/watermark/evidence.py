@@ -20,7 +20,7 @@ _DEVIATION = 40.0  # of the int8 plane that a sum is scaled to
 _PRESENT = 3.5  # standard deviations: a frame that reaches it carries the mark that is known to be in the film
 _HALF_WAY = 1.5  # between unmarked frames and the weakest marked ones
 _EDGE_SECONDS = 0.2  # how finely begin and end are looked for
-_SPREAD = 8  # looks over the whole film, once the mark is known
+_SPREAD = 4  # looks over the whole film, once the mark is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,14 @@ class Found:
 class Search(image.Search):
     """The picture's search over a whitened plane that stands for many frames."""
 
-    def __init__(self, plane: np.ndarray, small: np.ndarray, factor: int, carrier: tile.Carrier, tally: Tally) -> None:
+    def __init__(self, plane: np.ndarray, carrier: tile.Carrier, tally: Tally, small: np.ndarray | None = None) -> None:
         self.luma = self.plane = plane  # its size is all that is asked of the luma
-        self.carrier, self.tally, self.found = carrier, tally, None
-        self._small, self._factor = small, factor
+        self.carrier, self.tally, self.found, self._small = carrier, tally, None, small
 
     @functools.cached_property
     def coarse(self) -> tuple[int, lattice.Autocorrelation]:
         """See the picture's search; the frames were shrunk before they were added."""
-        return self._factor, lattice.Autocorrelation(self._small)
+        return image.coarse_factor(*self.plane.shape), lattice.Autocorrelation(self._small)
 
     def first(self, *steps: Callable[[], Detection | None]) -> Found | None:
         """What the first of the steps that finds anything found."""
@@ -52,29 +51,23 @@ class Search(image.Search):
 
 
 class Sum:
-    """Whitened planes of frames of one size, added up at full size and shrunk."""
+    """Whitened planes of frames of one size, added up."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count, self._total = 0, np.zeros((0, 0), np.int16)
 
-    def add(self, plane: np.ndarray, small: np.ndarray) -> None:
-        """Add one frame; a frame of another size begins anew."""
-        if not self.count or self._plane.shape != plane.shape:
-            self._plane, self._small, self.count = plane.astype(np.int16), small.astype(np.int16), 0
+    def add(self, plane: np.ndarray) -> None:
+        """Add one int8 plane; one of another size begins anew."""
+        if self._total.shape != plane.shape:
+            self._total, self.count = plane.astype(np.int16), 1
         else:
-            self._plane += plane
-            self._small += small
-        self.count += 1
+            self._total += plane
+            self.count += 1
 
     @property
     def plane(self) -> np.ndarray:
-        """The sum at full size as int8."""
-        return _scaled(self._plane)
-
-    def search(self, factor: int, carrier: tile.Carrier, tally: Tally) -> Search:
-        """A search over the sum."""
-        plane = self.plane
-        return Search(plane, plane if factor == 1 else _scaled(self._small), factor, carrier, tally)
+        """The sum as int8."""
+        return _scaled(self._total)
 
 
 def _scaled(total: np.ndarray) -> np.ndarray:
@@ -87,41 +80,51 @@ class Evidence:
 
     def __init__(self, key: Key, effort: str) -> None:
         self.carrier, self.effort, self.tally = tile.carrier(key), effort, Tally()
-        self.total, self.groups = Sum(), 0
+        self.total, self._small_total, self.groups = Sum(), Sum(), 0
         self.seen: list[tuple[float, np.ndarray]] = []
 
     def take(self, group: Iterable[Look]) -> Found | None:
         """Look at each frame alone and at the sums, as far as the effort goes."""
-        part = Sum()
+        part, lumas = Sum(), []
         for look in group:
-            plane, small, self.factor = whitened(look.luma)
+            plane = image.whiten(look.luma)
             self.seen.append((look.seconds, plane))
-            part.add(plane, small)
-            self.total.add(plane, small)
-            found = self._quick(plane, small)
+            part.add(plane)
+            self.total.add(plane)
+            found = self._quick(plane)
             if found:
                 return found
+            lumas.append(look.luma)
         self.groups += 1
-        if not part.count or self.effort == "fast":
+        if not lumas or self.effort == "fast":
             return None
-        sums = [part] if self.groups == 1 or self.effort == "deep" else [part, self.total]
+        small = self._shrunk(lumas)
         if self.effort == "deep":
             del self.seen[:]
-        return next(filter(None, (self._thorough(one) for one in sums)), None)
+            return self._thorough(part, small)
+        found = self._thorough(part, small)
+        return found or (self._thorough(self.total, self._small_total) if self.groups > 1 else None)
 
-    def _quick(self, plane: np.ndarray, small: np.ndarray) -> Found | None:
+    def _quick(self, plane: np.ndarray) -> Found | None:
         """The film's own scale in one frame, and in all together when their number has doubled."""
-        one = Search(plane, small, self.factor, self.carrier, self.tally)
+        one = Search(plane, self.carrier, self.tally)
         found = one.first(one.own_period)
-        if found:
+        if found or self.total.count < 2 or self.total.count & self.total.count - 1:
             return found
-        if self.total.count < 2 or self.total.count & self.total.count - 1:
-            return None
-        whole = self.total.search(self.factor, self.carrier, self.tally)
+        whole = Search(self.total.plane, self.carrier, self.tally)
         return whole.first(whole.own_period)
 
-    def _thorough(self, part: Sum) -> Found | None:
-        one = part.search(self.factor, self.carrier, self.tally)
+    def _shrunk(self, lumas: list[np.ndarray]) -> Sum:
+        """The sum of the same frames shrunk, in which lattices are searched."""
+        part = Sum()
+        for luma in lumas:
+            plane = image.whiten(image.decimate(luma, image.coarse_factor(*luma.shape)))
+            part.add(plane)
+            self._small_total.add(plane)
+        return part
+
+    def _thorough(self, part: Sum, small: Sum) -> Found | None:
+        one = Search(part.plane, self.carrier, self.tally, small.plane)
         return one.first(one.own_scale, one.any_scale, *([one.any_lattice] if self.effort == "deep" else []))
 
     def nothing(self) -> Detection:
@@ -129,13 +132,6 @@ class Evidence:
         chance = self.tally.chance()
         present = chance <= MAX_FALSE_POSITIVE_RATE
         return Detection(present, None, self.tally.best, chance if present else 1.0, effort=self.effort)
-
-
-def whitened(luma: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """A plane whitened, the same from the plane shrunk by a whole factor, and the factor."""
-    factor = image.coarse_factor(*luma.shape)
-    plane = image.whiten(luma)
-    return plane, plane if factor == 1 else image.whiten(image.decimate(luma, factor)), factor
 
 
 # Where in time
@@ -179,7 +175,7 @@ def located(found: Found, evidence: Evidence, footage: Footage, key: Key) -> Det
     presence = Presence(found, key, evidence)
     looks = dict(evidence.seen)
     if evidence.effort != "fast":
-        looks |= {look.seconds: whitened(look.luma)[0] for look in footage.spread(_SPREAD)}
+        looks |= {look.seconds: image.whiten(look.luma) for look in footage.spread(_SPREAD)}
     states = [(seconds, presence.of(plane) >= _PRESENT) for seconds, plane in sorted(looks.items())]
     spans = _spans(states, footage.seconds, lambda left, right, begins: _edge(footage, presence, left, right, begins))
     if not spans:
@@ -210,7 +206,7 @@ def _edge(footage: Footage, presence: Presence, left: float, right: float, begin
     while keys:
         middle = keys[len(keys) // 2]
         look = footage.at(middle)
-        if look is not None and (presence.of(whitened(look.luma)[0]) >= _PRESENT) == begins:
+        if look is not None and (presence.of(image.whiten(look.luma)) >= _PRESENT) == begins:
             right = middle
         else:
             left = middle
@@ -218,7 +214,7 @@ def _edge(footage: Footage, presence: Presence, left: float, right: float, begin
     seconds, excess = [], []
     for look in thinned(footage.between(left, right), _EDGE_SECONDS):
         seconds.append(look.seconds)
-        excess.append(presence.of(whitened(look.luma)[0]) - _HALF_WAY)
+        excess.append(presence.of(image.whiten(look.luma)) - _HALF_WAY)
     # the split that makes most of the looks on the marked side: one frame alone may be too bare to tell
     total = np.concatenate([[0.0], np.cumsum(excess)])
     split = int(np.argmin(total) if begins else np.argmax(total))

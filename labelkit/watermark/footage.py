@@ -12,11 +12,12 @@ import numpy as np
 from labelkit.codec.frame import Frame
 from labelkit.codec.samples import VideoSamples
 
-FEW, MANY = 4, 24  # frames at effort fast and normal
-GROUP = 6
+FEW, MANY = 4, 16  # frames at effort fast and normal
+GROUP = 8
 WINDOW_SECONDS = 2.0  # of a group at effort deep
 WINDOW_FRAMES = 16
 _MOST_APART = 0.5  # seconds between frames of a film that has hardly any others than interpolated ones
+_DELAY = 0.1  # seconds by which an index may place a key frame too early
 _SHORT_SECONDS = 12.0  # of a film that is decoded in one go
 
 
@@ -75,7 +76,7 @@ class FilmFootage:
             step = max(1 / rate, min(stop, self.seconds or stop) / wanted)
             yield from _grouped(thinned(self.between(0.0, stop), step))
         if effort == "normal" and not short and len(keys) < wanted:
-            middle = keys[len(keys) // 2]
+            middle = keys[len(keys) // 2] + _DELAY
             yield thinned(self.between(middle, middle + WINDOW_SECONDS), WINDOW_SECONDS / WINDOW_FRAMES)
 
     def between(self, start: float, stop: float) -> Iterator[Look]:

@@ -6,7 +6,7 @@ on its own: one that is saved as a picture is verified as a picture. When the wh
 mark adds up and what differs averages out, so a few frames decide what one cannot.
 
     fast    up to four frames, each looked at on its own and added up, at the scale of the film
-    normal  up to 24 frames, in groups of neighbours and all together, at every scale
+    normal  up to 16 frames, in groups of neighbours and all together, at every scale
     deep    the whole film in windows of two seconds, lattices at any angle
 
 Each way in which evidence is looked at counts in the stated false-positive rate.
