@@ -239,7 +239,7 @@ class _Encoded:
             self.run.progress.damaged.append(round(float(pts * self.source.time_base - self.start), 3))
 
     def _is_due(self, frame: av.VideoFrame) -> bool:
-        """Whether the frame has a time of its own; one without any gets the next. Of two at one time ffmpeg shows one."""
+        """Whether the frame has a time of its own; one without any gets the next. Of two at one time one is shown."""
         if frame.pts is None:
             frame.pts = 0 if self.last_pts is None else self.last_pts + max(1, frame.duration or 1)
         if self.last_pts is not None and frame.pts <= self.last_pts:
