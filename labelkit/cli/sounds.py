@@ -25,6 +25,7 @@ _SIZE = 1024  # samples of one transform
 _WIDTH, _HEIGHT = 1100, 128
 _LEVELS = 63  # shades; one more is for what is left empty
 _BLOCK = 64  # frames: how exactly a cut is found, within the pause that a label stands in
+_MAX_LABELS = 32  # that are looked for: each costs one pass over the sound
 _LEAST_SNR_DB = 3.0  # below, what was laid over the programme is something else
 # dark to light with even steps of lightness, so that it also reads without colour
 _SHADES = np.array([(8, 8, 24), (58, 20, 98), (140, 36, 112), (218, 76, 76), (250, 156, 62), (252, 244, 190)])
@@ -87,7 +88,7 @@ def _snr(programme: np.ndarray, change: np.ndarray) -> float:
 def _place(before: np.ndarray, after: np.ndarray, labels: int) -> np.ndarray | None:
     """The frame of `after` that each frame of `before` went to, None where they do not fit."""
     extra = len(after) - len(before)
-    if extra < 0:
+    if extra < 0 or labels > _MAX_LABELS:
         return None
     counts: Iterable[int] = (0,) if not extra else (labels,) if labels else (1, 2, 3)  # speech is not counted by find
     best, best_snr = None, _LEAST_SNR_DB

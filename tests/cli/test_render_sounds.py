@@ -80,6 +80,13 @@ def test_the_negative_twin_what_is_another_sound_has_no_difference(after):
     assert shown.difference is None and math.isnan(shown.snr_db)
 
 
+def test_the_search_is_bounded():
+    """A file may hold any number of rhythms."""
+    after = wav(np.concatenate([np.zeros(33 * 2, np.float32), TALK]))
+    assert Sounds.of(wav(TALK), after, 33).difference is None
+    assert Sounds.of(wav(TALK), after, 32).difference is not None
+
+
 def test_another_rate_has_no_difference():
     assert Sounds.of(wav(TALK), wav(TALK, 2 * RATE), 1).difference is None
 
