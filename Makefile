@@ -41,7 +41,7 @@ clean:
 	touch $@
 
 .venv/labelkit: .venv/python $(NATIVE)
-	$(PIP) -e .
+	$(PIP) -e ".[video]"
 	touch $@
 
 .venv/test .venv/bench: .venv/python $(NATIVE)

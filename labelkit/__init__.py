@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from labelkit.errors import LabelkitError, NotLabelled
     from labelkit.key import Key
     from labelkit.label import Kind, Label
+    from labelkit.live import Labeler
     from labelkit.pipeline import embed, verify
     from labelkit.plan import Explicit, Plan, Watermark
     from labelkit.propagate import spread
@@ -44,12 +45,13 @@ if TYPE_CHECKING:
     from labelkit.report import CrossCheck, Finding, Layer, Report, Status, Verdict
     from labelkit.watermark.payload import Payload
 
-__all__ = ["CrossCheck", "Explicit", "Finding", "Key", "Kind", "Label", "LabelkitError", "Layer", "NotLabelled",
-           "Payload", "Plan", "Report", "Signer", "Status", "TrustList", "Verdict", "Watermark", "embed", "spread",
-           "verify", "watermark"]
+__all__ = ["CrossCheck", "Explicit", "Finding", "Key", "Kind", "Label", "Labeler", "LabelkitError", "Layer",
+           "NotLabelled", "Payload", "Plan", "Report", "Signer", "Status", "TrustList", "Verdict", "Watermark", "embed",
+           "spread", "verify", "watermark"]
 
 _HOMES = {
-    "embed": "pipeline", "verify": "pipeline", "spread": "propagate", "Label": "label", "Kind": "label", "Key": "key",
+    "embed": "pipeline", "verify": "pipeline", "spread": "propagate", "Labeler": "live", "Label": "label",
+    "Kind": "label", "Key": "key",
     "Plan": "plan", "Explicit": "plan", "Watermark": "plan", "Signer": "provenance", "TrustList": "provenance",
     "Payload": "watermark.payload", "Report": "report", "Finding": "report", "Status": "report", "Layer": "report",
     "Verdict": "report", "CrossCheck": "report", "LabelkitError": "errors", "NotLabelled": "errors",

@@ -10,8 +10,10 @@ from __future__ import annotations
 import functools
 import importlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, BinaryIO
@@ -36,16 +38,21 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
+    from labelkit.codec.transcode import Progress
     from labelkit.log import LabelLog, Waiver
     from labelkit.provenance import TrustList
 
     Picture = np.ndarray | Image.Image
 
+SIDECAR = ".c2pa"
+MAX_SIDECAR = 16 << 20  # bytes
+
 
 def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None = None, label: Label | None = None, *,
           plan: Plan | None = None, key: Key | None = None, replace: bool = False, in_place: bool = False,
           check: bool = True, max_pixels: int = codec.MAX_PIXELS, log: LabelLog | None = None,
-          now: datetime.datetime | None = None, waiver: Waiver | None = None) -> bytes | Path | None | Picture:
+          now: datetime.datetime | None = None, waiver: Waiver | None = None,
+          report: Callable[[Progress], None] | None = None) -> bytes | Path | None | Picture:
     """Label a file, or samples in memory.
 
     source      a path, bytes or a seekable binary file; or a picture as an array (uint8 or uint16 [height, width],
@@ -57,14 +64,16 @@ def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None 
     replace     put this label in the place of another producer's or a contradictory one, which is otherwise refused
     in_place    allow `target` to be the source itself
     check       find the watermark in the decoded result; what is written as metadata is always read back
-    max_pixels  bound of the pixels of all frames together
+    max_pixels  bound of the pixels of all frames together; of a film, those of one frame
     log, now    the label log that gets a record, and the time that it states; no output without its record
     waiver      why a file goes out without the explicit label that it owes (Labeling Measures, Article 9): needs the
                 log, a plan without the explicit label and with metadata. A plan without an explicit label alone says
                 that none is owed here: it is in the content already, stands around it, or is drawn in another step
+    report      called after each frame of a film with its `Progress`
 
     Returns bytes without a target, the path of a target that is one, None for a file object; samples come back as
-    what they came as. A path is written beside itself and renamed: on any failure it is as it was before.
+    what they came as. A path is written beside itself and renamed: on any failure it is as it was before. A film of a
+    format in which C2PA has no place, such as MKV, gets its manifest beside it as NAME.c2pa, where verify looks for it.
     Raises LabelkitError: InvalidArgument, InvalidLabel, UnsupportedFormat, MalformedFile, LimitExceeded, HostTooSmall,
     MissingGlyph, SigningFailed, OutputFailed.
     """
@@ -73,17 +82,18 @@ def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None 
     _check_request(source, target, plan, in_place)
     if log is not None or waiver is not None:
         work = functools.partial(embed, label=label, plan=plan, key=key, replace=replace, check=check,
-                                 max_pixels=max_pixels)
+                                 max_pixels=max_pixels, report=report)
         return Recorder(log, now, label, plan, waiver).run(work, source, target, in_memory=_is_picture(source))
     if _is_picture(source):
         return _like(source, _signal_layers(_samples_of(source), label, plan, key)[0])
     with container.opened(source) as reader:
         _refuse_other_labels(reader, label, plan, replace)
-        if not (plan.explicit or plan.watermark) and isinstance(target, str | os.PathLike):
-            return _file_side(reader, Path(target), label, plan)
+        if codec.is_streamed(reader) or not plan.has_signal_layer and isinstance(target, str | os.PathLike):
+            sidecar = _beside(source, reader) if plan.provenance else None
+            return _through_files(reader, target, _Request(label, plan, key, check, max_pixels, report, sidecar))
         result: bytes | Reader = reader
         drawn: Mapping[str, object] | None = None
-        if plan.explicit or plan.watermark:
+        if plan.has_signal_layer:
             samples, drawn = _signal_layers(codec.decode(reader, max_pixels=max_pixels), label, plan, key)
             result = codec.encode(samples)
         if plan.metadata:
@@ -105,7 +115,7 @@ def verify(source: Source | Picture, *, key: Key | None = None, trust: TrustList
     trust       roots that are trusted to sign; without them a signature is checked, its owner is not
     effort      "fast", "normal" or "deep": how far the watermark is searched for
     layers      the layers to check; the others are reported as unchecked
-    max_pixels  bound of the pixels of all frames together
+    max_pixels  bound of the pixels of all frames together; of a film, those of one frame
     now         aware datetime, against which certificates that end soon are warned about
     pins        SM2 public keys known to be the producer's (`metadata.sm2.load_pins`), for signatures in ReservedCode1
 
@@ -124,7 +134,8 @@ def verify(source: Source | Picture, *, key: Key | None = None, trust: TrustList
         return answers.report("samples")
     with container.opened(source) as reader:
         container.sniff(reader)
-        answers.add(Layer.PROVENANCE, lambda: provenance().validate(reader, trust=trust, now=now))
+        answers.add(Layer.PROVENANCE, lambda: provenance().validate(reader, trust=trust, now=now,
+                                                                    sidecar=_beside(source, reader)))
         answers.add(Layer.METADATA, lambda: metadata.read(reader, pinned=pins))
         decoded = _Once(lambda: codec.decode(reader, max_pixels=max_pixels))
         answers.add(Layer.WATERMARK, lambda: watermark.find(decoded(), key, effort=effort))
@@ -147,27 +158,99 @@ def _signal_layers(samples: Samples, label: Label, plan: Plan,
     return samples, drawn
 
 
-def _file_side(reader: Reader, target: Path, label: Label, plan: Plan) -> Path:
-    """Metadata and provenance from file to file, whatever the size: nothing is decoded, nothing is loaded."""
-    if not plan.provenance:
-        metadata.write_file(reader, target, label)
-        return target
-    claim = _claim(label, plan, None)
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What `embed` was asked for."""
+
+    label: Label
+    plan: Plan
+    key: Key | None
+    check: bool
+    max_pixels: int
+    report: Callable[[Progress], None] | None
+    sidecar: bytes | None  # the manifest that lies beside the source
+
+
+def _through_files(reader: Reader, target: str | os.PathLike | BinaryIO | None,
+                   request: _Request) -> bytes | Path | None:
+    """From file to file, whatever the size: nothing is loaded, and without signal layers nothing is decoded.
+
+    The stages lie in a folder beside the target, which goes whatever happens; the last is renamed.
+    """
+    path = Path(target) if isinstance(target, str | os.PathLike) else None
     try:
-        with tempfile.TemporaryDirectory(prefix=".labelkit-", dir=target.parent) as folder:
-            source: Source | Reader = reader
-            if plan.metadata:
-                source = Path(folder) / "labelled"
-                metadata.write_file(reader, source, label, resign=True)
-            signed = Path(folder) / "signed"
-            with open(signed, "w+b") as out:
-                provenance().sign_into(source, out, claim, plan.provenance, parent=reader)
-            if target.exists():
-                signed.chmod(target.stat().st_mode & 0o777)
-            os.replace(signed, target)
+        with tempfile.TemporaryDirectory(prefix=".labelkit-", dir=path.parent if path else None) as folder:
+            result = _stages(reader, Path(folder), request)
+            manifest = Path(folder) / f"manifest{SIDECAR}"
+            if path is None and manifest.exists():
+                raise InvalidArgument("{where}: its manifest lies beside the file, which therefore needs a path",
+                                      where=reader.name)
+            if path is None:
+                return _handed_over(result, target)
+            if path.exists():
+                result.chmod(path.stat().st_mode & 0o777)
+            if manifest.exists():
+                os.replace(manifest, f"{path}{SIDECAR}")
+            os.replace(result, path)
     except OSError as error:
-        raise _cannot_write(target, error) from error
-    return target
+        raise _cannot_write(target if path else "a temporary file", error) from error
+    return path
+
+
+def _stages(reader: Reader, folder: Path, request: _Request) -> Path:
+    """The labelled file, made in `folder`."""
+    label, plan = request.label, request.plan
+    result: Source | Reader = reader
+    drawn = None
+    if plan.has_signal_layer:
+        samples, drawn = _signal_layers(codec.decode(reader, max_pixels=request.max_pixels), label, plan, request.key)
+        result = folder / "encoded"
+        codec.encode_file(samples, result, plan.quality, request.report)
+    if plan.metadata:
+        labelled = folder / "labelled"
+        metadata.write_file(result, labelled, label, resign=plan.provenance is not None)
+        result = labelled
+    if plan.provenance:
+        result = _signed(result, reader, folder, _claim(label, plan, drawn), request)
+    if plan.watermark and request.check:
+        with container.opened(result) as marked:
+            _check_watermark(marked, Payload.of(label), request.key, request.max_pixels)
+    return result
+
+
+def _signed(source: Path | Reader, before: Reader, folder: Path, claim: object, request: _Request) -> Path:
+    """The file with its manifest in it, or as it is with the manifest in `folder` for what has no place for one."""
+    room, signer = provenance(), request.plan.provenance
+    if room.has_place(container.sniff(source).mime):
+        with open(folder / "signed", "w+b") as out:
+            room.sign_into(source, out, claim, signer, parent=before)
+        return folder / "signed"
+    if isinstance(source, Reader):
+        with open(folder / "copied", "wb") as out:
+            container.stream(source, [(0, source.size)], out)
+        source = folder / "copied"
+    parent = (before, request.sidecar) if request.sidecar else None
+    (folder / f"manifest{SIDECAR}").write_bytes(room.sign_sidecar(source, claim, signer, parent=parent))
+    return source
+
+
+def _beside(source: Source, reader: Reader) -> bytes | None:
+    """The manifest beside a file that is given by its path and has no place for one inside."""
+    try:
+        if provenance().has_place(container.sniff(reader).mime):
+            return None
+        with open(os.fspath(source) + SIDECAR, "rb") as file:
+            return file.read(MAX_SIDECAR)
+    except (TypeError, OSError, ValueError):
+        return None
+
+
+def _handed_over(result: Path, target: BinaryIO | None) -> bytes | None:
+    if target is None:
+        return result.read_bytes()
+    with open(result, "rb") as file:
+        shutil.copyfileobj(file, target, 1 << 20)
+    return None
 
 
 def _claim(label: Label, plan: Plan, drawn: Mapping[str, object] | None) -> object:
@@ -185,12 +268,12 @@ def _check_types(**arguments: tuple[object, type]) -> None:
 def _check_request(source: object, target: object, plan: Plan, in_place: bool) -> None:
     if plan.provenance is not None:
         _check_types(provenance=(plan.provenance, provenance().Signer))
-    if not (plan.explicit or plan.watermark or plan.metadata or plan.provenance):
+    if not (plan.has_signal_layer or plan.metadata or plan.provenance):
         raise InvalidArgument("the plan has no layer, so nothing would be labelled")
     if _is_picture(source):
         if target is not None:
             raise InvalidArgument("samples in memory are returned, they cannot be written to a target")
-        if not (plan.explicit or plan.watermark):
+        if not plan.has_signal_layer:
             raise InvalidArgument("samples in memory can carry an explicit label and a watermark, the plan has neither")
     elif not in_place and isinstance(source, str | os.PathLike) and isinstance(target, str | os.PathLike):
         if os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target):

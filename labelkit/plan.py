@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,28 @@ SOUNDS = ("rhythm", "speech", "both")
 PLACES = ("start", "end", "both", "middle")
 EDGES = ("top", "bottom", "left", "right")
 MIN_HEIGHT_SHARE = 0.05  # GB 45438-2025 5.2, 5.4: text height at least 5 % of the shortest side
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """When a film shows its label; always from the first frame on (GB 45438-2025 5.4).
+
+    seconds  for how long, 2 (the legal floor) or more; math.inf is the whole length
+    at_end   again in the last `seconds`
+    every    again every so many seconds, or None
+    fade     seconds of fading in and out, outside `seconds`
+    """
+
+    seconds: float = 3.0
+    at_end: bool = False
+    every: float | None = None
+    fade: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_range("seconds", self.seconds, 2.0, math.inf)
+        _check_range("fade", self.fade, 0.0, 10.0)
+        if self.every is not None:
+            _check_range("every", self.every, self.seconds + 2 * self.fade, math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +60,9 @@ class Explicit:
     place      "start", "end", "both", or "middle": at a pause
     repeat_s   again at a pause about every so many seconds, 5 to 86,400; 0 for no repeat
     recording  path of a spoken label, a WAV of 16 bits; None for the bundled one, in the language of `text`
+
+    Of films:
+    showing    when they show it
     """
 
     text: str = "AI生成"
@@ -51,6 +77,7 @@ class Explicit:
     place: str = "start"
     repeat_s: float = 0.0
     recording: str | Path | None = None
+    showing: Showing = field(default_factory=Showing)
 
     def __post_init__(self) -> None:
         _check_choice("corner", self.corner, CORNERS + EDGES)
@@ -75,16 +102,41 @@ class Watermark:
 
 
 @dataclass(frozen=True, slots=True)
+class Quality:
+    """How films are encoded anew; None is the default of the codec, which is visually lossless.
+
+    crf     constant rate factor of the encoder, 0 to 63; H.264 18, H.265 20, VP9 and AV1 24 by default
+    preset  the encoder's name for speed against size, such as "veryfast", or a number for AV1
+    """
+
+    crf: float | None = None
+    preset: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.crf is not None:
+            _check_range("crf", self.crf, 0, 63)
+        if self.preset is not None and not str(self.preset).isalnum():
+            raise InvalidArgument("preset must be a word or a number, got {got}", got=repr(self.preset))
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The layers to put on; None or False leaves a layer out, and the report says so.
 
     provenance    a Signer, or None: nobody can sign without a certificate
+    quality       of the encoder, where media are encoded anew at a quality that can be chosen
     """
 
     explicit: Explicit | None = field(default_factory=Explicit)
     watermark: Watermark | None = field(default_factory=Watermark)
     metadata: bool = True
     provenance: Signer | None = None
+    quality: Quality = field(default_factory=Quality)
+
+    @property
+    def has_signal_layer(self) -> bool:
+        """Whether anything changes in the samples."""
+        return bool(self.explicit or self.watermark)
 
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:

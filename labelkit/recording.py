@@ -67,6 +67,8 @@ class Recorder:
                     self._record(before, sha256(made), self._fingerprint(made))
                     if path.exists():
                         shutil.copymode(path, made)
+                    if (beside := made.with_name(made.name + ".c2pa")).exists():  # a manifest with no place inside
+                        os.replace(beside, path.with_name(beside.name))
                     os.replace(made, path)
             except OSError as error:
                 raise OutputFailed("{where} cannot be written: {reason}", where=str(path),

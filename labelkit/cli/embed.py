@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from labelkit import container, pipeline
 from labelkit.cli.files import STANDARD, Item, attempt, collect, run as run_files, targets
+from labelkit.cli.film import FilmProgress
 from labelkit.cli.main import OK, SHORT, UNANSWERED, say_error
 from labelkit.cli.parser import LAYERS
 from labelkit.cli.show import error_json
@@ -27,7 +28,7 @@ from labelkit.label import Kind, Label
 from labelkit.messages import Message
 from labelkit.metadata import security_data
 from labelkit.metadata.sm2 import Sm2Signer
-from labelkit.plan import Explicit, Plan, Watermark
+from labelkit.plan import Explicit, Plan, Quality, Showing, Watermark
 from labelkit.watermark.payload import Payload
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def _one(item: Item, *, options: argparse.Namespace, settings: dict[str, object]
         make_folder(Path(target).parent)
     if not (settings["plan"].explicit or settings["waiver"] or options.explicit_present):
         _refuse_bare(source)
-    pipeline.embed(source, target, label, now=datetime.datetime.now(datetime.UTC), **settings)
+    with FilmProgress(item.path, options.lang, alone=len(where) == 1) as progress:
+        pipeline.embed(source, target, label, now=datetime.datetime.now(datetime.UTC), report=progress.step, **settings)
     return label
 
 
@@ -141,11 +143,14 @@ def _plan(options: argparse.Namespace) -> Plan:
         raise InvalidArgument("--recording is a spoken label, and --sound asks for none",
                               hint="say --sound speech or --sound both")
     settings = {name: getattr(options, name) for name in _OF_EXPLICIT if getattr(options, name) is not None}
+    if options.show is not None:
+        settings["showing"] = Showing(options.show)
     strength = {} if options.strength is None else {"strength": options.strength}
     return Plan(explicit=Explicit(border=options.border, **settings) if "explicit" in layers else None,
                 watermark=Watermark(**strength) if "watermark" in layers else None,
                 metadata="metadata" in layers,
-                provenance=signer_of(options) if "provenance" in layers else None)
+                provenance=signer_of(options) if "provenance" in layers else None,
+                quality=Quality(options.crf, options.preset))
 
 
 def signer_of(options: argparse.Namespace) -> object:

@@ -129,6 +129,7 @@ def _embed(commands: argparse._SubParsersAction, say: Say) -> None:
                        help=say(Message("replace another producer's label and manifest, else such files are refused")))
     _sm2_key(label, say)
     _plan(command, say)
+    _films(command, say)
     _record(command, say)
     _running(command, say)
 
@@ -190,6 +191,24 @@ def _heard(plan: argparse._ArgumentGroup, say: Say) -> None:
                                        "needs --sound speech or both")))
 
 
+def _films(command: Parser, say: Say) -> None:
+    films = command.add_argument_group(say(Message("films")))
+    films.add_argument("--show", type=_seconds, metavar="SECONDS",
+                       help=say(Message("how long the label is shown from the first frame on, 2 or more, or whole; "
+                                        "3 by default")))
+    films.add_argument("--crf", type=float, metavar="NUMBER",
+                       help=say(Message("quality of the encoder; by default visually lossless, 18 for H.264")))
+    films.add_argument("--preset", metavar="NAME",
+                       help=say(Message("speed of the encoder, such as veryfast; medium by default")))
+
+
+def _seconds(text: str) -> float:
+    return float("inf") if text == "whole" else float(text)
+
+
+_seconds.__name__ = "number of seconds"
+
+
 def _running(command: Parser, say: Say) -> None:
     running = command.add_argument_group(say(Message("the run")))
     running.add_argument("--no-check", action="store_true",
@@ -201,7 +220,8 @@ def _jobs(group: argparse._ArgumentGroup, say: Say) -> None:
     group.add_argument("--jobs", type=_count, metavar="N", help=say(Message("files at a time; by default one a core")))
     group.add_argument("--json", action="store_true", help=say(Message("one JSON object a line for each file")))
     group.add_argument("--max-megapixels", type=_count, default=134, metavar="N",
-                       help=say(Message("bound of a picture over all its frames; 134 by default")))
+                       help=say(Message("bound of a picture over all its frames, of a film of one frame; 134 by "
+                                        "default")))
 
 
 def _verify(commands: argparse._SubParsersAction, say: Say) -> None:

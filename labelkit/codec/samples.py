@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
+
+from labelkit.codec.frame import Form, Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,4 +43,49 @@ class AudioSamples:
     source: object = field(default=None, repr=False)
 
 
-Samples = ImageSamples | AudioSamples
+class FrameSource(Protocol):
+    """Where the frames of a film come from, as often as they are asked for."""
+
+    def frames(self, start: float, stop: float | None) -> Iterator[Frame]:
+        """See `VideoSamples.frames`."""
+
+    def keys(self, seconds: Iterable[float]) -> Iterator[Frame]:
+        """See `VideoSamples.keys`."""
+
+    def key_seconds(self) -> list[float]:
+        """See `VideoSamples.key_seconds`."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoSamples:
+    """A film. Its frames are decoded when they are asked for, and never held together.
+
+    form     what all frames share
+    seconds  its length, None where it is not known
+    source   gives the frames, and remembers what encode needs
+    changes  what encode does to each frame, in this order; each may edit the planes in place
+    """
+
+    form: Form
+    seconds: float | None
+    source: FrameSource = field(repr=False)
+    changes: tuple[Callable[[Frame], None], ...] = ()
+
+    def map(self, change: Callable[[Frame], None]) -> VideoSamples:
+        """The same film with `change` applied to every frame, after the changes that it has."""
+        return replace(self, changes=(*self.changes, change))
+
+    def frames(self, start: float = 0.0, stop: float | None = None) -> Iterator[Frame]:
+        """The frames of the source from `start` to before `stop` seconds, without the changes."""
+        return self.source.frames(start, stop)
+
+    def keys(self, seconds: Iterable[float]) -> Iterator[Frame]:
+        """For each time the frame at or before it that can be decoded alone; one that comes again is left out."""
+        return self.source.keys(seconds)
+
+    def key_seconds(self) -> list[float]:
+        """The times of such frames as far as the file's index tells them, ascending; up to a few frames too early."""
+        return self.source.key_seconds()
+
+
+Samples = ImageSamples | AudioSamples | VideoSamples

@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass, field
 
 from labelkit.container import bmff
-from labelkit.container.base import TEXT, XMP, Changes, Format, Layout, Moves, Patch, Reader, Slot
+from labelkit.container.base import TEXT, XMP, Changes, Format, Layout, Moves, Patch, Reader, Segment, Slot, splice
 from labelkit.container.bmff import Box
 from labelkit.errors import UnsupportedFormat
 
@@ -24,6 +24,8 @@ _PICTURES = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"mi
 _HANDLER = b"\0\0\0\0\0\0\0\0mdta" + bytes(13)
 _UTF8 = b"\0\0\0\1\0\0\0\0"  # well-known type 1, no locale
 _FREEFORM = b"----"
+_USER_DATA = (b"udta", b"meta")
+_MAX_USER_DATA = 64 << 20  # bytes; cover pictures are among it
 
 
 @dataclass(slots=True)
@@ -153,6 +155,27 @@ def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | Non
     if growth and behind:
         done += bmff.absorb(state.top, state.moov, growth)
     return done + list(bmff.offset_patches(reader, state.top, Moves(done)))
+
+
+def carried(source: Reader, target: Reader) -> list[Segment]:
+    """The edit list that gives `target` the user data of `source`, another MP4 or MOV; [] where that has none.
+
+    Its moov/udta and moov/meta with all tags and covers take the place of those of `target`. XMP and C2PA boxes at the
+    top of the file are not carried.
+    """
+    theirs = next((box for box in bmff.boxes(source, 0, source.size) if box.kind == b"moov"), None)
+    top = bmff.boxes(target, 0, target.size)
+    moov = next((box for box in top if box.kind == b"moov"), None)
+    if theirs is None or moov is None:
+        return []
+    kept = [source.at(box.start, box.end - box.start, "user data", _MAX_USER_DATA)
+            for box in bmff.children(source, theirs) if box.kind in _USER_DATA]
+    if not kept:
+        return []
+    done = [(box.start, box.end, b"") for box in bmff.children(target, moov) if box.kind in _USER_DATA]
+    done.append((moov.end, moov.end, b"".join(kept)))
+    done += bmff.size_patches(target, [moov], done, [moov])
+    return splice(target.size, done + list(bmff.offset_patches(target, top, Moves(done))))
 
 
 def _outside(parents: list[Box], patches: list[Patch]) -> list[Box]:

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from labelkit.codec.samples import AudioSamples, ImageSamples, Samples
+from labelkit.codec.samples import AudioSamples, ImageSamples, Samples, VideoSamples
 from labelkit.errors import UnsupportedFormat
-from labelkit.explicit import audio, image
+from labelkit.explicit import audio, image, video
 from labelkit.explicit.finding import find as find_in_picture
 from labelkit.explicit.rules import check_text
 from labelkit.plan import Explicit
@@ -15,14 +15,16 @@ __all__ = ["check_text", "draw", "find"]
 
 
 def draw(samples: Samples, explicit: Explicit) -> tuple[Samples, dict[str, object]]:
-    """`samples` with the label in every frame, and the evidence of it as JSON values.
+    """`samples` with the label, and the evidence of it as JSON values; in a film at the times of `explicit.showing`.
 
-    Raises what `image.draw` raises.
+    Raises what `image.draw` and `video.draw` raise.
     """
     if isinstance(samples, ImageSamples):
         return image.draw_frames(samples, explicit)
     if isinstance(samples, AudioSamples):
         return audio.draw(samples, explicit)
+    if isinstance(samples, VideoSamples):
+        return video.draw(samples, explicit)
     raise UnsupportedFormat("an explicit label for {kind} cannot be made", kind=type(samples).__name__)
 
 
@@ -32,4 +34,6 @@ def find(samples: Samples, expected_text: str | None = None) -> Finding:
         return find_in_picture(samples, expected_text)
     if isinstance(samples, AudioSamples):
         return audio.find(samples)
+    if isinstance(samples, VideoSamples):
+        return video.find(samples, expected_text)
     raise UnsupportedFormat("an explicit label in {kind} cannot be looked for", kind=type(samples).__name__)

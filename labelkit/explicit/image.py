@@ -14,7 +14,7 @@ from labelkit.explicit import rules
 from labelkit.explicit.raster import Rendering, break_lines, render, width_em
 from labelkit.plan import Explicit
 
-_LIGHT, _DARK = 255, 20  # ink and ground of a plate, whichever way round; neutral, so that grey pictures can have them
+LIGHT, DARK = 255, 20  # ink and ground of a plate, whichever way round; neutral, so that grey pictures can have them
 _CALM_SHARE = 0.01  # plain text when the ground is right for it in all but this share of its pixels, at both ends
 _GROUND_SAMPLES = 512
 _MAX_LINES = 8
@@ -82,7 +82,7 @@ def draw(pixels: np.ndarray, explicit: Explicit, *, look: Look | None = None,
         return _draw_border(pixels, explicit)
     if in_place and not pixels.flags.writeable:
         raise InvalidArgument("the pixels are read-only; they cannot be edited in place")
-    lines, rendering, x, y = _fit(*pixels.shape[:2], explicit)
+    lines, rendering, x, y = fit(*pixels.shape[:2], explicit)
     out = pixels if in_place else pixels.copy()
     view = out[y:y + rendering.size[0], x:x + rendering.size[1]]
     translucent = view.ndim == 3 and view.shape[2] == 4 and int(view[..., 3].min()) < _full(view)
@@ -91,7 +91,7 @@ def draw(pixels: np.ndarray, explicit: Explicit, *, look: Look | None = None,
         look, dark, bright = Look(mean < 0.5, 1.0), (0.0,) * 3, (255.0,) * 3
     look, ratio = _legible(look or _plain(dark, bright, explicit.opacity), dark, mean, bright, explicit.opacity)
     (_lay_over_alpha if translucent else _lay)(view, rendering, look, explicit.opacity)
-    return out, _placement(lines, rendering, (x, y), out.shape, explicit.corner, ratio,
+    return out, placement(lines, rendering, (x, y), out.shape, explicit.corner, ratio,
                            "plate" if look.plate else "plain")
 
 
@@ -121,8 +121,8 @@ def _full(pixels: np.ndarray) -> int:
 
 
 @functools.lru_cache(maxsize=_CACHED)
-def _fit(height: int, width: int, explicit: Explicit) -> tuple[tuple[str, ...], Rendering, int, int]:
-    """Lines, rendering and top left corner in pixels; tries fewer lines first, then without margin."""
+def fit(height: int, width: int, explicit: Explicit) -> tuple[tuple[str, ...], Rendering, int, int]:
+    """Lines, rendering, x and y of its top left corner in pixels; tries fewer lines first, then without margin."""
     short = min(height, width)
     ink_px = rules.floor_px(height, width, explicit.height)
     for margin in dict.fromkeys((round(explicit.margin * short), 0)):
@@ -153,7 +153,7 @@ def likely_lines(height: int, width: int, text: str) -> set[tuple[str, ...]]:
     forms = {(text,), break_lines(text, 2, None) or (text,)}
     if width_em(text, None) * 2 * rules.floor_px(height, width) > width:  # an em is under 2 ink heights
         try:
-            forms.add(_fit(height, width, Explicit(text))[0])
+            forms.add(fit(height, width, Explicit(text))[0])
         except HostTooSmall:
             pass
     return forms
@@ -184,7 +184,7 @@ def _estimate(explicit: Explicit, lines: tuple[str, ...], ink_px: int) -> tuple[
     return len(lines) * ink_px, round(widest * ink_px)
 
 
-def _placement(lines, rendering: Rendering, corner_px: tuple[int, int], shape: tuple[int, ...], position: str,
+def placement(lines, rendering: Rendering, corner_px: tuple[int, int], shape: tuple[int, ...], position: str,
                ratio: float, treatment: str) -> Placement:
     left, top = (min(glyph[i] for glyph in rendering.glyphs) for i in (1, 2))
     right, bottom = (max(glyph[i] + glyph[i + 2] for glyph in rendering.glyphs) for i in (1, 2))
@@ -227,7 +227,7 @@ def _blend(top: float, opacity: float, ground: tuple) -> tuple:
 
 def _contrast(look: Look, dark: tuple, bright: tuple, opacity: float) -> float:
     """Contrast of the blended ink to the blended ground, at whichever end of the ground is worse."""
-    ink, plate = (_LIGHT, _DARK) if look.light_ink else (_DARK, _LIGHT)
+    ink, plate = (LIGHT, DARK) if look.light_ink else (DARK, LIGHT)
     grounds = [_blend(plate, look.plate, end) for end in (dark, bright)]
     return min(rules.contrast(_blend(ink, opacity, ground), ground) for ground in grounds)
 
@@ -257,7 +257,7 @@ def _legible(look: Look, dark: tuple, mean: float, bright: tuple, opacity: float
 @functools.lru_cache(maxsize=_CACHED)
 def _overlay(rendering: Rendering, look: Look, opacity: float, channels: int, bits: int) -> tuple:
     """(keep, add) so that the labelled pixels are (pixels * keep + add) >> bits, in unsigned integers of 2 * bits."""
-    ink, plate = (_LIGHT, _DARK) if look.light_ink else (_DARK, _LIGHT)
+    ink, plate = (LIGHT, DARK) if look.light_ink else (DARK, LIGHT)
     ink_cover, plate_cover = rendering.ink * (opacity / 255), rendering.plate * (look.plate / 255)
     through = (1 - plate_cover) * (1 - ink_cover)
     colour = plate * plate_cover * (1 - ink_cover) + ink * ink_cover
@@ -286,7 +286,7 @@ def _lay(view: np.ndarray, rendering: Rendering, look: Look, opacity: float) -> 
 def _lay_over_alpha(view: np.ndarray, rendering: Rendering, look: Look, opacity: float) -> None:
     """Straight-alpha "over" (Porter and Duff 1984): what lies under the plate may shine through at its rim only."""
     full = _full(view)
-    ink, plate = (_LIGHT, _DARK) if look.light_ink else (_DARK, _LIGHT)
+    ink, plate = (LIGHT, DARK) if look.light_ink else (DARK, LIGHT)
     ink_cover, plate_cover = rendering.ink[..., None] * (opacity / 255), rendering.plate[..., None] * (look.plate / 255)
     below = view[..., 3:] / full * (1 - plate_cover) * (1 - ink_cover)
     colour = (plate * plate_cover * (1 - ink_cover) + ink * ink_cover) * (full / 255)
@@ -309,14 +309,14 @@ def _draw_border(pixels: np.ndarray, explicit: Explicit) -> tuple[np.ndarray, Pl
     _, mean, _ = _ground(pixels[:max(1, height // 8)] if above else pixels[-max(1, height // 8):])
     look = Look(mean < 0.35, 0.0)
     area = out[:strip] if above else out[height:]
-    tone = _DARK if look.light_ink else _LIGHT
+    tone = DARK if look.light_ink else LIGHT
     area[...] = tone * (_full(out) // 255)
     if area.ndim == 3 and area.shape[2] == 4:
         area[..., 3] = _full(out)
     x = _along(explicit.corner, ("left", "right"), width - rendering.size[1], 0)
     _lay(area[:, x:x + rendering.size[1]], rendering, look, explicit.opacity)
     ratio = _contrast(look, (float(tone),) * 3, (float(tone),) * 3, explicit.opacity)
-    return out, _placement(lines, rendering, (x, 0 if above else height), out.shape, explicit.corner, ratio, "border")
+    return out, placement(lines, rendering, (x, 0 if above else height), out.shape, explicit.corner, ratio, "border")
 
 
 @functools.lru_cache(maxsize=_CACHED)

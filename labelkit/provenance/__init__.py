@@ -16,10 +16,18 @@ certificates; `now`, for the warning ahead of that, is an argument.
 """
 
 from labelkit.provenance.keygen import keygen, keygen_watermark
-from labelkit.provenance.manifest import AIGC_ASSERTION, Claim, sign, sign_into, sign_sidecar, watermark_algorithm
+from labelkit.provenance.manifest import (
+    AIGC_ASSERTION,
+    Claim,
+    has_place,
+    sign,
+    sign_into,
+    sign_sidecar,
+    watermark_algorithm,
+)
 from labelkit.provenance.signer import Signer
 from labelkit.provenance.trust import TrustList
 from labelkit.provenance.validation import validate
 
-__all__ = ["AIGC_ASSERTION", "Claim", "Signer", "TrustList", "keygen", "keygen_watermark", "sign", "sign_into",
-           "sign_sidecar", "validate", "watermark_algorithm"]
+__all__ = ["AIGC_ASSERTION", "Claim", "Signer", "TrustList", "has_place", "keygen", "keygen_watermark", "sign",
+           "sign_into", "sign_sidecar", "validate", "watermark_algorithm"]

@@ -101,6 +101,12 @@ def watermark_algorithm(mime: str) -> str:
     return f"{WATERMARK_PREFIX}{mime.split('/')[0]}.1"
 
 
+@functools.cache
+def has_place(mime: str) -> bool:
+    """Whether C2PA keeps a manifest inside files of this media type; beside all others it takes a sidecar."""
+    return mime in library().Builder.get_supported_mime_types()
+
+
 def sign(source: Source, claim: Claim, signer: Signer, *, parent: Source | None = None,
          mime: str | None = None) -> bytes:
     """The file with a signed manifest in it; see `sign_into`."""

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The watermark: a label inside the signal. `embed` and `detect` on decoded media, whatever their modality.
 
-The carriers for people who hold arrays are `labelkit.watermark.image` and `labelkit.watermark.audio`.
+The carriers for people who hold arrays are `labelkit.watermark.image`, `labelkit.watermark.audio` and
+`labelkit.watermark.video`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import dataclasses
 import importlib
 
 from labelkit import report
-from labelkit.codec.samples import AudioSamples, ImageSamples, Samples
+from labelkit.codec.samples import AudioSamples, ImageSamples, Samples, VideoSamples
 from labelkit.errors import HostTooSmall
 from labelkit.key import Key
 from labelkit.messages import Message
@@ -20,7 +21,7 @@ from labelkit.watermark.payload import Payload
 
 __all__ = ["Detection", "Payload", "detect", "embed", "find"]
 
-_CARRIERS = ("image", "audio")
+_CARRIERS = ("image", "audio", "video")
 _FRAMES_TRIED = 4  # of an animation, when nothing is found; every one adds to the false-positive rate
 
 
@@ -40,6 +41,8 @@ def embed(samples: Samples, payload: Payload, key: Key | None = None, plan: Wate
         image = importlib.import_module(f"{__name__}.image")
         return samples.map(lambda frame: image.embed(frame, payload, key, strength=strength,
                                                      out=frame if frame.flags.writeable else None))
+    if isinstance(samples, VideoSamples):
+        return importlib.import_module(f"{__name__}.video").embed(samples, payload, key, strength=strength)
     audio = importlib.import_module(f"{__name__}.audio")
     marked = audio.embed(samples.samples, samples.rate, payload, key, strength=strength)
     return dataclasses.replace(samples, samples=marked)
@@ -50,6 +53,8 @@ def detect(samples: Samples, key: Key | None = None, *, effort: str = "normal") 
     if isinstance(samples, AudioSamples):
         audio = importlib.import_module(f"{__name__}.audio")
         return audio.detect(samples.samples, samples.rate, key, effort=effort)
+    if isinstance(samples, VideoSamples):
+        return importlib.import_module(f"{__name__}.video").detect(samples, key, effort=effort)
     image = importlib.import_module(f"{__name__}.image")
     step = max(1, -(-len(samples.frames) // _FRAMES_TRIED))
     best = None

@@ -54,7 +54,8 @@ def embed(pixels: np.ndarray, payload: Payload, key: Key | None = None, *, stren
     Raises HostTooSmall for a picture that cannot carry 64 bits: a small or quiet one is read back before it is handed
     out. Raises InvalidArgument for other arrays.
     """
-    _check(pixels, payload, strength)
+    check_array(pixels)
+    check_settings(payload, strength, *pixels.shape[1::-1])
     if pixels.ndim == 2:
         out = None if out is None else out[..., None]
         return embed(pixels[..., None], payload, key, strength=strength, out=out)[..., 0]
@@ -64,7 +65,7 @@ def embed(pixels: np.ndarray, payload: Payload, key: Key | None = None, *, stren
     busy = _busy_cells(host, gain)
     direct = out is not None and out.dtype == np.uint8 == pixels.dtype and _is_rows(out) and busy >= SURE_CELLS
     marked = out if direct else np.empty(host.shape, np.uint8)
-    _add(host, marked, gain, payload, key or Key.public(), float(strength))
+    add(host, marked, gain, payload, key or Key.public(), float(strength))
     if busy < SURE_CELLS:
         _read_back(marked, payload, key or Key.public())
     if pixels.dtype != np.uint8:
@@ -75,19 +76,19 @@ def embed(pixels: np.ndarray, payload: Payload, key: Key | None = None, *, stren
     return out
 
 
-def _check(pixels: object, payload: object, strength: object) -> None:
+def check_settings(payload: object, strength: object, width: int, height: int) -> None:
+    """Raises InvalidArgument for what cannot be embedded, HostTooSmall for a size in pixels that cannot carry it."""
     if not isinstance(payload, Payload):
         raise InvalidArgument("payload must be a Payload, got {got}", got=type(payload).__name__)
     if not isinstance(strength, int | float) or not 0.25 <= strength <= 4:
         raise InvalidArgument("strength must be a number from 0.25 to 4, got {got}", got=repr(strength))
-    _check_array(pixels)
-    height, width = pixels.shape[:2]
     if min(height, width) < MIN_SIDE:
         raise HostTooSmall("a picture of {width} x {height} pixels cannot carry the 64 bits of the watermark; the "
                            "shortest side must be at least {least}", width=width, height=height, least=MIN_SIDE)
 
 
-def _check_array(pixels: object) -> None:
+def check_array(pixels: object) -> None:
+    """Raises InvalidArgument for what is no array of the kinds that `embed` names."""
     if not isinstance(pixels, np.ndarray):
         raise InvalidArgument("pixels must be a NumPy array, got {got}", got=type(pixels).__name__)
     right = pixels.ndim == 2 or pixels.ndim == 3 and 1 <= pixels.shape[2] <= 4
@@ -164,7 +165,8 @@ def _tables(quiet: int) -> tuple[np.ndarray, np.ndarray]:
     return np.rint(tables).astype(np.uint8), high**2 + low**2 + 1 / 12
 
 
-def _add(host: np.ndarray, out: np.ndarray, gain: np.ndarray, payload: Payload, key: Key, strength: float) -> None:
+def add(host: np.ndarray, out: np.ndarray, gain: np.ndarray, payload: Payload, key: Key, strength: float) -> None:
+    """Mark uint8 [height, width, channels], rows of interleaved samples; `gain` is the grid of `kernels.image_gain`."""
     height, width, channels = host.shape
     quiet = _quiet(gain)
     gain = _spend(host, gain, quiet)
@@ -175,7 +177,7 @@ def _add(host: np.ndarray, out: np.ndarray, gain: np.ndarray, payload: Payload, 
 
 
 def _read_back(marked: np.ndarray, payload: Payload, key: Key) -> None:
-    found = _Search(luma_of(marked), key).own_period()
+    found = Search(luma_of(marked), key).own_period()
     if not found or found.payload != payload:
         raise HostTooSmall("a picture of {width} x {height} pixels has too little usable detail to carry the 64 bits "
                            "of the watermark: they cannot be read back", width=marked.shape[1], height=marked.shape[0],
@@ -198,12 +200,12 @@ def detect(pixels: np.ndarray, key: Key | None = None, *, effort: str = "normal"
     geometry: period in pixels; mirrored (left to right, before turning); angle in degrees counter-clockwise; lattice,
     its two vectors in pixels; `also`, other payloads of the same key laid over the strongest.
     """
-    _check_array(pixels)
+    check_array(pixels)
     if effort not in EFFORTS:
         raise InvalidArgument("effort must be one of {choices}, got {value}", choices=", ".join(EFFORTS),
                               value=repr(effort))
     pixels = pixels if pixels.ndim == 3 else pixels[..., None]
-    search = _Search(luma_of(pixels if pixels.dtype == np.uint8 else _eight_bits(pixels)), key or Key.public())
+    search = Search(luma_of(pixels if pixels.dtype == np.uint8 else _eight_bits(pixels)), key or Key.public())
     for step in search.steps(effort):
         found = step()
         if found:
@@ -235,7 +237,7 @@ def decimate(plane: np.ndarray, factor: int) -> np.ndarray:
     return ((total + factor * factor // 2) // (factor * factor)).astype(np.uint8)
 
 
-class _Search:
+class Search:
     """One detection: what it looks at and what it has tried. Each step returns a Detection or None."""
 
     def __init__(self, luma: np.ndarray, key: Key) -> None:
@@ -243,6 +245,7 @@ class _Search:
         self.carrier = tile.carrier(key)
         self.tally = Tally()
         self.plane = whiten(luma)
+        self.found: tuple[Match, np.ndarray] | None = None  # the match and its lattice, once there is one
 
     def steps(self, effort: str) -> list:
         """The steps of an effort, in order."""
@@ -280,25 +283,34 @@ class _Search:
     def coarse(self) -> tuple[int, lattice.Autocorrelation]:
         """The factor by which the picture was shrunk, and the autocorrelation of what came out."""
         # a strip is not shrunk away: its short side keeps 16 samples
-        factor = max(1, min(round(max(self.luma.shape) / WORKING_SIDE), min(self.luma.shape) // 16))
+        factor = coarse_factor(*self.luma.shape)
         return factor, lattice.Autocorrelation(self.plane if factor == 1 else whiten(decimate(self.luma, factor)))
 
     def _fold(self, p: int, orientations: int = 8) -> Detection | None:
         folded = np.empty((p, p), np.int32)
         kernels.plane_fold(self.plane, folded)
         found = match(tile.analyse(folded), self.carrier, self.tally, orientations)
-        return _answer(found, np.eye(2) * p) if found else None
+        return self._answer(found, np.eye(2) * p) if found else None
 
     def _try(self, source: lattice.Autocorrelation, factor: int, lattices: list[np.ndarray]) -> Detection | None:
         for vectors in lattices:
             vectors = source.refine(vectors) * factor
             found = match(tile.analyse(lattice.fold(self.plane, vectors)), self.carrier, self.tally)
             if found:
-                return _answer(found, vectors)
+                return self._answer(found, vectors)
         return None
 
+    def _answer(self, found: Match, vectors: np.ndarray) -> Detection:
+        self.found = found, vectors
+        return _described(found, vectors)
 
-def _answer(found: Match, vectors: np.ndarray) -> Detection:
+
+def coarse_factor(height: int, width: int) -> int:
+    """By how much a plane is shrunk before lattices are searched in it; of a strip, 16 samples are left across."""
+    return max(1, min(round(max(height, width) / WORKING_SIDE), min(height, width) // 16))
+
+
+def _described(found: Match, vectors: np.ndarray) -> Detection:
     mirrored = found.orientation >= 4
     first = vectors @ ORIENTATIONS[found.orientation][:, 0] * (-1 if mirrored else 1)  # the tile's x axis
     geometry = {

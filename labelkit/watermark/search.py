@@ -69,10 +69,7 @@ def _index(grid: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def match(spectrum: np.ndarray, carrier: tile.Carrier, tally: Tally, orientations: int = 8) -> Match | None:
     """The word in a folded plane, given as `tile.analyse` of it, or None."""
-    row, column, conjugate = _index(len(spectrum))
-    bins = spectrum[row[:orientations], column[:orientations]]
-    bins = np.where(conjugate[:orientations], bins.conj(), bins)
-    bins = _limit(bins) * carrier.phase.conj()
+    bins = limited(spectrum, orientations) * carrier.phase.conj()
     correlation = _correlate(bins)
     tally.trials += 2 * orientations * SHIFTS
     tally.best = max(tally.best, float(correlation.max()), -float(correlation.min()))
@@ -86,6 +83,13 @@ def match(spectrum: np.ndarray, carrier: tile.Carrier, tally: Tally, orientation
             break
         others.append(other.word)
     return replace(first, others=tuple(others))
+
+
+def limited(spectrum: np.ndarray, orientations: int = 8) -> np.ndarray:
+    """complex64 [orientations, 2048]: the tile's bins in a folded plane's spectrum, in units of noise, limited."""
+    row, column, conjugate = _index(len(spectrum))
+    bins = spectrum[row[:orientations], column[:orientations]]
+    return _limit(np.where(conjugate[:orientations], bins.conj(), bins))
 
 
 def _next_word(bins: np.ndarray, correlation: np.ndarray, carrier: tile.Carrier, tally: Tally,

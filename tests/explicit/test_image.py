@@ -264,7 +264,7 @@ def test_cached_and_fresh_renderings_are_identical():
 
     first, _ = draw(ground("noise"), Explicit(style="icon"))
     again, _ = draw(ground("noise"), Explicit(style="icon"))
-    for cache in (raster.render, image._fit, image._overlay):
+    for cache in (raster.render, image.fit, image._overlay):
         cache.cache_clear()
     fresh, _ = draw(ground("noise"), Explicit(style="icon"))
     assert np.array_equal(first, again) and np.array_equal(first, fresh)

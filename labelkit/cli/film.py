@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far a film is, on stderr, and which of its frames were broken."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from labelkit.cli.text import name_of
+from labelkit.messages import Message
+
+if TYPE_CHECKING:
+    from labelkit.codec.transcode import Progress
+
+_EVERY_SECONDS = 0.5
+_MOST_TIMES = 8  # of broken frames that are named
+
+
+class FilmProgress:
+    """A line with frames, speed and the time left, where stderr is a terminal and one file is labelled."""
+
+    def __init__(self, path: str, language: str, *, alone: bool) -> None:
+        self._name, self._language = name_of(path), language
+        self._shown = alone and sys.stderr.isatty()
+        self._begun = self._told = time.monotonic()
+        self._last: Progress | None = None
+
+    def step(self, progress: Progress) -> None:
+        """Take note of one frame more."""
+        self._last = progress
+        now = time.monotonic()
+        if self._shown and now - self._told >= _EVERY_SECONDS:
+            self._told = now
+            sys.stderr.write("\r\x1b[K" + self._line(progress, now - self._begun))
+            sys.stderr.flush()
+
+    def _line(self, progress: Progress, spent: float) -> str:
+        facts = {"frames": progress.frames, "rate": f"{progress.frames / spent:.1f}"}
+        if not progress.total_seconds or not progress.seconds:
+            return Message("{frames} frames, {rate} a second", **facts).text(self._language)
+        left = max(0.0, spent * (progress.total_seconds / progress.seconds - 1))
+        return Message("{frames} frames, {rate} a second, {share} %, {left} s left", **facts, left=f"{left:.0f}",
+                       share=f"{min(100.0, 100 * progress.seconds / progress.total_seconds):.0f}").text(self._language)
+
+    def __enter__(self) -> FilmProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown and self._last:
+            sys.stderr.write("\r\x1b[K")
+        damaged = self._last.damaged if self._last else []
+        if damaged:
+            times = ", ".join(f"{seconds:.2f}" for seconds in damaged[:_MOST_TIMES])
+            print(Message("{file}: {count} frames were broken, at {times} s", file=self._name, count=len(damaged),
+                          times=times + (" ..." if len(damaged) > _MOST_TIMES else "")).text(self._language),
+                  file=sys.stderr)

@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes a film with its frames changed: pictures are decoded, changed and encoded one at a time, all else is copied.
+
+Kept: container, codec family, size, sample format, time of every frame, colour description, HDR10's static metadata in
+H.265, sample aspect, display matrix, interlacing flags; bit-exact: sound, subtitles, attachments, the user data of MP4;
+chapters, dispositions, languages, tags. Left out: data streams that no muxer takes, such as timecodes.
+
+Quality. The defaults are what is commonly called visually lossless: x264 crf 18, x265 crf 20, VP9 crf 24, VP8 crf 8,
+SVT-AV1 crf 24, MPEG-2/4, H.263, MJPEG quantiser 2; FFV1, HuffYUV and UT Video are lossless, ProRes keeps its profile.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labelkit import container
+from labelkit.codec.samples import VideoSamples
+from labelkit.codec.video import DEMUXERS, Film, decoded_frames, display_matrix, planes, start_of, translated
+from labelkit.container import Reader, mp4
+from labelkit.errors import OutputFailed, UnsupportedFormat
+from labelkit.plan import Quality
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer, OutputContainer
+    from av.stream import Stream
+    from av.video.stream import VideoStream
+
+_X264 = ("libx264", {"crf": "18", "preset": "medium"})
+_ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
+    "h264": _X264,
+    "hevc": ("libx265", {"crf": "20", "preset": "medium", "x265-params": "log-level=error"}),
+    "vp9": ("libvpx-vp9", {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}),
+    "vp8": ("libvpx", {"crf": "8", "b": "40M", "deadline": "good", "cpu-used": "4"}),
+    "av1": ("libsvtav1", {"crf": "24", "preset": "8"}),
+    "mpeg4": ("mpeg4", {"qmin": "2", "qmax": "3"}), "mpeg2video": ("mpeg2video", {"qmin": "2", "qmax": "3"}),
+    "flv1": ("flv", {"qmin": "2", "qmax": "3"}), "mjpeg": ("mjpeg", {"qmin": "2", "qmax": "2"}),
+    "prores": ("prores_ks", {}), "ffv1": ("ffv1", {"level": "3"}), "huffyuv": ("huffyuv", {}),
+    "utvideo": ("utvideo", {}),
+}
+_FRAME_DURATION = 1 << 7  # AV_CODEC_FLAG_FRAME_DURATION: the last frame keeps its length; not for SVT-AV1
+_INTERLACED = 1 << 18 | 1 << 29  # AV_CODEC_FLAG_INTERLACED_DCT and _ME
+# Memory for 1080p stays under 400 MB on any number of cores: x264 holds about 5 MB for each frame of its lookahead and
+# 12 MB for each thread; its presets look ahead by 0 to 60 frames.
+_LOOKAHEAD_PIXELS = 16 * 1920 * 1080
+_LOOKAHEADS = {"ultrafast": 0, "superfast": 0, "veryfast": 10, "faster": 20, "fast": 30, "medium": 40, "slow": 50}
+_ENCODER_THREADS = 8
+_WRITTEN_BY_MUXER = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a film is: frames written, seconds of it, its length if known, and the times of frames that were broken.
+
+    A broken frame is left out or shown as the decoder repaired it, as ffmpeg does; the film goes on.
+    """
+
+    frames: int = 0
+    seconds: float = 0.0
+    total_seconds: float | None = None
+    damaged: list[float] = field(default_factory=list)
+
+
+def encode(samples: VideoSamples, target: Path, quality: Quality | None = None,
+           report: Callable[[Progress], None] | None = None) -> Progress:
+    """Write the film with its changes to `target`, in the container it came in; `report` is called after each frame.
+
+    Memory does not grow with the length. Raises UnsupportedFormat for what cannot be encoded as it was, MalformedFile,
+    OutputFailed; `target` then holds nothing of use.
+    """
+    import av
+
+    film: Film = samples.source
+    progress = Progress(total_seconds=samples.seconds)
+    try:
+        with film.opened() as (source, _), translated(film.name):
+            with av.open(str(target), "w", format=_muxer(film), container_options=_muxer_options(film, source)) as out:
+                _transcode(_Run(samples, source, out, quality or Quality(), progress, report))
+        if film.format in ("mp4", "mov"):
+            _carry_tags(film.reader, target)
+    except OSError as error:
+        raise OutputFailed("{where} cannot be written: {reason}", where=target.name,
+                           reason=error.strerror or str(error)) from error
+    return progress
+
+
+def _carry_tags(source: Reader, target: Path) -> None:
+    """The user data of an MP4, bit by bit: iTunes tags, cover pictures and keys that muxers write anew or drop."""
+    with container.opened(target) as reader:
+        segments = mp4.carried(source, reader)
+        if segments:
+            container.save(reader, segments, target)
+
+
+def _muxer(film: Film) -> str:
+    return DEMUXERS[film.format]
+
+
+def _muxer_options(film: Film, source: InputContainer) -> dict[str, str]:
+    if film.format not in ("mp4", "mov"):
+        return {}
+    fragmented = film.is_fragmented
+    return {"movflags": "frag_keyframe+delay_moov+default_base_moof" if fragmented else "faststart"}
+
+
+@dataclass(slots=True)
+class _Run:
+    """What one transcode works with."""
+
+    samples: VideoSamples
+    source: InputContainer
+    out: OutputContainer
+    quality: Quality
+    progress: Progress
+    report: Callable[[Progress], None] | None
+
+
+def _transcode(run: _Run) -> None:
+    tracks = {stream.index: track for stream in run.source.streams if (track := _track(run, stream))}
+    _copy_head(run)
+    for packet in run.source.demux([stream for stream in run.source.streams if stream.index in tracks]):
+        tracks[packet.stream.index].take(packet)
+    for track in tracks.values():
+        track.finish()
+
+
+def _track(run: _Run, stream: Stream) -> _Copied | _Encoded | None:
+    from av.stream import Disposition
+
+    if stream.type == "video" and stream.disposition & Disposition.attached_pic:
+        return _Copied(run.out, stream) if run.out.format.name == "matroska" else None
+    if stream.type == "video":
+        return _Encoded(run, stream)
+    if stream.type in ("audio", "subtitle") and stream.codec_context is not None:
+        return _Copied(run.out, stream)
+    if stream.type == "attachment" and run.out.format.name == "matroska":
+        run.out.add_attachment(stream.name, stream.mimetype, stream.data)
+    return None
+
+
+def _copy_head(run: _Run) -> None:
+    for name, value in run.source.metadata.items():
+        if name not in _WRITTEN_BY_MUXER:
+            run.out.metadata[name] = value
+    run.out.set_chapters(run.source.chapters())
+
+
+def _describe(stream: Stream, source: Stream) -> None:
+    """Language, title and dispositions of a stream."""
+    stream.metadata.update({name: value for name, value in source.metadata.items()
+                            if name not in _WRITTEN_BY_MUXER and not name.startswith("DURATION")})
+    stream.disposition = source.disposition
+
+
+class _Copied:
+    """A stream whose packets pass as they are."""
+
+    def __init__(self, out: OutputContainer, source: Stream) -> None:
+        self.out = out
+        self.stream = out.add_stream_from_template(source, opaque=True)
+        _describe(self.stream, source)
+
+    def take(self, packet: av.Packet) -> None:
+        if packet.size and packet.dts is not None or packet.size and packet.pts is not None:
+            packet.stream = self.stream
+            self.out.mux(packet)
+
+    def finish(self) -> None:
+        pass
+
+
+class _Encoded:
+    """A stream of pictures: decoded, changed, encoded."""
+
+    def __init__(self, run: _Run, source: VideoStream) -> None:
+        self.run, self.source = run, source
+        self.film: Film = run.samples.source
+        self.start = start_of(source)
+        self.last_pts: int | None = None
+        self.count = 0
+        self.stream: VideoStream | None = None
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """The encoder, set up before the file's head is written; what only a frame tells comes from the first."""
+        first = self.film.first
+        name, options = _encoder(self.source, first, self.run)
+        stream = self.run.out.add_stream(name, rate=self.source.average_rate or self.source.guessed_rate or 25)
+        context = stream.codec_context
+        context.width, context.height, context.pix_fmt = first.width, first.height, first.format.name
+        context.time_base = stream.time_base = self.source.time_base
+        context.sample_aspect_ratio = self.source.sample_aspect_ratio or Fraction(0)
+        context.color_range, context.colorspace = first.color_range, first.colorspace
+        context.color_primaries, context.color_trc = first.color_primaries, first.color_trc
+        context.options = options
+        context.flags |= _FRAME_DURATION if name != "libsvtav1" else 0
+        context.flags |= _INTERLACED if first.interlaced_frame else 0
+        if self.run.out.format.name in ("mp4", "mov") and self.source.codec_context.name == "hevc":
+            context.codec_tag = "hvc1"
+        matrix = display_matrix(first)
+        if matrix:
+            stream.set_display_matrix(matrix)
+        _describe(stream, self.source)
+        self.stream = stream
+
+    def take(self, packet: av.Packet) -> None:
+        damage: list = []
+        for frame in decoded_frames(packet, damage):
+            self._put(frame)
+        for broken in damage:
+            self._note(broken.pts if broken.pts is not None else broken.dts)
+
+    def _note(self, pts: int | None) -> None:
+        if pts is not None:
+            self.run.progress.damaged.append(round(float(pts * self.source.time_base - self.start), 3))
+
+    def _put(self, frame: av.VideoFrame) -> None:
+        if frame.pts is None:
+            frame.pts = 0 if self.last_pts is None else self.last_pts + max(1, frame.duration or 1)
+        if self.last_pts is not None and frame.pts <= self.last_pts:
+            return  # two frames of one time: ffmpeg shows the first
+        self.last_pts = frame.pts
+        if frame.is_corrupt:
+            self._note(frame.pts)
+        frame = self._changed(frame)
+        frame.pict_type = 0  # the encoder decides anew
+        self.run.out.mux(self.stream.encode(frame))
+        self._tell(frame)
+
+    def _changed(self, frame: av.VideoFrame) -> av.VideoFrame:
+        context = self.stream.codec_context
+        if (frame.width, frame.height, frame.format.name) != (context.width, context.height, context.pix_fmt):
+            frame = frame.reformat(context.width, context.height, context.pix_fmt)  # as ffmpeg does when a film changes
+        if self.run.samples.changes:
+            frame.make_writable()
+            seconds = float(frame.pts * self.source.time_base - self.start)
+            view = planes(frame, self.run.samples.form, self.film.name, seconds, self.count)
+            for change in self.run.samples.changes:
+                change(view)
+        self.count += 1
+        return frame
+
+    def _tell(self, frame: av.VideoFrame) -> None:
+        progress = self.run.progress
+        progress.frames, progress.seconds = self.count, float(frame.pts * self.source.time_base - self.start)
+        if self.run.report:
+            self.run.report(progress)
+
+    def finish(self) -> None:
+        self.run.out.mux(self.stream.encode(None))
+
+
+def _encoder(stream: VideoStream, frame: av.VideoFrame, run: _Run) -> tuple[str, dict[str, str]]:
+    """Name and options of the encoder for a stream; raises UnsupportedFormat where there is none for its form."""
+    import av
+
+    family, where = stream.codec_context.name, run.samples.source.name
+    family = {"libdav1d": "av1", "libvpx-vp9": "vp9"}.get(family, family)
+    if family not in _ENCODERS:
+        raise UnsupportedFormat("{where}: films in {codec} can be read but not written", where=where, codec=family,
+                                hint="convert it to H.264, or label it with --layers metadata,provenance")
+    name, options = _ENCODERS[family]
+    forms = [form.name for form in av.Codec(name, "w").video_formats or ()]
+    if frame.format.name not in forms:
+        raise UnsupportedFormat("{where}: {codec} with samples of the form {form} can be read but not written",
+                                where=where, codec=family, form=frame.format.name,
+                                hint="convert it to 8-bit 4:2:0, or label it with --layers metadata,provenance")
+    options = dict(options)
+    if run.quality.crf is not None and "crf" in options:
+        options["crf"] = str(run.quality.crf)
+    if run.quality.preset is not None and "preset" in options:
+        options["preset"] = str(run.quality.preset)
+    most = max(5, _LOOKAHEAD_PIXELS // (frame.width * frame.height))
+    if name == "libx264":
+        options["rc-lookahead"] = str(min(_LOOKAHEADS.get(options["preset"], 60), most))
+    elif name == "libx265":
+        more = (f"rc-lookahead={min(20, most)}", *_hdr(frame, where))
+        options["x265-params"] = ":".join((options["x265-params"], *more))
+    elif name == "libsvtav1":
+        os.environ.setdefault("SVT_LOG", "1")  # errors only: the library has no other switch for its own prints
+    options["threads"] = str(min(os.cpu_count() or 1, _ENCODER_THREADS))
+    return name, options
+
+
+def _hdr(frame: av.VideoFrame, where: str) -> list[str]:
+    """HDR10's static metadata as x265 takes them; raises UnsupportedFormat for what changes from frame to frame."""
+    found = {data.type.name: bytes(data) for data in frame.side_data}
+    if any(name.startswith(("DOVI", "DYNAMIC_HDR")) for name in found):
+        raise UnsupportedFormat("{where}: Dolby Vision and HDR10+ would not survive being encoded anew", where=where,
+                                hint="label it with --layers metadata,provenance")
+    options = []
+    if "MASTERING_DISPLAY_METADATA" in found:
+        # libavutil/mastering_display_metadata.h: ten rationals, red, green, blue, white, least and most light
+        pairs = struct.unpack_from("<20i", found["MASTERING_DISPLAY_METADATA"])
+        value = [Fraction(a, b or 1) for a, b in zip(pairs[0::2], pairs[1::2], strict=True)]
+        red, green, blue, white = (f"({round(x * 50000)},{round(y * 50000)})" for x, y in zip(value[:8:2], value[1:8:2],
+                                                                                         strict=True))
+        least, most = (round(light * 10000) for light in value[8:])
+        options += ["hdr10=1", f"master-display=G{green}B{blue}R{red}WP{white}L({most},{least})"]
+    if "CONTENT_LIGHT_LEVEL" in found:
+        options.append("max-cll={},{}".format(*struct.unpack_from("<2I", found["CONTENT_LIGHT_LEVEL"])))
+    return options

@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Films, through PyAV (the extra `labelkit[video]`): frames are decoded as they are asked for; `transcode` writes.
+
+PyAV is BSD code, its wheels link x264 and x265, which are GPL. The container is told by our own sniffing and no other
+file or address is opened, whatever the file names.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import math
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from labelkit.codec.frame import Form, Frame, Orientation
+from labelkit.codec.samples import VideoSamples
+from labelkit.container import Reader, bmff
+from labelkit.errors import LabelkitError, LimitExceeded, MalformedFile, UnsupportedFormat
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+DEMUXERS = {"mp4": "mp4", "mov": "mov", "mkv": "matroska", "webm": "webm", "avi": "avi", "flv": "flv"}
+MAX_FRAME_PIXELS = 1 << 26  # 8192 x 8192; a decoder holds up to 17 frames
+_MAX_STREAMS = 64
+_THREADS = 4  # each holds frames of its own
+_TRANSFERS = {16: "pq", 18: "hlg"}  # Rec. ITU-T H.273, table 3
+_B_FRAME = 3  # libavutil's AV_PICTURE_TYPE_B
+_ACTIVE_SAMPLES = 3
+_BAR_LEVEL = 10  # 8-bit levels above black that coding noise in a black bar stays under
+_MIN_ACTIVE = 0.2  # of a side: less is a dark scene, not a letterbox
+
+
+def decode(reader: Reader, format: str, name: str, max_pixels: int) -> VideoSamples:
+    """The film in a file; raises UnsupportedFormat, MalformedFile or LimitExceeded."""
+    if format not in DEMUXERS:
+        raise UnsupportedFormat("{where}: {format} films cannot be decoded", where=name, format=format)
+    _library(name, format)
+    film = Film(reader, format, name, min(max_pixels, MAX_FRAME_PIXELS))
+    samples = VideoSamples(film.form, film.seconds, film)
+    film.form = replace(film.form, active=_active(samples))
+    return replace(samples, form=film.form)
+
+
+class Film:
+    """A file whose frames can be read as often as wanted; each reading opens it anew."""
+
+    def __init__(self, reader: Reader, format: str, name: str, max_pixels: int) -> None:
+        self.reader, self.format, self.name, self.max_pixels = reader, format, name, max_pixels
+        self.form = Form(0, 0)
+        with self.opened("SLICE") as (container, stream):
+            first = next(self._decoded(container, stream), None)
+            if first is None:
+                raise MalformedFile("{where}: not one frame can be decoded", where=name)
+            self.first = first
+            self.form = form_of(first, stream, name)
+            self.start, self.time_base, self.seconds = start_of(stream), stream.time_base, _length(container, stream)
+            self._keys = sorted(float(entry.timestamp * stream.time_base - self.start)
+                                for entry in stream.index_entries if entry.is_keyframe)
+
+    @contextmanager
+    def opened(self, threads: str = "AUTO") -> Iterator[tuple[InputContainer, VideoStream]]:
+        """The opened file and its main video stream; errors of the library become MalformedFile."""
+        av = _library(self.name, self.format)
+        with translated(self.name):
+            with av.open(View(self.reader), format=DEMUXERS[self.format], io_open=_refuse, metadata_errors="replace",
+                         options={"max_pixels": str(self.max_pixels)}) as container:
+                stream = main_stream(container, self.name)
+                stream.thread_type = threads
+                stream.codec_context.thread_count = min(os.cpu_count() or 1, _THREADS)
+                self._check_size(stream)
+                yield container, stream
+
+    def _check_size(self, stream: VideoStream) -> None:
+        width, height = stream.codec_context.width, stream.codec_context.height
+        if not 0 < width * height <= self.max_pixels:
+            raise LimitExceeded("{where}: frames of {width}x{height}, at most {limit} megapixels are decoded",
+                                where=self.name, width=width, height=height, limit=self.max_pixels // 1_000_000)
+
+    @functools.cached_property
+    def is_fragmented(self) -> bool:
+        """Whether an MP4 comes in fragments."""
+        return any(box.kind == b"moof" for box in bmff.boxes(self.reader, 0, self.reader.size))
+
+    def frames(self, start: float, stop: float | None) -> Iterator[Frame]:
+        """The frames from `start` to before `stop` seconds; what cannot be decoded is passed over."""
+        with self.opened() as (container, stream):
+            if start > 0:
+                self._seek(container, stream, start)
+            index = 0 if start <= 0 else -1
+            for decoded in self._decoded(container, stream):
+                frame = self._frame(decoded, index)
+                index += index >= 0
+                if stop is not None and frame.seconds >= stop:
+                    return
+                if frame.seconds >= start - 1e-6:
+                    yield frame
+
+    def keys(self, seconds: Iterable[float]) -> Iterator[Frame]:
+        """For each time the frame at or before it that can be decoded alone."""
+        seen = set()
+        with self.opened("SLICE") as (container, stream):
+            for time in seconds:
+                self._seek(container, stream, time)
+                decoded = self._key(container, stream)
+                if decoded is not None and decoded.pts not in seen:
+                    seen.add(decoded.pts)
+                    yield self._frame(decoded, -1)
+
+    def key_seconds(self) -> list[float]:
+        """The times of key frames in the file's index, those of decoding; where it has none, one time a second."""
+        if not self._keys:
+            return [float(second) for second in range(max(1, math.ceil(self.seconds or 1)))]
+        return [max(0.0, time) for time in self._keys]
+
+    def _seek(self, container: InputContainer, stream: VideoStream, seconds: float) -> None:
+        container.seek(math.floor((seconds + 1e-4 + float(self.start)) / stream.time_base), stream=stream)
+        stream.codec_context.flush_buffers()
+
+    def _key(self, container: InputContainer, stream: VideoStream) -> av.VideoFrame | None:
+        import av
+
+        for packet in container.demux(stream):
+            if packet.size and packet.is_keyframe:
+                try:
+                    decoded = stream.codec_context.decode(packet) or stream.codec_context.decode(None)
+                except av.FFmpegError:
+                    return None
+                return decoded[0] if decoded else None
+        return None
+
+    def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
+        for packet in container.demux(stream):
+            yield from decoded_frames(packet)
+
+    def _frame(self, decoded: av.VideoFrame, index: int) -> Frame:
+        seconds = float(decoded.pts * self.time_base - self.start) if decoded.pts is not None else 0.0
+        return planes(decoded, self.form, self.name, seconds, index)
+
+
+def decoded_frames(packet: av.Packet, damage: list | None = None) -> list[av.VideoFrame]:
+    """The frames that a packet brings; a broken one is left out, its time is put into `damage`."""
+    import av
+
+    try:
+        return packet.decode()
+    except av.FFmpegError:
+        if damage is not None and packet.size:
+            damage.append(packet)
+        return []
+
+
+def planes(decoded: av.VideoFrame, form: Form, name: str, seconds: float = 0.0, index: int = -1) -> Frame:
+    """The planes of a decoded frame as arrays over its own memory; `form` is the film's."""
+    bits, halved = _sampling(decoded.format)
+    if (decoded.width, decoded.height, bits, halved) != (form.width, form.height, form.bits, form.halved):
+        form = replace(form, width=decoded.width, height=decoded.height, bits=bits, halved=halved, active=None)
+    kind = np.uint8 if form.bits == 8 else np.dtype("<u2")
+    arrays = []
+    for plane in decoded.planes:
+        if plane.line_size <= 0:
+            raise UnsupportedFormat("{where}: frames stored upside down cannot be changed", where=name)
+        rows = np.frombuffer(plane, kind).reshape(plane.height, plane.line_size // kind_size(form))
+        arrays.append(rows[:, :plane.width])
+    colours = 0 if form.halved is None else 2
+    alpha = arrays[1 + colours] if len(arrays) > 1 + colours else None
+    chroma = tuple(arrays[1:1 + colours])
+    return Frame(form, arrays[0], chroma, alpha, seconds, index, anchor=int(decoded.pict_type) != _B_FRAME)
+
+
+def kind_size(form: Form) -> int:
+    """Bytes of a sample."""
+    return 1 if form.bits == 8 else 2
+
+
+def form_of(frame: av.VideoFrame, stream: VideoStream, name: str) -> Form:
+    """The form of the film whose first frame this is; raises UnsupportedFormat for what is not Y'CbCr in planes."""
+    layout = frame.format
+    planar = layout.is_planar or len(layout.components) == 1
+    if layout.is_rgb or layout.has_palette or not planar or layout.is_big_endian or layout.is_bit_stream \
+            or len(frame.planes) != len(layout.components) or not 8 <= layout.components[0].bits <= 16:
+        raise UnsupportedFormat("{where}: samples of the form {form} cannot be labelled", where=name, form=layout.name,
+                                hint="convert the film to planar YUV, or label it with --layers metadata,provenance")
+    bits, halved = _sampling(layout)
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    if not Fraction(1, 16) < aspect < 16:
+        aspect = Fraction(1)
+    matrix = display_matrix(frame)
+    turn = Orientation.of_matrix(matrix) if matrix else Orientation()
+    transfer = _TRANSFERS.get(int(frame.color_trc), "sdr")
+    return Form(frame.width, frame.height, bits, halved, _is_full_range(frame), transfer, turn, Fraction(aspect))
+
+
+def _sampling(layout: av.VideoFormat) -> tuple[int, tuple[int, int] | None]:
+    """Bits of a sample, and by which powers of two chroma is smaller."""
+    if len(layout.components) == 1:
+        return layout.components[0].bits, None
+    whole, chroma = layout.components[0], layout.components[1]
+    return whole.bits, (round(math.log2(whole.width / chroma.width)), round(math.log2(whole.height / chroma.height)))
+
+
+def _is_full_range(frame: av.VideoFrame) -> bool:
+    return int(frame.color_range) == 2 or frame.format.name.startswith("yuvj")  # Rec. ITU-T H.273, 8.3
+
+
+def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+    """The nine integers of the display matrix, where the file has one."""
+    for data in frame.side_data:
+        if data.type.name == "DISPLAYMATRIX":
+            return tuple(int(value) for value in np.frombuffer(data, "<i4")[:9])
+    return None
+
+
+def main_stream(container: InputContainer, name: str) -> VideoStream:
+    """The video stream that is not a cover picture; raises UnsupportedFormat where there is not just one."""
+    from av.stream import Disposition
+
+    if len(container.streams) > _MAX_STREAMS:
+        raise LimitExceeded("{where}: {count} streams, at most {limit} are handled", where=name,
+                            count=len(container.streams), limit=_MAX_STREAMS)
+    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    if len(streams) != 1 or streams[0].codec_context is None:
+        raise UnsupportedFormat("{where}: a film with one stream of moving pictures is wanted, this has {count} that "
+                                "can be decoded", where=name, count=sum(s.codec_context is not None for s in streams))
+    return streams[0]
+
+
+def start_of(stream: VideoStream) -> Fraction:
+    """The time of the stream's first frame in seconds."""
+    return Fraction(stream.start_time or 0) * stream.time_base
+
+
+def _length(container: InputContainer, stream: VideoStream) -> float | None:
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    return container.duration / 1e6 if container.duration else None
+
+
+def _active(samples: VideoSamples) -> tuple[int, int, int, int] | None:
+    """The rectangle that is not black in any of a few frames, where it leaves out bars along whole sides."""
+    length = samples.seconds or 0
+    brightest: list[np.ndarray] = []
+    for frame in samples.keys([length * (i + 0.5) / _ACTIVE_SAMPLES for i in range(_ACTIVE_SAMPLES)]):
+        if frame.form.width == samples.form.width and frame.form.height == samples.form.height:
+            plane = frame.eight_bits()
+            brightest.append(np.maximum.reduce([plane[:, i::8].max(1) for i in range(8) if i < plane.shape[1]]))
+            brightest.append(plane.max(0))
+    if not brightest:
+        return None
+    floor = _BAR_LEVEL + (0 if samples.form.full_range else 16)
+    y, height = _span(np.maximum.reduce(brightest[0::2]) > floor)
+    x, width = _span(np.maximum.reduce(brightest[1::2]) > floor)
+    return (x, y, width, height) if (width, height) != (samples.form.width, samples.form.height) else None
+
+
+def _span(bright: np.ndarray) -> tuple[int, int]:
+    """Start and length, in even samples, of what lies between dark ends; the whole where too little is left."""
+    places = np.flatnonzero(bright)
+    if not places.size:
+        return 0, len(bright)
+    start, stop = (int(places[0]) + 1) // 2 * 2, (int(places[-1]) + 1) // 2 * 2
+    if stop - start < _MIN_ACTIVE * len(bright):
+        return 0, len(bright)
+    return (start, stop - start) if len(bright) - (stop - start) > 2 else (0, len(bright))
+
+
+class View(io.RawIOBase):
+    """A file object of its own position over a Reader, for a library that reads and seeks."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader, self._position = reader, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, count: int = -1) -> bytes:
+        left = self._reader.size - self._position
+        count = left if count < 0 else max(0, min(count, left))
+        data = self._reader.at(self._position, count, limit=max(count, 1))
+        self._position += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._reader.size}[whence]
+        self._position = min(max(base + offset, 0), self._reader.size)
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+
+def _refuse(url: str, flags: int, options: dict) -> None:
+    raise PermissionError(url)  # a film that names other files: references of QuickTime, playlists
+
+
+def _library(name: str, format: str) -> object:
+    try:
+        import av
+    except ImportError as error:
+        raise UnsupportedFormat("{where}: {format} files have no samples that this installation can decode",
+                                where=name, format=format, hint="install the extra labelkit[video], or label it with "
+                                "--layers metadata,provenance") from error
+    return av
+
+
+@contextmanager
+def translated(name: str) -> Iterator[None]:
+    """Errors of the library as errors of ours."""
+    import av
+
+    try:
+        yield
+    except LabelkitError:
+        raise
+    except (av.FFmpegError, OverflowError) as error:
+        raise MalformedFile("{where}: the film cannot be read: {reason}", where=name,
+                            reason=getattr(error, "strerror", None) or str(error)) from error

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Films through embed and verify: all layers, from file to file, and what is left behind when something stops."""
+
+import datetime
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+import labelkit as lk
+from labelkit.cli import main as cli
+from labelkit.codec.frame import Form, Frame
+from labelkit.errors import InvalidArgument, LabelkitError
+from labelkit.explicit.finding import find_in
+from labelkit.log import LabelLog
+from labelkit.plan import Quality, Showing
+from labelkit.watermark import video
+from tests.codec.test_video import needs, silent, streams_of
+from tests.films import film, scene
+from tests.media import LABEL
+
+QUICK = Quality(preset="ultrafast")
+PLAN = lk.Plan(quality=QUICK)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory) -> Path:
+    return film(tmp_path_factory.mktemp("in") / "film.mp4", count=55, sound=["aac"])
+
+
+@pytest.fixture(scope="module")
+def labelled(source, tmp_path_factory) -> Path:
+    return lk.embed(source, tmp_path_factory.mktemp("out") / "film.mp4", LABEL, plan=PLAN)
+
+
+def statuses(report: lk.Report) -> dict[str, str]:
+    return {finding.layer.value: finding.status.value for finding in report}
+
+
+def test_a_labelled_film_is_confirmed_and_a_plain_one_is_not(source, labelled):
+    report = lk.verify(labelled)
+    report.require(lk.Layer.EXPLICIT, lk.Layer.WATERMARK, lk.Layer.METADATA)
+    assert report.verdict is lk.Verdict.CONFIRMED and report.label == LABEL
+    assert report[lk.Layer.WATERMARK].payload == lk.Payload.of(LABEL)
+    assert json.dumps(report.to_dict())
+    plain = lk.verify(source)
+    assert plain.verdict is lk.Verdict.NONE
+    assert statuses(plain) == {"explicit": "absent", "watermark": "absent", "metadata": "absent",
+                               "provenance": "absent"}
+
+
+@pytest.mark.parametrize("name,settings", [("film.mkv", {}), ("film.webm", {"codec": "libvpx-vp9"}), ("film.mov", {}),
+                                           ("film.avi", {"codec": "mpeg4"}), ("film.flv", {})])
+def test_every_container_carries_every_layer(name, settings, tmp_path):
+    source = film(tmp_path / name, count=20, **settings)
+    report = lk.verify(lk.embed(source, tmp_path / ("out_" + name), LABEL, plan=PLAN))
+    report.require(lk.Layer.EXPLICIT, lk.Layer.WATERMARK, lk.Layer.METADATA)
+
+
+def test_signed_films_bind_label_and_watermark(source, tmp_path, signer, anchors):
+    target = lk.embed(source, tmp_path / "film.mp4", LABEL, plan=lk.Plan(quality=QUICK, provenance=signer))
+    report = lk.verify(target, trust=anchors)
+    report.require(*lk.Layer)
+    assert silent(target)
+
+
+@pytest.mark.parametrize("logged", [False, True])
+def test_a_format_without_a_place_gets_its_manifest_beside_it(logged, tmp_path, signer, anchors):
+    source = film(tmp_path / "in.mkv", count=20)
+    plan, target = lk.Plan(quality=QUICK, provenance=signer), tmp_path / "out" / "film.mkv"
+    target.parent.mkdir()
+    more = {"log": LabelLog(tmp_path / "log.db"), "now": datetime.datetime.now(datetime.UTC)} if logged else {}
+    lk.embed(source, target, LABEL, plan=plan, **more)
+    assert sorted(path.name for path in target.parent.iterdir()) == ["film.mkv", "film.mkv.c2pa"]
+    lk.verify(target, trust=anchors).require(*lk.Layer)
+    data = bytearray(target.read_bytes())
+    data[len(data) // 2] ^= 1
+    target.write_bytes(data)
+    assert lk.verify(target, trust=anchors)[lk.Layer.PROVENANCE].status is lk.Status.INVALID
+    with pytest.raises(InvalidArgument):
+        lk.embed(source, label=LABEL, plan=plan)
+
+
+def test_independent_readers_read_the_label(labelled):
+    needs("exiftool")
+    needs("mediainfo")
+    needs("ffprobe")
+    for command in (["exiftool", "-AIGC", "-b"], ["mediainfo", "--Output=JSON"],
+                    ["ffprobe", "-v", "error", "-show_entries", "format_tags=AIGC"]):
+        said = subprocess.run([*command, str(labelled)], capture_output=True, text=True, timeout=60).stdout
+        assert LABEL.content_producer in said, command
+    assert silent(labelled)
+
+
+PAGE = """<video src="film.mp4" muted></video><script>const v = document.querySelector("video");
+v.oncanplaythrough = () => v.play(); v.ontimeupdate = () => { if (v.currentTime > 0.2) document.title = "played"; };
+v.onerror = () => { document.title = "error " + v.error.message; };</script>"""
+
+
+def test_a_browser_plays_it(tmp_path):
+    """Debian's Chromium plays VP9 as well as H.264; WebM is what every build of it plays."""
+    needs("chromium")
+    source = film(tmp_path / "in.webm", codec="libvpx-vp9", count=25)
+    target = lk.embed(source, tmp_path / "film.webm", LABEL, plan=PLAN)
+    page = tmp_path / "page.html"
+    page.write_text(PAGE.replace("film.mp4", target.name))
+    said = subprocess.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=4000",
+                           "--autoplay-policy=no-user-gesture-required", "--dump-dom", page.as_uri()],
+                          capture_output=True, text=True, timeout=90).stdout
+    assert "<title>played</title>" in said
+
+
+def test_the_file_side_alone_changes_no_packet(source, tmp_path):
+    target = lk.embed(source, tmp_path / "film.mp4", LABEL, plan=lk.Plan(explicit=None, watermark=None))
+    for kind in ("video", "audio"):
+        assert streams_of(source, kind) == streams_of(target, kind)
+    assert statuses(lk.verify(target))["metadata"] == "valid"
+    assert streams_of(source, "video") != streams_of(lk.embed(source, tmp_path / "all.mp4", LABEL, plan=PLAN), "video")
+
+
+def test_bytes_and_streams_give_what_paths_give(source, tmp_path):
+    data = lk.embed(source.read_bytes(), label=LABEL, plan=PLAN)
+    out = io.BytesIO()
+    with open(source, "rb") as file:
+        assert lk.embed(file, out, LABEL, plan=PLAN) is None
+    for result in (data, out.getvalue()):
+        assert statuses(lk.verify(result, layers=[lk.Layer.WATERMARK]))["watermark"] == "valid"
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError("the disk is full"), MemoryError])
+def test_what_stops_leaves_nothing_behind(stop, source, tmp_path):
+    target = tmp_path / "film.mp4"
+    target.write_bytes(b"what was there")
+
+    def report(progress):
+        if progress.frames == 10:
+            raise stop
+
+    with pytest.raises((KeyboardInterrupt, LabelkitError, MemoryError)):
+        lk.embed(source, target, LABEL, plan=PLAN, report=report)
+    assert target.read_bytes() == b"what was there"
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+
+
+def test_a_film_in_place_is_replaced_whole(source, tmp_path):
+    path = tmp_path / "film.mp4"
+    shutil.copy(source, path)
+    lk.embed(path, path, LABEL, plan=PLAN, in_place=True)
+    assert statuses(lk.verify(path))["watermark"] == "valid"
+
+
+def test_the_label_can_be_shown_to_the_end(source, tmp_path):
+    def last(path: Path) -> np.ndarray:
+        with av.open(str(path)) as film:
+            return [frame for frame in film.decode(video=0)][-1].to_ndarray(format="gray")
+
+    whole = lk.embed(film(tmp_path / "in.mp4", count=100), tmp_path / "whole.mp4", LABEL,
+                     plan=lk.Plan(explicit=lk.Explicit(showing=Showing(float("inf"))), quality=QUICK))
+    opening = lk.embed(tmp_path / "in.mp4", tmp_path / "opening.mp4", LABEL, plan=PLAN)
+    assert find_in(last(whole)) and not find_in(last(opening))
+
+
+class TestLabeler:
+    def test_frames_come_back_labelled_one_by_one(self):
+        frames = [np.repeat(rows[..., None], 3, 2) for rows in scene(480, 360, 90, seed=3)]
+        labeler = lk.Labeler(LABEL, 480, 360, rate=25)
+        out = [labeler(frame) for frame in frames]
+        assert all(a.shape == b.shape and not np.array_equal(a, b) for a, b in zip(frames, out, strict=True))
+        assert find_in(out[0]) and find_in(out[50]) and not find_in(out[80])
+        assert video.detect_frames(out).payload == lk.Payload.of(LABEL)
+
+    def test_nothing_is_held_back(self):
+        asked = []
+
+        def source():
+            for number in range(5):
+                asked.append(number)
+                yield np.full((360, 480, 3), 90, np.uint8)
+
+        for count, _ in enumerate(lk.Labeler(LABEL, 480, 360).frames(source()), start=1):
+            assert len(asked) == count
+
+    def test_planes_are_labelled_in_place(self):
+        rows = next(scene(480, 360, 1)).copy()
+        frame = Frame(Form(480, 360, halved=None), rows)
+        assert lk.Labeler(LABEL, 480, 360)(frame) is frame
+        assert find_in(frame.grey())
+        assert video.detect_frames([frame]).payload == lk.Payload.of(LABEL)
+
+    def test_wrong_arguments_are_named(self):
+        with pytest.raises(InvalidArgument):
+            lk.Labeler("label", 480, 360)
+        with pytest.raises(InvalidArgument):
+            lk.Labeler(LABEL, 480, 360)(np.zeros((100, 480, 3), np.uint8))
+
+
+def test_the_command_line_labels_and_verifies_films(source, tmp_path, capsys):
+    target = tmp_path / "out.mp4"
+    assert cli.main(["embed", str(source), "-o", str(target), "--producer", "acme", "--preset", "ultrafast",
+                     "--crf", "20", "--show", "whole"]) == 0
+    assert cli.main(["verify", str(target), "--require", "explicit,watermark,metadata"]) == 0
+    assert "CONFIRMED" in capsys.readouterr().out
+    assert cli.main(["verify", str(source), "--require", "watermark"]) == 1
+
+
+def test_without_pyav_a_film_says_what_to_install(source, tmp_path):
+    code = ("import sys; sys.modules['av'] = None\nimport labelkit as lk\nfrom tests.media import LABEL\n"
+            f"try:\n    lk.embed({str(source)!r}, {str(tmp_path / 'x.mp4')!r}, LABEL)\n"
+            "except lk.LabelkitError as error:\n    print(type(error).__name__, error.hint)\n"
+            f"lk.embed({str(source)!r}, {str(tmp_path / 'y.mp4')!r}, LABEL,"
+            " plan=lk.Plan(explicit=None, watermark=None))")
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True,
+                          cwd=Path(lk.__file__).parents[1]).stdout
+    assert said.startswith("UnsupportedFormat") and "labelkit[video]" in said
+    assert (tmp_path / "y.mp4").exists() and not (tmp_path / "x.mp4").exists()

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The watermark in films: recovered after what platforms do, located in time, absent where there is none."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from benchmarks import video_attacks
+from labelkit import codec, container, watermark
+from labelkit.codec import transcode
+from labelkit.codec.frame import Form, Frame
+from labelkit.errors import HostTooSmall, InvalidArgument
+from labelkit.key import Key
+from labelkit.plan import Quality
+from labelkit.watermark import image, video
+from labelkit.watermark.payload import Payload
+from tests.films import film, scene
+
+PAYLOAD = Payload(kind=1, producer=0xABCDEF, content=0x123456789)
+OTHER = Key(b"another key, just as long")
+SIZE = (640, 360)
+
+
+def detected(path: Path, key: Key | None = None, effort: str = "normal"):
+    with container.opened(path) as reader:
+        return watermark.detect(codec.decode(reader), key, effort=effort)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory) -> Path:
+    return film(tmp_path_factory.mktemp("films") / "plain.mp4", size=SIZE, count=50)
+
+
+@pytest.fixture(scope="module")
+def marked(plain) -> Path:
+    target = plain.with_name("marked.mp4")
+    with container.opened(plain) as reader:
+        transcode.encode(watermark.embed(codec.decode(reader), PAYLOAD), target, Quality(preset="veryfast"))
+    return target
+
+
+@pytest.mark.parametrize("effort", ["fast", "normal"])
+def test_the_payload_is_read_back_and_where_it_lies(marked, effort):
+    found = detected(marked, effort=effort)
+    assert found.payload == PAYLOAD and found.effort == effort and found.false_positive_rate < 1e-9
+    assert (found.geometry["begin_seconds"], found.geometry["end_seconds"]) == (0.0, 2.0)
+
+
+@pytest.mark.parametrize("effort", ["fast", "normal", "deep"])
+def test_nothing_is_found_without_a_mark_or_with_another_key(plain, marked, effort):
+    assert not detected(plain, effort=effort).found
+    assert not detected(marked, OTHER, effort).found
+
+
+@pytest.mark.parametrize("name", ["x264_32", "vp9_36", "scale_360_28", "crop_60_scaled", "half_rate", "speed_1_25",
+                                  "mirror", "letterbox_9_16", "overlays", "darker", "two_platforms"])
+def test_two_seconds_survive(name, marked, tmp_path):
+    video_attacks.apply(name, marked, tmp_path / "attacked.mkv")
+    assert detected(tmp_path / "attacked.mkv").payload == PAYLOAD
+
+
+def test_one_frame_is_verified_as_a_picture(marked):
+    from PIL import Image
+    with av.open(str(marked)) as source:
+        frame = next(source.decode(video=0)).to_image()
+    path = marked.with_name("frame.jpg")
+    frame.save(path, quality=75)
+    assert image.detect(np.asarray(Image.open(path))).payload == PAYLOAD
+
+
+@pytest.mark.parametrize("size,spans", [(SIZE, [[4.0, 7.0]])])
+def test_a_marked_stretch_is_found_and_located(size, spans, tmp_path):
+    marker = video.Marker(*size, PAYLOAD)
+
+    def frames():
+        for index, rows in enumerate(scene(*size, 275, seed=4)):
+            rows = rows.copy()
+            if spans[0][0] <= index / 25 < spans[0][1]:
+                marker.mark(Frame(Form(*size, halved=None), rows))
+            yield rows
+
+    found = detected(film(tmp_path / "film.mp4", size=size, luma=frames()))
+    assert found.payload == PAYLOAD
+    assert np.abs(np.array(found.geometry["spans"]) - spans).max() < 1.0
+
+
+def test_frames_in_memory_go_in_and_out(plain):
+    frames = [np.repeat(rows[..., None], 3, 2) for rows in scene(*SIZE, 12)]
+    copies = [frame.copy() for frame in frames]
+    marked = list(video.mark_frames(iter(frames), PAYLOAD))
+    assert all(np.array_equal(a, b) for a, b in zip(frames, copies, strict=True))
+    assert video.detect_frames(marked).payload == PAYLOAD
+    assert video.detect_frames(iter(marked)).payload == PAYLOAD
+    assert not video.detect_frames(frames).found
+    with pytest.raises(InvalidArgument):
+        video.detect_frames([])
+
+
+def test_fidelity_of_every_frame():
+    for rows in scene(*SIZE, 3, seed=9):
+        marked = next(video.mark_frames([rows], PAYLOAD))
+        error = np.square(marked.astype(float) - rows).mean()
+        assert 10 * np.log10(255**2 / error) >= 42
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+def test_deeper_samples_carry_the_same_mark(bits):
+    form = Form(*SIZE, bits=bits, halved=None)
+    rows = next(scene(*SIZE, 1))
+    deep, flat = rows.astype(np.uint16) << bits - 8, rows.copy()
+    video.Marker(*SIZE, PAYLOAD).mark(Frame(form, deep))
+    video.Marker(*SIZE, PAYLOAD).mark(Frame(Form(*SIZE, halved=None), flat))
+    assert np.array_equal(deep >> bits - 8, flat)
+    assert video.detect_frames([Frame(form, deep)]).payload == PAYLOAD
+
+
+def test_black_frames_and_black_bars_stay_black():
+    black = np.full((360, 640), 16, np.uint8)
+    video.Marker(*SIZE, PAYLOAD).mark(Frame(Form(*SIZE), black))
+    assert (black == 16).all()
+    rows = next(scene(*SIZE, 1)).copy()
+    rows[:48], rows[312:] = 16, 16
+    before = rows.copy()
+    video.Marker(640, 264, PAYLOAD).mark(Frame(Form(*SIZE, active=(0, 48, 640, 264)), rows))
+    assert (rows[:48] == 16).all() and (rows[312:] == 16).all()
+    assert (rows[48:312] != before[48:312]).mean() > 0.2
+
+
+def test_rows_of_any_length_are_marked_in_place():
+    buffer = np.zeros((360, 704), np.uint8)
+    view = buffer[:, :640]
+    view[:] = next(scene(*SIZE, 1))
+    video.Marker(*SIZE, PAYLOAD).mark(Frame(Form(*SIZE), view))
+    assert not buffer[:, 640:].any()
+    assert video.detect_frames([np.ascontiguousarray(view)]).payload == PAYLOAD
+
+
+def test_wrong_arguments_are_named():
+    with pytest.raises(HostTooSmall):
+        video.Marker(64, 64, PAYLOAD)
+    with pytest.raises(InvalidArgument):
+        video.detect_frames([np.zeros((360, 640), np.uint8)], effort="lazy")
+    with pytest.raises(InvalidArgument):
+        list(video.mark_frames([np.zeros((360, 640), np.uint8), np.zeros((200, 640), np.uint8)], PAYLOAD))
