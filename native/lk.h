@@ -40,8 +40,8 @@ size_t lk_polar_scratch(size_t n, size_t list);
 typedef int lk_image_gain_fn(const uint8_t *pixels, size_t row_bytes, size_t height, size_t width, size_t channels,
                              uint8_t *gain, uint32_t base, uint32_t slope, uint32_t top);
 
-/* Add a tile of period p to a picture: min(x, 254) + ((flat + (gain * textured >> 5) + 16) >> 5), saturated. White gets
- * headroom, so that half the mark is not clipped away from it; black gets none, since one level more can be seen there.
+/* Add a tile of period p to a picture: min(x, 254) + ((flat + (gain * textured >> 5) + 16) >> 5), saturated; samples that
+ * are 0 stay 0. White gets headroom, so that half the mark is not clipped away; on black one level more could be seen.
  *
  * pixels   uint8 as above; out may be the same memory, alpha is copied
  * gain     the grid of lk_image_gain, interpolated between the centres of the cells, for two rows at a time

@@ -34,6 +34,7 @@ from labelkit.watermark.payload import Payload
 if TYPE_CHECKING:
     from labelkit.log import LabelLog, Waiver
 
+_OF_EXPLICIT = ("text", "corner", "height", "style", "font", "sound", "place", "repeat_s", "recording")
 _KINDS = {"generated": Kind.GENERATED, "possible": Kind.POSSIBLE, "suspected": Kind.SUSPECTED}
 
 
@@ -138,8 +139,10 @@ def _plan(options: argparse.Namespace) -> Plan:
     if "provenance" in layers and not options.signer:
         raise InvalidArgument("the provenance layer needs a signer",
                               hint="give --signer PEM; labelkit keygen makes one")
-    settings = {name: getattr(options, name) for name in ("text", "corner", "height", "style", "font")
-                if getattr(options, name) is not None}
+    if options.recording and options.sound not in ("speech", "both"):
+        raise InvalidArgument("--recording is a spoken label, and --sound asks for none",
+                              hint="say --sound speech or --sound both")
+    settings = {name: getattr(options, name) for name in _OF_EXPLICIT if getattr(options, name) is not None}
     if options.show is not None:
         settings["showing"] = Showing(options.show)
     strength = {} if options.strength is None else {"strength": options.strength}

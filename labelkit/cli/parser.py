@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 
 from labelkit.messages import Message
-from labelkit.plan import CORNERS, EDGES
+from labelkit.plan import CORNERS, EDGES, PLACES, SOUNDS
 
 LAYERS = ("explicit", "watermark", "metadata", "provenance")
 KINDS = ("generated", "possible", "suspected")
@@ -169,12 +169,26 @@ def _plan(command: Parser, say: Say) -> None:
     plan.add_argument("--border", action="store_true",
                       help=say(Message("put the text in a strip outside the picture")))
     plan.add_argument("--font", metavar="FILE", help=say(Message("font file; by default the bundled one")))
+    _heard(plan, say)
     plan.add_argument("--strength", type=float, metavar="NUMBER",
                       help=say(Message("of the watermark, 0.25 to 4; 1 by default")))
     plan.add_argument("--key", metavar="FILE",
                       help=say(Message("watermark key; by default the public one, which anybody can read and write")))
     plan.add_argument("--signer", metavar="PEM", help=say(Message("certificate chain and key that sign the manifest")))
     plan.add_argument("--ta-url", metavar="URL", help=say(Message("time-stamping authority, asked at every signature")))
+
+
+def _heard(plan: argparse._ArgumentGroup, say: Say) -> None:
+    plan.add_argument("--sound", choices=SOUNDS, metavar="SOUND",
+                      help=say(Message("label of sound: rhythm (AI in Morse code), speech or both; rhythm by default")))
+    plan.add_argument("--place", choices=PLACES, metavar="PLACE",
+                      help=say(Message("of the label of sound: start, end, both or middle; start by default")))
+    plan.add_argument("--repeat", type=float, dest="repeat_s", metavar="SECONDS",
+                      help=say(Message("again at a pause about every so many seconds, at least 5; 0, the default, for "
+                                       "no repeat")))
+    plan.add_argument("--recording", metavar="FILE",
+                      help=say(Message("spoken label, a WAV of 16 bits that says --text; by default the bundled one, "
+                                       "needs --sound speech or both")))
 
 
 def _films(command: Parser, say: Say) -> None:

@@ -4,7 +4,7 @@
     python -m labelkit.cli.render SOURCES LABELLED PAGE.html [--trust ANCHORS.pem] [--key KEY] [--lang en|zh-CN]
 
 The page is in English and Chinese, switched without a script. It loads nothing from anywhere, and everything that
-comes from a file is escaped. Pictures are put in as they are, so that the page shows the very files.
+comes from a file is escaped. Pictures and sounds are put in as they are, so that the page shows the very files.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from labelkit import container
 from labelkit.cli.pictures import Pictures, data_uri
+from labelkit.cli.sounds import FLOOR_DB, TOP_DB, Sounds
 from labelkit.cli.text import one_line
 from labelkit.compliance import Outcome, Result
 from labelkit.errors import LabelkitError, OutputFailed
@@ -27,13 +29,15 @@ from labelkit.report import Finding, Layer, Report, Status, Verdict
 MAX_VALUE = 600  # characters of one value of evidence that are shown
 MAX_DEPTH = 8  # levels of nested evidence that are taken apart
 MAX_ROWS = 120  # values of evidence of one layer that are shown
+MAX_PLAYED_BYTES = 600_000  # of one sound that the page carries
 
 _VERDICTS = {Verdict.CONFIRMED: Message("confirmed AI-generated"), Verdict.POSSIBLE: Message("possibly AI-generated"),
              Verdict.SUSPECTED: Message("suspected AI-generated"), Verdict.NONE: Message("no sign of AI generation")}
 _LAYERS = {Layer.EXPLICIT: Message("Explicit label"), Layer.WATERMARK: Message("Watermark"),
            Layer.METADATA: Message("Metadata"), Layer.PROVENANCE: Message("Provenance (C2PA)")}
-_MEANINGS = {Layer.EXPLICIT: Message("what people see, GB 45438-2025 clause 5"),
-             Layer.WATERMARK: Message("a number inside the pixels that survives the loss of all file data"),
+_MEANINGS = {Layer.EXPLICIT: Message("what people see or hear, GB 45438-2025 clause 5"),
+             Layer.WATERMARK: Message("a number inside the pixels or the sound, which survives the loss of all "
+                                      "file data"),
              Layer.METADATA: Message("the AIGC label among the file's data, GB 45438-2025 Annex E"),
              Layer.PROVENANCE: Message("a signed manifest that any change of the file breaks")}
 _STATUSES = {Status.VALID: ("✓", Message("valid")), Status.INVALID: ("✗", Message("invalid")),
@@ -86,7 +90,7 @@ def _document(title: Message, intro: str, body: str, language: str) -> str:
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             # nothing but what stands in this file may be shown, and no script may run
             '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
-            'style-src \'unsafe-inline\'">\n'
+            'media-src data:; style-src \'unsafe-inline\'">\n'
             f"<title>{_escaped(title.text(language))}</title>\n<style>\n{css}</style>\n</head>\n<body>\n{switches}\n"
             f"<header><div><h1>{_both(title)}</h1>{intro}</div>{labels}</header>\n<main>\n{body}</main>\n"
             f"<footer><p>{closing}</p></footer>\n</body>\n</html>\n")
@@ -144,28 +148,32 @@ def _rules(results: Sequence[Result]) -> str:
 
 def _article(exhibit: Exhibit, number: int, *, opened: bool = False) -> str:
     report = exhibit.report
-    pictures = _pictures(exhibit) if exhibit.before and exhibit.after else ""
+    shown = _shown(exhibit) if exhibit.before and exhibit.after else ""
     layers = "".join(_layer(finding, opened) for finding in report)
     return (f'<article id="file-{number}" aria-labelledby="name-{number}"><div class="title">'
-            f'<h2 id="name-{number}">{_escaped(exhibit.name)}</h2>{_verdict(report.verdict)}</div>\n{pictures}'
+            f'<h2 id="name-{number}">{_escaped(exhibit.name)}</h2>{_verdict(report.verdict)}</div>\n{shown}'
             f'<ul class="layers">{layers}</ul>\n'
             f'<div class="why"><div><h3>{_both(Message("Why this verdict"))}</h3>'
             f"{_list(map(_both, report.reasons))}</div>{_cross_checks(report)}</div></article>\n")
 
 
-def _pictures(exhibit: Exhibit) -> str:
+def _shown(exhibit: Exhibit) -> str:
     try:
-        shown = Pictures.of(exhibit.before, exhibit.after, exhibit.report[Layer.EXPLICIT].evidence.get("box"))
-    except LabelkitError as error:  # no picture, or one that cannot be decoded: the report stands without
+        audible = container.sniff(exhibit.after).family == "audio"
+        return _sounds(exhibit) if audible else _pictures(exhibit)
+    except LabelkitError as error:  # not to be shown, or it cannot be decoded: the report stands without
         return f'<p class="soft">{_both(error.message)}</p>'
+
+
+def _pictures(exhibit: Exhibit) -> str:
+    shown = Pictures.of(exhibit.before, exhibit.after, exhibit.report[Layer.EXPLICIT].evidence.get("box"))
     size = Message("{width} x {height} pixels, {bytes} bytes", width=shown.width, height=shown.height,
                    bytes=f"{len(exhibit.before):,}")
     size_after = Message("{bytes} bytes", bytes=f"{len(exhibit.after):,}")
     figures = [_figure(shown.before, Message("Before"), size, exhibit.name),
                _figure(shown.after, Message("After"), size_after, exhibit.name)]
     if shown.difference is None:
-        figures.append(f"<figure><figcaption>{_both(Message('The size changed, so there is no difference to show'))}"
-                       "</figcaption></figure>")
+        figures.append(_no_figure(Message("The size changed, so there is no difference to show")))
     else:
         psnr = (Message("PSNR outside the explicit label {psnr} dB", psnr=f"{shown.psnr_db:.1f}")
                 if math.isfinite(shown.psnr_db) else Message("nothing changed outside the explicit label"))
@@ -174,10 +182,50 @@ def _pictures(exhibit: Exhibit) -> str:
     return f'<div class="pictures">{"".join(figures)}</div>\n'
 
 
-def _figure(picture: tuple[str, bytes], title: Message, more: Message, name: str) -> str:
-    alt = _escaped(f"{title.text('en')} / {title.text('zh-CN')}: {name}")
-    return (f'<figure><div class="frame"><img src="{data_uri(*picture)}" alt="{alt}" loading="lazy"></div>'
-            f"<figcaption><strong>{_both(title)}</strong> · {_both(more)}</figcaption></figure>")
+def _sounds(exhibit: Exhibit) -> str:
+    shown = Sounds.of(exhibit.before, exhibit.after, len(exhibit.report[Layer.EXPLICIT].evidence.get("heard", ())))
+    before, after = (Message("{seconds:.1f} s, {bytes} bytes", seconds=seconds, bytes=f"{len(data):,}")
+                     for seconds, data in zip(shown.seconds, (exhibit.before, exhibit.after), strict=True))
+    figures = [_figure(shown.before, Message("Before"), before, exhibit.name,
+                       _player(exhibit.before, Message("Play before"), exhibit.name), Message("Spectrogram before")),
+               _figure(shown.after, Message("After"), after, exhibit.name,
+                       _player(exhibit.after, Message("Play after"), exhibit.name), Message("Spectrogram after"))]
+    if shown.difference is None:
+        figures.append(_no_figure(Message("The programme was not found again in the file after, so there is no "
+                                          "difference to show")))
+    else:
+        snr = (Message("SNR outside the audible label {snr} dB", snr=f"{shown.snr_db:.1f}")
+               if math.isfinite(shown.snr_db) else Message("nothing changed outside the audible label"))
+        figures.append(_figure(shown.difference, Message("Difference, amplified {times} times", times=shown.amplified),
+                               snr, exhibit.name, "", Message("Spectrogram of the difference")))
+    axes = Message("Spectrograms: time to the right, 0 to {top:.1f} kHz upwards, {floor} to {most} dB from dark to "
+                   "light. The first and the last are empty where the label was put in.", top=shown.rate / 2000,
+                   floor=FLOOR_DB, most=TOP_DB)
+    return f'<div class="sounds">{"".join(figures)}</div>\n<p class="soft">{_both(axes)}</p>\n'
+
+
+def _player(data: bytes, title: Message, name: str) -> str:
+    if len(data) > MAX_PLAYED_BYTES:
+        return f"<p>{_both(Message('too large to be played from this page'))}</p>"
+    return (f'<audio controls preload="metadata" aria-label="{_in_words(title, name)}" '
+            f'src="{data_uri(container.sniff(data).mime, data)}"></audio>')
+
+
+def _figure(picture: tuple[str, bytes], title: Message, more: Message, name: str, player: str = "",
+            seen: Message | None = None) -> str:
+    """`seen` is what the picture is, for those who do not see it, where the title does not say so."""
+    return (f'<figure><div class="frame"><img src="{data_uri(*picture)}" alt="{_in_words(seen or title, name)}" '
+            f'loading="lazy"></div><figcaption><strong>{_both(title)}</strong> · {_both(more)}</figcaption>{player}'
+            "</figure>")
+
+
+def _in_words(title: Message, name: str) -> str:
+    """For an attribute, which cannot be switched between the languages."""
+    return _escaped(f"{' / '.join(title.text(code) for code in LANGUAGES)}: {name}")
+
+
+def _no_figure(why: Message) -> str:
+    return f"<figure><figcaption>{_both(why)}</figcaption></figure>"
 
 
 def _layer(finding: Finding, opened: bool) -> str:

@@ -113,8 +113,8 @@ def image_embed(pixels, out, gain, flat, textured, scratch) -> None:
     tile = np.ix_(ys % p, channels * (xs % p))
     delta = (flat[tile].astype(np.int32) + ((local * textured[tile]) >> 5) + 16) >> 5
     colour = 3 if channels >= 3 else 1
-    host = np.minimum(pixels[..., :colour].astype(np.int32), 254)
-    out[..., :colour] = np.clip(host + delta[..., None], 0, 255)
+    host = pixels[..., :colour].astype(np.int32)
+    out[..., :colour] = np.where(host, np.clip(np.minimum(host, 254) + delta[..., None], 0, 255), 0)
     out[..., colour:] = pixels[..., colour:]
 
 

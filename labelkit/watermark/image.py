@@ -33,13 +33,13 @@ EFFORTS = ("fast", "normal", "deep")
 MIN_SIDE = 96  # pixels; below it hardly any picture was read back
 BUSY_CELLS = 64  # cells of 8 x 8 that hold any detail: a codec deletes the mark from all others
 SURE_CELLS = 2304  # of them; with more, every picture of the development corpus was read back
-GAIN_SLOPE = 176
+GAIN_SLOPE = 144
 GAIN_TOP = 115
 GAIN_LEAST, GAIN_LIMIT = 60, 150  # what the top is lowered to, and raised to where the rest of the picture is quiet
 MEAN_ERROR = 3.9  # grey levels squared: PSNR 42.2 dB
 WORKING_SIDE = 512  # pixels: lattices are searched on a plane shrunk to about this
 BASE_GAIN = round(tile.BASE_GAIN * tile.GAIN_UNIT)
-SMOOTH_GAIN = 53  # cells below it are smooth: codecs take most of the high band from them, and grain shows
+SMOOTH_GAIN = 50  # cells below it are smooth: codecs take most of the high band from them, and grain shows
 QUIETER = (0.8, 0.7, 0.6, 0.55)  # shares of the gain on flat ground
 
 

@@ -98,12 +98,12 @@ static inline void gain_row(const uint8_t *above, const uint8_t *below, size_t c
 static void add_run(const uint8_t *x, uint8_t *out, const int16_t *gain, const int16_t *flat, const int8_t *textured,
                     size_t count) {
     for (size_t i = 0; i < count; i++) {
-        int16_t v = x[i];
+        int16_t v = x[i], seen = v ? -1 : 0; /* black stays black */
         v = v > 254 ? 254 : v;
         int16_t product = (int16_t)(gain[i] * textured[i]);
         v = (int16_t)(v + ((int16_t)(flat[i] + (product >> 5) + 16) >> 5));
         v = v < 0 ? 0 : v;
-        out[i] = (uint8_t)(v > 255 ? 255 : v);
+        out[i] = (uint8_t)((v > 255 ? 255 : v) & seen);
     }
 }
 

@@ -49,7 +49,7 @@ class Reader(HTMLParser):
         for tag, attributes in self.tags:
             wrong += [f"{tag} {name}" for name in attributes if name.startswith("on")]
             wrong += [f"{tag} {value}" for name, value in attributes.items()
-                      if name in ("src", "href") and not str(value).startswith(("data:image/", "#"))]
+                      if name in ("src", "href") and not str(value).startswith(("data:image/", "data:audio/", "#"))]
         return wrong
 
 
@@ -92,7 +92,7 @@ def test_the_check_for_injection_can_fail():
 
 def test_page_forbids_loading_and_scripts():
     policy = [a["content"] for tag, a in Reader(page([])).tags if tag == "meta" and "http-equiv" in a]
-    assert policy == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
+    assert policy == ["default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"]
 
 
 @pytest.mark.parametrize(("language", "checked"), [("en", "en"), ("zh-CN", "zh")])

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The audible label from the command line: which sound, where, how often, whose voice."""
+
+from __future__ import annotations
+
+import json
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.conftest import PRODUCER
+from tests.sounds import noise, speech
+
+RATE = 16_000
+SECONDS = 8.0
+AROUND = 0.4  # seconds of quiet before a label and after it
+
+
+def write_wave(name: str, sound: np.ndarray, width: int = 2) -> Path:
+    with wave.open(name, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(width)
+        file.setframerate(RATE)
+        scaled = np.round(sound * 30000)
+        file.writeframes((scaled.astype("<i2") if width == 2 else (128 + scaled / 256).astype(np.uint8)).tobytes())
+    return Path(name)
+
+
+def seconds(name: str) -> float:
+    with wave.open(name) as file:
+        return file.getnframes() / file.getframerate()
+
+
+@pytest.fixture
+def embed(run):
+    """Labels talk.wav with further options: (exit code, stderr, seconds at which the rhythm is heard)."""
+    write_wave("talk.wav", speech(SECONDS, RATE))
+
+    def call(*words: object) -> tuple[int, str, list[float]]:
+        Path("out.wav").unlink(missing_ok=True)
+        code, _, err = run("embed", "talk.wav", "-o", "out.wav", *PRODUCER, "--layers", "explicit,metadata", *words)
+        if code:
+            assert not Path("out.wav").exists()
+            return code, err, []
+        said = json.loads(run("verify", "out.wav", "--layers", "explicit", "--require", "explicit", "--json")[1])
+        return code, err, [one["start_s"] for one in said["layers"]["explicit"]["evidence"].get("heard", [])]
+    return call
+
+
+def test_the_place_is_the_one_asked_for(embed):
+    assert embed()[2] == [pytest.approx(AROUND, abs=0.1)]
+    assert embed("--place", "end")[2] == [pytest.approx(SECONDS + AROUND, abs=0.1)]
+    start, end = embed("--place", "both")[2]
+    assert start < 1 and end > SECONDS
+    [middle] = embed("--place", "middle")[2]
+    assert SECONDS / 5 < middle < SECONDS * 4 / 5
+
+
+def test_the_label_comes_again_where_that_is_asked_for(embed):
+    assert len(embed("--repeat", "5")[2]) == 2
+    assert len(embed("--repeat", "0")[2]) == 1
+    assert embed("--repeat", "4")[:2] == (2, "repeat_s must be a number from 5.0 to 86400.0, got 4.0\n")
+    assert embed("--repeat", "nan")[0] == 2
+
+
+def test_speech_is_no_rhythm_and_both_is_both(embed):
+    lengths = {}
+    for sound, times in (("rhythm", 1), ("speech", 0), ("both", 1)):
+        assert len(embed("--sound", sound)[2]) == times
+        lengths[sound] = seconds("out.wav") - SECONDS
+    assert lengths["both"] == pytest.approx(lengths["rhythm"] + lengths["speech"] - AROUND, abs=0.01)
+
+
+def test_a_recording_of_ones_own(embed):
+    write_wave("voice.wav", noise(1.5, RATE))
+    assert embed("--sound", "speech", "--recording", "voice.wav")[0] == 0
+    assert seconds("out.wav") == pytest.approx(SECONDS + 1.5 + 2 * AROUND, abs=0.01)
+    write_wave("eight.wav", noise(1.5, RATE), width=1)
+    code, err, _ = embed("--sound", "speech", "--recording", "eight.wav")
+    assert code == 1 and "eight.wav: a recording is a WAV file of 16 bits: 8 bits" in err
+    code, err, _ = embed("--sound", "speech", "--recording", "missing.wav")
+    assert code == 1 and "missing.wav: cannot read the recording" in err
+
+
+def test_a_recording_that_would_not_be_heard_is_refused(embed):
+    write_wave("voice.wav", noise(1.5, RATE))
+    for more in ((), ("--sound", "rhythm")):
+        assert embed("--recording", "voice.wav", *more)[:2] == (
+            2, "--recording is a spoken label, and --sound asks for none\nhint: say --sound speech or --sound both\n")
+
+
+@pytest.mark.parametrize("words", [("--sound", "song"), ("--place", "top"), ("--repeat", "often")])
+def test_what_there_is_not_is_wrong_usage(embed, words):
+    code, err, _ = embed(*words)
+    assert code == 2 and words[0] in err and "hint: see labelkit embed --help" in err
+
+
+def test_settings_of_sound_come_from_file_and_environment(embed, monkeypatch):
+    Path("elsewhere").mkdir()
+    write_wave("elsewhere/voice.wav", noise(1.5, RATE))
+    text = 'sound = "speech"\nplace = "both"\nrepeat = 0\nrecording = "voice.wav"\n'
+    Path("elsewhere/settings.toml").write_text(text)
+    monkeypatch.setenv("LABELKIT_CONFIG", "elsewhere/settings.toml")
+    assert embed()[0] == 0
+    assert seconds("out.wav") == pytest.approx(SECONDS + 2 * (1.5 + 2 * AROUND), abs=0.01)
+    monkeypatch.setenv("LABELKIT_PLACE", "start")
+    assert embed()[0] == 0
+    assert seconds("out.wav") == pytest.approx(SECONDS + 1.5 + 2 * AROUND, abs=0.01)
