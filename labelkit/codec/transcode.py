@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelkit import container
+from labelkit.codec.ahead import ahead
 from labelkit.codec.samples import VideoSamples
 from labelkit.codec.video import DEMUXERS, Film, decoded_frames, display_matrix, planes, start_of, translated
 from labelkit.container import Reader, mp4
@@ -51,6 +53,7 @@ _INTERLACED = 1 << 18 | 1 << 29  # AV_CODEC_FLAG_INTERLACED_DCT and _ME
 _LOOKAHEAD_PIXELS = 16 * 1920 * 1080
 _LOOKAHEADS = {"ultrafast": 0, "superfast": 0, "veryfast": 10, "faster": 20, "fast": 30, "medium": 40, "slow": 50}
 _ENCODER_THREADS = 8
+_AHEAD = 4  # frames that are decoded and labelled while the encoder works
 _WRITTEN_BY_MUXER = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
 
 
@@ -124,10 +127,19 @@ class _Run:
 def _transcode(run: _Run) -> None:
     tracks = {stream.index: track for stream in run.source.streams if (track := _track(run, stream))}
     _copy_head(run)
-    for packet in run.source.demux([stream for stream in run.source.streams if stream.index in tracks]):
-        tracks[packet.stream.index].take(packet)
+    with closing(ahead(_prepared(run, tracks), _AHEAD)) as items:  # whatever happens, its thread ends before `source`
+        for track, item in items:
+            track.put(item)
     for track in tracks.values():
         track.finish()
+
+
+def _prepared(run: _Run, tracks: dict[int, _Copied | _Encoded]) -> Iterator[tuple[_Copied | _Encoded, object]]:
+    """Packets to copy and frames to encode, changed already: all that can be done while the encoder works."""
+    for packet in run.source.demux([stream for stream in run.source.streams if stream.index in tracks]):
+        track = tracks[packet.stream.index]
+        for item in track.prepare(packet):
+            yield track, item
 
 
 def _track(run: _Run, stream: Stream) -> _Copied | _Encoded | None:
@@ -166,13 +178,17 @@ class _Copied:
         self.stream = out.add_stream_from_template(source, opaque=True)
         _describe(self.stream, source)
 
-    def take(self, packet: av.Packet) -> None:
-        if packet.size and packet.dts is not None or packet.size and packet.pts is not None:
-            packet.stream = self.stream
-            self.out.mux(packet)
+    def prepare(self, packet: av.Packet) -> list[av.Packet]:
+        """The packet, if it holds anything."""
+        return [packet] if packet.size and (packet.dts, packet.pts) != (None, None) else []
+
+    def put(self, packet: av.Packet) -> None:
+        """Write a packet."""
+        packet.stream = self.stream
+        self.out.mux(packet)
 
     def finish(self) -> None:
-        pass
+        """Nothing is held back."""
 
 
 class _Encoded:
@@ -209,10 +225,12 @@ class _Encoded:
         _describe(stream, self.source)
         self.stream = stream
 
-    def take(self, packet: av.Packet) -> None:
+    def prepare(self, packet: av.Packet) -> Iterator[av.VideoFrame]:
+        """The frames that a packet brings, with the changes."""
         damage: list = []
         for frame in decoded_frames(packet, damage):
-            self._put(frame)
+            if self._is_due(frame):
+                yield self._changed(frame)
         for broken in damage:
             self._note(broken.pts if broken.pts is not None else broken.dts)
 
@@ -220,18 +238,25 @@ class _Encoded:
         if pts is not None:
             self.run.progress.damaged.append(round(float(pts * self.source.time_base - self.start), 3))
 
-    def _put(self, frame: av.VideoFrame) -> None:
+    def _is_due(self, frame: av.VideoFrame) -> bool:
+        """Whether the frame has a time of its own; one without any gets the next. Of two at one time one is shown."""
         if frame.pts is None:
             frame.pts = 0 if self.last_pts is None else self.last_pts + max(1, frame.duration or 1)
         if self.last_pts is not None and frame.pts <= self.last_pts:
-            return  # two frames of one time: ffmpeg shows the first
+            return False
         self.last_pts = frame.pts
         if frame.is_corrupt:
             self._note(frame.pts)
-        frame = self._changed(frame)
-        frame.pict_type = 0  # the encoder decides anew
+        return True
+
+    def put(self, frame: av.VideoFrame) -> None:
+        """Encode a frame and write what comes of it."""
         self.run.out.mux(self.stream.encode(frame))
-        self._tell(frame)
+        progress = self.run.progress
+        progress.frames += 1
+        progress.seconds = float(frame.pts * self.source.time_base - self.start)
+        if self.run.report:
+            self.run.report(progress)
 
     def _changed(self, frame: av.VideoFrame) -> av.VideoFrame:
         context = self.stream.codec_context
@@ -244,15 +269,11 @@ class _Encoded:
             for change in self.run.samples.changes:
                 change(view)
         self.count += 1
+        frame.pict_type = 0  # the encoder decides anew
         return frame
 
-    def _tell(self, frame: av.VideoFrame) -> None:
-        progress = self.run.progress
-        progress.frames, progress.seconds = self.count, float(frame.pts * self.source.time_base - self.start)
-        if self.run.report:
-            self.run.report(progress)
-
     def finish(self) -> None:
+        """Encode what the encoder holds back."""
         self.run.out.mux(self.stream.encode(None))
 
 

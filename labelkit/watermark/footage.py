@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
@@ -167,16 +168,11 @@ def _spread(items: Sequence, count: int) -> list:
     return [items[round(i * (len(items) - 1) / (count - 1))] for i in range(count)]
 
 
-def _grouped(looks: Iterable[Look]) -> Iterator[list[Look]]:
-    """Groups of GROUP, made as they are asked for."""
-    group: list[Look] = []
-    for look in looks:
-        group.append(look)
-        if len(group) == GROUP:
-            yield group
-            group = []
-    if group:
-        yield group
+def _grouped(looks: Iterable[Look]) -> Iterator[Iterable[Look]]:
+    """Groups of GROUP; each look is made when it is asked for, so that what decides early costs little."""
+    looks = iter(looks)
+    for first in looks:
+        yield itertools.chain((first,), itertools.islice(looks, GROUP - 1))
 
 
 def thinned(looks: Iterable[Look], step: float) -> Iterator[Look]:
