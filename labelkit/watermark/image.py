@@ -124,22 +124,24 @@ def _busy_cells(host: np.ndarray, gain: np.ndarray) -> int:
     return busy
 
 
-def _quiet(gain: np.ndarray) -> int:
-    """Which of QUIETER the flat ground of this picture is marked with.
+def _quiet(counts: np.ndarray) -> int:
+    """Which of QUIETER the flat ground of a picture with so many cells of each gain is marked with.
 
     Grain shows in smooth ground of photographs. Where enough busy cells carry the mark it is not needed there; where
     nearly all is smooth, or flat as drawings are, it is all that is left after a codec.
     """
-    counts = np.bincount(gain.ravel(), minlength=256)
-    flat, smooth, busy = (int(part.sum()) for part in np.split(counts, [BASE_GAIN + 1, SMOOTH_GAIN]))
-    rich = (busy + 0.15 * gain.size - 2000) / 3000
-    seen = ((flat + smooth) / gain.size - 0.2) / 0.3
-    drawn = np.clip((flat / gain.size - 0.25) / 0.2, 0, 1) * np.clip((40000 - gain.size) / 20000, 0, 1)
-    quieter = np.clip(rich, 0, 1) * np.clip(seen, 0, 1) * (1 - drawn)
-    return round(quieter * (len(QUIETER) - 1))
+    cells, flat, smooth = (int(counts[:end].sum()) for end in (256, BASE_GAIN + 1, SMOOTH_GAIN))
+    rich = _share((cells - smooth + 0.15 * cells - 2000) / 3000)
+    seen = _share((smooth / cells - 0.2) / 0.3)
+    drawn = _share((flat / cells - 0.25) / 0.2) * _share((40000 - cells) / 20000)
+    return round(rich * seen * (1 - drawn) * (len(QUIETER) - 1))
 
 
-def _spend(host: np.ndarray, gain: np.ndarray, quiet: int) -> np.ndarray:
+def _share(value: float) -> float:
+    return min(1.0, max(0.0, value))
+
+
+def _spend(host: np.ndarray, gain: np.ndarray, counts: np.ndarray, quiet: int) -> np.ndarray:
     """The gain grid with its busiest cells raised, or lowered, to the error that PSNR 42 dB allows.
 
     Few pictures are busy everywhere. In pages of text the busy cells are the only ones that keep the mark when a change
@@ -148,7 +150,7 @@ def _spend(host: np.ndarray, gain: np.ndarray, quiet: int) -> np.ndarray:
     sample = host[::8, ::8, 0]
     shifted = np.count_nonzero(sample == 255) / sample.size  # these move by one for headroom
     tables, table_errors = _tables(quiet)
-    errors = table_errors @ np.bincount(gain.ravel(), minlength=256) / gain.size + shifted
+    errors = table_errors @ counts / gain.size + shifted
     affordable = int(np.searchsorted(errors, MEAN_ERROR)) - 1  # errors ascend with the top
     return tables[max(affordable, 0)][gain]
 
@@ -168,8 +170,9 @@ def _tables(quiet: int) -> tuple[np.ndarray, np.ndarray]:
 def add(host: np.ndarray, out: np.ndarray, gain: np.ndarray, payload: Payload, key: Key, strength: float) -> None:
     """Mark uint8 [height, width, channels], rows of interleaved samples; `gain` is the grid of `kernels.image_gain`."""
     height, width, channels = host.shape
-    quiet = _quiet(gain)
-    gain = _spend(host, gain, quiet)
+    counts = np.bincount(gain.ravel(), minlength=256)
+    quiet = _quiet(counts)
+    gain = _spend(host, gain, counts, quiet)
     p = tile.period(width, height)
     flat, textured = tile.interleaved(key, int(payload), p, strength, channels, QUIETER[quiet])
     scratch = np.empty(3 * (8 * channels * gain.shape[1] + 64), np.int16)
