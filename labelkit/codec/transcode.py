@@ -13,17 +13,19 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from labelkit import container
 from labelkit.codec.ahead import ahead
+from labelkit.codec.packets import decoded_frames
 from labelkit.codec.samples import VideoSamples
-from labelkit.codec.video import DEMUXERS, Film, decoded_frames, display_matrix, planes, start_of, translated
+from labelkit.codec.soundtrack import Sounding, main_sound
+from labelkit.codec.video import DEMUXERS, Film, display_matrix, planes, start_of, translated
 from labelkit.container import Reader, mp4
 from labelkit.errors import OutputFailed, UnsupportedFormat
 from labelkit.plan import Quality
@@ -134,7 +136,7 @@ def _transcode(run: _Run) -> None:
         track.finish()
 
 
-def _prepared(run: _Run, tracks: dict[int, _Copied | _Encoded]) -> Iterator[tuple[_Copied | _Encoded, object]]:
+def _prepared(run: _Run, tracks: dict[int, _Track]) -> Iterator[tuple[_Track, object]]:
     """Packets to copy and frames to encode, changed already: all that can be done while the encoder works."""
     for packet in run.source.demux([stream for stream in run.source.streams if stream.index in tracks]):
         track = tracks[packet.stream.index]
@@ -142,13 +144,18 @@ def _prepared(run: _Run, tracks: dict[int, _Copied | _Encoded]) -> Iterator[tupl
             yield track, item
 
 
-def _track(run: _Run, stream: Stream) -> _Copied | _Encoded | None:
+def _track(run: _Run, stream: Stream) -> _Track | None:
     from av.stream import Disposition
 
+    film: Film = run.samples.source
     if stream.type == "video" and stream.disposition & Disposition.attached_pic:
         return _Copied(run.out, stream) if run.out.format.name == "matroska" else None
     if stream.type == "video":
         return _Encoded(run, stream)
+    if run.samples.sound_changes and stream == main_sound(run.source):
+        track = Sounding(stream, run.out, run.samples.sound_changes, film.sound_bitrate, film.name)
+        _describe(track.stream, stream)
+        return track
     if stream.type in ("audio", "subtitle") and stream.codec_context is not None:
         return _Copied(run.out, stream)
     if stream.type == "attachment" and run.out.format.name == "matroska":
@@ -168,6 +175,19 @@ def _describe(stream: Stream, source: Stream) -> None:
     stream.metadata.update({name: value for name, value in source.metadata.items()
                             if name not in _WRITTEN_BY_MUXER and not name.startswith("DURATION")})
     stream.disposition = source.disposition
+
+
+class _Track(Protocol):
+    """A stream that is written."""
+
+    def prepare(self, packet: av.Packet) -> Iterable[object]:
+        """What a packet of the source brings, as `put` takes it: all that can be done while others are written."""
+
+    def put(self, item: object) -> None:
+        """Write it."""
+
+    def finish(self) -> None:
+        """Write what is held back."""
 
 
 class _Copied:
@@ -200,6 +220,7 @@ class _Encoded:
         self.start = start_of(source)
         self.last_pts: int | None = None
         self.count = 0
+        self.order = self.film.new_order()
         self.stream: VideoStream | None = None
         self._prepare()
 
@@ -228,7 +249,7 @@ class _Encoded:
     def prepare(self, packet: av.Packet) -> Iterator[av.VideoFrame]:
         """The frames that a packet brings, with the changes."""
         damage: list = []
-        for frame in decoded_frames(packet, damage):
+        for frame in decoded_frames(packet, damage, self.order):
             if self._is_due(frame):
                 yield self._changed(frame)
         for broken in damage:
@@ -300,6 +321,8 @@ def _encoder(stream: VideoStream, frame: av.VideoFrame, run: _Run) -> tuple[str,
     most = max(5, _LOOKAHEAD_PIXELS // (frame.width * frame.height))
     if name == "libx264":
         options["rc-lookahead"] = str(min(_LOOKAHEADS.get(options["preset"], 60), most))
+        if run.out.format.name == "avi":
+            options["bf"] = "0"  # AVI tells no times: frames that are stored out of order come one frame late
     elif name == "libx265":
         more = (f"rc-lookahead={min(20, most)}", *_hdr(frame, where))
         options["x265-params"] = ":".join((options["x265-params"], *more))
