@@ -86,7 +86,8 @@ class VideoSamples:
     source         gives frames and sound, and remembers what encode needs
     sound          the sound track, None where there is none that can be decoded
     changes        what encode does to each frame, in this order; each may edit the planes in place
-    sound_changes  each makes, of rate and channels, what changes the sound track; without any it is copied
+    sound_changes  each makes, of rate and channels, what changes the sound track, if there is one; without any it is
+                   copied
     """
 
     form: Form
@@ -101,8 +102,11 @@ class VideoSamples:
         return replace(self, changes=(*self.changes, change))
 
     def map_sound(self, make: Callable[[int, int], SoundChange]) -> VideoSamples:
-        """The same film with its sound track changed by what `make` gives, after the changes that it has."""
-        return replace(self, sound_changes=(*self.sound_changes, make)) if self.sound else self
+        """The same film with its sound track changed by what `make` gives, after the changes that it has.
+
+        Without a sound track it is the same film, and encode says so.
+        """
+        return replace(self, sound_changes=(*self.sound_changes, make))
 
     def frames(self, start: float = 0.0, stop: float | None = None) -> Iterator[Frame]:
         """The frames of the source from `start` to before `stop` seconds, without the changes."""

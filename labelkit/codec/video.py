@@ -23,7 +23,7 @@ from labelkit.codec import soundtrack
 from labelkit.codec.frame import Form, Frame, Orientation
 from labelkit.codec.packets import decoded_frames
 from labelkit.codec.samples import VideoSamples
-from labelkit.container import Reader, bmff
+from labelkit.container import Reader, bmff, mp4
 from labelkit.errors import LabelkitError, LimitExceeded, MalformedFile, UnsupportedFormat
 
 if TYPE_CHECKING:
@@ -151,6 +151,28 @@ class Film:
         with self.opened("SLICE") as (container, _):
             return soundtrack.bitrate_of(container, soundtrack.main_sound(container))
 
+    def kind_of(self, number: int) -> bytes:
+        """The four letters by which an MP4 or MOV tells what the stream with this number holds; b"" in others."""
+        return self._kinds[number] if number < len(self._kinds) else b""
+
+    @functools.cached_property
+    def _kinds(self) -> list[bytes]:
+        return mp4.track_kinds(self.reader) if self.format in ("mp4", "mov") else []
+
+    @functools.cached_property
+    def covers(self) -> dict[int, bytes]:
+        """The cover pictures in a file by the number of their stream; their packets come before all others."""
+        from av.stream import Disposition
+
+        found: dict[int, bytes] = {}
+        with self.opened("SLICE") as (container, _):
+            covers = [stream for stream in container.streams.video if stream.disposition & Disposition.attached_pic]
+            for packet in container.demux(covers) if covers else ():
+                found.setdefault(packet.stream.index, bytes(packet))
+                if len(found) == len(covers):
+                    break
+        return found
+
     def _seek(self, container: InputContainer, stream: VideoStream, seconds: float) -> None:
         container.seek(math.floor((seconds + 1e-4 + float(self.start)) / stream.time_base), stream=stream)
         stream.codec_context.flush_buffers()
@@ -243,17 +265,20 @@ def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
 
 
 def main_stream(container: InputContainer, name: str) -> VideoStream:
-    """The video stream that is not a cover picture; raises UnsupportedFormat where there is not just one."""
+    """The moving pictures that a player shows unasked: the first marked as default, else the first.
+
+    Raises UnsupportedFormat where there are none, or they cannot be decoded.
+    """
     from av.stream import Disposition
 
     if len(container.streams) > _MAX_STREAMS:
         raise LimitExceeded("{where}: {count} streams, at most {limit} are handled", where=name,
                             count=len(container.streams), limit=_MAX_STREAMS)
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
-    if len(streams) != 1 or streams[0].codec_context is None:
-        raise UnsupportedFormat("{where}: a film with one stream of moving pictures is wanted, this has {count} that "
-                                "can be decoded", where=name, count=sum(s.codec_context is not None for s in streams))
-    return streams[0]
+    main = next((stream for stream in streams if stream.disposition & Disposition.default), next(iter(streams), None))
+    if main is None or main.codec_context is None:
+        raise UnsupportedFormat("{where}: no moving pictures that can be decoded", where=name)
+    return main
 
 
 def start_of(stream: VideoStream) -> Fraction:

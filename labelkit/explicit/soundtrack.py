@@ -24,11 +24,14 @@ _LISTENED_S = 15.0
 _MAX_TOLD = 100  # starts that the evidence names
 
 
-def draw(samples: VideoSamples, explicit: Explicit) -> tuple[VideoSamples, dict[str, object]]:
+def draw(samples: VideoSamples, explicit: Explicit) -> tuple[VideoSamples, dict[str, object] | None]:
     """The film with the label over its sound, and as evidence: sound, text, place, starts_s, seconds.
 
-    Raises HostTooSmall for sound that is shorter than the label, InvalidArgument and UnsupportedFormat as for sound.
+    Where there is no sound the evidence is None, and encode says so. Raises HostTooSmall for sound that is shorter than
+    the label, InvalidArgument and UnsupportedFormat as for sound.
     """
+    if samples.sound is None:
+        return samples.map_sound(functools.partial(Overlay, explicit, ())), None
     rate = samples.sound.rate
     label = audio.label(explicit, rate)
     starts = _starts(explicit, samples.seconds, audio.framed(label, rate, first=True, last=True).size / rate)

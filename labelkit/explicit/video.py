@@ -36,8 +36,9 @@ def draw(samples: VideoSamples, explicit: Explicit) -> tuple[VideoSamples, dict[
     """
     drawing = Drawing(explicit, samples.seconds)
     evidence = drawing.evidence(samples.form)
-    if explicit.soundtrack and samples.sound:
-        samples, evidence["soundtrack"] = soundtrack.draw(samples, explicit)
+    if explicit.soundtrack:
+        samples, heard = soundtrack.draw(samples, explicit)
+        evidence |= {"soundtrack": heard} if heard else {}
     return samples.map(drawing.draw), evidence
 
 
