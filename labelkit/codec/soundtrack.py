@@ -61,6 +61,7 @@ class Line:
         self.begin = begin
         self._sound, self._layout = sound_of(stream), stream.codec_context.layout.name
         self._next = begin or 0
+        self._is_begun = False  # what comes first is put in its place exactly
         self._may_fill = _MAX_FILLED_S * self._sound.rate
         self._form: tuple = ()
         self._resampler: av.AudioResampler | None = None
@@ -83,15 +84,16 @@ class Line:
 
     def _placed(self, rows: np.ndarray, wanted: int) -> Iterator[np.ndarray]:
         late = wanted - self._next
-        if late > _TOLERANCE_S * self._sound.rate and late <= self._may_fill:
+        if not self._is_begun and late < 0 or late < -_TOLERANCE_S * self._sound.rate:
+            rows = rows[-late:]
+        elif (not self._is_begun or late > _TOLERANCE_S * self._sound.rate) and 0 < late <= self._may_fill:
             self._may_fill -= late
             for at in range(0, late, self._sound.rate):
                 yield np.zeros((min(self._sound.rate, late - at), self._sound.channels), np.float32)
             self._next += late
-        elif late < -_TOLERANCE_S * self._sound.rate:
-            rows = rows[-late:]
         self._next += len(rows)
         if len(rows):
+            self._is_begun = True
             yield rows
 
 

@@ -89,7 +89,7 @@ class Overlay:
     def _begun(self) -> np.ndarray:
         opening = np.concatenate([np.empty((0, self._channels), np.float32), *self._held])
         self._held = None
-        label = audio.label(self._explicit, self._rate, opening)
+        label = audio.label(self._explicit, self._rate, opening[:round(_MEASURED_S * self._rate)])
         self._piece = audio.framed(label, self._rate, first=True, last=True)
         return self._mixed(opening)
 

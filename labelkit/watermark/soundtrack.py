@@ -86,8 +86,8 @@ def told(picture: Detection, sound: Detection) -> Message | None:
     if picture.payload is None and picture.found:
         return Message("the sound track carries id {id}, the picture a mark that cannot be read", id=sound.payload.hex)
     if picture.payload is None:
-        return Message("the sound track carries id {id} and the picture no mark of this key: the one was replaced, or "
-                       "the other alone was marked", id=sound.payload.hex)
+        return Message("the sound track carries id {id} and the picture no mark of this key: it was replaced, or "
+                       "the sound alone was marked", id=sound.payload.hex)
     if picture.payload == sound.payload:
         return Message("the sound track carries the same")
     return Message("the sound track carries id {id}: picture and sound come from different content",
