@@ -11,6 +11,7 @@ import json
 import mimetypes
 import os
 import sys
+import threading
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,16 +55,17 @@ def run(options: argparse.Namespace) -> int:
     settings = {"plan": plan, "key": key, "replace": options.replace, "in_place": options.in_place,
                 "check": not options.no_check, "max_pixels": options.max_megapixels * 1_000_000, "log": log,
                 "waiver": waiver}
-    work = functools.partial(_one, options=options, settings=settings, sm2=sm2, where=where)
+    stop = threading.Event()
+    work = functools.partial(_one, options=options, settings=settings, sm2=sm2, where=where, stop=stop)
     failed = 0
-    for item, result in run_files(lambda item: attempt(lambda: work(item)), items, options.jobs):
+    for item, result in run_files(lambda item: attempt(lambda: work(item)), items, options.jobs, stop):
         failed += isinstance(result, LabelkitError)
         _say(item, where[item], result, options, marked=plan.watermark is not None)
     return _summary(len(items), failed, skipped, options)
 
 
 def _one(item: Item, *, options: argparse.Namespace, settings: dict[str, object], sm2: Sm2Signer | None,
-         where: dict[Item, str]) -> Label:
+         where: dict[Item, str], stop: threading.Event) -> Label:
     label = _label(options, options.produce_id or str(uuid.uuid4()))
     label = security_data.sign(label, sm2) if sm2 else label
     source = io.BytesIO(sys.stdin.buffer.read()) if item.path == STANDARD else item.path
@@ -77,7 +79,7 @@ def _one(item: Item, *, options: argparse.Namespace, settings: dict[str, object]
         make_folder(Path(target).parent)
     if not (settings["plan"].explicit or settings["waiver"] or options.explicit_present):
         _refuse_bare(source)
-    with FilmProgress(item.path, options.lang, alone=len(where) == 1) as progress:
+    with FilmProgress(item.path, options.lang, alone=len(where) == 1, stop=stop) as progress:
         pipeline.embed(source, target, label, now=datetime.datetime.now(datetime.UTC), report=progress.step, **settings)
     return label
 
