@@ -53,6 +53,18 @@ typedef int lk_image_embed_fn(const uint8_t *pixels, size_t row_bytes, uint8_t *
                               size_t height, size_t width, size_t channels, const uint8_t *gain, const int16_t *flat,
                               const int8_t *textured, size_t p, int16_t *scratch);
 
+/* The tile that lk_image_embed adds, from the columns of its half spectrum: rows of p samples, each the sum over k of
+ * re[k] * waves[0][k][x] - im[k] * waves[1][k][x], terms added in the order of k, the two sums apart; rounded, halves to
+ * even, within +-8191 (flat) and +-127 (textured), each sample repeated for each channel.
+ * columns   float [2][p][count][2]: of the flat plane, of which the first `low` alone are looked at, then of the textured
+ * waves     float [2][count][stride], stride a multiple of LK_TILE_BLOCK above p / 2: cosines, sines at x = 0 .. p / 2
+ * p         2 to LK_TILE_LIMIT
+ * flat      int16 [p][p * channels], textured int8 the same */
+#define LK_TILE_BLOCK 32
+#define LK_TILE_LIMIT 1024
+typedef int lk_tile_make_fn(const float *columns, size_t count, size_t low, const float *waves, size_t stride,
+                            size_t p, size_t channels, int16_t *flat, int8_t *textured);
+
 /* Luma of ITU-R BT.601, rounded to 8 bits: (77 r + 150 g + 29 b + 128) >> 8; one or two channels: the first is copied.
  * luma     uint8 [height][width] */
 typedef int lk_image_luma_fn(const uint8_t *pixels, size_t row_bytes, size_t height, size_t width, size_t channels,
@@ -144,6 +156,7 @@ struct lk_kernels {
     lk_polar_decode_fn *polar_decode;
     lk_image_gain_fn *image_gain;
     lk_image_embed_fn *image_embed;
+    lk_tile_make_fn *tile_make;
     lk_image_luma_fn *image_luma;
     lk_plane_whiten_fn *plane_whiten;
     lk_plane_fold_fn *plane_fold;

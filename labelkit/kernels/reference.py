@@ -99,6 +99,18 @@ def image_gain(pixels, gain, base, slope, top) -> None:
     gain[:] = np.minimum(base + (mean >> 4), top)
 
 
+def tile_make(columns, low, waves, flat, textured) -> None:
+    """The rows of a tile, flat and textured, from the columns of its half spectrum; repeated for each channel."""
+    p, half = flat.shape[0], flat.shape[0] // 2 + 1
+    for plane, count, limit, out in ((columns[0], low, 8191, flat), (columns[1], waves.shape[1], 127, textured)):
+        even, odd = np.zeros((2, p, half), np.float32)
+        for k in range(count):
+            even += plane[:, k, :1] * waves[0, k, :half]
+            odd += plane[:, k, 1:] * waves[1, k, :half]
+        rows = np.concatenate([even - odd, (even + odd)[:, 1 : p - half + 1][:, ::-1]], axis=1)
+        out.reshape(p, p, -1)[:] = np.rint(np.clip(rows, -limit, limit))[..., None]
+
+
 def image_embed(pixels, out, gain, flat, textured, scratch) -> None:
     """Add the tile to uint8 pixels, the textured part scaled by the gain grid, interpolated between cell centres."""
     h, w, channels = pixels.shape
