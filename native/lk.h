@@ -54,10 +54,12 @@ typedef int lk_image_embed_fn(const uint8_t *pixels, size_t row_bytes, uint8_t *
                               const int8_t *textured, size_t p, int16_t *scratch);
 
 /* The tile that lk_image_embed adds, from the columns of its half spectrum: rows of p samples, each the sum over k of
- * re[k] * waves[0][k][x] - im[k] * waves[1][k][x], terms added in the order of k, the two sums apart; rounded, halves to
- * even, within +-8191 (flat) and +-127 (textured), each sample repeated for each channel.
+ * re[k] * cosine[k][x] - im[k] * sine[k][x], rounded, halves to even, within +-8191 (flat) and +-127 (textured), and
+ * repeated for each channel. Terms are added in the order of k, those of even and of odd k and of cosines and of sines
+ * apart; kernels/reference.py says how the four sums are put together.
  * columns   float [2][p][count][2]: of the flat plane, of which the first `low` alone are looked at, then of the textured
- * waves     float [2][count][stride], stride a multiple of LK_TILE_BLOCK above p / 2: cosines, sines at x = 0 .. p / 2
+ * waves     float [2][count][stride]: cosines, sines at x = 0 .. p / 4 of an even p, .. p / 2 of an odd; stride is a multiple
+ *           of LK_TILE_BLOCK above that
  * p         2 to LK_TILE_LIMIT
  * flat      int16 [p][p * channels], textured int8 the same */
 #define LK_TILE_BLOCK 32

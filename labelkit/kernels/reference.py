@@ -101,14 +101,20 @@ def image_gain(pixels, gain, base, slope, top) -> None:
 
 def tile_make(columns, low, waves, flat, textured) -> None:
     """The rows of a tile, flat and textured, from the columns of its half spectrum; repeated for each channel."""
-    p, half = flat.shape[0], flat.shape[0] // 2 + 1
-    for plane, count, limit, out in ((columns[0], low, 8191, flat), (columns[1], waves.shape[1], 127, textured)):
-        even, odd = np.zeros((2, p, half), np.float32)
-        for k in range(count):
-            even += plane[:, k, :1] * waves[0, k, :half]
-            odd += plane[:, k, 1:] * waves[1, k, :half]
-        rows = np.concatenate([even - odd, (even + odd)[:, 1 : p - half + 1][:, ::-1]], axis=1)
-        out.reshape(p, p, -1)[:] = np.rint(np.clip(rows, -limit, limit))[..., None]
+    p = flat.shape[0]
+    half, count = p // 2, (p // 2 if p % 2 else p // 4) + 1
+    for plane, columns_used, limit, out in ((columns[0], low, 8191, flat), (columns[1], waves.shape[1], 127, textured)):
+        c, s = np.zeros((2, 2, p, count), np.float32)
+        for k in range(columns_used):
+            c[k % 2] += plane[:, k, :1] * waves[0, k, :count]
+            s[k % 2] += plane[:, k, 1:] * waves[1, k, :count]
+        rows = np.empty((p, p + 1), np.float32)  # one place more, for x = p
+        rows[:, :count] = (c[0] + c[1]) - (s[0] + s[1])
+        rows[:, p - count + 1 :] = ((c[0] + c[1]) + (s[0] + s[1]))[:, ::-1]
+        if p % 2 == 0:
+            rows[:, half - count + 1 : half + 1] = ((c[0] - c[1]) + (s[0] - s[1]))[:, ::-1]
+            rows[:, half : half + count] = (c[0] - c[1]) - (s[0] - s[1])
+        out.reshape(p, p, -1)[:] = np.rint(np.clip(rows[:, :p], -limit, limit))[..., None]
 
 
 def image_embed(pixels, out, gain, flat, textured, scratch) -> None:

@@ -159,10 +159,11 @@ def _columns(bins: np.ndarray, p: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=32)
 def _waves(p: int) -> np.ndarray:
-    """float32 [2, 37, stride]: what column k adds to a row at x = 0 .. p / 2, see lk_tile_make in native/lk.h."""
-    turns = 2 * np.pi / p * np.outer(np.arange(COLUMNS), np.arange(p // 2 + 1))
-    waves = np.zeros((2, COLUMNS, -(-(p // 2 + 1) // WAVE_BLOCK) * WAVE_BLOCK), np.float32)
-    waves[:, :, : p // 2 + 1] = 2 * np.array([np.cos(turns), np.sin(turns)])
+    """float32 [2, 37, stride]: what column k adds to a row from x = 0 on, see lk_tile_make in native/lk.h."""
+    count = (p // 2 if p % 2 else p // 4) + 1
+    turns = 2 * np.pi / p * np.outer(np.arange(COLUMNS), np.arange(count))
+    waves = np.zeros((2, COLUMNS, -(-count // WAVE_BLOCK) * WAVE_BLOCK), np.float32)
+    waves[:, :, :count] = 2 * np.array([np.cos(turns), np.sin(turns)])
     waves[:, 0] /= 2  # the column of constants has no conjugate
     return waves
 
