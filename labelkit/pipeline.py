@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import os
@@ -18,10 +19,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
-
-from labelkit import codec, container, explicit, metadata, watermark
-from labelkit.codec.samples import ImageSamples, Samples
+from labelkit import codec, container, explicit, memory, metadata, watermark
+from labelkit.codec.samples import Samples
 from labelkit.container import C2PA, Reader, Source
 from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed
 from labelkit.key import Key
@@ -36,31 +35,34 @@ from labelkit.watermark.payload import Payload
 if TYPE_CHECKING:
     import datetime
 
-    from PIL import Image
-
     from labelkit.codec.transcode import Progress
     from labelkit.log import LabelLog, Waiver
+    from labelkit.memory import Held
     from labelkit.provenance import TrustList
-
-    Picture = np.ndarray | Image.Image
 
 SIDECAR = ".c2pa"
 MAX_SIDECAR = 16 << 20  # bytes
 
 
-def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None = None, label: Label | None = None, *,
-          plan: Plan | None = None, key: Key | None = None, replace: bool = False, in_place: bool = False,
+def embed(source: Source | Held, target: str | os.PathLike | BinaryIO | None = None, label: Label | None = None, *,
+          plan: Plan | None = None, key: Key | None = None, rate: int | None = None, format: str | None = None,
+          replace: bool = False, in_place: bool = False,
           check: bool = True, max_pixels: int = codec.MAX_PIXELS, log: LabelLog | None = None,
           now: datetime.datetime | None = None, waiver: Waiver | None = None,
-          report: Callable[[Progress], None] | None = None) -> bytes | Path | None | Picture:
+          report: Callable[[Progress], None] | None = None) -> bytes | Path | None | Held:
     """Label a file, or samples in memory.
 
-    source      a path, bytes or a seekable binary file; or a picture as an array (uint8 or uint16 [height, width],
-                [height, width, 3] RGB or [height, width, 4] RGBA) or as a Pillow image: the signal layers only
+    source      a path, bytes or a seekable binary file; or samples in memory: a picture as an array (uint8, uint16 or
+                float from 0 to 1, which is worked on as 8 bits; [height, width], [height, width, 3] RGB or
+                [height, width, 4] RGBA) or as a Pillow image, or sound
     target      path or binary file to write to; None returns the labelled file as bytes
     label       what is said about the content
     plan        the layers and their settings; by default all but provenance, which needs a signer
     key         drives the watermark; None is the public key, which anybody can read and write
+    rate        Hz, 8,000 to 192,000: the source is sound, float32 (full scale +-1) or int16, [frames] or
+                [frames, channels]
+    format      what samples are encoded to: "jpeg", "png", "webp", "avif", "tiff", "wav", "flac", "ogg", "opus" or
+                "mp3"; by default what the ending of `target` says. With neither they come back with the signal layers
     replace     put this label in the place of another producer's or a contradictory one, which is otherwise refused
     in_place    allow `target` to be the source itself
     check       find the watermark in the decoded result; what is written as metadata is always read back
@@ -71,47 +73,51 @@ def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None 
                 that none is owed here: it is in the content already, stands around it, or is drawn in another step
     report      called after each frame of a film with its `Progress`
 
-    Returns bytes without a target, the path of a target that is one, None for a file object; samples come back as
-    what they came as. A path is written beside itself and renamed: on any failure it is as it was before. A film of a
-    format in which C2PA has no place, such as MKV, gets its manifest beside it as NAME.c2pa, where verify looks for it.
+    Returns bytes without a target, the path of a target that is one, None for a file object; samples without a format
+    come back as what they came as. A path is written beside itself and renamed: on any failure it is as it was before.
+    A film of a format in which C2PA has no place, such as MKV, gets its manifest beside it as NAME.c2pa, where verify
+    looks for it.
     Raises LabelkitError: InvalidArgument, InvalidLabel, UnsupportedFormat, MalformedFile, LimitExceeded, HostTooSmall,
     MissingGlyph, SigningFailed, OutputFailed.
     """
     plan = plan or Plan()
     _check_types(label=(label, Label), plan=(plan, Plan), key=(key or Key.public(), Key))
-    _check_request(source, target, plan, in_place)
+    held = memory.is_held(source)
+    format = memory.format_of(source, rate, format, target)
+    samples_only = held and format is None
+    _check_request(source, target, plan, in_place, samples_only=samples_only)
     if log is not None or waiver is not None:
-        work = functools.partial(embed, label=label, plan=plan, key=key, replace=replace, check=check,
-                                 max_pixels=max_pixels, report=report)
-        return Recorder(log, now, label, plan, waiver).run(work, source, target, in_memory=_is_picture(source))
-    if _is_picture(source):
-        return _like(source, _signal_layers(_samples_of(source), label, plan, key)[0])
+        work = functools.partial(embed, label=label, plan=plan, key=key, rate=rate, format=format, replace=replace,
+                                 check=check, max_pixels=max_pixels, report=report)
+        return Recorder(log, now, label, plan, waiver).run(work, source, target, samples_only=samples_only)
+    request = _Request(label, plan, key, check, max_pixels, report)
+    if held:
+        samples, drawn = _signal_layers(memory.samples_of(source, rate), label, plan, key)
+        if samples_only:
+            return memory.like(source, samples)
+        return _put(_file_layers(codec.encode_new(samples, format, plan.quality), drawn, request), target)
     with container.opened(source) as reader:
         _refuse_other_labels(reader, label, plan, replace)
         if codec.is_streamed(reader) or not plan.has_signal_layer and isinstance(target, str | os.PathLike):
             sidecar = _beside(source, reader) if plan.provenance else None
-            return _through_files(reader, target, _Request(label, plan, key, check, max_pixels, report, sidecar))
+            return _through_files(reader, target, dataclasses.replace(request, sidecar=sidecar))
         result: bytes | Reader = reader
-        drawn: Mapping[str, object] | None = None
+        drawn = None
         if plan.has_signal_layer:
             samples, drawn = _signal_layers(codec.decode(reader, max_pixels=max_pixels), label, plan, key)
             result = codec.encode(samples)
-        if plan.metadata:
-            result = metadata.write(result, label, resign=plan.provenance is not None)
-        if plan.provenance:
-            result = provenance().sign(result, _claim(label, plan, drawn), plan.provenance, parent=reader)
-        if plan.watermark and check:
-            _check_watermark(Reader.of(result, reader.name), Payload.of(label), key, max_pixels)
+        result = _file_layers(result, drawn, request, parent=reader)
     return _put(result, target)
 
 
-def verify(source: Source | Picture, *, key: Key | None = None, trust: TrustList | None = None,
+def verify(source: Source | Held, *, key: Key | None = None, trust: TrustList | None = None, rate: int | None = None,
            effort: str = "normal", layers: Collection[Layer] = tuple(Layer), max_pixels: int = codec.MAX_PIXELS,
            now: datetime.datetime | None = None, pins: Collection[bytes] = ()) -> Report:
     """What a file, or samples in memory, say about being AI-generated. Never changes them, never uses the network.
 
     source      as for `embed`; samples in memory have only the signal layers
     key         of the watermark to look for; None is the public key
+    rate        Hz, of sound in memory
     trust       roots that are trusted to sign; without them a signature is checked, its owner is not
     effort      "fast", "normal" or "deep": how far the watermark is searched for
     layers      the layers to check; the others are reported as unchecked
@@ -127,8 +133,8 @@ def verify(source: Source | Picture, *, key: Key | None = None, trust: TrustList
         _check_types(trust=(trust, provenance().TrustList))
     pins = security_data.points(pins)  # a wrong key is the caller's error, no finding
     answers = _Answers(layers)
-    if _is_picture(source):
-        samples = _samples_of(source)
+    if memory.is_held(source):
+        samples = memory.samples_of(source, rate)
         answers.add(Layer.WATERMARK, lambda: watermark.find(samples, key, effort=effort))
         answers.add(Layer.EXPLICIT, lambda: explicit.find(samples))
         return answers.report("samples")
@@ -146,6 +152,20 @@ def verify(source: Source | Picture, *, key: Key | None = None, trust: TrustList
 def provenance() -> ModuleType:
     """The provenance room, imported when it is first asked for: c2pa takes a tenth of a second."""
     return importlib.import_module("labelkit.provenance")
+
+
+def _file_layers(result: bytes | Reader, drawn: Mapping[str, object] | None, request: _Request,
+                 parent: Reader | None = None) -> bytes:
+    """The encoded file with its metadata and manifest, the watermark looked for in it."""
+    label, plan = request.label, request.plan
+    if plan.metadata:
+        result = metadata.write(result, label, resign=plan.provenance is not None)
+    if plan.provenance:
+        result = provenance().sign(result, _claim(label, plan, drawn), plan.provenance, parent=parent)
+    if plan.watermark and request.check:
+        name = parent.name if parent else "samples"
+        _check_watermark(Reader.of(result, name), Payload.of(label), request.key, request.max_pixels)
+    return result
 
 
 def _signal_layers(samples: Samples, label: Label, plan: Plan,
@@ -168,7 +188,7 @@ class _Request:
     check: bool
     max_pixels: int
     report: Callable[[Progress], None] | None
-    sidecar: bytes | None  # the manifest that lies beside the source
+    sidecar: bytes | None = None  # the manifest that lies beside the source
 
 
 def _through_files(reader: Reader, target: str | os.PathLike | BinaryIO | None,
@@ -265,17 +285,16 @@ def _check_types(**arguments: tuple[object, type]) -> None:
                                   got=type(value).__name__)
 
 
-def _check_request(source: object, target: object, plan: Plan, in_place: bool) -> None:
+def _check_request(source: object, target: object, plan: Plan, in_place: bool, *, samples_only: bool) -> None:
     if plan.provenance is not None:
         _check_types(provenance=(plan.provenance, provenance().Signer))
     if not (plan.has_signal_layer or plan.metadata or plan.provenance):
         raise InvalidArgument("the plan has no layer, so nothing would be labelled")
-    if _is_picture(source):
-        if target is not None:
-            raise InvalidArgument("samples in memory are returned, they cannot be written to a target")
-        if not plan.has_signal_layer:
-            raise InvalidArgument("samples in memory can carry an explicit label and a watermark, the plan has neither")
-    elif not in_place and isinstance(source, str | os.PathLike) and isinstance(target, str | os.PathLike):
+    if samples_only and not plan.has_signal_layer:
+        raise InvalidArgument("samples in memory can carry an explicit label and a watermark, the plan has neither")
+    if memory.is_held(source):
+        return
+    if not in_place and isinstance(source, str | os.PathLike) and isinstance(target, str | os.PathLike):
         if os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target):
             raise InvalidArgument("{where}: source and target are the same file", where=os.fspath(source),
                                   hint="give another target, or ask for the change in place")
@@ -319,28 +338,6 @@ def _put(result: bytes, target: str | os.PathLike | BinaryIO | None) -> bytes | 
 def _cannot_write(target: object, error: OSError) -> OutputFailed:
     return OutputFailed("{where} cannot be written: {reason}", where=str(target),
                         reason=error.strerror or "the system refused")
-
-
-def _is_picture(source: object) -> bool:
-    return isinstance(source, np.ndarray) or hasattr(source, "getbands")
-
-
-def _samples_of(picture: Picture) -> ImageSamples:
-    if isinstance(picture, np.ndarray):
-        shielded = picture.view()
-        shielded.flags.writeable = False  # the layers may work in place on what is theirs
-        return ImageSamples((shielded,))
-    mode = "RGBA" if picture.has_transparency_data else "L" if picture.mode in ("L", "1") else "RGB"
-    return ImageSamples((np.asarray(picture if picture.mode == mode else picture.convert(mode)),))
-
-
-def _like(picture: Picture, samples: ImageSamples) -> Picture:
-    if isinstance(picture, np.ndarray):
-        return samples.frames[0]
-    from PIL import Image
-    image = Image.fromarray(samples.frames[0])
-    image.info = dict(picture.info)
-    return image
 
 
 class _Once:

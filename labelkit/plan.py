@@ -103,18 +103,25 @@ class Watermark:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How films are encoded anew; None is the default of the codec, which is visually lossless.
+    """How media are encoded; None is the default of the codec, which is visually lossless.
 
+    Of films:
     crf     constant rate factor of the encoder, 0 to 63; H.264 18, H.265 20, VP9 and AV1 24 by default
     preset  the encoder's name for speed against size, such as "veryfast", or a number for AV1
+
+    Of pictures that come as samples, not as a file:
+    percent  1 to 100 as lossy encoders count; JPEG 92, WebP 90, AVIF 85 by default
     """
 
     crf: float | None = None
     preset: str | None = None
+    percent: int | None = None
 
     def __post_init__(self) -> None:
         if self.crf is not None:
             _check_range("crf", self.crf, 0, 63)
+        if self.percent is not None:
+            _check_range("percent", self.percent, 1, 100)
         if self.preset is not None and not str(self.preset).isalnum():
             raise InvalidArgument("preset must be a word or a number, got {got}", got=repr(self.preset))
 

@@ -202,12 +202,11 @@ def test_wrong_arguments_of_verify_are_errors_not_findings(source):
                 lk.verify(which, **wrong)
 
 
-def test_arrays_and_targets_do_not_go_together():
-    with pytest.raises(InvalidArgument, match="target"):
-        lk.embed(photo(), "x.png", LABEL)
+def test_what_are_no_samples():
     with pytest.raises(InvalidArgument, match="neither"):
         lk.embed(photo(), label=LABEL, plan=FILE_SIDE)
-    for wrong in (photo().astype(np.float64), np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4, 2), np.uint8), None, 7):
+    for wrong in (photo().astype(np.float64), photo().astype(np.int32), np.zeros((0, 4, 3), np.uint8),
+                  np.zeros((4, 4, 2), np.uint8), None, 7):
         with pytest.raises(LabelkitError):
             lk.embed(wrong, label=LABEL)
 

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from labelkit import compliance, container, pipeline
-from labelkit.cli.files import STANDARD, Item, attempt, collect, run as run_files
+from labelkit.cli.files import Item, attempt, collect, run as run_files, source_of
 from labelkit.cli.main import OK, SHORT, UNANSWERED, say_error
 from labelkit.cli.show import error_json
 from labelkit.cli.text import name_of, one_line, wide
@@ -31,7 +31,7 @@ Judged = tuple[Report, list[Result]]
 def run(options: argparse.Namespace) -> int:
     """Judge what was named; returns the exit code."""
     profile, settings = Profile(options.profile), checks(options)
-    items, skipped = collect(options.files)
+    items, skipped = collect(options)
     if options.html and len(items) != 1:
         raise InvalidArgument("--html writes the report of one file, {count} files came", count=len(items))
     codes = []
@@ -50,11 +50,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _one(item: Item, *, profile: Profile, settings: dict[str, object], page: str | None, language: str) -> Judged:
-    source = io.BytesIO(sys.stdin.buffer.read()) if item.path == STANDARD else item.path
-    report = pipeline.verify(source, **settings)
-    results = compliance.check(report, profile)
-    if page:
-        _write_page(Path(page), source, name_of(item.path), report, results, language)
+    with source_of(item) as source:
+        report = pipeline.verify(source, **settings)
+        results = compliance.check(report, profile)
+        if page:
+            _write_page(Path(page), source, name_of(item.path), report, results, language)
     return report, results
 
 

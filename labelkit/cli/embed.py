@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelkit import container, pipeline
-from labelkit.cli.files import STANDARD, Item, attempt, collect, run as run_files, targets
+from labelkit.cli.files import STANDARD, Item, assigned, attempt, collect, run as run_files, source_of, target_of
 from labelkit.cli.film import FilmProgress
 from labelkit.cli.main import OK, SHORT, UNANSWERED, say_error
 from labelkit.cli.parser import LAYERS
 from labelkit.cli.show import error_json
 from labelkit.cli.text import name_of
-from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed
+from labelkit.errors import InvalidArgument, LabelkitError
 from labelkit.key import Key
 from labelkit.label import Kind, Label
 from labelkit.messages import Message
@@ -44,41 +44,37 @@ def run(options: argparse.Namespace) -> int:
     sm2, log, waiver = Sm2Signer.load(options.sm2_key) if options.sm2_key else None, _log(options), _waiver(options)
     # a text beside the pictures is not meant, unless the layers asked for are such as it can carry
     families = ("image", "audio", "video") if plan.explicit or plan.watermark else None
-    items, skipped = collect(options.files, without=Path(options.output) if options.output else None, families=families)
+    items, skipped = collect(options, families)
     if options.produce_id and len(items) > 1:
         raise InvalidArgument("--produce-id names one file's content, {count} files came", count=len(items),
                               hint="leave it out: every file gets a number of its own")
     _label(options, options.produce_id or "check")  # a wrong producer is refused before the first file
-    places = [item.path for item in items] if options.in_place else targets(items, options.output)
-    where = dict(zip(items, places, strict=True))
+    where = assigned(items, options)
     settings = {"plan": plan, "key": key, "replace": options.replace, "in_place": options.in_place,
                 "check": not options.no_check, "max_pixels": options.max_megapixels * 1_000_000, "log": log,
                 "waiver": waiver}
     work = functools.partial(_one, options=options, settings=settings, sm2=sm2, where=where)
     failed = 0
-    for item, result in run_files(lambda item: attempt(lambda: work(item)), items, options.jobs):
+    for item, result in run_files(lambda item: attempt(lambda: work(item)), list(where), options.jobs):
         failed += isinstance(result, LabelkitError)
         _say(item, where[item], result, options, marked=plan.watermark is not None)
-    return _summary(len(items), failed, skipped, options)
+    return _summary(len(items), len(items) - len(where), failed, skipped, options)
 
 
 def _one(item: Item, *, options: argparse.Namespace, settings: dict[str, object], sm2: Sm2Signer | None,
          where: dict[Item, str]) -> Label:
     label = _label(options, options.produce_id or str(uuid.uuid4()))
     label = security_data.sign(label, sm2) if sm2 else label
-    source = io.BytesIO(sys.stdin.buffer.read()) if item.path == STANDARD else item.path
-    target = where[item]
-    if target == STANDARD:
-        target = sys.stdout.buffer
-    elif options.in_place:
-        target = os.path.realpath(target)  # a symbolic link stays one
-    else:
-        refuse_conversion(source, target)
-        make_folder(Path(target).parent)
-    if not (settings["plan"].explicit or settings["waiver"] or options.explicit_present):
-        _refuse_bare(source)
-    with FilmProgress(item.path, options.lang, alone=len(where) == 1) as progress:
-        pipeline.embed(source, target, label, now=datetime.datetime.now(datetime.UTC), report=progress.step, **settings)
+    place = where[item]
+    with source_of(item) as source:
+        if not options.in_place:
+            refuse_conversion(source, place)
+        if not (settings["plan"].explicit or settings["waiver"] or options.explicit_present):
+            _refuse_bare(source)
+        with (target_of(place, in_place=options.in_place) as target,
+              FilmProgress(item.path, options.lang, alone=len(where) == 1) as progress):
+            pipeline.embed(source, target, label, now=datetime.datetime.now(datetime.UTC), report=progress.step,
+                           **settings)
     return label
 
 
@@ -118,15 +114,6 @@ def refuse_conversion(source: str | io.BytesIO, target: str) -> None:
     if named.startswith("image/") and named != format.mime:
         raise InvalidArgument("{where} is named as another format than its source, which is {format}; files are "
                               "labelled in their own format", where=target, format=format.name)
-
-
-def make_folder(folder: Path) -> None:
-    """The folder and those above it; raises OutputFailed."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputFailed("{where} cannot be written: {reason}", where=str(folder),
-                           reason=error.strerror or "the system refused") from error
 
 
 def _label(options: argparse.Namespace, produce_id: str) -> Label:
@@ -180,11 +167,13 @@ def _say(item: Item, place: str, result: Label | LabelkitError, options: argpars
                       produce_id=result.produce_id).text(options.lang), file=out)
 
 
-def _summary(total: int, failed: int, skipped: int, options: argparse.Namespace) -> int:
-    done = total - failed
+def _summary(total: int, there: int, failed: int, skipped: int, options: argparse.Namespace) -> int:
+    done = total - there - failed
     if total != 1 or skipped:
         print(Message("{done} labelled, {failed} failed, {skipped} passed over as no media", done=done,
                       failed=failed, skipped=skipped).text(options.lang), file=sys.stderr)
+    if options.resume:
+        print(Message("{count} were there already", count=there).text(options.lang), file=sys.stderr)
     if not total:
         print(Message("nothing to label was found").text(options.lang), file=sys.stderr)
         return UNANSWERED

@@ -107,17 +107,44 @@ def _count(text: str) -> int:
 _count.__name__ = "count"
 
 
+def _shard(text: str) -> tuple[int, int]:
+    part, _, parts = text.partition("/")
+    if not 1 <= int(part) <= int(parts):
+        raise ValueError(text)
+    return int(part), int(parts)
+
+
+_shard.__name__ = "part I/N"
+
+
+def _files(command: Parser, say: Say, what: Message) -> None:
+    command.add_argument("files", nargs="*", metavar="FILE|FOLDER", help=say(what))
+    which = command.add_argument_group(say(Message("which files")))
+    which.add_argument("--files-from", metavar="LIST",
+                       help=say(Message("also the files in this list, one a line; - for the standard input")))
+    which.add_argument("--shard", type=_shard, metavar="I/N",
+                       help=say(Message("only the I-th of N parts of the files, shared out by their names")))
+
+
+def _where_to(command: Parser, say: Say) -> None:
+    group = command.add_argument_group(say(Message("where to")))
+    where = group.add_mutually_exclusive_group(required=True)
+    where.add_argument("-o", "--output", metavar="OUT", help=say(Message("file, or folder for several files")))
+    where.add_argument("--in-place", action="store_true",
+                       help=say(Message("replace the files by their labelled selves")))
+    group.add_argument("--resume", action="store_true",
+                       help=say(Message("leave out the files whose result is in OUT already")))
+
+
 def _embed(commands: argparse._SubParsersAction, say: Say) -> None:
     command = _command(
         commands, say, "embed", "FILE|FOLDER... -o OUT --producer CODE [options]", Message("label files"),
         Message("Labels files. Of folders every picture, sound and film is taken, and documents too where only "
                 "metadata and provenance are asked for; the tree is mirrored under OUT. \"-\" is the standard input or "
-                "output. Exit code 0: all labelled; 1: some file was not; 2: nothing could begin."))
-    command.add_argument("files", nargs="+", metavar="FILE|FOLDER", help=say(Message("what to label")))
-    where = command.add_argument_group(say(Message("where to"))).add_mutually_exclusive_group(required=True)
-    where.add_argument("-o", "--output", metavar="OUT", help=say(Message("file, or folder for several files")))
-    where.add_argument("--in-place", action="store_true",
-                       help=say(Message("replace the files by their labelled selves")))
+                "output; s3://, gs:// and az:// name objects and prefixes of stores. Exit code 0: all labelled; 1: "
+                "some file was not; 2: nothing could begin."))
+    _files(command, say, Message("what to label"))
+    _where_to(command, say)
     label = command.add_argument_group(say(Message("the label")))
     label.add_argument("--producer", metavar="CODE", required=True,
                        help=say(Message("name or 27-character code of the service that generated the content")))
@@ -230,7 +257,7 @@ def _verify(commands: argparse._SubParsersAction, say: Say) -> None:
         Message("Says what files say about being AI-generated, layer by layer, and the verdict (Labeling Measures, "
                 "Article 6). Exit code 0: every required layer of every file is valid and uncontradicted; 1: one is "
                 "not; 2: one could not be checked."))
-    command.add_argument("files", nargs="+", metavar="FILE|FOLDER", help=say(Message("what to verify")))
+    _files(command, say, Message("what to verify"))
     checks = command.add_argument_group(say(Message("the checks")))
     checks.add_argument("--require", type=_layers, default=["metadata"], metavar="LIST",
                         help=say(Message("layers that must be valid; metadata by default")))
@@ -254,7 +281,7 @@ def _check(commands: argparse._SubParsersAction, say: Say) -> None:
         commands, say, "check", "FILE|FOLDER... [options]", Message("judge files by the rules of a jurisdiction"),
         Message("Judges files rule by rule, each with its clause, what was found, and pass, fail or cannot tell. Exit "
                 "code 0: every rule passed; 1: one failed; 2: none failed, and one could not be told."))
-    command.add_argument("files", nargs="+", metavar="FILE|FOLDER", help=say(Message("what to judge")))
+    _files(command, say, Message("what to judge"))
     rules = command.add_argument_group(say(Message("the rules")))
     rules.add_argument("--profile", choices=PROFILES, default="gb45438", metavar="PROFILE",
                        help=say(Message("gb45438, eu (Code of Practice) or california (SB 942); gb45438 by default")))
@@ -271,11 +298,8 @@ def _propagate(commands: argparse._SubParsersAction, say: Say) -> None:
                 "writes the platform's fields beside the producer's. A label that cannot be relied on is reported and "
                 "not overwritten. Exit code 0: all done, also where nothing is owed; 1: some label is in doubt, or "
                 "some file was not written; 2: nothing could begin."))
-    command.add_argument("files", nargs="+", metavar="FILE|FOLDER", help=say(Message("what users handed in")))
-    where = command.add_argument_group(say(Message("where to"))).add_mutually_exclusive_group(required=True)
-    where.add_argument("-o", "--output", metavar="OUT", help=say(Message("file, or folder for several files")))
-    where.add_argument("--in-place", action="store_true",
-                       help=say(Message("replace the files by their labelled selves")))
+    _files(command, say, Message("what users handed in"))
+    _where_to(command, say)
     label = command.add_argument_group(say(Message("the label")))
     label.add_argument("--propagator", metavar="CODE", required=True,
                        help=say(Message("name or 27-character code of the platform")))
@@ -315,7 +339,7 @@ def _inspect(commands: argparse._SubParsersAction, say: Say) -> None:
         commands, say, "inspect", "FILE... [options]", Message("show everything label-like in files, with offsets"),
         Message("Shows every slot of metadata, every label and trace of a generator, every manifest. Exit code 0: "
                 "all files were read; 2: one could not be."))
-    command.add_argument("files", nargs="+", metavar="FILE", help=say(Message("what to inspect")))
+    _files(command, say, Message("what to inspect"))
     command.add_argument("--json", action="store_true", help=say(Message("one JSON object a line for each file")))
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from labelkit.errors import InvalidArgument
 
 # a relative path in a file of settings is relative to that file
-_PATHS = {"key", "signer", "trust", "font", "recording", "sm2-key", "sm2-pin", "log"}
+_PATHS = {"key", "signer", "trust", "font", "recording", "sm2-key", "sm2-pin", "log", "files-from"}
 _MAX_BYTES = 1 << 20
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import io
 import json
 import sys
 
 from labelkit import pipeline
-from labelkit.cli.files import STANDARD, Item, attempt, collect, run as run_files
+from labelkit.cli.files import Item, attempt, collect, run as run_files, source_of
 from labelkit.cli.main import OK, SHORT, UNANSWERED, say_error
 from labelkit.cli.show import error_json, report_text
 from labelkit.cli.text import name_of
@@ -29,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
         raise InvalidArgument("{layers} cannot be required, they are not checked",
                               layers=", ".join(x.value for x in required if x not in settings["layers"]))
     codes = []
-    items, skipped = collect(options.files)
+    items, skipped = collect(options)
     for item, result in run_files(lambda item: attempt(lambda: _one(item, settings)), items, options.jobs):
         _say(item, result, required, options)
         codes.append(_code(result, required))
@@ -45,8 +44,8 @@ def checks(options: argparse.Namespace) -> dict[str, object]:
 
 
 def _one(item: Item, settings: dict[str, object]) -> Report:
-    source = io.BytesIO(sys.stdin.buffer.read()) if item.path == STANDARD else item.path
-    return pipeline.verify(source, **settings)
+    with source_of(item) as source:
+        return pipeline.verify(source, **settings)
 
 
 def _code(result: Report | LabelkitError, required: list[Layer]) -> int:
