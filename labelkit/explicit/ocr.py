@@ -64,6 +64,12 @@ def available() -> bool:
     return all(importlib.util.find_spec(name) for name in ("rapidocr", "onnxruntime"))
 
 
+def check_available() -> None:
+    """Raises UnsupportedFormat where RapidOCR is not installed."""
+    if not available():
+        raise UnsupportedFormat("reading text in pictures needs RapidOCR", hint='pip install "labelkit[ocr]"')
+
+
 def read(pixels: np.ndarray) -> Reading:
     """Look for a label along the edges of a picture: one in the standard's words goes before one in English, that
     before a mention, and the higher text before the lower.
@@ -94,8 +100,7 @@ def read(pixels: np.ndarray) -> Reading:
 @functools.lru_cache(maxsize=1)
 def _engine(process: int) -> tuple[Engine, threading.Lock]:
     """RapidOCR and the lock under which it is used: it keeps settings from call to call, and takes all cores anyway."""
-    if not available():
-        raise UnsupportedFormat("reading text in pictures needs RapidOCR", hint='pip install "labelkit[ocr]"')
+    check_available()
     import rapidocr
 
     models = Path(rapidocr.__file__).parent / "models"
