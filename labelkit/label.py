@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from labelkit.errors import InvalidLabel
 
@@ -118,9 +118,16 @@ class Label:
             object.__setattr__(label, name, value)
         return label
 
-    def spread_by(self, propagator: str, propagate_id: str, *, reserved_code2: str = "") -> Label:
-        """This label with a propagator's fields; the producer's stay untouched (Measures, Article 6)."""
-        return replace(self, content_propagator=propagator, propagate_id=propagate_id, reserved_code2=reserved_code2)
+    def spread_by(self, propagator: str, propagate_id: str, *, reserved_code2: str = "",
+                  kind: Kind | None = None) -> Label:
+        """This label with a propagator's fields; the producer's stay as they are, whatever they are (Measures, 6).
+
+        kind    where evidence changes it
+        Raises InvalidLabel where the propagator's own fields break the standard.
+        """
+        ours = Label(Kind.SUSPECTED, "", "", "", propagator, propagate_id, reserved_code2).fields()
+        kept = {name: self.fields()[name] for name in ("ContentProducer", "ProduceID", "ReservedCode1")}
+        return Label.as_found(kind or self.kind, {**ours, **kept})
 
 
 def _check_characters(name: str, value: object, *, quotes: bool) -> None:

@@ -112,7 +112,7 @@ def embed(source: Source | Held, target: str | os.PathLike | BinaryIO | None = N
 
 def verify(source: Source | Held, *, key: Key | None = None, trust: TrustList | None = None, rate: int | None = None,
            effort: str = "normal", layers: Collection[Layer] = tuple(Layer), max_pixels: int = codec.MAX_PIXELS,
-           now: datetime.datetime | None = None, pins: Collection[bytes] = ()) -> Report:
+           now: datetime.datetime | None = None, pins: Collection[bytes] = (), ocr: bool = False) -> Report:
     """What a file, or samples in memory, say about being AI-generated. Never changes them, never uses the network.
 
     source      as for `embed`; samples in memory have only the signal layers
@@ -124,6 +124,7 @@ def verify(source: Source | Held, *, key: Key | None = None, trust: TrustList | 
     max_pixels  bound of the pixels of all frames together; of a film, those of one frame
     now         aware datetime, against which certificates that end soon are warned about
     pins        SM2 public keys known to be the producer's (`metadata.sm2.load_pins`), for signatures in ReservedCode1
+    ocr         read explicit labels in any font, where ours is not seen (labelkit[ocr]); a second or less a picture
 
     A layer that cannot be read is a finding, not an error. Raises UnsupportedFormat for bytes of no known format,
     InvalidArgument, and where not one layer could be checked the error that stood in the way.
@@ -136,7 +137,7 @@ def verify(source: Source | Held, *, key: Key | None = None, trust: TrustList | 
     if memory.is_held(source):
         samples = memory.samples_of(source, rate)
         answers.add(Layer.WATERMARK, lambda: watermark.find(samples, key, effort=effort))
-        answers.add(Layer.EXPLICIT, lambda: explicit.find(samples))
+        answers.add(Layer.EXPLICIT, lambda: explicit.find(samples, read_text=ocr))
         return answers.report("samples")
     with container.opened(source) as reader:
         container.sniff(reader)
@@ -145,7 +146,8 @@ def verify(source: Source | Held, *, key: Key | None = None, trust: TrustList | 
         answers.add(Layer.METADATA, lambda: metadata.read(reader, pinned=pins))
         decoded = _Once(lambda: codec.decode(reader, max_pixels=max_pixels))
         answers.add(Layer.WATERMARK, lambda: watermark.find(decoded(), key, effort=effort))
-        answers.add(Layer.EXPLICIT, lambda: explicit.find(decoded(), answers.explicit_text()))
+        answers.add(Layer.EXPLICIT, lambda: explicit.find(decoded(), answers.explicit_text(),
+                                                             read_text=ocr))
         return answers.report(reader.name)
 
 
@@ -275,7 +277,7 @@ def _handed_over(result: Path, target: BinaryIO | None) -> bytes | None:
 
 def _claim(label: Label, plan: Plan, drawn: Mapping[str, object] | None) -> object:
     payload = Payload.of(label) if plan.watermark else None
-    return provenance().Claim(label, payload, explicit=drawn)
+    return provenance().Claim(label, payload, explicit=drawn, generator=plan.generator)
 
 
 def _check_types(**arguments: tuple[object, type]) -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from labelkit.errors import InvalidArgument
 
 if TYPE_CHECKING:
+    import datetime
+
     from labelkit.provenance.signer import Signer
 
 CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
@@ -127,11 +129,33 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True)
+class Generator:
+    """The system that generated the content, stated in the manifest (California SB 942 wants all three).
+
+    created  aware datetime of the creation, or None: not stated
+    """
+
+    name: str
+    version: str = ""
+    created: datetime.datetime | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in (("name", 1), ("version", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not least <= len(value) <= 128 or not value.isprintable():
+                raise InvalidArgument("{name} of the generator is a text of {least} to 128 printable characters, got "
+                                      "{value}", name=name, least=least, value=repr(value)[:160])
+        if self.created is not None and getattr(self.created, "tzinfo", None) is None:
+            raise InvalidArgument("created is a datetime with a time zone, got {got}", got=repr(self.created))
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The layers to put on; None or False leaves a layer out, and the report says so.
 
     provenance    a Signer, or None: nobody can sign without a certificate
     quality       of the encoder, where media are encoded anew at a quality that can be chosen
+    generator     stated by the provenance layer, which it needs
     """
 
     explicit: Explicit | None = field(default_factory=Explicit)
@@ -139,6 +163,11 @@ class Plan:
     metadata: bool = True
     provenance: Signer | None = None
     quality: Quality = field(default_factory=Quality)
+    generator: Generator | None = None
+
+    def __post_init__(self) -> None:
+        if self.generator and not self.provenance:
+            raise InvalidArgument("the generator is stated in the manifest, which needs a signer")
 
     @property
     def has_signal_layer(self) -> bool:

@@ -12,12 +12,15 @@ from pathlib import Path
 
 from labelkit import compliance, container, pipeline
 from labelkit.cli.files import Item, attempt, collect, run as run_files, source_of
+from labelkit.cli.log import existing
 from labelkit.cli.main import OK, SHORT, UNANSWERED, say_error
 from labelkit.cli.show import error_json
 from labelkit.cli.text import name_of, one_line, wide
 from labelkit.cli.verify import checks
 from labelkit.compliance import Outcome, Profile, Result
 from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed
+from labelkit.explicit import ocr
+from labelkit.log import LabelLog
 from labelkit.messages import Message
 from labelkit.recording import sha256
 from labelkit.report import Report
@@ -30,12 +33,14 @@ Judged = tuple[Report, list[Result]]
 
 def run(options: argparse.Namespace) -> int:
     """Judge what was named; returns the exit code."""
-    profile, settings = Profile(options.profile), checks(options)
+    profile, settings = Profile(options.profile), {**checks(options), "ocr": ocr.available()}
+    log = existing(options.log) if options.log else None
     items, skipped = collect(options)
     if options.html and len(items) != 1:
         raise InvalidArgument("--html writes the report of one file, {count} files came", count=len(items))
     codes = []
-    work = functools.partial(_one, profile=profile, settings=settings, page=options.html, language=options.lang)
+    work = functools.partial(_one, profile=profile, settings=settings, log=log, page=options.html,
+                             language=options.lang)
     for item, result in run_files(lambda item: attempt(lambda: work(item)), items, options.jobs):
         _say(item, result, profile, options)
         codes.append(_code(result))
@@ -49,10 +54,12 @@ def run(options: argparse.Namespace) -> int:
     return UNANSWERED if None in codes else SHORT if SHORT in codes else max(codes)
 
 
-def _one(item: Item, *, profile: Profile, settings: dict[str, object], page: str | None, language: str) -> Judged:
+def _one(item: Item, *, profile: Profile, settings: dict[str, object], log: LabelLog | None, page: str | None,
+         language: str) -> Judged:
     with source_of(item) as source:
         report = pipeline.verify(source, **settings)
-        results = compliance.check(report, profile)
+        waived = log.waived(sha256(source), report.label) if log else None
+        results = compliance.check(report, profile, waived=waived)
         if page:
             _write_page(Path(page), source, name_of(item.path), report, results, language)
     return report, results

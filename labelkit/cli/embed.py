@@ -28,7 +28,7 @@ from labelkit.label import Kind, Label
 from labelkit.messages import Message
 from labelkit.metadata import security_data
 from labelkit.metadata.sm2 import Sm2Signer
-from labelkit.plan import Explicit, Plan, Quality, Showing, Watermark
+from labelkit.plan import Explicit, Generator, Plan, Quality, Showing, Watermark
 from labelkit.watermark.payload import Payload
 
 if TYPE_CHECKING:
@@ -137,14 +137,26 @@ def _plan(options: argparse.Namespace) -> Plan:
                 watermark=Watermark(**strength) if "watermark" in layers else None,
                 metadata="metadata" in layers,
                 provenance=signer_of(options) if "provenance" in layers else None,
-                quality=Quality(options.crf, options.preset))
+                quality=Quality(options.crf, options.preset), generator=_generator(options))
+
+
+def _generator(options: argparse.Namespace) -> Generator | None:
+    if not options.generator:
+        if options.created:
+            raise InvalidArgument("--created says when the system of --generator made the content, and none is named")
+        return None
+    name, _, version = options.generator.rpartition(" ")
+    if not name or not any(character.isdigit() for character in version):
+        name, version = options.generator, ""
+    return Generator(name, version, options.created or datetime.datetime.now(datetime.UTC).replace(microsecond=0))
 
 
 def signer_of(options: argparse.Namespace) -> object:
     """The signer that the options name."""
-    password = os.environ.get("LABELKIT_SIGNER_PASSWORD")
-    return pipeline.provenance().Signer.load(options.signer, password=password.encode() if password else None,
-                                             ta_url=options.ta_url)
+    password, room = os.environ.get("LABELKIT_SIGNER_PASSWORD"), pipeline.provenance()
+    if options.signer.startswith("pkcs11:"):
+        return room.Signer.from_pkcs11(options.signer, pin=password, ta_url=options.ta_url)
+    return room.Signer.load(options.signer, password=password.encode() if password else None, ta_url=options.ta_url)
 
 
 def _say(item: Item, place: str, result: Label | LabelkitError, options: argparse.Namespace, *, marked: bool) -> None:

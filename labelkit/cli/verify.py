@@ -14,6 +14,7 @@ from labelkit.cli.main import OK, SHORT, UNANSWERED, say_error
 from labelkit.cli.show import error_json, report_text
 from labelkit.cli.text import name_of
 from labelkit.errors import InvalidArgument, LabelkitError
+from labelkit.explicit import ocr
 from labelkit.key import Key
 from labelkit.messages import Message
 from labelkit.metadata.sm2 import load_pins
@@ -22,7 +23,9 @@ from labelkit.report import Layer, Report, Status
 
 def run(options: argparse.Namespace) -> int:
     """Verify what was named; returns the exit code."""
-    settings = {**checks(options), "layers": [Layer(name) for name in options.layers]}
+    if options.ocr:
+        ocr.check_available()
+    settings = {**checks(options), "layers": [Layer(name) for name in options.layers], "ocr": options.ocr}
     required = [Layer(name) for name in options.require]
     if not set(required) <= set(settings["layers"]):
         raise InvalidArgument("{layers} cannot be required, they are not checked",

@@ -15,7 +15,6 @@ text because c2pa-rs 0.91.3 shows a list of integers as base64 of their low byte
 
 from __future__ import annotations
 
-import datetime
 import functools
 import importlib.metadata
 import io
@@ -30,6 +29,7 @@ from labelkit import container
 from labelkit.container import Reader, Source
 from labelkit.errors import InvalidArgument, LabelkitError, SigningFailed, UnsupportedFormat
 from labelkit.label import Kind, Label
+from labelkit.plan import Generator
 from labelkit.provenance import heif
 from labelkit.provenance.engine import PURPOSES, context, is_remote, library, reading_settings, reason, signing_settings
 from labelkit.provenance.signer import Signer
@@ -81,16 +81,14 @@ class Claim:
     payload    what the watermark in the samples carries, None where there is no watermark
     explicit   the explicit label as JSON values, such as its text and box, so that a verifier knows what to look for
     title      name of the work
-    generator  the generating system and its version, such as "Qwen-Image 2.0"
-    when       when the content was generated
+    generator  the system that generated the content; stated where the content begins with this manifest
     """
 
     label: Label
     payload: Payload | None = None
     explicit: Mapping[str, object] | None = None
     title: str | None = None
-    generator: str | None = None
-    when: datetime.datetime | None = None
+    generator: Generator | None = None
 
 
 def watermark_algorithm(mime: str) -> str:
@@ -219,9 +217,10 @@ def _definition(claim: Claim, mime: str, *, opened: bool) -> dict[str, object]:
 def _created(claim: Claim) -> dict[str, object]:
     action: dict[str, object] = {"action": "c2pa.created", "digitalSourceType": TRAINED_MEDIA}
     if claim.generator:
-        action["softwareAgent"] = {"name": claim.generator}
-    if claim.when:
-        action["when"] = claim.when.isoformat()
+        agent = {"name": claim.generator.name, "version": claim.generator.version}
+        action["softwareAgent"] = {key: value for key, value in agent.items() if value}
+        if claim.generator.created:
+            action["when"] = claim.generator.created.isoformat()
     return action
 
 

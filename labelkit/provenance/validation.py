@@ -45,7 +45,7 @@ def validate(source: Source, *, trust: TrustList | None = None, now: datetime.da
     codes             C2PA's failure codes, untrusted among them
     trusted, intact   signed under `trust`; nothing but trust or an ended certificate is wrong
     ai_generated      the manifest or an unbroken parent states a source of generative AI, or a label of kind 1
-    digital_source_type, generator, claim_generator, title, manifests (how many)
+    digital_source_type, generator, created (as stated), claim_generator, title, manifests (how many)
     signer, issuer, not_after, algorithm, time_stamp ({"time", "trusted"} or None)
     soft_bindings     [{"alg", "value"}], aigc (the label's fields as found), explicit (of a manifest of ours)
     warnings          "no-time-stamp", "certificate-ends-soon", "certificate-ended"
@@ -182,6 +182,7 @@ def _origin(chain: list[Tree]) -> dict[str, object]:
     claim = next((_dict(chain[0][key]) for key in ("claim.v2", "claim") if key in chain[0]), {})
     return {"digital_source_type": _text(sourced[0]["digitalSourceType"]) if sourced else None,
             "generator": next(filter(None, map(_agent, sourced)), None),
+            "created": next(filter(None, (_moment(action.get("when")) for action in sourced)), None),
             "claim_generator": _claim_generator(claim), "title": _text(claim.get("dc:title")),
             "soft_bindings": list(_soft_bindings(chain))[:_MAX_LISTED], "aigc": aigc[0], "explicit": aigc[1]}
 
@@ -219,14 +220,27 @@ def _actions(manifest: Tree) -> Iterator[Tree]:
 
 def _agent(action: Tree) -> str | None:
     agent = action.get("softwareAgent")
-    return _text(agent) or _text(_dict(agent).get("name"))
+    return _text(agent) or _with_version(_dict(agent))
+
+
+def _moment(value: object) -> str | None:
+    """A date and time as it stands there, None for what is none."""
+    try:
+        datetime.datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return _text(value)
 
 
 def _claim_generator(claim: Tree) -> str | None:
     info = claim.get("claim_generator_info")
     first = info[0] if isinstance(info, list) and info else info
-    name, version = (_text(_dict(first).get(key)) for key in ("name", "version"))
-    return (f"{name} {version}" if version else name) or _text(claim.get("claim_generator"))
+    return _with_version(_dict(first)) or _text(claim.get("claim_generator"))
+
+
+def _with_version(software: Tree) -> str | None:
+    name, version = (_text(software.get(key)) for key in ("name", "version"))
+    return f"{name} {version}" if name and version else name
 
 
 def _soft_bindings(chain: list[Tree]) -> Iterator[dict[str, str | None]]:
