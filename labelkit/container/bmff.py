@@ -7,7 +7,7 @@ import struct
 import sys
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from labelkit.container.base import C2PA, MAX_UNITS, XMP, Moves, Patch, Reader, Slot
 from labelkit.errors import UnsupportedFormat
@@ -18,8 +18,7 @@ _MAX_TABLE = 256 << 20  # bytes of one table of chunk offsets: 32 million chunks
 _FREE = (b"free", b"skip")
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(NamedTuple):
     """One box: its type, where it starts, where its body lies, where it ends; `open` where it has no size."""
 
     kind: bytes

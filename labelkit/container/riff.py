@@ -6,6 +6,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from labelkit.container.base import C2PA, MAX_UNITS, TEXT, XMP, Patch, Reader, Slot
 from labelkit.messages import Message
@@ -17,8 +18,7 @@ _INFO_KEYS = {b"ISFT": "Software", b"ICMT": "Comment"}
 _SLACK = 8  # writers that count the eight header bytes in the RIFF size are common
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """One chunk: its name, where it starts, where its body lies, where the next chunk starts."""
 
     kind: bytes
