@@ -112,7 +112,10 @@ def test_documents_are_told_by_their_main_part(folder, name):
 
 def test_exiftool_reads_the_property(tmp_path):
     (tmp_path / "a.docx").write_bytes(metadata.write(DOCUMENTS["plain"], LABEL))
-    assert files.tool("exiftool", "-b", "-AIGC", str(tmp_path / "a.docx")) == LABEL.to_json()
+    shown = files.tool("exiftool", "-b", "-AIGC", "-Warning", str(tmp_path / "a.docx"))
+    if "Archive::Zip" in shown:
+        pytest.skip("exiftool reads no archives without Archive::Zip")
+    assert shown == LABEL.to_json()
 
 
 def test_another_archive_is_no_document():
