@@ -42,7 +42,7 @@ from tests.robustness.test_containers import HOSTS
 SLOWEST_SECONDS, MOST_MEMORY, LARGEST_SEED = 2.0, 512 << 10, 100_000
 GROUPS = {
     "pictures": ("jpeg", "png", "webp", "gif", "tiff", "bigtiff", "avif", "svg"),
-    "sounds": ("wav", "rf64", "flac", "ogg", "opus", "mp3"),
+    "sounds": ("wav", "rf64", "flac", "ogg", "opus", "ogg flac", "mp3"),
     "films": ("mp4", "mp4 fragmented", "mov", "mkv", "webm", "avi", "flv"),
     "documents": ("docx", "pdf", "pdf packed", "html", "markdown"),
     "values": (),

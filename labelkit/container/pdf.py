@@ -49,7 +49,9 @@ def scan(reader: Reader, found: Format) -> Layout:
     """Texts of the Info dictionary, the document's XMP packet, and a C2PA manifest; raises MalformedFile."""
     objects = Objects(reader)
     if objects.trailer.get(b"Encrypt") is not None:
-        raise UnsupportedFormat("{where}: the document is encrypted", where=reader.name,
+        # a plain text in Info would be decrypted by every reader (ISO 32000-2, 7.6.1)
+        raise UnsupportedFormat("{where}: the document is encrypted, and its texts with it, the label among them",
+                                where=reader.name,
                                 hint="take the password off, then label the document")
     state = _State(objects)
     layout = Layout(found, [], state=state)

@@ -134,7 +134,7 @@ def test_a_name_outside_ascii_is_written_wide():
 
 
 def test_an_encrypted_document_is_refused():
-    with pytest.raises(UnsupportedFormat, match="encrypted"):
+    with pytest.raises(UnsupportedFormat, match="encrypted, and its texts"):
         metadata.write(plain(trailer=b"/Encrypt 4 0 R"), LABEL)
 
 
