@@ -162,7 +162,8 @@ def sign_into(source: Source, target: BinaryIO, claim: Claim, signer: Signer, *,
         unfit = _unfit(reader, mime)
         if unfit:
             raise UnsupportedFormat("{where}: the C2PA library keeps no manifest in {format}", where=reader.name,
-                                    format=unfit, hint="write the manifest beside the file: labelkit.provenance.sign_sidecar")
+                                    format=unfit,
+                                    hint="write the manifest beside the file: labelkit.provenance.sign_sidecar")
         try:
             with _opened_parent(claim, parent, _Asset(reader, mime)) as ancestor:
                 builder = _builder(claim, mime, ancestor)

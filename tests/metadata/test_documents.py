@@ -364,6 +364,13 @@ def test_text_without_front_matter_is_not_told(note):
         container.sniff(note)
 
 
+@pytest.mark.parametrize("first", ["  title: x", "\n\tContentPropagator: '1'", " \r\n  Label: '2'"])
+def test_front_matter_that_would_run_into_the_label_is_refused(first):
+    with pytest.raises(MalformedFile, match="indented"):
+        metadata.write(front(first, "tags: x").encode(), LABEL)
+    assert one_label(metadata.write(front("tags: x", first).encode(), LABEL))
+
+
 def test_a_rule_behind_front_matter_is_text():
     note = front("title: x") + front("text: y")
     out = metadata.write(note.encode(), LABEL).decode()
