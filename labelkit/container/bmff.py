@@ -123,6 +123,15 @@ def absorb(top: list[Box], box: Box, growth: int) -> list[Patch]:
     return []
 
 
+def filled(box: Box, growth: int, step: int) -> list[Patch]:
+    """The patch that puts a free box behind `box`, so that what follows moves by a multiple of `step` bytes."""
+    room = -growth % step
+    if not room:
+        return []
+    room += step if room < 8 else 0
+    return [(box.end, box.end, encode(b"free", bytes(room - 8)))]
+
+
 def offset_patches(reader: Reader, top: list[Box], moves: Moves) -> Iterator[Patch]:
     """The patches for every absolute offset of a film: chunks, auxiliary data, fragments, random access, index."""
     if moves.none:

@@ -161,6 +161,26 @@ def test_a_free_box_takes_the_growth_in(name):
     assert out.index(MEDIA) == HOSTS[name].index(MEDIA) and len(out) == len(HOSTS[name])
 
 
+@pytest.mark.parametrize("large", [True, False])
+def test_media_of_a_large_film_move_by_whole_blocks(large, tmp_path):
+    """Blocks that keep their place in a block can be shared between the files."""
+    path, out, host = tmp_path / "a.mp4", tmp_path / "b.mp4", film()
+    path.write_bytes(host)
+    if large:  # a hole at the end, in a box of its own
+        with open(path, "ab") as file:
+            file.write(struct.pack(">I4s", 1 << 27, b"mdat"))
+            file.truncate(file.tell() + (1 << 27) - 8)
+    metadata.write_file(path, out, LABEL)
+    with open(out, "rb") as file:
+        head = file.read(20_000)
+    moved = head.index(MEDIA) - host.index(MEDIA)
+    assert moved and (moved % 4096 == 0) == large
+    assert chunk_bytes(head[:head.index(MEDIA) + len(MEDIA)]) == WANTED
+    metadata.write_file(out, path, OTHER)  # the room is used again
+    assert path.stat().st_size == out.stat().st_size or not large
+    assert metadata.read(path).label == OTHER
+
+
 @pytest.mark.parametrize("name", LABELLED)
 def test_a_label_of_others_gives_way_and_the_rest_stays(name):
     data = LABELLED[name]
