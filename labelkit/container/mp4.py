@@ -92,6 +92,8 @@ def _scan_user_data(reader: Reader, layout: Layout, udta: Box) -> None:
     for box in bmff.children(reader, udta):
         if box.kind == b"meta":
             _scan_meta(reader, layout, box, home=True)
+        elif box.kind[:1] == b"\xa9" and box.end - box.body > 4:  # a text of QuickTime: length, language, characters
+            layout.slots.append(_slot(reader, TEXT, "udta", box, box.body + 4, _key_of(box.kind), home=False))
         elif box.kind in (b"XMP_", b"AIGC"):
             kind = XMP if box.kind == b"XMP_" else TEXT
             layout.slots.append(_slot(reader, kind, box.kind.decode(), box, box.body, box.kind.decode(), home=False))
@@ -127,8 +129,12 @@ def _item_name(reader: Reader, item: Box) -> str:
         for box in bmff.children(reader, item):
             if box.kind == b"name":
                 return reader.at(box.body, box.end - box.body, "tag name", 4096)[4:].decode("utf-8", "replace")
-    return {b"\xa9too": "Encoder", b"\xa9cmt": "Comment", b"desc": "Description"}.get(
-        item.kind, item.kind.decode("latin-1"))
+    return _key_of(item.kind)
+
+
+def _key_of(kind: bytes) -> str:
+    return {b"\xa9too": "Encoder", b"\xa9swr": "Software", b"\xa9cmt": "Comment", b"\xa9des": "Description",
+            b"desc": "Description"}.get(kind, kind.decode("latin-1"))
 
 
 def _add_item(reader: Reader, layout: Layout, item: Box, key: str, name: str, home: bool) -> None:

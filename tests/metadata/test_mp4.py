@@ -73,6 +73,7 @@ def freeform(name: bytes, value: bytes) -> bytes:
                box(b"data", UTF8, value))
 
 
+TRAILER = bytes(4)  # QuickTime's end of udta
 TITLE = box(b"\xa9nam", box(b"data", UTF8, b"a film"))
 
 
@@ -99,7 +100,6 @@ def chunk_bytes(data: bytes, table: bytes = b"stco") -> list[int]:
 
 
 WANTED = [MEDIA[0], MEDIA[77], MEDIA[512], MEDIA[2047]]
-TRAILER = bytes(4)  # QuickTime's end of udta
 HOSTS = {
     "moov in front": film(),
     "moov at the end": film(last=True),
@@ -126,6 +126,8 @@ LABELLED = {
     "iTunes without name": film((box(b"udta", itunes(TITLE, box(b"\0\0\0\1", box(b"data", UTF8, OLD)))),)),
     "iTunes comment": film((box(b"udta", itunes(TITLE, box(b"\xa9cmt", box(b"data", UTF8, OTHER.to_json(
         wrapped=True).encode())))),)),
+    "QuickTime comment": film((box(b"udta", box(b"\xa9cmt", b"\0\0\x55\xc4" + OTHER.to_json(wrapped=True).encode()),
+                               box(b"\xa9nam", b"\0\6\x55\xc4a film"), TRAILER),)),
     "XMP uuid behind": film(top=(box(b"uuid", XMP_UUID, xmp.fresh(OTHER.to_json())),)),
     "XMP in udta": film((box(b"udta", box(b"XMP_", xmp.fresh(OTHER.to_json())), TRAILER),)),
     "two kinds": film((box(b"udta", itunes(TITLE, freeform(b"AIGC", OLD)), keyed((b"AIGC", OLD))),)),
