@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from labelkit.container.base import C2PA, TEXT, XMP, Changes, Format, Layout, Patch, Reader, Slot
 from labelkit.container.pdfobjects import (
+    BLANK,
     Dictionary,
     Found,
     Objects,
@@ -107,6 +108,8 @@ def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | Non
     texts = {state.keys[slot.key]: body for slot, body in changes.items() if slot.kind == TEXT}
     new: dict[int, bytes] = {}
     info = state.info.reference if state.info else None
+    if info and state.info.data[state.info.value.stop:].lstrip(BLANK).startswith(b"stream"):
+        raise reader.malformed("PDF", state.info.offset, Message("a cross-reference or object is broken"))
     if texts or fresh is not None:
         info = info or Reference(size, 0)
         new[info.number] = _info(state.info, texts, fresh)

@@ -138,6 +138,14 @@ def test_an_encrypted_document_is_refused():
         metadata.write(plain(trailer=b"/Encrypt 4 0 R"), LABEL)
 
 
+def test_an_info_dictionary_that_is_a_stream_is_refused():
+    """Writing it anew would lose the stream; found by fuzzing."""
+    data = plain(TITLE_INFO, files.XMP_PACKET).replace(b"/Info 4 0 R", b"/Info 5 0 R")
+    with pytest.raises(MalformedFile):
+        metadata.write(data, LABEL)
+    assert metadata.read(data).status is Status.ABSENT
+
+
 def test_a_manifest_is_not_broken():
     data = plain(b"<< /AFRelationship /C2PA_Manifest >>")
     with pytest.raises(UnsupportedFormat, match="C2PA"):
