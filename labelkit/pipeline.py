@@ -243,7 +243,7 @@ def _stages(reader: Reader, folder: Path, request: _Request) -> Path:
 def _signed(source: Path | Reader, before: Reader, folder: Path, claim: object, request: _Request) -> Path:
     """The file with its manifest in it, or as it is with the manifest in `folder` for what has no place for one."""
     room, signer = provenance(), request.plan.provenance
-    if room.has_place(container.sniff(source).mime):
+    if room.has_place(source):
         with open(folder / "signed", "w+b") as out:
             room.sign_into(source, out, claim, signer, parent=before)
         return folder / "signed"
@@ -259,7 +259,7 @@ def _signed(source: Path | Reader, before: Reader, folder: Path, claim: object, 
 def _beside(source: Source, reader: Reader) -> bytes | None:
     """The manifest beside a file that is given by its path and has no place for one inside."""
     try:
-        if provenance().has_place(container.sniff(reader).mime):
+        if provenance().has_place(reader):
             return None
         with open(os.fspath(source) + SIDECAR, "rb") as file:
             return file.read(MAX_SIDECAR)

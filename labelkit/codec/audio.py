@@ -43,6 +43,9 @@ def decode(data: bytes, format: str, name: str, max_pixels: int) -> AudioSamples
     """The sound in `data`; raises UnsupportedFormat, MalformedFile or LimitExceeded (over 4 * max_pixels samples)."""
     if format == "m4a":
         return _decode_m4a(data, name, max_pixels)
+    if format == "oga":
+        raise UnsupportedFormat("{where}: FLAC in Ogg is not decoded", where=name,
+                                hint="take the FLAC out of Ogg, which loses nothing, or write the metadata alone")
     import soundfile
     with _translated(name), soundfile.SoundFile(io.BytesIO(data)) as file:
         _check_size(file.frames, file.channels, name, max_pixels)

@@ -66,6 +66,7 @@ CASES = {
     "flac": Case(lambda: files.sound("FLAC"), files.packets, ".flac"),
     "ogg vorbis": Case(lambda: files.sound("OGG", "VORBIS"), files.packets, ".ogg"),
     "ogg opus": Case(lambda: files.sound("OGG", "OPUS"), files.packets, ".opus"),
+    "ogg flac": Case(lambda: files.movie("ogg", video="", audio="flac"), files.packets, ".oga"),
     "mp3": Case(lambda: files.sound("MP3"), files.packets, ".mp3"),
     "mp4": Case(lambda: files.movie("mp4"), files.packets, ".mp4"),
     "mp4 faststart": Case(lambda: files.movie("mp4", (("movflags", "faststart"),)), files.packets, ".mp4"),

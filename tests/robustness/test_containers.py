@@ -53,6 +53,7 @@ HOSTS = {
     "flac": lambda: id3_tag() + metadata.write(files.sound("FLAC"), LABEL),
     "ogg": lambda: metadata.write(files.sound("OGG", "VORBIS"), LABEL),
     "opus": lambda: metadata.write(files.sound("OGG", "OPUS"), LABEL),
+    "ogg flac": lambda: metadata.write(files.movie("ogg", video="", audio="flac"), LABEL),
     "mp3": lambda: id3_tag() + files.sound("MP3")[:3000],
     "mp4": lambda: metadata.write(files.movie("mp4", (("movflags", "faststart+use_metadata_tags"),),
                                               metadata=(("place", "here"),)), LABEL),
