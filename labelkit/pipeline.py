@@ -20,16 +20,16 @@ from types import ModuleType
 from typing import TYPE_CHECKING, BinaryIO
 
 from labelkit import codec, container, explicit, memory, metadata, watermark
+from labelkit.answers import Answers, Once
 from labelkit.codec.samples import Samples
 from labelkit.container import C2PA, Reader, Source
-from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed
+from labelkit.errors import InvalidArgument, OutputFailed
 from labelkit.key import Key
 from labelkit.label import Label
-from labelkit.messages import Message
 from labelkit.metadata import security_data
 from labelkit.plan import Plan
 from labelkit.recording import Recorder
-from labelkit.report import Finding, Layer, Report, Status
+from labelkit.report import Layer, Report, Status
 from labelkit.watermark.payload import Payload
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def verify(source: Source | Held, *, key: Key | None = None, trust: TrustList | 
     if trust is not None:
         _check_types(trust=(trust, provenance().TrustList))
     pins = security_data.points(pins)  # a wrong key is the caller's error, no finding
-    answers = _Answers(layers)
+    answers = Answers(layers)
     if memory.is_held(source):
         samples = memory.samples_of(source, rate)
         answers.add(Layer.WATERMARK, lambda: watermark.find(samples, key, effort=effort))
@@ -144,10 +144,9 @@ def verify(source: Source | Held, *, key: Key | None = None, trust: TrustList | 
         answers.add(Layer.PROVENANCE, lambda: provenance().validate(reader, trust=trust, now=now,
                                                                     sidecar=_beside(source, reader)))
         answers.add(Layer.METADATA, lambda: metadata.read(reader, pinned=pins))
-        decoded = _Once(lambda: codec.decode(reader, max_pixels=max_pixels))
+        decoded = Once(lambda: codec.decode(reader, max_pixels=max_pixels))
         answers.add(Layer.WATERMARK, lambda: watermark.find(decoded(), key, effort=effort))
-        answers.add(Layer.EXPLICIT, lambda: explicit.find(decoded(), answers.explicit_text(),
-                                                             read_text=ocr))
+        answers.add(Layer.EXPLICIT, lambda: explicit.find(decoded(), answers.explicit_text(), read_text=ocr))
         return answers.report(reader.name)
 
 
@@ -166,7 +165,7 @@ def _file_layers(result: bytes | Reader, drawn: Mapping[str, object] | None, req
         result = provenance().sign(result, _claim(label, plan, drawn), plan.provenance, parent=parent)
     if plan.watermark and request.check:
         name = parent.name if parent else "samples"
-        _check_watermark(Reader.of(result, name), Payload.of(label), request.key, request.max_pixels)
+        _check_watermark(Reader.of(result, name), Payload.of(label), request.key, request.max_pixels, plan)
     return result
 
 
@@ -236,7 +235,7 @@ def _stages(reader: Reader, folder: Path, request: _Request) -> Path:
         result = _signed(result, reader, folder, _claim(label, plan, drawn), request)
     if plan.watermark and request.check:
         with container.opened(result) as marked:
-            _check_watermark(marked, Payload.of(label), request.key, request.max_pixels)
+            _check_watermark(marked, Payload.of(label), request.key, request.max_pixels, plan)
     return result
 
 
@@ -316,12 +315,17 @@ def _refuse_other_labels(reader: Reader, label: Label, plan: Plan, replace: bool
                               "a new one, or ask for it to be replaced")
 
 
-def _check_watermark(result: Reader, payload: Payload, key: Key | None, max_pixels: int) -> None:
-    found = watermark.detect(codec.decode(result, max_pixels=max_pixels), key, effort="fast")
+def _check_watermark(result: Reader, payload: Payload, key: Key | None, max_pixels: int, plan: Plan) -> None:
+    samples = codec.decode(result, max_pixels=max_pixels)
+    found = watermark.detect(samples, key, effort="fast")
     if found.payload != payload:
         raise OutputFailed("{where}: the watermark does not read back from the labelled file: {got} for {wanted}",
                            where=result.name, got=found.payload.hex if found.payload else "nothing", wanted=payload.hex,
                            hint="raise the strength, or start from a file that is compressed less")
+    heard = watermark.listen(samples, key) if plan.watermark.soundtrack else None
+    if heard and heard.payload != payload:
+        raise OutputFailed("{where}: the watermark does not read back from the sound track, which is too short or too "
+                           "quiet", where=result.name, hint="raise the strength, or leave the sound track out of it")
 
 
 def _put(result: bytes, target: str | os.PathLike | BinaryIO | None) -> bytes | Path | None:
@@ -340,60 +344,3 @@ def _put(result: bytes, target: str | os.PathLike | BinaryIO | None) -> bytes | 
 def _cannot_write(target: object, error: OSError) -> OutputFailed:
     return OutputFailed("{where} cannot be written: {reason}", where=str(target),
                         reason=error.strerror or "the system refused")
-
-
-class _Once:
-    """Calls a function at most once, whether it returns or raises."""
-
-    def __init__(self, function: Callable[[], Samples]) -> None:
-        self._function, self._value, self._error = function, None, None
-
-    def __call__(self) -> Samples:
-        if self._error:
-            raise self._error
-        if self._value is None:
-            try:
-                self._value = self._function()
-            except LabelkitError as error:
-                self._error = error
-                raise
-        return self._value
-
-
-class _Answers:
-    """Collects one finding for each layer; what kept a layer from being checked is its finding."""
-
-    def __init__(self, layers: Collection[Layer]) -> None:
-        try:
-            self._wanted = {Layer(layer) for layer in layers}
-        except (TypeError, ValueError) as error:
-            raise InvalidArgument("layers are some of {layers}, got {got}", got=repr(layers),
-                                  layers=", ".join(layer.value for layer in Layer)) from error
-        self._errors: list[LabelkitError] = []
-        self._findings = {layer: Finding(layer, Status.UNCHECKED, Message("samples in memory have no file side"))
-                          if layer in self._wanted else Finding(layer, Status.UNCHECKED, Message("not asked for"))
-                          for layer in Layer}
-
-    def add(self, layer: Layer, look: Callable[[], Finding]) -> None:
-        """Ask for a finding, if the layer is wanted."""
-        if layer not in self._wanted:
-            return
-        try:
-            self._findings[layer] = look()
-        except InvalidArgument:
-            raise  # the caller's mistake says nothing about the file
-        except LabelkitError as error:
-            self._errors.append(error)
-            self._findings[layer] = Finding(layer, Status.UNCHECKED, Message("{reason}", reason=error.message),
-                                            evidence={"error": type(error).__name__})
-
-    def explicit_text(self) -> str | None:
-        """The text of the explicit label that the manifest names."""
-        stated = self._findings[Layer.PROVENANCE].evidence.get("explicit")
-        return stated.get("text") if isinstance(stated, Mapping) else None
-
-    def report(self, name: str) -> Report:
-        """The report; raises the first error where no layer could be checked."""
-        if self._errors and all(finding.status is Status.UNCHECKED for finding in self._findings.values()):
-            raise self._errors[0]
-        return Report.of(name, self._findings)

@@ -64,7 +64,9 @@ class Explicit:
     recording  path of a spoken label, a WAV of 16 bits; None for the bundled one, in the language of `text`
 
     Of films:
-    showing    when they show it
+    showing     when they show it
+    soundtrack  let it be heard too, over the sound track, which is then encoded anew; `sound`, `place`, `repeat_s` and
+                `recording` say how
     """
 
     text: str = "AI生成"
@@ -80,6 +82,7 @@ class Explicit:
     repeat_s: float = 0.0
     recording: str | Path | None = None
     showing: Showing = field(default_factory=Showing)
+    soundtrack: bool = False
 
     def __post_init__(self) -> None:
         _check_choice("corner", self.corner, CORNERS + EDGES)
@@ -95,9 +98,14 @@ class Explicit:
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """The label inside the signal; `strength` 0.25 to 4 trades fidelity for robustness, 1 is the default."""
+    """The label inside the signal.
+
+    strength    0.25 to 4 trades fidelity for robustness, 1 is the default
+    soundtrack  of films: in the sound track too, which is then encoded anew
+    """
 
     strength: float = 1.0
+    soundtrack: bool = False
 
     def __post_init__(self) -> None:
         _check_range("strength", self.strength, 0.25, 4.0)

@@ -132,9 +132,13 @@ def _plan(options: argparse.Namespace) -> Plan:
     settings = {name: getattr(options, name) for name in _OF_EXPLICIT if getattr(options, name) is not None}
     if options.show is not None:
         settings["showing"] = Showing(options.show)
+    heard = options.soundtrack or []
+    if set(heard) - set(layers):
+        raise InvalidArgument("--soundtrack asks for a layer that --layers leaves out")
     strength = {} if options.strength is None else {"strength": options.strength}
-    return Plan(explicit=Explicit(border=options.border, **settings) if "explicit" in layers else None,
-                watermark=Watermark(**strength) if "watermark" in layers else None,
+    return Plan(explicit=Explicit(border=options.border, soundtrack="explicit" in heard, **settings)
+                if "explicit" in layers else None,
+                watermark=Watermark(soundtrack="watermark" in heard, **strength) if "watermark" in layers else None,
                 metadata="metadata" in layers,
                 provenance=signer_of(options) if "provenance" in layers else None,
                 quality=Quality(options.crf, options.preset), generator=_generator(options))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far a film is, on stderr, and which of its frames were broken."""
+"""How far a film is, on stderr, which of its frames were broken, and what was left out."""
 
 from __future__ import annotations
 
@@ -55,3 +55,5 @@ class FilmProgress:
             print(Message("{file}: {count} frames were broken, at {times} s", file=self._name, count=len(damaged),
                           times=times + (" ..." if len(damaged) > _MOST_TIMES else "")).text(self._language),
                   file=sys.stderr)
+        for said in self._last.left_out if self._last else ():
+            print(Message("{file}: {what}", file=self._name, what=said).text(self._language), file=sys.stderr)

@@ -98,6 +98,14 @@ def _layers(text: str) -> list[str]:
     return names
 
 
+def _of_signal(text: str) -> list[str]:
+    names = _layers(text)
+    if set(names) - {"explicit", "watermark"}:
+        raise argparse.ArgumentTypeError(argparse._("layers are some of {layers}, got {got}").format(
+            layers="explicit,watermark", got=repr(text)))
+    return names
+
+
 def _count(text: str) -> int:
     value = int(text)
     if value < 1:
@@ -234,6 +242,9 @@ def _films(command: Parser, say: Say) -> None:
     films.add_argument("--show", type=_seconds, metavar="SECONDS",
                        help=say(Message("how long the label is shown from the first frame on, 2 or more, or whole; "
                                         "3 by default")))
+    films.add_argument("--soundtrack", type=_of_signal, metavar="LIST",
+                       help=say(Message("explicit, watermark or both: put into the sound track too, which is then "
+                                        "encoded anew")))
     films.add_argument("--crf", type=float, metavar="NUMBER",
                        help=say(Message("quality of the encoder; by default visually lossless, 18 for H.264")))
     films.add_argument("--preset", metavar="NAME",

@@ -168,24 +168,50 @@ def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | Non
 
 
 def carried(source: Reader, target: Reader) -> list[Segment]:
-    """The edit list that gives `target` the user data of `source`, another MP4 or MOV; [] where that has none.
+    """The edit list that gives `target` what `source`, another MP4 or MOV, says of itself; [] where that says nothing.
 
-    Its moov/udta and moov/meta with all tags and covers take the place of those of `target`. XMP and C2PA boxes at the
-    top of the file are not carried.
+    Its moov/udta and moov/meta with all tags and covers take the place of those of `target`, and its XMP comes to the
+    end. A C2PA manifest is not carried.
     """
-    theirs = next((box for box in bmff.boxes(source, 0, source.size) if box.kind == b"moov"), None)
-    top = bmff.boxes(target, 0, target.size)
+    theirs, top = bmff.boxes(source, 0, source.size), bmff.boxes(target, 0, target.size)
+    inner = [box for movie in theirs if movie.kind == b"moov" for box in bmff.children(source, movie)]
     moov = next((box for box in top if box.kind == b"moov"), None)
-    if theirs is None or moov is None:
+    if moov is None:
         return []
-    kept = [source.at(box.start, box.end - box.start, "user data", _MAX_USER_DATA)
-            for box in bmff.children(source, theirs) if box.kind in _USER_DATA]
-    if not kept:
-        return []
-    done = [(box.start, box.end, b"") for box in bmff.children(target, moov) if box.kind in _USER_DATA]
-    done.append((moov.end, moov.end, b"".join(kept)))
-    done += bmff.size_patches(target, [moov], done, [moov])
-    return splice(target.size, done + list(bmff.offset_patches(target, top, Moves(done))))
+    kept = _copies(source, [box for box in inner if box.kind in _USER_DATA])
+    done: list[Patch] = []
+    if kept:
+        done = [(box.start, box.end, b"") for box in bmff.children(target, moov) if box.kind in _USER_DATA]
+        done.append((moov.end, moov.end, kept))
+        done += bmff.size_patches(target, [moov], done, [moov])
+        done += bmff.offset_patches(target, top, Moves(done))
+    packets = _copies(source, [box for box in theirs if box.kind == b"uuid" and _is_xmp(source, box)])
+    if packets:
+        end = next((box.start for box in top if box.kind == b"mfra"), target.size)  # whose own end tells its size
+        done.append((end, end, packets))
+    return splice(target.size, done) if done else []
+
+
+def track_kinds(reader: Reader) -> list[bytes]:
+    """The four letters of each track's first sample entry, such as b"avc1", in the order of the tracks."""
+    kinds = []
+    for movie in (box for box in bmff.boxes(reader, 0, reader.size) if box.kind == b"moov"):
+        for track in (box for box in bmff.children(reader, movie) if box.kind == b"trak"):
+            inner = track
+            for step in (b"mdia", b"minf", b"stbl", b"stsd"):
+                inner = next((box for box in bmff.children(reader, inner) if box.kind == step), None) if inner else None
+            room = inner is not None and inner.end - inner.body >= 16  # version, count, then a size and the letters
+            kinds.append(reader.at(inner.body + 12, 4, "sample entry") if room else b"")
+    return kinds
+
+
+def _copies(reader: Reader, found: list[Box]) -> bytes:
+    return b"".join(reader.at(box.start, box.end - box.start, "user data", _MAX_USER_DATA) for box in found)
+
+
+def _is_xmp(reader: Reader, box: Box) -> bool:
+    slot = bmff.uuid_slot(reader, box)
+    return slot is not None and slot.kind == XMP
 
 
 def _outside(parents: list[Box], patches: list[Patch]) -> list[Box]:

@@ -28,8 +28,8 @@ SPOKEN = {"zh": "本音频由人工智能生成", "en": "This audio was generate
 
 UNDER_LU = 6.0  # the rhythm is this much softer than the programme: a pure tone stands out, and should not startle
 _LOUDEST, _SOFTEST = -16.0, -36.0  # LUFS of a label, whatever the programme
-_LEAD_S = 0.4  # before a label at the start: sleeping outputs and Bluetooth swallow 0.2 to 0.5 s
-_GAP_S = 0.4  # between label and programme
+LEAD_S = 0.4  # before a label at the start: sleeping outputs and Bluetooth swallow 0.2 to 0.5 s
+GAP_S = 0.4  # between label and programme
 _WAKE_DB = -34.0  # the lead holds the tone this much softer, as an output does not wake for digital silence
 _MAX_RECORDING_S = 30
 
@@ -40,20 +40,18 @@ def draw(samples: AudioSamples, explicit: Explicit) -> tuple[AudioSamples, dict[
     Raises InvalidArgument or UnsupportedFormat for a recording that cannot be used, InvalidLabel for what it says.
     """
     programme, rate = samples.samples, samples.rate
-    level = loudness.integrated(programme, rate)
-    target = float(np.clip(level if level > loudness.SILENT_LUFS else -26.0, _SOFTEST + UNDER_LU, _LOUDEST + UNDER_LU))
-    label = _label(explicit, rate, target)
+    spoken = label(explicit, rate, programme)
     cuts = _cuts(programme, rate, explicit)
     pieces, starts, at, done = [], [], 0, 0
     for cut in cuts:
-        part = _framed(label, rate, first=cut == 0, last=cut == len(programme))
+        part = framed(spoken, rate, first=cut == 0, last=cut == len(programme))
         pieces += [programme[done:cut], np.repeat(part[:, None], programme.shape[1], axis=1)]
-        starts.append(round((at + cut - done) / rate + (_LEAD_S if cut == 0 else _GAP_S), 3))
+        starts.append(round((at + cut - done) / rate + (LEAD_S if cut == 0 else GAP_S), 3))
         at += cut - done + len(part)
         done = cut
     joined = np.concatenate([*pieces, programme[done:]]).astype(np.float32)
     evidence = {"sound": explicit.sound, "place": explicit.place, "starts_s": starts,
-                "seconds": round(len(label) / rate, 3), "text": _text(explicit)}
+                "seconds": round(len(spoken) / rate, 3), "text": text(explicit)}
     return replace(samples, samples=joined), evidence
 
 
@@ -66,19 +64,20 @@ def find(samples: AudioSamples) -> Finding:
     if not heard:
         return Finding(Layer.EXPLICIT, Status.ABSENT,
                        Message("the rhythm of AI in Morse code is not heard; a spoken label is not looked for"))
-    first = heard[0]
-    evidence = {"heard": [{"start_s": round(h.start_s, 2), "unit_s": round(h.unit_s, 3), "pitch_hz": round(h.pitch_hz),
-                           "contrast_db": round(h.contrast_db, 1)} for h in heard]}
-    return Finding(Layer.EXPLICIT, Status.VALID, Message(
-        "rhythm of AI in Morse code at {start:.1f} s, {count} in all, {wpm} words a minute",
-        start=first.start_s, count=len(heard), wpm=round(1.2 / first.unit_s)), evidence=evidence)
+    return Finding(Layer.EXPLICIT, Status.VALID, told(heard), evidence={"heard": [one.as_dict() for one in heard]})
+
+
+def told(heard: list[rhythm.Heard]) -> Message:
+    """What is said of rhythms that were heard."""
+    return Message("rhythm of AI in Morse code at {start:.1f} s, {count} in all, {wpm} words a minute",
+                   start=heard[0].start_s, count=len(heard), wpm=round(1.2 / heard[0].unit_s))
 
 
 def _language(explicit: Explicit) -> str:
     return "en" if explicit.text.isascii() else "zh"
 
 
-def _text(explicit: Explicit) -> str:
+def text(explicit: Explicit) -> str:
     """What the label says; a recording says what `text` says, which must hold both elements."""
     if explicit.sound == "rhythm":
         return "AI"
@@ -88,14 +87,16 @@ def _text(explicit: Explicit) -> str:
     return explicit.text
 
 
-def _label(explicit: Explicit, rate: int, target_lufs: float) -> np.ndarray:
-    """float32 [frames]: rhythm, speech or both at their levels."""
+def label(explicit: Explicit, rate: int, programme: np.ndarray | None = None) -> np.ndarray:
+    """float32 [frames]: rhythm, speech or both, as loud as suits float32 [frames, channels] of a programme."""
+    level = loudness.SILENT_LUFS if programme is None else loudness.integrated(programme, rate)
+    target = float(np.clip(level if level > loudness.SILENT_LUFS else -26.0, _SOFTEST + UNDER_LU, _LOUDEST + UNDER_LU))
     parts = []
     if explicit.sound in ("rhythm", "both"):
-        parts.append(_at_level(rhythm.tone(rate), rate, target_lufs - UNDER_LU))
+        parts.append(_at_level(rhythm.tone(rate), rate, target - UNDER_LU))
     if explicit.sound in ("speech", "both"):
-        parts.append(_at_level(_speech(explicit, rate), rate, target_lufs))
-    gap = np.zeros(int(_GAP_S * rate), np.float32)
+        parts.append(_at_level(_speech(explicit, rate), rate, target))
+    gap = np.zeros(int(GAP_S * rate), np.float32)
     return parts[0] if len(parts) == 1 else np.concatenate([parts[0], gap, parts[1]])
 
 
@@ -106,14 +107,14 @@ def _at_level(label: np.ndarray, rate: int, lufs: float) -> np.ndarray:
     return (label * min(gain, 0.98 / max(float(np.abs(label).max()), 1e-9))).astype(np.float32)
 
 
-def _framed(label: np.ndarray, rate: int, *, first: bool, last: bool) -> np.ndarray:
+def framed(label: np.ndarray, rate: int, *, first: bool, last: bool) -> np.ndarray:
     """The label with quiet around it; at the very start with a faint tone that wakes the output."""
-    gap = np.zeros(int(_GAP_S * rate), np.float32)
+    gap = np.zeros(int(GAP_S * rate), np.float32)
     lead = gap
     if first:
-        t = np.arange(int(_LEAD_S * rate)) / rate
+        t = np.arange(int(LEAD_S * rate)) / rate
         faint = float(np.abs(label).max()) * 10 ** (_WAKE_DB / 20)
-        lead = (faint * np.sin(2 * np.pi * rhythm.PITCH_HZ / 2 * t) * np.sin(np.pi * t / _LEAD_S)).astype(np.float32)
+        lead = (faint * np.sin(2 * np.pi * rhythm.PITCH_HZ / 2 * t) * np.sin(np.pi * t / LEAD_S)).astype(np.float32)
     return np.concatenate([lead, label, gap])
 
 

@@ -41,6 +41,11 @@ class Heard:
     pitch_hz: float
     contrast_db: float
 
+    def as_dict(self) -> dict[str, float]:
+        """As JSON values."""
+        return {"start_s": round(self.start_s, 2), "unit_s": round(self.unit_s, 3), "pitch_hz": round(self.pitch_hz),
+                "contrast_db": round(self.contrast_db, 1)}
+
 
 _RATE, _FRAME, _HOP = 16_000, 512, 160
 _HOP_S = _HOP / _RATE
