@@ -101,7 +101,7 @@ def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None 
         if plan.provenance:
             result = provenance().sign(result, _claim(label, plan, drawn), plan.provenance, parent=reader)
         if plan.watermark and check:
-            _check_watermark(Reader.of(result, reader.name), Payload.of(label), key, max_pixels)
+            _check_watermark(Reader.of(result, reader.name), watermark.payload_of(label, plan), key, max_pixels)
     return _put(result, target)
 
 
@@ -154,7 +154,7 @@ def _signal_layers(samples: Samples, label: Label, plan: Plan,
     if plan.explicit:
         samples, drawn = explicit.draw(samples, plan.explicit)
     if plan.watermark:
-        samples = watermark.embed(samples, Payload.of(label), key, plan.watermark)
+        samples = watermark.embed(samples, watermark.payload_of(label, plan), key, plan.watermark)
     return samples, drawn
 
 
@@ -214,7 +214,7 @@ def _stages(reader: Reader, folder: Path, request: _Request) -> Path:
         result = _signed(result, reader, folder, _claim(label, plan, drawn), request)
     if plan.watermark and request.check:
         with container.opened(result) as marked:
-            _check_watermark(marked, Payload.of(label), request.key, request.max_pixels)
+            _check_watermark(marked, watermark.payload_of(label, plan), request.key, request.max_pixels)
     return result
 
 
@@ -254,8 +254,7 @@ def _handed_over(result: Path, target: BinaryIO | None) -> bytes | None:
 
 
 def _claim(label: Label, plan: Plan, drawn: Mapping[str, object] | None) -> object:
-    payload = Payload.of(label) if plan.watermark else None
-    return provenance().Claim(label, payload, explicit=drawn)
+    return provenance().Claim(label, watermark.payload_of(label, plan), explicit=drawn)
 
 
 def _check_types(**arguments: tuple[object, type]) -> None:
@@ -295,11 +294,12 @@ def _refuse_other_labels(reader: Reader, label: Label, plan: Plan, replace: bool
                               "a new one, or ask for it to be replaced")
 
 
-def _check_watermark(result: Reader, payload: Payload, key: Key | None, max_pixels: int) -> None:
+def _check_watermark(result: Reader, payload: Payload | None, key: Key | None, max_pixels: int) -> None:
     found = watermark.detect(codec.decode(result, max_pixels=max_pixels), key, effort="fast")
-    if found.payload != payload:
+    if not found.found or found.payload != payload:
         raise OutputFailed("{where}: the watermark does not read back from the labelled file: {got} for {wanted}",
-                           where=result.name, got=found.payload.hex if found.payload else "nothing", wanted=payload.hex,
+                           where=result.name, got=found.payload.hex if found.payload else "nothing",
+                           wanted=payload.hex if payload else "presence",
                            hint="raise the strength, or start from a file that is compressed less")
 
 

@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     failed = 0
     for item, result in run_files(lambda item: attempt(lambda: work(item)), items, options.jobs):
         failed += isinstance(result, LabelkitError)
-        _say(item, where[item], result, options, marked=plan.watermark is not None)
+        _say(item, where[item], result, options, marked=plan.watermark is not None and not options.presence_only)
     return _summary(len(items), failed, skipped, options)
 
 
@@ -147,7 +147,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         settings["showing"] = Showing(options.show)
     strength = {} if options.strength is None else {"strength": options.strength}
     return Plan(explicit=Explicit(border=options.border, **settings) if "explicit" in layers else None,
-                watermark=Watermark(**strength) if "watermark" in layers else None,
+                watermark=Watermark(**strength, presence_only=options.presence_only) if "watermark" in layers else None,
                 metadata="metadata" in layers,
                 provenance=signer_of(options) if "provenance" in layers else None,
                 quality=Quality(options.crf, options.preset))
