@@ -30,7 +30,6 @@ from labelkit.metadata import security_data
 from labelkit.plan import Plan
 from labelkit.recording import Recorder
 from labelkit.report import Layer, Report, Status
-from labelkit.watermark.payload import Payload
 
 if TYPE_CHECKING:
     import datetime
@@ -165,7 +164,7 @@ def _file_layers(result: bytes | Reader, drawn: Mapping[str, object] | None, req
         result = provenance().sign(result, _claim(label, plan, drawn), plan.provenance, parent=parent)
     if plan.watermark and request.check:
         name = parent.name if parent else "samples"
-        _check_watermark(Reader.of(result, name), Payload.of(label), request.key, request.max_pixels, plan)
+        _check_watermark(Reader.of(result, name), request)
     return result
 
 
@@ -175,7 +174,7 @@ def _signal_layers(samples: Samples, label: Label, plan: Plan,
     if plan.explicit:
         samples, drawn = explicit.draw(samples, plan.explicit)
     if plan.watermark:
-        samples = watermark.embed(samples, Payload.of(label), key, plan.watermark)
+        samples = watermark.embed(samples, watermark.payload_of(label, plan), key, plan.watermark)
     return samples, drawn
 
 
@@ -235,7 +234,7 @@ def _stages(reader: Reader, folder: Path, request: _Request) -> Path:
         result = _signed(result, reader, folder, _claim(label, plan, drawn), request)
     if plan.watermark and request.check:
         with container.opened(result) as marked:
-            _check_watermark(marked, Payload.of(label), request.key, request.max_pixels, plan)
+            _check_watermark(marked, request)
     return result
 
 
@@ -275,7 +274,7 @@ def _handed_over(result: Path, target: BinaryIO | None) -> bytes | None:
 
 
 def _claim(label: Label, plan: Plan, drawn: Mapping[str, object] | None) -> object:
-    payload = Payload.of(label) if plan.watermark else None
+    payload = watermark.payload_of(label, plan)
     return provenance().Claim(label, payload, explicit=drawn, generator=plan.generator)
 
 
@@ -315,12 +314,14 @@ def _refuse_other_labels(reader: Reader, label: Label, plan: Plan, replace: bool
                               "a new one, or ask for it to be replaced")
 
 
-def _check_watermark(result: Reader, payload: Payload, key: Key | None, max_pixels: int, plan: Plan) -> None:
-    samples = codec.decode(result, max_pixels=max_pixels)
+def _check_watermark(result: Reader, request: _Request) -> None:
+    plan, key, payload = request.plan, request.key, watermark.payload_of(request.label, request.plan)
+    samples = codec.decode(result, max_pixels=request.max_pixels)
     found = watermark.detect(samples, key, effort="fast")
-    if found.payload != payload:
+    if not found.found or found.payload != payload:
         raise OutputFailed("{where}: the watermark does not read back from the labelled file: {got} for {wanted}",
-                           where=result.name, got=found.payload.hex if found.payload else "nothing", wanted=payload.hex,
+                           where=result.name, got=found.payload.hex if found.payload else "nothing",
+                           wanted=payload.hex if payload else "presence",
                            hint="raise the strength, or start from a file that is compressed less")
     heard = watermark.listen(samples, key) if plan.watermark.soundtrack else None
     if heard and heard.payload != payload:

@@ -100,12 +100,14 @@ class Explicit:
 class Watermark:
     """The label inside the signal.
 
-    strength    0.25 to 4 trades fidelity for robustness, 1 is the default
-    soundtrack  of films: in the sound track too, which is then encoded anew
+    strength       0.25 to 4 trades fidelity for robustness
+    soundtrack     of films: in the sound track too, which is then encoded anew
+    presence_only  of sound: a mark that says no more than that it is there, in clips too short for an id
     """
 
     strength: float = 1.0
     soundtrack: bool = False
+    presence_only: bool = False
 
     def __post_init__(self) -> None:
         _check_range("strength", self.strength, 0.25, 4.0)

@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     failed = 0
     for item, result in run_files(lambda item: attempt(lambda: work(item)), list(where), options.jobs):
         failed += isinstance(result, LabelkitError)
-        _say(item, where[item], result, options, marked=plan.watermark is not None)
+        _say(item, where[item], result, options, marked=plan.watermark is not None and not options.presence_only)
     return _summary(len(items), len(items) - len(where), failed, skipped, options)
 
 
@@ -136,9 +136,10 @@ def _plan(options: argparse.Namespace) -> Plan:
     if set(heard) - set(layers):
         raise InvalidArgument("--soundtrack asks for a layer that --layers leaves out")
     strength = {} if options.strength is None else {"strength": options.strength}
+    watermark = Watermark(soundtrack="watermark" in heard, presence_only=options.presence_only, **strength)
     return Plan(explicit=Explicit(border=options.border, soundtrack="explicit" in heard, **settings)
                 if "explicit" in layers else None,
-                watermark=Watermark(soundtrack="watermark" in heard, **strength) if "watermark" in layers else None,
+                watermark=watermark if "watermark" in layers else None,
                 metadata="metadata" in layers,
                 provenance=signer_of(options) if "provenance" in layers else None,
                 quality=Quality(options.crf, options.preset), generator=_generator(options))

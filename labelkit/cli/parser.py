@@ -204,6 +204,9 @@ def _plan(command: Parser, say: Say) -> None:
     _heard(plan, say)
     plan.add_argument("--strength", type=float, metavar="NUMBER",
                       help=say(Message("of the watermark, 0.25 to 4; 1 by default")))
+    plan.add_argument("--presence-only", action="store_true",
+                      help=say(Message("mark sound that is too short for an id, about 1 to 3 s, so that the mark is "
+                                       "found and says no more")))
     plan.add_argument("--key", metavar="FILE",
                       help=say(Message("watermark key; by default the public one, which anybody can read and write")))
     plan.add_argument("--signer", metavar="PEM",
