@@ -13,7 +13,7 @@ import importlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -64,7 +64,8 @@ def embed(source: Source | Held, target: str | os.PathLike | BinaryIO | None = N
                 "mp3"; by default what the ending of `target` says. With neither they come back with the signal layers
     replace     put this label in the place of another producer's or a contradictory one, which is otherwise refused
     in_place    allow `target` to be the source itself
-    check       find the watermark in the decoded result; what is written as metadata is always read back
+    check       find the watermark in the decoded result, and make it stronger where it is lost, as far as the plan
+                says; what is written as metadata is always read back
     max_pixels  bound of the pixels of all frames together; of a film, those of one frame
     log, now    the label log that gets a record, and the time that it states; no output without its record
     waiver      why a file goes out without the explicit label that it owes (Labeling Measures, Article 9): needs the
@@ -90,21 +91,21 @@ def embed(source: Source | Held, target: str | os.PathLike | BinaryIO | None = N
                                  check=check, max_pixels=max_pixels, report=report)
         return Recorder(log, now, label, plan, waiver).run(work, source, target, samples_only=samples_only)
     request = _Request(label, plan, key, check, max_pixels, report)
+    if samples_only:
+        return memory.like(source, _signal_layers(memory.samples_of(source, rate), request)[0])
     if held:
-        samples, drawn = _signal_layers(memory.samples_of(source, rate), label, plan, key)
-        if samples_only:
-            return memory.like(source, samples)
-        return _put(_file_layers(codec.encode_new(samples, format, plan.quality), drawn, request), target)
+        result, drawn = _encoded(lambda: memory.samples_of(source, rate),
+                                 lambda samples: codec.encode_new(samples, format, plan.quality), request, "samples")
+        return _put(_file_layers(result, drawn, request), target)
     with container.opened(source) as reader:
         _refuse_other_labels(reader, label, plan, replace)
         if codec.is_streamed(reader) or not plan.has_signal_layer and isinstance(target, str | os.PathLike):
             sidecar = _beside(source, reader) if plan.provenance else None
             return _through_files(reader, target, dataclasses.replace(request, sidecar=sidecar))
-        result: bytes | Reader = reader
-        drawn = None
+        result, drawn = reader, None
         if plan.has_signal_layer:
-            samples, drawn = _signal_layers(codec.decode(reader, max_pixels=max_pixels), label, plan, key)
-            result = codec.encode(samples)
+            result, drawn = _encoded(lambda: codec.decode(reader, max_pixels=max_pixels), codec.encode, request,
+                                     reader.name)
         result = _file_layers(result, drawn, request, parent=reader)
     return _put(result, target)
 
@@ -154,27 +155,42 @@ def provenance() -> ModuleType:
     return importlib.import_module("labelkit.provenance")
 
 
+def _encoded(decode: Callable[[], Samples], encode: Callable[[Samples], bytes], request: _Request,
+             name: str) -> tuple[bytes, Mapping[str, object] | None]:
+    """The encoded file with its signal layers, and what was drawn. A watermark that the encoder takes away is made
+    stronger, as far as the plan lets it: what codecs at low quality do to it, they do to the eye and the ear too."""
+    for strength, is_last in request.strengths():
+        samples, drawn = _signal_layers(decode(), request, strength)
+        result = encode(samples)
+        try:
+            if request.plan.watermark and request.check:
+                _check_watermark(Reader.of(result, name), request)
+            return result, drawn
+        except OutputFailed:
+            if is_last:
+                raise
+    raise AssertionError("there is a last strength")
+
+
 def _file_layers(result: bytes | Reader, drawn: Mapping[str, object] | None, request: _Request,
                  parent: Reader | None = None) -> bytes:
-    """The encoded file with its metadata and manifest, the watermark looked for in it."""
+    """The encoded file with its metadata and manifest."""
     label, plan = request.label, request.plan
     if plan.metadata:
         result = metadata.write(result, label, resign=plan.provenance is not None)
     if plan.provenance:
         result = provenance().sign(result, _claim(label, plan, drawn), plan.provenance, parent=parent)
-    if plan.watermark and request.check:
-        name = parent.name if parent else "samples"
-        _check_watermark(Reader.of(result, name), request)
     return result
 
 
-def _signal_layers(samples: Samples, label: Label, plan: Plan,
-                   key: Key | None) -> tuple[Samples, Mapping[str, object] | None]:
-    drawn = None
+def _signal_layers(samples: Samples, request: _Request,
+                   strength: float | None = None) -> tuple[Samples, Mapping[str, object] | None]:
+    plan, drawn = request.plan, None
     if plan.explicit:
         samples, drawn = explicit.draw(samples, plan.explicit)
     if plan.watermark:
-        samples = watermark.embed(samples, watermark.payload_of(label, plan), key, plan.watermark)
+        settings = plan.watermark if strength is None else dataclasses.replace(plan.watermark, strength=strength)
+        samples = watermark.embed(samples, watermark.payload_of(request.label, plan), request.key, settings)
     return samples, drawn
 
 
@@ -189,6 +205,11 @@ class _Request:
     max_pixels: int
     report: Callable[[Progress], None] | None
     sidecar: bytes | None = None  # the manifest that lies beside the source
+
+    def strengths(self) -> Iterator[tuple[float | None, bool]]:
+        """The strengths to try, and whether each is the last."""
+        steps = self.plan.watermark.strengths() if self.plan.watermark and self.check else [None]
+        return ((step, index == len(steps)) for index, step in enumerate(steps, 1))
 
 
 def _through_files(reader: Reader, target: str | os.PathLike | BinaryIO | None,
@@ -223,7 +244,7 @@ def _stages(reader: Reader, folder: Path, request: _Request) -> Path:
     result: Source | Reader = reader
     drawn = None
     if plan.has_signal_layer:
-        samples, drawn = _signal_layers(codec.decode(reader, max_pixels=request.max_pixels), label, plan, request.key)
+        samples, drawn = _signal_layers(codec.decode(reader, max_pixels=request.max_pixels), request)
         result = folder / "encoded"
         codec.encode_file(samples, result, plan.quality, request.report)
     if plan.metadata:

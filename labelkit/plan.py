@@ -101,6 +101,8 @@ class Watermark:
     """The label inside the signal.
 
     strength       0.25 to 4 trades fidelity for robustness
+    most           how strong a mark is made that is lost in the encoding of its own file, as that of small pictures and
+                   of low quality is; None is twice `strength`. Of films the mark keeps its strength
     soundtrack     of films: in the sound track too, which is then encoded anew
     presence_only  of sound: a mark that says no more than that it is there, in clips too short for an id
     """
@@ -108,9 +110,20 @@ class Watermark:
     strength: float = 1.0
     soundtrack: bool = False
     presence_only: bool = False
+    most: float | None = None
 
     def __post_init__(self) -> None:
         _check_range("strength", self.strength, 0.25, 4.0)
+        if self.most is not None:
+            _check_range("most", self.most, self.strength, 4.0)
+
+    def strengths(self) -> list[float]:
+        """The strengths to try, weakest first: `strength`, and steps of 3 dB up to `most`."""
+        most = min(2 * self.strength, 4.0) if self.most is None else self.most
+        steps = [self.strength]
+        while steps[-1] < most:
+            steps.append(min(steps[-1] * math.sqrt(2), most))
+        return steps
 
 
 @dataclass(frozen=True, slots=True)
