@@ -28,7 +28,7 @@ MEASURING_ERROR = 0.08  # of the ink height, as a share of it
 _SHORT_PX = 640  # shortest side at which text is looked for: 5 % of it are 32 pixels
 _LONG = 3  # of a picture longer than this times its short side only the ends and the middle are read
 _REACH = 0.2  # deepest distance of a label from the edge, as a share of the short side; as the bundled font's
-_LOWEST, _HIGHEST = 0.014, 0.16  # ink height as a share of the short side; a headline is higher than a label
+_LOWEST, _HEADLINE, _HIGHEST = 0.014, 0.16, 0.36  # height as a share of the short side; a headline is only a mention
 _MAX_LINES = 24  # lines of text of one picture that are read, the highest first
 _MIN_SCORE, _UNCLEAR = 0.8, 0.4  # scores of the recogniser, 0 to 1: of what counts, of what may be text at all
 _ROOM = 0.1  # around the box of a line, as a share of its height: the detector may cut its ends off
@@ -83,11 +83,11 @@ def read(pixels: np.ndarray) -> Reading:
     for x, y, part in _parts(colour):
         read, missed = _lines(part, x, y, pixels.shape[:2])
         lines, unread = lines + read, unread + missed
-    pairs = list(_joined(lines, lines))
+    rows = _rows(lines)
     found = []
-    for line in [*lines, *pairs, *_joined(pairs, lines)]:
+    for line in [*rows, *_stacked(rows)]:
         kind = wording(line.text)
-        if kind and line.ink_px > _HIGHEST * short:
+        if kind and line.ink_px > _HEADLINE * short:
             kind = Wording.MENTION
         if kind:
             found.append((list(Wording).index(kind), -line.ink_px, kind, line))
@@ -150,7 +150,7 @@ def _lines(part: np.ndarray, left: int, top: int, whole: tuple[int, int]) -> tup
             first, ink_px, contrast = _ink(cut)
             lines.append(_Line(text, (left + x, top + y0 + first, width, ink_px), ink_px, score, contrast))
         else:
-            unread += score >= _UNCLEAR
+            unread += score >= _UNCLEAR and height < 1.5 * _HEADLINE * min(whole)
     return lines, unread
 
 
@@ -161,7 +161,7 @@ def _boxes(part: np.ndarray, left: int, top: int, whole: tuple[int, int]) -> Ite
     for corners in [] if found is None else found / zoom:
         (x0, y0), (x1, y1) = corners.min(0), corners.max(0)
         x, y, width, height = round(x0), round(y0), round(x1 - x0), round(y1 - y0)
-        fits = _LOWEST * min(whole) < height < 2 * _HIGHEST * min(whole) and height < width
+        fits = _LOWEST * min(whole) < height < 1.5 * _HIGHEST * min(whole) and height < width
         if fits and _at_edge((left + x, top + y, width, height), whole):
             yield x, y, width, height
 
@@ -182,20 +182,39 @@ def _at_edge(box: tuple[int, int, int, int], whole: tuple[int, int]) -> bool:
     return min(gaps) <= _REACH * min(whole)
 
 
-def _joined(firsts: list[_Line], seconds: list[_Line]) -> Iterator[_Line]:
-    """Two lines of about one height, one under or beside the other, as one text: "人工智能" over "生成合成"."""
-    for first in firsts:
-        for second in seconds:
-            (x, y, width, height), (u, v, wide, high) = first.box, second.box
-            tall = first.ink_px
-            alike = 0.6 < tall / max(second.ink_px, 1) < 1.6
-            under = height <= v - y + 0.3 * tall and v - y < height + 1.2 * tall and u < x + width and x < u + wide
-            beside = abs(v - y) < 0.5 * tall and width <= u - x + 0.3 * tall and u - x < width + 1.5 * tall
-            if alike and (under or beside):
-                left, above = min(x, u), min(y, v)
-                box = left, above, max(x + width, u + wide) - left, max(y + height, v + high) - above
-                yield _Line(f"{first.text} {second.text}", box, min(tall, second.ink_px),
-                            min(first.score, second.score), min(first.contrast, second.contrast))
+def _rows(lines: list[_Line]) -> list[_Line]:
+    """Lines that stand close beside each other, as one: "用AI生成" is no label where "如何" stands before it."""
+    rows: list[_Line] = []
+    for line in sorted(lines, key=lambda line: line.box[0]):
+        x, y, _, height = line.box
+        before = next((row for row in rows if _alike(row, line) and abs(row.box[1] + row.box[3] / 2 - y - height / 2) <
+                       0.5 * height and -height < x - row.box[0] - row.box[2] < 1.2 * height), None)
+        if before:
+            rows.remove(before)
+        rows.append(_together(before, line) if before else line)
+    return rows
+
+
+def _stacked(rows: list[_Line]) -> Iterator[_Line]:
+    """Every two rows of about one height, one under the other: "人工智能" over "生成合成"."""
+    for first in rows:
+        for second in rows:
+            (x, y, width, height), (u, v, wide, _) = first.box, second.box
+            under = 0.7 * height < v - y < 2.2 * height and u < x + width and x < u + wide
+            if under and _alike(first, second):
+                yield _together(first, second)
+
+
+def _alike(first: _Line, second: _Line) -> bool:
+    return 0.6 < first.ink_px / max(second.ink_px, 1) < 1.6
+
+
+def _together(first: _Line, second: _Line) -> _Line:
+    (x, y, width, height), (u, v, wide, high) = first.box, second.box
+    left, top = min(x, u), min(y, v)
+    box = left, top, max(x + width, u + wide) - left, max(y + height, v + high) - top
+    return _Line(f"{first.text} {second.text}", box, min(first.ink_px, second.ink_px),
+                 min(first.score, second.score), min(first.contrast, second.contrast))
 
 
 def _ink(cut: np.ndarray) -> tuple[int, int, float]:
