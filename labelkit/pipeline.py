@@ -31,7 +31,6 @@ from labelkit.metadata import security_data
 from labelkit.plan import Plan
 from labelkit.recording import Recorder
 from labelkit.report import Finding, Layer, Report, Status
-from labelkit.watermark.payload import Payload
 
 if TYPE_CHECKING:
     import datetime
@@ -63,7 +62,7 @@ def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None 
     key         drives the watermark; None is the public key, which anybody can read and write
     replace     put this label in the place of another producer's or a contradictory one, which is otherwise refused
     in_place    allow `target` to be the source itself
-    check       find the watermark in the decoded result; what is written as metadata is always read back
+    check       find watermark and spoken label in the decoded result; metadata are always read back
     max_pixels  bound of the pixels of all frames together; of a film, those of one frame
     log, now    the label log that gets a record, and the time that it states; no output without its record
     waiver      why a file goes out without the explicit label that it owes (Labeling Measures, Article 9): needs the
@@ -100,8 +99,8 @@ def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None 
             result = metadata.write(result, label, resign=plan.provenance is not None)
         if plan.provenance:
             result = provenance().sign(result, _claim(label, plan, drawn), plan.provenance, parent=reader)
-        if plan.watermark and check:
-            _check_watermark(Reader.of(result, reader.name), watermark.payload_of(label, plan), key, max_pixels)
+        if check:
+            _check(Reader.of(result, reader.name), _Request(label, plan, key, check, max_pixels, report, None), drawn)
     return _put(result, target)
 
 
@@ -212,9 +211,9 @@ def _stages(reader: Reader, folder: Path, request: _Request) -> Path:
         result = labelled
     if plan.provenance:
         result = _signed(result, reader, folder, _claim(label, plan, drawn), request)
-    if plan.watermark and request.check:
+    if request.check:
         with container.opened(result) as marked:
-            _check_watermark(marked, watermark.payload_of(label, plan), request.key, request.max_pixels)
+            _check(marked, request, drawn)
     return result
 
 
@@ -294,13 +293,12 @@ def _refuse_other_labels(reader: Reader, label: Label, plan: Plan, replace: bool
                               "a new one, or ask for it to be replaced")
 
 
-def _check_watermark(result: Reader, payload: Payload | None, key: Key | None, max_pixels: int) -> None:
-    found = watermark.detect(codec.decode(result, max_pixels=max_pixels), key, effort="fast")
-    if not found.found or found.payload != payload:
-        raise OutputFailed("{where}: the watermark does not read back from the labelled file: {got} for {wanted}",
-                           where=result.name, got=found.payload.hex if found.payload else "nothing",
-                           wanted=payload.hex if payload else "presence",
-                           hint="raise the strength, or start from a file that is compressed less")
+def _check(result: Reader, request: _Request, drawn: Mapping[str, object] | None) -> None:
+    decoded = _Once(lambda: codec.decode(result, max_pixels=request.max_pixels))
+    explicit.confirm(decoded, request.plan.explicit, drawn)
+    if request.plan.watermark:
+        found = watermark.detect(decoded(), request.key, effort="fast")
+        watermark.confirm(found, watermark.payload_of(request.label, request.plan), result.name)
 
 
 def _put(result: bytes, target: str | os.PathLike | BinaryIO | None) -> bytes | Path | None:

@@ -12,7 +12,7 @@ import importlib
 
 from labelkit import report
 from labelkit.codec.samples import AudioSamples, ImageSamples, Samples, VideoSamples
-from labelkit.errors import HostTooSmall, InvalidArgument
+from labelkit.errors import HostTooSmall, InvalidArgument, OutputFailed
 from labelkit.key import Key
 from labelkit.label import Label
 from labelkit.messages import Message
@@ -76,6 +76,15 @@ def detect(samples: Samples, key: Key | None = None, *, effort: str = "normal") 
         if best is None or found.score > best.score:
             best = found
     return dataclasses.replace(best, found=False, payload=None, false_positive_rate=1.0)
+
+
+def confirm(found: Detection, payload: Payload | None, where: str) -> None:
+    """Raise OutputFailed unless the mark that was put into a file was found, with its payload."""
+    if not found.found or found.payload != payload:
+        raise OutputFailed("{where}: the watermark does not read back from the labelled file: {got} for {wanted}",
+                           where=where, got=found.payload.hex if found.payload else "nothing",
+                           wanted=payload.hex if payload else "presence",
+                           hint="raise the strength, or start from a file that is compressed less")
 
 
 def find(samples: Samples, key: Key | None = None, *, effort: str = "normal") -> report.Finding:
