@@ -64,8 +64,8 @@ def embed(source: Source | Held, target: str | os.PathLike | BinaryIO | None = N
                 "mp3"; by default what the ending of `target` says. With neither they come back with the signal layers
     replace     put this label in the place of another producer's or a contradictory one, which is otherwise refused
     in_place    allow `target` to be the source itself
-    check       find the watermark in the decoded result, and make it stronger where it is lost, as far as the plan
-                says; what is written as metadata is always read back
+    check       find watermark and spoken label in the decoded result, and make a mark that is lost stronger, as far
+                as the plan says; what is written as metadata is always read back
     max_pixels  bound of the pixels of all frames together; of a film, those of one frame
     log, now    the label log that gets a record, and the time that it states; no output without its record
     waiver      why a file goes out without the explicit label that it owes (Labeling Measures, Article 9): needs the
@@ -163,8 +163,8 @@ def _encoded(decode: Callable[[], Samples], encode: Callable[[Samples], bytes], 
         samples, drawn = _signal_layers(decode(), request, strength)
         result = encode(samples)
         try:
-            if request.plan.watermark and request.check:
-                _check_watermark(Reader.of(result, name), request)
+            if request.check:
+                _check(Reader.of(result, name), request, drawn)
             return result, drawn
         except OutputFailed:
             if is_last:
@@ -253,9 +253,9 @@ def _stages(reader: Reader, folder: Path, request: _Request) -> Path:
         result = labelled
     if plan.provenance:
         result = _signed(result, reader, folder, _claim(label, plan, drawn), request)
-    if plan.watermark and request.check:
+    if request.check:
         with container.opened(result) as marked:
-            _check_watermark(marked, request)
+            _check(marked, request, drawn)
     return result
 
 
@@ -335,16 +335,14 @@ def _refuse_other_labels(reader: Reader, label: Label, plan: Plan, replace: bool
                               "a new one, or ask for it to be replaced")
 
 
-def _check_watermark(result: Reader, request: _Request) -> None:
-    plan, key, payload = request.plan, request.key, watermark.payload_of(request.label, request.plan)
-    samples = codec.decode(result, max_pixels=request.max_pixels)
-    found = watermark.detect(samples, key, effort="fast")
-    if not found.found or found.payload != payload:
-        raise OutputFailed("{where}: the watermark does not read back from the labelled file: {got} for {wanted}",
-                           where=result.name, got=found.payload.hex if found.payload else "nothing",
-                           wanted=payload.hex if payload else "presence",
-                           hint="raise the strength, or start from a file that is compressed less")
-    heard = watermark.listen(samples, key) if plan.watermark.soundtrack else None
+def _check(result: Reader, request: _Request, drawn: Mapping[str, object] | None) -> None:
+    plan, payload = request.plan, watermark.payload_of(request.label, request.plan)
+    decoded = Once(lambda: codec.decode(result, max_pixels=request.max_pixels))
+    explicit.confirm(decoded, plan.explicit, drawn)
+    if not plan.watermark:
+        return
+    watermark.confirm(watermark.detect(decoded(), request.key, effort="fast"), payload, result.name)
+    heard = watermark.listen(decoded(), request.key) if plan.watermark.soundtrack else None
     if heard and heard.payload != payload:
         raise OutputFailed("{where}: the watermark does not read back from the sound track, which is too short or too "
                            "quiet", where=result.name, hint="raise the strength, or leave the sound track out of it")

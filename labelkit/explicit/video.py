@@ -225,7 +225,7 @@ def find(samples: VideoSamples, expected_text: str | None = None, *, read_text: 
     seen, heard = _seen(samples, expected_text, read_text=read_text), soundtrack.find(samples)
     if not heard:
         return seen
-    evidence = {**seen.evidence, "heard": [one.as_dict() for one in heard]}
+    evidence = {**seen.evidence, "heard": heard}
     if seen.status is not Status.ABSENT:
         summary = Message("{picture}; in the sound track {sound}", picture=seen.summary, sound=audio.told(heard))
         return replace(seen, summary=summary, evidence=evidence)

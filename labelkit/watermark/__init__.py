@@ -13,7 +13,7 @@ from types import ModuleType
 
 from labelkit import report
 from labelkit.codec.samples import AudioSamples, ImageSamples, Samples, VideoSamples
-from labelkit.errors import HostTooSmall, InvalidArgument
+from labelkit.errors import HostTooSmall, InvalidArgument, OutputFailed
 from labelkit.key import Key
 from labelkit.label import Label
 from labelkit.messages import Message
@@ -86,6 +86,15 @@ def detect(samples: Samples, key: Key | None = None, *, effort: str = "normal") 
 def listen(samples: Samples, key: Key | None = None, *, effort: str = "normal") -> Detection | None:
     """The detector's decision on the sound track of a film, None where there is none; see `soundtrack.detect`."""
     return _soundtrack().detect(samples, key, effort=effort) if isinstance(samples, VideoSamples) else None
+
+
+def confirm(found: Detection, payload: Payload | None, where: str) -> None:
+    """Raise OutputFailed unless the mark that was put into a file was found, with its payload."""
+    if not found.found or found.payload != payload:
+        raise OutputFailed("{where}: the watermark does not read back from the labelled file: {got} for {wanted}",
+                           where=where, got=found.payload.hex if found.payload else "nothing",
+                           wanted=payload.hex if payload else "presence",
+                           hint="raise the strength, or start from a file that is compressed less")
 
 
 def find(samples: Samples, key: Key | None = None, *, effort: str = "normal") -> report.Finding:

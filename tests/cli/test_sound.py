@@ -35,7 +35,7 @@ def seconds(name: str) -> float:
 
 @pytest.fixture
 def embed(run):
-    """Labels talk.wav with further options: (exit code, stderr, seconds at which the rhythm is heard)."""
+    """Labels talk.wav with further options: (exit code, stderr, seconds at which a label is heard)."""
     write_wave("talk.wav", speech(SECONDS, RATE))
 
     def call(*words: object) -> tuple[int, str, list[float]]:
@@ -65,9 +65,9 @@ def test_the_label_comes_again_where_that_is_asked_for(embed):
     assert embed("--repeat", "nan")[0] == 2
 
 
-def test_speech_is_no_rhythm_and_both_is_both(embed):
+def test_speech_rhythm_and_both_are_heard(embed):
     lengths = {}
-    for sound, times in (("rhythm", 1), ("speech", 0), ("both", 1)):
+    for sound, times in (("rhythm", 1), ("speech", 1), ("both", 2)):
         assert len(embed("--sound", sound)[2]) == times
         lengths[sound] = seconds("out.wav") - SECONDS
     assert lengths["both"] == pytest.approx(lengths["rhythm"] + lengths["speech"] - AROUND, abs=0.01)
