@@ -11,6 +11,7 @@ import json
 import mimetypes
 import os
 import sys
+import threading
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,16 +54,17 @@ def run(options: argparse.Namespace) -> int:
     settings = {"plan": plan, "key": key, "replace": options.replace, "in_place": options.in_place,
                 "check": not options.no_check, "max_pixels": options.max_megapixels * 1_000_000, "log": log,
                 "waiver": waiver}
-    work = functools.partial(_one, options=options, settings=settings, sm2=sm2, where=where)
+    stop = threading.Event()
+    work = functools.partial(_one, options=options, settings=settings, sm2=sm2, where=where, stop=stop)
     failed = 0
-    for item, result in run_files(lambda item: attempt(lambda: work(item)), list(where), options.jobs):
+    for item, result in run_files(lambda item: attempt(lambda: work(item)), list(where), options.jobs, stop):
         failed += isinstance(result, LabelkitError)
         _say(item, where[item], result, options, marked=plan.watermark is not None and not options.presence_only)
     return _summary(len(items), len(items) - len(where), failed, skipped, options)
 
 
 def _one(item: Item, *, options: argparse.Namespace, settings: dict[str, object], sm2: Sm2Signer | None,
-         where: dict[Item, str]) -> Label:
+         where: dict[Item, str], stop: threading.Event) -> Label:
     label = _label(options, options.produce_id or str(uuid.uuid4()))
     label = security_data.sign(label, sm2) if sm2 else label
     place = where[item]
@@ -72,7 +74,7 @@ def _one(item: Item, *, options: argparse.Namespace, settings: dict[str, object]
         if not (settings["plan"].explicit or settings["waiver"] or options.explicit_present):
             _refuse_bare(source)
         with (target_of(place, in_place=options.in_place) as target,
-              FilmProgress(item.path, options.lang, alone=len(where) == 1) as progress):
+              FilmProgress(item.path, options.lang, alone=len(where) == 1, stop=stop) as progress):
             pipeline.embed(source, target, label, now=datetime.datetime.now(datetime.UTC), report=progress.step,
                            **settings)
     return label

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -18,16 +19,21 @@ _MOST_TIMES = 8  # of broken frames that are named
 
 
 class FilmProgress:
-    """A line with frames, speed and the time left, where stderr is a terminal and one file is labelled."""
+    """A line with frames, speed and the time left, where stderr is a terminal and one file is labelled.
 
-    def __init__(self, path: str, language: str, *, alone: bool) -> None:
-        self._name, self._language = name_of(path), language
+    stop  when it is set, the film is given up at its next frame
+    """
+
+    def __init__(self, path: str, language: str, *, alone: bool, stop: threading.Event) -> None:
+        self._name, self._language, self._stop = name_of(path), language, stop
         self._shown = alone and sys.stderr.isatty()
         self._begun = self._told = time.monotonic()
         self._last: Progress | None = None
 
     def step(self, progress: Progress) -> None:
-        """Take note of one frame more."""
+        """Take note of one frame more; raises KeyboardInterrupt when the run was stopped."""
+        if self._stop.is_set():
+            raise KeyboardInterrupt
         self._last = progress
         now = time.monotonic()
         if self._shown and now - self._told >= _EVERY_SECONDS:

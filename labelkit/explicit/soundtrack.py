@@ -20,7 +20,7 @@ UNDER_DB = 18.0  # the programme under the label: a tone stands out of it, and s
 _RAMP_S = 0.25
 _MEASURED_S = 10.0  # of the programme, whose loudness the label follows
 _SPARE_S = 0.25  # by which a sound track may end before its film
-_LISTENED_S = 15.0
+_LISTENED_S = 10.0
 _MAX_TOLD = 100  # starts that the evidence names
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The watermark in the sound track of a film: that of `labelkit.watermark.audio`, listened for in few stretches.
 
-    fast    the first 20 seconds
-    normal  up to four stretches of 20 seconds spread over the film, until one holds a mark
+    fast    the first 12 seconds
+    normal  up to three stretches of 12 seconds, at the start, in the middle and at the end, until one holds a mark
     deep    the whole
 """
 
@@ -20,8 +20,8 @@ from labelkit.watermark.audio_stream import AudioDetector
 from labelkit.watermark.detection import Detection
 from labelkit.watermark.payload import Payload
 
-STRETCH_S = 20.0
-_STRETCHES = 4
+STRETCH_S = 12.0
+_STRETCHES = 3
 _MAX_RATE = 1e-12  # so that picture and sound together stay within the bar of one: marks pass it by far
 
 

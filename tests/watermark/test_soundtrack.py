@@ -55,7 +55,7 @@ def test_a_mark_is_found_and_other_keys_find_nothing(effort):
         assert (missed.found, missed.payload, missed.false_positive_rate) == (False, None, 1.0)
 
 
-@pytest.mark.parametrize("effort,most", [("fast", 20), ("normal", 80)])
+@pytest.mark.parametrize("effort,most", [("fast", 12), ("normal", 36)])
 def test_what_is_listened_to_is_bounded_whatever_the_length(effort, most):
     reel = Reel(lambda start, stop: TALK[:int((stop - start) * RATE)], 36_000.0)
     heard = soundtrack.detect(reel.samples(), effort=effort).geometry["heard"]
@@ -69,7 +69,7 @@ def test_a_mark_at_the_end_alone_is_found_and_placed_in_the_film():
     assert not soundtrack.detect(Reel(cut(late), seconds).samples(), effort="fast").found
     found = soundtrack.detect(Reel(cut(late), seconds).samples())
     assert found.payload == PAYLOAD
-    assert found.geometry["start_s"] == pytest.approx(seconds - 20, abs=1)
+    assert found.geometry["start_s"] == pytest.approx(seconds - 12, abs=1)
     assert found.geometry["segments"][0]["end_s"] == pytest.approx(seconds, abs=1)
     whole = soundtrack.detect(Reel(cut(late), seconds).samples(), effort="deep")
     assert whole.geometry["start_s"] == pytest.approx(120, abs=1)
