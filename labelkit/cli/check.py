@@ -20,7 +20,6 @@ from labelkit.cli.text import name_of, one_line, wide
 from labelkit.cli.verify import checks
 from labelkit.compliance import Outcome, Profile, Result
 from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed
-from labelkit.explicit import ocr
 from labelkit.log import LabelLog
 from labelkit.messages import Message
 from labelkit.recording import sha256
@@ -34,7 +33,7 @@ Judged = tuple[Report, list[Result]]
 
 def run(options: argparse.Namespace) -> int:
     """Judge what was named; returns the exit code."""
-    profile, settings = Profile(options.profile), {**checks(options), "ocr": ocr.available()}
+    profile, settings = Profile(options.profile), checks(options)
     log = existing(options.log) if options.log else None
     items, skipped = collect(options)
     if options.html and len(items) != 1:

@@ -60,6 +60,13 @@ def test_verify_reads_only_when_asked(run, reading):
     assert code == 0 and '  explicit    valid      "豆包AI生成" bottom right, ' in out
 
 
+def test_a_platform_suspects_what_shows_a_label_in_any_font(run, reading):
+    Path("cat.png").write_bytes(saved(labelled("豆包AI生成"), "PNG"))
+    words = ["propagate", "cat.png", "--propagator", "platform", "-o", "out.png"]
+    assert "no sign of AI" in run(*words)[1]
+    assert "SUSPECTED AI-generated" in run(*words, "--ocr")[1]
+
+
 def test_a_waiver_on_record_passes_and_one_that_is_not_does_not(run):
     write("cat.jpg")
     assert run("embed", "cat.jpg", "-o", "out.jpg", *PRODUCER, *WAIVED)[0] == 0

@@ -146,6 +146,36 @@ def test_an_animation_must_keep_its_label():
     assert "2 of 3 frames" in str(lost.summary)
 
 
+@pytest.mark.parametrize("seconds,status", [(2.4, Status.VALID), (0.5, Status.INVALID), (0.0, Status.ABSENT)])
+def test_a_film_shows_its_label_from_the_first_frame_on_for_two_seconds(seconds, status, tmp_path):
+    pytest.importorskip("av")
+    from tests.films import film
+
+    bare = np.array(photo(360, 480))
+    pair = labelled("AI生成", 0.1, base=bare), bare
+    with_label, without = (np.asarray(Image.fromarray(pixels).convert("L")) for pixels in pair)
+    luma = (with_label if index < 10 * seconds else without for index in range(30))
+    path = film(tmp_path / "film.mp4", size=(480, 360), count=30, rate=10, luma=luma)
+    finding = lk.verify(path, layers=[Layer.EXPLICIT], ocr=True)[Layer.EXPLICIT]
+    assert finding.status is status, str(finding.summary)
+    assert finding.evidence["seen_by"] == "reading"
+    assert lk.verify(path, layers=[Layer.EXPLICIT])[Layer.EXPLICIT].status is Status.ABSENT
+
+
+def test_noise_and_letters_of_any_kind_end_in_an_answer():
+    random = np.random.default_rng(5)
+    for _ in range(12):
+        height, width = random.integers(10, 300, 2)
+        pixels = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        sheet = Image.fromarray(pixels)
+        pen = ImageDraw.Draw(sheet)
+        for _ in range(6):
+            size, colour = int(random.integers(4, 80)), tuple(map(int, random.integers(0, 256, 3)))
+            text, place = "".join(map(chr, random.integers(33, 255, 8))), tuple(map(int, random.integers(-20, 200, 2)))
+            pen.text(place, text, fill=colour, font=ImageFont.load_default(size))
+        assert isinstance(find(np.asarray(sheet)).status, Status)
+
+
 def test_what_a_model_sees_does_not_change_between_threads():
     pictures = [labelled("AI生成"), labelled("AI-generated", latin=True)] * 3
     with ThreadPoolExecutor(3) as pool:
