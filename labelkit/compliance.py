@@ -18,10 +18,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from labelkit.explicit.finding import PLACES
 from labelkit.label import Kind
 from labelkit.messages import Message
 from labelkit.plan import MIN_HEIGHT_SHARE
-from labelkit.report import Finding, Layer, Report, Status, Verdict
+from labelkit.report import LAYER_NAMES, Finding, Layer, Report, Status, Verdict
 
 if TYPE_CHECKING:
     from labelkit.log import Record
@@ -119,7 +120,7 @@ def _explicit(finding: Finding, family: str) -> Iterator[Result]:
                      else finding.summary, PASS)
     if "position" in evidence:
         place = str(evidence["position"])
-        yield Result("explicit-position", clause, Message("at an edge or corner"), finding.summary,
+        yield Result("explicit-position", clause, Message("at an edge or corner"), PLACES.get(place, finding.summary),
                      PASS if place else FAIL)
     share = evidence.get("height_share")
     low = isinstance(share, float) and share < MIN_HEIGHT_SHARE and finding.status is Status.INVALID
@@ -234,7 +235,7 @@ def _agreement(report: Report) -> Iterator[Result]:
     """What two layers say of one thing is compared, and what was broken stays suspicious."""
     for compared in report.cross_checks:
         yield Result("layers-agree", Message("the layers compared"), Message("{first} and {second} say the same",
-                     first=compared.layers[0].value, second=compared.layers[1].value), compared.summary,
+                     first=LAYER_NAMES[compared.layers[0]], second=LAYER_NAMES[compared.layers[1]]), compared.summary,
                      PASS if compared.agrees else FAIL)
     manifest = report[Layer.PROVENANCE]
     if manifest.status is Status.INVALID:

@@ -106,7 +106,7 @@ def spread(source: Source, target: str | os.PathLike | BinaryIO, propagator: str
     provenance      signs a new manifest that has the old one as parent; needed where the file has a manifest, which
                     a new label would break
     in_place        allow `target` to be the source itself
-    checks          arguments of `verify`: key, trust, pins, effort, now, max_pixels
+    checks          arguments of `verify`: key, trust, pins, effort, now, max_pixels, ocr
     Nothing is decoded for writing, and the samples stay. Raises what `embed` and `verify` raise.
     """
     decision = decide(pipeline.verify(source, **checks), propagator, propagate_id, declared=declared)

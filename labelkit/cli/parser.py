@@ -288,10 +288,14 @@ def _verify(commands: argparse._SubParsersAction, say: Say) -> None:
                         help=say(Message("layers that must be valid; metadata by default")))
     checks.add_argument("--layers", type=_layers, default=list(LAYERS), metavar="LIST",
                         help=say(Message("layers to check; all by default")))
-    checks.add_argument("--ocr", action="store_true",
-                        help=say(Message("read explicit labels in any font (labelkit[ocr]); check does it by itself")))
+    _ocr(checks, say)
     _checks(checks, say)
     _jobs(command.add_argument_group(say(Message("the run"))), say)
+
+
+def _ocr(checks: argparse._ArgumentGroup, say: Say) -> None:
+    checks.add_argument("--ocr", action="store_true",
+                        help=say(Message("read explicit labels in any font (labelkit[ocr]); check does it by itself")))
 
 
 def _checks(checks: argparse._ArgumentGroup, say: Say) -> None:
@@ -313,6 +317,7 @@ def _check(commands: argparse._SubParsersAction, say: Say) -> None:
     rules.add_argument("--profile", choices=PROFILES, default="gb45438", metavar="PROFILE",
                        help=say(Message("gb45438, eu (Code of Practice) or california (SB 942); gb45438 by default")))
     rules.add_argument("--html", metavar="PAGE", help=say(Message("write one file's report as a page to hand over")))
+    command.set_defaults(ocr=None)  # where it is installed
     rules.add_argument("--log", metavar="LOG",
                        help=say(Message("label log: a record in it may say that the explicit label was waived")))
     _checks(command.add_argument_group(say(Message("the checks"))), say)
@@ -344,7 +349,9 @@ def _propagate(commands: argparse._SubParsersAction, say: Say) -> None:
                                         "for files that have a manifest")))
     label.add_argument("--ta-url", metavar="URL",
                        help=say(Message("time-stamping authority, asked at every signature")))
-    _checks(command.add_argument_group(say(Message("the checks"))), say)
+    checks = command.add_argument_group(say(Message("the checks")))
+    _ocr(checks, say)
+    _checks(checks, say)
     _jobs(command.add_argument_group(say(Message("the run"))), say)
 
 

@@ -23,9 +23,7 @@ from labelkit.report import Layer, Report, Status
 
 def run(options: argparse.Namespace) -> int:
     """Verify what was named; returns the exit code."""
-    if options.ocr:
-        ocr.check_available()
-    settings = {**checks(options), "layers": [Layer(name) for name in options.layers], "ocr": options.ocr}
+    settings = {**checks(options), "layers": [Layer(name) for name in options.layers]}
     required = [Layer(name) for name in options.require]
     if not set(required) <= set(settings["layers"]):
         raise InvalidArgument("{layers} cannot be required, they are not checked",
@@ -40,7 +38,10 @@ def run(options: argparse.Namespace) -> int:
 
 def checks(options: argparse.Namespace) -> dict[str, object]:
     """The arguments of `labelkit.verify` that stand in the options of every command that verifies."""
-    return {"key": Key.load(options.key) if options.key else None,
+    if options.ocr:
+        ocr.check_available()
+    return {"ocr": ocr.available() if options.ocr is None else options.ocr,
+            "key": Key.load(options.key) if options.key else None,
             "trust": pipeline.provenance().TrustList.load(options.trust) if options.trust else None,
             "pins": load_pins(options.sm2_pin) if options.sm2_pin else (), "effort": options.effort,
             "now": datetime.datetime.now(datetime.UTC), "max_pixels": options.max_megapixels * 1_000_000}

@@ -27,7 +27,7 @@ _MEASURING_ERROR = 0.04
 
 _LONG = 24  # of a picture longer than this times its short side only the ends and the middle are searched
 
-_PLACES = {"top-left": Message("top left"), "top": Message("top"), "top-right": Message("top right"),
+PLACES = {"top-left": Message("top left"), "top": Message("top"), "top-right": Message("top right"),
            "left": Message("left"), "": Message("middle"), "right": Message("right"),
            "bottom-left": Message("bottom left"), "bottom": Message("bottom"), "bottom-right": Message("bottom right")}
 
@@ -70,7 +70,7 @@ def read(samples: ImageSamples) -> Finding:
     if mention:
         evidence["mention"] = _evidence(mention, frame)
         summary = Message('"{text}" {place} speaks of AI; whether it is a label, a person must judge',
-                          text=mention.text, place=_PLACES[evidence["mention"]["position"]])
+                          text=mention.text, place=PLACES[evidence["mention"]["position"]])
     elif unread:
         summary = Message("no label text read along the edges, {count} lines there were not made out", count=unread)
     else:
@@ -87,7 +87,7 @@ def _judged(matches: list[Match | None], frames: list[np.ndarray], error: float,
     seen = [(match, frame) for match, frame in zip(matches, frames, strict=True) if match]
     match, frame = min(seen, key=lambda pair: pair[0].glyph_height_px)
     evidence = _evidence(match, frame) | how
-    facts = {"text": match.text, "place": _PLACES[evidence["position"]],
+    facts = {"text": match.text, "place": PLACES[evidence["position"]],
              "share": f"{100 * match.glyph_height_px / min(frame.shape[:2]):.1f}"}
     if len(seen) < len(frames):
         summary = Message('"{text}" {place} in {seen} of {looked} frames looked at', seen=len(seen),

@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Labels in other fonts, read from pictures; and what stands in pictures without being a label.
-
-The other fonts are the bundled one, slanted and stretched until our own search does not know it any more, and the Latin
-one that comes with Pillow.
-"""
+"""Labels in other fonts, read from pictures; and what stands in pictures without being a label."""
 
 from __future__ import annotations
 
@@ -23,39 +19,11 @@ from labelkit.explicit import ocr
 from labelkit.explicit.finding import find_in
 from labelkit.explicit.font import BUNDLED
 from labelkit.report import Layer, Status
+from tests.explicit.lettering import SIZE, labelled, word
 from tests.media import photo, saved
 
 pytest.importorskip("rapidocr")
 pytest.importorskip("onnxruntime")
-
-SIZE = 512
-
-
-def word(text: str, ink_px: int, *, latin: bool = False) -> Image.Image:
-    """The ink of a text, `ink_px` high, in a font that is not ours."""
-    font = ImageFont.load_default(200) if latin else ImageFont.truetype(str(BUNDLED), 200)
-    left, top, right, bottom = font.getbbox(text)
-    sheet = Image.new("L", (right - left + 160, bottom - top + 60))
-    ImageDraw.Draw(sheet).text((100 - left, 30 - top), text, fill=255, font=font, stroke_width=0 if latin else 6)
-    if not latin:
-        sheet = sheet.transform(sheet.size, Image.Transform.AFFINE, (1, 0.25, -30, 0, 1, 0), Image.Resampling.BICUBIC)
-    ink = sheet.crop(sheet.point(lambda value: 255 * (value > 90)).getbbox())
-    widened = 1.0 if latin else 1.25
-    return ink.resize((round(ink.width * ink_px / ink.height * widened), ink_px), Image.Resampling.BOX)
-
-
-def labelled(text: str, share: float = 0.07, place: str = "bottom-right", *, latin: bool = False, dark: bool = False,
-             base: np.ndarray | None = None) -> np.ndarray:
-    """A picture with a text on a plate, `share` of the short side high."""
-    sheet = Image.fromarray(base if base is not None else photo(SIZE, SIZE))
-    ink = word(text, round(share * min(sheet.size)), latin=latin)
-    pad = 10
-    free = [(whole - part - 2 * pad - 12) // 2 for whole, part in zip(sheet.size, ink.size, strict=True)]
-    x = {"left": 12, "right": 2 * free[0]}.get(place.rpartition("-")[2], free[0] + 6)
-    y = {"top": 12, "bottom": 2 * free[1]}.get(place.partition("-")[0], free[1] + 6)
-    sheet.paste((235,) * 3 if dark else (25,) * 3, (x, y, x + ink.width + 2 * pad, y + ink.height + 2 * pad))
-    sheet.paste((15,) * 3 if dark else (240,) * 3, (x + pad, y + pad), ink)
-    return np.asarray(sheet)
 
 
 def find(pixels: np.ndarray):
@@ -176,6 +144,36 @@ def test_an_animation_must_keep_its_label():
     lost = explicit.find(ImageSamples((with_label, with_label, without)), read_text=True)
     assert (kept.status, lost.status) == (Status.VALID, Status.INVALID)
     assert "2 of 3 frames" in str(lost.summary)
+
+
+@pytest.mark.parametrize("seconds,status", [(2.4, Status.VALID), (0.5, Status.INVALID), (0.0, Status.ABSENT)])
+def test_a_film_shows_its_label_from_the_first_frame_on_for_two_seconds(seconds, status, tmp_path):
+    pytest.importorskip("av")
+    from tests.films import film
+
+    bare = np.array(photo(360, 480))
+    pair = labelled("AI生成", 0.1, base=bare), bare
+    with_label, without = (np.asarray(Image.fromarray(pixels).convert("L")) for pixels in pair)
+    luma = (with_label if index < 10 * seconds else without for index in range(30))
+    path = film(tmp_path / "film.mp4", size=(480, 360), count=30, rate=10, luma=luma)
+    finding = lk.verify(path, layers=[Layer.EXPLICIT], ocr=True)[Layer.EXPLICIT]
+    assert finding.status is status, str(finding.summary)
+    assert finding.evidence["seen_by"] == "reading"
+    assert lk.verify(path, layers=[Layer.EXPLICIT])[Layer.EXPLICIT].status is Status.ABSENT
+
+
+def test_noise_and_letters_of_any_kind_end_in_an_answer():
+    random = np.random.default_rng(5)
+    for _ in range(12):
+        height, width = random.integers(10, 300, 2)
+        pixels = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        sheet = Image.fromarray(pixels)
+        pen = ImageDraw.Draw(sheet)
+        for _ in range(6):
+            size, colour = int(random.integers(4, 80)), tuple(map(int, random.integers(0, 256, 3)))
+            text, place = "".join(map(chr, random.integers(33, 255, 8))), tuple(map(int, random.integers(-20, 200, 2)))
+            pen.text(place, text, fill=colour, font=ImageFont.load_default(size))
+        assert isinstance(find(np.asarray(sheet)).status, Status)
 
 
 def test_what_a_model_sees_does_not_change_between_threads():
