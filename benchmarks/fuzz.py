@@ -43,10 +43,10 @@ from tests.robustness.test_containers import HOSTS
 SLOWEST_SECONDS, MOST_MEMORY, LARGEST_SEED = 2.0, 512 << 10, 100_000
 _LABEL_LIKE = re.compile(rb"aigc|content_?pro|produce_?id|propagate_?id", re.IGNORECASE)
 GROUPS = {
-    "pictures": ("jpeg", "png", "webp", "gif", "tiff", "bigtiff", "avif", "svg"),
+    "pictures": ("jpeg", "jpeg extended", "png", "webp", "gif", "tiff", "bigtiff", "avif", "svg"),
     "sounds": ("wav", "rf64", "flac", "ogg", "opus", "ogg flac", "mp3"),
     "films": ("mp4", "mp4 fragmented", "mov", "mkv", "webm", "avi", "flv"),
-    "documents": ("docx", "pdf", "pdf packed", "html", "markdown"),
+    "documents": ("docx", "docx zip64", "pdf", "pdf packed", "html", "markdown"),
     "values": (),
 }
 

@@ -189,7 +189,8 @@ SHOWS_NO_LABEL = {"ffprobe": {"wav"}, "mediainfo": {"jpeg", "png", "webp", "gif"
 # names under which programs say where things lie, how long they are, and what kind of file it therefore is
 STRUCTURE = re.compile(r"SourceFile|System:|filename|@ref|File_(?:Modified|Created)|Size(?:Bytes)?$|/size$|Offset|"
                        r"Position|CRC|bit_rate|BitRate|Handler|MediaData|_tfhd|_mfra|FileType$|WebP_Flags|GIFVersion|"
-                       r"Format_Profile|Describes|Conformance|Composite:|Copy1:Image(?:Height|Width)|/ZIP|AvgBitrate", re.IGNORECASE)
+                       r"Format_Profile|Describes|Conformance|Composite:|Copy1:Image(?:Height|Width)|/ZIP|"
+                       r"AvgBitrate", re.IGNORECASE)
 
 
 def shown(program: str, folder: Path, *data: bytes) -> list[dict[str, object]]:
