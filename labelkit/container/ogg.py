@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -27,6 +28,7 @@ _MAX_HEADER_PAGES = 4096
 _MAX_STREAMS = 16
 _MAX_PAGES = 1 << 23  # 32 GB in pages of 4 kB
 _POLYNOMIAL = 0x04C11DB7
+_TURNED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _COMMENT_BLOCK, _MAX_BLOCK = 4, (1 << 24) - 1
 _KINDS = ((b"\x01vorbis", b"\x03vorbis", 3, FORMATS[0]), (b"OpusHead", b"OpusTags", 2, FORMATS[1]),
           (b"\x7fFLAC", b"", 2, FORMATS[2]))
@@ -195,23 +197,10 @@ def _renumber(reader: Reader, last: _Page, more: int) -> Iterator[Patch]:
     raise reader.too_many("page", _MAX_PAGES)
 
 
-@functools.cache
-def _table() -> tuple[int, ...]:
-    rows = []
-    for byte in range(256):
-        value = byte << 24
-        for _ in range(8):
-            value = value << 1 ^ (_POLYNOMIAL if value & 0x80000000 else 0)
-        rows.append(value & 0xFFFFFFFF)
-    return tuple(rows)
-
-
 def checksum(data: bytes) -> int:
-    """The CRC of a page whose own CRC field is zero (RFC 3533, 6, field 7)."""
-    table, value = _table(), 0
-    for byte in data:
-        value = (value << 8 & 0xFFFFFFFF) ^ table[value >> 24 ^ byte]
-    return value
+    """The CRC of a page whose own CRC field is zero (RFC 3533, 6, field 7): zlib's, with every bit order turned."""
+    value = zlib.crc32(data.translate(_TURNED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{value:032b}"[::-1], 2)
 
 
 def _multiply(a: int, b: int) -> int:
