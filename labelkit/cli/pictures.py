@@ -71,7 +71,7 @@ def preview(source: container.Source, label_box: Sequence[int] | None) -> tuple[
         zoom = picture.width / size[0]
         x, y, width, height = (round(zoom * value) for value in label_box)
         ImageDraw.Draw(picture).rectangle((x - 4, y - 4, x + width + 4, y + height + 4), outline=(220, 38, 38), width=2)
-    return _encoded(np.asarray(picture), 85)
+    return encoded(np.asarray(picture), 85)
 
 
 def data_uri(media_type: str, data: bytes) -> str:
