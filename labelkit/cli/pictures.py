@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labelkit import codec
+from labelkit import codec, container
 from labelkit.codec.samples import ImageSamples
 from labelkit.errors import UnsupportedFormat
 
@@ -19,6 +19,7 @@ AMPLIFIED = 16
 MAX_SHOWN_BYTES = 3 << 20  # larger files are shown as a smaller copy
 _LONGEST_SIDE = 1600  # of such a copy, in pixels
 _MAX_PIXELS = 1 << 26
+_PREVIEW_SIDE = 480
 
 _PNG = b"\x89PNG"
 _BROWSER_TYPES = ((_PNG, "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
@@ -56,14 +57,31 @@ class Pictures:
         return cls(width, height, _shown(before, first), _shown(after, second), difference, psnr_db)
 
 
+def preview(source: container.Source, label_box: Sequence[int] | None) -> tuple[str, bytes]:
+    """A small picture of a file, a frame around its explicit label if `label_box` says where that is.
+
+    Raises what `Pictures.of` raises.
+    """
+    from PIL import Image, ImageDraw
+
+    picture = Image.fromarray(_seen(source))
+    size = picture.size
+    picture.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
+    if label_box:
+        zoom = picture.width / size[0]
+        x, y, width, height = (round(zoom * value) for value in label_box)
+        ImageDraw.Draw(picture).rectangle((x - 4, y - 4, x + width + 4, y + height + 4), outline=(220, 38, 38), width=2)
+    return encoded(np.asarray(picture), 85)
+
+
 def data_uri(media_type: str, data: bytes) -> str:
     """RFC 2397."""
     return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def _seen(data: bytes) -> np.ndarray:
+def _seen(source: container.Source) -> np.ndarray:
     """The first frame as uint8 [height, width, 3], what is transparent on white."""
-    samples = codec.decode(data, max_pixels=_MAX_PIXELS)
+    samples = codec.decode(source, max_pixels=_MAX_PIXELS)
     if not isinstance(samples, ImageSamples):
         raise UnsupportedFormat("no picture to show")
     frame = samples.frames[0]

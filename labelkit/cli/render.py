@@ -50,6 +50,9 @@ _OUTCOMES = {Outcome.PASS: ("valid", Message("pass")), Outcome.FAIL: ("invalid",
              Outcome.CANNOT_TELL: ("unchecked", Message("cannot tell"))}
 
 
+_TITLE = Message("Verification report")
+
+
 @dataclass(frozen=True, slots=True)
 class Exhibit:
     """One labelled file: its name, its bytes before and after (None for a report alone), and what verify said."""
@@ -67,16 +70,18 @@ def page(exhibits: Sequence[Exhibit], *, language: str = "en") -> str:
     return _document(Message("labelkit: labelled and verified"), intro, "".join(body), language)
 
 
-def report_page(name: str, facts: Mapping[str, object], report: Report, rules: Sequence[Result] = (), *,
-                language: str = "en") -> str:
+def report_page(name: str, facts: Mapping[str | Message, object], report: Report, rules: Sequence[Result] = (), *,
+                title: Message = _TITLE, preview: tuple[str, bytes] | None = None, language: str = "en") -> str:
     """One report as a page to hand over, all evidence open.
 
-    facts  what identifies the file, such as its SHA-256
-    rules  the results of `compliance.check`, shown first
+    facts    what identifies the file and the judgement, such as the SHA-256 and the time
+    rules    the results of `compliance.check`, shown first
+    preview  media type and bytes of a picture of what was judged
     """
+    shown = f'<img class="preview" src="{data_uri(*preview)}" alt="{_escaped(name)}">' if preview else ""
     intro = f"<dl>{''.join(_row(key, value) for key, value in facts.items())}</dl>" if facts else ""
     body = _rules(rules) + _article(Exhibit(name, report), 0, opened=True)
-    return _document(Message("Verification report"), intro, body, language)
+    return _document(title, shown + intro, body, language)
 
 
 # The frame
@@ -137,13 +142,21 @@ def _rules(results: Sequence[Result]) -> str:
         return ""
     titles = (Message("Outcome"), Message("Clause"), Message("Rule"), Message("Found"))
     head = "".join(f'<th scope="col">{_both(title)}</th>' for title in titles)
-    rows = "".join(f'<tr><td><span class="chip {_OUTCOMES[rule.outcome][0]}">{_both(_OUTCOMES[rule.outcome][1])}</span>'
-                   f'</td><th scope="row">{_both(rule.clause)}</th><td>{_both(rule.asks)}</td>'
-                   f"<td>{_both(rule.found)}</td></tr>" for rule in results)
+    rows = "".join(f'<tr class="{_OUTCOMES[rule.outcome][0]}-row"><td>{_outcome(rule.outcome)}</td>'
+                   f'<th scope="row">{_both(rule.clause)}</th><td>{_both(rule.asks)}</td><td>{_both(rule.found)}</td>'
+                   "</tr>" for rule in results)
+    counts = {outcome: sum(rule.outcome is outcome for rule in results) for outcome in Outcome}
+    tally = "".join(f"<li>{_outcome(outcome)} {count}</li>" for outcome, count in counts.items() if count)
     title = Message("Rule by rule")
     caption = _escaped("/".join(title.text(code) for code in LANGUAGES))
-    return (f'<h2>{_both(title)}</h2><div class="table" role="region" tabindex="0" aria-label="{caption}">'
+    return (f'<div class="title"><h2>{_both(title)}</h2><ul class="tally">{tally}</ul></div>'
+            f'<div class="table rules" role="region" tabindex="0" aria-label="{caption}">'
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>\n")
+
+
+def _outcome(outcome: Outcome) -> str:
+    look, word = _OUTCOMES[outcome]
+    return f'<span class="chip {look}">{_both(word)}</span>'
 
 
 # One file
@@ -290,11 +303,17 @@ def _list(items: Iterable[str]) -> str:
     return f'<ul class="plain">{"".join(f"<li>{item}</li>" for item in items)}</ul>'
 
 
-def _row(key: str, value: object) -> str:
+def _row(key: str | Message, value: object) -> str:
+    return f"<dt>{_shown_text(key)}</dt><dd>{_shown_text(value)}</dd>"
+
+
+def _shown_text(value: object) -> str:
+    if isinstance(value, Message):
+        return _both(value)
     text = str(value)
     if len(text) > MAX_VALUE:
         text = f"{text[:MAX_VALUE]}… ({len(text)})"
-    return f"<dt>{_escaped(key)}</dt><dd>{_escaped(text)}</dd>"
+    return _escaped(text) or "–"
 
 
 def _flat(value: object, name: str = "", depth: int = 0) -> Iterator[tuple[str, object]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labelkit.codec.resample import Resampler
+from labelkit.explicit.hearing import FRAME, HOP_S, RATE
 
 UNIT_S = 0.1
 PITCH_HZ = 1047.0
@@ -34,63 +34,33 @@ def tone(rate: int, *, unit_s: float = UNIT_S, pitch_hz: float = PITCH_HZ) -> np
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A rhythm that was found: its place and shape, and how far the softest sound stands above the loudest gap."""
+    """A rhythm that was found: its place in the block, its shape, and how far its softest sound stands above the
+    loudest gap."""
 
     start_s: float
     unit_s: float
     pitch_hz: float
     contrast_db: float
 
-    def as_dict(self) -> dict[str, float]:
-        """As JSON values."""
-        return {"start_s": round(self.start_s, 2), "unit_s": round(self.unit_s, 3), "pitch_hz": round(self.pitch_hz),
-                "contrast_db": round(self.contrast_db, 1)}
 
-
-_RATE, _FRAME, _HOP = 16_000, 512, 160
-_HOP_S = _HOP / _RATE
 _LOW, _HIGH = 18, 66  # bins of 31 Hz: 560 to 2,060 Hz, the pitch at speeds of 0.6 to 1.9
 _SIDE = 4  # bins beside the tone that must be softer
 _UNITS_S = np.geomspace(0.045, 0.26, 26)
 _BEFORE = 2
 _CELLS = (0,) * _BEFORE + _PATTERN + (0,) * 3  # quiet before, and a letter's gap after
 _MIN_CONTRAST_DB, _MIN_TONE_DB, _MAX_SPREAD_DB = 5.0, 10.0, 6.0
-_BLOCK_S, _OVERLAP_S = 60, 5
 
 
-def find(samples: np.ndarray, rate: int) -> list[Heard]:
-    """Every rhythm in float32 [frames, channels], in order of time: units of 45 to 260 ms, a steady pitch.
+def find(power: np.ndarray) -> list[Heard]:
+    """Every rhythm in powers [frames, 112] of `hearing`, in order of time: units of 45 to 260 ms, a steady pitch.
 
     Asked of the sixteen units around it, two before to three after: every sounding one 5 dB above every silent one,
     the sounding ones within 6 dB of each other, and a narrow tone 10 dB above the bands beside it.
     """
-    mono = np.clip(samples, -10, 10).mean(1, keepdims=True).T.astype(np.float32)
-    resampler = Resampler(rate, _RATE, 1)
-    quiet = np.zeros((1, int(0.6 * rate) + resampler.ahead), np.float32)
-    x = resampler.push(np.concatenate([quiet, mono, quiet], axis=1))[0]
-    heard: list[Heard] = []
-    for start in range(0, max(1, len(x) - _OVERLAP_S * _RATE), (_BLOCK_S - _OVERLAP_S) * _RATE):
-        for found in _find_in(x[start : start + _BLOCK_S * _RATE]):
-            moved = Heard(found.start_s + start / _RATE - 0.6, found.unit_s, found.pitch_hz, found.contrast_db)
-            if not heard or moved.start_s > heard[-1].start_s + 0.5:
-                heard.append(moved)
-    return heard
-
-
-def _levels(x: np.ndarray) -> np.ndarray:
-    """dB in each bin of each frame, float32 [frames, bins]."""
-    if len(x) < _FRAME:
-        return np.zeros((0, _HIGH - _LOW), np.float32)
-    frames = np.lib.stride_tricks.sliding_window_view(x, _FRAME)[::_HOP] * np.hanning(_FRAME).astype(np.float32)
-    spectrum = np.fft.rfft(frames, axis=1)[:, _LOW:_HIGH]
-    return (10 * np.log10(spectrum.real**2 + spectrum.imag**2 + 1e-7)).astype(np.float32)
-
-
-def _find_in(x: np.ndarray) -> list[Heard]:
-    level = _levels(x)
+    power = power[:, _LOW:_HIGH] + 1e-7
     sums = tuple(np.concatenate([np.zeros((1, x.shape[1])), np.cumsum(x, axis=0, dtype=np.float64)])
-                 for x in (level, 10 ** (level / 10)))
-    candidates = [found for unit_s in _UNITS_S for found in _at(*sums, unit_s / _HOP_S)]
+                 for x in (10 * np.log10(power), power))
+    candidates = [found for unit_s in _UNITS_S for found in _at(*sums, unit_s / HOP_S)]
     best: list[Heard] = []
     for found in sorted(candidates, key=lambda heard: -heard.contrast_db):
         if all(abs(found.start_s - kept.start_s) > UNITS * kept.unit_s for kept in best):
@@ -125,6 +95,5 @@ def _at(total: np.ndarray, powers: np.ndarray, unit: float) -> list[Heard]:
     narrow = tone_level - beside > _MIN_TONE_DB
     narrow[:, :_SIDE] = narrow[:, -_SIDE:] = False
     passed = (contrast > _MIN_CONTRAST_DB) & (on_high - on_low < _MAX_SPREAD_DB) & narrow
-    frame = _FRAME / 2 / _RATE  # a frame is named by its start, and hears its middle
-    return [Heard(float(t * _HOP_S + _BEFORE * unit * _HOP_S + frame), float(unit * _HOP_S),
-                  float((b + _LOW) * _RATE / _FRAME), float(contrast[t, b])) for t, b in np.argwhere(passed)]
+    return [Heard(float((t + _BEFORE * unit) * HOP_S), float(unit * HOP_S), float((b + _LOW) * RATE / FRAME),
+                  float(contrast[t, b])) for t, b in np.argwhere(passed)]

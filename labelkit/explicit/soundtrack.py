@@ -11,9 +11,9 @@ import functools
 
 import numpy as np
 
-from labelkit.codec.samples import VideoSamples
+from labelkit.codec.samples import AudioSamples, VideoSamples
 from labelkit.errors import HostTooSmall, InvalidArgument
-from labelkit.explicit import audio, rhythm
+from labelkit.explicit import audio
 from labelkit.plan import Explicit
 
 UNDER_DB = 18.0  # the programme under the label: a tone stands out of it, and speech is understood
@@ -111,14 +111,14 @@ class Overlay:
         return out
 
 
-def find(samples: VideoSamples) -> list[rhythm.Heard]:
-    """The rhythms heard at the start of the film, else in its middle or at its end; speech is not looked for."""
+def find(samples: VideoSamples) -> list[dict[str, object]]:
+    """The labels heard at the start of the film, else in its middle or at its end, as `audio.heard` gives them."""
     if samples.sound is None:
         return []
     last = max(0.0, (samples.seconds or 0.0) - _LISTENED_S)
     for start in sorted({0.0, last / 2, last}):
         chunks = list(samples.heard(start, start + _LISTENED_S))
-        heard = rhythm.find(np.concatenate(chunks), samples.sound.rate) if chunks else []
+        heard = audio.heard(AudioSamples(np.concatenate(chunks), samples.sound.rate)) if chunks else []
         if heard:
-            return [rhythm.Heard(one.start_s + start, one.unit_s, one.pitch_hz, one.contrast_db) for one in heard]
+            return [{**one, "start_s": round(one["start_s"] + start, 2)} for one in heard]
     return []

@@ -177,12 +177,15 @@ def score(folded: np.ndarray, signs: np.ndarray) -> float:
     return float((folded * signs).sum() / max(math.sqrt(float(np.square(folded).sum())), 1e-12))
 
 
+LOG_PAYLOADS = 64 * math.log(2)
+
+
 def log_rate(folded: np.ndarray, signs: np.ndarray, log_candidates: float) -> float:
-    """Natural log of a bound on the chance that unmarked sound gives such a sum for any payload.
+    """Natural log of a bound on the chance that unmarked sound gives such a sum for any candidate.
 
     Chernoff's bound over the key's signs, which are fair and independent: whatever values y the sound has,
     P(sum of s y >= t) <= prod cosh(l y) exp(-l t) for every l > 0. Nothing is assumed about the sound, its music or its
-    repetitions. 2^64 payloads and every way to lie that was tried are counted in.
+    repetitions. Candidates are payloads times every way to lie that was tried.
     """
     total = float((folded * signs).sum())
     if total <= 0:
@@ -191,14 +194,21 @@ def log_rate(folded: np.ndarray, signs: np.ndarray, log_candidates: float) -> fl
     y, t = np.abs(folded.reshape(-1)) / scale, total / scale
     steps = t * np.geomspace(0.5, 8, 24)[:, None]
     bound = (np.logaddexp(steps * y, -steps * y) - math.log(2)).sum(1) - steps[:, 0] * t
-    return min(0.0, 64 * math.log(2) + log_candidates + float(bound.min()))
+    return min(0.0, log_candidates + float(bound.min()))
+
+
+_SHORT = 6 * RATE // STEP  # frames; under speed and pitch, presence alone is looked for in clips up to 6 s
+_LEAST_ROWS = 4  # of 192 ms, which a mark must fill
+_SPANS = (5, 16)  # rows over which presence is looked for before the search for its path is worth while
+_LIKELY = 5.5  # deviations there; the decision needs more than 7
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Found:
-    """A payload, how it was replayed, and where: path over rows of 192 ms of the marked sound's own time."""
+    """A payload (None: presence alone), how it was replayed, and where: path over rows of 192 ms of the marked sound's
+    own time."""
 
-    payload: Payload
+    payload: Payload | None
     replay: Replay
     path: np.ndarray
     score: float
@@ -220,7 +230,7 @@ def read(chips: np.ndarray, pattern: Pattern, replay: Replay, log_tried: float, 
          parts: int, paths: int) -> list[Found]:
     """Every payload that these chips carry; `parts` stretches are tried alone besides the whole path."""
     hit, var = row_scores(chips, pattern.sync.astype(np.float32))
-    if len(hit) < 4:
+    if len(hit) < _LEAST_ROWS:
         return []
     path = best_path(hit, var, 0.7)
     found: list[Found] = []
@@ -237,13 +247,35 @@ def read(chips: np.ndarray, pattern: Pattern, replay: Replay, log_tried: float, 
     return found
 
 
-def _confirm(chips: np.ndarray, pattern: Pattern, payload: Payload, replay: Replay, log_tried: float) -> Found | None:
-    """Look for a payload again with every chip known; None where it does not pass the bar."""
+def present(chips: np.ndarray, pattern: Pattern, replay: Replay, log_tried: float) -> list[Found]:
+    """The mark that carries presence alone, if these chips hold it."""
+    if presence_score(chips, pattern) < _LIKELY:
+        return []
+    mark = _confirm(chips, pattern, None, replay, log_tried)
+    return [mark] if mark else []
+
+
+def presence_score(chips: np.ndarray, pattern: Pattern) -> float:
+    """The correlation with the signs of presence over the best second or three at one start: deviations."""
+    hit, var = (np.pad(np.cumsum(x, axis=0), ((1, 0), (0, 0))) for x in row_scores(chips, pattern.chips(None)))
+    best = 0.0
+    for rows in _SPANS:
+        rows = min(rows, len(hit) - 1)
+        if rows >= _LEAST_ROWS:
+            likeness = (hit[rows:] - hit[:-rows]) / np.sqrt(var[rows:] - var[:-rows] + 1e-6 * float(var.max()) + 1e-12)
+            best = max(best, float(likeness.max()))
+    return best
+
+
+def _confirm(chips: np.ndarray, pattern: Pattern, payload: Payload | None, replay: Replay,
+             log_tried: float) -> Found | None:
+    """Look for a payload, or presence, again with every chip known; None where it does not pass the bar."""
     signs = pattern.chips(payload)
     hit, var = row_scores(chips, signs)
     path = best_path(hit, var, 1.2)
     folded = fold(chips, path)
-    rate = log_rate(folded, signs, log_tried + log_paths(path))
+    log_words = 0.0 if payload is None else LOG_PAYLOADS
+    rate = log_rate(folded, signs, log_words + log_tried + log_paths(path))
     if rate > math.log(1e-9):
         return None
     # the decision is made; a strong mark ends where its rows fall to a third of their strength, not where they drown
@@ -279,8 +311,15 @@ def replays() -> list[Replay]:
 
 
 def likeliest(spectrum: Spectrum, pattern: Pattern, tried: list[Replay], keep: int) -> list[Replay]:
-    """The `keep` replays whose known chips correlate best at any one start, best first."""
-    scored = [(known_score(spectrum.chips(replay), pattern), replay) for replay in tried]
+    """The `keep` replays whose known chips correlate best at any one start, best first; of a short clip the chips of
+    presence count as well."""
+    scored = []
+    for replay in tried:
+        chips = spectrum.chips(replay)
+        best = known_score(chips, pattern)
+        if len(spectrum.sums) < _SHORT:
+            best = max(best, presence_score(chips, pattern))
+        scored.append((best, replay))
     return [replay for _, replay in sorted(scored, key=lambda pair: -pair[0])[:keep]]
 
 

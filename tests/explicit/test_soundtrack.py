@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from labelkit.codec.frame import Form
-from labelkit.codec.samples import Sound, VideoSamples
+from labelkit.codec.samples import AudioSamples, Sound, VideoSamples
 from labelkit.errors import HostTooSmall, InvalidArgument
-from labelkit.explicit import audio, loudness, rhythm, soundtrack
+from labelkit.explicit import audio, loudness, soundtrack
 from labelkit.plan import Explicit
 from tests.sounds import music, speech
 from tests.watermark.test_soundtrack import Reel
@@ -36,10 +36,10 @@ def test_the_same_comes_out_whatever_the_chunks(chunk):
 @pytest.mark.parametrize("programme", [TALK, music(30.0, RATE)], ids=["speech", "music"])
 def test_every_label_is_heard_where_the_evidence_says(settings, count, programme):
     out, evidence = laid(programme, Explicit(**settings))
-    heard = rhythm.find(out, RATE)
+    heard = audio.heard(AudioSamples(out, RATE))
     assert len(heard) == len(evidence["starts_s"]) == count
-    assert [one.start_s for one in heard] == pytest.approx(evidence["starts_s"], abs=0.06)
-    assert not rhythm.find(programme, RATE)
+    assert [one["start_s"] for one in heard] == pytest.approx(evidence["starts_s"], abs=0.06)
+    assert not audio.heard(AudioSamples(programme.reshape(len(programme), -1), RATE))
 
 
 def test_the_programme_keeps_its_time_and_is_softer_under_the_label_alone():
