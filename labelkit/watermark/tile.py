@@ -47,6 +47,7 @@ BASE_GAIN = 0.55  # grey levels rms of the high band on flat ground
 GAIN_UNIT = 64  # the gain grid's fixed point
 PATTERN_UNIT = 16
 FLAT_UNIT = 32
+GRAIN_TILT = 0.3  # amplitude of a film's tile by radius to the power of minus this
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +112,31 @@ def patterns(key: Key, payload: int, p: int, strength: float, quiet: float = 1.0
     host + flat / 32 + gain / 64 * textured / 16 is the marked picture, gain being the local one (uint8, 64 is 1.0);
     `quiet` is the share of the usual gain that flat ground gets.
     """
-    c = carrier(key)
-    code = 1.0 - 2.0 * ecc.encode(payload, CODED_BITS)[c.bit]
-    turn = np.exp(-2j * np.pi * (origin(key, payload) @ np.stack([c.kx, c.ky]))).astype(np.complex64)
-    z = turn * c.phase * (np.sqrt(SYNC_SHARE) + 1j * np.sqrt(1.0 - SYNC_SHARE) * code).astype(np.complex64)
-    low, high = _synthesise(z * _amplitudes(p), p)
+    low, high = _synthesise(_bins(key, payload) * _amplitudes(p), p)
     flat = low * np.float32(strength * (LOW_RMS * quiet + LOW_YIELD * BASE_GAIN) * FLAT_UNIT)
     textured = (high - np.float32(LOW_YIELD) * low) * np.float32(strength * PATTERN_UNIT)
     return (np.clip(np.rint(flat), -8191, 8191).astype(np.int16), np.clip(np.rint(textured), -127, 127).astype(np.int8))
+
+
+@functools.lru_cache(maxsize=16)
+def grain(key: Key, payload: int, p: int, strength: float, channels: int) -> np.ndarray:
+    """The plane that the kernel adds to the frames of films, int8 [p, p * channels]; as `textured`, but of one band.
+
+    Where flat ground is marked with this instead of a low and a high band, at the same rms, x264 at crf 28 leaves 1.3
+    to 1.5 times as much of the mark, at crf 32 about 1.2 times, and what can be seen is finer than mottle.
+    """
+    amplitude = annulus()[2] ** -GRAIN_TILT
+    plane = _synthesise((_bins(key, payload) * (amplitude / np.sqrt(2.0 * np.sum(amplitude**2))))[None], p)[0]
+    plane = np.clip(np.rint(plane * (strength * PATTERN_UNIT)), -127, 127).astype(np.int8)
+    return np.ascontiguousarray(np.repeat(plane, channels, axis=1))
+
+
+def _bins(key: Key, payload: int) -> np.ndarray:
+    """complex64 [2048] of unit magnitude: phase, synchronisation, coded bits and place of a payload's tile."""
+    c = carrier(key)
+    code = 1.0 - 2.0 * ecc.encode(payload, CODED_BITS)[c.bit]
+    turn = np.exp(-2j * np.pi * (origin(key, payload) @ np.stack([c.kx, c.ky]))).astype(np.complex64)
+    return turn * c.phase * (np.sqrt(SYNC_SHARE) + 1j * np.sqrt(1.0 - SYNC_SHARE) * code).astype(np.complex64)
 
 
 def origin(key: Key, payload: int) -> np.ndarray:
