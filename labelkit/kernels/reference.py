@@ -117,10 +117,22 @@ def tile_make(columns, low, waves, flat, textured) -> None:
         out.reshape(p, p, -1)[:] = np.rint(np.clip(rows[:, :p], -limit, limit))[..., None]
 
 
+def film_ease(luma, level, ease, gain) -> None:
+    """Lower the gain of cells whose level, the sum of every other row, has changed; the level is replaced."""
+    h, w, _ = luma.shape
+    rows, columns = gain.shape
+    padded = np.zeros((rows * CELL, columns * CELL), np.int32)
+    padded[:h, :w] = luma[..., 0]
+    now = padded.reshape(rows, CELL, columns, CELL)[:, ::2].sum((1, 3))
+    change = np.minimum(np.abs(now - level) // 4, len(ease) - 1)
+    gain[:] = (gain.astype(np.int32) * ease[change] + 64) >> 7
+    level[:] = now
+
+
 def image_embed(pixels, out, gain, flat, textured, scratch) -> None:
     """Add the tile to uint8 pixels, the textured part scaled by the gain grid, interpolated between cell centres."""
     h, w, channels = pixels.shape
-    p = flat.shape[0]
+    p = textured.shape[0]
     ys, xs = np.arange(h), np.arange(w)
     y0, wy = _cell_weights(ys & ~1, gain.shape[0])  # two rows share their gain
     x0, wx = _cell_weights(xs, gain.shape[1])
@@ -129,7 +141,8 @@ def image_embed(pixels, out, gain, flat, textured, scratch) -> None:
     column = (top * (16 - wy)[:, None] + bottom * wy[:, None] + 8) >> 4
     local = (column[:, x0] * (16 - wx) + column[:, np.minimum(x0 + 1, gain.shape[1] - 1)] * wx + 8) >> 4
     tile = np.ix_(ys % p, channels * (xs % p))
-    delta = (flat[tile].astype(np.int32) + ((local * textured[tile]) >> 5) + 16) >> 5
+    even = 0 if flat is None else flat[tile].astype(np.int32)
+    delta = (even + ((local * textured[tile]) >> 5) + 16) >> 5
     colour = 3 if channels >= 3 else 1
     host = pixels[..., :colour].astype(np.int32)
     out[..., :colour] = np.where(host, np.clip(np.minimum(host, 254) + delta[..., None], 0, 255), 0)
@@ -152,13 +165,13 @@ def image_luma(pixels, luma) -> None:
     luma[:] = (77 * x[..., 0] + 150 * x[..., 1] + 29 * x[..., 2] + 128) >> 8
 
 
-def plane_whiten(luma, out, scratch) -> None:
+def plane_whiten(luma, out, scratch, noise) -> None:
     """High-pass by a 9 x 9 mean, weighted by the inverse of local energy: int8."""
     high = 81 * luma.astype(np.int32) - _box9(luma.astype(np.int32))
     mean = _box9((np.abs(high) + 2) >> 2).astype(np.float32) * np.float32(4.0 / 6561.0)
     limit = np.float32(2.0) * mean + np.float32(1.0)
     value = high.astype(np.float32) * np.float32(1.0 / 81.0)
-    value = np.minimum(np.maximum(value, -limit), limit) * np.float32(600.0) / (mean * mean + np.float32(25.0))
+    value = np.minimum(np.maximum(value, -limit), limit) * np.float32(24 * noise) / (mean * mean + np.float32(noise))
     value = np.minimum(np.maximum(value, np.float32(-127)), np.float32(127))
     out[:] = (value + np.float32(128.5)).astype(np.int32) - 128
 

@@ -225,10 +225,13 @@ def luma_of(pixels: np.ndarray) -> np.ndarray:
     return luma
 
 
-def whiten(luma: np.ndarray) -> np.ndarray:
-    """int8 [height, width]: a uint8 plane without its predictable part, weighted by how much noise hides there."""
+def whiten(luma: np.ndarray, noise: int = 25) -> np.ndarray:
+    """int8 [height, width]: a uint8 plane without its predictable part, weighted by how much noise hides there.
+
+    noise  what is left of it on the smoothest ground, in grey levels squared
+    """
     out = np.empty(luma.shape, np.int8)
-    kernels.plane_whiten(luma, out, np.empty(24 * (luma.shape[1] + 16), np.int32))
+    kernels.plane_whiten(luma, out, np.empty(24 * (luma.shape[1] + 16), np.int32), noise)
     return out
 
 
