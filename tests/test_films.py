@@ -25,7 +25,7 @@ from labelkit.explicit.finding import find_in
 from labelkit.log import LabelLog
 from labelkit.plan import Quality, Showing
 from labelkit.watermark import video
-from tests.codec.test_video import needs, silent, streams_of
+from tests.codec.test_video import broken, needs, silent, streams_of
 from tests.films import film, scene
 from tests.media import LABEL
 from tests.sounds import speech
@@ -302,6 +302,16 @@ def test_the_command_line_labels_and_verifies_films(source, tmp_path, capsys):
     assert cli.main(["verify", str(target), "--require", "explicit,watermark,metadata"]) == 0
     assert "CONFIRMED" in capsys.readouterr().out
     assert cli.main(["verify", str(source), "--require", "watermark"]) == 1
+
+
+def test_broken_frames_are_named_on_the_command_line(tmp_path, capsys):
+    source = broken(film(tmp_path / "film.mkv", count=50), 20)
+    words = ["embed", str(source), "-o", str(tmp_path / "out.mkv"), "--producer", "acme", "--preset", "ultrafast"]
+    assert cli.main(words) == 0
+    said = capsys.readouterr().err
+    assert said.startswith(f"{source}: 1 frames were broken, at 0.") and silent(tmp_path / "out.mkv")
+    assert cli.main([*words, "--lang", "zh-CN"]) == 0
+    assert "损坏" in capsys.readouterr().err
 
 
 def test_without_pyav_a_film_says_what_to_install(source, tmp_path):

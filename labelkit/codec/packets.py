@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     import av
 
 
-def decoded_frames(packet: av.Packet, damage: list | None = None, order: list[int] | None = None) -> list:
-    """The frames that a packet of pictures or sound brings; a broken one is left out, its packet put into `damage`.
+def decoded_frames(packet: av.Packet, order: list[int] | None = None) -> list:
+    """The frames that a packet of pictures or sound brings; none where it is broken.
 
     order  times of decoding whose frames are still to come, kept for a file that tells no times of display: its frames
            get them in ascending order
@@ -21,8 +21,6 @@ def decoded_frames(packet: av.Packet, damage: list | None = None, order: list[in
     try:
         frames = packet.decode()
     except av.FFmpegError:
-        if damage is not None and packet.size:
-            damage.append(packet)
         return []
     if order is not None and packet.size and packet.dts is not None:
         heapq.heappush(order, packet.dts)

@@ -52,6 +52,7 @@ _ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
 }
 _PARAMS = {"libx264": "x264-params", "libx265": "x265-params", "libsvtav1": "svtav1-params"}
 _IMAGE_TYPES = {"mjpeg": "image/jpeg", "png": "image/png"}
+_MPEG4_LARGEST = 65_535  # of the denominator of a time base (ISO/IEC 14496-2, 6.3.3)
 _TELEMETRY = b"gpmd"  # of action cameras: the one kind of data that muxers take
 _FRAME_DURATION = 1 << 7  # AV_CODEC_FLAG_FRAME_DURATION: the last frame keeps its length; not for SVT-AV1
 _INTERLACED = 1 << 18 | 1 << 29  # AV_CODEC_FLAG_INTERLACED_DCT and _ME
@@ -264,6 +265,7 @@ class _Encoded:
         self.last_pts: int | None = None
         self.count = 0
         self.order = self.film.new_order()
+        self.awaited: set[int] = set()  # times of packets whose frames have not come
         self.stream: VideoStream | None = None
         self._prepare()
 
@@ -275,6 +277,8 @@ class _Encoded:
         context = stream.codec_context
         context.width, context.height, context.pix_fmt = first.width, first.height, first.format.name
         context.time_base = stream.time_base = self.source.time_base
+        if name == "mpeg2video" or name == "mpeg4" and context.time_base.denominator > _MPEG4_LARGEST:
+            context.time_base = 1 / Fraction(stream.average_rate or 25)  # they tell times in frames
         context.sample_aspect_ratio = self.source.sample_aspect_ratio or Fraction(0)
         context.color_range, context.colorspace = first.color_range, first.colorspace
         context.color_primaries, context.color_trc = first.color_primaries, first.color_trc
@@ -291,27 +295,30 @@ class _Encoded:
 
     def prepare(self, packet: av.Packet) -> Iterator[av.VideoFrame]:
         """The frames that a packet brings, with the changes."""
-        damage: list = []
-        for frame in decoded_frames(packet, damage, self.order):
+        time = packet.dts if self.order is not None else packet.pts
+        if packet.size and time is not None and not packet.is_discard:
+            self.awaited.add(time)
+        for frame in decoded_frames(packet, self.order):
             if self._is_due(frame):
                 yield self._changed(frame)
-        for broken in damage:
-            self._note(broken.pts if broken.pts is not None else broken.dts)
-
-    def _note(self, pts: int | None) -> None:
-        if pts is not None:
-            self.run.progress.damaged.append(round(float(pts * self.source.time_base - self.start), 3))
 
     def _is_due(self, frame: av.VideoFrame) -> bool:
         """Whether the frame has a time of its own; one without any gets the next. Of two at one time one is shown."""
         if frame.pts is None:
             frame.pts = 0 if self.last_pts is None else self.last_pts + max(1, frame.duration or 1)
+        self.awaited.discard(frame.pts)
+        self._note([time for time in self.awaited if time < frame.pts])  # frames come in the order of their times
         if self.last_pts is not None and frame.pts <= self.last_pts:
             return False
         self.last_pts = frame.pts
         if frame.is_corrupt:
-            self._note(frame.pts)
+            self._note([frame.pts])
         return True
+
+    def _note(self, times: Iterable[int]) -> None:
+        for time in sorted(times):
+            self.awaited.discard(time)
+            self.run.progress.damaged.append(round(float(time * self.source.time_base - self.start), 3))
 
     def put(self, frame: av.VideoFrame) -> None:
         """Encode a frame and write what comes of it."""
@@ -338,6 +345,7 @@ class _Encoded:
 
     def finish(self) -> None:
         """Encode what the encoder holds back."""
+        self._note(self.awaited.copy())
         self.run.out.mux(self.stream.encode(None))
 
 
@@ -345,8 +353,7 @@ def _encoder(stream: VideoStream, frame: av.VideoFrame, run: _Run) -> tuple[str,
     """Name and options of the encoder for a stream; raises UnsupportedFormat where there is none for its form."""
     import av
 
-    family, where = stream.codec_context.name, run.samples.source.name
-    family = {"libdav1d": "av1", "libvpx-vp9": "vp9"}.get(family, family)
+    family, where = stream.codec_context.codec.canonical_name, run.film.name
     if family not in _ENCODERS:
         raise UnsupportedFormat("{where}: films in {codec} can be read but not written", where=where, codec=family,
                                 hint="convert it to H.264, or label it with --layers metadata,provenance")

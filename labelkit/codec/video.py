@@ -196,7 +196,7 @@ class Film:
     def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
         order = self.new_order()
         for packet in container.demux(stream):
-            yield from decoded_frames(packet, order=order)
+            yield from decoded_frames(packet, order)
 
     def _frame(self, decoded: av.VideoFrame, index: int) -> Frame:
         seconds = float(decoded.pts * self.time_base - self.start) if decoded.pts is not None else 0.0
