@@ -17,11 +17,14 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import BinaryIO
 
+import numpy as np
+
 from labelkit.errors import InvalidArgument, LimitExceeded, MalformedFile, TruncatedFile
 from labelkit.messages import Message
 
 MAX_BODY = 16 << 20  # a slot's body is read whole only up to here; real packets are a few kB
 MAX_UNITS = 200_000  # chunks, boxes or segments of one file; a 4 GB PNG in 32 kB chunks has 130,000
+MAX_SLOTS = 10_000  # of one file, each of which is read for a label; the fullest real files have some hundreds
 
 Source = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO
 Segment = bytes | tuple[int, int]
@@ -247,6 +250,10 @@ class Moves:
     def of(self, offset: int) -> int:
         """The new offset of a byte that is not itself replaced."""
         return offset + self.sums[bisect.bisect_right(self.stops, offset)]
+
+    def of_all(self, offsets: np.ndarray) -> np.ndarray:
+        """`of` for an array of offsets, int64 of any shape."""
+        return offsets + np.array(self.sums, np.int64)[np.searchsorted(self.stops, offsets, side="right")]
 
     @property
     def none(self) -> bool:

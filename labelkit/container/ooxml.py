@@ -194,7 +194,7 @@ def scan(reader: Reader, found: Format) -> Layout:
         member = archive.members[_CUSTOM]
         elements = markup.parse(archive.custom, _CUSTOM)
         for element in elements:
-            if element.local == "property" and "name" in element.attributes:
+            if element.local == "property" and "name" in element.attributes and element.parent is elements[0]:
                 text = markup.text_of(elements, element).encode("utf-8", "replace")
                 layout.slots.append(Slot(TEXT, "custom.xml", member.start, member.stop - member.start,
                                          lambda text=text: text, element.attributes["name"], element))
