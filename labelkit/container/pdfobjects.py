@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import re
-import zlib
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from labelkit.container.base import MAX_BODY, Reader
-from labelkit.errors import LimitExceeded, MalformedFile
+from labelkit.errors import MalformedFile
 from labelkit.messages import Message
 
 _SPACE = re.compile(rb"(?:[\0\t\n\f\r ]++|%[^\r\n]*+)*+")
@@ -349,19 +348,7 @@ class Objects:
             return raw
         if [bytes(one) for one in filters if isinstance(one, Name)] != [b"FlateDecode"]:
             raise self.reader.malformed("PDF", found.offset, Message("a stream is packed otherwise than by Flate"))
-        return self._unpredicted(self._inflated(raw, found.offset), parameters, found.offset)
-
-    def _inflated(self, raw: bytes, offset: int) -> bytes:
-        engine = zlib.decompressobj()
-        try:
-            data = engine.decompress(raw, MAX_BODY)
-        except zlib.error as error:
-            raise self.reader.malformed("PDF", offset,
-                                        Message("it does not unpack: {reason}", reason=str(error))) from error
-        if engine.unconsumed_tail:
-            raise LimitExceeded("{where}: the text at byte {offset} unpacks to more than {limit} bytes",
-                                where=self.reader.name, offset=offset, limit=MAX_BODY)
-        return data
+        return self._unpredicted(self.reader.inflate(raw, found.offset, "PDF"), parameters, found.offset)
 
     def _unpredicted(self, data: bytes, parameters: object, offset: int) -> bytes:
         """Rows without the PNG predictor that tables are packed with (None or Up in practice)."""

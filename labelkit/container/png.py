@@ -10,7 +10,6 @@ import zlib
 from labelkit.container.base import (
     C2PA,
     EXIF,
-    MAX_BODY,
     MAX_UNITS,
     TEXT,
     XMP,
@@ -22,7 +21,6 @@ from labelkit.container.base import (
     Slot,
     unit_patches,
 )
-from labelkit.errors import LimitExceeded
 from labelkit.messages import Message
 
 FORMATS = (Format("png", "image/png", "image", XMP),)
@@ -32,7 +30,6 @@ _XMP_KEY = "XML:com.adobe.xmp"
 _XMP_HEADER = _XMP_KEY.encode() + b"\0\0\0\0\0"  # not compressed, no language, no translated keyword
 _PROFILES = {"Raw profile type xmp": XMP, "Raw profile type exif": EXIF}  # of ImageMagick 6
 _KEY_BYTES = 80  # a keyword has at most 79 bytes and a zero
-_MAX_UNPACKED = 4 * MAX_BODY  # of all texts of a file
 _TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 
 
@@ -43,7 +40,7 @@ def sniff(reader: Reader, head: bytes) -> Format | None:
 
 def scan(reader: Reader, found: Format) -> Layout:
     """Every text, EXIF and C2PA chunk; raises MalformedFile and its children."""
-    layout = Layout(found, [], state={})
+    layout = Layout(found, [])
     position, size = len(_SIGNATURE), reader.size
     for _ in range(MAX_UNITS):
         length, kind = struct.unpack(">I4s", reader.at(position, 8, "chunk"))
@@ -77,21 +74,21 @@ def _add(reader: Reader, layout: Layout, kind: bytes, position: int, length: int
     if what:
         def load() -> bytes:
             chunk = reader.at(body, length, name)
-            text = _text(reader, layout.state, kind, chunk, position) if kind in _TEXT_CHUNKS else chunk
+            text = _text(reader, kind, chunk, position) if kind in _TEXT_CHUNKS else chunk
             return _unpacked_profile(reader, text, position) if key in _PROFILES else text
         layout.slots.append(Slot(what, name, position, length + 12, load, key, kind, key not in _PROFILES))
 
 
-def _text(reader: Reader, sizes: dict[int, int], kind: bytes, chunk: bytes, position: int) -> bytes:
+def _text(reader: Reader, kind: bytes, chunk: bytes, position: int) -> bytes:
     """The text of a chunk: UTF-8 in iTXt, Latin-1 elsewhere, or the bytes that a writer put there against the rule."""
     rest = chunk.partition(b"\0")[2]
     if kind == b"tEXt":
         return rest
     if kind == b"zTXt":
-        return _inflate(reader, sizes, rest[1:], position)
+        return reader.inflate(rest[1:], position, "compressed text")
     flags, rest = rest[:2], rest[2:]
     text = rest.partition(b"\0")[2].partition(b"\0")[2]
-    return _inflate(reader, sizes, text, position) if flags[:1] == b"\1" else text
+    return reader.inflate(text, position, "compressed text") if flags[:1] == b"\1" else text
 
 
 def _unpacked_profile(reader: Reader, text: bytes, position: int) -> bytes:
@@ -104,22 +101,6 @@ def _unpacked_profile(reader: Reader, text: bytes, position: int) -> bytes:
     except ValueError:
         pass
     raise reader.malformed("raw profile", position, Message("its digits are broken"))
-
-
-def _inflate(reader: Reader, sizes: dict[int, int], data: bytes, position: int) -> bytes:
-    """The text, as long as it and those unpacked before it stay below a bound; `sizes` keeps their lengths."""
-    left = min(MAX_BODY, _MAX_UNPACKED - sum(size for at, size in sizes.items() if at != position))
-    engine = zlib.decompressobj()
-    try:
-        text = engine.decompress(data, max(left, 1))
-    except zlib.error as error:
-        raise reader.malformed("compressed text", position,
-                               Message("it does not unpack: {reason}", reason=str(error))) from error
-    if engine.unconsumed_tail or len(text) > left:
-        raise LimitExceeded("{where}: the text at byte {offset} unpacks to more than {limit} bytes",
-                            where=reader.name, offset=position, limit=max(left, 0))
-    sizes[position] = len(text)
-    return text
 
 
 def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:

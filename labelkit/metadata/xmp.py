@@ -55,7 +55,7 @@ class _Packet:
 
 def mentions_label(packet: bytes) -> bool:
     """Whether a packet in any encoding can hold an AIGC property: a cheap test before it is parsed."""
-    return b"aigc" in packet.replace(b"\0", b"").lower()
+    return b"aigc" in packet.translate(None, b"\0").lower()
 
 
 def find(packet: bytes) -> list[Property]:
