@@ -78,6 +78,15 @@ def script(values: bytes) -> bytes:
     return b"FLV\1\1\0\0\0\x09\0\0\0\0" + tag
 
 
+def avif(*rows: bytes, sizes: int = 0) -> bytes:
+    """A picture of one XMP item; the rows of its item table have fields of `sizes` bytes."""
+    infe = box(b"infe", b"\2\0\0\0\0\1\0\0mime\0application/rdf+xml\0")
+    iloc = box(b"iloc", bytes(4), bytes([sizes << 4 | sizes, 0]), struct.pack(">H", len(rows)), *rows)
+    meta = box(b"meta", bytes(4), box(b"hdlr", bytes(8), b"pict", bytes(13)), box(b"pitm", bytes(4), b"\0\1"),
+               box(b"iinf", bytes(4), b"\0\1", infe), iloc)
+    return box(b"ftyp", b"avif", bytes(4), b"avif") + meta + box(b"mdat", b"<a aigc='x'/>" * 90_000)
+
+
 REFUSED = {  # by what makes them large
     "pdf array": lambda: pdf(b"<< /A [" + b"1 " * 2_000_000 + b"] >>"),
     "pdf dictionary": lambda: pdf(b"<< " + b"/A 1 " * 800_000 + b" >>"),
@@ -89,6 +98,7 @@ REFUSED = {  # by what makes them large
     "texts": lambda: png(*[files.chunk(b"tEXt", b"k\0v")] * 20_000),
     "labels": lambda: png(*[files.chunk(b"tEXt", b"AIGC\0" + OTHER.to_json().encode())] * 20_000),
     "packets": lambda: png(*[files.chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<a aigc='x'/>")] * 20_000),
+    "extents of no bytes": lambda: avif(*[struct.pack(">HHH", one, 0, 65_535) for one in range(1, 1000)]),
     "script values": lambda: script(b"\x0a" + struct.pack(">I", 1_000_000) + b"\5" * 1_000_000),
 }
 
@@ -124,6 +134,14 @@ def test_what_looks_large_takes_little(name):
             pass
     assert time.process_time() - started < 2 * SLOWEST_SECONDS
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory) << 10 < MOST_MEMORY
+
+
+def test_extents_over_the_same_bytes_are_bounded():
+    data = avif(struct.pack(">HHH", 1, 0, 60_000) + struct.pack(">II", 300, 1_000_000) * 60_000, sizes=4)
+    slot, = container.slots(data)
+    with pytest.raises(LimitExceeded):
+        slot.load()
+    assert [one["slot"] for one in metadata.read(data).evidence["unread"]] == ["item"]
 
 
 def test_bounds_leave_room_for_real_files():
