@@ -53,6 +53,20 @@ typedef int lk_image_embed_fn(const uint8_t *pixels, size_t row_bytes, uint8_t *
                               size_t height, size_t width, size_t channels, const uint8_t *gain, const int16_t *flat,
                               const int8_t *textured, size_t p, int16_t *scratch);
 
+/* The tile that lk_image_embed adds, from the columns of its half spectrum: rows of p samples, each the sum over k of
+ * re[k] * cosine[k][x] - im[k] * sine[k][x], rounded, halves to even, within +-8191 (flat) and +-127 (textured), and
+ * repeated for each channel. Terms are added in the order of k, those of even and of odd k and of cosines and of sines
+ * apart; kernels/reference.py says how the four sums are put together.
+ * columns   float [2][p][count][2]: of the flat plane, of which the first `low` alone are looked at, then of the textured
+ * waves     float [2][count][stride]: cosines, sines at x = 0 .. p / 4 of an even p, .. p / 2 of an odd; stride is a multiple
+ *           of LK_TILE_BLOCK above that
+ * p         2 to LK_TILE_LIMIT
+ * flat      int16 [p][p * channels], textured int8 the same */
+#define LK_TILE_BLOCK 32
+#define LK_TILE_LIMIT 1024
+typedef int lk_tile_make_fn(const float *columns, size_t count, size_t low, const float *waves, size_t stride,
+                            size_t p, size_t channels, int16_t *flat, int8_t *textured);
+
 /* Luma of ITU-R BT.601, rounded to 8 bits: (77 r + 150 g + 29 b + 128) >> 8; one or two channels: the first is copied.
  * luma     uint8 [height][width] */
 typedef int lk_image_luma_fn(const uint8_t *pixels, size_t row_bytes, size_t height, size_t width, size_t channels,
@@ -144,6 +158,7 @@ struct lk_kernels {
     lk_polar_decode_fn *polar_decode;
     lk_image_gain_fn *image_gain;
     lk_image_embed_fn *image_embed;
+    lk_tile_make_fn *tile_make;
     lk_image_luma_fn *image_luma;
     lk_plane_whiten_fn *plane_whiten;
     lk_plane_fold_fn *plane_fold;

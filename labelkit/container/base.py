@@ -13,7 +13,7 @@ import io
 import os
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -36,6 +36,7 @@ class Reader:
 
     name    the file's name, for messages
     size    its length in bytes
+    view    the bytes, where they are in memory: then `file` is never moved
     """
 
     __slots__ = ("file", "name", "size", "position", "view")
@@ -55,12 +56,12 @@ class Reader:
         if not 0 <= offset <= self.size:
             raise TruncatedFile("{where}: {what} lies at byte {offset} of a file of {size} bytes",
                                 where=self.name, what=what, offset=offset, size=self.size)
-        if offset != self.position:
+        if offset != self.position and self.view is None:
             try:
                 self.file.seek(offset)
             except (OSError, ValueError) as error:
                 raise _unreadable(self.name, error) from error
-            self.position = offset
+        self.position = offset
 
     def take(self, count: int, what: str = "data", limit: int = MAX_BODY) -> bytes:
         """The next `count` bytes; raises TruncatedFile past the end, LimitExceeded above `limit`."""
@@ -70,6 +71,9 @@ class Reader:
         if count > limit:
             raise LimitExceeded("{where}: {what} at byte {offset} has {claimed} bytes, at most {limit} are read",
                                 where=self.name, what=what, offset=start, claimed=count, limit=limit)
+        if self.view is not None:
+            self.position = start + count
+            return self.view[start:self.position].tobytes()
         try:
             data = self.file.read(count)
         except (OSError, ValueError) as error:  # a failing disk, or a file that was closed meanwhile
@@ -81,6 +85,10 @@ class Reader:
 
     def at(self, offset: int, count: int, what: str = "data", limit: int = MAX_BODY) -> bytes:
         """`count` bytes from an absolute offset, under the rules of `take`."""
+        stop = offset + count
+        if self.view is not None and 0 <= offset <= stop <= self.size and count <= limit:  # the way of most calls
+            self.position = stop
+            return self.view[offset:stop].tobytes()
         self.seek(offset, what)
         return self.take(count, what, limit)
 
@@ -117,30 +125,31 @@ def _unreadable(where: str, error: Exception) -> InvalidArgument:
                            reason=getattr(error, "strerror", None) or str(error))
 
 
-@contextmanager
-def opened(source: Source | Reader) -> Iterator[Reader]:
-    """A Reader over a path, bytes, a seekable binary file, or a Reader as it is."""
+def opened(source: Source | Reader) -> AbstractContextManager[Reader]:
+    """A Reader over a path, bytes, a seekable binary file, or a Reader as it is, for a `with` statement."""
     if isinstance(source, Reader):
-        yield source
-    elif isinstance(source, bytes | bytearray | memoryview):
-        yield Reader.of(bytes(source))
-    elif isinstance(source, str | os.PathLike):
-        try:
-            file = open(source, "rb")
-        except (OSError, ValueError) as error:
-            raise _unreadable(os.fspath(source), error) from error
-        with file:
-            yield Reader(file, os.path.basename(os.fspath(source)))
-    elif hasattr(source, "read") and hasattr(source, "seek") and not isinstance(source, io.TextIOBase):
+        return nullcontext(source)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return nullcontext(Reader.of(bytes(source)))
+    if isinstance(source, str | os.PathLike):
+        return _opened_file(source)
+    if hasattr(source, "read") and hasattr(source, "seek") and not isinstance(source, io.TextIOBase):
         name = os.path.basename(str(getattr(source, "name", "stream")))
         try:
-            reader = Reader(source, name)
+            return nullcontext(Reader(source, name))
         except (OSError, ValueError) as error:  # a pipe, or a closed file
             raise _unreadable(name, error) from error
-        yield reader
-    else:
-        raise InvalidArgument("a path, bytes or a seekable binary file is wanted, got {got}",
-                              got=type(source).__name__)
+    raise InvalidArgument("a path, bytes or a seekable binary file is wanted, got {got}", got=type(source).__name__)
+
+
+@contextmanager
+def _opened_file(path: str | os.PathLike) -> Iterator[Reader]:
+    try:
+        file = open(path, "rb")
+    except (OSError, ValueError) as error:
+        raise _unreadable(os.fspath(path), error) from error
+    with file:
+        yield Reader(file, os.path.basename(os.fspath(path)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import struct
 import sys
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from labelkit.container.base import C2PA, MAX_UNITS, XMP, Moves, Patch, Reader, Slot
 from labelkit.errors import UnsupportedFormat
@@ -18,8 +18,7 @@ _MAX_TABLE = 256 << 20  # bytes of one table of chunk offsets: 32 million chunks
 _FREE = (b"free", b"skip")
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(NamedTuple):
     """One box: its type, where it starts, where its body lies, where it ends; `open` where it has no size."""
 
     kind: bytes
@@ -122,6 +121,15 @@ def absorb(top: list[Box], box: Box, growth: int) -> list[Patch]:
             if left >= 8:
                 return [(free.start, free.body + growth, struct.pack(">I4s", left, free.kind))]
     return []
+
+
+def filled(box: Box, growth: int, step: int) -> list[Patch]:
+    """The patch that puts a free box behind `box`, so that what follows moves by a multiple of `step` bytes."""
+    room = -growth % step
+    if not room:
+        return []
+    room += step if room < 8 else 0
+    return [(box.end, box.end, encode(b"free", bytes(room - 8)))]
 
 
 def offset_patches(reader: Reader, top: list[Box], moves: Moves) -> Iterator[Patch]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from labelkit.container.base import C2PA, TEXT, XMP, Changes, Format, Layout, Patch, Reader, Slot
 from labelkit.container.pdfobjects import (
+    BLANK,
     Dictionary,
     Found,
     Objects,
@@ -49,7 +50,9 @@ def scan(reader: Reader, found: Format) -> Layout:
     """Texts of the Info dictionary, the document's XMP packet, and a C2PA manifest; raises MalformedFile."""
     objects = Objects(reader)
     if objects.trailer.get(b"Encrypt") is not None:
-        raise UnsupportedFormat("{where}: the document is encrypted", where=reader.name,
+        # a plain text in Info would be decrypted by every reader (ISO 32000-2, 7.6.1)
+        raise UnsupportedFormat("{where}: the document is encrypted, and its texts with it, the label among them",
+                                where=reader.name,
                                 hint="take the password off, then label the document")
     state = _State(objects)
     layout = Layout(found, [], state=state)
@@ -105,6 +108,8 @@ def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | Non
     texts = {state.keys[slot.key]: body for slot, body in changes.items() if slot.kind == TEXT}
     new: dict[int, bytes] = {}
     info = state.info.reference if state.info else None
+    if info and state.info.data[state.info.value.stop:].lstrip(BLANK).startswith(b"stream"):
+        raise reader.malformed("PDF", state.info.offset, Message("a cross-reference or object is broken"))
     if texts or fresh is not None:
         info = info or Reference(size, 0)
         new[info.number] = _info(state.info, texts, fresh)

@@ -20,7 +20,7 @@ _WORD = re.compile(rb"true|false|null")
 _ESCAPE = re.compile(rb"\\(?:\r\n|[0-7]{1,3}|.)|\r\n?", re.DOTALL)
 _OBJECT = re.compile(rb"(\d{1,10})[\0\t\n\f\r ]+(\d{1,5})[\0\t\n\f\r ]+obj")
 _SUBSECTION = re.compile(rb"[\0\t\n\f\r ]*(\d{1,10}) +(\d{1,10})[\0\t\n\f\r ]*")
-_BLANK = b"\0\t\n\f\r "
+BLANK = b"\0\t\n\f\r "
 _ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 _WINDOWS = (4096, 1 << 18, MAX_BODY)  # an object is read in a window, a larger one where it does not end in it
 _MAX_DEPTH = 32
@@ -200,7 +200,7 @@ class Objects:
 
     def _section(self, place: int) -> _Section:
         head = self.reader.at(place, min(16, self.reader.size - place), "cross-reference section")
-        if head.lstrip(_BLANK)[:4] == b"xref":
+        if head.lstrip(BLANK)[:4] == b"xref":
             return self._table(place + head.index(b"xref") + 4)
         found = self.at(place)
         rows = self.stream_of(found)

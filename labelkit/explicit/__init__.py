@@ -38,12 +38,16 @@ def confirm(decoded: Callable[[], Samples], explicit: Explicit | None, drawn: Ma
         audio.confirm(decoded(), explicit, drawn)
 
 
-def find(samples: Samples, expected_text: str | None = None) -> Finding:
-    """What the samples show of an explicit label; `expected_text` is a text that another layer names."""
+def find(samples: Samples, expected_text: str | None = None, *, read_text: bool = False) -> Finding:
+    """What the samples show of an explicit label.
+
+    expected_text   a text that another layer names
+    read_text       read text in any font too, as `finding.find` does; of sound nothing is read
+    """
     if isinstance(samples, ImageSamples):
-        return find_in_picture(samples, expected_text)
+        return find_in_picture(samples, expected_text, read_text=read_text)
     if isinstance(samples, AudioSamples):
         return audio.find(samples)
     if isinstance(samples, VideoSamples):
-        return video.find(samples, expected_text)
+        return video.find(samples, expected_text, read_text=read_text)
     raise UnsupportedFormat("an explicit label in {kind} cannot be looked for", kind=type(samples).__name__)

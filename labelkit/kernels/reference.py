@@ -99,6 +99,24 @@ def image_gain(pixels, gain, base, slope, top) -> None:
     gain[:] = np.minimum(base + (mean >> 4), top)
 
 
+def tile_make(columns, low, waves, flat, textured) -> None:
+    """The rows of a tile, flat and textured, from the columns of its half spectrum; repeated for each channel."""
+    p = flat.shape[0]
+    half, count = p // 2, (p // 2 if p % 2 else p // 4) + 1
+    for plane, columns_used, limit, out in ((columns[0], low, 8191, flat), (columns[1], waves.shape[1], 127, textured)):
+        c, s = np.zeros((2, 2, p, count), np.float32)
+        for k in range(columns_used):
+            c[k % 2] += plane[:, k, :1] * waves[0, k, :count]
+            s[k % 2] += plane[:, k, 1:] * waves[1, k, :count]
+        rows = np.empty((p, p + 1), np.float32)  # one place more, for x = p
+        rows[:, :count] = (c[0] + c[1]) - (s[0] + s[1])
+        rows[:, p - count + 1 :] = ((c[0] + c[1]) + (s[0] + s[1]))[:, ::-1]
+        if p % 2 == 0:
+            rows[:, half - count + 1 : half + 1] = ((c[0] - c[1]) + (s[0] - s[1]))[:, ::-1]
+            rows[:, half : half + count] = (c[0] - c[1]) - (s[0] - s[1])
+        out.reshape(p, p, -1)[:] = np.rint(np.clip(rows[:, :p], -limit, limit))[..., None]
+
+
 def image_embed(pixels, out, gain, flat, textured, scratch) -> None:
     """Add the tile to uint8 pixels, the textured part scaled by the gain grid, interpolated between cell centres."""
     h, w, channels = pixels.shape

@@ -220,6 +220,9 @@ def _one_label(statement: aigc.Statement, evidence: dict, pinned: Collection[byt
         return Finding(Layer.METADATA, Status.INVALID, ours.reason, statement.label, evidence=evidence)
     summary = Message("AIGC: {kind}, producer {producer}, id {produce_id}", kind=_KINDS[statement.kind],
                       producer=fields["ContentProducer"] or "-", produce_id=fields["ProduceID"] or "-")
+    if evidence["duplicates"]:
+        summary = Message("{label}; it stands {count} times in the file", label=summary,
+                          count=evidence["duplicates"] + 1)
     if ours.key:
         summary = Message("{label}; {signature}", label=summary, signature=ours.reason)
     return Finding(Layer.METADATA, Status.VALID, summary, statement.label, evidence=evidence)

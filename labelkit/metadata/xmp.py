@@ -105,9 +105,9 @@ def _properties(parsed: _Packet) -> list[Property]:
         if found and element.start < found[-1].stop:
             continue  # inside the property before
         for name, value in element.attributes.items():
-            if name.rpartition("\n")[2].lower() == "aigc":
+            if name[-4:].lower() == "aigc" and name.rpartition("\n")[2].lower() == "aigc":
                 found += _attribute(parsed, element, name, value)
-        if element.local.lower() == "aigc":
+        if element.name[-4:].lower() == "aigc" and element.local.lower() == "aigc":
             ours = parsed.data[element.start:element.body] == _OURS
             found.append(Property(markup.text_of(parsed.elements, element), element.namespace, element.start,
                                   element.stop, (element.body, element.end_tag) if ours else None))
@@ -178,8 +178,10 @@ def _joined(parsed: _Packet, cuts: list[tuple[int, int, bytes]]) -> bytes:
 
 
 def _parse(packet: bytes) -> _Packet:
-    mark, encoding = next((known for known in _ENCODINGS if packet.startswith(known[0])), (b"", "utf-8"))
-    if not mark:
+    mark, encoding = b"", "utf-8"
+    if packet[:2] != b"<?":  # as nearly all start, in UTF-8
+        mark, encoding = next((known for known in _ENCODINGS if packet.startswith(known[0])), (mark, encoding))
+    if not mark and packet[:2] != b"<?":
         encoding = next((name for start, name in _UNMARKED if packet.lstrip(b"\n\r\t ").startswith(start)), "utf-8")
     data = packet[len(mark):]
     try:

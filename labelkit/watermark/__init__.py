@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+from types import ModuleType
 
 from labelkit import report
 from labelkit.codec.samples import AudioSamples, ImageSamples, Samples, VideoSamples
@@ -20,9 +21,9 @@ from labelkit.plan import Plan, Watermark
 from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE, Detection
 from labelkit.watermark.payload import Payload
 
-__all__ = ["Detection", "Payload", "detect", "embed", "find"]
+__all__ = ["Detection", "Payload", "detect", "embed", "find", "listen"]
 
-_CARRIERS = ("image", "audio", "video")
+_CARRIERS = ("image", "audio", "video", "soundtrack")
 _FRAMES_TRIED = 4  # of an animation, when nothing is found; every one adds to the false-positive rate
 
 
@@ -52,14 +53,18 @@ def embed(samples: Samples, payload: Payload | None, key: Key | None = None, pla
         return samples.map(lambda frame: image.embed(frame, payload, key, strength=strength,
                                                      out=frame if frame.flags.writeable else None))
     if isinstance(samples, VideoSamples):
-        return importlib.import_module(f"{__name__}.video").embed(samples, payload, key, strength=strength)
+        samples = importlib.import_module(f"{__name__}.video").embed(samples, payload, key, strength=strength)
+        return _soundtrack().embed(samples, payload, key, strength=strength) if plan and plan.soundtrack else samples
     audio = importlib.import_module(f"{__name__}.audio")
     marked = audio.embed(samples.samples, samples.rate, payload, key, strength=strength)
     return dataclasses.replace(samples, samples=marked)
 
 
 def detect(samples: Samples, key: Key | None = None, *, effort: str = "normal") -> Detection:
-    """The detector's decision; of an animation a few frames are tried, which the false-positive rate counts in."""
+    """The detector's decision; of an animation a few frames are tried, which the false-positive rate counts in.
+
+    Of a film it is that on the picture; `listen` gives that on the sound.
+    """
     if isinstance(samples, AudioSamples):
         audio = importlib.import_module(f"{__name__}.audio")
         return audio.detect(samples.samples, samples.rate, key, effort=effort)
@@ -78,6 +83,11 @@ def detect(samples: Samples, key: Key | None = None, *, effort: str = "normal") 
     return dataclasses.replace(best, found=False, payload=None, false_positive_rate=1.0)
 
 
+def listen(samples: Samples, key: Key | None = None, *, effort: str = "normal") -> Detection | None:
+    """The detector's decision on the sound track of a film, None where there is none; see `soundtrack.detect`."""
+    return _soundtrack().detect(samples, key, effort=effort) if isinstance(samples, VideoSamples) else None
+
+
 def confirm(found: Detection, payload: Payload | None, where: str) -> None:
     """Raise OutputFailed unless the mark that was put into a file was found, with its payload."""
     if not found.found or found.payload != payload:
@@ -88,9 +98,10 @@ def confirm(found: Detection, payload: Payload | None, where: str) -> None:
 
 
 def find(samples: Samples, key: Key | None = None, *, effort: str = "normal") -> report.Finding:
-    """What the detector decided, as a finding of Layer.WATERMARK.
+    """What the detector decided, as a finding of Layer.WATERMARK; of a film on its picture, else on its sound track.
 
-    evidence: found, presence_only, score, false_positive_rate, geometry, effort, key_id, key_is_public.
+    evidence: found, presence_only, score, false_positive_rate, geometry, effort, key_id, key_is_public; and
+    `soundtrack`, the same of the sound track of a film, with its payload.
     """
     key = key or Key.public()
     try:
@@ -98,11 +109,28 @@ def find(samples: Samples, key: Key | None = None, *, effort: str = "normal") ->
     except HostTooSmall as error:
         return report.Finding(report.Layer.WATERMARK, report.Status.ABSENT,
                               Message("no watermark: {reason}", reason=error.message))
-    evidence = {"found": found.found, "presence_only": _is_presence(found), "score": float(found.score),
-                "geometry": dict(found.geometry), "false_positive_rate": float(found.false_positive_rate),
-                "effort": found.effort, "key_id": key.id, "key_is_public": key.is_public}
+    evidence = {**_facts(found), "key_id": key.id, "key_is_public": key.is_public}
     status, summary = _judged(found, key)
-    return report.Finding(report.Layer.WATERMARK, status, summary, payload=found.payload, evidence=evidence)
+    payload = found.payload
+    heard = listen(samples, key, effort=effort)
+    if heard:
+        evidence["soundtrack"] = {**_facts(heard), "payload": heard.payload.hex if heard.payload else None}
+        said = _soundtrack().told(found, heard)
+        if said and payload is None:
+            (status, _), summary, payload = _judged(heard, key), said, heard.payload
+        elif said:
+            summary = Message("{picture}; {sound}", picture=summary, sound=said)
+    return report.Finding(report.Layer.WATERMARK, status, summary, payload=payload, evidence=evidence)
+
+
+def _soundtrack() -> ModuleType:
+    return importlib.import_module(f"{__name__}.soundtrack")
+
+
+def _facts(found: Detection) -> dict[str, object]:
+    return {"found": found.found, "presence_only": _is_presence(found), "score": float(found.score),
+            "geometry": dict(found.geometry), "false_positive_rate": float(found.false_positive_rate),
+            "effort": found.effort}
 
 
 def _is_presence(found: Detection) -> bool:

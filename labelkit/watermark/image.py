@@ -174,7 +174,7 @@ def add(host: np.ndarray, out: np.ndarray, gain: np.ndarray, payload: Payload, k
     quiet = _quiet(counts)
     gain = _spend(host, gain, counts, quiet)
     p = tile.period(width, height)
-    flat, textured = tile.interleaved(key, int(payload), p, strength, channels, QUIETER[quiet])
+    flat, textured = tile.patterns(key, int(payload), p, strength, channels, QUIETER[quiet])
     scratch = np.empty(3 * (8 * channels * gain.shape[1] + 64), np.int16)
     kernels.image_embed(host, out, gain, flat, textured, scratch)
 

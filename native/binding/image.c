@@ -64,6 +64,30 @@ static PyObject *image_embed(PyObject *module, PyObject *args) {
     return lk_finish(code, "image_embed", v, 6);
 }
 
+/* tile_make(columns float32[2, p, k, 2], low, waves float32[2, k, stride], flat int16[p, p * c],
+ *           textured int8[p, p * c]) */
+static PyObject *tile_make(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *columns, *waves, *flat, *textured;
+    Py_ssize_t low;
+    Py_buffer v[4];
+    if (!PyArg_ParseTuple(args, "OnOOO", &columns, &low, &waves, &flat, &textured)) return NULL;
+    if (get_plane(flat, &v[0], 'h', 1, "flat")) return NULL;
+    Py_ssize_t p = v[0].shape[0], row = v[0].shape[1];
+    if (!p || row % p) return lk_finish(1, "tile_make", v, 1);
+    if (lk_get_buffer(textured, &v[1], 'b', p * row, 1, "textured")) return lk_finish(1, "tile_make", v, 1);
+    if (lk_get_strided(waves, &v[2], 'f', 3, 0, "waves")) return lk_finish(1, "tile_make", v, 2);
+    Py_ssize_t count = v[2].shape[1];
+    if (!PyBuffer_IsContiguous(&v[2], 'C') || v[2].shape[0] != 2) return lk_finish(1, "tile_make", v, 3);
+    if (lk_get_buffer(columns, &v[3], 'f', 4 * p * count, 0, "columns")) return lk_finish(1, "tile_make", v, 3);
+    int code;
+    Py_BEGIN_ALLOW_THREADS
+    code = lk_active()->tile_make(v[3].buf, (size_t)count, (size_t)low, v[2].buf, (size_t)v[2].shape[2], (size_t)p,
+                                  (size_t)(row / p), v[0].buf, v[1].buf);
+    Py_END_ALLOW_THREADS
+    return lk_finish(code, "tile_make", v, 4);
+}
+
 /* image_luma(pixels uint8[h, w, c], luma uint8[h, w]) */
 static PyObject *image_luma(PyObject *module, PyObject *args) {
     (void)module;
@@ -157,6 +181,7 @@ static PyObject *lattice_score(PyObject *module, PyObject *args) {
 PyMethodDef lk_image_methods[] = {
     {"image_gain", image_gain, METH_VARARGS, "image_gain(pixels, gain, base, slope, top)"},
     {"image_embed", image_embed, METH_VARARGS, "image_embed(pixels, out, gain, flat, textured, scratch)"},
+    {"tile_make", tile_make, METH_VARARGS, "tile_make(columns, low, waves, flat, textured)"},
     {"image_luma", image_luma, METH_VARARGS, "image_luma(pixels, luma)"},
     {"plane_whiten", plane_whiten, METH_VARARGS, "plane_whiten(luma, out, scratch)"},
     {"plane_fold", plane_fold, METH_VARARGS, "plane_fold(plane, out)"},

@@ -6,6 +6,7 @@ const struct lk_kernels LK(lk_kernels) = {
     .polar_decode = LK(lk_polar_decode),
     .image_gain = LK(lk_image_gain),
     .image_embed = LK(lk_image_embed),
+    .tile_make = LK(lk_tile_make),
     .image_luma = LK(lk_image_luma),
     .plane_whiten = LK(lk_plane_whiten),
     .plane_fold = LK(lk_plane_fold),

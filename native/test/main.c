@@ -91,6 +91,21 @@ static struct result words(size_t n, size_t list) {
     return r;
 }
 
+static struct result tiles(size_t p, size_t channels) {
+    struct result r = {{0}, {0}};
+    size_t count = 5, stride = (p / 2 + LK_TILE_BLOCK) / LK_TILE_BLOCK * LK_TILE_BLOCK, size = p * p * channels;
+    float *columns = guarded(4 * 4 * p * count), *waves = guarded(4 * 2 * count * stride);
+    int16_t *flat = guarded(2 * size);
+    int8_t *textured = guarded(size);
+    state = (uint32_t)p;
+    for (size_t i = 0; i < 4 * p * count; i++) columns[i] = (float)((int)(next() >> 16) - (1 << 15)) / 16;
+    for (size_t i = 0; i < 2 * count * stride; i++) waves[i] = (float)((int)(next() >> 16) - (1 << 15)) / (1 << 14);
+    int code = lk_active()->tile_make(columns, count, 3, waves, stride, p, channels, flat, textured);
+    check(code == LK_OK, "tile_make", lk_isa_name(lk_isa_active()));
+    keep(&r, 0, flat, 2 * size), keep(&r, 1, textured, size);
+    return r;
+}
+
 static void same(struct result a, struct result b, const char *what) {
     for (int i = 0; i < OUTPUTS; i++)
         check(a.size[i] == b.size[i] && (!a.size[i] || !memcmp(a.data[i], b.data[i], a.size[i])), what,
@@ -109,6 +124,12 @@ int main(void) {
                 if (lk_isa_use((enum lk_isa)isa) == LK_OK)
                     same(want, pictures(sizes[s][0], sizes[s][1], sizes[s][2], worst), "picture kernels");
         }
+    for (size_t p = 2; p <= LK_TILE_LIMIT; p = 5 * p / 2) {
+        lk_isa_use(LK_ISA_SCALAR);
+        struct result want = tiles(p, p % 4 + 1);
+        for (int isa = LK_ISA_SCALAR + 1; isa < LK_ISA_COUNT; isa++)
+            if (lk_isa_use((enum lk_isa)isa) == LK_OK) same(want, tiles(p, p % 4 + 1), "tiles");
+    }
     for (size_t c = 0; c < sizeof codes / sizeof *codes; c++) {
         lk_isa_use(LK_ISA_SCALAR);
         struct result want = words(codes[c][0], codes[c][1]);
@@ -116,6 +137,8 @@ int main(void) {
             if (lk_isa_use((enum lk_isa)isa) == LK_OK) same(want, words(codes[c][0], codes[c][1]), "polar decoder");
     }
     check(lk_active()->plane_fold(NULL, 0, 0, NULL, 0) == LK_BAD_ARGUMENT, "refusal of period 0", "any");
+    check(lk_active()->tile_make(NULL, 1, 1, NULL, 32, LK_TILE_LIMIT + 1, 1, NULL, NULL) == LK_BAD_ARGUMENT,
+          "refusal of a large tile", "any");
     check(lk_active()->polar_decode(NULL, NULL, 100, 1, NULL, NULL, NULL) == LK_BAD_ARGUMENT, "refusal of 100", "any");
     printf(failures ? "%d checks failed\n" : "all checks passed\n", failures);
     return failures != 0;

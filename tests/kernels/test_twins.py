@@ -66,6 +66,42 @@ def test_embed(native, shape, p) -> None:
         assert np.array_equal(got[..., -1], pixels[..., -1])
 
 
+@pytest.mark.parametrize("p,channels", [(96, 1), (135, 3), (64, 2), (600, 3), (2, 4), (1024, 1)])
+def test_tile(native, p, channels) -> None:
+    random = np.random.default_rng(p)
+    count, stride = 37, -(-(p // 2 + 1) // 32) * 32
+    columns = random.normal(0, 400 if p == 135 else 20, (2, p, count, 2)).astype(np.float32)  # 135: beyond the limits
+    waves = random.uniform(-2, 2, (2, count, stride)).astype(np.float32)
+    made = []
+    for module in (reference, native):
+        flat, textured = np.empty((p, p * channels), np.int16), np.empty((p, p * channels), np.int8)
+        module.tile_make(columns, 9, waves, flat, textured)
+        made.append((flat, textured))
+    assert all(np.array_equal(*pair) for pair in zip(*made, strict=True))
+    assert abs(made[0][0]).max() <= 8191 and abs(made[0][1].astype(int)).max() <= 127
+    with pytest.raises(ValueError):
+        native.tile_make(columns, 38, waves, *made[0])
+
+
+def test_the_tile_is_the_plane_of_its_spectrum(native) -> None:
+    """Against NumPy's inverse transform of the whole spectrum."""
+    from labelkit.watermark import tile
+    p = 150
+    random = np.random.default_rng(3)
+    bins = (random.normal(0, 9, (2, 2048)) + 1j * random.normal(0, 9, (2, 2048))).astype(np.complex64)
+    kx, ky, _ = tile.annulus()
+    bins[0, abs(kx) >= 9] = 0
+    spectrum = np.zeros((2, p, p), complex)
+    spectrum[:, ky, kx] = bins
+    spectrum[:, -ky, -kx] += bins.conj()
+    plane = np.fft.ifft2(spectrum, norm="forward").real
+    flat, textured = np.empty((p, p), np.int16), np.empty((p, p), np.int8)
+    native.tile_make(tile._columns(bins, p).view(np.float32).reshape(2, p, tile.COLUMNS, 2), 9, tile._waves(p), flat,
+                     textured)
+    assert abs(flat - np.clip(plane[0], -8191, 8191)).max() < 0.52
+    assert abs(textured - np.clip(plane[1], -127, 127)).max() < 0.52
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_luma_and_whitening(native, shape) -> None:
     pixels, planes = _pixels(shape), []

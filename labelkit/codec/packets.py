@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Packets of a film, decoded one at a time, through PyAV."""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import av
+
+
+def decoded_frames(packet: av.Packet, damage: list | None = None, order: list[int] | None = None) -> list:
+    """The frames that a packet of pictures or sound brings; a broken one is left out, its packet put into `damage`.
+
+    order  times of decoding whose frames are still to come, kept for a file that tells no times of display: its frames
+           get them in ascending order
+    """
+    import av
+
+    try:
+        frames = packet.decode()
+    except av.FFmpegError:
+        if damage is not None and packet.size:
+            damage.append(packet)
+        return []
+    if order is not None and packet.size and packet.dts is not None:
+        heapq.heappush(order, packet.dts)
+    for frame in frames if order else ():
+        frame.pts = heapq.heappop(order) if order else frame.pts
+    return frames
