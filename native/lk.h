@@ -40,25 +40,26 @@ size_t lk_polar_scratch(size_t n, size_t list);
 typedef int lk_image_gain_fn(const uint8_t *pixels, size_t row_bytes, size_t height, size_t width, size_t channels,
                              uint8_t *gain, uint32_t base, uint32_t slope, uint32_t top);
 
-/* Lower the gain of the cells of a film's frame whose brightness has changed since the frame before.
+/* Local gain of a film's frame on the same grid: as above, over the even rows only, and lowered where the cell's
+ * brightness has changed since the frame before.
  *
- * A cell's level is the sum of its samples in rows 0, 2, 4 and 6.
  * luma     uint8 [height][row_bytes]
- * level    uint16 [ceil(height / 8)][ceil(width / 8)]: the levels of the frame before; on return those of this frame
- * ease     uint8 [LK_EASE], at most 128: what a cell keeps, in 128ths, by min(|change of level| / 4, LK_EASE - 1)
- * gain     the grid of lk_image_gain, changed in place: (gain * ease + 64) >> 7
+ * level    uint16 [ceil(height / 8)][ceil(width / 8)]: the sums of the even rows of each cell in the frame before; on
+ *          return those of this frame
+ * ease     uint8 [LK_EASE], at most 128: what a cell keeps, in 128ths, by min(|change of its sum| / 4, LK_EASE - 1)
+ * gain     uint8 of the same shape
  */
 #define LK_EASE 64
-typedef int lk_film_ease_fn(const uint8_t *luma, size_t row_bytes, size_t height, size_t width, uint16_t *level,
-                            const uint8_t *ease, uint8_t *gain);
+typedef int lk_film_gain_fn(const uint8_t *luma, size_t row_bytes, size_t height, size_t width, uint16_t *level,
+                            const uint8_t *ease, uint8_t *gain, uint32_t base, uint32_t slope, uint32_t top);
 
 /* Add a tile of period p to a picture: min(x, 254) + ((flat + (gain * textured >> 5) + 16) >> 5), saturated; samples that
  * are 0 stay 0. White gets headroom, so that half the mark is not clipped away; on black one level more could be seen.
  *
  * pixels   uint8 as above; out may be the same memory, alpha is copied
  * gain     the grid of lk_image_gain, interpolated between the centres of the cells, for two rows at a time
- * flat     int16 [p][p * channels], or NULL for all zeros; textured int8 [p][p * channels]: the tile, repeated for each
- *          channel; the alpha entries are not looked at. Both rows must be readable to p * channels only.
+ * flat     int16 [p][p * channels], textured int8 [p][p * channels]: the tile, repeated for each channel; the alpha
+ *          entries are not looked at. Both rows must be readable to p * channels only.
  * scratch  int16 [3 * (8 * channels * ceil(width / 8) + 64)]
  */
 typedef int lk_image_embed_fn(const uint8_t *pixels, size_t row_bytes, uint8_t *out, size_t out_row_bytes,
@@ -171,7 +172,7 @@ typedef int lk_audio_rows_fn(const float *chips, size_t rows, size_t pairs, cons
 struct lk_kernels {
     lk_polar_decode_fn *polar_decode;
     lk_image_gain_fn *image_gain;
-    lk_film_ease_fn *film_ease;
+    lk_film_gain_fn *film_gain;
     lk_image_embed_fn *image_embed;
     lk_tile_make_fn *tile_make;
     lk_image_luma_fn *image_luma;

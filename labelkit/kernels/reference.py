@@ -117,22 +117,28 @@ def tile_make(columns, low, waves, flat, textured) -> None:
         out.reshape(p, p, -1)[:] = np.rint(np.clip(rows[:, :p], -limit, limit))[..., None]
 
 
-def film_ease(luma, level, ease, gain) -> None:
-    """Lower the gain of cells whose level, the sum of every other row, has changed; the level is replaced."""
+def film_gain(luma, level, ease, gain, base, slope, top) -> None:
+    """Local gain as of pictures, over even rows, lowered in cells whose brightness has changed; level is replaced."""
     h, w, _ = luma.shape
     rows, columns = gain.shape
-    padded = np.zeros((rows * CELL, columns * CELL), np.int32)
-    padded[:h, :w] = luma[..., 0]
-    now = padded.reshape(rows, CELL, columns, CELL)[:, ::2].sum((1, 3))
+    x = luma[..., 0].astype(np.int32)
+    activity, bright = np.zeros((2, rows * CELL, columns * CELL), np.int32)
+    bright[:h, :w] = x
+    activity[:h, : w - 1] = np.abs(x[:, 1:] - x[:, :-1])
+    activity[: h - 1, :w] += np.abs(x[1:] - x[:-1])
+    total, now = (a.reshape(rows, CELL, columns, CELL)[:, ::2].sum((1, 3)) for a in (activity, bright))
+    even = (np.minimum(CELL, h - CELL * np.arange(rows))[:, None] + 1) // 2
+    width = np.minimum(CELL, w - CELL * np.arange(columns))[None]
+    full = np.minimum(base + (total * slope // (2 * even * width) >> 4), top)
     change = np.minimum(np.abs(now - level) // 4, len(ease) - 1)
-    gain[:] = (gain.astype(np.int32) * ease[change] + 64) >> 7
+    gain[:] = (full * ease[change] + 64) >> 7
     level[:] = now
 
 
 def image_embed(pixels, out, gain, flat, textured, scratch) -> None:
     """Add the tile to uint8 pixels, the textured part scaled by the gain grid, interpolated between cell centres."""
     h, w, channels = pixels.shape
-    p = textured.shape[0]
+    p = flat.shape[0]
     ys, xs = np.arange(h), np.arange(w)
     y0, wy = _cell_weights(ys & ~1, gain.shape[0])  # two rows share their gain
     x0, wx = _cell_weights(xs, gain.shape[1])
@@ -141,8 +147,7 @@ def image_embed(pixels, out, gain, flat, textured, scratch) -> None:
     column = (top * (16 - wy)[:, None] + bottom * wy[:, None] + 8) >> 4
     local = (column[:, x0] * (16 - wx) + column[:, np.minimum(x0 + 1, gain.shape[1] - 1)] * wx + 8) >> 4
     tile = np.ix_(ys % p, channels * (xs % p))
-    even = 0 if flat is None else flat[tile].astype(np.int32)
-    delta = (even + ((local * textured[tile]) >> 5) + 16) >> 5
+    delta = (flat[tile].astype(np.int32) + ((local * textured[tile]) >> 5) + 16) >> 5
     colour = 3 if channels >= 3 else 1
     host = pixels[..., :colour].astype(np.int32)
     out[..., :colour] = np.where(host, np.clip(np.minimum(host, 254) + delta[..., None], 0, 255), 0)

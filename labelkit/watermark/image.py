@@ -163,7 +163,7 @@ def _tables(quiet: int) -> tuple[np.ndarray, np.ndarray]:
     tables = [np.minimum(eased, top) if top <= GAIN_TOP else np.interp(eased, [0, knee, GAIN_TOP], [0, knee, top])
               for top in range(GAIN_LEAST, GAIN_LIMIT + 1)]
     high = np.rint(tables) / tile.GAIN_UNIT
-    low = tile.LOW_RMS * share - tile.LOW_YIELD * (high - tile.BASE_GAIN)
+    low = tile.STILL.low_rms * share - tile.STILL.low_yield * (high - tile.BASE_GAIN)
     return np.rint(tables).astype(np.uint8), high**2 + low**2 + 1 / 12
 
 

@@ -5,10 +5,10 @@
 on its own: one that is saved as a picture is verified as a picture. When the whitened planes of frames are added, the
 mark adds up and what differs averages out, so a few frames decide what one cannot.
 
-The gain follows the activity of 8 x 8 cells, from 1.06 grey levels rms on flat ground to 1.8, which keeps PSNR above 42
-dB on any ground. It depends on nothing else in the frame, so that still ground stays still and costs an encoder nothing
-after the first frame. Where the scene moves under the mark, which stands still, an encoder codes it anew in every
-frame; there the gain falls to half.
+The gain of the high band follows the activity of 8 x 8 cells and depends on nothing else in the frame, so that still
+ground stays still and costs an encoder nothing after the first frame. On flat ground the mark is 1.0 grey levels rms,
+on busy ground 1.8: PSNR stays above 42 dB on any. Where the scene moves under the mark, which stands still, an encoder
+codes it anew in every frame; there the high band, which is most of that, is lowered.
 
     fast    up to four frames, each looked at on its own and added up, at the scale of the film
     normal  up to 16 frames, in groups of neighbours and all together, at every scale
@@ -35,8 +35,7 @@ from labelkit.watermark.evidence import Evidence, located
 from labelkit.watermark.footage import FilmFootage, Footage, ListFootage
 from labelkit.watermark.payload import Payload
 
-_BASE_GAIN, _GAIN_SLOPE, _GAIN_TOP = 68, 144, 115
-_LEAST_EASE = 0.7
+_LEAST_EASE = 0.75
 _EASE_LEVELS = 1.0  # grey levels by which the mean of a cell changes where half the way is gone
 _FLAT = 2  # grey levels: frames that vary by no more, black ones above all, stay as they are
 
@@ -112,12 +111,13 @@ class Marker:
             return
         channels = pixels.shape[2]
         luma = pixels if channels == 1 else image.luma_of(pixels)[..., None]
-        kernels.image_gain(pixels, self._gain, _BASE_GAIN, _GAIN_SLOPE, _GAIN_TOP)
-        kernels.film_ease(luma, self._level, _EASE if self._begun else _NO_EASE, self._gain)
+        ease = _EASE if self._begun else _NO_EASE
+        kernels.film_gain(luma, self._level, ease, self._gain, image.BASE_GAIN, image.GAIN_SLOPE, image.GAIN_TOP)
         self._begun = True
-        grain = tile.grain(self._key, int(self._payload), tile.period(*self.size[::-1]), self._strength, channels)
+        flat, textured = tile.patterns(self._key, int(self._payload), tile.period(*self.size[::-1]), self._strength,
+                                       channels, bands=tile.FILM)
         scratch = np.empty(3 * (8 * channels * self._gain.shape[1] + 64), np.int16)
-        kernels.image_embed(pixels, pixels, self._gain, None, grain, scratch)
+        kernels.image_embed(pixels, pixels, self._gain, flat, textured, scratch)
 
 
 def _eased(change: np.ndarray) -> np.ndarray:

@@ -38,26 +38,29 @@ static PyObject *image_gain(PyObject *module, PyObject *args) {
     return lk_finish(code, "image_gain", v, 2);
 }
 
-/* film_ease(luma uint8[h, w, 1], level uint16[ceil(h / 8), ceil(w / 8)], ease uint8[64], gain uint8[same]) */
-static PyObject *film_ease(PyObject *module, PyObject *args) {
+/* film_gain(luma uint8[h, w, 1], level uint16[ceil(h / 8), ceil(w / 8)], ease uint8[64], gain uint8[as level], base,
+ *           slope, top) */
+static PyObject *film_gain(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *luma, *level, *ease, *gain;
+    unsigned base, slope, top;
     Py_buffer v[4];
-    if (!PyArg_ParseTuple(args, "OOOO", &luma, &level, &ease, &gain)) return NULL;
+    if (!PyArg_ParseTuple(args, "OOOOIII", &luma, &level, &ease, &gain, &base, &slope, &top)) return NULL;
     if (get_pixels(luma, &v[0], 0, "luma")) return NULL;
     Py_ssize_t h = v[0].shape[0], w = v[0].shape[1], cells = ((h + 7) / 8) * ((w + 7) / 8);
-    if (v[0].shape[2] != 1) return lk_finish(1, "film_ease", v, 1);
-    if (lk_get_buffer(level, &v[1], 'H', cells, 1, "level")) return lk_finish(1, "film_ease", v, 1);
-    if (lk_get_buffer(ease, &v[2], 'B', LK_EASE, 0, "ease")) return lk_finish(1, "film_ease", v, 2);
-    if (lk_get_buffer(gain, &v[3], 'B', cells, 1, "gain")) return lk_finish(1, "film_ease", v, 3);
+    if (v[0].shape[2] != 1) return lk_finish(1, "film_gain", v, 1);
+    if (lk_get_buffer(level, &v[1], 'H', cells, 1, "level")) return lk_finish(1, "film_gain", v, 1);
+    if (lk_get_buffer(ease, &v[2], 'B', LK_EASE, 0, "ease")) return lk_finish(1, "film_gain", v, 2);
+    if (lk_get_buffer(gain, &v[3], 'B', cells, 1, "gain")) return lk_finish(1, "film_gain", v, 3);
     int code;
     Py_BEGIN_ALLOW_THREADS
-    code = lk_active()->film_ease(v[0].buf, (size_t)v[0].strides[0], (size_t)h, (size_t)w, v[1].buf, v[2].buf, v[3].buf);
+    code = lk_active()->film_gain(v[0].buf, (size_t)v[0].strides[0], (size_t)h, (size_t)w, v[1].buf, v[2].buf, v[3].buf,
+                                  base, slope, top);
     Py_END_ALLOW_THREADS
-    return lk_finish(code, "film_ease", v, 4);
+    return lk_finish(code, "film_gain", v, 4);
 }
 
-/* image_embed(pixels uint8[h, w, c], out uint8[h, w, c], gain, flat int16[p, p * c] or None, textured int8[p, p * c],
+/* image_embed(pixels uint8[h, w, c], out uint8[h, w, c], gain, flat int16[p, p * c], textured int8[p, p * c],
  *             scratch int16[]) */
 static PyObject *image_embed(PyObject *module, PyObject *args) {
     (void)module;
@@ -69,20 +72,18 @@ static PyObject *image_embed(PyObject *module, PyObject *args) {
     if (get_pixels(out, &v[1], 1, "out")) return lk_finish(1, "image_embed", v, 1);
     if (v[1].shape[0] != h || v[1].shape[1] != w || v[1].shape[2] != c) return lk_finish(1, "image_embed", v, 2);
     if (lk_get_buffer(gain, &v[2], 'B', ((h + 7) / 8) * cells, 0, "gain")) return lk_finish(1, "image_embed", v, 2);
-    if (get_plane(textured, &v[3], 'b', 0, "textured")) return lk_finish(1, "image_embed", v, 3);
+    if (get_plane(flat, &v[3], 'h', 0, "flat")) return lk_finish(1, "image_embed", v, 3);
     Py_ssize_t p = v[3].shape[0];
     if (v[3].shape[1] != p * c) return lk_finish(1, "image_embed", v, 4);
-    if (lk_get_buffer(scratch, &v[4], 'h', 3 * (8 * c * cells + 64), 1, "scratch"))
-        return lk_finish(1, "image_embed", v, 4);
-    int held = flat == Py_None ? 5 : 6;
-    if (held == 6 && lk_get_buffer(flat, &v[5], 'h', p * p * c, 0, "flat")) return lk_finish(1, "image_embed", v, 5);
+    if (lk_get_buffer(textured, &v[4], 'b', p * p * c, 0, "textured")) return lk_finish(1, "image_embed", v, 4);
+    if (lk_get_buffer(scratch, &v[5], 'h', 3 * (8 * c * cells + 64), 1, "scratch"))
+        return lk_finish(1, "image_embed", v, 5);
     int code;
     Py_BEGIN_ALLOW_THREADS
     code = lk_active()->image_embed(v[0].buf, (size_t)v[0].strides[0], v[1].buf, (size_t)v[1].strides[0], (size_t)h,
-                                    (size_t)w, (size_t)c, v[2].buf, held == 6 ? v[5].buf : NULL, v[3].buf, (size_t)p,
-                                    v[4].buf);
+                                    (size_t)w, (size_t)c, v[2].buf, v[3].buf, v[4].buf, (size_t)p, v[5].buf);
     Py_END_ALLOW_THREADS
-    return lk_finish(code, "image_embed", v, held);
+    return lk_finish(code, "image_embed", v, 6);
 }
 
 /* tile_make(columns float32[2, p, k, 2], low, waves float32[2, k, stride], flat int16[p, p * c],
@@ -202,7 +203,7 @@ static PyObject *lattice_score(PyObject *module, PyObject *args) {
 
 PyMethodDef lk_image_methods[] = {
     {"image_gain", image_gain, METH_VARARGS, "image_gain(pixels, gain, base, slope, top)"},
-    {"film_ease", film_ease, METH_VARARGS, "film_ease(luma, level, ease, gain)"},
+    {"film_gain", film_gain, METH_VARARGS, "film_gain(luma, level, ease, gain, base, slope, top)"},
     {"image_embed", image_embed, METH_VARARGS, "image_embed(pixels, out, gain, flat, textured, scratch)"},
     {"tile_make", tile_make, METH_VARARGS, "tile_make(columns, low, waves, flat, textured)"},
     {"image_luma", image_luma, METH_VARARGS, "image_luma(pixels, luma)"},

@@ -75,30 +75,43 @@ int LK(lk_image_gain)(const uint8_t *pixels, size_t row_bytes, size_t height, si
     return LK_OK;
 }
 
-/* What remains of a cell's gain after a change of its level. */
-static uint8_t eased(uint8_t gain, uint32_t before, uint32_t now, const uint8_t *ease) {
-    uint32_t change = (now > before ? now - before : before - now) / 4;
-    return (uint8_t)((gain * ease[change < LK_EASE ? change : LK_EASE - 1] + 64) >> 7);
+/* Activity and brightness of each sample of up to STRIP columns of one row of cells, over its even rows. */
+static void film_strip(const uint8_t *row, size_t row_bytes, size_t rows, int below, size_t count, int right,
+                       uint16_t *sum, uint16_t *level) {
+    size_t across = right ? count : count - 1; /* the last column has no right-hand neighbour */
+    memset(sum, 0, STRIP * sizeof *sum), memset(level, 0, STRIP * sizeof *level);
+    for (size_t y = 0; y < rows; y += 2, row += 2 * row_bytes) {
+        const uint8_t *next = y + 1 < rows || below ? row + row_bytes : row;
+        add_distances(row, row + 1, next, sum, across);
+        add_distance(row + across, next + across, sum + across, count - across);
+        for (size_t i = 0; i < count; i++) level[i] = (uint16_t)(level[i] + row[i]);
+    }
 }
 
-int LK(lk_film_ease)(const uint8_t *luma, size_t row_bytes, size_t height, size_t width, uint16_t *level,
-                     const uint8_t *ease, uint8_t *gain) {
-    if (!height || !width) return LK_BAD_ARGUMENT;
-    uint16_t sum[STRIP];
+static uint32_t eight(const uint16_t *x) {
+    uint32_t total = 0;
+    for (size_t i = 0; i < LK_CELL; i++) total += x[i];
+    return total;
+}
+
+int LK(lk_film_gain)(const uint8_t *luma, size_t row_bytes, size_t height, size_t width, uint16_t *level,
+                     const uint8_t *ease, uint8_t *gain, uint32_t base, uint32_t slope, uint32_t top) {
+    if (!height || !width || top > 255 || slope > 4096) return LK_BAD_ARGUMENT;
+    uint16_t sum[STRIP], now[STRIP];
     for (size_t y0 = 0; y0 < height; y0 += LK_CELL) {
-        size_t rows = least(LK_CELL, height - y0);
+        size_t rows = least(LK_CELL, height - y0), even = (rows + 1) / 2;
         for (size_t x0 = 0; x0 < width; x0 += STRIP) {
             size_t count = least(STRIP, width - x0);
-            memset(sum, 0, sizeof sum); /* past the right edge too */
-            for (size_t y = 0; y < rows; y += 2) {
-                const uint8_t *row = luma + (y0 + y) * row_bytes + x0;
-                for (size_t i = 0; i < count; i++) sum[i] = (uint16_t)(sum[i] + row[i]);
-            }
-            for (size_t x = 0; x < count; x += LK_CELL, level++, gain++) {
-                uint32_t now = 0;
-                for (size_t i = 0; i < LK_CELL; i++) now += sum[x + i];
-                *gain = eased(*gain, *level, now, ease);
-                *level = (uint16_t)now;
+            film_strip(luma + y0 * row_bytes + x0, row_bytes, rows, y0 + rows < height, count, x0 + count < width, sum,
+                       now);
+            for (size_t x = 0; x < count; x += LK_CELL, level++) {
+                size_t samples = 2 * even * least(LK_CELL, count - x);
+                uint32_t total = eight(sum + x) * slope, bright = eight(now + x);
+                uint32_t mean = samples == LK_CELL * LK_CELL ? total / (LK_CELL * LK_CELL) : total / (uint32_t)samples;
+                uint32_t change = (bright > *level ? bright - *level : *level - bright) / 4;
+                uint32_t full = (uint32_t)least(base + (mean >> 4), top);
+                *gain++ = (uint8_t)((full * ease[least(change, LK_EASE - 1)] + 64) >> 7);
+                *level = (uint16_t)bright;
             }
         }
     }
@@ -137,26 +150,6 @@ static void add_run(const uint8_t *x, uint8_t *out, const int16_t *gain, const i
     }
 }
 
-/* the same where `flat` is zero */
-static void add_textured(const uint8_t *x, uint8_t *out, const int16_t *gain, const int8_t *textured, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        int16_t v = x[i], seen = v ? -1 : 0;
-        v = v > 254 ? 254 : v;
-        int16_t product = (int16_t)(gain[i] * textured[i]);
-        v = (int16_t)(v + ((int16_t)((product >> 5) + 16) >> 5));
-        v = v < 0 ? 0 : v;
-        out[i] = (uint8_t)((v > 255 ? 255 : v) & seen);
-    }
-}
-
-static void add_tile(const uint8_t *x, uint8_t *out, const int16_t *gain, const int16_t *flat, const int8_t *textured,
-                     size_t count) {
-    if (flat)
-        add_run(x, out, gain, flat, textured, count);
-    else
-        add_textured(x, out, gain, textured, count);
-}
-
 /* The gain at every sample of pixel rows y and y + 1. */
 static void gain_at(const uint8_t *gain, size_t rows, size_t columns, size_t channels, size_t y, int16_t *out) {
     size_t twice = 2 * y < LK_CELL - 1 ? 0 : 2 * y - (LK_CELL - 1), cell = twice / (2 * LK_CELL);
@@ -183,18 +176,18 @@ int LK(lk_image_embed)(const uint8_t *pixels, size_t row_bytes, uint8_t *out, si
             gain_at(gain, rows, columns, channels, y, scratch);
         const uint8_t *x = pixels + y * row_bytes;
         uint8_t *to = out + y * out_row_bytes;
-        const int16_t *f = flat ? flat + (y % p) * period : NULL;
+        const int16_t *f = flat + (y % p) * period;
         const int8_t *t = textured + (y % p) * period;
         if (channels == 1 || channels == 3) {
             for (size_t i = 0; i < samples; i += period)
-                add_tile(x + i, to + i, scratch + i, f, t, least(period, samples - i));
+                add_run(x + i, to + i, scratch + i, f, t, least(period, samples - i));
             continue;
         }
         size_t chunk = sizeof alpha * channels; /* alpha is set aside and put back */
         for (size_t i = 0; i < samples;) {
             size_t in_tile = i % period, count = least(least(chunk, period - in_tile), samples - i);
             for (size_t k = 0; k < count / channels; k++) alpha[k] = x[i + k * channels + channels - 1];
-            add_tile(x + i, to + i, scratch + i, f ? f + in_tile : NULL, t + in_tile, count);
+            add_run(x + i, to + i, scratch + i, f + in_tile, t + in_tile, count);
             for (size_t k = 0; k < count / channels; k++) to[i + k * channels + channels - 1] = alpha[k];
             i += count;
         }
