@@ -127,7 +127,8 @@ VALUES = (a_packet, an_exif_block, aigc.read, a_signature, a_key, an_export, a_c
 
 def a_value(data: bytes) -> None:
     """The first byte names the parser, so that inputs can cross over."""
-    VALUES[data[0] % len(VALUES)](data[1:])
+    if data:
+        VALUES[data[0] % len(VALUES)](data[1:])
 
 
 def seeds(group: str, folder: Path | None) -> dict[str, bytes]:

@@ -55,7 +55,7 @@ def test_kernels(backend, host, figure):
         "image_gain": (lambda: kernels.image_gain(host, gain, 38, 128, 115), host),
         "image_embed": (lambda: kernels.image_embed(host, out, gain, flat, textured, scratch), host),
         "image_luma": (lambda: kernels.image_luma(host, luma), host),
-        "plane_whiten": (lambda: kernels.plane_whiten(luma, white, rows), luma),
+        "plane_whiten": (lambda: kernels.plane_whiten(luma, white, rows, 25), luma),
         "plane_fold": (lambda: kernels.plane_fold(white, folded), luma),
         "plane_fold_lattice": (lambda: kernels.plane_fold_lattice(white, origin, step, lattice), luma),
     }

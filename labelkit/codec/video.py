@@ -217,7 +217,7 @@ def planes(decoded: av.VideoFrame, form: Form, name: str, seconds: float = 0.0, 
     colours = 0 if form.halved is None else 2
     alpha = arrays[1 + colours] if len(arrays) > 1 + colours else None
     chroma = tuple(arrays[1:1 + colours])
-    return Frame(form, arrays[0], chroma, alpha, seconds, index, anchor=int(decoded.pict_type) != _B_FRAME)
+    return Frame(form, arrays[0], chroma, alpha, seconds, index, int(decoded.pict_type) != _B_FRAME, decoded.key_frame)
 
 
 def kind_size(form: Form) -> int:

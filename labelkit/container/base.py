@@ -12,16 +12,21 @@ import bisect
 import io
 import os
 import struct
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import BinaryIO
 
+import numpy as np
+
 from labelkit.errors import InvalidArgument, LimitExceeded, MalformedFile, TruncatedFile
 from labelkit.messages import Message
 
 MAX_BODY = 16 << 20  # a slot's body is read whole only up to here; real packets are a few kB
+MAX_UNPACKED = 8 * MAX_BODY  # of one file, however often
 MAX_UNITS = 200_000  # chunks, boxes or segments of one file; a 4 GB PNG in 32 kB chunks has 130,000
+MAX_SLOTS = 10_000  # of one file, each of which is read for a label; the fullest real files have some hundreds
 
 Source = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO
 Segment = bytes | tuple[int, int]
@@ -39,12 +44,13 @@ class Reader:
     view    the bytes, where they are in memory: then `file` is never moved
     """
 
-    __slots__ = ("file", "name", "size", "position", "view")
+    __slots__ = ("file", "name", "size", "position", "view", "unpacked")
 
     def __init__(self, file: BinaryIO, name: str, view: memoryview | None = None) -> None:
         self.file, self.name, self.view = file, name, view
         self.size = file.seek(0, io.SEEK_END)
         self.position = self.size
+        self.unpacked = 0  # bytes so far
 
     @classmethod
     def of(cls, data: bytes, name: str = "bytes") -> Reader:
@@ -99,6 +105,22 @@ class Reader:
     def unpack(self, layout: str, what: str = "data") -> tuple:
         """The next fields, as `struct` names them."""
         return struct.unpack(layout, self.take(struct.calcsize(layout), what))
+
+    def inflate(self, data: bytes, offset: int, what: str, limit: int = MAX_BODY, bits: int = zlib.MAX_WBITS) -> bytes:
+        """`data`, which lies at `offset`, unpacked; `bits` as in `zlib.decompress`.
+
+        Raises MalformedFile, and LimitExceeded above `limit` bytes or where all of the file unpacks to too many.
+        """
+        limit = max(min(limit, MAX_UNPACKED - self.unpacked), 0)
+        try:
+            out = zlib.decompressobj(bits).decompress(data, limit + 1)
+        except zlib.error as error:
+            raise self.malformed(what, offset, Message("it does not unpack: {reason}", reason=str(error))) from error
+        if len(out) > limit:
+            raise LimitExceeded("{where}: the text at byte {offset} unpacks to more than {limit} bytes",
+                                where=self.name, offset=offset, limit=limit)
+        self.unpacked += len(out)
+        return out
 
     def truncated(self, what: str, offset: int, claimed: int, left: int) -> TruncatedFile:
         """The error for a unit that is longer than what holds it."""
@@ -247,6 +269,10 @@ class Moves:
     def of(self, offset: int) -> int:
         """The new offset of a byte that is not itself replaced."""
         return offset + self.sums[bisect.bisect_right(self.stops, offset)]
+
+    def of_all(self, offsets: np.ndarray) -> np.ndarray:
+        """`of` for an array of offsets, int64 of any shape."""
+        return offsets + np.array(self.sums, np.int64)[np.searchsorted(self.stops, offsets, side="right")]
 
     @property
     def none(self) -> bool:

@@ -22,7 +22,7 @@ _NAMES, _NOT_NAMES = (".md", ".markdown", ".mdown", ".mkd"), (".yaml", ".yml")
 _FENCE = re.compile(rb"(?:\xef\xbb\xbf)?---[ \t]*\r?\n")
 _CLOSING = re.compile(rb"^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.MULTILINE)
 _GAP = re.compile(rb"(?:[ \t]*\r?\n)*")
-_ENTRY = re.compile(rb"""^(?P<quote>["']?)(?P<key>\w*AIGC\w*)(?P=quote)[ \t]*:(?P<value>[^\r\n]*)(?:\r?\n|\Z)"""
+_ENTRY = re.compile(rb"""^(?P<quote>["']?)(?=\w*?AIGC)(?P<key>\w++)(?P=quote)[ \t]*:(?P<value>[^\r\n]*)(?:\r?\n|\Z)"""
                     rb"(?P<more>(?:[ \t]+[^\r\n]*(?:\r?\n|\Z)|[ \t]*\r?\n(?=[ \t]+\S))*)", re.MULTILINE | re.IGNORECASE)
 _INDENTED = re.compile(rb"(?:[ \t]*\r?\n)*[ \t]+\S")
 _PAIR = re.compile(r"""[ \t]+["']?(\w+)["']?[ \t]*:[ \t]*(.*)""")

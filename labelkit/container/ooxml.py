@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 
 from labelkit.container import markup
 from labelkit.container.base import TEXT, Changes, Format, Layout, Moves, Patch, Reader, Slot
-from labelkit.errors import LimitExceeded, UnsupportedFormat
+from labelkit.errors import UnsupportedFormat
 from labelkit.messages import Message
 
 _MIME = "application/vnd.openxmlformats-officedocument."
@@ -171,15 +171,7 @@ def _unpacked(reader: Reader, archive: _Archive, name: str) -> bytes:
         raise reader.malformed(f"member {name}", member.start, Message("it is encrypted, broken or packed otherwise"))
     data = reader.at(start, packed, f"member {name}")
     if method == 8:
-        engine = zlib.decompressobj(-15)
-        try:
-            data = engine.decompress(data, _MAX_MEMBER)
-        except zlib.error as error:
-            raise reader.malformed(f"member {name}", start,
-                                   Message("it does not unpack: {reason}", reason=str(error))) from error
-        if engine.unconsumed_tail:
-            raise LimitExceeded("{where}: the text at byte {offset} unpacks to more than {limit} bytes",
-                                where=reader.name, offset=start, limit=_MAX_MEMBER)
+        data = reader.inflate(data, start, f"member {name}", _MAX_MEMBER, -zlib.MAX_WBITS)
     if zlib.crc32(data) != check:
         raise reader.malformed(f"member {name}", start, Message("its checksum is wrong"))
     return data
@@ -194,7 +186,7 @@ def scan(reader: Reader, found: Format) -> Layout:
         member = archive.members[_CUSTOM]
         elements = markup.parse(archive.custom, _CUSTOM)
         for element in elements:
-            if element.local == "property" and "name" in element.attributes:
+            if element.local == "property" and "name" in element.attributes and element.parent is elements[0]:
                 text = markup.text_of(elements, element).encode("utf-8", "replace")
                 layout.slots.append(Slot(TEXT, "custom.xml", member.start, member.stop - member.start,
                                          lambda text=text: text, element.attributes["name"], element))

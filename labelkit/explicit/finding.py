@@ -39,7 +39,9 @@ def find(samples: ImageSamples, expected_text: str | None = None, *, read_text: 
     read_text       where our own label is not there, read the text along the edges, in whatever font (labelkit[ocr])
 
     Without `read_text` only the bundled font is recognised: ABSENT means that no label of that look is at an edge or
-    corner. Raises UnsupportedFormat where text is to be read and RapidOCR is not installed.
+    corner. Evidence: text, box, position, height_share, contrast, score, and seen_by, "font" or "reading"; with the
+    latter wording ("label" or "english"), and of an ABSENT label unread (lines not made out) and mention.
+    Raises UnsupportedFormat where text is to be read and RapidOCR is not installed.
     """
     frames = _looked_at(samples)
     matches = [find_in(frame, expected_text) for frame in frames]

@@ -50,7 +50,7 @@ def wording(text: str) -> Wording | None:
     if len(text) > MAX_CHARACTERS:
         return None
     text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    bare = "".join(c for c in text.casefold() if c.isalnum())
+    bare = "".join(c for c in text.casefold() if c.isalnum() or c == "?")  # who asks states nothing
     if _CHINESE.fullmatch(bare):
         return Wording.LABEL
     if _ENGLISH.fullmatch(bare):

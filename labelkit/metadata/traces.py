@@ -68,7 +68,7 @@ def _source_types(raw: bytes) -> Iterator[dict]:
 
 
 def _in_xmp(slot: Slot) -> Iterator[dict]:
-    packet = slot.load().replace(b"\0", b"")
+    packet = slot.load().translate(None, b"\0")
     yield from _source_types(packet)
     for tool in _XMP_TOOL.findall(packet):
         yield from _generator(tool)
@@ -96,7 +96,7 @@ def _generator(raw: bytes) -> Iterator[dict]:
 
 
 def _settings(raw: bytes, key: str) -> Iterator[dict]:
-    text = raw.replace(b"\0", b"")
+    text = raw.translate(None, b"\0")
     if _SETTINGS_TEXT.search(text):
         yield {"trace": "settings of a generator", "key": key}
     if _PRIVATE_MARK.search(text):

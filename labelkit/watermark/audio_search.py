@@ -10,6 +10,7 @@ joins, deletions and clock drift are all the same search.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -197,12 +198,6 @@ def log_rate(folded: np.ndarray, signs: np.ndarray, log_candidates: float) -> fl
     return min(0.0, log_candidates + float(bound.min()))
 
 
-_SHORT = 6 * RATE // STEP  # frames; under speed and pitch, presence alone is looked for in clips up to 6 s
-_LEAST_ROWS = 4  # of 192 ms, which a mark must fill
-_SPANS = (5, 16)  # rows over which presence is looked for before the search for its path is worth while
-_LIKELY = 5.5  # deviations there; the decision needs more than 7
-
-
 @dataclass(frozen=True, eq=False, slots=True)
 class Found:
     """A payload (None: presence alone), how it was replayed, and where: path over rows of 192 ms of the marked sound's
@@ -230,7 +225,7 @@ def read(chips: np.ndarray, pattern: Pattern, replay: Replay, log_tried: float, 
          parts: int, paths: int) -> list[Found]:
     """Every payload that these chips carry; `parts` stretches are tried alone besides the whole path."""
     hit, var = row_scores(chips, pattern.sync.astype(np.float32))
-    if len(hit) < _LEAST_ROWS:
+    if len(hit) < 4:
         return []
     path = best_path(hit, var, 0.7)
     found: list[Found] = []
@@ -241,33 +236,13 @@ def read(chips: np.ndarray, pattern: Pattern, replay: Replay, log_tried: float, 
         payload = pattern.read(fold(chips, trial), paths)
         if payload is None or any(known.payload == payload for known in found):
             continue
-        mark = _confirm(chips, pattern, payload, replay, log_tried)
+        mark = confirm(chips, pattern, payload, replay, log_tried)
         if mark:
             found.append(mark)
     return found
 
 
-def present(chips: np.ndarray, pattern: Pattern, replay: Replay, log_tried: float) -> list[Found]:
-    """The mark that carries presence alone, if these chips hold it."""
-    if presence_score(chips, pattern) < _LIKELY:
-        return []
-    mark = _confirm(chips, pattern, None, replay, log_tried)
-    return [mark] if mark else []
-
-
-def presence_score(chips: np.ndarray, pattern: Pattern) -> float:
-    """The correlation with the signs of presence over the best second or three at one start: deviations."""
-    hit, var = (np.pad(np.cumsum(x, axis=0), ((1, 0), (0, 0))) for x in row_scores(chips, pattern.chips(None)))
-    best = 0.0
-    for rows in _SPANS:
-        rows = min(rows, len(hit) - 1)
-        if rows >= _LEAST_ROWS:
-            likeness = (hit[rows:] - hit[:-rows]) / np.sqrt(var[rows:] - var[:-rows] + 1e-6 * float(var.max()) + 1e-12)
-            best = max(best, float(likeness.max()))
-    return best
-
-
-def _confirm(chips: np.ndarray, pattern: Pattern, payload: Payload | None, replay: Replay,
+def confirm(chips: np.ndarray, pattern: Pattern, payload: Payload | None, replay: Replay,
              log_tried: float) -> Found | None:
     """Look for a payload, or presence, again with every chip known; None where it does not pass the bar."""
     signs = pattern.chips(payload)
@@ -310,16 +285,10 @@ def replays() -> list[Replay]:
     return out
 
 
-def likeliest(spectrum: Spectrum, pattern: Pattern, tried: list[Replay], keep: int) -> list[Replay]:
-    """The `keep` replays whose known chips correlate best at any one start, best first; of a short clip the chips of
-    presence count as well."""
-    scored = []
-    for replay in tried:
-        chips = spectrum.chips(replay)
-        best = known_score(chips, pattern)
-        if len(spectrum.sums) < _SHORT:
-            best = max(best, presence_score(chips, pattern))
-        scored.append((best, replay))
+def likeliest(spectrum: Spectrum, pattern: Pattern, tried: list[Replay], keep: int,
+              rated: Callable[[np.ndarray, Pattern], float] = known_score) -> list[Replay]:
+    """The `keep` replays whose chips score best, best first; by default those that are known, at any one start."""
+    scored = [(rated(spectrum.chips(replay), pattern), replay) for replay in tried]
     return [replay for _, replay in sorted(scored, key=lambda pair: -pair[0])[:keep]]
 
 

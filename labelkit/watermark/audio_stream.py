@@ -11,7 +11,7 @@ import numpy as np
 from labelkit.codec.resample import Resampler
 from labelkit.errors import InvalidArgument
 from labelkit.key import Key
-from labelkit.watermark import audio_search as search
+from labelkit.watermark import audio_presence as presence, audio_search as search
 from labelkit.watermark.audio_input import by_channel, check_channels, check_rate
 from labelkit.watermark.audio_pattern import RATE, pattern
 from labelkit.watermark.detection import Detection
@@ -130,7 +130,7 @@ class AudioDetector:
         log_tried = math.log(2 * tried * self._views)  # a payload or presence
         return (search.read(chips, self._pattern, replay, log_tried, parts=_PARTS[self._effort],
                             paths=_PATHS[self._effort])
-                or search.present(chips, self._pattern, replay, log_tried))
+                or presence.present(chips, self._pattern, replay, log_tried))
 
     def _replayed(self, spectrum: search.Spectrum) -> list[search.Found]:
         grid = search.replays()
@@ -139,9 +139,10 @@ class AudioDetector:
             part = search.Spectrum(spectrum.sums[first : first + size], spectrum.floors, spectrum.weights)
             if len(part.sums) < size // 4 and first:
                 break
-            for coarse in search.likeliest(part, self._pattern, grid, 6):
+            rated = presence.any_score if len(part.sums) < presence.SHORT else search.known_score
+            for coarse in search.likeliest(part, self._pattern, grid, 6, rated):
                 near = search.nearby(coarse)
-                for replay in search.likeliest(part, self._pattern, near, 1):
+                for replay in search.likeliest(part, self._pattern, near, 1, rated):
                     found = self._read(spectrum, replay, len(grid) * len(near))
                     if found:
                         return found

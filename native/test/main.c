@@ -36,7 +36,7 @@ static void fill(void *to, size_t size, int worst) {
     for (size_t i = 0; i < size; i++) bytes[i] = worst ? (next() & 0x10000 ? 255 : 0) : (uint8_t)(next() >> 16);
 }
 
-enum { OUTPUTS = 6 };
+enum { OUTPUTS = 7 };
 struct result { void *data[OUTPUTS]; size_t size[OUTPUTS]; };
 
 static void keep(struct result *r, int slot, const void *data, size_t size) {
@@ -51,7 +51,8 @@ static struct result pictures(size_t height, size_t width, size_t channels, int 
     size_t p = 13, row = width * channels, cells = ((width + 7) / 8) * ((height + 7) / 8), columns = (width + 7) / 8;
     state = (uint32_t)(height * 31 + width * 7 + channels);
     uint8_t *pixels = guarded(height * row), *out = guarded(height * row), *gain = guarded(cells);
-    uint8_t *luma = guarded(height * width);
+    uint8_t *luma = guarded(height * width), ease[LK_EASE];
+    uint16_t *level = guarded(2 * cells);
     int8_t *white = guarded(height * width), *textured = guarded(p * p * channels);
     int16_t *flat = guarded(2 * p * p * channels), *scratch = guarded(2 * 3 * (8 * channels * columns + 64));
     int32_t *rows = guarded(4 * 24 * (width + 16)), *folded = guarded(4 * p * p), *lattice = guarded(4 * 65536);
@@ -63,12 +64,16 @@ static struct result pictures(size_t height, size_t width, size_t channels, int 
     int code = k->image_gain(pixels, row, height, width, channels, gain, 38, 128, 255);
     code |= k->image_embed(pixels, row, out, row, height, width, channels, gain, flat, textured, p, scratch);
     code |= k->image_luma(pixels, row, height, width, channels, luma);
-    code |= k->plane_whiten(luma, height, width, white, rows);
+    code |= k->plane_whiten(luma, height, width, white, rows, 25);
+    for (size_t i = 0; i < LK_EASE; i++) ease[i] = (uint8_t)(128 - i);
+    for (size_t i = 0; i < cells; i++) level[i] = (uint16_t)(next() >> 19);
+    code |= k->film_gain(luma, width, height, width, level, ease, gain, 38, 128, 255);
     code |= k->plane_fold(white, height, width, folded, p);
     code |= k->plane_fold_lattice(white, height, width, origin, step, lattice);
     check(code == LK_OK, "return codes", lk_isa_name(lk_isa_active()));
     keep(&r, 0, gain, cells), keep(&r, 1, out, height * row), keep(&r, 2, luma, height * width);
     keep(&r, 3, white, height * width), keep(&r, 4, folded, 4 * p * p), keep(&r, 5, lattice, 4 * 65536);
+    keep(&r, 6, level, 2 * cells);
     return r;
 }
 

@@ -28,7 +28,8 @@ def test_english_is_told_apart(text):
 @pytest.mark.parametrize("text", [
     "非AI生成", "不是AI生成", "未使用AI生成", "禁止AI生成", "Not AI generated", "No AI-generated content",
     "如何用AI生成图片", "教你用AI生成视频", "AI生成内容的未来", "人工智能生成技术大会", "AI生成还是真实",
-    "AI生成艺术展", "生成式人工智能服务管理暂行办法", "AI will generate your next photo"])
+    "AI生成艺术展", "AI生成？", "AI generated?", "AI生成中", "AI生成报告", "支持AI生成", "AI智能生成PPT",
+    "生成式人工智能服务管理暂行办法", "AI will generate your next photo"])
 def test_what_says_the_opposite_or_more_is_a_mention(text):
     assert wording(text) is Wording.MENTION
 
