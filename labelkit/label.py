@@ -20,6 +20,7 @@ FIELDS = ("Label", "ContentProducer", "ProduceID", "ReservedCode1",
 # Annex E j): GB 18030 code positions 0x21, 0x23-0x5B, 0x5D-0x7E; a quotation mark only as \"
 _PLAIN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]*")
 _WITH_QUOTES = re.compile(r"[\x21-\x5b\x5d-\x7e]*")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _LOOKS_LIKE_CODE = re.compile(r"00[0-9A-Z]{18,30}")
 
 _USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
@@ -91,7 +92,7 @@ class Label:
 
     def to_json(self, *, wrapped: bool = False) -> str:
         """The value of Annex E b): bare for slots that are themselves called AIGC, else wrapped in {"AIGC": ...}."""
-        bare = json.dumps(self.fields(), ensure_ascii=False, separators=(",", ":"))
+        bare = _ENCODER.encode(self.fields())
         return '{"AIGC": ' + bare + "}" if wrapped else bare
 
     @classmethod

@@ -64,7 +64,9 @@ class Explicit:
     recording  path of a spoken label, a WAV of 16 bits; None for the bundled one, in the language of `text`
 
     Of films:
-    showing    when they show it
+    showing     when they show it
+    soundtrack  let it be heard too, over the sound track, which is then encoded anew; `sound`, `place`, `repeat_s` and
+                `recording` say how
     """
 
     text: str = "AI生成"
@@ -80,6 +82,7 @@ class Explicit:
     repeat_s: float = 0.0
     recording: str | Path | None = None
     showing: Showing = field(default_factory=Showing)
+    soundtrack: bool = False
 
     def __post_init__(self) -> None:
         _check_choice("corner", self.corner, CORNERS + EDGES)
@@ -95,12 +98,32 @@ class Explicit:
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """The label inside the signal; `strength` 0.25 to 4 trades fidelity for robustness, 1 is the default."""
+    """The label inside the signal.
+
+    strength       0.25 to 4 trades fidelity for robustness
+    most           how strong a mark is made that is lost in the encoding of its own file, as that of small pictures and
+                   of low quality is; None is twice `strength`. Of films the mark keeps its strength
+    soundtrack     of films: in the sound track too, which is then encoded anew
+    presence_only  of sound: a mark that says no more than that it is there, in clips too short for an id
+    """
 
     strength: float = 1.0
+    soundtrack: bool = False
+    presence_only: bool = False
+    most: float | None = None
 
     def __post_init__(self) -> None:
         _check_range("strength", self.strength, 0.25, 4.0)
+        if self.most is not None:
+            _check_range("most", self.most, self.strength, 4.0)
+
+    def strengths(self) -> list[float]:
+        """The strengths to try, weakest first: `strength`, and steps of 3 dB up to `most`."""
+        most = min(2 * self.strength, 4.0) if self.most is None else self.most
+        steps = [self.strength]
+        while steps[-1] < most:
+            steps.append(min(steps[-1] * math.sqrt(2), most))
+        return steps
 
 
 @dataclass(frozen=True, slots=True)

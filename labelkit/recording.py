@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from labelkit import codec, container, memory
+from labelkit import codec, container, memory, watermark
 from labelkit.container import Source
 from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed
 from labelkit.label import Label
 from labelkit.plan import Plan
-from labelkit.watermark.payload import Payload
 
 if TYPE_CHECKING:
     import datetime
@@ -104,7 +103,7 @@ class Recorder:
                 check_only: bool = False) -> None:
         from labelkit.log import Entry
 
-        payload = Payload.of(self.label) if self.plan.watermark else None
+        payload = watermark.payload_of(self.label, self.plan)
         entry = Entry(self.now, self.label, payload, plan=self.plan, sha256_before=before, sha256_after=after,
                       fingerprint=fingerprint, waiver=self.waiver)
         if not check_only:

@@ -296,6 +296,18 @@ def test_what_is_written_is_read_back(source, monkeypatch):
     lk.embed(source, label=LABEL, check=False)
 
 
+def test_a_mark_that_its_own_file_takes_away_is_made_stronger():
+    poor = saved(photo(256, 320), "JPEG", quality=40)
+    with pytest.raises(OutputFailed, match="does not read back"):
+        lk.embed(poor, label=LABEL, plan=lk.Plan(watermark=lk.Watermark(most=1.0)))
+    report = lk.verify(lk.embed(poor, label=LABEL))
+    assert report[lk.Layer.WATERMARK].payload == lk.Payload.of(LABEL) and report.verdict is lk.Verdict.CONFIRMED
+    assert lk.Watermark(0.5, most=0.6).strengths() == [0.5, 0.6] and lk.Watermark(4).strengths() == [4]
+    for wrong in (0.9, 4.1, "much"):
+        with pytest.raises(InvalidArgument):
+            lk.Watermark(most=wrong)
+
+
 @pytest.mark.parametrize("data", [b"", b"\0", b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"RIFF\4\0\0\0WEBP", b"GIF89a",
                                   b"text"])
 def test_files_of_nothing(data, tmp_path):

@@ -11,6 +11,7 @@ import json
 import mimetypes
 import os
 import sys
+import threading
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,16 +54,17 @@ def run(options: argparse.Namespace) -> int:
     settings = {"plan": plan, "key": key, "replace": options.replace, "in_place": options.in_place,
                 "check": not options.no_check, "max_pixels": options.max_megapixels * 1_000_000, "log": log,
                 "waiver": waiver}
-    work = functools.partial(_one, options=options, settings=settings, sm2=sm2, where=where)
+    stop = threading.Event()
+    work = functools.partial(_one, options=options, settings=settings, sm2=sm2, where=where, stop=stop)
     failed = 0
-    for item, result in run_files(lambda item: attempt(lambda: work(item)), list(where), options.jobs):
+    for item, result in run_files(lambda item: attempt(lambda: work(item)), list(where), options.jobs, stop):
         failed += isinstance(result, LabelkitError)
-        _say(item, where[item], result, options, marked=plan.watermark is not None)
+        _say(item, where[item], result, options, marked=plan.watermark is not None and not options.presence_only)
     return _summary(len(items), len(items) - len(where), failed, skipped, options)
 
 
 def _one(item: Item, *, options: argparse.Namespace, settings: dict[str, object], sm2: Sm2Signer | None,
-         where: dict[Item, str]) -> Label:
+         where: dict[Item, str], stop: threading.Event) -> Label:
     label = _label(options, options.produce_id or str(uuid.uuid4()))
     label = security_data.sign(label, sm2) if sm2 else label
     place = where[item]
@@ -72,7 +74,7 @@ def _one(item: Item, *, options: argparse.Namespace, settings: dict[str, object]
         if not (settings["plan"].explicit or settings["waiver"] or options.explicit_present):
             _refuse_bare(source)
         with (target_of(place, in_place=options.in_place) as target,
-              FilmProgress(item.path, options.lang, alone=len(where) == 1) as progress):
+              FilmProgress(item.path, options.lang, alone=len(where) == 1, stop=stop) as progress):
             pipeline.embed(source, target, label, now=datetime.datetime.now(datetime.UTC), report=progress.step,
                            **settings)
     return label
@@ -132,9 +134,14 @@ def _plan(options: argparse.Namespace) -> Plan:
     settings = {name: getattr(options, name) for name in _OF_EXPLICIT if getattr(options, name) is not None}
     if options.show is not None:
         settings["showing"] = Showing(options.show)
+    heard = options.soundtrack or []
+    if set(heard) - set(layers):
+        raise InvalidArgument("--soundtrack asks for a layer that --layers leaves out")
     strength = {} if options.strength is None else {"strength": options.strength}
-    return Plan(explicit=Explicit(border=options.border, **settings) if "explicit" in layers else None,
-                watermark=Watermark(**strength) if "watermark" in layers else None,
+    watermark = Watermark(soundtrack="watermark" in heard, presence_only=options.presence_only, **strength)
+    return Plan(explicit=Explicit(border=options.border, soundtrack="explicit" in heard, **settings)
+                if "explicit" in layers else None,
+                watermark=watermark if "watermark" in layers else None,
                 metadata="metadata" in layers,
                 provenance=signer_of(options) if "provenance" in layers else None,
                 quality=Quality(options.crf, options.preset), generator=_generator(options))

@@ -10,6 +10,7 @@ import io
 import os
 import stat
 import sys
+import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -204,15 +205,17 @@ def assigned(items: Sequence[Item], options: argparse.Namespace) -> dict[Item, s
     return {item: place for item, place in where.items() if place not in there}
 
 
-def run(work: Callable[[Item], Result], items: Sequence[Item], jobs: int | None) -> Iterator[tuple[Item, Result]]:
+def run(work: Callable[[Item], Result], items: Sequence[Item], jobs: int | None,
+        stop: threading.Event | None = None) -> Iterator[tuple[Item, Result]]:
     """(item, what work gave for it) in the order of `items`, up to `jobs` of them at a time.
 
-    `work` must not raise. Threads are enough: decoding, the kernels and encoding release the interpreter.
+    `work` must not raise, but for KeyboardInterrupt when `stop` is set: on Ctrl-C, as what takes long should not be
+    waited for. Threads are enough: decoding, the kernels and encoding release the interpreter.
     """
     remote = any(store.is_url(item.path) for item in items)  # then most of the time is spent waiting
     jobs = min(jobs or (os.cpu_count() or 1) * (_PER_CORE if remote else 1), len(items) or 1)
     with Progress(len(items)) as progress:
-        for pair in _one_by_one(work, items) if jobs == 1 else _side_by_side(work, items, jobs):
+        for pair in _one_by_one(work, items) if jobs == 1 else _side_by_side(work, items, jobs, stop):
             progress.hide()
             yield pair
             progress.advance()
@@ -223,7 +226,8 @@ def _one_by_one(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterat
         yield item, work(item)
 
 
-def _side_by_side(work: Callable[[Item], Result], items: Sequence[Item], jobs: int) -> Iterator[tuple[Item, Result]]:
+def _side_by_side(work: Callable[[Item], Result], items: Sequence[Item], jobs: int,
+                  stop: threading.Event | None) -> Iterator[tuple[Item, Result]]:
     """Results in order; only a few are under way or held, so that memory does not grow with the run."""
     pool = ThreadPoolExecutor(jobs)
     queue: list[tuple[Item, Future]] = []
@@ -235,7 +239,9 @@ def _side_by_side(work: Callable[[Item], Result], items: Sequence[Item], jobs: i
                 yield first, future.result()
         for item, future in queue:
             yield item, future.result()
-    finally:  # Ctrl-C: what runs is finished, what waits is dropped
+    finally:  # Ctrl-C: what runs is finished, but for films, what waits is dropped
+        if stop:
+            stop.set()
         pool.shutdown(cancel_futures=True)
 
 

@@ -98,6 +98,14 @@ def _layers(text: str) -> list[str]:
     return names
 
 
+def _of_signal(text: str) -> list[str]:
+    names = _layers(text)
+    if set(names) - {"explicit", "watermark"}:
+        raise argparse.ArgumentTypeError(argparse._("layers are some of {layers}, got {got}").format(
+            layers="explicit,watermark", got=repr(text)))
+    return names
+
+
 def _count(text: str) -> int:
     value = int(text)
     if value < 1:
@@ -196,6 +204,9 @@ def _plan(command: Parser, say: Say) -> None:
     _heard(plan, say)
     plan.add_argument("--strength", type=float, metavar="NUMBER",
                       help=say(Message("of the watermark, 0.25 to 4; 1 by default")))
+    plan.add_argument("--presence-only", action="store_true",
+                      help=say(Message("mark sound that is too short for an id, about 1 to 3 s, so that the mark is "
+                                       "found and says no more")))
     plan.add_argument("--key", metavar="FILE",
                       help=say(Message("watermark key; by default the public one, which anybody can read and write")))
     plan.add_argument("--signer", metavar="PEM",
@@ -234,6 +245,9 @@ def _films(command: Parser, say: Say) -> None:
     films.add_argument("--show", type=_seconds, metavar="SECONDS",
                        help=say(Message("how long the label is shown from the first frame on, 2 or more, or whole; "
                                         "3 by default")))
+    films.add_argument("--soundtrack", type=_of_signal, metavar="LIST",
+                       help=say(Message("explicit, watermark or both: put into the sound track too, which is then "
+                                        "encoded anew")))
     films.add_argument("--crf", type=float, metavar="NUMBER",
                        help=say(Message("quality of the encoder; by default visually lossless, 18 for H.264")))
     films.add_argument("--preset", metavar="NAME",

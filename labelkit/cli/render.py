@@ -4,7 +4,8 @@
     python -m labelkit.cli.render SOURCES LABELLED PAGE.html [--trust ANCHORS.pem] [--key KEY] [--lang en|zh-CN]
 
 The page is in English and Chinese, switched without a script. It loads nothing from anywhere, and everything that
-comes from a file is escaped. Pictures and sounds are put in as they are, so that the page shows the very files.
+comes from a file is escaped. Pictures, sounds and films are put in as they are, so that the page shows the very files;
+PNG as lossless WebP where that is smaller.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from labelkit import container
 from labelkit.cli.pictures import Pictures, data_uri
+from labelkit.cli.reels import Reels
 from labelkit.cli.sounds import FLOOR_DB, TOP_DB, Sounds
 from labelkit.cli.text import one_line
 from labelkit.compliance import Outcome, Result
@@ -30,6 +32,7 @@ MAX_VALUE = 600  # characters of one value of evidence that are shown
 MAX_DEPTH = 8  # levels of nested evidence that are taken apart
 MAX_ROWS = 120  # values of evidence of one layer that are shown
 MAX_PLAYED_BYTES = 600_000  # of one sound that the page carries
+CONTROLS = 0.18  # height of a player's controls as a share of its width
 
 _VERDICTS = {Verdict.CONFIRMED: Message("confirmed AI-generated"), Verdict.POSSIBLE: Message("possibly AI-generated"),
              Verdict.SUSPECTED: Message("suspected AI-generated"), Verdict.NONE: Message("no sign of AI generation")}
@@ -172,8 +175,8 @@ def _article(exhibit: Exhibit, number: int, *, opened: bool = False) -> str:
 
 def _shown(exhibit: Exhibit) -> str:
     try:
-        audible = container.sniff(exhibit.after).family == "audio"
-        return _sounds(exhibit) if audible else _pictures(exhibit)
+        show = {"audio": _sounds, "video": _films}.get(container.sniff(exhibit.after).family, _pictures)
+        return show(exhibit)
     except LabelkitError as error:  # not to be shown, or it cannot be decoded: the report stands without
         return f'<p class="soft">{_both(error.message)}</p>'
 
@@ -193,6 +196,37 @@ def _pictures(exhibit: Exhibit) -> str:
         figures.append(_figure(shown.difference, Message("Difference, amplified {times} times", times=shown.amplified),
                                psnr, exhibit.name))
     return f'<div class="pictures">{"".join(figures)}</div>\n'
+
+
+def _films(exhibit: Exhibit) -> str:
+    explicit = exhibit.report[Layer.EXPLICIT]
+    shown = Reels.of(exhibit.before, exhibit.after, explicit.evidence.get("box"))
+    size = Message("{width} x {height} pixels, {bytes} bytes", width=shown.width, height=shown.height,
+                   bytes=f"{len(exhibit.before):,}")
+    size_after = Message("{bytes} bytes", bytes=f"{len(exhibit.after):,}")
+    shape = f"{shown.width} / {shown.height + round(CONTROLS * shown.width)}"
+    figures = [_film(shown.before, Message("Before"), size, Message("Play the film before"), exhibit.name, shape),
+               _film(shown.after, Message("After"), size_after, Message("Play the film after"), exhibit.name, shape)]
+    if shown.difference is None:
+        figures.append(_no_figure(Message("The size changed, so there is no difference to show")))
+    else:
+        psnr = (Message("PSNR outside the explicit label {psnr} dB", psnr=f"{shown.psnr_db:.1f}")
+                if math.isfinite(shown.psnr_db) else Message("nothing changed outside the explicit label"))
+        figures.append(_figure(shown.difference, Message("Difference of the first frames, amplified {times} times",
+                                                         times=shown.amplified), psnr, exhibit.name))
+    where = (Message("The label is outlined in the difference: {where}", where=explicit.summary)
+             if explicit.evidence.get("box") else Message("No explicit label was found in the first frames"))
+    return f'<div class="pictures">{"".join(figures)}</div>\n<p class="soft">{_both(where)}</p>\n'
+
+
+def _film(film: tuple[str, bytes] | None, title: Message, more: Message, spoken: Message, name: str, shape: str) -> str:
+    caption = f"<figcaption><strong>{_both(title)}</strong> · {_both(more)}</figcaption>"
+    if film is None:
+        why = Message("browsers do not play it, or it is too large to be played from this page")
+        return f"<figure>{caption}<p>{_both(why)}</p></figure>"
+    return (f'<figure><div class="frame"><video controls muted playsinline preload="metadata" '
+            f'style="aspect-ratio: {shape}" aria-label="{_in_words(spoken, name)}" src="{data_uri(*film)}"></video>'
+            f"</div>{caption}</figure>")
 
 
 def _sounds(exhibit: Exhibit) -> str:

@@ -128,7 +128,7 @@ def _fetch(store: Any, key: str, path: Path) -> None:
 
 def _holds_manifests(path: Path) -> bool:
     try:
-        return pipeline.provenance().has_place(container.sniff(path).mime)
+        return pipeline.provenance().has_place(path)
     except LabelkitError:  # said when it is worked on
         return True
 

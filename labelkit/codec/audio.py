@@ -6,7 +6,7 @@ FLAC    16 or 24 bits as in the source
 Ogg     Vorbis at the nominal bitrate of the source, Opus at its mean bitrate
 MP3     at the mean bitrate of the source
 M4A     AAC at the mean bitrate of the source, through PyAV where it is installed (the extra `video`)
-Tags, pictures and cue points are carried over by `audio_tags`; those of M4A only as far as FFmpeg knows them.
+Tags, pictures and cue points are carried over by `audio_tags`.
 """
 
 from __future__ import annotations
@@ -43,6 +43,9 @@ def decode(data: bytes, format: str, name: str, max_pixels: int) -> AudioSamples
     """The sound in `data`; raises UnsupportedFormat, MalformedFile or LimitExceeded (over 4 * max_pixels samples)."""
     if format == "m4a":
         return _decode_m4a(data, name, max_pixels)
+    if format == "oga":
+        raise UnsupportedFormat("{where}: FLAC in Ogg is not decoded", where=name,
+                                hint="take the FLAC out of Ogg, which loses nothing, or write the metadata alone")
     import soundfile
     with _translated(name), soundfile.SoundFile(io.BytesIO(data)) as file:
         _check_size(file.frames, file.channels, name, max_pixels)
@@ -179,4 +182,4 @@ def _encode_m4a(samples: AudioSamples) -> bytes:
                 frame.sample_rate, frame.pts = samples.rate, at
                 file.mux(stream.encode(frame))
             file.mux(stream.encode(None))
-    return out.getvalue()
+    return carried(samples.source.data, out.getvalue(), "m4a")

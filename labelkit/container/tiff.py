@@ -138,6 +138,12 @@ def _next(reader: Reader, shape: Shape, start: int) -> int:
         return 0  # the last directory often ends its block without the closing zero
 
 
+def has_more_pages(reader: Reader) -> bool:
+    """Whether a directory follows the first one; raises MalformedFile for what is no TIFF."""
+    shape = shape_of(reader)
+    return bool(_next(reader, shape, _first(reader, shape)))
+
+
 def scan(reader: Reader, found: Format) -> Layout:
     """XMP and C2PA of the first directory, texts of every directory; `state` is the shape of the file."""
     shape = shape_of(reader)

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The explicit label, which people see or hear: `draw` puts it on, `find` looks for it. GB 45438-2025, clause 5."""
+"""The explicit label, which people see or hear: `draw` puts it on, `confirm` and `find` look for it. GB 45438-2025,
+clause 5."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 
 from labelkit.codec.samples import AudioSamples, ImageSamples, Samples, VideoSamples
 from labelkit.errors import UnsupportedFormat
@@ -11,7 +14,7 @@ from labelkit.explicit.rules import check_text
 from labelkit.plan import Explicit
 from labelkit.report import Finding
 
-__all__ = ["check_text", "draw", "find"]
+__all__ = ["check_text", "confirm", "draw", "find"]
 
 
 def draw(samples: Samples, explicit: Explicit) -> tuple[Samples, dict[str, object]]:
@@ -26,6 +29,13 @@ def draw(samples: Samples, explicit: Explicit) -> tuple[Samples, dict[str, objec
     if isinstance(samples, VideoSamples):
         return video.draw(samples, explicit)
     raise UnsupportedFormat("an explicit label for {kind} cannot be made", kind=type(samples).__name__)
+
+
+def confirm(decoded: Callable[[], Samples], explicit: Explicit | None, drawn: Mapping[str, object] | None) -> None:
+    """Raise OutputFailed where a spoken label, of evidence `drawn`, is not heard in the labelled file; no other kind of
+    label is looked for, and nothing is decoded for it."""
+    if explicit and drawn and drawn.get("sound") in ("speech", "both"):
+        audio.confirm(decoded(), explicit, drawn)
 
 
 def find(samples: Samples, expected_text: str | None = None, *, read_text: bool = False) -> Finding:

@@ -17,7 +17,7 @@ import numpy as np
 from labelkit.codec.frame import Form, Frame
 from labelkit.codec.samples import ImageSamples, VideoSamples
 from labelkit.errors import HostTooSmall, InvalidArgument
-from labelkit.explicit import finding, image, rules
+from labelkit.explicit import audio, finding, image, rules, soundtrack
 from labelkit.messages import Message
 from labelkit.plan import MIN_HEIGHT_SHARE, Explicit, Showing
 from labelkit.report import Finding, Layer, Status
@@ -31,10 +31,14 @@ _WHITE = {"sdr": 1.0, "hlg": 0.75, "pq": 0.58}
 def draw(samples: VideoSamples, explicit: Explicit) -> tuple[VideoSamples, dict[str, object]]:
     """The film with the label in the frames that `explicit.showing` names, and the evidence as JSON values.
 
-    Raises InvalidLabel, HostTooSmall, MissingGlyph, InvalidArgument.
+    With `explicit.soundtrack` it is heard too, where there is a sound track.
+    Raises InvalidLabel, HostTooSmall, MissingGlyph, InvalidArgument, UnsupportedFormat.
     """
     drawing = Drawing(explicit, samples.seconds)
     evidence = drawing.evidence(samples.form)
+    if explicit.soundtrack:
+        samples, heard = soundtrack.draw(samples, explicit)
+        evidence |= {"soundtrack": heard} if heard else {}
     return samples.map(drawing.draw), evidence
 
 
@@ -216,7 +220,20 @@ def find(samples: VideoSamples, expected_text: str | None = None, *, read_text: 
 
     expected_text   a text that another layer names, looked for beside the usual ones
     read_text       where it is not there, read the text of these frames too (labelkit[ocr])
+    evidence: that of pictures, and `heard` as for sound where its label is heard in the sound track.
     """
+    seen, heard = _seen(samples, expected_text, read_text=read_text), soundtrack.find(samples)
+    if not heard:
+        return seen
+    evidence = {**seen.evidence, "heard": heard}
+    if seen.status is not Status.ABSENT:
+        summary = Message("{picture}; in the sound track {sound}", picture=seen.summary, sound=audio.told(heard))
+        return replace(seen, summary=summary, evidence=evidence)
+    return Finding(Layer.EXPLICIT, Status.INVALID, Message(
+        "only heard, and GB 45438-2025 5.4 wants it seen: {sound}", sound=audio.told(heard)), evidence=evidence)
+
+
+def _seen(samples: VideoSamples, expected_text: str | None, *, read_text: bool) -> Finding:
     frames = ImageSamples(tuple(_opening(samples)))
     found = finding.find(frames, expected_text)
     if found.status is Status.ABSENT and samples.form.active:

@@ -125,8 +125,6 @@ def _in_xmp(slot: Slot) -> list[_Carrier]:
         packet = slot.load()
     except LabelkitError:
         return []  # too big or broken: it is listed as unread
-    if not xmp.mentions_label(packet):
-        return []
     try:
         found = [_statement(slot, place, one.value, known=one.namespace == xmp.NAMESPACE) for one in xmp.find(packet)]
     except LabelkitError as error:
@@ -151,7 +149,7 @@ def _in_text(slot: Slot) -> list[_Carrier]:
         body = slot.load()
     except LabelkitError as error:
         return [_Carrier(slot, _place(slot), problem=error.message)] if named else []
-    if not named and not _HINT.search(body.replace(b"\0", b"")):
+    if not named and not _HINT.search(body.translate(None, b"\0")):
         return []
     carrier = _statement(slot, _place(slot), body, known=named)
     return [carrier] if named or carrier.statement else []

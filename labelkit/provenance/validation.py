@@ -13,7 +13,7 @@ from labelkit.container import Reader, Source
 from labelkit.errors import LabelkitError
 from labelkit.label import FIELDS, Kind, Label
 from labelkit.messages import Message
-from labelkit.provenance.engine import PURPOSES, context, is_remote, library, printable, reading_settings, reason
+from labelkit.provenance.engine import PURPOSES, RF64, context, is_remote, library, printable, reading_settings, reason
 from labelkit.provenance.manifest import AIGC_ASSERTION, MAX_EXPLICIT, WATERMARK_PREFIX
 from labelkit.provenance.trust import TrustList
 from labelkit.report import Finding, Layer, Status
@@ -55,6 +55,8 @@ def validate(source: Source, *, trust: TrustList | None = None, now: datetime.da
     settings = context(reading_settings("", "", PURPOSES) if trust is None else trust.settings())
     with container.opened(source) as reader:
         mime = _media_type(reader)
+        if sidecar is None and reader.head(4) in RF64:
+            return _absent()
         try:
             found = _read(reader, mime, settings, sidecar)
         except Exception as error:  # c2pa's own errors, ctypes' and json's: whatever it is, the bytes brought it about
@@ -80,10 +82,14 @@ def _read(reader: Reader, mime: str | None, settings: object, sidecar: bytes | N
         return json.loads(found.json()), json.loads(found.crjson())
 
 
+def _absent() -> Finding:
+    return Finding(Layer.PROVENANCE, Status.ABSENT, Message("no manifest: the format has no place for one"))
+
+
 def _unreadable(error: Exception) -> Finding:
     why = reason(error)
     if isinstance(error, library().C2paError.NotSupported):
-        return Finding(Layer.PROVENANCE, Status.ABSENT, Message("no manifest: the format has no place for one"))
+        return _absent()
     if is_remote(error):
         return Finding(Layer.PROVENANCE, Status.UNCHECKED, Message("the manifest is not in the file; the URL that the "
                        "file names for it is not fetched"), evidence={"state": "Remote", "reason": why})

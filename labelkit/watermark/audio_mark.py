@@ -20,7 +20,7 @@ _AROUND = 32  # samples on either side that the limiter looks at
 class DifferenceMaker:
     """Host samples at any rate in, the difference to be added out, later by `delay` host samples at most."""
 
-    def __init__(self, rate: int, channels: int, payload: Payload, key: Key, strength: float) -> None:
+    def __init__(self, rate: int, channels: int, payload: Payload | None, key: Key, strength: float) -> None:
         self._signs = frame_signs(key, payload)
         self._depths = (DEPTH * strength * ((EDGES[1:] + EDGES[:-1]) / 256) ** TILT).astype(np.float32)
         self._limit = LIMIT * strength

@@ -10,6 +10,7 @@ joins, deletions and clock drift are all the same search.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -177,12 +178,15 @@ def score(folded: np.ndarray, signs: np.ndarray) -> float:
     return float((folded * signs).sum() / max(math.sqrt(float(np.square(folded).sum())), 1e-12))
 
 
+LOG_PAYLOADS = 64 * math.log(2)
+
+
 def log_rate(folded: np.ndarray, signs: np.ndarray, log_candidates: float) -> float:
-    """Natural log of a bound on the chance that unmarked sound gives such a sum for any payload.
+    """Natural log of a bound on the chance that unmarked sound gives such a sum for any candidate.
 
     Chernoff's bound over the key's signs, which are fair and independent: whatever values y the sound has,
     P(sum of s y >= t) <= prod cosh(l y) exp(-l t) for every l > 0. Nothing is assumed about the sound, its music or its
-    repetitions. 2^64 payloads and every way to lie that was tried are counted in.
+    repetitions. Candidates are payloads times every way to lie that was tried.
     """
     total = float((folded * signs).sum())
     if total <= 0:
@@ -191,14 +195,15 @@ def log_rate(folded: np.ndarray, signs: np.ndarray, log_candidates: float) -> fl
     y, t = np.abs(folded.reshape(-1)) / scale, total / scale
     steps = t * np.geomspace(0.5, 8, 24)[:, None]
     bound = (np.logaddexp(steps * y, -steps * y) - math.log(2)).sum(1) - steps[:, 0] * t
-    return min(0.0, 64 * math.log(2) + log_candidates + float(bound.min()))
+    return min(0.0, log_candidates + float(bound.min()))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Found:
-    """A payload, how it was replayed, and where: path over rows of 192 ms of the marked sound's own time."""
+    """A payload (None: presence alone), how it was replayed, and where: path over rows of 192 ms of the marked sound's
+    own time."""
 
-    payload: Payload
+    payload: Payload | None
     replay: Replay
     path: np.ndarray
     score: float
@@ -231,19 +236,21 @@ def read(chips: np.ndarray, pattern: Pattern, replay: Replay, log_tried: float, 
         payload = pattern.read(fold(chips, trial), paths)
         if payload is None or any(known.payload == payload for known in found):
             continue
-        mark = _confirm(chips, pattern, payload, replay, log_tried)
+        mark = confirm(chips, pattern, payload, replay, log_tried)
         if mark:
             found.append(mark)
     return found
 
 
-def _confirm(chips: np.ndarray, pattern: Pattern, payload: Payload, replay: Replay, log_tried: float) -> Found | None:
-    """Look for a payload again with every chip known; None where it does not pass the bar."""
+def confirm(chips: np.ndarray, pattern: Pattern, payload: Payload | None, replay: Replay,
+             log_tried: float) -> Found | None:
+    """Look for a payload, or presence, again with every chip known; None where it does not pass the bar."""
     signs = pattern.chips(payload)
     hit, var = row_scores(chips, signs)
     path = best_path(hit, var, 1.2)
     folded = fold(chips, path)
-    rate = log_rate(folded, signs, log_tried + log_paths(path))
+    log_words = 0.0 if payload is None else LOG_PAYLOADS
+    rate = log_rate(folded, signs, log_words + log_tried + log_paths(path))
     if rate > math.log(1e-9):
         return None
     # the decision is made; a strong mark ends where its rows fall to a third of their strength, not where they drown
@@ -278,9 +285,10 @@ def replays() -> list[Replay]:
     return out
 
 
-def likeliest(spectrum: Spectrum, pattern: Pattern, tried: list[Replay], keep: int) -> list[Replay]:
-    """The `keep` replays whose known chips correlate best at any one start, best first."""
-    scored = [(known_score(spectrum.chips(replay), pattern), replay) for replay in tried]
+def likeliest(spectrum: Spectrum, pattern: Pattern, tried: list[Replay], keep: int,
+              rated: Callable[[np.ndarray, Pattern], float] = known_score) -> list[Replay]:
+    """The `keep` replays whose chips score best, best first; by default those that are known, at any one start."""
+    scored = [(rated(spectrum.chips(replay), pattern), replay) for replay in tried]
     return [replay for _, replay in sorted(scored, key=lambda pair: -pair[0])[:keep]]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from labelkit.codec.resample import Resampler
 from labelkit.errors import InvalidArgument
 from labelkit.key import Key
-from labelkit.watermark import audio_search as search
+from labelkit.watermark import audio_presence as presence, audio_search as search
 from labelkit.watermark.audio_input import by_channel, check_channels, check_rate
 from labelkit.watermark.audio_pattern import RATE, pattern
 from labelkit.watermark.detection import Detection
@@ -26,7 +26,7 @@ _PARTS, _PATHS = {"fast": 0, "normal": 6, "deep": 6}, {"fast": 8, "normal": 32, 
 
 @dataclass(slots=True)
 class _Segment:
-    payload: Payload
+    payload: Payload | None
     start_s: float
     end_s: float
     score: float
@@ -34,8 +34,8 @@ class _Segment:
     replay: search.Replay
 
     def as_dict(self) -> dict[str, object]:
-        return {"payload": self.payload.hex, "start_s": round(self.start_s, 3), "end_s": round(self.end_s, 3),
-                "score": round(self.score, 2), "tempo": round(self.replay.tempo, 4),
+        return {"payload": self.payload.hex if self.payload else None, "start_s": round(self.start_s, 3),
+                "end_s": round(self.end_s, 3), "score": round(self.score, 2), "tempo": round(self.replay.tempo, 4),
                 "pitch": round(self.replay.pitch, 4)}
 
 
@@ -46,7 +46,8 @@ class AudioDetector:
     effort    as for `audio.detect`
 
     `push` takes chunks of any sizes, `finish` gives the Detection. A minute is searched at a time, and `marks` holds
-    what was found up to then: dictionaries of payload (hex), start_s, end_s, score, tempo, pitch.
+    what was found up to then: dictionaries of payload (hex; None for presence alone), start_s, end_s, score, tempo,
+    pitch.
     """
 
     def __init__(self, rate: int, channels: int, key: Key | None = None, *, effort: str = "normal") -> None:
@@ -86,13 +87,15 @@ class AudioDetector:
             self._search(np.concatenate(self._parts, axis=1))
         if not self._marks:
             return Detection(False, None, self._best, 1.0, {}, self._effort)
-        best = max(self._marks, key=lambda mark: mark.score)
+        best = max(self._marks, key=lambda mark: (mark.payload is not None, mark.score))
         rate = min(1.0, math.exp(best.log_rate + math.log(self._windows)))
         own = [mark for mark in self._marks if mark.payload == best.payload]
         geometry = {"start_s": round(min(mark.start_s for mark in own), 3),
                     "end_s": round(max(mark.end_s for mark in own), 3),
                     "speed": round(best.replay.tempo, 4), "tempo": round(best.replay.tempo, 4),
                     "pitch": round(best.replay.pitch, 4), "segments": self.marks}
+        if best.payload is None:
+            geometry["presence_only"] = True
         return Detection(True, best.payload, best.score, rate, geometry, self._effort)
 
     def _take(self, views: np.ndarray) -> None:
@@ -124,8 +127,10 @@ class AudioDetector:
     def _read(self, spectrum: search.Spectrum, replay: search.Replay, tried: int) -> list[search.Found]:
         chips = spectrum.chips(replay)
         self._best = max(self._best, search.known_score(chips, self._pattern))
-        return search.read(chips, self._pattern, replay, math.log(tried * self._views), parts=_PARTS[self._effort],
-                           paths=_PATHS[self._effort])
+        log_tried = math.log(2 * tried * self._views)  # a payload or presence
+        return (search.read(chips, self._pattern, replay, log_tried, parts=_PARTS[self._effort],
+                            paths=_PATHS[self._effort])
+                or presence.present(chips, self._pattern, replay, log_tried))
 
     def _replayed(self, spectrum: search.Spectrum) -> list[search.Found]:
         grid = search.replays()
@@ -134,9 +139,10 @@ class AudioDetector:
             part = search.Spectrum(spectrum.sums[first : first + size], spectrum.floors, spectrum.weights)
             if len(part.sums) < size // 4 and first:
                 break
-            for coarse in search.likeliest(part, self._pattern, grid, 6):
+            rated = presence.any_score if len(part.sums) < presence.SHORT else search.known_score
+            for coarse in search.likeliest(part, self._pattern, grid, 6, rated):
                 near = search.nearby(coarse)
-                for replay in search.likeliest(part, self._pattern, near, 1):
+                for replay in search.likeliest(part, self._pattern, near, 1, rated):
                     found = self._read(spectrum, replay, len(grid) * len(near))
                     if found:
                         return found

@@ -75,6 +75,49 @@ int LK(lk_image_gain)(const uint8_t *pixels, size_t row_bytes, size_t height, si
     return LK_OK;
 }
 
+/* Activity and brightness of each sample of up to STRIP columns of one row of cells, over its even rows. */
+static void film_strip(const uint8_t *row, size_t row_bytes, size_t rows, int below, size_t count, int right,
+                       uint16_t *sum, uint16_t *level) {
+    size_t across = right ? count : count - 1; /* the last column has no right-hand neighbour */
+    memset(sum, 0, STRIP * sizeof *sum), memset(level, 0, STRIP * sizeof *level);
+    for (size_t y = 0; y < rows; y += 2, row += 2 * row_bytes) {
+        const uint8_t *next = y + 1 < rows || below ? row + row_bytes : row;
+        add_distances(row, row + 1, next, sum, across);
+        add_distance(row + across, next + across, sum + across, count - across);
+        for (size_t i = 0; i < count; i++) level[i] = (uint16_t)(level[i] + row[i]);
+    }
+}
+
+static uint32_t eight(const uint16_t *x) {
+    uint32_t total = 0;
+    for (size_t i = 0; i < LK_CELL; i++) total += x[i];
+    return total;
+}
+
+int LK(lk_film_gain)(const uint8_t *luma, size_t row_bytes, size_t height, size_t width, uint16_t *level,
+                     const uint8_t *ease, uint8_t *gain, uint32_t base, uint32_t slope, uint32_t top) {
+    if (!height || !width || top > 255 || slope > 4096) return LK_BAD_ARGUMENT;
+    uint16_t sum[STRIP], now[STRIP];
+    for (size_t y0 = 0; y0 < height; y0 += LK_CELL) {
+        size_t rows = least(LK_CELL, height - y0), even = (rows + 1) / 2;
+        for (size_t x0 = 0; x0 < width; x0 += STRIP) {
+            size_t count = least(STRIP, width - x0);
+            film_strip(luma + y0 * row_bytes + x0, row_bytes, rows, y0 + rows < height, count, x0 + count < width, sum,
+                       now);
+            for (size_t x = 0; x < count; x += LK_CELL, level++) {
+                size_t samples = 2 * even * least(LK_CELL, count - x);
+                uint32_t total = eight(sum + x) * slope, bright = eight(now + x);
+                uint32_t mean = samples == LK_CELL * LK_CELL ? total / (LK_CELL * LK_CELL) : total / (uint32_t)samples;
+                uint32_t change = (bright > *level ? bright - *level : *level - bright) / 4;
+                uint32_t full = (uint32_t)least(base + (mean >> 4), top);
+                *gain++ = (uint8_t)((full * ease[least(change, LK_EASE - 1)] + 64) >> 7);
+                *level = (uint16_t)bright;
+            }
+        }
+    }
+    return LK_OK;
+}
+
 /* The gain of one pixel row at every sample: between two rows of cells, then between the centres of the cells.
  * `channels` is a constant wherever this is inlined. */
 static inline void gain_row(const uint8_t *above, const uint8_t *below, size_t columns, size_t channels, int weight,

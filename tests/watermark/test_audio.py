@@ -156,6 +156,77 @@ def test_silence_is_refused():
         audio.embed(nearly, 16_000, PAYLOAD, KEY)
 
 
+# ---- presence alone
+
+@pytest.mark.parametrize("seconds", [0.9, 1.5, 3])
+def test_presence_alone_is_found_in_a_clip_too_short_for_an_id(seconds):
+    for host, rate in ((sounds.speech(seconds), 16_000), (sounds.music(seconds), 44_100)):
+        marked = audio.embed(host, rate, None, KEY)
+        for effort in ("fast", "normal", "deep"):
+            found = audio.detect(marked, rate, KEY, effort=effort)
+            assert found.found and found.payload is None and found.geometry["presence_only"]
+            assert 0 < found.false_positive_rate <= 1e-9
+        assert snr(host, marked) > 22
+        assert not audio.detect(host, rate, KEY, effort="deep").found, "unmarked"
+        assert not audio.detect(marked, rate, Key(b"another secret of this length"), effort="deep").found
+        assert not audio.detect(marked, rate).found, "nor the public key"
+
+
+@pytest.mark.parametrize("name", ["gain_-6", "polarity", "rate_8k", "telephone", "white_20", "reverb", "mp3_64k",
+                                  "aac_64k", "opus_24k"])
+def test_presence_alone_survives(name):
+    if name not in attacks.names():
+        pytest.skip(f"{name} needs av")
+    attacked, rate = attacks.apply(name, audio.embed(sounds.speech(3), 16_000, None, KEY), 16_000, seed=1)
+    assert audio.detect(attacked, rate, KEY).geometry.get("presence_only")
+
+
+@pytest.mark.parametrize("name", ["speed_0.9", "speed_1.1", "pitch_+1"])
+def test_presence_alone_on_the_time_axis(name):
+    attacked, rate = attacks.apply(name, audio.embed(sounds.speech(3), 16_000, None, KEY), 16_000, seed=1)
+    assert audio.detect(attacked, rate, KEY, effort="deep").geometry.get("presence_only")
+    assert not audio.detect(attacked, rate, KEY, effort="normal").found
+
+
+def test_an_id_is_never_taken_for_presence_nor_presence_for_an_id():
+    for seconds in (1, 2, 4, 12, 40):
+        host = sounds.speech(seconds, seed=3)
+        presence = audio.embed(host, 16_000, None, KEY)
+        assert audio.detect(presence, 16_000, KEY, effort="deep").geometry["presence_only"]
+        marker = audio.AudioMarker(16_000, 1, PAYLOAD, KEY)  # which marks whether it will be read or not
+        marked = np.concatenate([marker.push(host), marker.finish()])
+        assert not audio.detect(marked, 16_000, KEY, effort="deep").geometry.get("presence_only")
+
+
+def test_a_short_marked_sound_is_placed_in_a_long_one():
+    effect = audio.embed(sounds.music(1.5, 16_000)[:, 0], 16_000, None, KEY)
+    found = audio.detect(np.concatenate([sounds.speech(20), effect, sounds.speech(20, seed=4)]), 16_000, KEY)
+    assert found.found and abs(found.geometry["start_s"] - 20) < 0.5 and abs(found.geometry["end_s"] - 21.5) < 0.5
+
+
+def test_an_id_beside_presence_is_the_answer(speech):
+    effect = audio.embed(sounds.music(3, 16_000)[:, 0], 16_000, None, KEY)
+    gap = sounds.speech(70, seed=4)
+    found = audio.detect(np.concatenate([effect, gap, speech]), 16_000, KEY)
+    assert found.payload == PAYLOAD and "presence_only" not in found.geometry
+    assert {segment["payload"] for segment in found.geometry["segments"]} == {PAYLOAD.hex, None}
+
+
+def test_too_short_for_presence_too():
+    with pytest.raises(HostTooSmall) as error:
+        audio.embed(sounds.speech(0.5), 16_000, None, KEY)
+    assert 0.5 < error.value.message.facts["needed"] < 3
+    with pytest.raises(HostTooSmall, match="too little sound"):
+        audio.embed(np.zeros(48_000, np.float32), 16_000, None, KEY)
+
+
+def test_a_stream_can_carry_presence_alone():
+    host = sounds.speech(2)
+    marker = audio.AudioMarker(16_000, 1, None, KEY)
+    parts = [marker.push(host[at : at + 500]) for at in range(0, len(host), 500)]
+    assert np.array_equal(np.concatenate([*parts, marker.finish()]), audio.embed(host, 16_000, None, KEY))
+
+
 @pytest.mark.parametrize("samples, rate, more", [
     (np.zeros(9, np.float64), 16_000, {}), (np.zeros((2, 3, 4), np.float32), 16_000, {}), ([0.0], 16_000, {}),
     (np.full(9, np.nan, np.float32), 16_000, {}), (np.full(9, 1e30, np.float32), 16_000, {}),
