@@ -17,7 +17,7 @@ from tests import files
 from tests.files import LABEL, OTHER
 from tests.metadata.test_documents import CUSTOM, custom_property, document
 from tests.metadata.test_matroska import element
-from tests.metadata.test_mp4 import FTYP, box
+from tests.metadata.test_mp4 import FTYP, box, film
 
 SLOWEST_SECONDS, MOST_MEMORY = 2.0, 512 << 20
 START = b"startxref\n%d\n%%%%EOF\n"
@@ -115,6 +115,7 @@ REFUSED = {  # by what makes them large
     "labels": lambda: png(*[files.chunk(b"tEXt", b"AIGC\0" + OTHER.to_json().encode())] * 20_000),
     "packets": lambda: png(*[files.chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<a aigc='x'/>")] * 20_000),
     "extents of no bytes": lambda: avif(*[struct.pack(">HHH", one, 0, 65_535) for one in range(1, 1000)]),
+    "user data boxes": lambda: film((box(b"udta", box(b"AIGC", b"{}")),) * 2000),
     "blocks": lambda: live(1_100_000),
     "script values": lambda: script(b"\x0a" + struct.pack(">I", 1_000_000) + b"\5" * 1_000_000),
 }
@@ -126,7 +127,18 @@ def test_what_claims_too_much_is_refused(name):
         metadata.write(REFUSED[name](), LABEL)
 
 
+def keys(labels: int, others: int) -> bytes:
+    """Items of labels, and items without data, which hold no text."""
+    count = labels + others
+    names = box(b"keys", struct.pack(">II", 0, count), box(b"mdta", b"AIGC") * labels, box(b"mdta", b"k") * others)
+    items = [box(struct.pack(">I", one + 1), box(b"data", bytes(8), b"{}") if one < labels else b"")
+             for one in range(count)]
+    handler = box(b"hdlr", bytes(8), b"mdta", bytes(13))
+    return film((box(b"udta", box(b"meta", bytes(4), handler, names, box(b"ilst", *items))),))
+
+
 READ = {
+    "keys": lambda: keys(8000, 90_000),
     "pdf predictor": lambda: pdf_of_tables(1, (b"\2" + bytes(5)) * 2_700_000,
                                            b"/DecodeParms << /Predictor 12 /Columns 5 >>"),
     "pdf predictor of short rows": lambda: pdf_of_tables(1, b"\0\1\2\1" * 4_000_000,
