@@ -88,10 +88,11 @@ static void film_strip(const uint8_t *row, size_t row_bytes, size_t rows, int be
     }
 }
 
+/* The sum of eight values, below 2^16: four at a time in one word, whose upper quarter adds them up. */
 static uint32_t eight(const uint16_t *x) {
-    uint32_t total = 0;
-    for (size_t i = 0; i < LK_CELL; i++) total += x[i];
-    return total;
+    uint64_t a, b;
+    memcpy(&a, x, sizeof a), memcpy(&b, x + 4, sizeof b);
+    return (uint32_t)((a + b) * UINT64_C(0x0001000100010001) >> 48);
 }
 
 int LK(lk_film_gain)(const uint8_t *luma, size_t row_bytes, size_t height, size_t width, uint16_t *level,
