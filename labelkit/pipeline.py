@@ -255,6 +255,7 @@ def _stages(reader: Reader, folder: Path, request: _Request) -> Path:
         result = _signed(result, reader, folder, _claim(label, plan, drawn), request)
     if request.check:
         with container.opened(result) as marked:
+            marked.name = reader.name  # what is refused is the film, not a file in a folder that goes
             _check(marked, request, drawn)
     return result
 

@@ -45,10 +45,18 @@ class AudioSamples:
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """The sound track of a film that a player plays unasked: `rate` in Hz, number of `channels`."""
+    """The sound track of a film that a player plays unasked.
+
+    rate      Hz
+    channels  how many
+    begin     when it begins, in seconds after the first frame
+    seconds   its own length, None where it is not known
+    """
 
     rate: int
     channels: int
+    begin: float = 0.0
+    seconds: float | None = None
 
 
 class SoundChange(Protocol):

@@ -7,6 +7,7 @@ ALAC and PCM in the sample format of the source. Others, such as Vorbis, are rea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -43,12 +44,21 @@ def main_sound(container: InputContainer) -> AudioStream | None:
     return next((stream for stream in streams if stream.disposition & Disposition.default), next(iter(streams), None))
 
 
-def sound_of(stream: AudioStream | None) -> Sound | None:
-    """What a stream says of its sound, None where that is none that can be decoded."""
+def sound_of(stream: AudioStream | None, start: Fraction = Fraction(0)) -> Sound | None:
+    """What a stream says of its sound, None where that is none that can be decoded; `start` is that of the film."""
     context = stream.codec_context if stream else None
     if context is None or not 0 < context.rate <= _MAX_RATE or not 1 <= context.layout.nb_channels <= _MAX_CHANNELS:
         return None
-    return Sound(context.rate, context.layout.nb_channels)
+    begin = float((stream.start_time or 0) * (stream.time_base or Fraction(0)) - start)
+    return Sound(context.rate, context.layout.nb_channels, begin, _length(stream))
+
+
+def _length(stream: AudioStream) -> float | None:
+    """Seconds of a stream, as its header or the tag of Matroska tells."""
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    told = re.fullmatch(r"(\d{1,4}):(\d\d):(\d\d\.\d+)", stream.metadata.get("DURATION", ""))
+    return 3600 * int(told[1]) + 60 * int(told[2]) + float(told[3]) if told else None
 
 
 class Line:

@@ -190,7 +190,8 @@ def _has_place(run: _Run, stream: Stream) -> bool:
     if stream.type == "data":
         return run.film.kind_of(stream.index) == _TELEMETRY
     if stream.type == "subtitle" and stream.codec_context is not None:
-        return stream.codec_context.codec.canonical_name in run.out.supported_codecs
+        decoder = stream.codec_context.codec
+        return not run.out.supported_codecs.isdisjoint((decoder.name, decoder.canonical_name))  # pgssub, and what it is
     return stream.type in ("audio", "video") and stream.codec_context is not None
 
 

@@ -66,8 +66,7 @@ class Film:
             self.first = first
             self.form = form_of(first, stream, name)
             self.start, self.time_base, self.seconds = start_of(stream), stream.time_base, _length(container, stream)
-            track = soundtrack.main_sound(container)
-            self.sound = soundtrack.sound_of(track)
+            self.sound = soundtrack.sound_of(soundtrack.main_sound(container), self.start)
             self._keys = sorted(float(entry.timestamp * stream.time_base - self.start)
                                 for entry in stream.index_entries if entry.is_keyframe)
 

@@ -8,6 +8,7 @@ the media move by whole blocks, which file systems that share blocks between fil
 
 from __future__ import annotations
 
+import bisect
 import struct
 from dataclasses import dataclass, field
 
@@ -28,6 +29,7 @@ _UTF8 = b"\0\0\0\1\0\0\0\0"  # well-known type 1, no locale
 _FREEFORM = b"----"
 _USER_DATA = (b"udta", b"meta")
 _LARGE = 64 << 20  # bytes of a file in which a block more does not count
+_MAX_PARENTS = 1000  # boxes of user data, each compared with each change; real films have a handful
 _MAX_USER_DATA = 64 << 20  # bytes; cover pictures are among it
 
 
@@ -82,6 +84,8 @@ def scan(reader: Reader, found: Format) -> Layout:
             _scan_user_data(reader, layout, box)
         elif box.kind == b"meta":
             _scan_meta(reader, layout, box, home=False)
+        if len(layout.state.parents) > _MAX_PARENTS:
+            raise reader.too_many("user data box", _MAX_PARENTS)
     return layout
 
 
@@ -241,9 +245,10 @@ def _inside(box: Box, outer: Box | None) -> bool:
 def _rebuilt(reader: Reader, keyed: _Keys, bodies: dict[int, bytes | None], fresh: bytes | None) -> list[Patch]:
     """New keys and ilst boxes: items that go take their keys with them, where no other item uses these."""
     kept = [(index, item) for index, item in keyed.items if bodies.get(item.start, b"") is not None]
-    gone = {index for index, _ in keyed.items} - {index for index, _ in kept}
-    names = [name for index, name in enumerate(keyed.names, 1) if index not in gone]
-    renumbered = {index: index - sum(1 for one in gone if one < index) for index, _ in kept}
+    gone = sorted({index for index, _ in keyed.items} - {index for index, _ in kept})
+    left = set(gone)
+    names = [name for index, name in enumerate(keyed.names, 1) if index not in left]
+    renumbered = {index: index - bisect.bisect_left(gone, index) for index, _ in kept}
     items = []
     for index, item in kept:
         number = struct.pack(">I", renumbered[index])

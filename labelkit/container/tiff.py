@@ -191,7 +191,7 @@ def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | Non
         done.append(_new_directory(reader, shape, append, fresh))
     if not shape.big and end + sum(map(len, tail)) > 0xFFFFFFFF:
         raise reader.too_big("TIFF", 0xFFFFFFFF, end + sum(map(len, tail)))
-    return [*done, (end, end, b"".join(tail))]
+    return [*dict.fromkeys(done), (end, end, b"".join(tail))]  # two directories may share one text
 
 
 def _entry_patch(shape: Shape, entry: Entry, length: int, offset: int) -> Patch:

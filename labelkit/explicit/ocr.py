@@ -2,8 +2,10 @@
 """Explicit labels in any font: the text along the edges of a picture, read by RapidOCR (PP-OCRv6 on onnxruntime).
 
 RapidOCR 3.10 (Apache-2.0, models too) carries its models in its wheel; they are opened by path, so that nothing is
-ever fetched. Of 150 labels in ten fonts, 1.4 to 7 % high and white, black, outlined or on a plate, on photographs,
-X"""
+ever fetched. Of 300 labels in ten fonts, 3 to 7 % high, on photographs and pages of text, 284 were read; of
+the 228 of legal height 216, nine were counted as unread, and three passed over. In 200 unlabelled photographs nothing
+was read as a label. The height of the ink came out within 8 % in nine of ten: `MEASURING_ERROR`.
+"""
 
 from __future__ import annotations
 
@@ -145,8 +147,8 @@ def _lines(part: np.ndarray, left: int, top: int, whole: tuple[int, int]) -> tup
         heard = _ask(cut, find=False)
         text, score = (heard.txts[0], float(heard.scores[0])) if heard.txts else ("", 0.0)
         if score >= _MIN_SCORE:
-            first, ink_px, contrast = _ink(cut)
-            lines.append(_Line(text, (left + x, top + y0 + first, width, ink_px), ink_px, score, contrast))
+            first, ink_px, contrast = _ink(part[max(0, y):y + height, max(0, x):x + width])
+            lines.append(_Line(text, (left + x, top + max(0, y) + first, width, ink_px), ink_px, score, contrast))
         else:
             unread += score >= _UNCLEAR and height < 1.5 * _HEADLINE * min(whole)
     return lines, unread
@@ -218,16 +220,17 @@ def _together(first: _Line, second: _Line) -> _Line:
 def _ink(cut: np.ndarray) -> tuple[int, int, float]:
     """(first row, rows, contrast) of the ink of a line of text: the longest run of rows with several steep steps.
 
-    Strokes make steps along a row, which a plate, a frame and most grounds do not. The contrast is WCAG's, between the
-    5 % darkest and brightest of the middle of these rows.
+    Strokes make steps along a row; most grounds do not, and a plate does at its ends, which are left out. The contrast
+    is WCAG's, between the 5 % darkest and brightest of these rows.
     """
     grey = cut.astype(np.float64) if cut.ndim == 2 else cut @ np.array((0.299, 0.587, 0.114))
     rows = len(grey)
+    inner = grey[:, round(0.15 * rows):max(0, grey.shape[1] - round(0.15 * rows))]
     reach = max(1, rows // 24)  # soft edges take more than a pixel
-    steps = np.abs(grey[:, reach:] - grey[:, :-reach])
+    steps = np.abs(inner[:, reach:] - inner[:, :-reach])
     if not steps.size:
         return 0, rows, 1.0
-    bar = 0.6 * np.percentile(steps[rows // 3:rows - rows // 3], 95)
+    bar = 0.5 * np.percentile(steps[rows // 3:rows - rows // 3], 95)
     inked = np.flatnonzero((steps > bar).sum(1) >= max(2, 0.06 * rows))
     if not inked.size:
         return 0, rows, 1.0

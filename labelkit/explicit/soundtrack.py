@@ -7,7 +7,9 @@ is made softer under it; otherwise it is that of `labelkit.explicit.audio`.
 
 from __future__ import annotations
 
+import collections
 import functools
+import itertools
 
 import numpy as np
 
@@ -21,6 +23,7 @@ _RAMP_S = 0.25
 _MEASURED_S = 10.0  # of the programme, whose loudness the label follows
 _SPARE_S = 0.25  # by which a sound track may end before its film
 _LISTENED_S = 10.0
+_MAX_REPEATS = 20_000
 _MAX_TOLD = 100  # starts that the evidence names
 
 
@@ -34,15 +37,16 @@ def draw(samples: VideoSamples, explicit: Explicit) -> tuple[VideoSamples, dict[
         return samples.map_sound(functools.partial(Overlay, explicit, ())), None
     rate = samples.sound.rate
     label = audio.label(explicit, rate)
-    starts = _starts(explicit, samples.seconds, audio.framed(label, rate, first=True, last=True).size / rate)
+    length = min((known for known in (samples.sound.seconds, samples.seconds) if known), default=None)
+    starts = _starts(explicit, length, audio.framed(label, rate, first=True, last=True).size / rate)
     evidence = {"sound": explicit.sound, "text": audio.text(explicit), "place": explicit.place,
-                "starts_s": [round(start + audio.LEAD_S, 3) for start in starts[:_MAX_TOLD]],
+                "starts_s": [round(samples.sound.begin + start + audio.LEAD_S, 3) for start in starts[:_MAX_TOLD]],
                 "seconds": round(len(label) / rate, 3)}
     return samples.map_sound(functools.partial(Overlay, explicit, tuple(starts))), evidence
 
 
 def _starts(explicit: Explicit, length: float | None, needed: float) -> list[float]:
-    """Where in time labels go, in seconds; those that would meet are left out."""
+    """Where labels go, in seconds of the sound; those that would meet are left out."""
     if length is None and (explicit.place != "start" or explicit.repeat_s):
         raise InvalidArgument("the length of the film is not known, its label of sound can only stand at the start")
     last = (length or np.inf) - needed - _SPARE_S
@@ -50,12 +54,13 @@ def _starts(explicit: Explicit, length: float | None, needed: float) -> list[flo
         raise HostTooSmall("{length:.1f} s are too short for the label of a film's sound, which takes {needed:.1f} s",
                            length=length, needed=needed + _SPARE_S, hint="leave it to the picture")
     places = {"start": [0.0], "end": [last], "both": [0.0, last], "middle": [last / 2]}[explicit.place]
-    wanted = [*places, *(np.arange(explicit.repeat_s, last, explicit.repeat_s) if explicit.repeat_s else ())]
-    kept: list[float] = []
-    for place in map(float, wanted):
-        if all(abs(place - other) >= needed for other in kept):
-            kept.append(place)
-    return sorted(kept)
+    if places[-1] - places[0] < needed:
+        places = places[:1]
+    if explicit.repeat_s:
+        step = max(explicit.repeat_s, needed)
+        again = (step * (i + 1) for i in range(int(min(last / step, _MAX_REPEATS))))
+        places += [start for start in again if all(abs(start - other) >= needed for other in places[:2])]
+    return sorted(places)
 
 
 class Overlay:
@@ -63,7 +68,8 @@ class Overlay:
 
     def __init__(self, explicit: Explicit, starts: tuple[float, ...], rate: int, channels: int) -> None:
         self._explicit, self._rate, self._channels = explicit, rate, channels
-        self._starts = [round(start * rate) for start in starts]
+        self._starts = collections.deque(round(start * rate) for start in starts)  # those that are not over
+        self._last = self._starts[-1]
         self._held: list[np.ndarray] | None = []
         self._label = self._piece = np.empty(0, np.float32)
         self._place = 0
@@ -81,7 +87,7 @@ class Overlay:
         """See `SoundChange`; raises HostTooSmall where the sound ended before its last label did."""
         rest = np.empty((0, self._channels), np.float32) if self._held is None else self._begun()
         spoken = len(self._piece) - round(audio.GAP_S * self._rate)
-        if self._place < self._starts[-1] + spoken:
+        if self._place < self._last + spoken:
             raise HostTooSmall("the sound track ends after {length:.1f} s, before the label of it does",
                                length=self._place / self._rate, hint="leave it to the picture")
         return rest
@@ -98,10 +104,10 @@ class Overlay:
         self._place = stop
         ramp = round(_RAMP_S * self._rate)
         out = chunk
-        for start in self._starts:
+        while self._starts and first >= self._starts[0] + len(self._piece) + ramp:
+            self._starts.popleft()
+        for start in itertools.takewhile(lambda start: start - ramp < stop, self._starts):
             end = start + len(self._piece)
-            if stop <= start - ramp or first >= end + ramp:
-                continue
             edges = [start - ramp, start, end, end + ramp]
             softer = np.interp(np.arange(first, stop), edges, [0, UNDER_DB, UNDER_DB, 0])
             out = out * (10 ** (-softer[:, None] / 20)).astype(np.float32)

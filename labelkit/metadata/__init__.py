@@ -12,7 +12,7 @@ Where the label goes (TC260-PG-20257A to 202510A):
     MP4 MOV M4V M4A                          moov/udta/meta, key AIGC
     MKV WebM                                 SimpleTag AIGC           AVI    LIST INFO, chunk AIGC
     FLV                                      onMetaData, string AIGC  WAV    chunk AIGC
-    MP3                                      ID3v2, TXXX AIGC         FLAC, Ogg Vorbis, Opus    comment AIGC
+    MP3                                      ID3v2, TXXX AIGC         FLAC and Ogg (Vorbis, Opus, FLAC)    comment AIGC
     DOCX XLSX PPTX                           custom property AIGC     PDF    Info dictionary, key AIGC
     Markdown                                 front matter, AIGC       HTML   meta AIGC
 

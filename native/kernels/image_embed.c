@@ -88,10 +88,11 @@ static void film_strip(const uint8_t *row, size_t row_bytes, size_t rows, int be
     }
 }
 
+/* The sum of eight values, below 2^16: four at a time in one word, whose upper quarter adds them up. */
 static uint32_t eight(const uint16_t *x) {
-    uint32_t total = 0;
-    for (size_t i = 0; i < LK_CELL; i++) total += x[i];
-    return total;
+    uint64_t a, b;
+    memcpy(&a, x, sizeof a), memcpy(&b, x + 4, sizeof b);
+    return (uint32_t)((a + b) * UINT64_C(0x0001000100010001) >> 48);
 }
 
 int LK(lk_film_gain)(const uint8_t *luma, size_t row_bytes, size_t height, size_t width, uint16_t *level,
@@ -118,22 +119,23 @@ int LK(lk_film_gain)(const uint8_t *luma, size_t row_bytes, size_t height, size_
     return LK_OK;
 }
 
-/* The gain of one pixel row at every sample: between two rows of cells, then between the centres of the cells.
+/* Between two rows of cells. */
+static void between(const uint8_t *above, const uint8_t *below, int16_t weight, int16_t *out, size_t columns) {
+    int16_t rest = (int16_t)(16 - weight);
+    for (size_t c = 0; c < columns; c++) out[c] = (int16_t)((int16_t)(above[c] * rest + below[c] * weight + 8) >> 4);
+}
+
+/* The gain of one pixel row at every sample, from that between rows of cells: between the centres of the cells.
  * `channels` is a constant wherever this is inlined. */
-static inline void gain_row(const uint8_t *above, const uint8_t *below, size_t columns, size_t channels, int weight,
-                            int16_t *out) {
+static inline void gain_row(const int16_t *cells, size_t columns, size_t channels, int16_t *out) {
     size_t step = LK_CELL * channels, lead = step / 2; /* centres lie between pixels 3 and 4 */
     int16_t ramp[LK_CELL * 4];
     for (size_t i = 0; i < step; i++) ramp[i] = (int16_t)(2 * (i / channels) + 1);
-    int16_t here = (int16_t)((above[0] * (16 - weight) + below[0] * weight + 8) >> 4);
-    for (size_t i = 0; i < lead; i++) out[i] = here;
+    for (size_t i = 0; i < lead; i++) out[i] = cells[0];
     out += lead;
     for (size_t c = 0; c < columns; c++, out += step) {
-        size_t next = c + 1 < columns ? c + 1 : c;
-        int16_t there = (int16_t)((above[next] * (16 - weight) + below[next] * weight + 8) >> 4);
-        int16_t rise = (int16_t)(there - here), start = (int16_t)(here * 16 + 8);
+        int16_t here = cells[c], rise = (int16_t)(cells[c + 1] - here), start = (int16_t)(here * 16 + 8);
         for (size_t i = 0; i < step; i++) out[i] = (int16_t)((int16_t)(start + (int16_t)(rise * ramp[i])) >> 4);
-        here = there;
     }
 }
 
@@ -150,17 +152,20 @@ static void add_run(const uint8_t *x, uint8_t *out, const int16_t *gain, const i
     }
 }
 
-/* The gain at every sample of pixel rows y and y + 1. */
+/* The gain at every sample of pixel rows y and y + 1; `out` has room for that of the columns of cells behind it. */
 static void gain_at(const uint8_t *gain, size_t rows, size_t columns, size_t channels, size_t y, int16_t *out) {
     size_t twice = 2 * y < LK_CELL - 1 ? 0 : 2 * y - (LK_CELL - 1), cell = twice / (2 * LK_CELL);
     int weight = (int)(twice % (2 * LK_CELL));
     if (cell >= rows - 1) cell = rows - 1, weight = 0;
     const uint8_t *above = gain + cell * columns, *below = cell + 1 < rows ? above + columns : above;
+    int16_t *cells = out + LK_CELL * channels * columns + 32;
+    between(above, below, (int16_t)weight, cells, columns);
+    cells[columns] = cells[columns - 1];
     switch (channels) {
-    case 1: gain_row(above, below, columns, 1, weight, out); break;
-    case 2: gain_row(above, below, columns, 2, weight, out); break;
-    case 3: gain_row(above, below, columns, 3, weight, out); break;
-    default: gain_row(above, below, columns, 4, weight, out);
+    case 1: gain_row(cells, columns, 1, out); break;
+    case 2: gain_row(cells, columns, 2, out); break;
+    case 3: gain_row(cells, columns, 3, out); break;
+    default: gain_row(cells, columns, 4, out);
     }
 }
 

@@ -17,7 +17,7 @@ from PIL import Image
 from labelkit import container
 from labelkit.codec import hdr, transcode
 from labelkit.container import Reader, bmff, mp4
-from labelkit.errors import InvalidArgument, UnsupportedFormat
+from labelkit.errors import InvalidArgument, LabelkitError, UnsupportedFormat
 from labelkit.plan import Quality
 from tests.codec.test_video import bright, decoded, needs, probed, silent, streams_of
 from tests.films import film, picture, scene
@@ -132,6 +132,33 @@ def test_the_telemetry_of_cameras_is_copied_and_other_data_is_said_to_be_left_ou
     target, said = through(with_words_as(tmp_path / "other.mp4", b"camm"))
     assert len(said) == 1 and "stream 1, data" in said[0] and "left out" in said[0]
     assert mp4.track_kinds(reader(target)) == [b"avc1"] and silent(target)
+
+
+@pytest.mark.parametrize("decoder,family,place", [("pgssub", "hdmv_pgs_subtitle", True), ("webvtt", "webvtt", True),
+                                                  ("mov_text", "mov_text", False)])
+def test_subtitles_are_kept_where_the_container_takes_them(decoder, family, place, tmp_path):
+    """Matroska takes what Blu-rays have, under the name of the format or of its decoder."""
+    kind = type("Codec", (), {"name": decoder, "canonical_name": family})
+    stream = type("Stream", (), {"type": "subtitle", "codec_context": type("Context", (), {"codec": kind})})
+    with av.open(str(tmp_path / "x.mkv"), "w") as out:
+        assert transcode._has_place(type("Run", (), {"out": out}), stream) is place
+
+
+def test_damaged_boxes_raise_our_errors_only(tmp_path):
+    data = film(tmp_path / "film.mp4", count=5, sound=["aac"]).read_bytes()
+    random = np.random.default_rng(8)
+    outcomes = set()
+    for _ in range(300):
+        bad = bytearray(data)
+        for place in random.integers(0, len(bad), 30):
+            bad[place] = random.integers(256)
+        try:
+            mp4.track_kinds(Reader.of(bytes(bad)))
+            mp4.carried(Reader.of(bytes(bad)), Reader.of(data))
+            outcomes.add("read")
+        except LabelkitError as error:
+            outcomes.add(type(error).__name__)
+    assert len(outcomes) > 1
 
 
 def test_kinds_of_tracks_are_read_within_bounds():

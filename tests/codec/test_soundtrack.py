@@ -189,6 +189,15 @@ def test_bitrates_stay_in_their_class(tmp_path):
             assert after.streams.audio[0].bit_rate == pytest.approx(before.streams.audio[0].bit_rate, rel=0.25)
 
 
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv"])
+def test_when_the_sound_begins_and_ends_is_known(name, tmp_path):
+    source = film(tmp_path / name, count=100, heard=TALK, sound=["flac"])
+    sound = decoded(source).sound  # the film has 4 s
+    assert sound.begin == pytest.approx(0, abs=0.05) and sound.seconds == pytest.approx(2.0, abs=0.1)
+    late = rewritten(source, tmp_path / f"late_{name}", moved=500)
+    assert decoded(late).sound.begin == pytest.approx(0.5, abs=0.05)
+
+
 def test_sound_is_heard_by_time(tmp_path):
     samples = decoded(film(tmp_path / "film.mkv", count=60, heard=TALK, sound=["flac"], options={"g": "10"}))
     assert (samples.sound.rate, samples.sound.channels) == (48_000, 2)

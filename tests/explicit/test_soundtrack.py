@@ -83,6 +83,31 @@ def test_a_film_of_no_known_length_has_the_label_at_its_start():
             soundtrack.draw(samples, Explicit(**settings))
 
 
+def test_sound_that_begins_late_or_ends_early_has_its_label_inside():
+    samples = VideoSamples(Form(320, 240), 60.0, None, Sound(RATE, 2, begin=1.5, seconds=30.0))
+    samples, evidence = soundtrack.draw(samples, Explicit(place="both"))
+    assert evidence["starts_s"][0] == 1.9 and 27 < evidence["starts_s"][1] < 31.5
+    overlay = samples.sound_changes[0](RATE, 2)
+    out = np.concatenate([overlay.push(TALK), overlay.finish()])
+    heard = audio.heard(AudioSamples(out, RATE))
+    assert [one["start_s"] + 1.5 for one in heard] == pytest.approx(evidence["starts_s"], abs=0.06)
+
+
+def test_labels_never_meet_and_their_number_is_bounded():
+    for settings in ({"place": "both"}, {"place": "end", "repeat_s": 5.0}, {"place": "middle", "repeat_s": 6.5},
+                     {"place": "both", "repeat_s": 5.0, "sound": "both"}):
+        for length in (4.0, 7.3, 31.0, 1e12):  # a header may claim any length
+            starts = soundtrack._starts(Explicit(**settings), length, 3.1)
+            assert 1 <= len(starts) <= 20_002 and all(b - a >= 3.1 for a, b in zip(starts, starts[1:], strict=False))
+
+
+def test_many_repeats_cost_no_more_by_the_chunk():
+    many = soundtrack.Overlay(Explicit(), tuple(5.0 * i for i in range(5)), RATE, 2)
+    for at in range(0, len(TALK), 4096):
+        many.push(TALK[at:at + 4096])
+    assert len(many._starts) <= 1  # what is over is not looked at again
+
+
 def test_only_the_opening_is_held_back():
     overlay = soundtrack.Overlay(Explicit(), (0.0,), RATE, 2)
     held = 0

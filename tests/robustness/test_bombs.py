@@ -16,7 +16,8 @@ from labelkit.report import Status
 from tests import files
 from tests.files import LABEL, OTHER
 from tests.metadata.test_documents import CUSTOM, custom_property, document
-from tests.metadata.test_mp4 import FTYP, box
+from tests.metadata.test_matroska import element
+from tests.metadata.test_mp4 import FTYP, box, film
 
 SLOWEST_SECONDS, MOST_MEMORY = 2.0, 512 << 20
 START = b"startxref\n%d\n%%%%EOF\n"
@@ -87,6 +88,21 @@ def avif(*rows: bytes, sizes: int = 0) -> bytes:
     return box(b"ftyp", b"avif", bytes(4), b"avif") + meta + box(b"mdat", b"<a aigc='x'/>" * 90_000)
 
 
+EBML = element(0x1A45DFA3, element(0x4282, b"webm"))
+
+
+def live(blocks: int) -> bytes:
+    """A stream whose one cluster, of unknown size, holds void elements."""
+    return EBML + b"\x18\x53\x80\x67\xff\x1f\x43\xb6\x75\xff" + b"\xec\x80" * blocks
+
+
+def nested_cues(depth: int) -> bytes:
+    cues = b""
+    for _ in range(depth):
+        cues = element(0xBB, cues)
+    return EBML + element(0x18538067, element(0x1C53BB6B, cues), element(0x1F43B675, element(0xE7, b"\0")))
+
+
 REFUSED = {  # by what makes them large
     "pdf array": lambda: pdf(b"<< /A [" + b"1 " * 2_000_000 + b"] >>"),
     "pdf dictionary": lambda: pdf(b"<< " + b"/A 1 " * 800_000 + b" >>"),
@@ -99,6 +115,8 @@ REFUSED = {  # by what makes them large
     "labels": lambda: png(*[files.chunk(b"tEXt", b"AIGC\0" + OTHER.to_json().encode())] * 20_000),
     "packets": lambda: png(*[files.chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<a aigc='x'/>")] * 20_000),
     "extents of no bytes": lambda: avif(*[struct.pack(">HHH", one, 0, 65_535) for one in range(1, 1000)]),
+    "user data boxes": lambda: film((box(b"udta", box(b"AIGC", b"{}")),) * 2000),
+    "blocks": lambda: live(1_100_000),
     "script values": lambda: script(b"\x0a" + struct.pack(">I", 1_000_000) + b"\5" * 1_000_000),
 }
 
@@ -109,7 +127,18 @@ def test_what_claims_too_much_is_refused(name):
         metadata.write(REFUSED[name](), LABEL)
 
 
+def keys(labels: int, others: int) -> bytes:
+    """Items of labels, and items without data, which hold no text."""
+    count = labels + others
+    names = box(b"keys", struct.pack(">II", 0, count), box(b"mdta", b"AIGC") * labels, box(b"mdta", b"k") * others)
+    items = [box(struct.pack(">I", one + 1), box(b"data", bytes(8), b"{}") if one < labels else b"")
+             for one in range(count)]
+    handler = box(b"hdlr", bytes(8), b"mdta", bytes(13))
+    return film((box(b"udta", box(b"meta", bytes(4), handler, names, box(b"ilst", *items))),))
+
+
 READ = {
+    "keys": lambda: keys(8000, 90_000),
     "pdf predictor": lambda: pdf_of_tables(1, (b"\2" + bytes(5)) * 2_700_000,
                                            b"/DecodeParms << /Predictor 12 /Columns 5 >>"),
     "pdf predictor of short rows": lambda: pdf_of_tables(1, b"\0\1\2\1" * 4_000_000,
@@ -144,6 +173,11 @@ def test_extents_over_the_same_bytes_are_bounded():
     assert [one["slot"] for one in metadata.read(data).evidence["unread"]] == ["item"]
 
 
+@pytest.mark.parametrize("depth", [1, 8, 9, 3000])
+def test_indexes_nested_without_end_stay_as_they_are(depth):
+    assert metadata.read(metadata.write(nested_cues(depth), LABEL)).label == LABEL
+
+
 def test_bounds_leave_room_for_real_files():
     texts = png(*[files.chunk(b"zTXt", b"k%d\0\0" % one + zlib.compress(b"v" * 9000)) for one in range(500)])
     assert metadata.read(metadata.write(texts, LABEL)).label == LABEL
@@ -151,6 +185,7 @@ def test_bounds_leave_room_for_real_files():
     properties = document(CUSTOM.format("".join(custom_property(f"p{one}", "v", one + 2) for one in range(2000))))
     assert metadata.read(metadata.write(properties, LABEL)).label == LABEL
     assert metadata.read(metadata.write(pdf(b"<< /A [" + b"1 " * 90_000 + b"] >>"), LABEL)).label == LABEL
+    assert metadata.read(metadata.write(live(50_000), LABEL)).label == LABEL
     positions = b"\x0a" + struct.pack(">I", 20_000) + (b"\0" + bytes(8)) * 20_000
     assert metadata.read(metadata.write(script(positions), LABEL)).status is Status.VALID
 
