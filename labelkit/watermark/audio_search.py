@@ -118,6 +118,7 @@ def known_score(chips: np.ndarray, pattern: Pattern) -> float:
 
 
 _ABSENT = STARTS
+_PLACES, _LONG_LIST = 4, 256
 
 
 def best_path(hit: np.ndarray, var: np.ndarray, expected: float) -> np.ndarray:
@@ -131,7 +132,7 @@ def best_path(hit: np.ndarray, var: np.ndarray, expected: float) -> np.ndarray:
     turn, leave, drift = (math.log(ways) for ways in (STARTS * n, max(n, 2), 2 * n))  # as `log_paths` charges them
     gain = np.zeros((n, STARTS + 1), np.float32)
     gain[:, :STARTS] = expected * hit / scale - 0.5 * expected**2 * var / scale**2
-    total, back = gain[0].copy(), np.empty((n, STARTS + 1), np.int16)
+    total, back = gain[0] - math.log(STARTS) * (np.arange(STARTS + 1) < _ABSENT), np.empty((n, STARTS + 1), np.int16)
     stay = np.arange(STARTS)
     for row in range(1, n):
         marked = total[:STARTS]
@@ -180,9 +181,10 @@ def score(folded: np.ndarray, signs: np.ndarray) -> float:
 def log_rate(folded: np.ndarray, signs: np.ndarray, log_candidates: float) -> float:
     """Natural log of a bound on the chance that unmarked sound gives such a sum for any payload.
 
-    Chernoff's bound over the key's signs, which are fair and independent: whatever values y the sound has,
-    P(sum of s y >= t) <= prod cosh(l y) exp(-l t) for every l > 0. Nothing is assumed about the sound, its music or its
-    repetitions. 2^64 payloads and every way to lie that was tried are counted in.
+    Over the key's signs, which are fair and independent, and for whatever values y the sound has: Chernoff,
+    P(sum of s y >= t) <= prod cosh(l y) exp(-l t) for every l > 0, times what is left of exp(-l (sum - t)) under the
+    tilted signs, whose sum is normal but for Berry and Esseen's 0.56 (Shevtsova 2010). Nothing is assumed about the
+    sound, its music or its repetitions. 2^64 payloads and every way to lie that was tried are counted in.
     """
     total = float((folded * signs).sum())
     if total <= 0:
@@ -191,6 +193,10 @@ def log_rate(folded: np.ndarray, signs: np.ndarray, log_candidates: float) -> fl
     y, t = np.abs(folded.reshape(-1)) / scale, total / scale
     steps = t * np.geomspace(0.5, 8, 24)[:, None]
     bound = (np.logaddexp(steps * y, -steps * y) - math.log(2)).sum(1) - steps[:, 0] * t
+    lean = np.tanh(steps * y)
+    spread = np.sqrt((y**2 * (1 - lean**2)).sum(1)) + 1e-12
+    third = (y**3 * (1 - lean**4)).sum(1)
+    bound += np.log(np.minimum(1, 1 / (steps[:, 0] * spread * math.sqrt(2 * math.pi)) + 2 * 0.56 * third / spread**3))
     return min(0.0, 64 * math.log(2) + log_candidates + float(bound.min()))
 
 
@@ -218,14 +224,29 @@ def runs(path: np.ndarray) -> list[tuple[int, int]]:
 
 def read(chips: np.ndarray, pattern: Pattern, replay: Replay, log_tried: float, *,
          parts: int, paths: int) -> list[Found]:
-    """Every payload that these chips carry; `parts` stretches are tried alone besides the whole path."""
+    """Every payload that these chips carry; `parts` stretches are tried alone besides the whole path.
+
+    Where nothing is read but the known chips look like a mark, the likeliest places are tried with a longer list. Words
+    that are tried cost nothing in the decision, which counts all 2^64 payloads at every place.
+    """
     hit, var = row_scores(chips, pattern.sync.astype(np.float32))
     if len(hit) < 4:
         return []
     path = best_path(hit, var, 0.7)
-    found: list[Found] = []
     trials = [path] + [_only(path, *part) for part in runs(path)[:parts] if part[1] - part[0] >= 8]
-    for trial in trials[:1] if len(trials) == 2 and np.array_equal(trials[0], trials[1]) else trials:
+    trials = trials[:1] if len(trials) == 2 and np.array_equal(trials[0], trials[1]) else trials
+    found = _read_along(trials, chips, pattern, replay, log_tried, paths)
+    if found or not parts:
+        return found
+    places = _likely_places(hit, var, math.sqrt(2 * (math.log(STARTS) + log_tried)) - 0.4)
+    return _read_along([path] * bool(places) + [np.full_like(path, place) for place in places], chips, pattern, replay,
+                       log_tried, _LONG_LIST)
+
+
+def _read_along(trials: list[np.ndarray], chips: np.ndarray, pattern: Pattern, replay: Replay, log_tried: float,
+                paths: int) -> list[Found]:
+    found: list[Found] = []
+    for trial in trials:
         if np.count_nonzero(trial != _ABSENT) < 8:
             continue
         payload = pattern.read(fold(chips, trial), paths)
@@ -237,6 +258,16 @@ def read(chips: np.ndarray, pattern: Pattern, replay: Replay, log_tried: float, 
     return found
 
 
+def _likely_places(hit: np.ndarray, var: np.ndarray, least: float) -> list[int]:
+    """The places whose known chips, all rows together, are the likeliest; `least`: deviations that chance hardly has."""
+    known = hit.sum(0) / np.sqrt(var.sum(0) + 1e-9)
+    places = []
+    while len(places) < _PLACES and known.max() > least:
+        places.append(int(known.argmax()))
+        known[(places[-1] + np.arange(-2, 3)) % STARTS] = -np.inf
+    return places
+
+
 def _confirm(chips: np.ndarray, pattern: Pattern, payload: Payload, replay: Replay, log_tried: float) -> Found | None:
     """Look for a payload again with every chip known; None where it does not pass the bar."""
     signs = pattern.chips(payload)
@@ -246,16 +277,23 @@ def _confirm(chips: np.ndarray, pattern: Pattern, payload: Payload, replay: Repl
     rate = log_rate(folded, signs, log_tried + log_paths(path))
     if rate > math.log(1e-9):
         return None
-    # the decision is made; a strong mark ends where its rows fall to a third of their strength, not where they drown
-    place = best_path(hit, var, max(1.2, 0.6 * _strength(hit, var, path)))
-    long_enough = np.count_nonzero(place != _ABSENT) > np.count_nonzero(path != _ABSENT) // 3
-    return Found(payload, replay, place if long_enough else path, score(folded, signs), rate)
+    return Found(payload, replay, _held(path, hit, var), score(folded, signs), rate)
 
 
-def _strength(hit: np.ndarray, var: np.ndarray, path: np.ndarray) -> float:
-    """The upper quartile of the correlation of the path's rows, in the deviations of `best_path`."""
+def _held(path: np.ndarray, hit: np.ndarray, var: np.ndarray) -> np.ndarray:
+    """The path without what it ran on for: of each stretch the rows that together are most above a third of the
+    mark's strength. Silent rows count neither way."""
     rows = np.flatnonzero(path != _ABSENT)
-    return float(np.quantile(hit[rows, path[rows]], 0.75)) / math.sqrt(float(var.mean()) + 1e-12) if len(rows) else 0.0
+    known, spread = hit[rows, path[rows]], np.sqrt(var[rows, path[rows]] + 1e-9)
+    above = np.zeros(len(path))
+    above[rows] = known - np.quantile(known / spread, 0.75) / 3 * spread
+    held = np.full_like(path, _ABSENT)
+    for first, end in runs(path):
+        total = np.concatenate([[0], np.cumsum(above[first:end])])
+        last = int((total - np.minimum.accumulate(total)).argmax())
+        part = slice(first + int(total[: last + 1].argmin()), first + last)
+        held[part] = path[part]
+    return held
 
 
 def _only(path: np.ndarray, first: int, end: int) -> np.ndarray:
