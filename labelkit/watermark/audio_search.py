@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from labelkit import kernels
+from labelkit.watermark.audio_decision import log_rate, score
 from labelkit.watermark.audio_pattern import (
     EDGES,
     FRAME,
@@ -119,6 +120,7 @@ def known_score(chips: np.ndarray, pattern: Pattern) -> float:
 
 _ABSENT = STARTS
 _PLACES, _LONG_LIST = 4, 256
+_BAR = math.log(1e-9)  # of false positives in a minute
 
 
 def best_path(hit: np.ndarray, var: np.ndarray, expected: float) -> np.ndarray:
@@ -173,42 +175,17 @@ def log_paths(path: np.ndarray) -> float:
     return math.log(STARTS) + into * math.log(STARTS * n) + out * math.log(n) + drifts * math.log(2 * n)
 
 
-def score(folded: np.ndarray, signs: np.ndarray) -> float:
-    """Correlation with the signs, in standard deviations of random signs; sqrt(608) = 24.7 at most."""
-    return float((folded * signs).sum() / max(math.sqrt(float(np.square(folded).sum())), 1e-12))
-
-
-def log_rate(folded: np.ndarray, signs: np.ndarray, log_candidates: float) -> float:
-    """Natural log of a bound on the chance that unmarked sound gives such a sum for any payload.
-
-    Over the key's signs, which are fair and independent, and for whatever values y the sound has: Chernoff,
-    P(sum of s y >= t) <= prod cosh(l y) exp(-l t) for every l > 0, times what is left of exp(-l (sum - t)) under the
-    tilted signs, whose sum is normal but for Berry and Esseen's 0.56 (Shevtsova 2010). Nothing is assumed about the
-    sound, its music or its repetitions. 2^64 payloads and every way to lie that was tried are counted in.
-    """
-    total = float((folded * signs).sum())
-    if total <= 0:
-        return 0.0
-    scale = math.sqrt(float(np.square(folded).sum()))
-    y, t = np.abs(folded.reshape(-1)) / scale, total / scale
-    steps = t * np.geomspace(0.5, 8, 24)[:, None]
-    bound = (np.logaddexp(steps * y, -steps * y) - math.log(2)).sum(1) - steps[:, 0] * t
-    lean = np.tanh(steps * y)
-    spread = np.sqrt((y**2 * (1 - lean**2)).sum(1)) + 1e-12
-    third = (y**3 * (1 - lean**4)).sum(1)
-    bound += np.log(np.minimum(1, 1 / (steps[:, 0] * spread * math.sqrt(2 * math.pi)) + 2 * 0.56 * third / spread**3))
-    return min(0.0, 64 * math.log(2) + log_candidates + float(bound.min()))
-
-
 @dataclass(frozen=True, eq=False, slots=True)
 class Found:
-    """A payload, how it was replayed, and where: path over rows of 192 ms of the marked sound's own time."""
+    """A payload, how it was replayed, and where: path over rows of 192 ms of the marked sound's own time, which still
+    runs faster by the share `drift`."""
 
     payload: Payload
     replay: Replay
     path: np.ndarray
     score: float
     log_rate: float
+    drift: float
 
 
 def runs(path: np.ndarray) -> list[tuple[int, int]]:
@@ -220,6 +197,22 @@ def runs(path: np.ndarray) -> list[tuple[int, int]]:
     ends = np.concatenate([[0], cut, [len(path)]])
     parts = [(int(a), int(b)) for a, b in zip(ends, ends[1:], strict=False) if path[a] != _ABSENT]
     return sorted(parts, key=lambda part: part[0] - part[1])
+
+
+_DRIFTS = np.arange(-24, 25) * 5e-4  # what the path still follows
+
+
+def drift(path: np.ndarray, hit: np.ndarray) -> float:
+    """By what share the longest stretch was replayed faster than assumed: its places come earlier and earlier."""
+    first, end = runs(path)[0]
+    rows = np.arange(first, end)
+    if len(rows) < ROWS:
+        return 0.0
+    moved = np.rint(ROW * _DRIFTS[:, None, None] * (rows - rows.mean()))
+    places = path[rows[len(rows) // 2]] + np.arange(-3, 4)[:, None] - moved.astype(int)
+    sums = hit[rows, places % STARTS].sum(-1).max(-1)
+    best = int(sums.argmax())
+    return float(_DRIFTS[best]) if sums[best] > 1.01 * sums[len(_DRIFTS) // 2] else 0.0
 
 
 def read(chips: np.ndarray, pattern: Pattern, replay: Replay, log_tried: float, *,
@@ -259,7 +252,7 @@ def _read_along(trials: list[np.ndarray], chips: np.ndarray, pattern: Pattern, r
 
 
 def _likely_places(hit: np.ndarray, var: np.ndarray, least: float) -> list[int]:
-    """The places whose known chips, all rows together, are the likeliest; `least`: deviations that chance hardly has."""
+    """The places whose known chips, all rows together, are the likeliest, where above `least` deviations."""
     known = hit.sum(0) / np.sqrt(var.sum(0) + 1e-9)
     places = []
     while len(places) < _PLACES and known.max() > least:
@@ -272,12 +265,15 @@ def _confirm(chips: np.ndarray, pattern: Pattern, payload: Payload, replay: Repl
     """Look for a payload again with every chip known; None where it does not pass the bar."""
     signs = pattern.chips(payload)
     hit, var = row_scores(chips, signs)
-    path = best_path(hit, var, 1.2)
-    folded = fold(chips, path)
-    rate = log_rate(folded, signs, log_tried + log_paths(path))
-    if rate > math.log(1e-9):
-        return None
-    return Found(payload, replay, _held(path, hit, var), score(folded, signs), rate)
+    straight = np.full(len(hit), int((hit.sum(0) / np.sqrt(var.sum(0) + 1e-9)).argmax()))
+    best = None
+    for path in (best_path(hit, var, 1.2), straight):
+        folded = fold(chips, path)
+        rate = log_rate(folded, signs, log_tried + log_paths(path))
+        if rate <= _BAR and (best is None or rate < best.log_rate):
+            held = _held(path, hit, var)
+            best = Found(payload, replay, held, score(folded, signs), rate, drift(held, hit))
+    return best
 
 
 def _held(path: np.ndarray, hit: np.ndarray, var: np.ndarray) -> np.ndarray:

@@ -31,12 +31,12 @@ class _Segment:
     end_s: float
     score: float
     log_rate: float
-    replay: search.Replay
+    tempo: float
+    pitch: float
 
     def as_dict(self) -> dict[str, object]:
         return {"payload": self.payload.hex, "start_s": round(self.start_s, 3), "end_s": round(self.end_s, 3),
-                "score": round(self.score, 2), "tempo": round(self.replay.tempo, 4),
-                "pitch": round(self.replay.pitch, 4)}
+                "score": round(self.score, 2), "tempo": round(self.tempo, 4), "pitch": round(self.pitch, 4)}
 
 
 class AudioDetector:
@@ -91,8 +91,8 @@ class AudioDetector:
         own = [mark for mark in self._marks if mark.payload == best.payload]
         geometry = {"start_s": round(min(mark.start_s for mark in own), 3),
                     "end_s": round(max(mark.end_s for mark in own), 3),
-                    "speed": round(best.replay.tempo, 4), "tempo": round(best.replay.tempo, 4),
-                    "pitch": round(best.replay.pitch, 4), "segments": self.marks}
+                    "speed": round(best.tempo, 4), "tempo": round(best.tempo, 4), "pitch": round(best.pitch, 4),
+                    "segments": self.marks}
         return Detection(True, best.payload, best.score, rate, geometry, self._effort)
 
     def _take(self, views: np.ndarray) -> None:
@@ -146,12 +146,14 @@ class AudioDetector:
         present = np.flatnonzero(mark.path != search.STARTS)
         groups = np.split(present, np.flatnonzero(np.diff(present) > _GAP_ROWS) + 1)
         longest = max(map(len, groups))
+        tempo = mark.replay.tempo * (1 + mark.drift)
         for group in groups:
             if len(group) < min(_GAP_ROWS, longest):
                 continue
             first, last = (int(n) * search.ROW + int(mark.path[n]) % search.ROW for n in (group[0], group[-1]))
             start, end = (self._start_s + t * search.STEP_S / mark.replay.tempo for t in (first, last + search.ROW))
-            self._join(_Segment(mark.payload, start, end, mark.score, float(mark.log_rate), mark.replay))
+            self._join(_Segment(mark.payload, start, end, mark.score, float(mark.log_rate), tempo,
+                                mark.replay.pitch))
 
     def _join(self, new: _Segment) -> None:
         for old in self._marks:

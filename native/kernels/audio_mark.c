@@ -10,8 +10,8 @@
 enum { MAX_BANDS = 128 };
 
 static const float POWER_FLOOR = 1e-13f; /* of a bin, 130 dB below a full-scale sine: nothing is added to silence */
-static const float MOVE_LOW = 0.27f, MOVE_SLOPE = 0.165f, MOVE_HIGH = 2.2f; /* of a frame's loudest band; per octave under it */
-static const float SWELL = 0.12f, SWELL_LOW = 0.6f, SWELL_HIGH = 1.25f; /* less by this power of how a frame stands out */
+static const float MOVE_LOW = 0.27f, MOVE_SLOPE = 0.165f, MOVE_HIGH = 2.2f; /* of the loudest band; per octave under it */
+static const float SWELL = 0.1f, SWELL_LOW = 0.6f, SWELL_HIGH = 1.25f; /* less by this power of how a frame stands out */
 static const float PACE = 0.05f; /* of the running mean of loudness: 0.64 s */
 
 /* How much of its depth a frame of this power gets: sound that starts is hurt most, sound that fades least. */

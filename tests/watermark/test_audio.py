@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
+import math
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from benchmarks import audio_attacks as attacks
 from labelkit.errors import HostTooSmall, InvalidArgument
 from labelkit.key import Key
 from labelkit.watermark import audio
+from labelkit.watermark.audio_decision import log_rate, log_tail, score
 from labelkit.watermark.payload import Payload
 from tests import sounds
 
@@ -94,7 +97,7 @@ def test_strength_trades_fidelity_for_score():
     host = sounds.speech(6)
     weak, strong = (audio.embed(host, 16_000, PAYLOAD, KEY, strength=s) for s in (0.7, 2.0))
     assert snr(host, weak) > snr(host, strong) + 6
-    noisy = [attacks.apply("white_20", x, 16_000)[0] for x in (weak, strong)]
+    noisy = [attacks.apply("white_10", x, 16_000)[0] for x in (weak, strong)]
     assert audio.detect(noisy[1], 16_000, KEY).payload == PAYLOAD
     assert audio.detect(noisy[0], 16_000, KEY).payload is None
 
@@ -129,8 +132,32 @@ def test_random_keys_stay_under_the_bound():
     for k in range(60):
         signs = pattern(Key(k.to_bytes(16, "big"))).chips(PAYLOAD)
         path = np.full(len(chips) // search.ROW, (k * 37) % search.STARTS)
-        scores.append(search.score(search.fold(chips, path), signs))
+        scores.append(score(search.fold(chips, path), signs))
     assert np.abs(scores).max() < 4.5 and 0.6 < np.std(scores) < 1.5
+
+
+def test_the_chance_of_a_sum_is_exact():
+    """Against every one of 2^12 choices of signs, at every sum; and far out, where no counting reaches, symmetric sums
+    of equal values are binomial."""
+    values = np.random.default_rng(3).integers(0, 9, 12)
+    sums = np.sort(np.array(list(itertools.product((-1, 1), repeat=12))) @ values)
+    for total in range(1, int(values.sum()) + 1):
+        share = np.count_nonzero(sums >= total) / len(sums)
+        assert math.exp(log_tail(values, total)) == pytest.approx(share, rel=1e-9)
+    assert log_tail(values, int(values.sum()) + 1) == -math.inf and log_tail(values, 0) == 0.0
+    beyond = math.log(sum(math.comb(608, k) for k in range(440, 609))) - 608 * math.log(2)
+    assert log_tail(np.full(608, 7), 7 * (2 * 440 - 608)) == pytest.approx(beyond, rel=1e-9)
+
+
+def test_the_bound_counts_payloads_and_candidates():
+    signs = np.random.default_rng(4).choice([-1.0, 1.0], (16, 38))
+    noise = np.random.default_rng(5).standard_normal((16, 38))
+    for strength, passes in ((0.4, False), (0.9, True)):
+        rate, more = (log_rate(noise + strength * signs, signs, tried) for tried in (5.0, 8.0))
+        assert (rate < math.log(1e-9)) == passes
+        assert more == pytest.approx(rate + 3) if passes else more == 0.0
+    assert log_rate(np.zeros((16, 38)), signs, 0.0) == 0.0
+    assert log_rate(-signs, signs, 0.0) == 0.0, "the opposite of a pattern is no mark"
 
 
 # ---- refusals
@@ -238,7 +265,8 @@ def test_a_marked_stretch_is_placed_in_unmarked_sound(speech):
     whole = np.concatenate([sounds.speech(20, seed=5), speech[: 10 * rate], sounds.speech(30, seed=6)])
     found = audio.detect(whole, rate, KEY)
     assert found.payload == PAYLOAD
-    assert abs(found.geometry["start_s"] - 20) < 0.5 and abs(found.geometry["end_s"] - 30) < 0.5
+    assert abs(found.geometry["start_s"] - 20) < 0.3 and abs(found.geometry["end_s"] - 30) < 0.3
+    assert len(found.geometry["segments"]) == 1
 
 
 def test_two_marks_in_one_file_are_both_found(speech):
@@ -291,6 +319,15 @@ def test_time_axis(name, speech):
     assert found.payload == PAYLOAD
     if name.startswith("speed"):
         assert found.geometry["speed"] == pytest.approx(TIMED[name], rel=0.005)
+
+
+def test_slow_drift_is_told_without_the_deep_search(speech):
+    plain = audio.detect(speech, 16_000, KEY).geometry
+    for factor in (0.994, 1.004):
+        found = audio.detect(attacks.speed(speech[:, None], factor)[:, 0].astype(np.float32), 16_000, KEY)
+        assert found.payload == PAYLOAD
+        assert found.geometry["speed"] == pytest.approx(factor, abs=0.002), "20 ms over 12 s"
+    assert plain["speed"] == plain["tempo"] == 1.0
 
 
 def test_speed_needs_the_deep_search(speech):
