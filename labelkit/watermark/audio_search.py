@@ -112,10 +112,21 @@ def row_scores(chips: np.ndarray, signs: np.ndarray) -> tuple[np.ndarray, np.nda
     return hit, var
 
 
-def known_score(chips: np.ndarray, pattern: Pattern) -> float:
-    """The correlation with the known chips, all periods in one place, at the best place: deviations."""
+def likeness(chips: np.ndarray, pattern: Pattern) -> tuple[float, float]:
+    """The correlation with the known chips in deviations, each at its best place: of all rows, and of the best period.
+
+    The first tells the tempo, even where the pitch is a little wrong; the second the pitch, even where the tempo is.
+    """
     hit, var = row_scores(chips, pattern.sync.astype(np.float32))
-    return float((hit.sum(0) / np.sqrt(var.sum(0) + 1e-9)).max()) if len(hit) else 0.0
+    if not len(hit):
+        return 0.0, 0.0
+    whole = hit.sum(0) / np.sqrt(var.sum(0) + 1e-9)
+    if len(hit) < ROWS:
+        return float(whole.max()), float(whole.max())
+    half = ROWS // 2
+    hit, var = (x[: len(x) // half * half].reshape(-1, half, STARTS).sum(1) for x in (hit, var))
+    brief = (hit[1:] + hit[:-1]) / np.sqrt(var[1:] + var[:-1] + 1e-9)
+    return float(whole.max()), float(brief.max())
 
 
 _ABSENT = STARTS
@@ -312,10 +323,16 @@ def replays() -> list[Replay]:
     return out
 
 
-def likeliest(spectrum: Spectrum, pattern: Pattern, tried: list[Replay], keep: int) -> list[Replay]:
-    """The `keep` replays whose known chips correlate best at any one start, best first."""
-    scored = [(known_score(spectrum.chips(replay), pattern), replay) for replay in tried]
-    return [replay for _, replay in sorted(scored, key=lambda pair: -pair[0])[:keep]]
+def survey(spectrum: Spectrum, pattern: Pattern, tried: list[Replay]) -> list[tuple[float, float, Replay]]:
+    """Each replay after its `likeness`, the likeliest first."""
+    seen = [(*likeness(spectrum.chips(replay), pattern), replay) for replay in tried]
+    return sorted(seen, key=lambda one: -one[0])
+
+
+def crossings(seen: list[tuple[float, float, Replay]]) -> list[Replay]:
+    """Replays off the three lines: the tempos that all rows favour, with the pitches that single periods favour."""
+    pitches = [replay.pitch for _, _, replay in sorted(seen, key=lambda one: -one[1])[:2]]
+    return [Replay(replay.tempo, pitch) for _, _, replay in seen[:3] for pitch in pitches]
 
 
 def nearby(replay: Replay) -> list[Replay]:

@@ -123,7 +123,7 @@ class AudioDetector:
 
     def _read(self, spectrum: search.Spectrum, replay: search.Replay, tried: int) -> list[search.Found]:
         chips = spectrum.chips(replay)
-        self._best = max(self._best, search.known_score(chips, self._pattern))
+        self._best = max(self._best, search.likeness(chips, self._pattern)[0])
         return search.read(chips, self._pattern, replay, math.log(tried * self._views), parts=_PARTS[self._effort],
                            paths=_PATHS[self._effort])
 
@@ -134,12 +134,13 @@ class AudioDetector:
             part = search.Spectrum(spectrum.sums[first : first + size], spectrum.floors, spectrum.weights)
             if len(part.sums) < size // 4 and first:
                 break
-            for coarse in search.likeliest(part, self._pattern, grid, 6):
-                near = search.nearby(coarse)
-                for replay in search.likeliest(part, self._pattern, near, 1):
-                    found = self._read(spectrum, replay, len(grid) * len(near))
-                    if found:
-                        return found
+            seen = search.survey(part, self._pattern, grid)
+            across = search.survey(part, self._pattern, search.crossings(seen))
+            for coarse, ways in [(one[2], len(grid)) for one in seen[:6]] + [(across[0][2], len(grid) ** 2)]:
+                near = search.survey(part, self._pattern, search.nearby(coarse))
+                found = self._read(spectrum, near[0][2], ways * len(near))
+                if found:
+                    return found
         return []
 
     def _note(self, mark: search.Found) -> None:

@@ -321,6 +321,14 @@ def test_time_axis(name, speech):
         assert found.geometry["speed"] == pytest.approx(TIMED[name], rel=0.005)
 
 
+@pytest.mark.parametrize("name, tempo", [("speed_1.1_tempo_0.97", 1.1 * 0.97), ("speed_0.93_tempo_1.04", 0.93 * 1.04)])
+def test_speed_and_tempo_together(name, tempo, speech):
+    attacked, rate = attacks.apply(name, speech, 16_000, seed=1)
+    found = audio.detect(attacked, rate, KEY, effort="deep")
+    assert found.payload == PAYLOAD and found.false_positive_rate <= 1e-9
+    assert found.geometry["tempo"] == pytest.approx(tempo, rel=0.005)
+
+
 def test_slow_drift_is_told_without_the_deep_search(speech):
     plain = audio.detect(speech, 16_000, KEY).geometry
     for factor in (0.994, 1.004):
