@@ -62,13 +62,11 @@ def main() -> None:
     report("as labelkit marks", marked_parts(options.pictures, options.count, key, np.random.default_rng(1)), key)
     moving, tile.origin = tile.origin, lambda key, payload: np.zeros(2)
     tile.patterns.cache_clear()
-    tile.interleaved.cache_clear()
     try:
         report("all from one corner", marked_parts(options.pictures, options.count, key, np.random.default_rng(1)), key)
     finally:
         tile.origin = moving
         tile.patterns.cache_clear()
-        tile.interleaved.cache_clear()
 
 
 if __name__ == "__main__":

@@ -49,6 +49,20 @@ def test_label_a_file(benchmark, figure, host):
     figure("... and find the watermark in the result, to the same", ratio(lambda: label(True), plain), conditions=ONE)
 
 
+@pytest.mark.parametrize("format", ["jpeg", "png", "webp"])
+def test_label_samples(benchmark, figure, format):
+    """What a generation pipeline does: an array in, a labelled file out."""
+    picture = photo(1024, 1024)
+
+    def label() -> bytes:
+        return lk.embed(picture, label=LABEL, format=format, check=False)
+
+    lk.verify(benchmark(label)).require(lk.Layer.EXPLICIT, lk.Layer.WATERMARK, lk.Layer.METADATA)
+    plain = codec.ImageSamples((picture,))
+    figure(f"label samples as {format}, to encoding them by the same codec",
+           ratio(label, lambda: codec.encode_new(plain, format)), conditions=ONE)
+
+
 def test_verify_a_file(benchmark, figure, host):
     name, data = host
     labelled = lk.embed(data, label=LABEL)

@@ -47,7 +47,7 @@ def test_kernels(backend, host, figure):
     height, width = SIDE, SIDE
     gain, out = np.empty((SIDE // 8, SIDE // 8), np.uint8), np.empty_like(host)
     luma, white = np.empty((height, width), np.uint8), np.empty((height, width), np.int8)
-    flat, textured = tile.interleaved(image.Key.public(), int(PAYLOAD), tile.period(width, height), 1.0, 3)
+    flat, textured = tile.patterns(image.Key.public(), int(PAYLOAD), tile.period(width, height), 1.0, 3)
     scratch, rows = np.empty(3 * (24 * SIDE // 8 + 64), np.int16), np.empty(24 * (width + 16), np.int32)
     folded, lattice = np.empty((len(flat), len(flat)), np.int32), np.empty((256, 256), np.int32)
     origin, step = np.zeros(2, np.uint32), np.array([2**32 // 180, 9999, 2**32 - 9999, 2**32 // 180], np.uint32)
@@ -55,7 +55,7 @@ def test_kernels(backend, host, figure):
         "image_gain": (lambda: kernels.image_gain(host, gain, 38, 128, 115), host),
         "image_embed": (lambda: kernels.image_embed(host, out, gain, flat, textured, scratch), host),
         "image_luma": (lambda: kernels.image_luma(host, luma), host),
-        "plane_whiten": (lambda: kernels.plane_whiten(luma, white, rows), luma),
+        "plane_whiten": (lambda: kernels.plane_whiten(luma, white, rows, 25), luma),
         "plane_fold": (lambda: kernels.plane_fold(white, folded), luma),
         "plane_fold_lattice": (lambda: kernels.plane_fold_lattice(white, origin, step, lattice), luma),
     }

@@ -23,8 +23,13 @@ A platform that spreads what its users hand in verifies it, shows a notice and a
     decision = lk.spread("upload.png", "served.png", "PLATFORM", "post-881", declared=False)
     print(decision.tier, decision.notice, decision.label) # tier by the Labeling Measures, Article 6
 
-Paths, bytes, binary files, arrays and Pillow images are all taken; arrays carry the signal layers only.
-`labelkit.watermark.image` is the carrier alone. Whatever goes wrong is a `LabelkitError`.
+Paths, bytes, binary files, arrays and Pillow images are all taken. Arrays come back as arrays with the layers in the
+signal, or as whole files where a format is named:
+
+    lk.embed(rgb, "cat.webp", label)                      # uint8 [height, width, 3]
+    lk.embed(samples, label=label, rate=24_000, format="mp3")  # float32 [frames]; returns bytes
+
+`labelkit.watermark.image` and `.audio` are the carriers alone. Whatever goes wrong is a `LabelkitError`.
 """
 
 from __future__ import annotations

@@ -4,9 +4,10 @@
     for result in check(labelkit.verify("cat.png"), Profile.GB45438):
         print(result.outcome, result.clause, result.asks, result.found)
 
-Nothing is looked at but the report. What it cannot answer is said to be open, never passed: a label in a font that
-is not recognised, a watermark of another vendor, a name behind a private code. Rules that have nothing to judge (the
-height of a label that is not there) are left out. It is an engineering aid, no legal opinion.
+Nothing is looked at but the report, and the record of a waiver if one is given. What they cannot answer is said to be
+open, never passed: a label in a font that is not recognised, a watermark of another vendor, a name behind a code.
+Rules that have nothing to judge (the height of a label that is not there) are left out. It is an engineering aid, no
+legal opinion.
 """
 
 from __future__ import annotations
@@ -15,11 +16,16 @@ import enum
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from labelkit.explicit.finding import PLACES
 from labelkit.label import Kind
 from labelkit.messages import Message
 from labelkit.plan import MIN_HEIGHT_SHARE
-from labelkit.report import Finding, Layer, Report, Status, Verdict
+from labelkit.report import LAYER_NAMES, Finding, Layer, Report, Status, Verdict
+
+if TYPE_CHECKING:
+    from labelkit.log import Record
 
 
 class Profile(enum.Enum):
@@ -54,10 +60,14 @@ class Result:
                 "found": self.found.text(language), "outcome": self.outcome.value}
 
 
-def check(report: Report, profile: Profile = Profile.GB45438) -> list[Result]:
-    """The rules of `profile` that the report has something to say about, in the order of the standard."""
-    rules = {Profile.GB45438: _gb45438, Profile.EU: _eu, Profile.CALIFORNIA: _california}[Profile(profile)]
-    return list(rules(report))
+def check(report: Report, profile: Profile = Profile.GB45438, *, waived: Record | None = None) -> list[Result]:
+    """The rules of `profile` that the report has something to say about, in the order of the standard.
+
+    waived  the record of the label log which says that the file went out without its explicit label (`LabelLog.waived`)
+    """
+    if Profile(profile) is Profile.GB45438:
+        return list(_gb45438(report, waived))
+    return list((_eu if Profile(profile) is Profile.EU else _california)(report))
 
 
 PASS, FAIL, OPEN = Outcome.PASS, Outcome.FAIL, Outcome.CANNOT_TELL
@@ -77,25 +87,40 @@ _NOT_NAMED = ("svg", "html")  # by any guide
 _CODE = re.compile(r"[0-9A-Z]{27}")
 
 
-def _gb45438(report: Report) -> Iterator[Result]:
+def _gb45438(report: Report, waived: Record | None) -> Iterator[Result]:
     family = str(report[Layer.METADATA].evidence.get("family") or "")
-    yield from _explicit(report[Layer.EXPLICIT], family)
+    if waived and waived.waiver and report[Layer.EXPLICIT].status in (Status.ABSENT, Status.UNCHECKED):
+        yield _waiver(waived)
+    else:
+        yield from _explicit(report[Layer.EXPLICIT], family)
     yield from _metadata(report[Layer.METADATA], family)
     yield from _agreement(report)
+
+
+def _waiver(record: Record) -> Result:
+    found = Message("waived for {recipient} under {agreement}; record {number} of the log, {time}",
+                    recipient=record.waiver.recipient, agreement=record.waiver.agreement, number=record.number,
+                    time=f"{record.time:%Y-%m-%dT%H:%M:%SZ}")
+    return Result("explicit-label", Message("Labeling Measures, Article 9"), Message("an explicit label, or a record "
+                  "of the recipient and the agreement that waived it"), found, PASS)
 
 
 def _explicit(finding: Finding, family: str) -> Iterator[Result]:
     clause, evidence = _CLAUSES.get(family, Message("GB 45438-2025 5")), finding.evidence
     asks = (Message("an audible label: spoken, with an AI element and a generation element, or the rhythm of AI")
             if family == "audio" else Message("an explicit label with an AI element and a generation element"))
-    if finding.status in (Status.ABSENT, Status.UNCHECKED):  # what is not recognised may still be there
-        yield Result("explicit-label", clause, asks, finding.summary, OPEN)
+    if finding.status in (Status.ABSENT, Status.UNCHECKED):
+        yield Result("explicit-label", clause, asks, finding.summary, FAIL if _read_in_vain(finding) else OPEN)
         return
-    yield Result("explicit-label", clause, asks, Message('"{text}"', text=evidence["text"]) if "text" in evidence
-                 else finding.summary, PASS)
+    if evidence.get("wording") == "english":
+        yield Result("explicit-label", clause, asks, Message('"{text}": the standard names the characters 生成 and '
+                     "合成, and does not say whether English will do", text=evidence["text"]), OPEN)
+    else:
+        yield Result("explicit-label", clause, asks, Message('"{text}"', text=evidence["text"]) if "text" in evidence
+                     else finding.summary, PASS)
     if "position" in evidence:
         place = str(evidence["position"])
-        yield Result("explicit-position", clause, Message("at an edge or corner"), finding.summary,
+        yield Result("explicit-position", clause, Message("at an edge or corner"), PLACES.get(place, finding.summary),
                      PASS if place else FAIL)
     share = evidence.get("height_share")
     low = isinstance(share, float) and share < MIN_HEIGHT_SHARE and finding.status is Status.INVALID
@@ -104,6 +129,13 @@ def _explicit(finding: Finding, family: str) -> Iterator[Result]:
                      Message("{share} %", share=f"{100 * share:.1f}"), FAIL if low else PASS)
     if finding.status is Status.INVALID and not low:
         yield Result("explicit-form", clause, Message("present where and as long as it must be"), finding.summary, FAIL)
+
+
+def _read_in_vain(finding: Finding) -> bool:
+    """Whether all text along the edges was read and no label is among it; else one may be there unrecognised."""
+    evidence = finding.evidence
+    return finding.status is Status.ABSENT and evidence.get("seen_by") == "reading" and not (
+        evidence.get("unread") or evidence.get("mention"))
 
 
 def _metadata(finding: Finding, family: str) -> Iterator[Result]:
@@ -203,7 +235,7 @@ def _agreement(report: Report) -> Iterator[Result]:
     """What two layers say of one thing is compared, and what was broken stays suspicious."""
     for compared in report.cross_checks:
         yield Result("layers-agree", Message("the layers compared"), Message("{first} and {second} say the same",
-                     first=compared.layers[0].value, second=compared.layers[1].value), compared.summary,
+                     first=LAYER_NAMES[compared.layers[0]], second=LAYER_NAMES[compared.layers[1]]), compared.summary,
                      PASS if compared.agrees else FAIL)
     manifest = report[Layer.PROVENANCE]
     if manifest.status is Status.INVALID:
@@ -268,8 +300,9 @@ def _california(report: Report) -> Iterator[Result]:
     facts = manifest.evidence if manifest.status is Status.VALID else {}
     yield _provider(report, facts)
     yield _system(report, facts)
-    stamp = _time_stamp(_SB942, facts)
-    yield Result("time", _SB942, Message("time and date of the creation"), stamp.found, stamp.outcome)
+    stamp, created = _time_stamp(_SB942, facts), facts.get("created")
+    yield Result("time", _SB942, Message("time and date of the creation"),
+                 Message("{value}", value=created) if created else stamp.found, PASS if created else stamp.outcome)
     number = label.produce_id if label else ""
     yield Result("unique-identifier", _SB942, Message("a unique identifier"),
                  Message("{value}", value=number) if number else Message("none"), PASS if number else FAIL)
@@ -296,8 +329,9 @@ def _provider(report: Report, manifest: Facts) -> Result:
 def _system(report: Report, manifest: Facts) -> Result:
     asks, generator = Message("name and version of the generating system"), manifest.get("generator")
     code = report.label.content_producer[22:] if report.label and _CODE.fullmatch(report.label.content_producer) else ""
-    if generator:
-        return Result("system", _SB942, asks, Message("{value}", value=generator), PASS)
+    if generator:  # whether a name without a number has a version in it, a person can tell
+        versioned = any(character.isdigit() for character in str(generator))
+        return Result("system", _SB942, asks, Message("{value}", value=generator), PASS if versioned else OPEN)
     if code.strip("0"):
         return Result("system", _SB942, asks, Message("{code}: the provider's private number of a service", code=code),
                       OPEN)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from labelkit.errors import InvalidLabel
 
@@ -20,6 +20,7 @@ FIELDS = ("Label", "ContentProducer", "ProduceID", "ReservedCode1",
 # Annex E j): GB 18030 code positions 0x21, 0x23-0x5B, 0x5D-0x7E; a quotation mark only as \"
 _PLAIN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]*")
 _WITH_QUOTES = re.compile(r"[\x21-\x5b\x5d-\x7e]*")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _LOOKS_LIKE_CODE = re.compile(r"00[0-9A-Z]{18,30}")
 
 _USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
@@ -91,7 +92,7 @@ class Label:
 
     def to_json(self, *, wrapped: bool = False) -> str:
         """The value of Annex E b): bare for slots that are themselves called AIGC, else wrapped in {"AIGC": ...}."""
-        bare = json.dumps(self.fields(), ensure_ascii=False, separators=(",", ":"))
+        bare = _ENCODER.encode(self.fields())
         return '{"AIGC": ' + bare + "}" if wrapped else bare
 
     @classmethod
@@ -118,9 +119,16 @@ class Label:
             object.__setattr__(label, name, value)
         return label
 
-    def spread_by(self, propagator: str, propagate_id: str, *, reserved_code2: str = "") -> Label:
-        """This label with a propagator's fields; the producer's stay untouched (Measures, Article 6)."""
-        return replace(self, content_propagator=propagator, propagate_id=propagate_id, reserved_code2=reserved_code2)
+    def spread_by(self, propagator: str, propagate_id: str, *, reserved_code2: str = "",
+                  kind: Kind | None = None) -> Label:
+        """This label with a propagator's fields; the producer's stay as they are, whatever they are (Measures, 6).
+
+        kind    where evidence changes it
+        Raises InvalidLabel where the propagator's own fields break the standard.
+        """
+        ours = Label(Kind.SUSPECTED, "", "", "", propagator, propagate_id, reserved_code2).fields()
+        kept = {name: self.fields()[name] for name in ("ContentProducer", "ProduceID", "ReservedCode1")}
+        return Label.as_found(kind or self.kind, {**ours, **kept})
 
 
 def _check_characters(name: str, value: object, *, quotes: bool) -> None:

@@ -7,63 +7,65 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
-
-from labelkit import codec, container, explicit, metadata, watermark
-from labelkit.codec.samples import ImageSamples, Samples
+from labelkit import codec, container, explicit, memory, metadata, watermark
+from labelkit.answers import Answers, Once
+from labelkit.codec.samples import Samples
 from labelkit.container import C2PA, Reader, Source
-from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed
+from labelkit.errors import InvalidArgument, OutputFailed
 from labelkit.key import Key
 from labelkit.label import Label
-from labelkit.messages import Message
 from labelkit.metadata import security_data
 from labelkit.plan import Plan
 from labelkit.recording import Recorder
-from labelkit.report import Finding, Layer, Report, Status
-from labelkit.watermark.payload import Payload
+from labelkit.report import Layer, Report, Status
 
 if TYPE_CHECKING:
     import datetime
 
-    from PIL import Image
-
     from labelkit.codec.transcode import Progress
     from labelkit.log import LabelLog, Waiver
+    from labelkit.memory import Held
     from labelkit.provenance import TrustList
-
-    Picture = np.ndarray | Image.Image
 
 SIDECAR = ".c2pa"
 MAX_SIDECAR = 16 << 20  # bytes
 
 
-def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None = None, label: Label | None = None, *,
-          plan: Plan | None = None, key: Key | None = None, replace: bool = False, in_place: bool = False,
+def embed(source: Source | Held, target: str | os.PathLike | BinaryIO | None = None, label: Label | None = None, *,
+          plan: Plan | None = None, key: Key | None = None, rate: int | None = None, format: str | None = None,
+          replace: bool = False, in_place: bool = False,
           check: bool = True, max_pixels: int = codec.MAX_PIXELS, log: LabelLog | None = None,
           now: datetime.datetime | None = None, waiver: Waiver | None = None,
-          report: Callable[[Progress], None] | None = None) -> bytes | Path | None | Picture:
+          report: Callable[[Progress], None] | None = None) -> bytes | Path | None | Held:
     """Label a file, or samples in memory.
 
-    source      a path, bytes or a seekable binary file; or a picture as an array (uint8 or uint16 [height, width],
-                [height, width, 3] RGB or [height, width, 4] RGBA) or as a Pillow image: the signal layers only
+    source      a path, bytes or a seekable binary file; or samples in memory: a picture as an array (uint8, uint16 or
+                float from 0 to 1, which is worked on as 8 bits; [height, width], [height, width, 3] RGB or
+                [height, width, 4] RGBA) or as a Pillow image, or sound
     target      path or binary file to write to; None returns the labelled file as bytes
     label       what is said about the content
     plan        the layers and their settings; by default all but provenance, which needs a signer
     key         drives the watermark; None is the public key, which anybody can read and write
+    rate        Hz, 8,000 to 192,000: the source is sound, float32 (full scale +-1) or int16, [frames] or
+                [frames, channels]
+    format      what samples are encoded to: "jpeg", "png", "webp", "avif", "tiff", "wav", "flac", "ogg", "opus" or
+                "mp3"; by default what the ending of `target` says. With neither they come back with the signal layers
     replace     put this label in the place of another producer's or a contradictory one, which is otherwise refused
     in_place    allow `target` to be the source itself
-    check       find the watermark in the decoded result; what is written as metadata is always read back
+    check       find watermark and spoken label in the decoded result, and make a mark that is lost stronger, as far
+                as the plan says; what is written as metadata is always read back
     max_pixels  bound of the pixels of all frames together; of a film, those of one frame
     log, now    the label log that gets a record, and the time that it states; no output without its record
     waiver      why a file goes out without the explicit label that it owes (Labeling Measures, Article 9): needs the
@@ -71,53 +73,58 @@ def embed(source: Source | Picture, target: str | os.PathLike | BinaryIO | None 
                 that none is owed here: it is in the content already, stands around it, or is drawn in another step
     report      called after each frame of a film with its `Progress`
 
-    Returns bytes without a target, the path of a target that is one, None for a file object; samples come back as
-    what they came as. A path is written beside itself and renamed: on any failure it is as it was before. A film of a
-    format in which C2PA has no place, such as MKV, gets its manifest beside it as NAME.c2pa, where verify looks for it.
+    Returns bytes without a target, the path of a target that is one, None for a file object; samples without a format
+    come back as what they came as. A path is written beside itself and renamed: on any failure it is as it was before.
+    A film of a format in which C2PA has no place, such as MKV, gets its manifest beside it as NAME.c2pa, where verify
+    looks for it.
     Raises LabelkitError: InvalidArgument, InvalidLabel, UnsupportedFormat, MalformedFile, LimitExceeded, HostTooSmall,
     MissingGlyph, SigningFailed, OutputFailed.
     """
     plan = plan or Plan()
     _check_types(label=(label, Label), plan=(plan, Plan), key=(key or Key.public(), Key))
-    _check_request(source, target, plan, in_place)
+    held = memory.is_held(source)
+    format = memory.format_of(source, rate, format, target)
+    samples_only = held and format is None
+    _check_request(source, target, plan, in_place, samples_only=samples_only)
     if log is not None or waiver is not None:
-        work = functools.partial(embed, label=label, plan=plan, key=key, replace=replace, check=check,
-                                 max_pixels=max_pixels, report=report)
-        return Recorder(log, now, label, plan, waiver).run(work, source, target, in_memory=_is_picture(source))
-    if _is_picture(source):
-        return _like(source, _signal_layers(_samples_of(source), label, plan, key)[0])
+        work = functools.partial(embed, label=label, plan=plan, key=key, rate=rate, format=format, replace=replace,
+                                 check=check, max_pixels=max_pixels, report=report)
+        return Recorder(log, now, label, plan, waiver).run(work, source, target, samples_only=samples_only)
+    request = _Request(label, plan, key, check, max_pixels, report)
+    if samples_only:
+        return memory.like(source, _signal_layers(memory.samples_of(source, rate), request)[0])
+    if held:
+        result, drawn = _encoded(lambda: memory.samples_of(source, rate),
+                                 lambda samples: codec.encode_new(samples, format, plan.quality), request, "samples")
+        return _put(_file_layers(result, drawn, request), target)
     with container.opened(source) as reader:
         _refuse_other_labels(reader, label, plan, replace)
         if codec.is_streamed(reader) or not plan.has_signal_layer and isinstance(target, str | os.PathLike):
             sidecar = _beside(source, reader) if plan.provenance else None
-            return _through_files(reader, target, _Request(label, plan, key, check, max_pixels, report, sidecar))
-        result: bytes | Reader = reader
-        drawn: Mapping[str, object] | None = None
+            return _through_files(reader, target, dataclasses.replace(request, sidecar=sidecar))
+        result, drawn = reader, None
         if plan.has_signal_layer:
-            samples, drawn = _signal_layers(codec.decode(reader, max_pixels=max_pixels), label, plan, key)
-            result = codec.encode(samples)
-        if plan.metadata:
-            result = metadata.write(result, label, resign=plan.provenance is not None)
-        if plan.provenance:
-            result = provenance().sign(result, _claim(label, plan, drawn), plan.provenance, parent=reader)
-        if plan.watermark and check:
-            _check_watermark(Reader.of(result, reader.name), Payload.of(label), key, max_pixels)
+            result, drawn = _encoded(lambda: codec.decode(reader, max_pixels=max_pixels), codec.encode, request,
+                                     reader.name)
+        result = _file_layers(result, drawn, request, parent=reader)
     return _put(result, target)
 
 
-def verify(source: Source | Picture, *, key: Key | None = None, trust: TrustList | None = None,
+def verify(source: Source | Held, *, key: Key | None = None, trust: TrustList | None = None, rate: int | None = None,
            effort: str = "normal", layers: Collection[Layer] = tuple(Layer), max_pixels: int = codec.MAX_PIXELS,
-           now: datetime.datetime | None = None, pins: Collection[bytes] = ()) -> Report:
+           now: datetime.datetime | None = None, pins: Collection[bytes] = (), ocr: bool = False) -> Report:
     """What a file, or samples in memory, say about being AI-generated. Never changes them, never uses the network.
 
     source      as for `embed`; samples in memory have only the signal layers
     key         of the watermark to look for; None is the public key
+    rate        Hz, of sound in memory
     trust       roots that are trusted to sign; without them a signature is checked, its owner is not
     effort      "fast", "normal" or "deep": how far the watermark is searched for
     layers      the layers to check; the others are reported as unchecked
     max_pixels  bound of the pixels of all frames together; of a film, those of one frame
     now         aware datetime, against which certificates that end soon are warned about
     pins        SM2 public keys known to be the producer's (`metadata.sm2.load_pins`), for signatures in ReservedCode1
+    ocr         read explicit labels in any font, where ours is not seen (labelkit[ocr]); a second or less a picture
 
     A layer that cannot be read is a finding, not an error. Raises UnsupportedFormat for bytes of no known format,
     InvalidArgument, and where not one layer could be checked the error that stood in the way.
@@ -126,20 +133,20 @@ def verify(source: Source | Picture, *, key: Key | None = None, trust: TrustList
     if trust is not None:
         _check_types(trust=(trust, provenance().TrustList))
     pins = security_data.points(pins)  # a wrong key is the caller's error, no finding
-    answers = _Answers(layers)
-    if _is_picture(source):
-        samples = _samples_of(source)
+    answers = Answers(layers)
+    if memory.is_held(source):
+        samples = memory.samples_of(source, rate)
         answers.add(Layer.WATERMARK, lambda: watermark.find(samples, key, effort=effort))
-        answers.add(Layer.EXPLICIT, lambda: explicit.find(samples))
+        answers.add(Layer.EXPLICIT, lambda: explicit.find(samples, read_text=ocr))
         return answers.report("samples")
     with container.opened(source) as reader:
         container.sniff(reader)
         answers.add(Layer.PROVENANCE, lambda: provenance().validate(reader, trust=trust, now=now,
                                                                     sidecar=_beside(source, reader)))
         answers.add(Layer.METADATA, lambda: metadata.read(reader, pinned=pins))
-        decoded = _Once(lambda: codec.decode(reader, max_pixels=max_pixels))
+        decoded = Once(lambda: codec.decode(reader, max_pixels=max_pixels))
         answers.add(Layer.WATERMARK, lambda: watermark.find(decoded(), key, effort=effort))
-        answers.add(Layer.EXPLICIT, lambda: explicit.find(decoded(), answers.explicit_text()))
+        answers.add(Layer.EXPLICIT, lambda: explicit.find(decoded(), answers.explicit_text(), read_text=ocr))
         return answers.report(reader.name)
 
 
@@ -148,13 +155,42 @@ def provenance() -> ModuleType:
     return importlib.import_module("labelkit.provenance")
 
 
-def _signal_layers(samples: Samples, label: Label, plan: Plan,
-                   key: Key | None) -> tuple[Samples, Mapping[str, object] | None]:
-    drawn = None
+def _encoded(decode: Callable[[], Samples], encode: Callable[[Samples], bytes], request: _Request,
+             name: str) -> tuple[bytes, Mapping[str, object] | None]:
+    """The encoded file with its signal layers, and what was drawn. A watermark that the encoder takes away is made
+    stronger, as far as the plan lets it: what codecs at low quality do to it, they do to the eye and the ear too."""
+    for strength, is_last in request.strengths():
+        samples, drawn = _signal_layers(decode(), request, strength)
+        result = encode(samples)
+        try:
+            if request.check:
+                _check(Reader.of(result, name), request, drawn)
+            return result, drawn
+        except OutputFailed:
+            if is_last:
+                raise
+    raise AssertionError("there is a last strength")
+
+
+def _file_layers(result: bytes | Reader, drawn: Mapping[str, object] | None, request: _Request,
+                 parent: Reader | None = None) -> bytes:
+    """The encoded file with its metadata and manifest."""
+    label, plan = request.label, request.plan
+    if plan.metadata:
+        result = metadata.write(result, label, resign=plan.provenance is not None)
+    if plan.provenance:
+        result = provenance().sign(result, _claim(label, plan, drawn), plan.provenance, parent=parent)
+    return result
+
+
+def _signal_layers(samples: Samples, request: _Request,
+                   strength: float | None = None) -> tuple[Samples, Mapping[str, object] | None]:
+    plan, drawn = request.plan, None
     if plan.explicit:
         samples, drawn = explicit.draw(samples, plan.explicit)
     if plan.watermark:
-        samples = watermark.embed(samples, Payload.of(label), key, plan.watermark)
+        settings = plan.watermark if strength is None else dataclasses.replace(plan.watermark, strength=strength)
+        samples = watermark.embed(samples, watermark.payload_of(request.label, plan), request.key, settings)
     return samples, drawn
 
 
@@ -168,7 +204,12 @@ class _Request:
     check: bool
     max_pixels: int
     report: Callable[[Progress], None] | None
-    sidecar: bytes | None  # the manifest that lies beside the source
+    sidecar: bytes | None = None  # the manifest that lies beside the source
+
+    def strengths(self) -> Iterator[tuple[float | None, bool]]:
+        """The strengths to try, and whether each is the last."""
+        steps = self.plan.watermark.strengths() if self.plan.watermark and self.check else [None]
+        return ((step, index == len(steps)) for index, step in enumerate(steps, 1))
 
 
 def _through_files(reader: Reader, target: str | os.PathLike | BinaryIO | None,
@@ -203,7 +244,7 @@ def _stages(reader: Reader, folder: Path, request: _Request) -> Path:
     result: Source | Reader = reader
     drawn = None
     if plan.has_signal_layer:
-        samples, drawn = _signal_layers(codec.decode(reader, max_pixels=request.max_pixels), label, plan, request.key)
+        samples, drawn = _signal_layers(codec.decode(reader, max_pixels=request.max_pixels), request)
         result = folder / "encoded"
         codec.encode_file(samples, result, plan.quality, request.report)
     if plan.metadata:
@@ -212,16 +253,17 @@ def _stages(reader: Reader, folder: Path, request: _Request) -> Path:
         result = labelled
     if plan.provenance:
         result = _signed(result, reader, folder, _claim(label, plan, drawn), request)
-    if plan.watermark and request.check:
+    if request.check:
         with container.opened(result) as marked:
-            _check_watermark(marked, Payload.of(label), request.key, request.max_pixels)
+            marked.name = reader.name  # what is refused is the film, not a file in a folder that goes
+            _check(marked, request, drawn)
     return result
 
 
 def _signed(source: Path | Reader, before: Reader, folder: Path, claim: object, request: _Request) -> Path:
     """The file with its manifest in it, or as it is with the manifest in `folder` for what has no place for one."""
     room, signer = provenance(), request.plan.provenance
-    if room.has_place(container.sniff(source).mime):
+    if room.has_place(source):
         with open(folder / "signed", "w+b") as out:
             room.sign_into(source, out, claim, signer, parent=before)
         return folder / "signed"
@@ -237,7 +279,7 @@ def _signed(source: Path | Reader, before: Reader, folder: Path, claim: object, 
 def _beside(source: Source, reader: Reader) -> bytes | None:
     """The manifest beside a file that is given by its path and has no place for one inside."""
     try:
-        if provenance().has_place(container.sniff(reader).mime):
+        if provenance().has_place(reader):
             return None
         with open(os.fspath(source) + SIDECAR, "rb") as file:
             return file.read(MAX_SIDECAR)
@@ -254,8 +296,8 @@ def _handed_over(result: Path, target: BinaryIO | None) -> bytes | None:
 
 
 def _claim(label: Label, plan: Plan, drawn: Mapping[str, object] | None) -> object:
-    payload = Payload.of(label) if plan.watermark else None
-    return provenance().Claim(label, payload, explicit=drawn)
+    payload = watermark.payload_of(label, plan)
+    return provenance().Claim(label, payload, explicit=drawn, generator=plan.generator)
 
 
 def _check_types(**arguments: tuple[object, type]) -> None:
@@ -265,17 +307,16 @@ def _check_types(**arguments: tuple[object, type]) -> None:
                                   got=type(value).__name__)
 
 
-def _check_request(source: object, target: object, plan: Plan, in_place: bool) -> None:
+def _check_request(source: object, target: object, plan: Plan, in_place: bool, *, samples_only: bool) -> None:
     if plan.provenance is not None:
         _check_types(provenance=(plan.provenance, provenance().Signer))
     if not (plan.has_signal_layer or plan.metadata or plan.provenance):
         raise InvalidArgument("the plan has no layer, so nothing would be labelled")
-    if _is_picture(source):
-        if target is not None:
-            raise InvalidArgument("samples in memory are returned, they cannot be written to a target")
-        if not plan.has_signal_layer:
-            raise InvalidArgument("samples in memory can carry an explicit label and a watermark, the plan has neither")
-    elif not in_place and isinstance(source, str | os.PathLike) and isinstance(target, str | os.PathLike):
+    if samples_only and not plan.has_signal_layer:
+        raise InvalidArgument("samples in memory can carry an explicit label and a watermark, the plan has neither")
+    if memory.is_held(source):
+        return
+    if not in_place and isinstance(source, str | os.PathLike) and isinstance(target, str | os.PathLike):
         if os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target):
             raise InvalidArgument("{where}: source and target are the same file", where=os.fspath(source),
                                   hint="give another target, or ask for the change in place")
@@ -295,12 +336,17 @@ def _refuse_other_labels(reader: Reader, label: Label, plan: Plan, replace: bool
                               "a new one, or ask for it to be replaced")
 
 
-def _check_watermark(result: Reader, payload: Payload, key: Key | None, max_pixels: int) -> None:
-    found = watermark.detect(codec.decode(result, max_pixels=max_pixels), key, effort="fast")
-    if found.payload != payload:
-        raise OutputFailed("{where}: the watermark does not read back from the labelled file: {got} for {wanted}",
-                           where=result.name, got=found.payload.hex if found.payload else "nothing", wanted=payload.hex,
-                           hint="raise the strength, or start from a file that is compressed less")
+def _check(result: Reader, request: _Request, drawn: Mapping[str, object] | None) -> None:
+    plan, payload = request.plan, watermark.payload_of(request.label, request.plan)
+    decoded = Once(lambda: codec.decode(result, max_pixels=request.max_pixels))
+    explicit.confirm(decoded, plan.explicit, drawn)
+    if not plan.watermark:
+        return
+    watermark.confirm(watermark.detect(decoded(), request.key, effort="fast"), payload, result.name)
+    heard = watermark.listen(decoded(), request.key) if plan.watermark.soundtrack else None
+    if heard and heard.payload != payload:
+        raise OutputFailed("{where}: the watermark does not read back from the sound track, which is too short or too "
+                           "quiet", where=result.name, hint="raise the strength, or leave the sound track out of it")
 
 
 def _put(result: bytes, target: str | os.PathLike | BinaryIO | None) -> bytes | Path | None:
@@ -319,82 +365,3 @@ def _put(result: bytes, target: str | os.PathLike | BinaryIO | None) -> bytes | 
 def _cannot_write(target: object, error: OSError) -> OutputFailed:
     return OutputFailed("{where} cannot be written: {reason}", where=str(target),
                         reason=error.strerror or "the system refused")
-
-
-def _is_picture(source: object) -> bool:
-    return isinstance(source, np.ndarray) or hasattr(source, "getbands")
-
-
-def _samples_of(picture: Picture) -> ImageSamples:
-    if isinstance(picture, np.ndarray):
-        shielded = picture.view()
-        shielded.flags.writeable = False  # the layers may work in place on what is theirs
-        return ImageSamples((shielded,))
-    mode = "RGBA" if picture.has_transparency_data else "L" if picture.mode in ("L", "1") else "RGB"
-    return ImageSamples((np.asarray(picture if picture.mode == mode else picture.convert(mode)),))
-
-
-def _like(picture: Picture, samples: ImageSamples) -> Picture:
-    if isinstance(picture, np.ndarray):
-        return samples.frames[0]
-    from PIL import Image
-    image = Image.fromarray(samples.frames[0])
-    image.info = dict(picture.info)
-    return image
-
-
-class _Once:
-    """Calls a function at most once, whether it returns or raises."""
-
-    def __init__(self, function: Callable[[], Samples]) -> None:
-        self._function, self._value, self._error = function, None, None
-
-    def __call__(self) -> Samples:
-        if self._error:
-            raise self._error
-        if self._value is None:
-            try:
-                self._value = self._function()
-            except LabelkitError as error:
-                self._error = error
-                raise
-        return self._value
-
-
-class _Answers:
-    """Collects one finding for each layer; what kept a layer from being checked is its finding."""
-
-    def __init__(self, layers: Collection[Layer]) -> None:
-        try:
-            self._wanted = {Layer(layer) for layer in layers}
-        except (TypeError, ValueError) as error:
-            raise InvalidArgument("layers are some of {layers}, got {got}", got=repr(layers),
-                                  layers=", ".join(layer.value for layer in Layer)) from error
-        self._errors: list[LabelkitError] = []
-        self._findings = {layer: Finding(layer, Status.UNCHECKED, Message("samples in memory have no file side"))
-                          if layer in self._wanted else Finding(layer, Status.UNCHECKED, Message("not asked for"))
-                          for layer in Layer}
-
-    def add(self, layer: Layer, look: Callable[[], Finding]) -> None:
-        """Ask for a finding, if the layer is wanted."""
-        if layer not in self._wanted:
-            return
-        try:
-            self._findings[layer] = look()
-        except InvalidArgument:
-            raise  # the caller's mistake says nothing about the file
-        except LabelkitError as error:
-            self._errors.append(error)
-            self._findings[layer] = Finding(layer, Status.UNCHECKED, Message("{reason}", reason=error.message),
-                                            evidence={"error": type(error).__name__})
-
-    def explicit_text(self) -> str | None:
-        """The text of the explicit label that the manifest names."""
-        stated = self._findings[Layer.PROVENANCE].evidence.get("explicit")
-        return stated.get("text") if isinstance(stated, Mapping) else None
-
-    def report(self, name: str) -> Report:
-        """The report; raises the first error where no layer could be checked."""
-        if self._errors and all(finding.status is Status.UNCHECKED for finding in self._findings.values()):
-            raise self._errors[0]
-        return Report.of(name, self._findings)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from labelkit.errors import InvalidArgument
 
 if TYPE_CHECKING:
+    import datetime
+
     from labelkit.provenance.signer import Signer
 
 CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
@@ -62,7 +64,9 @@ class Explicit:
     recording  path of a spoken label, a WAV of 16 bits; None for the bundled one, in the language of `text`
 
     Of films:
-    showing    when they show it
+    showing     when they show it
+    soundtrack  let it be heard too, over the sound track, which is then encoded anew; `sound`, `place`, `repeat_s` and
+                `recording` say how
     """
 
     text: str = "AI生成"
@@ -78,6 +82,7 @@ class Explicit:
     repeat_s: float = 0.0
     recording: str | Path | None = None
     showing: Showing = field(default_factory=Showing)
+    soundtrack: bool = False
 
     def __post_init__(self) -> None:
         _check_choice("corner", self.corner, CORNERS + EDGES)
@@ -93,30 +98,78 @@ class Explicit:
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """The label inside the signal; `strength` 0.25 to 4 trades fidelity for robustness, 1 is the default."""
+    """The label inside the signal.
+
+    strength       0.25 to 4 trades fidelity for robustness
+    most           how strong a mark is made that is lost in the encoding of its own file, as that of small pictures and
+                   of low quality is; None is twice `strength`. Of films the mark keeps its strength
+    soundtrack     of films: in the sound track too, which is then encoded anew
+    presence_only  of sound: a mark that says no more than that it is there, in clips too short for an id
+    """
 
     strength: float = 1.0
+    soundtrack: bool = False
+    presence_only: bool = False
+    most: float | None = None
 
     def __post_init__(self) -> None:
         _check_range("strength", self.strength, 0.25, 4.0)
+        if self.most is not None:
+            _check_range("most", self.most, self.strength, 4.0)
+
+    def strengths(self) -> list[float]:
+        """The strengths to try, weakest first: `strength`, and steps of 3 dB up to `most`."""
+        most = min(2 * self.strength, 4.0) if self.most is None else self.most
+        steps = [self.strength]
+        while steps[-1] < most:
+            steps.append(min(steps[-1] * math.sqrt(2), most))
+        return steps
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How films are encoded anew; None is the default of the codec, which is visually lossless.
+    """How media are encoded; None is the default of the codec, which is visually lossless.
 
+    Of films:
     crf     constant rate factor of the encoder, 0 to 63; H.264 18, H.265 20, VP9 and AV1 24 by default
     preset  the encoder's name for speed against size, such as "veryfast", or a number for AV1
+
+    Of pictures that come as samples, not as a file:
+    percent  1 to 100 as lossy encoders count; JPEG 92, WebP 90, AVIF 85 by default
     """
 
     crf: float | None = None
     preset: str | None = None
+    percent: int | None = None
 
     def __post_init__(self) -> None:
         if self.crf is not None:
             _check_range("crf", self.crf, 0, 63)
+        if self.percent is not None:
+            _check_range("percent", self.percent, 1, 100)
         if self.preset is not None and not str(self.preset).isalnum():
             raise InvalidArgument("preset must be a word or a number, got {got}", got=repr(self.preset))
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """The system that generated the content, stated in the manifest (California SB 942 wants all three).
+
+    created  aware datetime of the creation, or None: not stated
+    """
+
+    name: str
+    version: str = ""
+    created: datetime.datetime | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in (("name", 1), ("version", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not least <= len(value) <= 128 or not value.isprintable():
+                raise InvalidArgument("{name} of the generator is a text of {least} to 128 printable characters, got "
+                                      "{value}", name=name, least=least, value=repr(value)[:160])
+        if self.created is not None and getattr(self.created, "tzinfo", None) is None:
+            raise InvalidArgument("created is a datetime with a time zone, got {got}", got=repr(self.created))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +178,7 @@ class Plan:
 
     provenance    a Signer, or None: nobody can sign without a certificate
     quality       of the encoder, where media are encoded anew at a quality that can be chosen
+    generator     stated by the provenance layer, which it needs
     """
 
     explicit: Explicit | None = field(default_factory=Explicit)
@@ -132,6 +186,11 @@ class Plan:
     metadata: bool = True
     provenance: Signer | None = None
     quality: Quality = field(default_factory=Quality)
+    generator: Generator | None = None
+
+    def __post_init__(self) -> None:
+        if self.generator and not self.provenance:
+            raise InvalidArgument("the generator is stated in the manifest, which needs a signer")
 
     @property
     def has_signal_layer(self) -> bool:

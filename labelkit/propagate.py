@@ -89,7 +89,8 @@ def decide(report: Report, propagator: str, propagate_id: str, *, declared: bool
         kind = stated.kind
         reasons.append(Message("Label stays {kind} in the file: the producer's ReservedCode1 may sign it",
                                kind=kind.value))
-    label = _with_ours(stated, kind, ours) if kind else None
+    # who produced unlabelled content is not known, and the standard does not say what to write then: empty fields
+    label = (stated or ours).spread_by(propagator, propagate_id, kind=kind) if kind else None
     return Decision(shown, NOTICES[shown], label, not report.doubts, tuple(reasons), report)
 
 
@@ -101,11 +102,11 @@ def spread(source: Source, target: str | os.PathLike | BinaryIO, propagator: str
     source, target  as for `embed`; the target is written only where the decision has a label
     propagator, propagate_id, declared
                     as for `decide`
-    sm2             signs the platform's fields in ReservedCode2
+    sm2             signs the platform's fields in ReservedCode2, in a form of our own (see `security_data`)
     provenance      signs a new manifest that has the old one as parent; needed where the file has a manifest, which
                     a new label would break
     in_place        allow `target` to be the source itself
-    checks          arguments of `verify`: key, trust, pins, effort, now, max_pixels
+    checks          arguments of `verify`: key, trust, pins, effort, now, max_pixels, ocr
     Nothing is decoded for writing, and the samples stay. Raises what `embed` and `verify` raise.
     """
     decision = decide(pipeline.verify(source, **checks), propagator, propagate_id, declared=declared)
@@ -128,13 +129,3 @@ def write(source: Source, target: str | os.PathLike | BinaryIO, decision: Decisi
     # what stands in the file was verified above, so the one label may be put in the place of the other
     pipeline.embed(source, target, label, plan=plan, replace=True, in_place=in_place)
     return replace(decision, label=label)
-
-
-def _with_ours(stated: Label | None, kind: Kind, ours: Label) -> Label:
-    """The label with the platform's fields, and the producer's as they are, whatever they are.
-
-    Who produced unlabelled content is not known, and the standard does not say what to write then: empty fields.
-    """
-    producer = ("ContentProducer", "ProduceID", "ReservedCode1")
-    found = (stated or ours).fields()
-    return Label.as_found(kind, {**ours.fields(), **{name: found[name] for name in producer}})

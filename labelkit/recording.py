@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from labelkit import codec, container
+from labelkit import codec, container, memory, watermark
 from labelkit.container import Source
 from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed
 from labelkit.label import Label
 from labelkit.plan import Plan
-from labelkit.watermark.payload import Payload
 
 if TYPE_CHECKING:
     import datetime
@@ -51,41 +50,45 @@ class Recorder:
             raise InvalidArgument("a record in the label log states its time", hint="give now, an aware datetime")
         self._record(check_only=True)  # what the log would refuse is refused before anything is made
 
-    def run(self, work: Callable[..., object], source: object, target: object, *, in_memory: bool) -> object:
+    def run(self, work: Callable[..., object], source: object, target: object, *, samples_only: bool) -> object:
         """Do `work`, which labels `source` into the target given to it, with a record; returns what `work` returns."""
-        if in_memory:
+        if samples_only:
             return self._samples(work, source)
+        if memory.is_held(source):
+            return self._placed(work, source, target, None)
         with container.opened(source) as reader:
-            before = sha256(reader)
-            path = Path(target) if isinstance(target, str | os.PathLike) else None
-            if path is None:
-                return self._bytes(work, reader, target, before)
-            try:
-                with tempfile.TemporaryDirectory(prefix=".labelkit-", dir=path.parent) as folder:
-                    made = Path(folder) / path.name  # the name tells some formats
-                    work(reader, made)
-                    self._record(before, sha256(made), self._fingerprint(made))
-                    if path.exists():
-                        shutil.copymode(path, made)
-                    if (beside := made.with_name(made.name + ".c2pa")).exists():  # a manifest with no place inside
-                        os.replace(beside, path.with_name(beside.name))
-                    os.replace(made, path)
-            except OSError as error:
-                raise OutputFailed("{where} cannot be written: {reason}", where=str(path),
-                                   reason=error.strerror or "the system refused") from error
+            return self._placed(work, reader, target, sha256(reader))
+
+    def _placed(self, work: Callable[..., object], source: object, target: object, before: str | None) -> object:
+        path = Path(target) if isinstance(target, str | os.PathLike) else None
+        if path is None:
+            return self._bytes(work, source, target, before)
+        try:
+            with tempfile.TemporaryDirectory(prefix=".labelkit-", dir=path.parent) as folder:
+                made = Path(folder) / path.name  # the name tells some formats
+                work(source, made)
+                self._record(before, sha256(made), self._fingerprint(made))
+                if path.exists():
+                    shutil.copymode(path, made)
+                if (beside := made.with_name(made.name + ".c2pa")).exists():  # a manifest with no place inside
+                    os.replace(beside, path.with_name(beside.name))
+                os.replace(made, path)
+        except OSError as error:
+            raise OutputFailed("{where} cannot be written: {reason}", where=str(path),
+                               reason=error.strerror or "the system refused") from error
         return path
 
     def _samples(self, work: Callable[..., object], picture: object) -> object:
         if self.waiver:
             raise InvalidArgument("Labeling Measures, Article 9: only the explicit label is waived, and samples in "
-                                  "memory cannot carry the implicit one", hint="label the file that they are saved in")
+                                  "memory cannot carry the implicit one", hint="give a format to encode them to")
         made = work(picture)
-        self._record(fingerprint=_fingerprint(made if isinstance(made, np.ndarray) else np.asarray(made)))
+        self._record(fingerprint=_fingerprint(np.asarray(made)))
         return made
 
-    def _bytes(self, work: Callable[..., object], reader: container.Reader, target: BinaryIO | None,
-               before: str) -> bytes | None:
-        made = work(reader)
+    def _bytes(self, work: Callable[..., object], source: object, target: BinaryIO | None,
+               before: str | None) -> bytes | None:
+        made = work(source)
         self._record(before, hashlib.sha256(made).hexdigest(), self._fingerprint(made))
         if target is None:
             return made
@@ -100,7 +103,7 @@ class Recorder:
                 check_only: bool = False) -> None:
         from labelkit.log import Entry
 
-        payload = Payload.of(self.label) if self.plan.watermark else None
+        payload = watermark.payload_of(self.label, self.plan)
         entry = Entry(self.now, self.label, payload, plan=self.plan, sha256_before=before, sha256_after=after,
                       fingerprint=fingerprint, waiver=self.waiver)
         if not check_only:

@@ -25,6 +25,10 @@ class Layer(enum.Enum):
     PROVENANCE = "provenance"
 
 
+LAYER_NAMES = {Layer.EXPLICIT: Message("explicit"), Layer.WATERMARK: Message("watermark"),
+               Layer.METADATA: Message("metadata"), Layer.PROVENANCE: Message("provenance")}
+
+
 class Status(enum.Enum):
     """What was seen of a layer."""
 
@@ -176,9 +180,9 @@ def _cross_checks(findings: Mapping[Layer, Finding]) -> Iterator[CrossCheck]:
 def _compare_content(mark: Finding, finding: Finding) -> CrossCheck:
     agrees = mark.payload.matches(finding.label)
     summary = (Message("the watermark's producer and content numbers are those of the {layer} label",
-                       layer=finding.layer.value) if agrees else
+                       layer=LAYER_NAMES[finding.layer]) if agrees else
                Message("the watermark names producer {got_producer} and content {got_content}, the {layer} label "
-                       "would give {producer} and {content}", layer=finding.layer.value,
+                       "would give {producer} and {content}", layer=LAYER_NAMES[finding.layer],
                        got_producer=mark.payload.producer, got_content=mark.payload.content,
                        producer=Payload.of(finding.label).producer, content=Payload.of(finding.label).content))
     return CrossCheck((Layer.WATERMARK, finding.layer), "content", agrees, summary)
@@ -220,7 +224,7 @@ def tier(stated: Kind | None, declared: bool, traced: bool, doubted: bool) -> Ve
 def _judge(findings: Mapping[Layer, Finding], doubts: tuple[Message, ...]) -> tuple[Verdict, list[Message]]:
     """What the file's data states, if it can be relied on; else what else was seen."""
     statements, traces = list(_statements(findings)), list(_traces(findings))
-    notes = [Message("{layer} is present but not valid: {summary}", layer=f.layer.value, summary=f.summary)
+    notes = [Message("{layer} is present but not valid: {summary}", layer=LAYER_NAMES[f.layer], summary=f.summary)
              for f in findings.values() if f.status is Status.INVALID and f.layer not in _RELIED_ON]
     notes += [Message("the manifest's certificate ended, so it vouches for nothing: {summary}",
                       summary=findings[Layer.PROVENANCE].summary)] if _merely_ended(findings[Layer.PROVENANCE]) else []
@@ -247,7 +251,7 @@ def _doubts(findings: Mapping[Layer, Finding], checks: tuple[CrossCheck, ...]) -
         finding = findings[layer]
         if finding.status is Status.INVALID and not _merely_ended(finding):
             yield Message("{layer} is broken, so what the file states is not relied on: {summary}",
-                          layer=layer.value, summary=finding.summary)
+                          layer=LAYER_NAMES[layer], summary=finding.summary)
 
 
 def _merely_ended(finding: Finding) -> bool:

@@ -40,6 +40,19 @@ size_t lk_polar_scratch(size_t n, size_t list);
 typedef int lk_image_gain_fn(const uint8_t *pixels, size_t row_bytes, size_t height, size_t width, size_t channels,
                              uint8_t *gain, uint32_t base, uint32_t slope, uint32_t top);
 
+/* Local gain of a film's frame on the same grid: as above, over the even rows only, and lowered where the cell's
+ * brightness has changed since the frame before.
+ *
+ * luma     uint8 [height][row_bytes]
+ * level    uint16 [ceil(height / 8)][ceil(width / 8)]: the sums of the even rows of each cell in the frame before; on
+ *          return those of this frame
+ * ease     uint8 [LK_EASE], at most 128: what a cell keeps, in 128ths, by min(|change of its sum| / 4, LK_EASE - 1)
+ * gain     uint8 of the same shape
+ */
+#define LK_EASE 64
+typedef int lk_film_gain_fn(const uint8_t *luma, size_t row_bytes, size_t height, size_t width, uint16_t *level,
+                            const uint8_t *ease, uint8_t *gain, uint32_t base, uint32_t slope, uint32_t top);
+
 /* Add a tile of period p to a picture: min(x, 254) + ((flat + (gain * textured >> 5) + 16) >> 5), saturated; samples that
  * are 0 stay 0. White gets headroom, so that half the mark is not clipped away; on black one level more could be seen.
  *
@@ -53,16 +66,32 @@ typedef int lk_image_embed_fn(const uint8_t *pixels, size_t row_bytes, uint8_t *
                               size_t height, size_t width, size_t channels, const uint8_t *gain, const int16_t *flat,
                               const int8_t *textured, size_t p, int16_t *scratch);
 
+/* The tile that lk_image_embed adds, from the columns of its half spectrum: rows of p samples, each the sum over k of
+ * re[k] * cosine[k][x] - im[k] * sine[k][x], rounded, halves to even, within +-8191 (flat) and +-127 (textured), and
+ * repeated for each channel. Terms are added in the order of k, those of even and of odd k and of cosines and of sines
+ * apart; kernels/reference.py says how the four sums are put together.
+ * columns   float [2][p][count][2]: of the flat plane, of which the first `low` alone are looked at, then of the textured
+ * waves     float [2][count][stride]: cosines, sines at x = 0 .. p / 4 of an even p, .. p / 2 of an odd; stride is a multiple
+ *           of LK_TILE_BLOCK above that
+ * p         2 to LK_TILE_LIMIT
+ * flat      int16 [p][p * channels], textured int8 the same */
+#define LK_TILE_BLOCK 32
+#define LK_TILE_LIMIT 1024
+typedef int lk_tile_make_fn(const float *columns, size_t count, size_t low, const float *waves, size_t stride,
+                            size_t p, size_t channels, int16_t *flat, int8_t *textured);
+
 /* Luma of ITU-R BT.601, rounded to 8 bits: (77 r + 150 g + 29 b + 128) >> 8; one or two channels: the first is copied.
  * luma     uint8 [height][width] */
 typedef int lk_image_luma_fn(const uint8_t *pixels, size_t row_bytes, size_t height, size_t width, size_t channels,
                              uint8_t *luma);
 
-/* High-pass by a 9 x 9 mean, clipped at twice the local mean magnitude m plus 1, weighted by 600 / (m * m + 25).
+/* High-pass by a 9 x 9 mean, clipped at twice the local mean magnitude m plus 1, weighted by 24 n / (m * m + n).
  * luma     uint8 [height][width]; borders are repeated outwards
  * out      int8 [height][width]
- * scratch  int32 [24 * (width + 16)] */
-typedef int lk_plane_whiten_fn(const uint8_t *luma, size_t height, size_t width, int8_t *out, int32_t *scratch);
+ * scratch  int32 [24 * (width + 16)]
+ * noise    n, grey levels squared, 1 to 255: ground whose m * m is far below it weighs alike */
+typedef int lk_plane_whiten_fn(const uint8_t *luma, size_t height, size_t width, int8_t *out, int32_t *scratch,
+                               uint32_t noise);
 
 /* Sum of an int8 plane over period p, both ways: out int32 [p][p]. At most 2^24 periods in a plane. */
 typedef int lk_plane_fold_fn(const int8_t *plane, size_t height, size_t width, int32_t *out, size_t p);
@@ -146,7 +175,9 @@ typedef int lk_audio_rows_fn(const float *chips, size_t rows, size_t pairs, cons
 struct lk_kernels {
     lk_polar_decode_fn *polar_decode;
     lk_image_gain_fn *image_gain;
+    lk_film_gain_fn *film_gain;
     lk_image_embed_fn *image_embed;
+    lk_tile_make_fn *tile_make;
     lk_image_luma_fn *image_luma;
     lk_plane_whiten_fn *plane_whiten;
     lk_plane_fold_fn *plane_fold;

@@ -44,8 +44,12 @@ def film(path: Path, *, codec: str = "libx264", size: tuple[int, int] = (320, 24
          form: str = "yuv420p", times: Sequence[int] | None = None, luma: Iterator[np.ndarray] | None = None,
          rotation: int = 0, aspect: Fraction | None = None, sound: Sequence[str] = (), subtitles: bool = False,
          tags: dict[str, str] | None = None, chapters: bool = False, colour: tuple[int, int, int] | None = None,
-         full_range: bool = False, muxer: dict[str, str] | None = None, options: dict[str, str] | None = None) -> Path:
-    """Write a film; `times` are those of the frames in milliseconds, `sound` encoders of sound, one for each track."""
+         full_range: bool = False, muxer: dict[str, str] | None = None, options: dict[str, str] | None = None,
+         heard: np.ndarray | None = None) -> Path:
+    """Write a film; `times` are those of the frames in milliseconds, `sound` encoders of sound, one for each track.
+
+    heard   float32 [frames] at 48 kHz for every track; by default a tone as long as the film
+    """
     with av.open(str(path), "w", container_options=muxer or {}) as out:
         video = out.add_stream(codec, rate=rate, options={**FAST.get(codec, {}), **(options or {})})
         video.width, video.height, video.pix_fmt = *size, form
@@ -70,7 +74,7 @@ def film(path: Path, *, codec: str = "libx264", size: tuple[int, int] = (320, 24
                                "metadata": {"title": f"part {n}"}} for n in range(2)])
         length = (times[-1] / 1000 if times else count / rate) + 0.1
         for track in tracks:
-            _sound(out, track, length)
+            _sound(out, track, _tone(length) if heard is None else heard)
         for index, rows in enumerate(luma if luma is not None else scene(*size, count)):
             frame = picture(rows, form)
             frame.pts, frame.time_base = (times[index], Fraction(1, 1000)) if times else (index, Fraction(1, rate))
@@ -85,14 +89,18 @@ def film(path: Path, *, codec: str = "libx264", size: tuple[int, int] = (320, 24
     return path
 
 
-def _sound(out, track, length: float) -> None:
+def _tone(length: float) -> np.ndarray:
+    return 0.2 * np.sin(np.arange(int(length * 48000)) * 0.05)
+
+
+def _sound(out, track, wave: np.ndarray) -> None:
     context = track.codec_context
     context.open(strict=False)
     form, step = context.format.name, context.frame_size or 1024
     resampler = av.AudioResampler(format=form, layout="stereo", rate=48000)
-    for start in range(0, int(length * 48000), step):
-        wave = 0.2 * np.sin((start + np.arange(step)) * 0.05)
-        frame = av.AudioFrame.from_ndarray(np.repeat(wave[None], 2, 0).astype(np.float32), "fltp", "stereo")
+    for start in range(0, len(wave), step):
+        part = np.pad(wave[start:start + step], (0, max(0, start + step - len(wave))))
+        frame = av.AudioFrame.from_ndarray(np.repeat(part[None], 2, 0).astype(np.float32), "fltp", "stereo")
         frame.sample_rate, frame.pts = 48000, start
         for part in resampler.resample(frame):
             out.mux(track.encode(part))

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 import json
 
 import numpy as np
@@ -12,6 +14,7 @@ import labelkit as lk
 from labelkit import metadata
 from labelkit.compliance import Outcome, Profile, check
 from labelkit.label import Kind, Label
+from labelkit.log import Entry, LabelLog, Waiver
 from labelkit.messages import Message
 from labelkit.report import Finding, Layer, Report, Status
 from labelkit.watermark.payload import Payload
@@ -132,6 +135,34 @@ def test_explicit_label(status, evidence, wanted):
     assert [found.get(rule, [None])[0] for rule in rules] == wanted
 
 
+@pytest.mark.parametrize("status,evidence,wanted", [
+    (Status.ABSENT, {"seen_by": "reading", "unread": 0}, FAIL),
+    (Status.ABSENT, {"seen_by": "reading", "unread": 2}, OPEN),
+    (Status.ABSENT, {"seen_by": "reading", "unread": 0, "mention": {"text": "AI生成大赛"}}, OPEN),
+    (Status.UNCHECKED, {"seen_by": "reading", "unread": 0}, OPEN),
+    (Status.VALID, {"seen_by": "reading", "text": "AI-generated", "wording": "english"}, OPEN),
+    (Status.VALID, {"seen_by": "reading", "text": "豆包AI生成", "wording": "label"}, PASS)])
+def test_what_was_read_is_an_answer_only_where_all_was_read(status, evidence, wanted):
+    assert outcomes(report(finding(Layer.EXPLICIT, status, evidence=evidence)))["explicit-label"] == [wanted]
+
+
+def test_a_waiver_on_record_stands_for_the_explicit_label_and_for_nothing_else(tmp_path):
+    entry = Entry(datetime.datetime(2026, 3, 4, tzinfo=datetime.UTC), LABEL, plan=lk.Plan(explicit=None),
+                  waiver=Waiver("user-77", "2026-03"))
+    with LabelLog(tmp_path / "log.db") as log:
+        record, plain = log.record(entry, dataclasses.replace(entry, waiver=None))
+    bare = report(finding(Layer.EXPLICIT, Status.ABSENT, evidence={"seen_by": "reading", "unread": 0}))
+    found = {result.rule: result for result in check(bare, waived=record)}
+    assert found["explicit-label"].outcome is PASS and "Article 9" in str(found["explicit-label"].clause)
+    assert str(found["explicit-label"].found) == ("waived for user-77 under 2026-03; record 1 of the log, "
+                                                  "2026-03-04T00:00:00Z")
+    assert found["metadata-label"].outcome is FAIL
+    assert outcomes(bare)["explicit-label"] == [FAIL]
+    assert {result.rule: result for result in check(bare, waived=plain)}["explicit-label"].outcome is FAIL
+    low = report(finding(Layer.EXPLICIT, Status.INVALID, evidence={"text": "AI生成", "height_share": 0.03}))
+    assert {result.rule: result for result in check(low, waived=record)}["explicit-height"].outcome is FAIL
+
+
 def test_the_clause_is_that_of_the_medium():
     for family, clause in (("image", "5.2"), ("audio", "5.3"), ("video", "5.4"), ("document", "5.1")):
         stated = finding(Layer.METADATA, label=LABEL, evidence={"family": family})
@@ -197,6 +228,9 @@ def test_california_wants_who_what_when_and_which():
     assert set(full) == {"provider-name", "system", "time", "unique-identifier", "detectable", "signed-metadata",
                          "watermark"}
     assert all(seen == [PASS] for seen in full.values())
+    stated = outcomes(report(manifest(generator="Painter", created="2026-03-04T05:06:07+00:00", time_stamp=None)),
+                      Profile.CALIFORNIA)
+    assert (stated["time"], stated["system"]) == ([PASS], [OPEN]), "a name without a version"
     nothing = outcomes(report(), Profile.CALIFORNIA)
     assert nothing.pop("watermark") == [OPEN] and all(seen == [FAIL] for seen in nothing.values())
 

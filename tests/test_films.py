@@ -20,14 +20,15 @@ import pytest
 import labelkit as lk
 from labelkit.cli import main as cli
 from labelkit.codec.frame import Form, Frame
-from labelkit.errors import InvalidArgument, LabelkitError
+from labelkit.errors import HostTooSmall, InvalidArgument, LabelkitError
 from labelkit.explicit.finding import find_in
 from labelkit.log import LabelLog
 from labelkit.plan import Quality, Showing
 from labelkit.watermark import video
-from tests.codec.test_video import needs, silent, streams_of
+from tests.codec.test_video import broken, needs, silent, streams_of
 from tests.films import film, scene
 from tests.media import LABEL
+from tests.sounds import speech
 
 QUICK = Quality(preset="ultrafast")
 PLAN = lk.Plan(quality=QUICK)
@@ -102,9 +103,11 @@ def test_independent_readers_read_the_label(labelled):
     assert silent(labelled)
 
 
-PAGE = """<video src="film.webm" muted autoplay></video><script>const v = document.querySelector("video");
-v.ontimeupdate = () => { if (v.currentTime > 0.2) fetch("/said/played-" + v.videoWidth); };
-v.onerror = () => fetch("/said/error");</script>"""
+PAGE = """<video src="NAME" muted autoplay></video><script>const v = document.querySelector("video");
+const say = text => fetch("/said/" + text);
+if (!v.canPlayType('video/mp4; codecs="avc1.640028, mp4a.40.2"') && "NAME".endsWith("mp4")) say("unknown");
+v.ontimeupdate = () => { if (v.currentTime > 0.2) say(`played-${v.videoWidth}-${v.webkitAudioDecodedByteCount > 0}`); };
+v.onerror = () => say("error");</script>"""
 
 
 class Listener(http.server.SimpleHTTPRequestHandler):
@@ -140,19 +143,27 @@ def said_by_browser(folder: Path) -> str:
         server.server_close()
 
 
-def test_a_browser_plays_it(tmp_path):
+@pytest.mark.parametrize("name,settings", [
+    ("film.webm", {"codec": "libvpx-vp9", "sound": ["libopus"]}), ("film.mp4", {"sound": ["aac"]}),
+    ("fragments.mp4", {"sound": ["aac"], "muxer": {"movflags": "frag_keyframe+empty_moov"}})])
+def test_a_browser_plays_it_with_its_sound(name, settings, tmp_path):
     """Debian's Chromium plays VP9 as well as H.264; WebM is what every build of it plays."""
     needs("chromium")
-    source = film(tmp_path / "in.webm", codec="libvpx-vp9", count=25)
-    lk.embed(source, tmp_path / "film.webm", LABEL, plan=PLAN)
-    (tmp_path / "page.html").write_text(PAGE)
-    assert said_by_browser(tmp_path) == "played-320"
+    (tmp_path / "in").mkdir()
+    source = film(tmp_path / "in" / name, count=50, heard=speech(2.0, 48_000), **settings)
+    plan = lk.Plan(explicit=lk.Explicit(), watermark=lk.Watermark(soundtrack=True), quality=QUICK)
+    lk.embed(source, tmp_path / name, LABEL, plan=plan, check=False)
+    (tmp_path / "page.html").write_text(PAGE.replace("NAME", name))
+    said = said_by_browser(tmp_path)
+    if said == "unknown":
+        pytest.skip("this build of Chromium has no H.264")
+    assert said == "played-320-true"
 
 
 def test_a_browser_does_not_play_what_is_no_film(tmp_path):
     needs("chromium")
     (tmp_path / "film.webm").write_bytes(bytes(5000))
-    (tmp_path / "page.html").write_text(PAGE)
+    (tmp_path / "page.html").write_text(PAGE.replace("NAME", "film.webm"))
     assert said_by_browser(tmp_path) == "error"
 
 
@@ -236,8 +247,52 @@ class TestLabeler:
     def test_wrong_arguments_are_named(self):
         with pytest.raises(InvalidArgument):
             lk.Labeler("label", 480, 360)
-        with pytest.raises(InvalidArgument):
-            lk.Labeler(LABEL, 480, 360)(np.zeros((100, 480, 3), np.uint8))
+        labeler = lk.Labeler(LABEL, 480, 360)
+        with pytest.raises(HostTooSmall):
+            labeler(np.zeros((40, 480, 3), np.uint8))
+        for frame, seconds in ((np.zeros((360, 480, 3), np.float32), None), ("frame", None),
+                               (np.zeros((360, 480, 3), np.uint8), float("nan"))):
+            with pytest.raises(InvalidArgument):
+                labeler(frame, seconds)
+
+    def test_the_legal_time_is_told_by_the_clock_and_not_by_frames(self):
+        """A call whose clock began long ago, at a third of its rate, that loses frames: 3 s from its first one."""
+        frames = [np.repeat(rows[..., None], 3, 2) for rows in scene(480, 360, 40, seed=3)]
+        labeler = lk.Labeler(LABEL, 480, 360, rate=30)
+        times = [86_000.0 + 0.1 * index for index in range(40) if index % 7]
+        shown = {seconds: find_in(labeler(frame, seconds)) is not None
+                 for frame, seconds in zip(frames, times, strict=False)}
+        assert all(seen == (seconds - times[0] <= 3.0 + 1e-6) for seconds, seen in shown.items())
+        assert list(shown.values()).count(False) >= 5
+
+    @pytest.mark.parametrize("size", [(481, 359), (640, 360), (359, 641), (1280, 720)])
+    def test_a_stream_may_change_its_size(self, size):
+        labeler = lk.Labeler(LABEL, 480, 360)
+        out = [labeler(np.repeat(next(scene(*each, 1))[..., None], 3, 2)) for each in ((480, 360), size, (480, 360))]
+        assert [rows.shape[1::-1] for rows in out] == [(480, 360), size, (480, 360)]
+        for rows in out:
+            assert find_in(rows) and video.detect_frames([rows]).payload == lk.Payload.of(LABEL)
+
+    @pytest.mark.parametrize("size", [(480, 360), (481, 359)])
+    def test_nv12_with_padded_rows_is_labelled_in_place(self, size):
+        """Two planes, the chroma interleaved, each row longer than what it shows: as cameras and encoders give them."""
+        width, height = size
+        buffer = np.zeros((height, 512), np.uint8)
+        buffer[:, :width] = next(scene(width, height, 1))
+        both = np.full((-(-height // 2), 512), 140, np.uint8)
+        columns = 2 * -(-width // 2)
+        colours = both[:, 0:columns:2], both[:, 1:columns:2]
+        frame = Frame(Form(width, height), buffer[:, :width], colours)
+        lk.Labeler(LABEL, width, height)(frame, 17.5)
+        assert find_in(frame.grey()) and video.detect_frames([frame]).payload == lk.Payload.of(LABEL)
+        assert (buffer[:, width:] == 0).all() and (both[:, columns:] == 140).all()
+        assert (colours[0] == 128).any() and (colours[0] == 140).any()  # neutral on the plate, untouched elsewhere
+
+    def test_planes_may_change_their_size_too(self):
+        labeler = lk.Labeler(LABEL, 480, 360)
+        for size in ((480, 360), (640, 480), (320, 240)):
+            frame = labeler(Frame(Form(*size, halved=None), next(scene(*size, 1)).copy()))
+            assert video.detect_frames([frame]).payload == lk.Payload.of(LABEL)
 
 
 def test_the_command_line_labels_and_verifies_films(source, tmp_path, capsys):
@@ -247,6 +302,16 @@ def test_the_command_line_labels_and_verifies_films(source, tmp_path, capsys):
     assert cli.main(["verify", str(target), "--require", "explicit,watermark,metadata"]) == 0
     assert "CONFIRMED" in capsys.readouterr().out
     assert cli.main(["verify", str(source), "--require", "watermark"]) == 1
+
+
+def test_broken_frames_are_named_on_the_command_line(tmp_path, capsys):
+    source = broken(film(tmp_path / "film.mkv", count=50), 20)
+    words = ["embed", str(source), "-o", str(tmp_path / "out.mkv"), "--producer", "acme", "--preset", "ultrafast"]
+    assert cli.main(words) == 0
+    said = capsys.readouterr().err
+    assert said.startswith(f"{source}: 1 frames were broken, at 0.") and silent(tmp_path / "out.mkv")
+    assert cli.main([*words, "--lang", "zh-CN"]) == 0
+    assert "损坏" in capsys.readouterr().err
 
 
 def test_without_pyav_a_film_says_what_to_install(source, tmp_path):

@@ -202,12 +202,11 @@ def test_wrong_arguments_of_verify_are_errors_not_findings(source):
                 lk.verify(which, **wrong)
 
 
-def test_arrays_and_targets_do_not_go_together():
-    with pytest.raises(InvalidArgument, match="target"):
-        lk.embed(photo(), "x.png", LABEL)
+def test_what_are_no_samples():
     with pytest.raises(InvalidArgument, match="neither"):
         lk.embed(photo(), label=LABEL, plan=FILE_SIDE)
-    for wrong in (photo().astype(np.float64), np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4, 2), np.uint8), None, 7):
+    for wrong in (photo().astype(np.float64), photo().astype(np.int32), np.zeros((0, 4, 3), np.uint8),
+                  np.zeros((4, 4, 2), np.uint8), None, 7):
         with pytest.raises(LabelkitError):
             lk.embed(wrong, label=LABEL)
 
@@ -295,6 +294,18 @@ def test_what_is_written_is_read_back(source, monkeypatch):
     with pytest.raises(OutputFailed, match="does not read back"):
         lk.embed(source, label=LABEL)
     lk.embed(source, label=LABEL, check=False)
+
+
+def test_a_mark_that_its_own_file_takes_away_is_made_stronger():
+    poor = saved(photo(256, 320), "JPEG", quality=40)
+    with pytest.raises(OutputFailed, match="does not read back"):
+        lk.embed(poor, label=LABEL, plan=lk.Plan(watermark=lk.Watermark(most=1.0)))
+    report = lk.verify(lk.embed(poor, label=LABEL))
+    assert report[lk.Layer.WATERMARK].payload == lk.Payload.of(LABEL) and report.verdict is lk.Verdict.CONFIRMED
+    assert lk.Watermark(0.5, most=0.6).strengths() == [0.5, 0.6] and lk.Watermark(4).strengths() == [4]
+    for wrong in (0.9, 4.1, "much"):
+        with pytest.raises(InvalidArgument):
+            lk.Watermark(most=wrong)
 
 
 @pytest.mark.parametrize("data", [b"", b"\0", b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"RIFF\4\0\0\0WEBP", b"GIF89a",

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import json
 
 import pytest
 
@@ -179,6 +180,18 @@ def test_spread_writes_nothing_where_nothing_is_owed_or_all_is_in_doubt(tmp_path
     broken = png_with(chunk(b"tEXt", b"AIGC\0{not json"))
     decision = lk.spread(broken, served, "PLATFORM", "1", declared=True)
     assert (decision.tier, decision.verified, decision.label) == (POSSIBLE, False, None) and not served.exists()
+
+
+def test_what_a_producer_wrote_stays_whatever_it_is(tmp_path):
+    theirs = {**LABEL.fields(), "ContentProducer": "某公司", "ProduceID": "编号 7"}
+    upload = png_with(chunk(b"tEXt", b"AIGC\0" + json.dumps({"AIGC": theirs}, ensure_ascii=False).encode()))
+    decision = lk.spread(upload, tmp_path / "served.png", "PLATFORM", "post-9")
+    label = metadata_room.read(tmp_path / "served.png").label
+    assert (label.content_producer, label.produce_id, label.content_propagator) == ("某公司", "编号 7", "PLATFORM")
+    assert label == decision.label == metadata_room.read(upload).label.spread_by("PLATFORM", "post-9")
+    for ours in (("平台", "post-9"), ("PLATFORM", "编号 9"), ("PLATFORM", ""), ("", "")):
+        with pytest.raises(InvalidLabel):
+            metadata_room.read(upload).label.spread_by(*ours)
 
 
 def test_spreading_again_changes_only_the_platforms_fields(tmp_path):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import functools
 import io
 import json
@@ -11,16 +12,18 @@ import sys
 from pathlib import Path
 
 from labelkit import compliance, container, pipeline
-from labelkit.cli.files import STANDARD, Item, attempt, collect, run as run_files
+from labelkit.cli.files import Item, attempt, collect, run as run_files, source_of
+from labelkit.cli.log import existing
 from labelkit.cli.main import OK, SHORT, UNANSWERED, say_error
 from labelkit.cli.show import error_json
 from labelkit.cli.text import name_of, one_line, wide
 from labelkit.cli.verify import checks
 from labelkit.compliance import Outcome, Profile, Result
 from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed
+from labelkit.log import LabelLog
 from labelkit.messages import Message
 from labelkit.recording import sha256
-from labelkit.report import Report
+from labelkit.report import Layer, Report
 
 _OUTCOMES = {Outcome.PASS: Message("pass"), Outcome.FAIL: Message("FAIL"), Outcome.CANNOT_TELL: Message("cannot tell")}
 _NAMES = {Profile.GB45438: Message("GB 45438-2025"), Profile.EU: Message("EU Code of Practice"),
@@ -31,11 +34,13 @@ Judged = tuple[Report, list[Result]]
 def run(options: argparse.Namespace) -> int:
     """Judge what was named; returns the exit code."""
     profile, settings = Profile(options.profile), checks(options)
-    items, skipped = collect(options.files)
+    log = existing(options.log) if options.log else None
+    items, skipped = collect(options)
     if options.html and len(items) != 1:
         raise InvalidArgument("--html writes the report of one file, {count} files came", count=len(items))
     codes = []
-    work = functools.partial(_one, profile=profile, settings=settings, page=options.html, language=options.lang)
+    work = functools.partial(_one, profile=profile, settings=settings, log=log, page=options.html,
+                             language=options.lang)
     for item, result in run_files(lambda item: attempt(lambda: work(item)), items, options.jobs):
         _say(item, result, profile, options)
         codes.append(_code(result))
@@ -49,21 +54,30 @@ def run(options: argparse.Namespace) -> int:
     return UNANSWERED if None in codes else SHORT if SHORT in codes else max(codes)
 
 
-def _one(item: Item, *, profile: Profile, settings: dict[str, object], page: str | None, language: str) -> Judged:
-    source = io.BytesIO(sys.stdin.buffer.read()) if item.path == STANDARD else item.path
-    report = pipeline.verify(source, **settings)
-    results = compliance.check(report, profile)
-    if page:
-        _write_page(Path(page), source, name_of(item.path), report, results, language)
+def _one(item: Item, *, profile: Profile, settings: dict[str, object], log: LabelLog | None, page: str | None,
+         language: str) -> Judged:
+    with source_of(item) as source:
+        report = pipeline.verify(source, **settings)
+        waived = log.waived(sha256(source), report.label) if log else None
+        results = compliance.check(report, profile, waived=waived)
+        if page:
+            title = Message("Compliance report: {profile}", profile=_NAMES[profile])
+            _write_page(Path(page), source, name_of(item.path), title, (report, results), settings["now"], language)
     return report, results
 
 
-def _write_page(page: Path, source: str | io.BytesIO, name: str, report: Report, results: list[Result],
-                language: str) -> None:
-    from labelkit.cli import render
+def _write_page(page: Path, source: str | io.BytesIO, name: str, title: Message, judged: Judged,
+                now: datetime.datetime, language: str) -> None:
+    from labelkit.cli import pictures, render
+    report, results = judged
     with container.opened(source) as reader:
-        facts = {"SHA-256": sha256(reader), "bytes": reader.size}
-    text = render.report_page(name, facts, report, results, language=language)
+        facts = {Message("file"): name, Message("size"): Message("{bytes} bytes", bytes=f"{reader.size:,}"),
+                 "SHA-256": sha256(reader), Message("judged at"): f"{now:%Y-%m-%d %H:%M:%S} UTC"}
+    try:
+        preview = pictures.preview(source, report[Layer.EXPLICIT].evidence.get("box"))
+    except LabelkitError:
+        preview = None  # sound, a film or a document
+    text = render.report_page(name, facts, report, results, title=title, preview=preview, language=language)
     try:
         page.write_text(text, "utf-8")
     except OSError as error:

@@ -11,24 +11,25 @@ import json
 import mimetypes
 import os
 import sys
+import threading
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelkit import container, pipeline
-from labelkit.cli.files import STANDARD, Item, attempt, collect, run as run_files, targets
+from labelkit.cli.files import STANDARD, Item, assigned, attempt, collect, run as run_files, source_of, target_of
 from labelkit.cli.film import FilmProgress
 from labelkit.cli.main import OK, SHORT, UNANSWERED, say_error
 from labelkit.cli.parser import LAYERS
 from labelkit.cli.show import error_json
 from labelkit.cli.text import name_of
-from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed
+from labelkit.errors import InvalidArgument, LabelkitError
 from labelkit.key import Key
 from labelkit.label import Kind, Label
 from labelkit.messages import Message
 from labelkit.metadata import security_data
 from labelkit.metadata.sm2 import Sm2Signer
-from labelkit.plan import Explicit, Plan, Quality, Showing, Watermark
+from labelkit.plan import Explicit, Generator, Plan, Quality, Showing, Watermark
 from labelkit.watermark.payload import Payload
 
 if TYPE_CHECKING:
@@ -44,41 +45,38 @@ def run(options: argparse.Namespace) -> int:
     sm2, log, waiver = Sm2Signer.load(options.sm2_key) if options.sm2_key else None, _log(options), _waiver(options)
     # a text beside the pictures is not meant, unless the layers asked for are such as it can carry
     families = ("image", "audio", "video") if plan.explicit or plan.watermark else None
-    items, skipped = collect(options.files, without=Path(options.output) if options.output else None, families=families)
+    items, skipped = collect(options, families)
     if options.produce_id and len(items) > 1:
         raise InvalidArgument("--produce-id names one file's content, {count} files came", count=len(items),
                               hint="leave it out: every file gets a number of its own")
     _label(options, options.produce_id or "check")  # a wrong producer is refused before the first file
-    places = [item.path for item in items] if options.in_place else targets(items, options.output)
-    where = dict(zip(items, places, strict=True))
+    where = assigned(items, options)
     settings = {"plan": plan, "key": key, "replace": options.replace, "in_place": options.in_place,
                 "check": not options.no_check, "max_pixels": options.max_megapixels * 1_000_000, "log": log,
                 "waiver": waiver}
-    work = functools.partial(_one, options=options, settings=settings, sm2=sm2, where=where)
+    stop = threading.Event()
+    work = functools.partial(_one, options=options, settings=settings, sm2=sm2, where=where, stop=stop)
     failed = 0
-    for item, result in run_files(lambda item: attempt(lambda: work(item)), items, options.jobs):
+    for item, result in run_files(lambda item: attempt(lambda: work(item)), list(where), options.jobs, stop):
         failed += isinstance(result, LabelkitError)
-        _say(item, where[item], result, options, marked=plan.watermark is not None)
-    return _summary(len(items), failed, skipped, options)
+        _say(item, where[item], result, options, marked=plan.watermark is not None and not options.presence_only)
+    return _summary(len(items), len(items) - len(where), failed, skipped, options)
 
 
 def _one(item: Item, *, options: argparse.Namespace, settings: dict[str, object], sm2: Sm2Signer | None,
-         where: dict[Item, str]) -> Label:
+         where: dict[Item, str], stop: threading.Event) -> Label:
     label = _label(options, options.produce_id or str(uuid.uuid4()))
     label = security_data.sign(label, sm2) if sm2 else label
-    source = io.BytesIO(sys.stdin.buffer.read()) if item.path == STANDARD else item.path
-    target = where[item]
-    if target == STANDARD:
-        target = sys.stdout.buffer
-    elif options.in_place:
-        target = os.path.realpath(target)  # a symbolic link stays one
-    else:
-        refuse_conversion(source, target)
-        make_folder(Path(target).parent)
-    if not (settings["plan"].explicit or settings["waiver"] or options.explicit_present):
-        _refuse_bare(source)
-    with FilmProgress(item.path, options.lang, alone=len(where) == 1) as progress:
-        pipeline.embed(source, target, label, now=datetime.datetime.now(datetime.UTC), report=progress.step, **settings)
+    place = where[item]
+    with source_of(item) as source:
+        if not options.in_place:
+            refuse_conversion(source, place)
+        if not (settings["plan"].explicit or settings["waiver"] or options.explicit_present):
+            _refuse_bare(source)
+        with (target_of(place, in_place=options.in_place) as target,
+              FilmProgress(item.path, options.lang, alone=len(where) == 1, stop=stop) as progress):
+            pipeline.embed(source, target, label, now=datetime.datetime.now(datetime.UTC), report=progress.step,
+                           **settings)
     return label
 
 
@@ -120,15 +118,6 @@ def refuse_conversion(source: str | io.BytesIO, target: str) -> None:
                               "labelled in their own format", where=target, format=format.name)
 
 
-def make_folder(folder: Path) -> None:
-    """The folder and those above it; raises OutputFailed."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputFailed("{where} cannot be written: {reason}", where=str(folder),
-                           reason=error.strerror or "the system refused") from error
-
-
 def _label(options: argparse.Namespace, produce_id: str) -> Label:
     return Label(_KINDS[options.kind], options.producer, produce_id)
 
@@ -145,19 +134,36 @@ def _plan(options: argparse.Namespace) -> Plan:
     settings = {name: getattr(options, name) for name in _OF_EXPLICIT if getattr(options, name) is not None}
     if options.show is not None:
         settings["showing"] = Showing(options.show)
+    heard = options.soundtrack or []
+    if set(heard) - set(layers):
+        raise InvalidArgument("--soundtrack asks for a layer that --layers leaves out")
     strength = {} if options.strength is None else {"strength": options.strength}
-    return Plan(explicit=Explicit(border=options.border, **settings) if "explicit" in layers else None,
-                watermark=Watermark(**strength) if "watermark" in layers else None,
+    watermark = Watermark(soundtrack="watermark" in heard, presence_only=options.presence_only, **strength)
+    return Plan(explicit=Explicit(border=options.border, soundtrack="explicit" in heard, **settings)
+                if "explicit" in layers else None,
+                watermark=watermark if "watermark" in layers else None,
                 metadata="metadata" in layers,
                 provenance=signer_of(options) if "provenance" in layers else None,
-                quality=Quality(options.crf, options.preset))
+                quality=Quality(options.crf, options.preset), generator=_generator(options))
+
+
+def _generator(options: argparse.Namespace) -> Generator | None:
+    if not options.generator:
+        if options.created:
+            raise InvalidArgument("--created says when the system of --generator made the content, and none is named")
+        return None
+    name, _, version = options.generator.rpartition(" ")
+    if not name or not any(character.isdigit() for character in version):
+        name, version = options.generator, ""
+    return Generator(name, version, options.created or datetime.datetime.now(datetime.UTC).replace(microsecond=0))
 
 
 def signer_of(options: argparse.Namespace) -> object:
     """The signer that the options name."""
-    password = os.environ.get("LABELKIT_SIGNER_PASSWORD")
-    return pipeline.provenance().Signer.load(options.signer, password=password.encode() if password else None,
-                                             ta_url=options.ta_url)
+    password, room = os.environ.get("LABELKIT_SIGNER_PASSWORD"), pipeline.provenance()
+    if options.signer.startswith("pkcs11:"):
+        return room.Signer.from_pkcs11(options.signer, pin=password, ta_url=options.ta_url)
+    return room.Signer.load(options.signer, password=password.encode() if password else None, ta_url=options.ta_url)
 
 
 def _say(item: Item, place: str, result: Label | LabelkitError, options: argparse.Namespace, *, marked: bool) -> None:
@@ -180,11 +186,13 @@ def _say(item: Item, place: str, result: Label | LabelkitError, options: argpars
                       produce_id=result.produce_id).text(options.lang), file=out)
 
 
-def _summary(total: int, failed: int, skipped: int, options: argparse.Namespace) -> int:
-    done = total - failed
+def _summary(total: int, there: int, failed: int, skipped: int, options: argparse.Namespace) -> int:
+    done = total - there - failed
     if total != 1 or skipped:
         print(Message("{done} labelled, {failed} failed, {skipped} passed over as no media", done=done,
                       failed=failed, skipped=skipped).text(options.lang), file=sys.stderr)
+    if options.resume:
+        print(Message("{count} were there already", count=there).text(options.lang), file=sys.stderr)
     if not total:
         print(Message("nothing to label was found").text(options.lang), file=sys.stderr)
         return UNANSWERED

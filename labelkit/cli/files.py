@@ -3,21 +3,30 @@
 
 from __future__ import annotations
 
+import argparse
+import functools
+import hashlib
+import io
 import os
 import stat
 import sys
+import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from labelkit import container
-from labelkit.errors import InvalidArgument, LabelkitError, UnsupportedFormat
+from labelkit.cli import store
+from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed, UnsupportedFormat
 
 STANDARD = "-"
 _MANY = 3  # files from which on a progress bar is worth its line
 _BAR = 30
+_REQUESTS = 32  # of a store at a time
+_PER_CORE = 4  # objects under way
 
 Result = TypeVar("Result")
 
@@ -31,32 +40,108 @@ class Item:
     from_folder: bool = False
 
 
-def collect(names: Sequence[str], *, without: Path | None = None,
-            families: Collection[str] | None = None) -> tuple[list[Item], int]:
-    """The files that `names` stand for, folders searched to the bottom in order of name; and how many were passed over.
+def collect(options: argparse.Namespace, families: Collection[str] | None = None) -> tuple[list[Item], int]:
+    """The files that a command line stands for, and how many were passed over.
 
-    Of a folder, files of no known format, or of none of `families`, are passed over and counted; hidden files,
-    symbolic links to folders and what lies under `without` are left out. Raises InvalidArgument for a name that is no
-    file and no folder.
+    Folders and prefixes of stores are searched to the bottom in order of name. Of them, files of no known format, or of
+    none of `families`, are passed over and counted; hidden files, symbolic links to folders and what lies under the
+    output are left out. Raises InvalidArgument for a name that is no file and no folder.
     """
-    found: list[Item] = []
-    for name in names:
-        if name == STANDARD or _kind(name) == "file":
-            found.append(Item(name, Path(Path(name).name)))
-        else:
-            found += _under(Path(name), without)
-    known = [item for item in found if not item.from_folder or _is_meant(item.path, families)]
-    return known, len(found) - len(known)
+    without = getattr(options, "output", None)
+    found = [item for name in options.files for item in _named(name, Path(without) if without else None)]
+    if options.files_from:
+        found += [_listed(name) for name in _lines(options.files_from)]
+    if not options.files and not options.files_from:
+        raise InvalidArgument("no file was named", hint="name files or folders, or a list of them with --files-from")
+    if options.shard:
+        found = [item for item in found if _in_shard(item.path, *options.shard)]
+    with ThreadPoolExecutor(_REQUESTS) as pool:  # they wait for stores, not for each other
+        meant = list(pool.map(functools.partial(_is_meant, families=families), found))
+    return [item for item, is_meant in zip(found, meant, strict=True) if is_meant], meant.count(False)
 
 
-def _is_meant(path: str, families: Collection[str] | None) -> bool:
+def _named(name: str, without: Path | None) -> list[Item]:
+    if store.is_url(name):
+        below = store.objects(name)
+        if not below:
+            raise InvalidArgument("{where} cannot be opened: {reason}", where=name, reason="there is no such object")
+        prefix = name.rstrip("/") + "/"
+        return [Item(url, Path(url.removeprefix(prefix) if url != name else Path(url).name), from_folder=url != name)
+                for url in below]
+    if name == STANDARD or _kind(name) == "file":
+        return [Item(name, Path(Path(name).name))]
+    return list(_under(Path(name), without))
+
+
+def _lines(name: str) -> list[str]:
+    """The names in a list, one a line; of the standard input, if the list is "-"."""
     try:
-        family = container.sniff(path).family
+        with open(sys.stdin.fileno() if name == STANDARD else name, encoding="utf-8", errors="surrogateescape",
+                  closefd=name != STANDARD) as file:
+            return [line for line in file.read().split("\n") if line]
+    except OSError as error:
+        raise InvalidArgument("{where} cannot be opened: {reason}", where=name, reason=error.strerror or "") from error
+
+
+def _listed(name: str) -> Item:
+    """A file out of a list: it keeps the folders in its name, and whether it is there is found when its turn comes."""
+    inner = name.partition("://")[2].partition("/")[2] if store.is_url(name) else os.path.normpath(name).lstrip(os.sep)
+    if ".." in Path(inner).parts:
+        raise InvalidArgument("{where} lies outside the folder of the run", where=name)
+    return Item(name, Path(inner))
+
+
+def _in_shard(path: str, part: int, parts: int) -> bool:
+    """By the name alone, so that machines which see the same list share it out without a word."""
+    return int.from_bytes(hashlib.blake2b(os.fsencode(path), digest_size=8).digest()) % parts == part - 1
+
+
+def _is_meant(item: Item, families: Collection[str] | None) -> bool:
+    if not item.from_folder:
+        return True
+    try:
+        family = (store.sniff(item.path) if store.is_url(item.path) else container.sniff(item.path)).family
     except UnsupportedFormat:
         return False
     except LabelkitError:
         return True  # it cannot be read: said when its turn comes
     return families is None or family in families
+
+
+@contextmanager
+def source_of(item: Item) -> Iterator[str | io.BytesIO]:
+    """What an item is read from: a path, of an object that of a copy; or the standard input in memory."""
+    if store.is_url(item.path):
+        with store.fetched(item.path) as path:
+            yield path
+    else:
+        yield io.BytesIO(sys.stdin.buffer.read()) if item.path == STANDARD else item.path
+
+
+@contextmanager
+def target_of(place: str, *, in_place: bool = False) -> Iterator[str | BinaryIO]:
+    """What a result is written to: a path, of an object that of what is put there in the end; or the standard output.
+
+    Raises OutputFailed.
+    """
+    if store.is_url(place):
+        with store.placed(place) as path:
+            yield path
+    elif place == STANDARD:
+        yield sys.stdout.buffer
+    else:
+        if not in_place:
+            make_folder(Path(place).parent)
+        yield os.path.realpath(place) if in_place else place  # a symbolic link stays one
+
+
+def make_folder(folder: Path) -> None:
+    """The folder and those above it; raises OutputFailed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputFailed("{where} cannot be written: {reason}", where=str(folder),
+                           reason=error.strerror or "the system refused") from error
 
 
 def _kind(name: str) -> str:
@@ -82,7 +167,7 @@ def _under(folder: Path, without: Path | None) -> Iterator[Item]:
 
 
 def targets(items: Sequence[Item], output: str) -> list[str]:
-    """Where each result goes: OUT itself for one file, else its place under the folder OUT.
+    """Where each result goes: OUT itself for one file, else its place under the folder or prefix OUT.
 
     Raises InvalidArgument where two results would have one place.
     """
@@ -91,7 +176,9 @@ def targets(items: Sequence[Item], output: str) -> list[str]:
         if len(items) > 1:
             raise InvalidArgument("{count} files cannot go to the standard output", count=len(items))
         return [output]
-    places = [str(Path(output) / ("stdin" if item.path == STANDARD else item.relative)) for item in items]
+    below = [Path("stdin") if item.path == STANDARD else item.relative for item in items]
+    places = [f"{output.rstrip('/')}/{name.as_posix()}" if store.is_url(output) else str(Path(output) / name)
+              for name in below]
     seen: dict[str, str] = {}
     for item, place in zip(items, places, strict=True):
         if place in seen:
@@ -101,14 +188,34 @@ def targets(items: Sequence[Item], output: str) -> list[str]:
     return places
 
 
-def run(work: Callable[[Item], Result], items: Sequence[Item], jobs: int | None) -> Iterator[tuple[Item, Result]]:
+def assigned(items: Sequence[Item], options: argparse.Namespace) -> dict[Item, str]:
+    """Where the result of each item goes; with --resume, only of those whose result is not there yet.
+
+    A result that is there is whole: files are renamed, and objects appear, at once.
+    """
+    if options.in_place:
+        if options.resume:
+            raise InvalidArgument("--resume goes by the results in OUT, with --in-place there is none")
+        return {item: item.path for item in items}
+    where = dict(zip(items, targets(items, options.output), strict=True))
+    if not options.resume:
+        return where
+    there = set(store.objects(options.output) if store.is_url(options.output) else
+                filter(os.path.exists, where.values()))
+    return {item: place for item, place in where.items() if place not in there}
+
+
+def run(work: Callable[[Item], Result], items: Sequence[Item], jobs: int | None,
+        stop: threading.Event | None = None) -> Iterator[tuple[Item, Result]]:
     """(item, what work gave for it) in the order of `items`, up to `jobs` of them at a time.
 
-    `work` must not raise. Threads are enough: decoding, the kernels and encoding release the interpreter.
+    `work` must not raise, but for KeyboardInterrupt when `stop` is set: on Ctrl-C, as what takes long should not be
+    waited for. Threads are enough: decoding, the kernels and encoding release the interpreter.
     """
-    jobs = min(jobs or os.cpu_count() or 1, len(items) or 1)
+    remote = any(store.is_url(item.path) for item in items)  # then most of the time is spent waiting
+    jobs = min(jobs or (os.cpu_count() or 1) * (_PER_CORE if remote else 1), len(items) or 1)
     with Progress(len(items)) as progress:
-        for pair in _one_by_one(work, items) if jobs == 1 else _side_by_side(work, items, jobs):
+        for pair in _one_by_one(work, items) if jobs == 1 else _side_by_side(work, items, jobs, stop):
             progress.hide()
             yield pair
             progress.advance()
@@ -119,7 +226,8 @@ def _one_by_one(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterat
         yield item, work(item)
 
 
-def _side_by_side(work: Callable[[Item], Result], items: Sequence[Item], jobs: int) -> Iterator[tuple[Item, Result]]:
+def _side_by_side(work: Callable[[Item], Result], items: Sequence[Item], jobs: int,
+                  stop: threading.Event | None) -> Iterator[tuple[Item, Result]]:
     """Results in order; only a few are under way or held, so that memory does not grow with the run."""
     pool = ThreadPoolExecutor(jobs)
     queue: list[tuple[Item, Future]] = []
@@ -131,7 +239,9 @@ def _side_by_side(work: Callable[[Item], Result], items: Sequence[Item], jobs: i
                 yield first, future.result()
         for item, future in queue:
             yield item, future.result()
-    finally:  # Ctrl-C: what runs is finished, what waits is dropped
+    finally:  # Ctrl-C: what runs is finished, but for films, what waits is dropped
+        if stop:
+            stop.set()
         pool.shutdown(cancel_futures=True)
 
 

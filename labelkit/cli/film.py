@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far a film is, on stderr, and which of its frames were broken."""
+"""How far a film is, on stderr, which of its frames were broken, and what was left out."""
 
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -18,16 +19,21 @@ _MOST_TIMES = 8  # of broken frames that are named
 
 
 class FilmProgress:
-    """A line with frames, speed and the time left, where stderr is a terminal and one file is labelled."""
+    """A line with frames, speed and the time left, where stderr is a terminal and one file is labelled.
 
-    def __init__(self, path: str, language: str, *, alone: bool) -> None:
-        self._name, self._language = name_of(path), language
+    stop  when it is set, the film is given up at its next frame
+    """
+
+    def __init__(self, path: str, language: str, *, alone: bool, stop: threading.Event) -> None:
+        self._name, self._language, self._stop = name_of(path), language, stop
         self._shown = alone and sys.stderr.isatty()
         self._begun = self._told = time.monotonic()
         self._last: Progress | None = None
 
     def step(self, progress: Progress) -> None:
-        """Take note of one frame more."""
+        """Take note of one frame more; raises KeyboardInterrupt when the run was stopped."""
+        if self._stop.is_set():
+            raise KeyboardInterrupt
         self._last = progress
         now = time.monotonic()
         if self._shown and now - self._told >= _EVERY_SECONDS:
@@ -55,3 +61,5 @@ class FilmProgress:
             print(Message("{file}: {count} frames were broken, at {times} s", file=self._name, count=len(damaged),
                           times=times + (" ..." if len(damaged) > _MOST_TIMES else "")).text(self._language),
                   file=sys.stderr)
+        for said in self._last.left_out if self._last else ():
+            print(Message("{file}: {what}", file=self._name, what=said).text(self._language), file=sys.stderr)

@@ -4,12 +4,10 @@
 from __future__ import annotations
 
 import argparse
-import io
 import json
-import sys
 
 from labelkit import metadata, pipeline
-from labelkit.cli.files import STANDARD, attempt, collect
+from labelkit.cli.files import Item, attempt, collect, source_of
 from labelkit.cli.main import OK, UNANSWERED, say_error
 from labelkit.cli.show import error_json
 from labelkit.cli.text import name_of, one_line
@@ -19,9 +17,8 @@ from labelkit.errors import LabelkitError
 def run(options: argparse.Namespace) -> int:
     """Show what was named; returns the exit code."""
     code = OK
-    for item in collect(options.files)[0]:
-        source = io.BytesIO(sys.stdin.buffer.read()) if item.path == STANDARD else item.path
-        found = attempt(lambda source=source: _inspect(source, options.lang))
+    for item in collect(options)[0]:
+        found = attempt(lambda item=item: _inspect(item, options.lang))
         shown = name_of(item.path)
         if isinstance(found, LabelkitError):
             code = UNANSWERED
@@ -36,9 +33,10 @@ def run(options: argparse.Namespace) -> int:
     return code
 
 
-def _inspect(source: object, language: str) -> dict[str, object]:
-    found = metadata.inspect(source)
-    manifest = attempt(lambda: pipeline.provenance().validate(source).to_dict(language))
+def _inspect(item: Item, language: str) -> dict[str, object]:
+    with source_of(item) as source:
+        found = metadata.inspect(source)
+        manifest = attempt(lambda: pipeline.provenance().validate(source).to_dict(language))
     if isinstance(manifest, LabelkitError):
         manifest = {"error": manifest.text(language)}
     return {**found, "provenance": manifest}

@@ -8,7 +8,7 @@ import datetime
 from pathlib import Path
 
 from labelkit import pipeline
-from labelkit.cli.embed import make_folder
+from labelkit.cli.files import make_folder
 from labelkit.cli.main import OK
 from labelkit.errors import InvalidArgument
 from labelkit.messages import Message

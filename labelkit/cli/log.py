@@ -32,10 +32,15 @@ def run(options: argparse.Namespace) -> int:
     """Do one thing with a log; returns the exit code."""
     if (options.what is None) == (options.action == "find"):
         raise InvalidArgument("find takes one WHAT, the other actions take none")
-    if "://" not in options.log and not os.path.isfile(options.log):  # opening would make a new one
-        raise InvalidArgument("{where} is no label log: there is no such file", where=options.log)
-    with LabelLog(options.log) as log:
+    with existing(options.log) as log:
         return {"verify": _verify, "find": _find, "export": _export, "head": _head}[options.action](log, options)
+
+
+def existing(name: str) -> LabelLog:
+    """The log of that name; raises InvalidArgument where there is none, for opening would make a new one."""
+    if "://" not in name and not os.path.isfile(name):
+        raise InvalidArgument("{where} is no label log: there is no such file", where=name)
+    return LabelLog(name)
 
 
 def _verify(log: LabelLog, options: argparse.Namespace) -> int:

@@ -6,7 +6,9 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,7 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     warnings.simplefilter("ignore")  # what libraries think of a hostile file is in our own words, or nowhere
     language = settings.language(words, os.environ)
     try:
-        return _run(words, language)
+        with _terminated_as_interrupted():
+            return _run(words, language)
     except LabelkitError as error:
         say_error(error, language)
         return UNANSWERED
@@ -68,6 +71,19 @@ def _argparse_speaks(language: str) -> Iterator[None]:
         yield
     finally:
         argparse._ = before
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM, from a service manager or a container that stops, ends a run as Ctrl-C does: nothing is left behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _make_outputs_safe() -> None:

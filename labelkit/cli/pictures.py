@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labelkit import codec
+from labelkit import codec, container
 from labelkit.codec.samples import ImageSamples
 from labelkit.errors import UnsupportedFormat
 
@@ -19,8 +19,10 @@ AMPLIFIED = 16
 MAX_SHOWN_BYTES = 3 << 20  # larger files are shown as a smaller copy
 _LONGEST_SIDE = 1600  # of such a copy, in pixels
 _MAX_PIXELS = 1 << 26
+_PREVIEW_SIDE = 480
 
-_BROWSER_TYPES = ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
+_PNG = b"\x89PNG"
+_BROWSER_TYPES = ((_PNG, "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,26 @@ class Pictures:
         difference, psnr_db = None, math.nan
         if first.shape == second.shape:
             change = second.astype(np.int16) - first
-            difference = _encoded(np.clip(128 + AMPLIFIED * change, 0, 255).astype(np.uint8), 80)
-            psnr_db = _psnr(change, label_box)
+            difference = encoded(np.clip(128 + AMPLIFIED * change, 0, 255).astype(np.uint8), 50)
+            psnr_db = psnr(change, label_box)
         return cls(width, height, _shown(before, first), _shown(after, second), difference, psnr_db)
+
+
+def preview(source: container.Source, label_box: Sequence[int] | None) -> tuple[str, bytes]:
+    """A small picture of a file, a frame around its explicit label if `label_box` says where that is.
+
+    Raises what `Pictures.of` raises.
+    """
+    from PIL import Image, ImageDraw
+
+    picture = Image.fromarray(_seen(source))
+    size = picture.size
+    picture.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
+    if label_box:
+        zoom = picture.width / size[0]
+        x, y, width, height = (round(zoom * value) for value in label_box)
+        ImageDraw.Draw(picture).rectangle((x - 4, y - 4, x + width + 4, y + height + 4), outline=(220, 38, 38), width=2)
+    return encoded(np.asarray(picture), 85)
 
 
 def data_uri(media_type: str, data: bytes) -> str:
@@ -60,9 +79,9 @@ def data_uri(media_type: str, data: bytes) -> str:
     return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def _seen(data: bytes) -> np.ndarray:
+def _seen(source: container.Source) -> np.ndarray:
     """The first frame as uint8 [height, width, 3], what is transparent on white."""
-    samples = codec.decode(data, max_pixels=_MAX_PIXELS)
+    samples = codec.decode(source, max_pixels=_MAX_PIXELS)
     if not isinstance(samples, ImageSamples):
         raise UnsupportedFormat("no picture to show")
     frame = samples.frames[0]
@@ -76,7 +95,8 @@ def _seen(data: bytes) -> np.ndarray:
     return ((frame[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
-def _psnr(change: np.ndarray, label_box: Sequence[int] | None) -> float:
+def psnr(change: np.ndarray, label_box: Sequence[int] | None) -> float:
+    """Peak signal-to-noise ratio in dB of a change [height, width, ...] outside the explicit label, inf for none."""
     counted = np.ones(change.shape[:2], bool)
     if label_box:
         x, y, width, height = label_box
@@ -87,6 +107,8 @@ def _psnr(change: np.ndarray, label_box: Sequence[int] | None) -> float:
 
 
 def _shown(data: bytes, pixels: np.ndarray) -> tuple[str, bytes]:
+    if data.startswith(_PNG):
+        data = _smaller(data)
     if len(data) <= MAX_SHOWN_BYTES:
         for start, media_type in _BROWSER_TYPES:
             if data.startswith(start):
@@ -95,10 +117,23 @@ def _shown(data: bytes, pixels: np.ndarray) -> tuple[str, bytes]:
             return "image/webp", data
         if data[4:12] in (b"ftypavif", b"ftypavis"):
             return "image/avif", data
-    return _encoded(pixels, 90)
+    return encoded(pixels, 90)
 
 
-def _encoded(pixels: np.ndarray, quality: int) -> tuple[str, bytes]:
+def _smaller(data: bytes) -> bytes:
+    """The same pixels as lossless WebP, where a PNG holds one picture of 8 bits and that is smaller."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as picture:
+        if getattr(picture, "n_frames", 1) > 1 or picture.mode not in ("RGB", "RGBA", "L"):
+            return data
+        file = io.BytesIO()
+        picture.save(file, "WEBP", lossless=True, exact=True)
+    return min(data, file.getvalue(), key=len)
+
+
+def encoded(pixels: np.ndarray, quality: int) -> tuple[str, bytes]:
+    """(media type, bytes) of uint8 [height, width, 3], smaller where it is large; `quality` 0 to 100."""
     from PIL import Image
 
     picture = Image.fromarray(pixels)

@@ -5,18 +5,14 @@ from __future__ import annotations
 
 import argparse
 import functools
-import io
 import json
-import os
 import sys
 import uuid
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
 
 from labelkit import pipeline, propagate
-from labelkit.cli.embed import make_folder, refuse_conversion, signer_of
-from labelkit.cli.files import STANDARD, Item, attempt, collect, run as run_files, targets
+from labelkit.cli.embed import refuse_conversion, signer_of
+from labelkit.cli.files import STANDARD, Item, assigned, attempt, collect, run as run_files, source_of, target_of
 from labelkit.cli.main import OK, SHORT, UNANSWERED, say_error
 from labelkit.cli.show import VERDICTS, error_json, row
 from labelkit.cli.text import name_of
@@ -32,17 +28,16 @@ def run(options: argparse.Namespace) -> int:
     """Judge and label what was named; returns the exit code."""
     signers = {"sm2": Sm2Signer.load(options.sm2_key) if options.sm2_key else None,
                "provenance": signer_of(options) if options.signer else None}
-    items, skipped = collect(options.files, without=Path(options.output) if options.output else None)
+    items, skipped = collect(options)
     if options.propagate_id and len(items) > 1:
         raise InvalidArgument("--propagate-id names one file's content, {count} files came", count=len(items),
                               hint="leave it out: every file gets a number of its own")
     # a wrong platform is refused before the first file
     Label(Kind.SUSPECTED, "", "", content_propagator=options.propagator, propagate_id=options.propagate_id or "check")
-    places = [item.path for item in items] if options.in_place else targets(items, options.output)
-    where = dict(zip(items, places, strict=True))
+    where = assigned(items, options)
     work = functools.partial(_one, options=options, settings=checks(options), signers=signers, where=where)
     results = []
-    for item, result in run_files(lambda item: attempt(lambda: work(item)), items, options.jobs):
+    for item, result in run_files(lambda item: attempt(lambda: work(item)), list(where), options.jobs):
         _say(item, where[item], result, options)
         results.append(result)
     return _summary(results, skipped, options)
@@ -62,24 +57,18 @@ class _Done:
 
 def _one(item: Item, *, options: argparse.Namespace, settings: dict[str, object], signers: dict[str, object],
          where: dict[Item, str]) -> _Done:
-    source = io.BytesIO(sys.stdin.buffer.read()) if item.path == STANDARD else item.path
-    decision = propagate.decide(pipeline.verify(source, **settings), options.propagator,
-                                options.propagate_id or str(uuid.uuid4()), declared=options.declared)
-    try:
-        return _Done(propagate.write(source, _target(source, where[item], options), decision,
-                                     in_place=options.in_place, **signers) if decision.label else decision)
-    except LabelkitError as error:  # the notice is owed all the same
-        return _Done(decision, error)
-
-
-def _target(source: str | io.BytesIO, target: str, options: argparse.Namespace) -> str | BinaryIO:
-    if target == STANDARD:
-        return sys.stdout.buffer
-    if options.in_place:
-        return os.path.realpath(target)  # a symbolic link stays one
-    refuse_conversion(source, target)
-    make_folder(Path(target).parent)
-    return target
+    with source_of(item) as source:
+        decision = propagate.decide(pipeline.verify(source, **settings), options.propagator,
+                                    options.propagate_id or str(uuid.uuid4()), declared=options.declared)
+        if not decision.label:
+            return _Done(decision)
+        try:
+            if not options.in_place:
+                refuse_conversion(source, where[item])
+            with target_of(where[item], in_place=options.in_place) as target:
+                return _Done(propagate.write(source, target, decision, in_place=options.in_place, **signers))
+        except LabelkitError as error:  # the notice is owed all the same
+            return _Done(decision, error)
 
 
 def _say(item: Item, place: str, result: _Done | LabelkitError, options: argparse.Namespace) -> None:

@@ -4,7 +4,8 @@
     python -m labelkit.cli.render SOURCES LABELLED PAGE.html [--trust ANCHORS.pem] [--key KEY] [--lang en|zh-CN]
 
 The page is in English and Chinese, switched without a script. It loads nothing from anywhere, and everything that
-comes from a file is escaped. Pictures and sounds are put in as they are, so that the page shows the very files.
+comes from a file is escaped. Pictures, sounds and films are put in as they are, so that the page shows the very files;
+PNG as lossless WebP where that is smaller.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from labelkit import container
 from labelkit.cli.pictures import Pictures, data_uri
+from labelkit.cli.reels import Reels
 from labelkit.cli.sounds import FLOOR_DB, TOP_DB, Sounds
 from labelkit.cli.text import one_line
 from labelkit.compliance import Outcome, Result
@@ -30,6 +32,7 @@ MAX_VALUE = 600  # characters of one value of evidence that are shown
 MAX_DEPTH = 8  # levels of nested evidence that are taken apart
 MAX_ROWS = 120  # values of evidence of one layer that are shown
 MAX_PLAYED_BYTES = 600_000  # of one sound that the page carries
+CONTROLS = 0.18  # height of a player's controls as a share of its width
 
 _VERDICTS = {Verdict.CONFIRMED: Message("confirmed AI-generated"), Verdict.POSSIBLE: Message("possibly AI-generated"),
              Verdict.SUSPECTED: Message("suspected AI-generated"), Verdict.NONE: Message("no sign of AI generation")}
@@ -45,6 +48,9 @@ _STATUSES = {Status.VALID: ("✓", Message("valid")), Status.INVALID: ("✗", Me
 
 _OUTCOMES = {Outcome.PASS: ("valid", Message("pass")), Outcome.FAIL: ("invalid", Message("FAIL")),
              Outcome.CANNOT_TELL: ("unchecked", Message("cannot tell"))}
+
+
+_TITLE = Message("Verification report")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +70,18 @@ def page(exhibits: Sequence[Exhibit], *, language: str = "en") -> str:
     return _document(Message("labelkit: labelled and verified"), intro, "".join(body), language)
 
 
-def report_page(name: str, facts: Mapping[str, object], report: Report, rules: Sequence[Result] = (), *,
-                language: str = "en") -> str:
+def report_page(name: str, facts: Mapping[str | Message, object], report: Report, rules: Sequence[Result] = (), *,
+                title: Message = _TITLE, preview: tuple[str, bytes] | None = None, language: str = "en") -> str:
     """One report as a page to hand over, all evidence open.
 
-    facts  what identifies the file, such as its SHA-256
-    rules  the results of `compliance.check`, shown first
+    facts    what identifies the file and the judgement, such as the SHA-256 and the time
+    rules    the results of `compliance.check`, shown first
+    preview  media type and bytes of a picture of what was judged
     """
+    shown = f'<img class="preview" src="{data_uri(*preview)}" alt="{_escaped(name)}">' if preview else ""
     intro = f"<dl>{''.join(_row(key, value) for key, value in facts.items())}</dl>" if facts else ""
     body = _rules(rules) + _article(Exhibit(name, report), 0, opened=True)
-    return _document(Message("Verification report"), intro, body, language)
+    return _document(title, shown + intro, body, language)
 
 
 # The frame
@@ -134,13 +142,21 @@ def _rules(results: Sequence[Result]) -> str:
         return ""
     titles = (Message("Outcome"), Message("Clause"), Message("Rule"), Message("Found"))
     head = "".join(f'<th scope="col">{_both(title)}</th>' for title in titles)
-    rows = "".join(f'<tr><td><span class="chip {_OUTCOMES[rule.outcome][0]}">{_both(_OUTCOMES[rule.outcome][1])}</span>'
-                   f'</td><th scope="row">{_both(rule.clause)}</th><td>{_both(rule.asks)}</td>'
-                   f"<td>{_both(rule.found)}</td></tr>" for rule in results)
+    rows = "".join(f'<tr class="{_OUTCOMES[rule.outcome][0]}-row"><td>{_outcome(rule.outcome)}</td>'
+                   f'<th scope="row">{_both(rule.clause)}</th><td>{_both(rule.asks)}</td><td>{_both(rule.found)}</td>'
+                   "</tr>" for rule in results)
+    counts = {outcome: sum(rule.outcome is outcome for rule in results) for outcome in Outcome}
+    tally = "".join(f"<li>{_outcome(outcome)} {count}</li>" for outcome, count in counts.items() if count)
     title = Message("Rule by rule")
     caption = _escaped("/".join(title.text(code) for code in LANGUAGES))
-    return (f'<h2>{_both(title)}</h2><div class="table" role="region" tabindex="0" aria-label="{caption}">'
+    return (f'<div class="title"><h2>{_both(title)}</h2><ul class="tally">{tally}</ul></div>'
+            f'<div class="table rules" role="region" tabindex="0" aria-label="{caption}">'
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>\n")
+
+
+def _outcome(outcome: Outcome) -> str:
+    look, word = _OUTCOMES[outcome]
+    return f'<span class="chip {look}">{_both(word)}</span>'
 
 
 # One file
@@ -159,8 +175,8 @@ def _article(exhibit: Exhibit, number: int, *, opened: bool = False) -> str:
 
 def _shown(exhibit: Exhibit) -> str:
     try:
-        audible = container.sniff(exhibit.after).family == "audio"
-        return _sounds(exhibit) if audible else _pictures(exhibit)
+        show = {"audio": _sounds, "video": _films}.get(container.sniff(exhibit.after).family, _pictures)
+        return show(exhibit)
     except LabelkitError as error:  # not to be shown, or it cannot be decoded: the report stands without
         return f'<p class="soft">{_both(error.message)}</p>'
 
@@ -180,6 +196,37 @@ def _pictures(exhibit: Exhibit) -> str:
         figures.append(_figure(shown.difference, Message("Difference, amplified {times} times", times=shown.amplified),
                                psnr, exhibit.name))
     return f'<div class="pictures">{"".join(figures)}</div>\n'
+
+
+def _films(exhibit: Exhibit) -> str:
+    explicit = exhibit.report[Layer.EXPLICIT]
+    shown = Reels.of(exhibit.before, exhibit.after, explicit.evidence.get("box"))
+    size = Message("{width} x {height} pixels, {bytes} bytes", width=shown.width, height=shown.height,
+                   bytes=f"{len(exhibit.before):,}")
+    size_after = Message("{bytes} bytes", bytes=f"{len(exhibit.after):,}")
+    shape = f"{shown.width} / {shown.height + round(CONTROLS * shown.width)}"
+    figures = [_film(shown.before, Message("Before"), size, Message("Play the film before"), exhibit.name, shape),
+               _film(shown.after, Message("After"), size_after, Message("Play the film after"), exhibit.name, shape)]
+    if shown.difference is None:
+        figures.append(_no_figure(Message("The size changed, so there is no difference to show")))
+    else:
+        psnr = (Message("PSNR outside the explicit label {psnr} dB", psnr=f"{shown.psnr_db:.1f}")
+                if math.isfinite(shown.psnr_db) else Message("nothing changed outside the explicit label"))
+        figures.append(_figure(shown.difference, Message("Difference of the first frames, amplified {times} times",
+                                                         times=shown.amplified), psnr, exhibit.name))
+    where = (Message("The label is outlined in the difference: {where}", where=explicit.summary)
+             if explicit.evidence.get("box") else Message("No explicit label was found in the first frames"))
+    return f'<div class="pictures">{"".join(figures)}</div>\n<p class="soft">{_both(where)}</p>\n'
+
+
+def _film(film: tuple[str, bytes] | None, title: Message, more: Message, spoken: Message, name: str, shape: str) -> str:
+    caption = f"<figcaption><strong>{_both(title)}</strong> · {_both(more)}</figcaption>"
+    if film is None:
+        why = Message("browsers do not play it, or it is too large to be played from this page")
+        return f"<figure>{caption}<p>{_both(why)}</p></figure>"
+    return (f'<figure><div class="frame"><video controls muted playsinline preload="metadata" '
+            f'style="aspect-ratio: {shape}" aria-label="{_in_words(spoken, name)}" src="{data_uri(*film)}"></video>'
+            f"</div>{caption}</figure>")
 
 
 def _sounds(exhibit: Exhibit) -> str:
@@ -256,11 +303,17 @@ def _list(items: Iterable[str]) -> str:
     return f'<ul class="plain">{"".join(f"<li>{item}</li>" for item in items)}</ul>'
 
 
-def _row(key: str, value: object) -> str:
+def _row(key: str | Message, value: object) -> str:
+    return f"<dt>{_shown_text(key)}</dt><dd>{_shown_text(value)}</dd>"
+
+
+def _shown_text(value: object) -> str:
+    if isinstance(value, Message):
+        return _both(value)
     text = str(value)
     if len(text) > MAX_VALUE:
         text = f"{text[:MAX_VALUE]}… ({len(text)})"
-    return f"<dt>{_escaped(key)}</dt><dd>{_escaped(text)}</dd>"
+    return _escaped(text) or "–"
 
 
 def _flat(value: object, name: str = "", depth: int = 0) -> Iterator[tuple[str, object]]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from labelkit.errors import InvalidArgument
 
 # a relative path in a file of settings is relative to that file
-_PATHS = {"key", "signer", "trust", "font", "recording", "sm2-key", "sm2-pin", "log"}
+_PATHS = {"key", "signer", "trust", "font", "recording", "sm2-key", "sm2-pin", "log", "files-from"}
 _MAX_BYTES = 1 << 20
 
 
@@ -64,7 +64,7 @@ def _from_file(environment: Mapping[str, str], known: set[str]) -> Iterator[tupl
         if name not in known:
             raise InvalidArgument("{where}: {name} is not an option", where=str(path), name=name,
                                   hint="the keys are the long options without dashes, see labelkit embed --help")
-        relative = name in _PATHS and isinstance(value, str) and "://" not in value
+        relative = name in _PATHS and isinstance(value, str) and "://" not in value and not value.startswith("pkcs11:")
         yield name, str(path.parent / value) if relative else value
 
 

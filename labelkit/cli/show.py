@@ -6,12 +6,10 @@ from __future__ import annotations
 from labelkit.cli.text import one_line, wide
 from labelkit.errors import LabelkitError
 from labelkit.messages import Message
-from labelkit.report import Layer, Report, Status, Verdict
+from labelkit.report import LAYER_NAMES, Report, Status, Verdict
 
 VERDICTS = {Verdict.CONFIRMED: Message("CONFIRMED AI-generated"), Verdict.POSSIBLE: Message("POSSIBLY AI-generated"),
             Verdict.SUSPECTED: Message("SUSPECTED AI-generated"), Verdict.NONE: Message("no sign of AI generation")}
-_LAYERS = {Layer.EXPLICIT: Message("explicit"), Layer.WATERMARK: Message("watermark"),
-           Layer.METADATA: Message("metadata"), Layer.PROVENANCE: Message("provenance")}
 _STATUSES = {Status.VALID: Message("valid"), Status.INVALID: Message("INVALID"), Status.ABSENT: Message("absent"),
              Status.UNCHECKED: Message("unchecked")}
 
@@ -20,7 +18,7 @@ def report_text(report: Report, name: str, language: str) -> str:
     """The report for people."""
     lines = [f"{name}: {VERDICTS[report.verdict].text(language)}"]
     for finding in report:
-        lines.append(row(_LAYERS[finding.layer].text(language), _STATUSES[finding.status].text(language),
+        lines.append(row(LAYER_NAMES[finding.layer].text(language), _STATUSES[finding.status].text(language),
                           finding.summary.text(language)))
     for check in report.cross_checks:
         if not check.agrees:

@@ -5,16 +5,16 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import io
 import json
 import sys
 
 from labelkit import pipeline
-from labelkit.cli.files import STANDARD, Item, attempt, collect, run as run_files
+from labelkit.cli.files import Item, attempt, collect, run as run_files, source_of
 from labelkit.cli.main import OK, SHORT, UNANSWERED, say_error
 from labelkit.cli.show import error_json, report_text
 from labelkit.cli.text import name_of
 from labelkit.errors import InvalidArgument, LabelkitError
+from labelkit.explicit import ocr
 from labelkit.key import Key
 from labelkit.messages import Message
 from labelkit.metadata.sm2 import load_pins
@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
         raise InvalidArgument("{layers} cannot be required, they are not checked",
                               layers=", ".join(x.value for x in required if x not in settings["layers"]))
     codes = []
-    items, skipped = collect(options.files)
+    items, skipped = collect(options)
     for item, result in run_files(lambda item: attempt(lambda: _one(item, settings)), items, options.jobs):
         _say(item, result, required, options)
         codes.append(_code(result, required))
@@ -38,15 +38,18 @@ def run(options: argparse.Namespace) -> int:
 
 def checks(options: argparse.Namespace) -> dict[str, object]:
     """The arguments of `labelkit.verify` that stand in the options of every command that verifies."""
-    return {"key": Key.load(options.key) if options.key else None,
+    if options.ocr:
+        ocr.check_available()
+    return {"ocr": ocr.available() if options.ocr is None else options.ocr,
+            "key": Key.load(options.key) if options.key else None,
             "trust": pipeline.provenance().TrustList.load(options.trust) if options.trust else None,
             "pins": load_pins(options.sm2_pin) if options.sm2_pin else (), "effort": options.effort,
             "now": datetime.datetime.now(datetime.UTC), "max_pixels": options.max_megapixels * 1_000_000}
 
 
 def _one(item: Item, settings: dict[str, object]) -> Report:
-    source = io.BytesIO(sys.stdin.buffer.read()) if item.path == STANDARD else item.path
-    return pipeline.verify(source, **settings)
+    with source_of(item) as source:
+        return pipeline.verify(source, **settings)
 
 
 def _code(result: Report | LabelkitError, required: list[Layer]) -> int:

@@ -27,6 +27,9 @@ MAX_PIXELS = 1 << 27
 MAX_BYTES = 1 << 30
 """Bound of the encoded bytes that are read whole to be decoded."""
 
+NEW = ("jpeg", "png", "webp", "avif", "tiff", "wav", "flac", "ogg", "opus", "mp3")
+"""The formats that samples which came from no file can be encoded to, pictures and sound."""
+
 _FAMILIES = {"image": "labelkit.codec.image", "audio": "labelkit.codec.audio", "video": "labelkit.codec.video"}
 _KINDS = {ImageSamples: "image", AudioSamples: "audio"}
 _STREAMED = "video"
@@ -52,6 +55,15 @@ def encode(samples: Samples) -> bytes:
     """A file of the format, quality and metadata that `samples` were decoded from."""
     family = _KINDS[type(samples)]
     return _codec(family, family, family).encode(samples)
+
+
+def encode_new(samples: ImageSamples | AudioSamples, format: str, quality: Quality | None = None) -> bytes:
+    """A file, in one of the formats NEW, of samples that came from no file; no metadata but a picture's profile.
+
+    quality  its `percent` is that of lossy pictures. Raises UnsupportedFormat for samples that the format cannot hold.
+    """
+    family = _KINDS[type(samples)]
+    return _codec(family, family, family).encode_new(samples, format, quality.percent if quality else None)
 
 
 def is_streamed(reader: Reader) -> bool:

@@ -6,7 +6,7 @@ FLAC    16 or 24 bits as in the source
 Ogg     Vorbis at the nominal bitrate of the source, Opus at its mean bitrate
 MP3     at the mean bitrate of the source
 M4A     AAC at the mean bitrate of the source, through PyAV where it is installed (the extra `video`)
-Tags, pictures and cue points are carried over by `audio_tags`; those of M4A only as far as FFmpeg knows them.
+Tags, pictures and cue points are carried over by `audio_tags`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from labelkit.errors import LabelkitError, LimitExceeded, MalformedFile, Unsuppo
 
 _SAMPLES_PER_PIXEL = 4  # the bound on pixels, used for sound: 93 minutes of stereo at 48 kHz by default
 _MAX_CHANNELS = 64
+_NEW = {"wav": ("WAV", "PCM_16"), "flac": ("FLAC", "PCM_16"), "ogg": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS"),
+        "mp3": ("MP3", "MPEG_LAYER_III")}
+_MP3_LEVEL = 0.44  # libsndfile's: 192 kbit/s, at low rates 96
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,9 @@ def decode(data: bytes, format: str, name: str, max_pixels: int) -> AudioSamples
     """The sound in `data`; raises UnsupportedFormat, MalformedFile or LimitExceeded (over 4 * max_pixels samples)."""
     if format == "m4a":
         return _decode_m4a(data, name, max_pixels)
+    if format == "oga":
+        raise UnsupportedFormat("{where}: FLAC in Ogg is not decoded", where=name,
+                                hint="take the FLAC out of Ogg, which loses nothing, or write the metadata alone")
     import soundfile
     with _translated(name), soundfile.SoundFile(io.BytesIO(data)) as file:
         _check_size(file.frames, file.channels, name, max_pixels)
@@ -60,6 +66,16 @@ def encode(samples: AudioSamples) -> bytes:
     with _translated(source.format):
         encoded = _written(soundfile, samples.samples, samples.rate, source, _level(soundfile, samples, source))
     return carried(source.data, encoded, source.format)
+
+
+def encode_new(samples: AudioSamples, format: str, percent: int | None) -> bytes:
+    """A new file: WAV and FLAC of 16 bits, the others at a bitrate for good listening. Raises UnsupportedFormat."""
+    if format not in _NEW:
+        raise UnsupportedFormat("sound cannot be encoded to {format}", format=format)
+    import soundfile
+    with _translated(format):
+        level = _MP3_LEVEL if format == "mp3" else None
+        return _written(soundfile, samples.samples, samples.rate, _Source(format, b"", *_NEW[format]), level)
 
 
 def _written(soundfile, samples: np.ndarray, rate: int, source: _Source, level: float | None) -> bytes:
@@ -166,4 +182,4 @@ def _encode_m4a(samples: AudioSamples) -> bytes:
                 frame.sample_rate, frame.pts = samples.rate, at
                 file.mux(stream.encode(frame))
             file.mux(stream.encode(None))
-    return out.getvalue()
+    return carried(samples.source.data, out.getvalue(), "m4a")

@@ -6,18 +6,19 @@ A file whose tags cannot be read keeps none; the sound is what matters then.
 
 from __future__ import annotations
 
-from labelkit.container import TEXT, Reader, Slot, flac, id3, mp3, ogg, riff, splice
+from labelkit.container import TEXT, Reader, Segment, Slot, flac, id3, mp3, mp4, ogg, riff, splice
 from labelkit.container.vorbis import Comments
 from labelkit.errors import LabelkitError
 
 _ID3V1_BYTES = 128
 _OF_THE_SOUND = (b"fmt ", b"data", b"fact", b"PEAK", b"ds64", b"JUNK", b"PAD ", b"FLLR")  # the encoder makes these
+_GAPLESS = "iTunSMPB"  # iTunes' count of samples, which holds for the old encoding alone
 _FLAC_KEPT = (2, 4, 5, 6)  # APPLICATION, VORBIS_COMMENT, CUESHEET, PICTURE (RFC 9639, 8.1)
 
 
 def carried(source: bytes, encoded: bytes, format: str) -> bytes:
     """`encoded` with the tags of `source`; both are of the container `format`."""
-    carry = {"wav": _wav, "flac": _flac, "mp3": _mp3, "ogg": _ogg, "opus": _ogg}.get(format)
+    carry = {"wav": _wav, "flac": _flac, "mp3": _mp3, "ogg": _ogg, "opus": _ogg, "m4a": _m4a}.get(format)
     try:
         return carry(Reader.of(source), Reader.of(encoded)) if carry else encoded
     except LabelkitError:
@@ -25,7 +26,11 @@ def carried(source: bytes, encoded: bytes, format: str) -> bytes:
 
 
 def _join(reader: Reader, patches: list) -> bytes:
-    data, edits = bytes(reader.view), splice(reader.size, patches)
+    return _edited(reader, splice(reader.size, patches))
+
+
+def _edited(reader: Reader, edits: list[Segment]) -> bytes:
+    data = bytes(reader.view)
     return b"".join(part if isinstance(part, bytes) else data[part[0] : part[1]] for part in edits)
 
 
@@ -77,3 +82,10 @@ def _ogg(source: Reader, encoded: Reader) -> bytes:
     new.state.comments = Comments(own.vendor, [*entries, b"LABELKIT="], [], own.tail)
     last = Slot(TEXT, "comment", 0, 0, lambda: b"", state=len(entries))
     return _join(encoded, ogg.patches(encoded, new, {last: None}, None))  # headers are made anew for a change only
+
+
+def _m4a(source: Reader, encoded: Reader) -> bytes:
+    carried = Reader.of(_edited(encoded, mp4.carried(source, encoded) or [(0, encoded.size)]))
+    layout = mp4.scan(carried, mp4.sniff(carried, carried.head(64)))
+    gapless = {slot: None for slot in layout.slots if slot.key == _GAPLESS}
+    return _join(carried, mp4.patches(carried, layout, gapless, None)) if gapless else bytes(carried.view)

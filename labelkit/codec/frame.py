@@ -77,6 +77,7 @@ class Frame:
     seconds  its time in the film, the first frame at 0
     index    its number, from 0; -1 where it is not known
     anchor   False for a frame that the codec interpolated between others (a B-frame)
+    key      True for one that the codec coded by itself
     """
 
     form: Form
@@ -86,6 +87,7 @@ class Frame:
     seconds: float = 0.0
     index: int = -1
     anchor: bool = True
+    key: bool = False
 
     def eight_bits(self) -> np.ndarray:
         """The luma plane as uint8 [height, width]: itself, or its upper bits."""

@@ -35,6 +35,8 @@ _MAX_SCANS = 100  # real progressive JPEGs have about 10; each scan costs a pass
 _PLAIN = {"L": "L", "1": "L", "RGB": "RGB", "RGBA": "RGBA", "P": "RGB", "LA": "RGBA", "PA": "RGBA", "La": "RGBA",
           "RGBa": "RGBA", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB", "RGBX": "RGB"}
 _AVIF_QUALITY, _TIFF_JPEG_QUALITY = 85, 92
+_NEW = {"jpeg": {"quality": 92}, "png": {}, "webp": {"quality": 90}, "avif": {"quality": _AVIF_QUALITY},
+        "tiff": {"compression": "tiff_adobe_deflate"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,29 @@ def encode(samples: ImageSamples) -> bytes:
                                 hint="convert it to RGB, or label it with --layers metadata,provenance")
     with _translated(source.format):
         return _WRITERS[source.format](samples.frames, source)
+
+
+def encode_new(samples: ImageSamples, format: str, percent: int | None) -> bytes:
+    """A new file of one picture; `samples.source` is its ICC profile or None. Raises UnsupportedFormat.
+
+    percent  quality of lossy formats, 1 to 100; by default JPEG 92, WebP 90, AVIF 85. PNG and TIFF are lossless
+    """
+    frame, profile = samples.frames[0], samples.source
+    if frame.dtype == np.uint16 and format != "png":
+        raise UnsupportedFormat("{format} pictures of 16 bits a sample are not made", format=format,
+                                hint="encode them to PNG, or convert them to 8 bits")
+    if format == "jpeg" and frame.ndim == 3 and frame.shape[2] == 4:
+        raise UnsupportedFormat("JPEG holds no transparency", hint="encode it to PNG or WebP, or drop the alpha")
+    if format not in _NEW:
+        raise UnsupportedFormat("a picture cannot be encoded to {format}", format=format)
+    with _translated(format):
+        if format == "png":
+            encoded = png.encode(frame)
+            return png.with_profile(encoded, profile) if profile else encoded
+        options = dict(_NEW[format])
+        if percent is not None and "quality" in options:
+            options["quality"] = percent
+        return _save((frame,), format.upper(), icc_profile=profile, **options)
 
 
 def _open(data: bytes, format: str) -> Image.Image:

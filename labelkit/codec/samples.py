@@ -43,6 +43,32 @@ class AudioSamples:
     source: object = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """The sound track of a film that a player plays unasked.
+
+    rate      Hz
+    channels  how many
+    begin     when it begins, in seconds after the first frame
+    seconds   its own length, None where it is not known
+    """
+
+    rate: int
+    channels: int
+    begin: float = 0.0
+    seconds: float | None = None
+
+
+class SoundChange(Protocol):
+    """Changes sound as it streams: what `push` and `finish` return, put together, is as long as what was pushed."""
+
+    def push(self, chunk: np.ndarray) -> np.ndarray:
+        """The samples that are ready, of float32 [frames, channels]; perhaps none."""
+
+    def finish(self) -> np.ndarray:
+        """The rest."""
+
+
 class FrameSource(Protocol):
     """Where the frames of a film come from, as often as they are asked for."""
 
@@ -55,25 +81,40 @@ class FrameSource(Protocol):
     def key_seconds(self) -> list[float]:
         """See `VideoSamples.key_seconds`."""
 
+    def heard(self, start: float, stop: float | None) -> Iterator[np.ndarray]:
+        """See `VideoSamples.heard`."""
+
 
 @dataclass(frozen=True, slots=True)
 class VideoSamples:
     """A film. Its frames are decoded when they are asked for, and never held together.
 
-    form     what all frames share
-    seconds  its length, None where it is not known
-    source   gives the frames, and remembers what encode needs
-    changes  what encode does to each frame, in this order; each may edit the planes in place
+    form           what all frames share
+    seconds        its length, None where it is not known
+    source         gives frames and sound, and remembers what encode needs
+    sound          the sound track, None where there is none that can be decoded
+    changes        what encode does to each frame, in this order; each may edit the planes in place
+    sound_changes  each makes, of rate and channels, what changes the sound track, if there is one; without any it is
+                   copied
     """
 
     form: Form
     seconds: float | None
     source: FrameSource = field(repr=False)
+    sound: Sound | None = None
     changes: tuple[Callable[[Frame], None], ...] = ()
+    sound_changes: tuple[Callable[[int, int], SoundChange], ...] = ()
 
     def map(self, change: Callable[[Frame], None]) -> VideoSamples:
         """The same film with `change` applied to every frame, after the changes that it has."""
         return replace(self, changes=(*self.changes, change))
+
+    def map_sound(self, make: Callable[[int, int], SoundChange]) -> VideoSamples:
+        """The same film with its sound track changed by what `make` gives, after the changes that it has.
+
+        Without a sound track it is the same film, and encode says so.
+        """
+        return replace(self, sound_changes=(*self.sound_changes, make))
 
     def frames(self, start: float = 0.0, stop: float | None = None) -> Iterator[Frame]:
         """The frames of the source from `start` to before `stop` seconds, without the changes."""
@@ -86,6 +127,13 @@ class VideoSamples:
     def key_seconds(self) -> list[float]:
         """The times of such frames as far as the file's index tells them, ascending; up to a few frames too early."""
         return self.source.key_seconds()
+
+    def heard(self, start: float = 0.0, stop: float | None = None) -> Iterator[np.ndarray]:
+        """The sound track from `start` to `stop` seconds, unchanged: chunks of float32 [frames, channels].
+
+        What is missing is silence, but for the end. Nothing where there is no sound track.
+        """
+        return self.source.heard(start, stop)
 
 
 Samples = ImageSamples | AudioSamples | VideoSamples

@@ -2,8 +2,9 @@
 """Writes a film with its frames changed: pictures are decoded, changed and encoded one at a time, all else is copied.
 
 Kept: container, codec family, size, sample format, time of every frame, colour description, HDR10's static metadata in
-H.265, sample aspect, display matrix, interlacing flags; bit-exact: sound, subtitles, attachments, the user data of MP4;
-chapters, dispositions, languages, tags. Left out: data streams that no muxer takes, such as timecodes.
+H.264, H.265 and AV1, sample aspect, display matrix, interlacing flags; bit-exact: sound, subtitles, attachments,
+covers, other moving pictures, telemetry of cameras, the user data and XMP of MP4; chapters, dispositions, languages,
+tags, timecodes. What has no place in the new file is left out, and `Progress.left_out` says so.
 
 Quality. The defaults are what is commonly called visually lossless: x264 crf 18, x265 crf 20, VP9 crf 24, VP8 crf 8,
 SVT-AV1 crf 24, MPEG-2/4, H.263, MJPEG quantiser 2; FFV1, HuffYUV and UT Video are lossless, ProRes keeps its profile.
@@ -12,20 +13,23 @@ SVT-AV1 crf 24, MPEG-2/4, H.263, MJPEG quantiser 2; FFV1, HuffYUV and UT Video a
 from __future__ import annotations
 
 import os
-import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from labelkit import container
+from labelkit.codec import hdr
 from labelkit.codec.ahead import ahead
+from labelkit.codec.packets import decoded_frames
 from labelkit.codec.samples import VideoSamples
-from labelkit.codec.video import DEMUXERS, Film, decoded_frames, display_matrix, planes, start_of, translated
+from labelkit.codec.soundtrack import Sounding, main_sound
+from labelkit.codec.video import DEMUXERS, Film, display_matrix, planes, start_of, translated
 from labelkit.container import Reader, mp4
-from labelkit.errors import OutputFailed, UnsupportedFormat
+from labelkit.errors import InvalidArgument, OutputFailed, UnsupportedFormat
+from labelkit.messages import Message
 from labelkit.plan import Quality
 
 if TYPE_CHECKING:
@@ -46,6 +50,10 @@ _ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
     "prores": ("prores_ks", {}), "ffv1": ("ffv1", {"level": "3"}), "huffyuv": ("huffyuv", {}),
     "utvideo": ("utvideo", {}),
 }
+_PARAMS = {"libx264": "x264-params", "libx265": "x265-params", "libsvtav1": "svtav1-params"}
+_IMAGE_TYPES = {"mjpeg": "image/jpeg", "png": "image/png"}
+_MPEG4_LARGEST = 65_535  # of the denominator of a time base (ISO/IEC 14496-2, 6.3.3)
+_TELEMETRY = b"gpmd"  # of action cameras: the one kind of data that muxers take
 _FRAME_DURATION = 1 << 7  # AV_CODEC_FLAG_FRAME_DURATION: the last frame keeps its length; not for SVT-AV1
 _INTERLACED = 1 << 18 | 1 << 29  # AV_CODEC_FLAG_INTERLACED_DCT and _ME
 # Memory for 1080p stays under 400 MB on any number of cores: x264 holds about 5 MB for each frame of its lookahead and
@@ -59,7 +67,8 @@ _WRITTEN_BY_MUXER = {"major_brand", "minor_version", "compatible_brands", "encod
 
 @dataclass(slots=True)
 class Progress:
-    """How far a film is: frames written, seconds of it, its length if known, and the times of frames that were broken.
+    """How far a film is: frames written, seconds of it, its length if known, the times of frames that were broken, and
+    what of the file was left out or copied without a label.
 
     A broken frame is left out or shown as the decoder repaired it, as ffmpeg does; the film goes on.
     """
@@ -68,6 +77,7 @@ class Progress:
     seconds: float = 0.0
     total_seconds: float | None = None
     damaged: list[float] = field(default_factory=list)
+    left_out: list[Message] = field(default_factory=list)
 
 
 def encode(samples: VideoSamples, target: Path, quality: Quality | None = None,
@@ -81,10 +91,12 @@ def encode(samples: VideoSamples, target: Path, quality: Quality | None = None,
 
     film: Film = samples.source
     progress = Progress(total_seconds=samples.seconds)
+    if samples.sound_changes and not samples.sound:
+        progress.left_out.append(Message("there is no sound track that a label could be put into"))
     try:
-        with film.opened() as (source, _), translated(film.name):
+        with film.opened() as (source, main), translated(film.name):
             with av.open(str(target), "w", format=_muxer(film), container_options=_muxer_options(film, source)) as out:
-                _transcode(_Run(samples, source, out, quality or Quality(), progress, report))
+                _transcode(_Run(samples, source, main, out, quality or Quality(), progress, report))
         if film.format in ("mp4", "mov"):
             _carry_tags(film.reader, target)
     except OSError as error:
@@ -118,10 +130,16 @@ class _Run:
 
     samples: VideoSamples
     source: InputContainer
+    main: VideoStream
     out: OutputContainer
     quality: Quality
     progress: Progress
     report: Callable[[Progress], None] | None
+
+    @property
+    def film(self) -> Film:
+        """The file that is read."""
+        return self.samples.source
 
 
 def _transcode(run: _Run) -> None:
@@ -134,7 +152,7 @@ def _transcode(run: _Run) -> None:
         track.finish()
 
 
-def _prepared(run: _Run, tracks: dict[int, _Copied | _Encoded]) -> Iterator[tuple[_Copied | _Encoded, object]]:
+def _prepared(run: _Run, tracks: dict[int, _Track]) -> Iterator[tuple[_Track, object]]:
     """Packets to copy and frames to encode, changed already: all that can be done while the encoder works."""
     for packet in run.source.demux([stream for stream in run.source.streams if stream.index in tracks]):
         track = tracks[packet.stream.index]
@@ -142,18 +160,52 @@ def _prepared(run: _Run, tracks: dict[int, _Copied | _Encoded]) -> Iterator[tupl
             yield track, item
 
 
-def _track(run: _Run, stream: Stream) -> _Copied | _Encoded | None:
+def _track(run: _Run, stream: Stream) -> _Track | None:
     from av.stream import Disposition
 
-    if stream.type == "video" and stream.disposition & Disposition.attached_pic:
-        return _Copied(run.out, stream) if run.out.format.name == "matroska" else None
-    if stream.type == "video":
+    if stream == run.main:
         return _Encoded(run, stream)
-    if stream.type in ("audio", "subtitle") and stream.codec_context is not None:
-        return _Copied(run.out, stream)
+    if run.samples.sound and run.samples.sound_changes and stream == main_sound(run.source):
+        track = Sounding(stream, run.out, run.samples.sound_changes, run.film.sound_bitrate, run.film.name)
+        _describe(track.stream, stream)
+        return track
+    if stream.type == "video" and stream.disposition & Disposition.attached_pic:
+        return _attached(run, stream)
     if stream.type == "attachment" and run.out.format.name == "matroska":
         run.out.add_attachment(stream.name, stream.mimetype, stream.data)
-    return None
+        return None
+    if not _has_place(run, stream):
+        if not _is_made_anew(run, stream):
+            run.progress.left_out.append(Message(
+                "stream {number}, {kind} in {codec}, has no place in the new file and is left out",
+                number=stream.index, kind=stream.type, codec=stream.name or "?"))
+        return None
+    if stream.type == "video":
+        run.progress.left_out.append(Message("stream {number}, more moving pictures, is copied without a label",
+                                             number=stream.index))
+    return _Copied(run.out, stream)
+
+
+def _has_place(run: _Run, stream: Stream) -> bool:
+    if stream.type == "data":
+        return run.film.kind_of(stream.index) == _TELEMETRY
+    if stream.type == "subtitle" and stream.codec_context is not None:
+        decoder = stream.codec_context.codec
+        return not run.out.supported_codecs.isdisjoint((decoder.name, decoder.canonical_name))  # pgssub, and what it is
+    return stream.type in ("audio", "video") and stream.codec_context is not None
+
+
+def _is_made_anew(run: _Run, stream: Stream) -> bool:
+    """Whether the muxer writes a track itself: the timecode of MP4 and MOV, and the text of chapters."""
+    kind = run.film.kind_of(stream.index)
+    return kind == b"tmcd" and "timecode" in run.main.metadata or kind == b"text" and bool(run.source.chapters())
+
+
+def _attached(run: _Run, stream: VideoStream) -> None:
+    """A cover picture: an attachment in Matroska; in MP4 it comes with the user data."""
+    if run.out.format.name == "matroska" and stream.index in run.film.covers:
+        kind = stream.metadata.get("mimetype") or _IMAGE_TYPES.get(stream.codec_context.name, "image/jpeg")
+        run.out.add_attachment(stream.metadata.get("filename", "cover"), kind, run.film.covers[stream.index])
 
 
 def _copy_head(run: _Run) -> None:
@@ -168,6 +220,19 @@ def _describe(stream: Stream, source: Stream) -> None:
     stream.metadata.update({name: value for name, value in source.metadata.items()
                             if name not in _WRITTEN_BY_MUXER and not name.startswith("DURATION")})
     stream.disposition = source.disposition
+
+
+class _Track(Protocol):
+    """A stream that is written."""
+
+    def prepare(self, packet: av.Packet) -> Iterable[object]:
+        """What a packet of the source brings, as `put` takes it: all that can be done while others are written."""
+
+    def put(self, item: object) -> None:
+        """Write it."""
+
+    def finish(self) -> None:
+        """Write what is held back."""
 
 
 class _Copied:
@@ -196,10 +261,12 @@ class _Encoded:
 
     def __init__(self, run: _Run, source: VideoStream) -> None:
         self.run, self.source = run, source
-        self.film: Film = run.samples.source
+        self.film = run.film
         self.start = start_of(source)
         self.last_pts: int | None = None
         self.count = 0
+        self.order = self.film.new_order()
+        self.awaited: set[int] = set()  # times of packets whose frames have not come
         self.stream: VideoStream | None = None
         self._prepare()
 
@@ -211,6 +278,8 @@ class _Encoded:
         context = stream.codec_context
         context.width, context.height, context.pix_fmt = first.width, first.height, first.format.name
         context.time_base = stream.time_base = self.source.time_base
+        if name == "mpeg2video" or name == "mpeg4" and context.time_base.denominator > _MPEG4_LARGEST:
+            context.time_base = 1 / Fraction(stream.average_rate or 25)  # they tell times in frames
         context.sample_aspect_ratio = self.source.sample_aspect_ratio or Fraction(0)
         context.color_range, context.colorspace = first.color_range, first.colorspace
         context.color_primaries, context.color_trc = first.color_primaries, first.color_trc
@@ -227,27 +296,30 @@ class _Encoded:
 
     def prepare(self, packet: av.Packet) -> Iterator[av.VideoFrame]:
         """The frames that a packet brings, with the changes."""
-        damage: list = []
-        for frame in decoded_frames(packet, damage):
+        time = packet.dts if self.order is not None else packet.pts
+        if packet.size and time is not None and not packet.is_discard:
+            self.awaited.add(time)
+        for frame in decoded_frames(packet, self.order):
             if self._is_due(frame):
                 yield self._changed(frame)
-        for broken in damage:
-            self._note(broken.pts if broken.pts is not None else broken.dts)
-
-    def _note(self, pts: int | None) -> None:
-        if pts is not None:
-            self.run.progress.damaged.append(round(float(pts * self.source.time_base - self.start), 3))
 
     def _is_due(self, frame: av.VideoFrame) -> bool:
         """Whether the frame has a time of its own; one without any gets the next. Of two at one time one is shown."""
         if frame.pts is None:
             frame.pts = 0 if self.last_pts is None else self.last_pts + max(1, frame.duration or 1)
+        self.awaited.discard(frame.pts)
+        self._note([time for time in self.awaited if time < frame.pts])  # frames come in the order of their times
         if self.last_pts is not None and frame.pts <= self.last_pts:
             return False
         self.last_pts = frame.pts
         if frame.is_corrupt:
-            self._note(frame.pts)
+            self._note([frame.pts])
         return True
+
+    def _note(self, times: Iterable[int]) -> None:
+        for time in sorted(times):
+            self.awaited.discard(time)
+            self.run.progress.damaged.append(round(float(time * self.source.time_base - self.start), 3))
 
     def put(self, frame: av.VideoFrame) -> None:
         """Encode a frame and write what comes of it."""
@@ -274,6 +346,7 @@ class _Encoded:
 
     def finish(self) -> None:
         """Encode what the encoder holds back."""
+        self._note(self.awaited.copy())
         self.run.out.mux(self.stream.encode(None))
 
 
@@ -281,8 +354,7 @@ def _encoder(stream: VideoStream, frame: av.VideoFrame, run: _Run) -> tuple[str,
     """Name and options of the encoder for a stream; raises UnsupportedFormat where there is none for its form."""
     import av
 
-    family, where = stream.codec_context.name, run.samples.source.name
-    family = {"libdav1d": "av1", "libvpx-vp9": "vp9"}.get(family, family)
+    family, where = stream.codec_context.codec.canonical_name, run.film.name
     if family not in _ENCODERS:
         raise UnsupportedFormat("{where}: films in {codec} can be read but not written", where=where, codec=family,
                                 hint="convert it to H.264, or label it with --layers metadata,provenance")
@@ -297,33 +369,25 @@ def _encoder(stream: VideoStream, frame: av.VideoFrame, run: _Run) -> tuple[str,
         options["crf"] = str(run.quality.crf)
     if run.quality.preset is not None and "preset" in options:
         options["preset"] = str(run.quality.preset)
+    if options.get("preset", "").isdigit() != (name == "libsvtav1") and "preset" in options:
+        raise InvalidArgument("{where}: {codec} has no preset {preset}", where=where, codec=family,
+                              preset=options["preset"], hint="AV1 takes a number, H.264 and H.265 take a word such as "
+                              "veryfast")
     most = max(5, _LOOKAHEAD_PIXELS // (frame.width * frame.height))
     if name == "libx264":
         options["rc-lookahead"] = str(min(_LOOKAHEADS.get(options["preset"], 60), most))
+        if run.out.format.name == "avi":
+            options["bf"] = "0"  # AVI tells no times: frames that are stored out of order come one frame late
     elif name == "libx265":
-        more = (f"rc-lookahead={min(20, most)}", *_hdr(frame, where))
-        options["x265-params"] = ":".join((options["x265-params"], *more))
+        options["x265-params"] += f":rc-lookahead={min(20, most)}"
     elif name == "libsvtav1":
         os.environ.setdefault("SVT_LOG", "1")  # errors only: the library has no other switch for its own prints
+    more = hdr.settings(frame, name, where)
+    if more:
+        params = _PARAMS[name]
+        options[params] = ":".join(filter(None, (options.get(params), *more)))
+    elif more is None:
+        run.progress.left_out.append(Message("HDR10's metadata have no place in {codec} and are left out",
+                                             codec=family))
     options["threads"] = str(min(os.cpu_count() or 1, _ENCODER_THREADS))
     return name, options
-
-
-def _hdr(frame: av.VideoFrame, where: str) -> list[str]:
-    """HDR10's static metadata as x265 takes them; raises UnsupportedFormat for what changes from frame to frame."""
-    found = {data.type.name: bytes(data) for data in frame.side_data}
-    if any(name.startswith(("DOVI", "DYNAMIC_HDR")) for name in found):
-        raise UnsupportedFormat("{where}: Dolby Vision and HDR10+ would not survive being encoded anew", where=where,
-                                hint="label it with --layers metadata,provenance")
-    options = []
-    if "MASTERING_DISPLAY_METADATA" in found:
-        # libavutil/mastering_display_metadata.h: ten rationals, red, green, blue, white, least and most light
-        pairs = struct.unpack_from("<20i", found["MASTERING_DISPLAY_METADATA"])
-        value = [Fraction(a, b or 1) for a, b in zip(pairs[0::2], pairs[1::2], strict=True)]
-        red, green, blue, white = (f"({round(x * 50000)},{round(y * 50000)})" for x, y in zip(value[:8:2], value[1:8:2],
-                                                                                         strict=True))
-        least, most = (round(light * 10000) for light in value[8:])
-        options += ["hdr10=1", f"master-display=G{green}B{blue}R{red}WP{white}L({most},{least})"]
-    if "CONTENT_LIGHT_LEVEL" in found:
-        options.append("max-cll={},{}".format(*struct.unpack_from("<2I", found["CONTENT_LIGHT_LEVEL"])))
-    return options

@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labelkit.codec import soundtrack
 from labelkit.codec.frame import Form, Frame, Orientation
+from labelkit.codec.packets import decoded_frames
 from labelkit.codec.samples import VideoSamples
-from labelkit.container import Reader, bmff
+from labelkit.container import Reader, bmff, mp4
 from labelkit.errors import LabelkitError, LimitExceeded, MalformedFile, UnsupportedFormat
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def decode(reader: Reader, format: str, name: str, max_pixels: int) -> VideoSamp
         raise UnsupportedFormat("{where}: {format} films cannot be decoded", where=name, format=format)
     _library(name, format)
     film = Film(reader, format, name, min(max_pixels, MAX_FRAME_PIXELS))
-    samples = VideoSamples(film.form, film.seconds, film)
+    samples = VideoSamples(film.form, film.seconds, film, film.sound)
     film.form = replace(film.form, active=_active(samples))
     return replace(samples, form=film.form)
 
@@ -64,6 +66,7 @@ class Film:
             self.first = first
             self.form = form_of(first, stream, name)
             self.start, self.time_base, self.seconds = start_of(stream), stream.time_base, _length(container, stream)
+            self.sound = soundtrack.sound_of(soundtrack.main_sound(container), self.start)
             self._keys = sorted(float(entry.timestamp * stream.time_base - self.start)
                                 for entry in stream.index_entries if entry.is_keyframe)
 
@@ -75,6 +78,8 @@ class Film:
             with av.open(View(self.reader), format=DEMUXERS[self.format], io_open=_refuse, metadata_errors="replace",
                          options={"max_pixels": str(self.max_pixels)}) as container:
                 stream = main_stream(container, self.name)
+                if self.new_order() is not None:  # guessed times take frames out of their order
+                    container.flags &= ~av.container.Flags.gen_pts.value
                 stream.thread_type = threads
                 stream.codec_context.thread_count = min(os.cpu_count() or 1, _THREADS)
                 self._check_size(stream)
@@ -122,6 +127,51 @@ class Film:
             return [float(second) for second in range(max(1, math.ceil(self.seconds or 1)))]
         return [max(0.0, time) for time in self._keys]
 
+    def heard(self, start: float, stop: float | None) -> Iterator[np.ndarray]:
+        """The sound track from `start` to `stop` seconds; what cannot be decoded is silence."""
+        with self.opened("SLICE") as (container, pictures):
+            track = soundtrack.main_sound(container)
+            if track is None:
+                return
+            if start > 0:
+                self._seek(container, pictures, start)
+            line = soundtrack.Line(track, round((start + float(self.start)) * self.sound.rate))
+            left = math.inf if stop is None else round((stop - start) * self.sound.rate)
+            for packet in container.demux(track):
+                for rows in (rows for frame in decoded_frames(packet) for rows in line.take(frame)):
+                    yield rows[:left] if left < len(rows) else rows
+                    left -= len(rows)
+                    if left <= 0:
+                        return
+
+    @functools.cached_property
+    def sound_bitrate(self) -> float:
+        """Bits a second of the sound track."""
+        with self.opened("SLICE") as (container, _):
+            return soundtrack.bitrate_of(container, soundtrack.main_sound(container))
+
+    def kind_of(self, number: int) -> bytes:
+        """The four letters by which an MP4 or MOV tells what the stream with this number holds; b"" in others."""
+        return self._kinds[number] if number < len(self._kinds) else b""
+
+    @functools.cached_property
+    def _kinds(self) -> list[bytes]:
+        return mp4.track_kinds(self.reader) if self.format in ("mp4", "mov") else []
+
+    @functools.cached_property
+    def covers(self) -> dict[int, bytes]:
+        """The cover pictures in a file by the number of their stream; their packets come before all others."""
+        from av.stream import Disposition
+
+        found: dict[int, bytes] = {}
+        with self.opened("SLICE") as (container, _):
+            covers = [stream for stream in container.streams.video if stream.disposition & Disposition.attached_pic]
+            for packet in container.demux(covers) if covers else ():
+                found.setdefault(packet.stream.index, bytes(packet))
+                if len(found) == len(covers):
+                    break
+        return found
+
     def _seek(self, container: InputContainer, stream: VideoStream, seconds: float) -> None:
         container.seek(math.floor((seconds + 1e-4 + float(self.start)) / stream.time_base), stream=stream)
         stream.codec_context.flush_buffers()
@@ -138,25 +188,18 @@ class Film:
                 return decoded[0] if decoded else None
         return None
 
+    def new_order(self) -> list[int] | None:
+        """For `decoded_frames`: a list where the container, AVI, tells no times of display."""
+        return [] if self.format == "avi" else None
+
     def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
+        order = self.new_order()
         for packet in container.demux(stream):
-            yield from decoded_frames(packet)
+            yield from decoded_frames(packet, order)
 
     def _frame(self, decoded: av.VideoFrame, index: int) -> Frame:
         seconds = float(decoded.pts * self.time_base - self.start) if decoded.pts is not None else 0.0
         return planes(decoded, self.form, self.name, seconds, index)
-
-
-def decoded_frames(packet: av.Packet, damage: list | None = None) -> list[av.VideoFrame]:
-    """The frames that a packet brings; a broken one is left out, its time is put into `damage`."""
-    import av
-
-    try:
-        return packet.decode()
-    except av.FFmpegError:
-        if damage is not None and packet.size:
-            damage.append(packet)
-        return []
 
 
 def planes(decoded: av.VideoFrame, form: Form, name: str, seconds: float = 0.0, index: int = -1) -> Frame:
@@ -174,7 +217,7 @@ def planes(decoded: av.VideoFrame, form: Form, name: str, seconds: float = 0.0, 
     colours = 0 if form.halved is None else 2
     alpha = arrays[1 + colours] if len(arrays) > 1 + colours else None
     chroma = tuple(arrays[1:1 + colours])
-    return Frame(form, arrays[0], chroma, alpha, seconds, index, anchor=int(decoded.pict_type) != _B_FRAME)
+    return Frame(form, arrays[0], chroma, alpha, seconds, index, int(decoded.pict_type) != _B_FRAME, decoded.key_frame)
 
 
 def kind_size(form: Form) -> int:
@@ -221,17 +264,20 @@ def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
 
 
 def main_stream(container: InputContainer, name: str) -> VideoStream:
-    """The video stream that is not a cover picture; raises UnsupportedFormat where there is not just one."""
+    """The moving pictures that a player shows unasked: the first marked as default, else the first.
+
+    Raises UnsupportedFormat where there are none, or they cannot be decoded.
+    """
     from av.stream import Disposition
 
     if len(container.streams) > _MAX_STREAMS:
         raise LimitExceeded("{where}: {count} streams, at most {limit} are handled", where=name,
                             count=len(container.streams), limit=_MAX_STREAMS)
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
-    if len(streams) != 1 or streams[0].codec_context is None:
-        raise UnsupportedFormat("{where}: a film with one stream of moving pictures is wanted, this has {count} that "
-                                "can be decoded", where=name, count=sum(s.codec_context is not None for s in streams))
-    return streams[0]
+    main = next((stream for stream in streams if stream.disposition & Disposition.default), next(iter(streams), None))
+    if main is None or main.codec_context is None:
+        raise UnsupportedFormat("{where}: no moving pictures that can be decoded", where=name)
+    return main
 
 
 def start_of(stream: VideoStream) -> Fraction:

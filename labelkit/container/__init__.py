@@ -41,6 +41,7 @@ from labelkit.container import (
 from labelkit.container.base import (
     C2PA,
     EXIF,
+    MAX_SLOTS,
     TEXT,
     XMP,
     Changes,
@@ -92,7 +93,10 @@ def scan(source: Source | Reader) -> Layout:
     """The format and the slots of a file; raises UnsupportedFormat, MalformedFile, TruncatedFile, LimitExceeded."""
     with opened(source) as reader:
         module, found = _find(reader)
-        return module.scan(reader, found)
+        layout = module.scan(reader, found)
+        if len(layout.slots) > MAX_SLOTS:
+            raise reader.too_many("slot", MAX_SLOTS)
+        return layout
 
 
 def slots(source: Source | Reader) -> list[Slot]:

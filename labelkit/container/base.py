@@ -12,16 +12,21 @@ import bisect
 import io
 import os
 import struct
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import BinaryIO
+
+import numpy as np
 
 from labelkit.errors import InvalidArgument, LimitExceeded, MalformedFile, TruncatedFile
 from labelkit.messages import Message
 
 MAX_BODY = 16 << 20  # a slot's body is read whole only up to here; real packets are a few kB
+MAX_UNPACKED = 8 * MAX_BODY  # of one file, however often
 MAX_UNITS = 200_000  # chunks, boxes or segments of one file; a 4 GB PNG in 32 kB chunks has 130,000
+MAX_SLOTS = 10_000  # of one file, each of which is read for a label; the fullest real files have some hundreds
 
 Source = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO
 Segment = bytes | tuple[int, int]
@@ -36,14 +41,16 @@ class Reader:
 
     name    the file's name, for messages
     size    its length in bytes
+    view    the bytes, where they are in memory: then `file` is never moved
     """
 
-    __slots__ = ("file", "name", "size", "position", "view")
+    __slots__ = ("file", "name", "size", "position", "view", "unpacked")
 
     def __init__(self, file: BinaryIO, name: str, view: memoryview | None = None) -> None:
         self.file, self.name, self.view = file, name, view
         self.size = file.seek(0, io.SEEK_END)
         self.position = self.size
+        self.unpacked = 0  # bytes so far
 
     @classmethod
     def of(cls, data: bytes, name: str = "bytes") -> Reader:
@@ -55,12 +62,12 @@ class Reader:
         if not 0 <= offset <= self.size:
             raise TruncatedFile("{where}: {what} lies at byte {offset} of a file of {size} bytes",
                                 where=self.name, what=what, offset=offset, size=self.size)
-        if offset != self.position:
+        if offset != self.position and self.view is None:
             try:
                 self.file.seek(offset)
             except (OSError, ValueError) as error:
                 raise _unreadable(self.name, error) from error
-            self.position = offset
+        self.position = offset
 
     def take(self, count: int, what: str = "data", limit: int = MAX_BODY) -> bytes:
         """The next `count` bytes; raises TruncatedFile past the end, LimitExceeded above `limit`."""
@@ -70,6 +77,9 @@ class Reader:
         if count > limit:
             raise LimitExceeded("{where}: {what} at byte {offset} has {claimed} bytes, at most {limit} are read",
                                 where=self.name, what=what, offset=start, claimed=count, limit=limit)
+        if self.view is not None:
+            self.position = start + count
+            return self.view[start:self.position].tobytes()
         try:
             data = self.file.read(count)
         except (OSError, ValueError) as error:  # a failing disk, or a file that was closed meanwhile
@@ -81,6 +91,10 @@ class Reader:
 
     def at(self, offset: int, count: int, what: str = "data", limit: int = MAX_BODY) -> bytes:
         """`count` bytes from an absolute offset, under the rules of `take`."""
+        stop = offset + count
+        if self.view is not None and 0 <= offset <= stop <= self.size and count <= limit:  # the way of most calls
+            self.position = stop
+            return self.view[offset:stop].tobytes()
         self.seek(offset, what)
         return self.take(count, what, limit)
 
@@ -91,6 +105,22 @@ class Reader:
     def unpack(self, layout: str, what: str = "data") -> tuple:
         """The next fields, as `struct` names them."""
         return struct.unpack(layout, self.take(struct.calcsize(layout), what))
+
+    def inflate(self, data: bytes, offset: int, what: str, limit: int = MAX_BODY, bits: int = zlib.MAX_WBITS) -> bytes:
+        """`data`, which lies at `offset`, unpacked; `bits` as in `zlib.decompress`.
+
+        Raises MalformedFile, and LimitExceeded above `limit` bytes or where all of the file unpacks to too many.
+        """
+        limit = max(min(limit, MAX_UNPACKED - self.unpacked), 0)
+        try:
+            out = zlib.decompressobj(bits).decompress(data, limit + 1)
+        except zlib.error as error:
+            raise self.malformed(what, offset, Message("it does not unpack: {reason}", reason=str(error))) from error
+        if len(out) > limit:
+            raise LimitExceeded("{where}: the text at byte {offset} unpacks to more than {limit} bytes",
+                                where=self.name, offset=offset, limit=limit)
+        self.unpacked += len(out)
+        return out
 
     def truncated(self, what: str, offset: int, claimed: int, left: int) -> TruncatedFile:
         """The error for a unit that is longer than what holds it."""
@@ -117,30 +147,31 @@ def _unreadable(where: str, error: Exception) -> InvalidArgument:
                            reason=getattr(error, "strerror", None) or str(error))
 
 
-@contextmanager
-def opened(source: Source | Reader) -> Iterator[Reader]:
-    """A Reader over a path, bytes, a seekable binary file, or a Reader as it is."""
+def opened(source: Source | Reader) -> AbstractContextManager[Reader]:
+    """A Reader over a path, bytes, a seekable binary file, or a Reader as it is, for a `with` statement."""
     if isinstance(source, Reader):
-        yield source
-    elif isinstance(source, bytes | bytearray | memoryview):
-        yield Reader.of(bytes(source))
-    elif isinstance(source, str | os.PathLike):
-        try:
-            file = open(source, "rb")
-        except (OSError, ValueError) as error:
-            raise _unreadable(os.fspath(source), error) from error
-        with file:
-            yield Reader(file, os.path.basename(os.fspath(source)))
-    elif hasattr(source, "read") and hasattr(source, "seek") and not isinstance(source, io.TextIOBase):
+        return nullcontext(source)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return nullcontext(Reader.of(bytes(source)))
+    if isinstance(source, str | os.PathLike):
+        return _opened_file(source)
+    if hasattr(source, "read") and hasattr(source, "seek") and not isinstance(source, io.TextIOBase):
         name = os.path.basename(str(getattr(source, "name", "stream")))
         try:
-            reader = Reader(source, name)
+            return nullcontext(Reader(source, name))
         except (OSError, ValueError) as error:  # a pipe, or a closed file
             raise _unreadable(name, error) from error
-        yield reader
-    else:
-        raise InvalidArgument("a path, bytes or a seekable binary file is wanted, got {got}",
-                              got=type(source).__name__)
+    raise InvalidArgument("a path, bytes or a seekable binary file is wanted, got {got}", got=type(source).__name__)
+
+
+@contextmanager
+def _opened_file(path: str | os.PathLike) -> Iterator[Reader]:
+    try:
+        file = open(path, "rb")
+    except (OSError, ValueError) as error:
+        raise _unreadable(os.fspath(path), error) from error
+    with file:
+        yield Reader(file, os.path.basename(os.fspath(path)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +269,10 @@ class Moves:
     def of(self, offset: int) -> int:
         """The new offset of a byte that is not itself replaced."""
         return offset + self.sums[bisect.bisect_right(self.stops, offset)]
+
+    def of_all(self, offsets: np.ndarray) -> np.ndarray:
+        """`of` for an array of offsets, int64 of any shape."""
+        return offsets + np.array(self.sums, np.int64)[np.searchsorted(self.stops, offsets, side="right")]
 
     @property
     def none(self) -> bool:

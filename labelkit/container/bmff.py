@@ -4,22 +4,21 @@
 from __future__ import annotations
 
 import struct
-import sys
-from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
 
 from labelkit.container.base import C2PA, MAX_UNITS, XMP, Moves, Patch, Reader, Slot
 from labelkit.errors import UnsupportedFormat
 
 _XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")  # XMP part 3, 2.1.2
 _C2PA_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # C2PA 2.1, A.5.1
-_MAX_TABLE = 256 << 20  # bytes of one table of chunk offsets: 32 million chunks
+_MAX_TABLE = 64 << 20  # bytes of one table of chunk offsets: 8 million chunks, two days of film
 _FREE = (b"free", b"skip")
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(NamedTuple):
     """One box: its type, where it starts, where its body lies, where it ends; `open` where it has no size."""
 
     kind: bytes
@@ -124,6 +123,15 @@ def absorb(top: list[Box], box: Box, growth: int) -> list[Patch]:
     return []
 
 
+def filled(box: Box, growth: int, step: int) -> list[Patch]:
+    """The patch that puts a free box behind `box`, so that what follows moves by a multiple of `step` bytes."""
+    room = -growth % step
+    if not room:
+        return []
+    room += step if room < 8 else 0
+    return [(box.end, box.end, encode(b"free", bytes(room - 8)))]
+
+
 def offset_patches(reader: Reader, top: list[Box], moves: Moves) -> Iterator[Patch]:
     """The patches for every absolute offset of a film: chunks, auxiliary data, fragments, random access, index."""
     if moves.none:
@@ -158,18 +166,13 @@ def _table_patch(reader: Reader, table: Box, moves: Moves) -> Iterator[Patch]:
     length = count * (8 if wide else 4)
     if length > table.end - start - 4:
         raise reader.truncated(f"table {table.kind.decode()}", table.start, length, table.end - start - 4)
-    offsets = array("Q" if wide else "L" if array("L").itemsize == 4 else "I", reader.take(length, "table", _MAX_TABLE))
-    if sys.byteorder == "little":
-        offsets.byteswap()
-    moved = list(map(moves.of, offsets))
-    if moved and max(moved) >> (64 if wide else 32):
+    field = ">u8" if wide else ">u4"
+    moved = moves.of_all(np.frombuffer(reader.take(length, "table", _MAX_TABLE), field).astype(np.int64))
+    if moved.size and int(moved.max()) >> (63 if wide else 32):
         raise UnsupportedFormat("{where}: the label moves sound or pictures past 4 GiB, where the file's 32-bit chunk "
                                 "offsets do not reach", where=reader.name,
                                 hint="remux the file with 64-bit chunk offsets (co64), then label it")
-    offsets = array(offsets.typecode, moved)
-    if sys.byteorder == "little":
-        offsets.byteswap()
-    yield start + 4, start + 4 + length, offsets.tobytes()
+    yield start + 4, start + 4 + length, moved.astype(field).tobytes()
 
 
 def _fragment_patches(reader: Reader, moof: Box, moves: Moves) -> Iterator[Patch]:
@@ -183,16 +186,15 @@ def _fragment_patches(reader: Reader, moof: Box, moves: Moves) -> Iterator[Patch
 
 def _access_patch(reader: Reader, table: Box, moves: Moves) -> Iterator[Patch]:
     version, _, sizes, count = struct.unpack(">B3x3I", reader.at(table.body, 16, "box tfra"))
-    field = ">Q" if version else ">I"
-    width = struct.calcsize(field)
+    width = 8 if version else 4
     row = 2 * width + sum((sizes >> shift & 3) + 1 for shift in (0, 2, 4))
     start = table.body + 16
     if count * row > table.end - start:
         raise reader.truncated("table tfra", table.start, count * row, table.end - start)
     rows = bytearray(reader.at(start, count * row, "table tfra", _MAX_TABLE))
-    for at in range(width, len(rows), row):
-        offset, = struct.unpack_from(field, rows, at)
-        struct.pack_into(field, rows, at, moves.of(offset) & (1 << 8 * width) - 1)
+    if count:
+        offsets = np.ndarray(count, f">u{width}", rows, width, row)
+        offsets[:] = moves.of_all(offsets.astype(np.int64))
     yield start, start + len(rows), bytes(rows)
 
 

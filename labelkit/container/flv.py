@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from labelkit.container.base import TEXT, XMP, Changes, Format, Layout, Moves, Patch, Reader, Slot
+from labelkit.container.base import MAX_UNITS, TEXT, XMP, Changes, Format, Layout, Moves, Patch, Reader, Slot
 from labelkit.messages import Message
 
 FORMATS = (Format("flv", "video/x-flv", "video", TEXT),)
@@ -114,6 +114,8 @@ def _walk_members(inner: Reader, values: list[_Value], path: tuple[str, ...]) ->
 def _walk_value(inner: Reader, values: list[_Value], path: tuple[str, ...], kind: int, start: int) -> None:
     if len(path) > _MAX_DEPTH:
         raise inner.malformed("script data", start, Message("it is nested too deep"))
+    if len(values) > MAX_UNITS:
+        raise inner.too_many("value", MAX_UNITS)
     value = inner.position
     if kind in _FIXED:
         inner.take(_FIXED[kind], "script data")

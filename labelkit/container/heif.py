@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from labelkit.container import bmff
-from labelkit.container.base import EXIF, XMP, Changes, Format, Layout, Moves, Patch, Reader, Slot
+from labelkit.container.base import EXIF, MAX_BODY, MAX_UNITS, XMP, Changes, Format, Layout, Moves, Patch, Reader, Slot
 from labelkit.container.bmff import Box
-from labelkit.errors import UnsupportedFormat
+from labelkit.errors import LimitExceeded, UnsupportedFormat
 from labelkit.messages import Message
 
 FORMATS = (Format("avif", "image/avif", "image", XMP), Format("heic", "image/heic", "image", XMP))
@@ -131,11 +131,15 @@ def _locations(reader: Reader, box: Box) -> _Locations:
     count = number(4 if version == 2 else 2)
     if count > _MAX_ITEMS:
         raise reader.too_many("item", _MAX_ITEMS)
+    extents_left = MAX_UNITS  # one may take no byte
     for _ in range(count):
         item = number(4 if version == 2 else 2)
         method = number(2) & 15 if version else _IN_FILE
         reference, base = number(2), number(found.base)
-        extents = [(number(found.index), number(found.offset), number(found.length)) for _ in range(number(2))]
+        extents_left -= (extent_count := number(2))
+        if extents_left < 0:
+            raise reader.too_many("extent", MAX_UNITS)
+        extents = [(number(found.index), number(found.offset), number(found.length)) for _ in range(extent_count)]
         found.places.append(_Place(item, method, reference, base, extents))
     return found
 
@@ -165,6 +169,10 @@ def _item_slot(reader: Reader, state: _State, item: int, kind: str) -> list[Slot
         return []
 
     def load() -> bytes:
+        if length > MAX_BODY:
+            raise LimitExceeded("{where}: {what} at byte {offset} has {claimed} bytes, at most {limit} are read",
+                                where=reader.name, what=f"item {item}", offset=ranges[0][0], claimed=length,
+                                limit=MAX_BODY)
         body = b"".join(reader.at(start, stop - start, f"item {item}") for start, stop in ranges)
         skip = 4 + int.from_bytes(body[:4], "big") if kind == EXIF else 0  # ISO/IEC 23008-12, A.2.1
         return body[skip:]

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 import struct
-import zlib
 from dataclasses import dataclass, field
 
 from labelkit.container.base import C2PA, MAX_BODY, MAX_UNITS, TEXT, XMP, Changes, Patch, Reader, Slot, splice
 from labelkit.container.output import join
+from labelkit.errors import MalformedFile
 from labelkit.messages import Message
 
 _HEADER = 10
@@ -189,8 +189,8 @@ def _body(tag: Tag, frame: Frame, limit: int) -> bytes:
         raw = raw[4:]
     if packed & (0x08 if tag.version == 4 else 0x80):
         try:
-            return zlib.decompressobj().decompress(raw, limit)
-        except zlib.error:
+            return tag.frames_reader.inflate(raw, frame.start, "frame")[:limit]
+        except MalformedFile:
             return b""
     return raw[:limit]
 

@@ -7,7 +7,7 @@ import re
 import struct
 from collections.abc import Iterator
 
-from labelkit.container import tiff
+from labelkit.container import jpegxmp, tiff
 from labelkit.container.base import (
     C2PA,
     EXIF,
@@ -23,15 +23,13 @@ from labelkit.container.base import (
     Slot,
     unit_patches,
 )
-from labelkit.errors import LabelkitError, UnsupportedFormat
+from labelkit.errors import LabelkitError
 from labelkit.messages import Message
 
 FORMATS = (Format("jpeg", "image/jpeg", "image", XMP),)
 
-_XMP_HEADER = b"http://ns.adobe.com/xap/1.0/\0"
-_EXTENSION_HEADER = b"http://ns.adobe.com/xmp/extension/\0"
-_EXIF_HEADER = b"Exif\0\0"
 _MAX_SEGMENT = 65533  # a segment's length field counts itself: 65535 - 2
+_EXIF_HEADER = b"Exif\0\0"
 _SOS, _EOI, _COM, _APP0, _APP1, _APP2, _APP11, _APP15 = 0xDA, 0xD9, 0xFE, 0xE0, 0xE1, 0xE2, 0xEB, 0xEF
 _MARKER = re.compile(rb"\xff([\x01-\xfe])")
 _STRAY = 1024  # bytes in which the next marker is looked for
@@ -48,7 +46,7 @@ def sniff(reader: Reader, head: bytes) -> Format | None:
 def scan(reader: Reader, found: Format) -> Layout:
     """Every APPn and COM segment that can hold text; `state` is where tables of further pictures lie (CIPA DC-007)."""
     layout = Layout(found, [], insert_at=2, state=[])
-    extensions: list[tuple[int, int]] = []
+    extensions = jpegxmp.Pieces()
     boxes: set[bytes] = set()
     leading = True
     for marker, start, body, length in _segments(reader):
@@ -60,14 +58,13 @@ def scan(reader: Reader, found: Format) -> Layout:
             layout.insert_at = body + length
         if marker == _APP2 and probe.startswith(_MPF_HEADER):
             layout.state.append((body + len(_MPF_HEADER), length - len(_MPF_HEADER)))
-        elif marker == _APP1 and probe.startswith(_EXTENSION_HEADER):
-            extensions.append((start, body + length - start))
+        elif marker == _APP1 and probe.startswith(jpegxmp.EXTENSION_HEADER):
+            extensions.add(probe, start, body + length - start)
         else:
             _add(reader, layout, marker, start, body, length, probe, boxes)
-    if extensions:
-        start, length = extensions[0]
-        layout.slots.append(Slot(XMP, "ExtendedXMP", start, length, lambda: _join_extensions(reader, extensions),
-                                 home=False))
+    extension = extensions.slot(reader, [slot for slot in layout.slots if slot.kind == XMP])
+    if extension:
+        layout.slots.append(extension)
     return layout
 
 
@@ -110,8 +107,8 @@ def _add(reader: Reader, layout: Layout, marker: int, start: int, body: int, len
          boxes: set[bytes]) -> None:
     """A slot for the segment, where it is of a kind that has one."""
     skip, kind, key = 0, None, ""
-    if marker == _APP1 and probe.startswith(_XMP_HEADER):
-        kind, skip = XMP, len(_XMP_HEADER)
+    if marker == _APP1 and probe.startswith(jpegxmp.HEADER):
+        kind, skip = XMP, len(jpegxmp.HEADER)
     elif marker == _APP1 and probe.startswith(_EXIF_HEADER):
         kind, skip = EXIF, len(_EXIF_HEADER)
     elif marker == _APP11 and (b"c2pa" in probe[:64] or probe[2:4] in boxes):
@@ -127,30 +124,11 @@ def _add(reader: Reader, layout: Layout, marker: int, start: int, body: int, len
                                  lambda: reader.at(body + skip, length - skip), key, (marker, skip)))
 
 
-def _join_extensions(reader: Reader, extensions: list[tuple[int, int]]) -> bytes:
-    """The packet of the first GUID (XMP part 3, 1.1.3.1), where its pieces fit together."""
-    pieces: dict[int, bytes] = {}
-    wanted = None
-    for start, length in extensions:
-        segment = reader.at(start, length)
-        mark = segment.index(_EXTENSION_HEADER) + len(_EXTENSION_HEADER)
-        guid, piece = segment[mark:mark + 32], segment[mark + 40:]
-        if len(segment) < mark + 40:
-            raise reader.malformed("ExtendedXMP", start, Message("its header is cut short"))
-        wanted = wanted or guid
-        if guid == wanted:
-            total, offset = struct.unpack(">II", segment[mark + 32:mark + 40])
-            pieces[offset] = piece
-    whole = b"".join(pieces[offset] for offset in sorted(pieces))
-    if len(whole) != total:
-        raise reader.malformed("ExtendedXMP", extensions[0][0],
-                               Message("{wanted} bytes wanted, {got} are there", wanted=total, got=len(whole)))
-    return whole
-
-
 def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
-    """The patches for new bodies; raises LimitExceeded for one above 64 kB, UnsupportedFormat for ExtendedXMP."""
-    done = unit_patches(layout, changes, fresh, lambda slot, body: _encode(reader, slot, body))
+    """The patches for new bodies; what of an XMP packet does not fit goes into its extension. Raises LimitExceeded."""
+    done = jpegxmp.patches(reader, layout, changes, fresh)
+    done += unit_patches(layout, {slot: body for slot, body in changes.items() if slot.kind != XMP}, None,
+                         lambda slot, body: _encode(reader, slot, body))
     return done + [patch for start, length in layout.state if done
                    for patch in _picture_patches(reader, start, length, Moves(done))]
 
@@ -175,14 +153,9 @@ def _picture_patches(reader: Reader, start: int, length: int, moves: Moves) -> I
         yield start + entry.offset_bytes, start + entry.offset_bytes + len(rows), bytes(rows)
 
 
-def _encode(reader: Reader, slot: Slot | None, body: bytes) -> bytes:
-    if slot is not None and not slot.home:
-        raise UnsupportedFormat("{where}: the label to replace lies in ExtendedXMP at byte {offset}, which is not "
-                                "rewritten", where=reader.name, offset=slot.offset_bytes,
-                                hint="save the picture with its XMP in one packet, then label it")
-    marker, skip = slot.state if slot else (_APP1, len(_XMP_HEADER))
-    header = {len(_XMP_HEADER): _XMP_HEADER, len(_EXIF_HEADER): _EXIF_HEADER}.get(skip, b"")
-    length = len(header) + len(body)
-    if length > _MAX_SEGMENT:
-        raise reader.too_big("a JPEG segment", _MAX_SEGMENT, length)
-    return struct.pack(">BBH", 0xFF, marker, length + 2) + header + body
+def _encode(reader: Reader, slot: Slot, body: bytes) -> bytes:
+    marker, skip = slot.state
+    body = (_EXIF_HEADER if skip else b"") + body
+    if len(body) > _MAX_SEGMENT:
+        raise reader.too_big("a JPEG segment", _MAX_SEGMENT, len(body))
+    return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body

@@ -22,8 +22,9 @@ _NAMES, _NOT_NAMES = (".md", ".markdown", ".mdown", ".mkd"), (".yaml", ".yml")
 _FENCE = re.compile(rb"(?:\xef\xbb\xbf)?---[ \t]*\r?\n")
 _CLOSING = re.compile(rb"^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.MULTILINE)
 _GAP = re.compile(rb"(?:[ \t]*\r?\n)*")
-_ENTRY = re.compile(rb"""^(?P<quote>["']?)(?P<key>\w*AIGC\w*)(?P=quote)[ \t]*:(?P<value>[^\r\n]*)(?:\r?\n|\Z)"""
+_ENTRY = re.compile(rb"""^(?P<quote>["']?)(?=\w*?AIGC)(?P<key>\w++)(?P=quote)[ \t]*:(?P<value>[^\r\n]*)(?:\r?\n|\Z)"""
                     rb"(?P<more>(?:[ \t]+[^\r\n]*(?:\r?\n|\Z)|[ \t]*\r?\n(?=[ \t]+\S))*)", re.MULTILINE | re.IGNORECASE)
+_INDENTED = re.compile(rb"(?:[ \t]*\r?\n)*[ \t]+\S")
 _PAIR = re.compile(r"""[ \t]+["']?(\w+)["']?[ \t]*:[ \t]*(.*)""")
 
 
@@ -124,6 +125,9 @@ def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | Non
         else:
             done += [(slot.offset_bytes, slot.offset_bytes + slot.length_bytes,
                       b"" if body is None else _entry(reader, body, line_end)) for slot, body in inside.items()]
+    if fresh is not None and blocks and _INDENTED.match(text, blocks[0].lines, blocks[0].stop):
+        # behind a mapping of ours these lines would belong to it
+        raise reader.malformed("front matter", blocks[0].lines, Message("its first line is indented"))
     if fresh is not None and blocks:
         done.append((blocks[0].lines, blocks[0].lines, _entry(reader, fresh, line_end)))
     elif fresh is not None:

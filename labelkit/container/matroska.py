@@ -27,7 +27,9 @@ _CRC, _VOID, _POSITION = 0xBF, 0xEC, 0xA7
 _IN_CLUSTER = {0xE7, 0x5854, _POSITION, 0xAB, 0xA3, 0xA0, 0xAF, _VOID, _CRC}
 _MASTERS = {_SEEK_HEAD, _SEEK, _CUES, _CUE_POINT, _CUE_TRACK}
 _POSITIONS = {_SEEK_POSITION, _CUE_CLUSTER}
-_MAX_BLOCKS = 4_000_000  # blocks walked over in clusters of unknown size: a day of film
+_MAX_BLOCKS = 1_000_000  # blocks walked over in clusters of unknown size: four hours of film
+_MAX_DEPTH = 8  # of elements in an index; positions are in the third
+_MAX_INDEX = 400_000  # elements of seek heads and cues: a day of film with a cue each second
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,16 @@ class _Element:
     body: int
     end: int
     open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """A seek head or cue element, read: the width of its size, and what it holds, positions as (id, width, value)."""
+
+    id: int
+    width: int
+    checked: bool
+    parts: list[bytes | tuple[int, int, int] | _Index]
 
 
 @dataclass(slots=True)
@@ -99,11 +111,11 @@ def scan(reader: Reader, found: Format) -> Layout:
         raise reader.malformed("Matroska", 0, Message("it holds no segment"))
     layout = Layout(found, [], segment.end)
     state = layout.state = _State(segment)
-    position = segment.body
+    position, blocks = segment.body, 0
     while position < segment.end:
         part = _element(reader, position, segment.end)
         if part.open:
-            part = _closed(reader, part)
+            part, blocks = _closed(reader, part, blocks)
         state.parts.append(part)
         if len(state.parts) > MAX_UNITS:
             raise reader.too_many("element", MAX_UNITS)
@@ -118,19 +130,17 @@ def scan(reader: Reader, found: Format) -> Layout:
     return layout
 
 
-def _closed(reader: Reader, cluster: _Element) -> _Element:
-    """A cluster of unknown size up to where its last block ends."""
+def _closed(reader: Reader, cluster: _Element, blocks: int) -> tuple[_Element, int]:
+    """A cluster of unknown size up to where its last block ends, and how many blocks were walked over by then."""
     position = cluster.body
-    for _ in range(_MAX_BLOCKS):
-        if position >= cluster.end:
-            break
+    while position < cluster.end:
         part = _element(reader, position, cluster.end)
         if part.id not in _IN_CLUSTER:
             break
-        position = part.end
-    else:
-        raise reader.too_many("block", _MAX_BLOCKS)
-    return _Element(cluster.id, cluster.start, cluster.body, position, True)
+        position, blocks = part.end, blocks + 1
+        if blocks > _MAX_BLOCKS:
+            raise reader.too_many("block", _MAX_BLOCKS)
+    return _Element(cluster.id, cluster.start, cluster.body, position, True), blocks
 
 
 def _tag_slots(reader: Reader, tags: _Element) -> list[Slot]:
@@ -226,13 +236,14 @@ def _size(length: int, width: int) -> bytes:
 
 def _with_positions(reader: Reader, state: _State, done: list[Patch]) -> list[Patch]:
     """The patches, and those for every position that they move; repeated until longer positions move nothing more."""
-    indexes = [part for part in state.parts if part.id in (_SEEK_HEAD, _CUES)]
     if not done:
         return done
+    count = [0]
+    indexes = [(part, _index(reader, part, count)) for part in state.parts if part.id in (_SEEK_HEAD, _CUES)]
     moved: list[Patch] = []
     for _ in range(8):
         moves = Moves([*done, *moved])
-        new = [(part.start, part.end, _moved(reader, part, _relative(state, moves))) for part in indexes]
+        new = [(part.start, part.end, _moved(index, _relative(state, moves))) for part, index in indexes]
         settled = [len(data) for _, _, data in new] == [len(data) for _, _, data in moved]
         moved = new
         if settled:
@@ -250,17 +261,31 @@ def _relative(state: _State, moves: Moves) -> Callable[[int], int]:
     return lambda position: moves.of(base + position) - base
 
 
-def _moved(reader: Reader, part: _Element, new: Callable[[int], int]) -> bytes:
-    """A seek head or cue element with its positions moved."""
+def _index(reader: Reader, part: _Element, count: list[int], depth: int = 0) -> bytes | tuple[int, int, int] | _Index:
+    """What a seek head, cue or element in one of them holds; `count` holds how many elements were read."""
+    count[0] += 1
+    if count[0] > _MAX_INDEX:
+        raise reader.too_many("element", _MAX_INDEX)
     if part.id in _POSITIONS:
         width = part.end - part.body
-        value = new(int.from_bytes(reader.at(part.body, width, limit=8), "big"))
-        return _encode(part.id, value.to_bytes(max(width, (value.bit_length() + 7) // 8), "big"))
-    if part.id not in _MASTERS:
+        return part.id, width, int.from_bytes(reader.at(part.body, width, limit=8), "big")
+    if part.id not in _MASTERS or depth > _MAX_DEPTH:
         return reader.at(part.start, part.end - part.start, "element")
     width = part.body - part.start - (part.id.bit_length() + 7) // 8
-    inner = [_moved(reader, one, new) for one in _elements(reader, part.body, part.end) if one.id != _CRC]
-    return _encode(part.id, b"".join(inner), width, checked=_has_checksum(reader, part))
+    parts = [_index(reader, one, count, depth + 1) for one in _elements(reader, part.body, part.end) if one.id != _CRC]
+    return _Index(part.id, width, _has_checksum(reader, part), parts)
+
+
+def _moved(index: bytes | tuple[int, int, int] | _Index, new: Callable[[int], int]) -> bytes:
+    """An element of an index with its positions moved."""
+    if isinstance(index, bytes):
+        return index
+    if isinstance(index, _Index):
+        return _encode(index.id, b"".join([_moved(one, new) for one in index.parts]), index.width,
+                       checked=index.checked)
+    number, width, value = index
+    value = new(value)
+    return _encode(number, value.to_bytes(max(width, (value.bit_length() + 7) // 8), "big"))
 
 
 def _cluster_patches(reader: Reader, state: _State, new: Callable[[int], int]) -> Iterator[Patch]:

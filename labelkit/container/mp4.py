@@ -2,17 +2,20 @@
 """MP4, MOV, M4V and M4A, fragmented or not: the label is the key AIGC of moov/udta/meta (TC260-PG-20257A, 202510A).
 
 The meta box with keys stands beside the one of iTunes tags, which stays. What lies behind a box that grows
-moves, and every offset in the file with it; a free box behind moov takes the growth in where it can.
+moves, and every offset in the file with it; a free box behind moov takes the growth in where it can. In a large file
+the media move by whole blocks, which file systems that share blocks between files then need not copy.
 """
 
 from __future__ import annotations
 
+import bisect
 import struct
 from dataclasses import dataclass, field
 
 from labelkit.container import bmff
 from labelkit.container.base import TEXT, XMP, Changes, Format, Layout, Moves, Patch, Reader, Segment, Slot, splice
 from labelkit.container.bmff import Box
+from labelkit.container.output import BLOCK
 from labelkit.errors import UnsupportedFormat
 
 FORMATS = (Format("mp4", "video/mp4", "video", TEXT), Format("mov", "video/quicktime", "video", TEXT),
@@ -25,6 +28,8 @@ _HANDLER = b"\0\0\0\0\0\0\0\0mdta" + bytes(13)
 _UTF8 = b"\0\0\0\1\0\0\0\0"  # well-known type 1, no locale
 _FREEFORM = b"----"
 _USER_DATA = (b"udta", b"meta")
+_LARGE = 64 << 20  # bytes of a file in which a block more does not count
+_MAX_PARENTS = 1000  # boxes of user data, each compared with each change; real films have a handful
 _MAX_USER_DATA = 64 << 20  # bytes; cover pictures are among it
 
 
@@ -79,6 +84,8 @@ def scan(reader: Reader, found: Format) -> Layout:
             _scan_user_data(reader, layout, box)
         elif box.kind == b"meta":
             _scan_meta(reader, layout, box, home=False)
+        if len(layout.state.parents) > _MAX_PARENTS:
+            raise reader.too_many("user data box", _MAX_PARENTS)
     return layout
 
 
@@ -89,6 +96,8 @@ def _scan_user_data(reader: Reader, layout: Layout, udta: Box) -> None:
     for box in bmff.children(reader, udta):
         if box.kind == b"meta":
             _scan_meta(reader, layout, box, home=True)
+        elif box.kind[:1] == b"\xa9" and box.end - box.body > 4:  # a text of QuickTime: length, language, characters
+            layout.slots.append(_slot(reader, TEXT, "udta", box, box.body + 4, _key_of(box.kind), home=False))
         elif box.kind in (b"XMP_", b"AIGC"):
             kind = XMP if box.kind == b"XMP_" else TEXT
             layout.slots.append(_slot(reader, kind, box.kind.decode(), box, box.body, box.kind.decode(), home=False))
@@ -124,8 +133,12 @@ def _item_name(reader: Reader, item: Box) -> str:
         for box in bmff.children(reader, item):
             if box.kind == b"name":
                 return reader.at(box.body, box.end - box.body, "tag name", 4096)[4:].decode("utf-8", "replace")
-    return {b"\xa9too": "Encoder", b"\xa9cmt": "Comment", b"desc": "Description"}.get(
-        item.kind, item.kind.decode("latin-1"))
+    return _key_of(item.kind)
+
+
+def _key_of(kind: bytes) -> str:
+    return {b"\xa9too": "Encoder", b"\xa9swr": "Software", b"\xa9cmt": "Comment", b"\xa9des": "Description",
+            b"desc": "Description"}.get(kind, kind.decode("latin-1"))
 
 
 def _add_item(reader: Reader, layout: Layout, item: Box, key: str, name: str, home: bool) -> None:
@@ -153,29 +166,56 @@ def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | Non
     growth = bmff.grown(state.moov, done, at_end=True)
     behind = [box for box in state.top if box.start >= state.moov.end and box.kind in (b"mdat", b"moof")]
     if growth and behind:
-        done += bmff.absorb(state.top, state.moov, growth)
+        absorbed = bmff.absorb(state.top, state.moov, growth)
+        done += absorbed or bmff.filled(state.moov, growth, BLOCK if reader.size >= _LARGE else 1)
     return done + list(bmff.offset_patches(reader, state.top, Moves(done)))
 
 
 def carried(source: Reader, target: Reader) -> list[Segment]:
-    """The edit list that gives `target` the user data of `source`, another MP4 or MOV; [] where that has none.
+    """The edit list that gives `target` what `source`, another MP4 or MOV, says of itself; [] where that says nothing.
 
-    Its moov/udta and moov/meta with all tags and covers take the place of those of `target`. XMP and C2PA boxes at the
-    top of the file are not carried.
+    Its moov/udta and moov/meta with all tags and covers take the place of those of `target`, and its XMP comes to the
+    end. A C2PA manifest is not carried.
     """
-    theirs = next((box for box in bmff.boxes(source, 0, source.size) if box.kind == b"moov"), None)
-    top = bmff.boxes(target, 0, target.size)
+    theirs, top = bmff.boxes(source, 0, source.size), bmff.boxes(target, 0, target.size)
+    inner = [box for movie in theirs if movie.kind == b"moov" for box in bmff.children(source, movie)]
     moov = next((box for box in top if box.kind == b"moov"), None)
-    if theirs is None or moov is None:
+    if moov is None:
         return []
-    kept = [source.at(box.start, box.end - box.start, "user data", _MAX_USER_DATA)
-            for box in bmff.children(source, theirs) if box.kind in _USER_DATA]
-    if not kept:
-        return []
-    done = [(box.start, box.end, b"") for box in bmff.children(target, moov) if box.kind in _USER_DATA]
-    done.append((moov.end, moov.end, b"".join(kept)))
-    done += bmff.size_patches(target, [moov], done, [moov])
-    return splice(target.size, done + list(bmff.offset_patches(target, top, Moves(done))))
+    kept = _copies(source, [box for box in inner if box.kind in _USER_DATA])
+    done: list[Patch] = []
+    if kept:
+        done = [(box.start, box.end, b"") for box in bmff.children(target, moov) if box.kind in _USER_DATA]
+        done.append((moov.end, moov.end, kept))
+        done += bmff.size_patches(target, [moov], done, [moov])
+        done += bmff.offset_patches(target, top, Moves(done))
+    packets = _copies(source, [box for box in theirs if box.kind == b"uuid" and _is_xmp(source, box)])
+    if packets:
+        end = next((box.start for box in top if box.kind == b"mfra"), target.size)  # whose own end tells its size
+        done.append((end, end, packets))
+    return splice(target.size, done) if done else []
+
+
+def track_kinds(reader: Reader) -> list[bytes]:
+    """The four letters of each track's first sample entry, such as b"avc1", in the order of the tracks."""
+    kinds = []
+    for movie in (box for box in bmff.boxes(reader, 0, reader.size) if box.kind == b"moov"):
+        for track in (box for box in bmff.children(reader, movie) if box.kind == b"trak"):
+            inner = track
+            for step in (b"mdia", b"minf", b"stbl", b"stsd"):
+                inner = next((box for box in bmff.children(reader, inner) if box.kind == step), None) if inner else None
+            room = inner is not None and inner.end - inner.body >= 16  # version, count, then a size and the letters
+            kinds.append(reader.at(inner.body + 12, 4, "sample entry") if room else b"")
+    return kinds
+
+
+def _copies(reader: Reader, found: list[Box]) -> bytes:
+    return b"".join(reader.at(box.start, box.end - box.start, "user data", _MAX_USER_DATA) for box in found)
+
+
+def _is_xmp(reader: Reader, box: Box) -> bool:
+    slot = bmff.uuid_slot(reader, box)
+    return slot is not None and slot.kind == XMP
 
 
 def _outside(parents: list[Box], patches: list[Patch]) -> list[Box]:
@@ -205,9 +245,10 @@ def _inside(box: Box, outer: Box | None) -> bool:
 def _rebuilt(reader: Reader, keyed: _Keys, bodies: dict[int, bytes | None], fresh: bytes | None) -> list[Patch]:
     """New keys and ilst boxes: items that go take their keys with them, where no other item uses these."""
     kept = [(index, item) for index, item in keyed.items if bodies.get(item.start, b"") is not None]
-    gone = {index for index, _ in keyed.items} - {index for index, _ in kept}
-    names = [name for index, name in enumerate(keyed.names, 1) if index not in gone]
-    renumbered = {index: index - sum(1 for one in gone if one < index) for index, _ in kept}
+    gone = sorted({index for index, _ in keyed.items} - {index for index, _ in kept})
+    left = set(gone)
+    names = [name for index, name in enumerate(keyed.names, 1) if index not in left]
+    renumbered = {index: index - bisect.bisect_left(gone, index) for index, _ in kept}
     items = []
     for index, item in kept:
         number = struct.pack(">I", renumbered[index])

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ogg Vorbis and Opus: the label is a Vorbis comment in the second packet (RFC 3533, 6; RFC 7845, 5.2; Vorbis I, 4.2).
+"""Ogg Vorbis, Opus and FLAC: the label is a Vorbis comment in the second packet.
+
+RFC 3533, 6; RFC 7845, 5.2; Vorbis I, 4.2; RFC 9639, 10.1, where the packet is a metadata block with its header.
 
 The pages of the header packets are made anew, as many as there were where the packets fit into them. Where they do
 not, the pages behind get new numbers, and their checksums are corrected without reading what they hold.
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -16,15 +19,19 @@ from labelkit.container import vorbis
 from labelkit.container.base import MAX_BODY, TEXT, Changes, Format, Layout, Patch, Reader, Slot
 from labelkit.messages import Message
 
-FORMATS = (Format("ogg", "audio/ogg", "audio", TEXT), Format("opus", "audio/ogg", "audio", TEXT))
+FORMATS = (Format("ogg", "audio/ogg", "audio", TEXT), Format("opus", "audio/ogg", "audio", TEXT),
+           Format("oga", "audio/ogg", "audio", TEXT))
 
 _HEADER = 27
 _CONTINUED, _FIRST = 0x01, 0x02
 _MAX_HEADER_PAGES = 4096
 _MAX_STREAMS = 16
-_MAX_PAGES = 1 << 23  # 32 GB in pages of 4 kB
+_MAX_PAGES = 1 << 20  # 4 GB in pages of 4 kB
 _POLYNOMIAL = 0x04C11DB7
-_KINDS = ((b"\x01vorbis", b"\x03vorbis", 3, FORMATS[0]), (b"OpusHead", b"OpusTags", 2, FORMATS[1]))
+_TURNED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_COMMENT_BLOCK, _MAX_BLOCK = 4, (1 << 24) - 1
+_KINDS = ((b"\x01vorbis", b"\x03vorbis", 3, FORMATS[0]), (b"OpusHead", b"OpusTags", 2, FORMATS[1]),
+          (b"\x7fFLAC", b"", 2, FORMATS[2]))
 
 
 @dataclass(slots=True)
@@ -46,7 +53,7 @@ class _State:
 
 
 def sniff(reader: Reader, head: bytes) -> Format | None:
-    """Ogg, where one of its streams is Vorbis or Opus."""
+    """Ogg, where one of its streams is Vorbis, Opus or FLAC."""
     if head[:4] != b"OggS":
         return None
     first = _first_stream(reader)
@@ -54,7 +61,7 @@ def sniff(reader: Reader, head: bytes) -> Format | None:
 
 
 def _first_stream(reader: Reader):
-    """The first page of the first Vorbis or Opus stream, and its row of _KINDS."""
+    """The first page of the first stream with comments, and its row of _KINDS."""
     start = 0
     for _ in range(_MAX_STREAMS):
         page = _page(reader, start)
@@ -80,15 +87,18 @@ def _page(reader: Reader, start: int) -> _Page:
 
 
 def scan(reader: Reader, found: Format) -> Layout:
-    """The comments of the first Vorbis or Opus stream; raises MalformedFile and its children."""
+    """The comments of the first Vorbis, Opus or FLAC stream; raises MalformedFile and its children."""
     first, (_, mark, packets_wanted, _) = _first_stream(reader)
     state = _State(mark, [], [])
     _read_headers(reader, state, first, packets_wanted - 1)
     packet = state.packets[0]
     where = state.pages[0].start
-    if not packet.startswith(mark):
-        raise reader.malformed("page", where, Message("{wanted} wanted, got {got}", wanted=mark.decode("latin-1")[-6:],
-                                                      got=packet[:8].hex()))
+    if not mark and packet[:1] and packet[0] & 0x7F == _COMMENT_BLOCK:
+        mark = packet[:4]  # one byte of flag and type, and the length
+    if not mark or not packet.startswith(mark):
+        raise reader.malformed("page", where, Message("{wanted} wanted, got {got}", got=packet[:8].hex(),
+                                                      wanted=mark.decode("latin-1")[-6:] or "04"))
+    state.mark = mark
     state.comments = vorbis.parse(reader, packet[len(mark):], where)
     length = state.pages[-1].stop - where
     slots = [_slot(state.comments, where, length, index) for index in range(len(state.comments.entries))]
@@ -129,7 +139,13 @@ def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | Non
         return []
     state = layout.state
     comment = vorbis.build(state.comments, {slot.state: body for slot, body in changes.items()}, fresh)
-    made = _make_pages([state.mark + comment, *state.packets[1:]], state.pages)
+    if layout.format is FORMATS[2]:
+        if len(comment) > _MAX_BLOCK:
+            raise reader.too_big("metadata block", _MAX_BLOCK, len(comment))
+        comment = state.mark[:1] + len(comment).to_bytes(3, "big") + comment
+    else:
+        comment = state.mark + comment
+    made = _make_pages([comment, *state.packets[1:]], state.pages)
     more = len(made) - len(state.pages)
     done = [(old.start, old.stop, new) for old, new in zip(state.pages, made, strict=False)]
     if more:
@@ -181,23 +197,10 @@ def _renumber(reader: Reader, last: _Page, more: int) -> Iterator[Patch]:
     raise reader.too_many("page", _MAX_PAGES)
 
 
-@functools.cache
-def _table() -> tuple[int, ...]:
-    rows = []
-    for byte in range(256):
-        value = byte << 24
-        for _ in range(8):
-            value = value << 1 ^ (_POLYNOMIAL if value & 0x80000000 else 0)
-        rows.append(value & 0xFFFFFFFF)
-    return tuple(rows)
-
-
 def checksum(data: bytes) -> int:
-    """The CRC of a page whose own CRC field is zero (RFC 3533, 6, field 7)."""
-    table, value = _table(), 0
-    for byte in data:
-        value = (value << 8 & 0xFFFFFFFF) ^ table[value >> 24 ^ byte]
-    return value
+    """The CRC of a page whose own CRC field is zero (RFC 3533, 6, field 7): zlib's, with every bit order turned."""
+    value = zlib.crc32(data.translate(_TURNED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{value:032b}"[::-1], 2)
 
 
 def _multiply(a: int, b: int) -> int:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """DOCX, XLSX, PPTX and their templates: the label is the custom property AIGC (TC260-PG-20258A, 6.1; ECMA-376-2).
 
-Members of the archive that do not change keep their compressed bytes. Archives of more than 4 GB (zip64) are refused.
+Members of the archive that do not change keep their compressed bytes. Archives of more than 4 GB have their places in
+64 bits (zip64: APPNOTE 6.3.10, 4.3.14 to 4.3.15, 4.5.3); one that has stays so, one that grows past 4 GB becomes so.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from xml.sax.saxutils import escape
 
 from labelkit.container import markup
 from labelkit.container.base import TEXT, Changes, Format, Layout, Moves, Patch, Reader, Slot
-from labelkit.errors import LimitExceeded, UnsupportedFormat
+from labelkit.errors import UnsupportedFormat
 from labelkit.messages import Message
 
 _MIME = "application/vnd.openxmlformats-officedocument."
@@ -31,26 +32,33 @@ _VALUES = "http://schemas.openxmlformats.org/officeDocument/2006/docPropsVTypes"
 _EMPTY = (f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<Properties xmlns="{_PROPERTIES}" '
           f'xmlns:vt="{_VALUES}"></Properties>').encode()
 _MAX_MEMBER = 8 << 20  # bytes of an unpacked XML member; real ones are a few kB
-_MAX_MEMBERS = 65_535
 _COMMENT_ROOM = 65_535 + 22
+_WIDE, _WIDE_COUNT = 0xFFFFFFFF, 0xFFFF  # the value stands in 64 bits elsewhere
+_WIDE_EXTRA = 1
 
 
 @dataclass(slots=True)
 class _Member:
-    """One member: its row of the directory, and where its record starts and stops."""
+    """One member: its row of the directory, its packed length, and where its record starts and stops.
+
+    place_at    where in the row its start stands in 64 bits, 0 for nowhere
+    """
 
     row: bytes
+    packed: int
     start: int
+    place_at: int
     stop: int = 0
 
 
 @dataclass(slots=True)
 class _Archive:
-    """The members by name, where the directory starts, where its end record starts, and the custom properties."""
+    """The members by name, where the directory and its end record start, whether there is one of zip64 too."""
 
     members: dict[str, _Member]
     directory: int
     end: int
+    wide: bool
     custom: bytes = b""
 
 
@@ -68,16 +76,21 @@ def sniff(reader: Reader, head: bytes) -> Format | None:
 
 
 def _read(reader: Reader) -> _Archive:
-    """The directory of the archive; raises MalformedFile and its children, UnsupportedFormat for zip64."""
+    """The directory of the archive; raises MalformedFile and its children."""
     tail_at = max(reader.size - _COMMENT_ROOM, 0)
     tail = reader.at(tail_at, reader.size - tail_at, "end of archive")
     at = tail.rfind(b"PK\5\6")
     if at < 0 or len(tail) - at < 22:
         raise reader.malformed("archive", reader.size, Message("its end record is missing"))
     count, length, start = struct.unpack("<10xHII", tail[at:at + 20])
-    if 0xFFFFFFFF in (length, start) or count == _MAX_MEMBERS:
-        raise UnsupportedFormat("{where}: archives in zip64 form are not written", where=reader.name)
-    archive = _Archive(dict(_rows(reader, reader.at(start, length, "directory"), count, start)), start, tail_at + at)
+    wide = tail_at + at >= 20 and reader.at(tail_at + at - 20, 4) == b"PK\6\7"
+    if wide:
+        place, = struct.unpack("<Q", reader.at(tail_at + at - 12, 8))
+        mark, count, length, start = struct.unpack("<4s28xQQQ", reader.at(place, 56, "end of archive"))
+        if mark != b"PK\6\6":
+            raise reader.malformed("archive", place, Message("its end record is missing"))
+    rows = dict(_rows(reader, reader.at(start, length, "directory"), count, start))
+    archive = _Archive(rows, start, tail_at + at, wide)
     records = sorted(archive.members.values(), key=lambda member: member.start)
     stop = start
     for member in reversed(records):
@@ -89,7 +102,7 @@ def _read(reader: Reader) -> _Archive:
 
 def _rows(reader: Reader, rows: bytes, count: int, offset: int) -> Iterator[tuple[str, _Member]]:
     position, seen = 0, set()
-    for _ in range(count):
+    for _ in range(min(count, len(rows))):
         head = rows[position:position + 46]
         stop = position + 46 + sum(struct.unpack("<HHH", head[28:34])) if len(head) == 46 else 0
         if head[:4] != b"PK\1\2" or stop > len(rows):
@@ -99,29 +112,66 @@ def _rows(reader: Reader, rows: bytes, count: int, offset: int) -> Iterator[tupl
         if name in seen:
             raise reader.malformed("directory", offset + position, Message("a member stands in it twice"))
         seen.add(name)
-        yield name, _Member(rows[position:stop], struct.unpack("<I", head[42:46])[0])
+        yield name, _Member(rows[position:stop], *_places(rows[position:stop]))
         position = stop
+
+
+def _places(row: bytes) -> tuple[int, int, int]:
+    """Packed length and start of a member, and where in its row the start stands in 64 bits, 0 for nowhere."""
+    packed, size, names, extras, start = struct.unpack("<20xIIHH10xI", row[:46])
+    at, stop, place_at = 46 + names, 46 + names + extras, 0
+    while at + 4 <= stop:
+        kind, length = struct.unpack("<HH", row[at:at + 4])
+        at += 4
+        if kind == _WIDE_EXTRA:
+            fields = [name for name, value in (("size", size), ("packed", packed), ("start", start)) if value == _WIDE]
+            if 8 * len(fields) <= min(length, stop - at):
+                found = {name: at + 8 * index for index, name in enumerate(fields)}
+                packed = _long(row, found["packed"]) if "packed" in found else packed
+                place_at = found.get("start", 0)
+                start = _long(row, place_at) if place_at else start
+            break
+        at += length
+    return packed, start, place_at
+
+
+def _long(row: bytes, at: int) -> int:
+    return struct.unpack("<Q", row[at:at + 8])[0]
+
+
+def _placed(row: bytes, place_at: int, start: int) -> bytes:
+    """The row of a member that starts elsewhere now."""
+    if place_at:
+        return row[:place_at] + struct.pack("<Q", start) + row[place_at + 8:]
+    if start < _WIDE:
+        return row[:42] + struct.pack("<I", start) + row[46:]
+    names, extras = struct.unpack("<HH", row[28:32])
+    at, stop, held, others = 46 + names, 46 + names + extras, b"", b""
+    while at + 4 <= stop:
+        length, = struct.unpack("<H", row[at + 2:at + 4])
+        if row[at:at + 2] == _WIDE_EXTRA.to_bytes(2, "little"):
+            held += row[at + 4:at + 4 + length]  # its lengths stand in 64 bits already
+        else:
+            others += row[at:at + 4 + length]
+        at += 4 + length
+    held += struct.pack("<Q", start)
+    extra = struct.pack("<HH", _WIDE_EXTRA, len(held)) + held + others
+    head = row[:6] + struct.pack("<H", 45) + row[8:30] + struct.pack("<H", len(extra)) + row[32:42]
+    return head + struct.pack("<I", _WIDE) + row[46:46 + names] + extra + row[stop:]
 
 
 def _unpacked(reader: Reader, archive: _Archive, name: str) -> bytes:
     """The bytes of a member, which stays below a bound whatever it claims."""
     member = archive.members[name]
-    flags, method, check, packed = struct.unpack("<8xHH4xII", member.row[:24])
+    flags, method, check = struct.unpack("<8xHH4xI", member.row[:20])
+    packed = member.packed
     mark, names, extra = struct.unpack("<4s22xHH", reader.at(member.start, 30, f"member {name}"))
     start = member.start + 30 + names + extra
     if mark != b"PK\3\4" or start + packed > member.stop or flags & 1 or method not in (0, 8):
         raise reader.malformed(f"member {name}", member.start, Message("it is encrypted, broken or packed otherwise"))
     data = reader.at(start, packed, f"member {name}")
     if method == 8:
-        engine = zlib.decompressobj(-15)
-        try:
-            data = engine.decompress(data, _MAX_MEMBER)
-        except zlib.error as error:
-            raise reader.malformed(f"member {name}", start,
-                                   Message("it does not unpack: {reason}", reason=str(error))) from error
-        if engine.unconsumed_tail:
-            raise LimitExceeded("{where}: the text at byte {offset} unpacks to more than {limit} bytes",
-                                where=reader.name, offset=start, limit=_MAX_MEMBER)
+        data = reader.inflate(data, start, f"member {name}", _MAX_MEMBER, -zlib.MAX_WBITS)
     if zlib.crc32(data) != check:
         raise reader.malformed(f"member {name}", start, Message("its checksum is wrong"))
     return data
@@ -136,7 +186,7 @@ def scan(reader: Reader, found: Format) -> Layout:
         member = archive.members[_CUSTOM]
         elements = markup.parse(archive.custom, _CUSTOM)
         for element in elements:
-            if element.local == "property" and "name" in element.attributes:
+            if element.local == "property" and "name" in element.attributes and element.parent is elements[0]:
                 text = markup.text_of(elements, element).encode("utf-8", "replace")
                 layout.slots.append(Slot(TEXT, "custom.xml", member.start, member.stop - member.start,
                                          lambda text=text: text, element.attributes["name"], element))
@@ -216,15 +266,23 @@ def _written(reader: Reader, archive: _Archive, new: dict[str, bytes]) -> list[P
         else:
             tail += record
     moves = Moves(done)
-    places = {name: moves.of(member.start) for name, member in archive.members.items()}
-    places.setdefault(_CUSTOM, moves.of(archive.directory))
-    directory = b"".join(row[:42] + struct.pack("<I", places[name]) + row[46:] for name, row in rows.items())
+    at = {name: moves.of(member.start) for name, member in archive.members.items()}
+    at.setdefault(_CUSTOM, moves.of(archive.directory))
+    directory = b"".join(_placed(row, archive.members[name].place_at if name not in new else 0, at[name])
+                         for name, row in rows.items())
     start = moves.of(archive.directory) + len(tail)
-    if start + len(directory) >= 0xFFFFFFFF:
-        raise reader.too_big("an archive", 0xFFFFFFFE, start + len(directory))
-    count = len(rows)
-    end = struct.pack("<4sHHHHII", b"PK\5\6", 0, 0, count, count, len(directory), start)
-    return [*done, (archive.directory, archive.end + 20, tail + directory + end)]
+    return [*done, (archive.directory, archive.end + 20, tail + directory + _end(archive, len(rows), directory, start))]
+
+
+def _end(archive: _Archive, count: int, directory: bytes, start: int) -> bytes:
+    """The end record, up to its comment, with the one of zip64 in front of it where there was one or must be."""
+    wide = b""
+    if archive.wide or count >= _WIDE_COUNT or start + len(directory) >= _WIDE:
+        wide = struct.pack("<4sQHHIIQQQQ4sIQI", b"PK\6\6", 44, 45, 45, 0, 0, count, count, len(directory), start,
+                           b"PK\6\7", 0, start + len(directory), 1)
+    count = min(count, _WIDE_COUNT)
+    return wide + struct.pack("<4sHHHHII", b"PK\5\6", 0, 0, count, count, min(len(directory), _WIDE),
+                              min(start, _WIDE))
 
 
 def _record(name: str, data: bytes, old: bytes | None) -> tuple[bytes, bytes]:

@@ -16,7 +16,7 @@ from labelkit.errors import OutputFailed
 
 _COPY_CHUNK = 1 << 20
 _KERNEL_CHUNK = 1 << 30
-_BLOCK = 4096  # file systems that can share blocks share whole ones
+BLOCK = 4096  # file systems that can share blocks share whole ones
 
 
 def join(reader: Reader, segments: Iterable[Segment]) -> bytes:
@@ -88,10 +88,10 @@ def _data_ranges(source: int, start: int, stop: int) -> Iterator[tuple[int, int]
 
 def _portion(start: int, stop: int, place: int) -> int:
     """How much to copy at once: up to a block's edge first, so that whole blocks in the same place can be shared."""
-    edge = -start % _BLOCK
-    if (start - place) % _BLOCK == 0 and 0 < edge < stop - start:
+    edge = -start % BLOCK
+    if (start - place) % BLOCK == 0 and 0 < edge < stop - start:
         return edge
-    whole = (stop - start) // _BLOCK * _BLOCK
+    whole = (stop - start) // BLOCK * BLOCK
     return min(whole or stop - start, _KERNEL_CHUNK)
 
 

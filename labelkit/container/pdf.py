@@ -7,18 +7,18 @@ Nothing of the file changes; what is new stands behind it, with a cross-referenc
 
 from __future__ import annotations
 
+import re
+import struct
 from dataclasses import dataclass, field
 
 from labelkit.container.base import C2PA, TEXT, XMP, Changes, Format, Layout, Patch, Reader, Slot
 from labelkit.container.pdfobjects import (
+    BLANK,
     Dictionary,
     Found,
+    Name,
     Objects,
     Reference,
-    cross_reference_row,
-    literal,
-    stream_row,
-    written,
 )
 from labelkit.errors import UnsupportedFormat
 from labelkit.messages import Message
@@ -49,7 +49,9 @@ def scan(reader: Reader, found: Format) -> Layout:
     """Texts of the Info dictionary, the document's XMP packet, and a C2PA manifest; raises MalformedFile."""
     objects = Objects(reader)
     if objects.trailer.get(b"Encrypt") is not None:
-        raise UnsupportedFormat("{where}: the document is encrypted", where=reader.name,
+        # a plain text in Info would be decrypted by every reader (ISO 32000-2, 7.6.1)
+        raise UnsupportedFormat("{where}: the document is encrypted, and its texts with it, the label among them",
+                                where=reader.name,
                                 hint="take the password off, then label the document")
     state = _State(objects)
     layout = Layout(found, [], state=state)
@@ -105,6 +107,8 @@ def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | Non
     texts = {state.keys[slot.key]: body for slot, body in changes.items() if slot.kind == TEXT}
     new: dict[int, bytes] = {}
     info = state.info.reference if state.info else None
+    if info and state.info.data[state.info.value.stop:].lstrip(BLANK).startswith(b"stream"):
+        raise reader.malformed("PDF", state.info.offset, Message("a cross-reference or object is broken"))
     if texts or fresh is not None:
         info = info or Reference(size, 0)
         new[info.number] = _info(state.info, texts, fresh)
@@ -133,9 +137,9 @@ def _info(old: Found | None, texts: dict[bytes, bytes | None], fresh: bytes | No
             if name not in texts:
                 rows.append(old.data[start:stop])
             elif texts[name] is not None:
-                rows.append(b"/AIGC " + literal(texts[name].decode()))
+                rows.append(b"/AIGC " + _literal(texts[name].decode()))
     if fresh is not None:
-        rows.append(b"/AIGC " + literal(fresh.decode()))
+        rows.append(b"/AIGC " + _literal(fresh.decode()))
     return b"<< " + b"\n".join(rows) + b" >>"
 
 
@@ -150,17 +154,45 @@ def _update(reader: Reader, objects: Objects, new: dict[int, bytes], info: Refer
     if start > _MAX_OFFSET:
         raise reader.too_big("PDF", _MAX_OFFSET, start)
     size = max(size, *(number + 1 for number in new))
-    kept = [b"/" + name + b" " + written(value) for name, value in objects.trailer.values.items() if name in _KEPT]
+    kept = [b"/" + name + b" " + _written(value) for name, value in objects.trailer.values.items() if name in _KEPT]
     kept += [b"/Info %d 0 R" % info.number] if info else []
     kept.append(b"/Prev %d" % objects.start)
     if objects.stream:
         places[size] = start
-        rows = b"".join(stream_row(place) for _, place in sorted(places.items()))
+        rows = b"".join(_stream_row(place) for _, place in sorted(places.items()))
         index = b" ".join(b"%d 1" % number for number in sorted(places))
         kept += [b"/Type /XRef /Size %d /W [1 8 2] /Index [%s] /Length %d" % (size + 1, index, len(rows))]
         out += b"%d 0 obj\n<< %s >>\nstream\n%s\nendstream\nendobj\n" % (size, b" ".join(kept), rows)
     else:
-        out += b"xref\n" + b"".join(b"%d 1\n%s" % (number, cross_reference_row(place))
+        out += b"xref\n" + b"".join(b"%d 1\n%s" % (number, _table_row(place))
                                     for number, place in sorted(places.items()))
         out += b"trailer\n<< /Size %d %s >>\n" % (size, b" ".join(kept))
     return bytes(out + b"startxref\n%d\n%%%%EOF\n" % start)
+
+
+def _written(value: object) -> bytes:
+    """A value as a trailer writes it: names, numbers, references, strings in hexadecimal, arrays of these."""
+    if isinstance(value, list):
+        return b"[" + b" ".join(map(_written, value)) + b"]"
+    if isinstance(value, Reference):
+        return b"%d %d R" % (value.number, value.generation)
+    if isinstance(value, Name):
+        return b"/" + value
+    return b"<" + value.hex().encode() + b">" if isinstance(value, bytes) else str(value).encode()
+
+
+def _literal(text: str) -> bytes:
+    """A text string: in parentheses where it is ASCII, else UTF-16 in hexadecimal."""
+    if text.isascii():
+        return b"(" + re.sub(rb"([\\()])", rb"\\\1", text.encode()) + b")"
+    return b"<FEFF" + text.encode("utf-16-be").hex().upper().encode() + b">"
+
+
+def _table_row(place: int) -> bytes:
+    """A row of a table for an object in use."""
+    return b"%010d 00000 n\r\n" % place
+
+
+def _stream_row(place: int) -> bytes:
+    """A row of a cross-reference stream of widths 1, 8, 2 for an object in use."""
+    return struct.pack(">BQH", 1, place, 0)

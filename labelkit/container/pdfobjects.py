@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import re
-import struct
-import zlib
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from labelkit.container.base import MAX_BODY, Reader
-from labelkit.errors import LimitExceeded, MalformedFile
+from labelkit.errors import MalformedFile
 from labelkit.messages import Message
 
 _SPACE = re.compile(rb"(?:[\0\t\n\f\r ]++|%[^\r\n]*+)*+")
@@ -20,11 +20,13 @@ _WORD = re.compile(rb"true|false|null")
 _ESCAPE = re.compile(rb"\\(?:\r\n|[0-7]{1,3}|.)|\r\n?", re.DOTALL)
 _OBJECT = re.compile(rb"(\d{1,10})[\0\t\n\f\r ]+(\d{1,5})[\0\t\n\f\r ]+obj")
 _SUBSECTION = re.compile(rb"[\0\t\n\f\r ]*(\d{1,10}) +(\d{1,10})[\0\t\n\f\r ]*")
-_BLANK = b"\0\t\n\f\r "
+BLANK = b"\0\t\n\f\r "
 _ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 _WINDOWS = (4096, 1 << 18, MAX_BODY)  # an object is read in a window, a larger one where it does not end in it
 _MAX_DEPTH = 32
-_MAX_SECTIONS = 512
+_MAX_VALUES, _MAX_STRING = 100_000, 1 << 20  # of one object that is read
+_MAX_SECTIONS, _MAX_SUBSECTIONS = 512, 32_768
+_MAX_ROWS = 2 * MAX_BODY  # bytes of all cross-reference streams
 
 
 class Name(bytes):
@@ -57,16 +59,18 @@ class _Broken(Exception):
     """The bytes at hand do not hold the whole value."""
 
 
-def value_at(data: bytes, at: int, depth: int = 0) -> tuple[object, int]:
-    """The value that starts there, and where it ends."""
+def value_at(data: bytes, at: int, depth: int = 0, count: list[int] | None = None) -> tuple[object, int]:
+    """The value that starts there, and where it ends; `count` holds how many values were read in the object."""
     at = _SPACE.match(data, at).end()
     first = data[at:at + 1]
-    if not first or depth > _MAX_DEPTH:
+    count = [0] if count is None else count
+    count[0] += 1
+    if not first or depth > _MAX_DEPTH or count[0] > _MAX_VALUES:
         raise _Broken
     if data[at:at + 2] == b"<<":
-        return _dictionary(data, at + 2, depth)
+        return _dictionary(data, at + 2, depth, count)
     if first == b"[":
-        return _array(data, at + 1, depth)
+        return _array(data, at + 1, depth, count)
     if first == b"(":
         return _string(data, at + 1)
     if first == b"<":
@@ -102,7 +106,7 @@ _ATOMS = (
 )
 
 
-def _dictionary(data: bytes, at: int, depth: int) -> tuple[Dictionary, int]:
+def _dictionary(data: bytes, at: int, depth: int, count: list[int]) -> tuple[Dictionary, int]:
     found = Dictionary()
     while True:
         at = _SPACE.match(data, at).end()
@@ -110,21 +114,21 @@ def _dictionary(data: bytes, at: int, depth: int) -> tuple[Dictionary, int]:
             found.stop = at + 2
             return found, at + 2
         start = at
-        name, at = value_at(data, at, depth + 1)
+        name, at = value_at(data, at, depth + 1, count)
         if not isinstance(name, Name):
             raise _Broken
-        value, at = value_at(data, at, depth + 1)
+        value, at = value_at(data, at, depth + 1, count)
         found.values[bytes(name)] = value
         found.places[bytes(name)] = start, at
 
 
-def _array(data: bytes, at: int, depth: int) -> tuple[list, int]:
+def _array(data: bytes, at: int, depth: int, count: list[int]) -> tuple[list, int]:
     found: list[object] = []
     while True:
         at = _SPACE.match(data, at).end()
         if data[at:at + 1] == b"]":
             return found, at + 1
-        value, at = value_at(data, at, depth + 1)
+        value, at = value_at(data, at, depth + 1, count)
         found.append(value)
 
 
@@ -134,6 +138,8 @@ def _string(data: bytes, at: int) -> tuple[bytes, int]:
         depth += {b"(": 1, b")": -1}.get(one[0], 0)
         if not depth:
             return _ESCAPE.sub(_unescaped, data[start:one.start()]), one.end()
+        if one.end() - start > _MAX_STRING:
+            break
     raise _Broken
 
 
@@ -187,6 +193,7 @@ class Objects:
             raise reader.malformed("PDF", reader.size, Message("there is no {chunk} chunk", chunk="startxref"))
         self.start = int(number[1])
         self.sections: list[_Section] = []
+        self.subsections = self.rows = 0  # how many were read, and how many bytes
         waiting, seen = [self.start], set()
         while waiting and len(seen) < _MAX_SECTIONS:
             place = waiting.pop(0)
@@ -200,10 +207,13 @@ class Objects:
 
     def _section(self, place: int) -> _Section:
         head = self.reader.at(place, min(16, self.reader.size - place), "cross-reference section")
-        if head.lstrip(_BLANK)[:4] == b"xref":
+        if head.lstrip(BLANK)[:4] == b"xref":
             return self._table(place + head.index(b"xref") + 4)
         found = self.at(place)
         rows = self.stream_of(found)
+        self.rows += len(rows)
+        if self.rows > _MAX_ROWS:
+            raise self.reader.too_many("byte of cross-reference streams", _MAX_ROWS)
         trailer = found.value
         widths = tuple(trailer.get(b"W", list) or ())
         size = trailer.get(b"Size", int)
@@ -234,8 +244,9 @@ class Objects:
             first, count, start = int(found[1]), int(found[2]), at + found.end()
             ranges.append((first, count, start))
             at = start + 20 * count
-            if len(ranges) > _MAX_SECTIONS * 64:
-                raise self.reader.too_many("cross-reference subsection", _MAX_SECTIONS * 64)
+            self.subsections += 1
+            if self.subsections > _MAX_SUBSECTIONS:
+                raise self.reader.too_many("cross-reference subsection", _MAX_SUBSECTIONS)
 
     def _broken(self, place: int) -> MalformedFile:
         return self.reader.malformed("PDF", place, Message("a cross-reference or object is broken"))
@@ -301,9 +312,10 @@ class Objects:
                 holder = self.at(row[1], number)
                 data = self.stream_of(holder)
                 first = holder.value.get(b"First", int)
-                if first is None or not 0 <= first <= len(data):
+                if first is None or not 0 <= first <= len(data) or index > _MAX_VALUES:
                     break
-                numbers = [int(one) for one in data[:first].split()[:2 * index + 2] if one.isdigit()]
+                words = data[:first].split(None, 2 * index + 2)[:2 * index + 2]
+                numbers = [int(one) for one in words if one.isdigit() and len(one) <= 10]
                 if len(numbers) < 2 * index + 2 or numbers[2 * index] != wanted.number:
                     break
                 at = first + numbers[2 * index + 1]
@@ -336,19 +348,7 @@ class Objects:
             return raw
         if [bytes(one) for one in filters if isinstance(one, Name)] != [b"FlateDecode"]:
             raise self.reader.malformed("PDF", found.offset, Message("a stream is packed otherwise than by Flate"))
-        return self._unpredicted(self._inflated(raw, found.offset), parameters, found.offset)
-
-    def _inflated(self, raw: bytes, offset: int) -> bytes:
-        engine = zlib.decompressobj()
-        try:
-            data = engine.decompress(raw, MAX_BODY)
-        except zlib.error as error:
-            raise self.reader.malformed("PDF", offset,
-                                        Message("it does not unpack: {reason}", reason=str(error))) from error
-        if engine.unconsumed_tail:
-            raise LimitExceeded("{where}: the text at byte {offset} unpacks to more than {limit} bytes",
-                                where=self.reader.name, offset=offset, limit=MAX_BODY)
-        return data
+        return self._unpredicted(self.reader.inflate(raw, found.offset, "PDF"), parameters, found.offset)
 
     def _unpredicted(self, data: bytes, parameters: object, offset: int) -> bytes:
         """Rows without the PNG predictor that tables are packed with (None or Up in practice)."""
@@ -358,41 +358,12 @@ class Objects:
         columns = parameters.get(b"Columns", int) or 1
         if predictor < 10 or not 0 < columns <= 65_536:
             raise self._broken(offset)
-        rows, above = [], bytes(columns)
-        for at in range(0, len(data) - columns, columns + 1):
-            row = data[at + 1:at + 1 + columns]
-            if data[at] == 2:
-                row = bytes(map(lambda a, b: a + b & 0xFF, row, above))
-            elif data[at] != 0:
-                raise self._broken(offset)
-            rows.append(row)
-            above = row
-        return b"".join(rows)
-
-
-def written(value: object) -> bytes:
-    """A value as a trailer writes it: names, numbers, references, strings in hexadecimal, arrays of these."""
-    if isinstance(value, list):
-        return b"[" + b" ".join(map(written, value)) + b"]"
-    if isinstance(value, Reference):
-        return b"%d %d R" % (value.number, value.generation)
-    if isinstance(value, Name):
-        return b"/" + value
-    return b"<" + value.hex().encode() + b">" if isinstance(value, bytes) else str(value).encode()
-
-
-def literal(text: str) -> bytes:
-    """A text string: in parentheses where it is ASCII, else UTF-16 in hexadecimal."""
-    if text.isascii():
-        return b"(" + re.sub(rb"([\\()])", rb"\\\1", text.encode()) + b")"
-    return b"<FEFF" + text.encode("utf-16-be").hex().upper().encode() + b">"
-
-
-def cross_reference_row(place: int) -> bytes:
-    """A row of a table for an object in use."""
-    return b"%010d 00000 n\r\n" % place
-
-
-def stream_row(place: int) -> bytes:
-    """A row of a cross-reference stream of widths 1, 8, 2 for an object in use."""
-    return struct.pack(">BQH", 1, place, 0)
+        count = len(data) // (columns + 1)
+        rows = np.frombuffer(data, np.uint8, count * (columns + 1)).reshape(count, columns + 1)
+        kinds = rows[:, 0]
+        if not np.isin(kinds, (0, 2)).all():
+            raise self._broken(offset)
+        sums = np.add.accumulate(rows[:, 1:], axis=0, dtype=np.uint8)
+        # a row of kind 0 does not build on the one above: what was summed up to there goes
+        starts = np.maximum.accumulate(np.where(kinds == 0, np.arange(count, dtype=np.int32), 0))
+        return (sums - np.where(starts[:, None] > 0, sums[starts - 1], np.uint8(0))).tobytes()

@@ -10,7 +10,6 @@ import zlib
 from labelkit.container.base import (
     C2PA,
     EXIF,
-    MAX_BODY,
     MAX_UNITS,
     TEXT,
     XMP,
@@ -22,7 +21,6 @@ from labelkit.container.base import (
     Slot,
     unit_patches,
 )
-from labelkit.errors import LimitExceeded
 from labelkit.messages import Message
 
 FORMATS = (Format("png", "image/png", "image", XMP),)
@@ -87,10 +85,10 @@ def _text(reader: Reader, kind: bytes, chunk: bytes, position: int) -> bytes:
     if kind == b"tEXt":
         return rest
     if kind == b"zTXt":
-        return _inflate(reader, rest[1:], position)
+        return reader.inflate(rest[1:], position, "compressed text")
     flags, rest = rest[:2], rest[2:]
     text = rest.partition(b"\0")[2].partition(b"\0")[2]
-    return _inflate(reader, text, position) if flags[:1] == b"\1" else text
+    return reader.inflate(text, position, "compressed text") if flags[:1] == b"\1" else text
 
 
 def _unpacked_profile(reader: Reader, text: bytes, position: int) -> bytes:
@@ -103,19 +101,6 @@ def _unpacked_profile(reader: Reader, text: bytes, position: int) -> bytes:
     except ValueError:
         pass
     raise reader.malformed("raw profile", position, Message("its digits are broken"))
-
-
-def _inflate(reader: Reader, data: bytes, position: int) -> bytes:
-    engine = zlib.decompressobj()
-    try:
-        text = engine.decompress(data, MAX_BODY)
-    except zlib.error as error:
-        raise reader.malformed("compressed text", position,
-                               Message("it does not unpack: {reason}", reason=str(error))) from error
-    if engine.unconsumed_tail:
-        raise LimitExceeded("{where}: the text at byte {offset} unpacks to more than {limit} bytes",
-                            where=reader.name, offset=position, limit=MAX_BODY)
-    return text
 
 
 def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:

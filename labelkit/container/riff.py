@@ -6,6 +6,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from labelkit.container.base import C2PA, MAX_UNITS, TEXT, XMP, Patch, Reader, Slot
 from labelkit.messages import Message
@@ -14,11 +15,11 @@ _UNKNOWN = 0xFFFFFFFF  # a size that stands elsewhere (RF64), or that a streamin
 _MAX_SIZE = _UNKNOWN - 1
 _OWN = {b"AIGC": (TEXT, "AIGC"), b"_PMX": (XMP, ""), b"C2PA": (C2PA, "")}
 _INFO_KEYS = {b"ISFT": "Software", b"ICMT": "Comment"}
+_MAX_TABLE = 1 << 16  # bytes of the table of sizes in ds64
 _SLACK = 8  # writers that count the eight header bytes in the RIFF size are common
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """One chunk: its name, where it starts, where its body lies, where the next chunk starts."""
 
     kind: bytes
@@ -63,7 +64,14 @@ def _wide_sizes(reader: Reader) -> tuple[int, dict[bytes, int]]:
     kind, length, size, data = struct.unpack("<4sIQQ", reader.at(12, 24, "chunk ds64"))
     if kind != b"ds64" or length < 24:
         raise reader.malformed("RF64", 12, Message("there is no {chunk} chunk", chunk="ds64"))
-    return size, {b"data": data}
+    sizes = {b"data": data}
+    if length >= 28:  # a table of other chunks above 4 GB
+        count, = struct.unpack("<I", reader.at(44, 4, "chunk ds64"))
+        if count * 12 > min(length - 28, _MAX_TABLE):
+            raise reader.malformed("RF64", 12, Message("its table of sizes claims {count} rows", count=count))
+        table = reader.at(48, count * 12, "chunk ds64")
+        sizes |= {kind: wide for kind, wide in struct.iter_unpack("<4sQ", table)}
+    return size, sizes
 
 
 def read_chunks(reader: Reader, start: int, stop: int, sizes: dict[bytes, int] | None = None,

@@ -138,6 +138,12 @@ def _next(reader: Reader, shape: Shape, start: int) -> int:
         return 0  # the last directory often ends its block without the closing zero
 
 
+def has_more_pages(reader: Reader) -> bool:
+    """Whether a directory follows the first one; raises MalformedFile for what is no TIFF."""
+    shape = shape_of(reader)
+    return bool(_next(reader, shape, _first(reader, shape)))
+
+
 def scan(reader: Reader, found: Format) -> Layout:
     """XMP and C2PA of the first directory, texts of every directory; `state` is the shape of the file."""
     shape = shape_of(reader)
@@ -185,7 +191,7 @@ def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | Non
         done.append(_new_directory(reader, shape, append, fresh))
     if not shape.big and end + sum(map(len, tail)) > 0xFFFFFFFF:
         raise reader.too_big("TIFF", 0xFFFFFFFF, end + sum(map(len, tail)))
-    return [*done, (end, end, b"".join(tail))]
+    return [*dict.fromkeys(done), (end, end, b"".join(tail))]  # two directories may share one text
 
 
 def _entry_patch(shape: Shape, entry: Entry, length: int, offset: int) -> Patch:

@@ -7,8 +7,10 @@ those of each turn (note 3): label each turn's audio.
 
 from __future__ import annotations
 
+import functools
 import io
 import wave
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -17,8 +19,8 @@ import numpy as np
 
 from labelkit.codec.resample import Resampler
 from labelkit.codec.samples import AudioSamples
-from labelkit.errors import InvalidArgument, UnsupportedFormat
-from labelkit.explicit import loudness, rhythm
+from labelkit.errors import InvalidArgument, OutputFailed, UnsupportedFormat
+from labelkit.explicit import hearing, loudness, rhythm, spoken
 from labelkit.explicit.rules import check_text
 from labelkit.messages import Message
 from labelkit.plan import Explicit
@@ -28,10 +30,11 @@ SPOKEN = {"zh": "本音频由人工智能生成", "en": "This audio was generate
 
 UNDER_LU = 6.0  # the rhythm is this much softer than the programme: a pure tone stands out, and should not startle
 _LOUDEST, _SOFTEST = -16.0, -36.0  # LUFS of a label, whatever the programme
-_LEAD_S = 0.4  # before a label at the start: sleeping outputs and Bluetooth swallow 0.2 to 0.5 s
-_GAP_S = 0.4  # between label and programme
+LEAD_S = 0.4  # before a label at the start: sleeping outputs and Bluetooth swallow 0.2 to 0.5 s
+GAP_S = 0.4  # between label and programme
 _WAKE_DB = -34.0  # the lead holds the tone this much softer, as an output does not wake for digital silence
 _MAX_RECORDING_S = 30
+_AROUND_S, _CONFIRMED = 0.5, 0.5  # where and how like its recording a spoken label must be read back
 
 
 def draw(samples: AudioSamples, explicit: Explicit) -> tuple[AudioSamples, dict[str, object]]:
@@ -40,45 +43,97 @@ def draw(samples: AudioSamples, explicit: Explicit) -> tuple[AudioSamples, dict[
     Raises InvalidArgument or UnsupportedFormat for a recording that cannot be used, InvalidLabel for what it says.
     """
     programme, rate = samples.samples, samples.rate
-    level = loudness.integrated(programme, rate)
-    target = float(np.clip(level if level > loudness.SILENT_LUFS else -26.0, _SOFTEST + UNDER_LU, _LOUDEST + UNDER_LU))
-    label = _label(explicit, rate, target)
+    piece = label(explicit, rate, programme)
     cuts = _cuts(programme, rate, explicit)
     pieces, starts, at, done = [], [], 0, 0
     for cut in cuts:
-        part = _framed(label, rate, first=cut == 0, last=cut == len(programme))
+        part = framed(piece, rate, first=cut == 0, last=cut == len(programme))
         pieces += [programme[done:cut], np.repeat(part[:, None], programme.shape[1], axis=1)]
-        starts.append(round((at + cut - done) / rate + (_LEAD_S if cut == 0 else _GAP_S), 3))
+        starts.append(round((at + cut - done) / rate + (LEAD_S if cut == 0 else GAP_S), 3))
         at += cut - done + len(part)
         done = cut
     joined = np.concatenate([*pieces, programme[done:]]).astype(np.float32)
     evidence = {"sound": explicit.sound, "place": explicit.place, "starts_s": starts,
-                "seconds": round(len(label) / rate, 3), "text": _text(explicit)}
+                "seconds": round(len(piece) / rate, 3), "text": text(explicit)}
     return replace(samples, samples=joined), evidence
 
 
 def find(samples: AudioSamples) -> Finding:
-    """What can be heard of the rhythm, wherever it stands; a spoken label is not recognised.
+    """What can be heard of the rhythm and of the bundled spoken labels, wherever they stand.
 
-    evidence: heard, a list of start_s, unit_s, pitch_hz and contrast_db.
+    evidence: heard, a list in order of time; of the rhythm sound, start_s, unit_s, pitch_hz and contrast_db, of a
+    spoken label sound, start_s, text, speed, likeness and least (correlation of the whole and of its least part).
     """
-    heard = rhythm.find(samples.samples, samples.rate)
+    found = heard(samples)
+    if not found:
+        return Finding(Layer.EXPLICIT, Status.ABSENT, Message(
+            "neither the rhythm of AI in Morse code nor a spoken label that labelkit brings with it is heard"))
+    return Finding(Layer.EXPLICIT, Status.VALID, told(found), evidence={"heard": found})
+
+
+def told(found: list[dict[str, object]]) -> Message:
+    """What is said of labels that were heard."""
+    parts = [_said(kind, [one for one in found if one["sound"] == kind]) for kind in ("rhythm", "speech")]
+    parts = [part for part in parts if part]
+    return parts[0] if len(parts) == 1 else Message("{rhythm}; {speech}", rhythm=parts[0], speech=parts[1])
+
+
+def _said(kind: str, heard: list[dict[str, object]]) -> Message | None:
     if not heard:
-        return Finding(Layer.EXPLICIT, Status.ABSENT,
-                       Message("the rhythm of AI in Morse code is not heard; a spoken label is not looked for"))
+        return None
     first = heard[0]
-    evidence = {"heard": [{"start_s": round(h.start_s, 2), "unit_s": round(h.unit_s, 3), "pitch_hz": round(h.pitch_hz),
-                           "contrast_db": round(h.contrast_db, 1)} for h in heard]}
-    return Finding(Layer.EXPLICIT, Status.VALID, Message(
-        "rhythm of AI in Morse code at {start:.1f} s, {count} in all, {wpm} words a minute",
-        start=first.start_s, count=len(heard), wpm=round(1.2 / first.unit_s)), evidence=evidence)
+    if kind == "speech":
+        return Message("spoken label \"{text}\" heard at {start:.1f} s, {count} in all", text=first["text"],
+                       start=first["start_s"], count=len(heard))
+    return Message("rhythm of AI in Morse code at {start:.1f} s, {count} in all, {wpm} words a minute",
+                   start=first["start_s"], count=len(heard), wpm=round(1.2 / first["unit_s"]))
+
+
+def heard(samples: AudioSamples) -> list[dict[str, object]]:
+    """The labels that are heard, as `find` has them in its evidence."""
+    found: list[dict[str, object]] = []
+    for start, power in hearing.blocks(samples.samples, samples.rate):
+        now = [{"sound": "rhythm", "start_s": one.start_s, "unit_s": round(one.unit_s, 3),
+                "pitch_hz": round(one.pitch_hz), "contrast_db": round(one.contrast_db, 1)}
+               for one in rhythm.find(power)]
+        now += [{"sound": "speech", "start_s": one.start_s, "text": SPOKEN[one.name], "speed": round(one.speed, 2),
+                 "likeness": round(one.likeness, 2), "least": round(one.least, 2)}
+                for one in spoken.find(power, _bundled())]
+        for one in now:
+            one["start_s"] = round(one["start_s"] + start, 2)
+            again = (old for old in found if old["sound"] == one["sound"])  # blocks overlap
+            if all(abs(one["start_s"] - old["start_s"]) > 0.5 for old in again):
+                found.append(one)
+    return sorted(found, key=lambda one: one["start_s"])
+
+
+@functools.cache
+def _bundled() -> dict[str, np.ndarray]:
+    return {name: _shape(Explicit(text=text)) for name, text in SPOKEN.items()}
+
+
+def _shape(explicit: Explicit) -> np.ndarray:
+    return spoken.shape(hearing.powers(_speech(explicit, hearing.RATE)))
+
+
+def confirm(samples: AudioSamples, explicit: Explicit, drawn: Mapping[str, object]) -> None:
+    """Raise OutputFailed unless the spoken label, a recording of one's own too, is heard where `drawn` says it is."""
+    wanted = _shape(explicit)
+    for start in drawn["starts_s"]:
+        first, last = (round((start + side) * samples.rate) for side in (-_AROUND_S, drawn["seconds"] + _AROUND_S))
+        near = AudioSamples(samples.samples[max(0, first) : last], samples.rate)
+        likeness = max(spoken.likeness(power, wanted) for _, power in hearing.blocks(near.samples, near.rate))
+        if likeness < _CONFIRMED:
+            raise OutputFailed("the spoken label at {start:.1f} s is not heard in the labelled file, likeness "
+                               "{likeness:.2f}", start=start, likeness=likeness,
+                               hint="give a recording of clear speech, or a higher bitrate")
 
 
 def _language(explicit: Explicit) -> str:
     return "en" if explicit.text.isascii() else "zh"
 
 
-def _text(explicit: Explicit) -> str:
+def text(explicit: Explicit) -> str:
     """What the label says; a recording says what `text` says, which must hold both elements."""
     if explicit.sound == "rhythm":
         return "AI"
@@ -88,14 +143,16 @@ def _text(explicit: Explicit) -> str:
     return explicit.text
 
 
-def _label(explicit: Explicit, rate: int, target_lufs: float) -> np.ndarray:
-    """float32 [frames]: rhythm, speech or both at their levels."""
+def label(explicit: Explicit, rate: int, programme: np.ndarray | None = None) -> np.ndarray:
+    """float32 [frames]: rhythm, speech or both, as loud as suits float32 [frames, channels] of a programme."""
+    level = loudness.SILENT_LUFS if programme is None else loudness.integrated(programme, rate)
+    target = float(np.clip(level if level > loudness.SILENT_LUFS else -26.0, _SOFTEST + UNDER_LU, _LOUDEST + UNDER_LU))
     parts = []
     if explicit.sound in ("rhythm", "both"):
-        parts.append(_at_level(rhythm.tone(rate), rate, target_lufs - UNDER_LU))
+        parts.append(_at_level(rhythm.tone(rate), rate, target - UNDER_LU))
     if explicit.sound in ("speech", "both"):
-        parts.append(_at_level(_speech(explicit, rate), rate, target_lufs))
-    gap = np.zeros(int(_GAP_S * rate), np.float32)
+        parts.append(_at_level(_speech(explicit, rate), rate, target))
+    gap = np.zeros(int(GAP_S * rate), np.float32)
     return parts[0] if len(parts) == 1 else np.concatenate([parts[0], gap, parts[1]])
 
 
@@ -106,14 +163,14 @@ def _at_level(label: np.ndarray, rate: int, lufs: float) -> np.ndarray:
     return (label * min(gain, 0.98 / max(float(np.abs(label).max()), 1e-9))).astype(np.float32)
 
 
-def _framed(label: np.ndarray, rate: int, *, first: bool, last: bool) -> np.ndarray:
+def framed(label: np.ndarray, rate: int, *, first: bool, last: bool) -> np.ndarray:
     """The label with quiet around it; at the very start with a faint tone that wakes the output."""
-    gap = np.zeros(int(_GAP_S * rate), np.float32)
+    gap = np.zeros(int(GAP_S * rate), np.float32)
     lead = gap
     if first:
-        t = np.arange(int(_LEAD_S * rate)) / rate
+        t = np.arange(int(LEAD_S * rate)) / rate
         faint = float(np.abs(label).max()) * 10 ** (_WAKE_DB / 20)
-        lead = (faint * np.sin(2 * np.pi * rhythm.PITCH_HZ / 2 * t) * np.sin(np.pi * t / _LEAD_S)).astype(np.float32)
+        lead = (faint * np.sin(2 * np.pi * rhythm.PITCH_HZ / 2 * t) * np.sin(np.pi * t / LEAD_S)).astype(np.float32)
     return np.concatenate([lead, label, gap])
 
 
@@ -142,20 +199,23 @@ def _pause(programme: np.ndarray, rate: int, place: int, reach: int) -> int:
 
 def _speech(explicit: Explicit, rate: int) -> np.ndarray:
     """float32 [frames] of the recording, or of the bundled one in the language of the label's text."""
-    if explicit.recording is None:
-        name = f"{_language(explicit)}.wav"
-        data, where = (resources.files(__package__) / "speech" / name).read_bytes(), name
-    else:
-        where = str(explicit.recording)
-        try:
-            data = Path(explicit.recording).read_bytes()
-        except OSError as error:
-            raise InvalidArgument("{path}: cannot read the recording: {reason}", path=where,
-                                  reason=error.strerror or str(error)) from error
-    samples, own_rate = _wave(data, where)
+    samples, own_rate = _recording(explicit)
     resampler = Resampler(own_rate, rate, 1)
     padded = np.concatenate([samples, np.zeros(resampler.ahead + 1, np.float32)])[None]
     return resampler.push(padded)[0][: len(samples) * rate // own_rate]
+
+
+def _recording(explicit: Explicit) -> tuple[np.ndarray, int]:
+    """float32 [frames], rate."""
+    if explicit.recording is None:
+        name = f"{_language(explicit)}.wav"
+        return _wave((resources.files(__package__) / "speech" / name).read_bytes(), name)
+    where = str(explicit.recording)
+    try:
+        return _wave(Path(explicit.recording).read_bytes(), where)
+    except OSError as error:
+        raise InvalidArgument("{path}: cannot read the recording: {reason}", path=where,
+                              reason=error.strerror or str(error)) from error
 
 
 def _wave(data: bytes, where: str) -> tuple[np.ndarray, int]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labelkit.codec.resample import Resampler
+from labelkit.explicit.hearing import FRAME, HOP_S, RATE
 
 UNIT_S = 0.1
 PITCH_HZ = 1047.0
@@ -34,7 +34,8 @@ def tone(rate: int, *, unit_s: float = UNIT_S, pitch_hz: float = PITCH_HZ) -> np
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A rhythm that was found: its place and shape, and how far the softest sound stands above the loudest gap."""
+    """A rhythm that was found: its place in the block, its shape, and how far its softest sound stands above the
+    loudest gap."""
 
     start_s: float
     unit_s: float
@@ -42,59 +43,53 @@ class Heard:
     contrast_db: float
 
 
-_RATE, _FRAME, _HOP = 16_000, 512, 160
-_HOP_S = _HOP / _RATE
 _LOW, _HIGH = 18, 66  # bins of 31 Hz: 560 to 2,060 Hz, the pitch at speeds of 0.6 to 1.9
 _SIDE = 4  # bins beside the tone that must be softer
 _UNITS_S = np.geomspace(0.045, 0.26, 26)
 _BEFORE = 2
 _CELLS = (0,) * _BEFORE + _PATTERN + (0,) * 3  # quiet before, and a letter's gap after
+_SOUND, _GAP = (0.2, 0.8), (0.4, 0.85)  # parts of a unit that are listened to: a room rings on in the first of a gap
 _MIN_CONTRAST_DB, _MIN_TONE_DB, _MAX_SPREAD_DB = 5.0, 10.0, 6.0
-_BLOCK_S, _OVERLAP_S = 60, 5
+_SPREAD = 0.65  # dB of spread more that a dB of contrast makes up for: AMR lets a dash fade by 15 dB, in silence
+_LIKELY_DB, _MOST = -2.0, 24  # contrast at a unit up to 4 % off; how many such places of a block are looked at again
+_FINE = np.linspace(0.964, 1.036, 7)
 
 
-def find(samples: np.ndarray, rate: int) -> list[Heard]:
-    """Every rhythm in float32 [frames, channels], in order of time: units of 45 to 260 ms, a steady pitch.
+def find(power: np.ndarray) -> list[Heard]:
+    """Every rhythm in powers [frames, 112] of `hearing`, in order of time: units of 45 to 260 ms, a steady pitch.
 
     Asked of the sixteen units around it, two before to three after: every sounding one 5 dB above every silent one,
-    the sounding ones within 6 dB of each other, and a narrow tone 10 dB above the bands beside it.
+    the sounding ones within 6 dB of each other (or within 0.65 of the contrast), and a narrow tone 10 dB above the
+    bands beside it.
     """
-    mono = np.clip(samples, -10, 10).mean(1, keepdims=True).T.astype(np.float32)
-    resampler = Resampler(rate, _RATE, 1)
-    quiet = np.zeros((1, int(0.6 * rate) + resampler.ahead), np.float32)
-    x = resampler.push(np.concatenate([quiet, mono, quiet], axis=1))[0]
-    heard: list[Heard] = []
-    for start in range(0, max(1, len(x) - _OVERLAP_S * _RATE), (_BLOCK_S - _OVERLAP_S) * _RATE):
-        for found in _find_in(x[start : start + _BLOCK_S * _RATE]):
-            moved = Heard(found.start_s + start / _RATE - 0.6, found.unit_s, found.pitch_hz, found.contrast_db)
-            if not heard or moved.start_s > heard[-1].start_s + 0.5:
-                heard.append(moved)
-    return heard
-
-
-def _levels(x: np.ndarray) -> np.ndarray:
-    """dB in each bin of each frame, float32 [frames, bins]."""
-    if len(x) < _FRAME:
-        return np.zeros((0, _HIGH - _LOW), np.float32)
-    frames = np.lib.stride_tricks.sliding_window_view(x, _FRAME)[::_HOP] * np.hanning(_FRAME).astype(np.float32)
-    spectrum = np.fft.rfft(frames, axis=1)[:, _LOW:_HIGH]
-    return (10 * np.log10(spectrum.real**2 + spectrum.imag**2 + 1e-7)).astype(np.float32)
-
-
-def _find_in(x: np.ndarray) -> list[Heard]:
-    level = _levels(x)
+    power = power[:, _LOW:_HIGH] + 1e-7
     sums = tuple(np.concatenate([np.zeros((1, x.shape[1])), np.cumsum(x, axis=0, dtype=np.float64)])
-                 for x in (level, 10 ** (level / 10)))
-    candidates = [found for unit_s in _UNITS_S for found in _at(*sums, unit_s / _HOP_S)]
+                 for x in (10 * np.log10(power), power))
+    units = _UNITS_S / HOP_S
+    likely = _apart([one for unit in units for one in _at(*sums, unit, _LIKELY_DB, max(1, int(unit / 5)))])
+    return sorted(_apart([one for near in likely[:_MOST] for one in _again(*sums, near)]), key=lambda one: one.start_s)
+
+
+def _apart(found: list[Heard]) -> list[Heard]:
+    """The best of those that lie over each other, best first."""
     best: list[Heard] = []
-    for found in sorted(candidates, key=lambda heard: -heard.contrast_db):
-        if all(abs(found.start_s - kept.start_s) > UNITS * kept.unit_s for kept in best):
-            best.append(found)
-    return sorted(best, key=lambda heard: heard.start_s)
+    for one in sorted(found, key=lambda heard: -heard.contrast_db):
+        if all(abs(one.start_s - kept.start_s) > UNITS * kept.unit_s for kept in best):
+            best.append(one)
+    return best
 
 
-def _at(total: np.ndarray, powers: np.ndarray, unit: float) -> list[Heard]:
-    """Rhythms of one unit (in frames), from running sums [frames + 1, bins] of dB and of power.
+def _again(total: np.ndarray, powers: np.ndarray, near: Heard) -> list[Heard]:
+    """The best rhythm within a unit's half of a place, at seven units about its own."""
+    unit = near.unit_s / HOP_S
+    first = max(0, round(near.start_s / HOP_S - (_BEFORE + 0.5) * unit))
+    part = slice(first, first + int((len(_CELLS) * 1.04 + 1) * unit) + 3)
+    found = [one for fine in _FINE for one in _at(total[part], powers[part], unit * fine, _MIN_CONTRAST_DB)]
+    return [Heard(one.start_s + first * HOP_S, one.unit_s, one.pitch_hz, one.contrast_db) for one in _apart(found)[:1]]
+
+
+def _at(total: np.ndarray, powers: np.ndarray, unit: float, least_db: float, step: int = 1) -> list[Heard]:
+    """Rhythms of one unit (in frames), from running sums [frames + 1, bins] of dB and of power, starts `step` apart.
 
     A sounding unit counts with its mean in dB and a silent one with its mean power, so that neither may hold a
     part of the other.
@@ -102,13 +97,14 @@ def _at(total: np.ndarray, powers: np.ndarray, unit: float) -> list[Heard]:
     count = len(total) - 1 - int(len(_CELLS) * unit + 1)
     if count < 1:
         return []
-    on_low = np.full((count, total.shape[1]), np.inf)
+    on_low = np.full((-(-count // step), total.shape[1]), np.inf)
     on_high, off_high = -on_low, -on_low
     tone_level = np.zeros_like(on_low)
     for cell, sounds in enumerate(_CELLS):
-        first, last = round((cell + 0.2) * unit), max(round((cell + 0.2) * unit) + 1, round((cell + 0.8) * unit))
+        low, high = _SOUND if sounds else _GAP
+        first, last = round((cell + low) * unit), max(round((cell + low) * unit) + 1, round((cell + high) * unit))
         sums = total if sounds else powers
-        mean = (sums[last : last + count] - sums[first : first + count]) / (last - first)
+        mean = (sums[last : last + count : step] - sums[first : first + count : step]) / (last - first)
         if sounds:
             np.minimum(on_low, mean, out=on_low)
             np.maximum(on_high, mean, out=on_high)
@@ -119,7 +115,6 @@ def _at(total: np.ndarray, powers: np.ndarray, unit: float) -> list[Heard]:
     beside = np.maximum(np.roll(tone_level, _SIDE, 1), np.roll(tone_level, -_SIDE, 1))
     narrow = tone_level - beside > _MIN_TONE_DB
     narrow[:, :_SIDE] = narrow[:, -_SIDE:] = False
-    passed = (contrast > _MIN_CONTRAST_DB) & (on_high - on_low < _MAX_SPREAD_DB) & narrow
-    frame = _FRAME / 2 / _RATE  # a frame is named by its start, and hears its middle
-    return [Heard(float(t * _HOP_S + _BEFORE * unit * _HOP_S + frame), float(unit * _HOP_S),
-                  float((b + _LOW) * _RATE / _FRAME), float(contrast[t, b])) for t, b in np.argwhere(passed)]
+    passed = (contrast > least_db) & (on_high - on_low < np.maximum(_MAX_SPREAD_DB, _SPREAD * contrast)) & narrow
+    return [Heard(float((t * step + _BEFORE * unit) * HOP_S), float(unit * HOP_S), float((b + _LOW) * RATE / FRAME),
+                  float(contrast[t, b])) for t, b in np.argwhere(passed)]

@@ -17,7 +17,7 @@ import numpy as np
 from labelkit.codec.frame import Form, Frame
 from labelkit.codec.samples import ImageSamples, VideoSamples
 from labelkit.errors import HostTooSmall, InvalidArgument
-from labelkit.explicit import finding, image, rules
+from labelkit.explicit import audio, finding, image, rules, soundtrack
 from labelkit.messages import Message
 from labelkit.plan import MIN_HEIGHT_SHARE, Explicit, Showing
 from labelkit.report import Finding, Layer, Status
@@ -31,10 +31,14 @@ _WHITE = {"sdr": 1.0, "hlg": 0.75, "pq": 0.58}
 def draw(samples: VideoSamples, explicit: Explicit) -> tuple[VideoSamples, dict[str, object]]:
     """The film with the label in the frames that `explicit.showing` names, and the evidence as JSON values.
 
-    Raises InvalidLabel, HostTooSmall, MissingGlyph, InvalidArgument.
+    With `explicit.soundtrack` it is heard too, where there is a sound track.
+    Raises InvalidLabel, HostTooSmall, MissingGlyph, InvalidArgument, UnsupportedFormat.
     """
     drawing = Drawing(explicit, samples.seconds)
     evidence = drawing.evidence(samples.form)
+    if explicit.soundtrack:
+        samples, heard = soundtrack.draw(samples, explicit)
+        evidence |= {"soundtrack": heard} if heard else {}
     return samples.map(drawing.draw), evidence
 
 
@@ -211,22 +215,37 @@ def _shrunk(array: np.ndarray, halved: tuple[int, int]) -> np.ndarray:
 # Finding it
 
 
-def find(samples: VideoSamples, expected_text: str | None = None) -> Finding:
+def find(samples: VideoSamples, expected_text: str | None = None, *, read_text: bool = False) -> Finding:
     """VALID where the label is seen in the first frame and for two seconds, or to the end of a shorter film.
 
     expected_text   a text that another layer names, looked for beside the usual ones
+    read_text       where it is not there, read the text of these frames too (labelkit[ocr])
+    evidence: that of pictures, and `heard` as for sound where its label is heard in the sound track.
     """
-    frames = list(_opening(samples))
-    found = finding.find(ImageSamples(tuple(frames)), expected_text)
+    seen, heard = _seen(samples, expected_text, read_text=read_text), soundtrack.find(samples)
+    if not heard:
+        return seen
+    evidence = {**seen.evidence, "heard": heard}
+    if seen.status is not Status.ABSENT:
+        summary = Message("{picture}; in the sound track {sound}", picture=seen.summary, sound=audio.told(heard))
+        return replace(seen, summary=summary, evidence=evidence)
+    return Finding(Layer.EXPLICIT, Status.INVALID, Message(
+        "only heard, and GB 45438-2025 5.4 wants it seen: {sound}", sound=audio.told(heard)), evidence=evidence)
+
+
+def _seen(samples: VideoSamples, expected_text: str | None, *, read_text: bool) -> Finding:
+    frames = ImageSamples(tuple(_opening(samples)))
+    found = finding.find(frames, expected_text)
     if found.status is Status.ABSENT and samples.form.active:
         x, y, width, height = _displayed_active(samples.form)
-        found = finding.find(ImageSamples(tuple(frame[y:y + height, x:x + width] for frame in frames)), expected_text)
-        share = found.evidence.get("height_share", 1) * min(height, width) / min(frames[0].shape)
+        inside = ImageSamples(tuple(frame[y:y + height, x:x + width] for frame in frames.frames))
+        found = finding.find(inside, expected_text)
+        share = found.evidence.get("height_share", 1) * min(height, width) / min(frames.frames[0].shape)
         if found.status is Status.VALID and share < MIN_HEIGHT_SHARE * 0.96:
             return Finding(Layer.EXPLICIT, Status.INVALID, Message(
                 "the label is {share} % of the short side of the whole picture, where GB 45438-2025 5.4 wants 5 %",
                 share=f"{100 * share:.1f}"), evidence=found.evidence)
-    return found
+    return finding.read(frames) if found.status is Status.ABSENT and read_text else found
 
 
 def _opening(samples: VideoSamples) -> list[np.ndarray]:

@@ -99,6 +99,42 @@ def image_gain(pixels, gain, base, slope, top) -> None:
     gain[:] = np.minimum(base + (mean >> 4), top)
 
 
+def tile_make(columns, low, waves, flat, textured) -> None:
+    """The rows of a tile, flat and textured, from the columns of its half spectrum; repeated for each channel."""
+    p = flat.shape[0]
+    half, count = p // 2, (p // 2 if p % 2 else p // 4) + 1
+    for plane, columns_used, limit, out in ((columns[0], low, 8191, flat), (columns[1], waves.shape[1], 127, textured)):
+        c, s = np.zeros((2, 2, p, count), np.float32)
+        for k in range(columns_used):
+            c[k % 2] += plane[:, k, :1] * waves[0, k, :count]
+            s[k % 2] += plane[:, k, 1:] * waves[1, k, :count]
+        rows = np.empty((p, p + 1), np.float32)  # one place more, for x = p
+        rows[:, :count] = (c[0] + c[1]) - (s[0] + s[1])
+        rows[:, p - count + 1 :] = ((c[0] + c[1]) + (s[0] + s[1]))[:, ::-1]
+        if p % 2 == 0:
+            rows[:, half - count + 1 : half + 1] = ((c[0] - c[1]) + (s[0] - s[1]))[:, ::-1]
+            rows[:, half : half + count] = (c[0] - c[1]) - (s[0] - s[1])
+        out.reshape(p, p, -1)[:] = np.rint(np.clip(rows[:, :p], -limit, limit))[..., None]
+
+
+def film_gain(luma, level, ease, gain, base, slope, top) -> None:
+    """Local gain as of pictures, over even rows, lowered in cells whose brightness has changed; level is replaced."""
+    h, w, _ = luma.shape
+    rows, columns = gain.shape
+    x = luma[..., 0].astype(np.int32)
+    activity, bright = np.zeros((2, rows * CELL, columns * CELL), np.int32)
+    bright[:h, :w] = x
+    activity[:h, : w - 1] = np.abs(x[:, 1:] - x[:, :-1])
+    activity[: h - 1, :w] += np.abs(x[1:] - x[:-1])
+    total, now = (a.reshape(rows, CELL, columns, CELL)[:, ::2].sum((1, 3)) for a in (activity, bright))
+    even = (np.minimum(CELL, h - CELL * np.arange(rows))[:, None] + 1) // 2
+    width = np.minimum(CELL, w - CELL * np.arange(columns))[None]
+    full = np.minimum(base + (total * slope // (2 * even * width) >> 4), top)
+    change = np.minimum(np.abs(now - level) // 4, len(ease) - 1)
+    gain[:] = (full * ease[change] + 64) >> 7
+    level[:] = now
+
+
 def image_embed(pixels, out, gain, flat, textured, scratch) -> None:
     """Add the tile to uint8 pixels, the textured part scaled by the gain grid, interpolated between cell centres."""
     h, w, channels = pixels.shape
@@ -134,13 +170,13 @@ def image_luma(pixels, luma) -> None:
     luma[:] = (77 * x[..., 0] + 150 * x[..., 1] + 29 * x[..., 2] + 128) >> 8
 
 
-def plane_whiten(luma, out, scratch) -> None:
+def plane_whiten(luma, out, scratch, noise) -> None:
     """High-pass by a 9 x 9 mean, weighted by the inverse of local energy: int8."""
     high = 81 * luma.astype(np.int32) - _box9(luma.astype(np.int32))
     mean = _box9((np.abs(high) + 2) >> 2).astype(np.float32) * np.float32(4.0 / 6561.0)
     limit = np.float32(2.0) * mean + np.float32(1.0)
     value = high.astype(np.float32) * np.float32(1.0 / 81.0)
-    value = np.minimum(np.maximum(value, -limit), limit) * np.float32(600.0) / (mean * mean + np.float32(25.0))
+    value = np.minimum(np.maximum(value, -limit), limit) * np.float32(24 * noise) / (mean * mean + np.float32(noise))
     value = np.minimum(np.maximum(value, np.float32(-127)), np.float32(127))
     out[:] = (value + np.float32(128.5)).astype(np.int32) - 128
 

@@ -11,6 +11,7 @@ from typing import TextIO
 import numpy as np
 
 from labelkit.errors import InvalidArgument
+from labelkit.label import Label
 from labelkit.log.audit import Audit, audit
 from labelkit.log.database import DAY, database
 from labelkit.log.entry import (
@@ -74,6 +75,18 @@ class LabelLog:
             raise InvalidArgument("give one of payload, produce_id and sha256, got {count}", count=len(given))
         condition, value = given[0]
         return self._records(f"{condition} ORDER BY number DESC LIMIT {_MAX_FOUND}", [value] * condition.count("?"))
+
+    def waived(self, sha256: str, label: Label | None = None) -> Record | None:
+        """The newest record that says that a file went out without its explicit label (Measures, Article 9), or None.
+
+        sha256  of the file as it is; found if it went out so
+        label   that the file states; a record of the same producer's same number is found too
+        """
+        found = [record for record in self.find(sha256=sha256) if record.facts.get("sha256_after") == sha256]
+        if label and label.produce_id:
+            found += [record for record in self.find(produce_id=label.produce_id)
+                      if record.label and record.label.content_producer == label.content_producer]
+        return max((record for record in found if record.waiver), key=lambda record: record.number, default=None)
 
     def near(self, fingerprint: int, *, within: int = NEAR) -> list[tuple[int, Record]]:
         """(differing bits, record) of at most 100 pictures whose fingerprint differs in at most `within` bits."""

@@ -12,7 +12,7 @@ Where the label goes (TC260-PG-20257A to 202510A):
     MP4 MOV M4V M4A                          moov/udta/meta, key AIGC
     MKV WebM                                 SimpleTag AIGC           AVI    LIST INFO, chunk AIGC
     FLV                                      onMetaData, string AIGC  WAV    chunk AIGC
-    MP3                                      ID3v2, TXXX AIGC         FLAC, Ogg Vorbis, Opus    comment AIGC
+    MP3                                      ID3v2, TXXX AIGC         FLAC and Ogg (Vorbis, Opus, FLAC)    comment AIGC
     DOCX XLSX PPTX                           custom property AIGC     PDF    Info dictionary, key AIGC
     Markdown                                 front matter, AIGC       HTML   meta AIGC
 
@@ -125,8 +125,6 @@ def _in_xmp(slot: Slot) -> list[_Carrier]:
         packet = slot.load()
     except LabelkitError:
         return []  # too big or broken: it is listed as unread
-    if not xmp.mentions_label(packet):
-        return []
     try:
         found = [_statement(slot, place, one.value, known=one.namespace == xmp.NAMESPACE) for one in xmp.find(packet)]
     except LabelkitError as error:
@@ -151,7 +149,7 @@ def _in_text(slot: Slot) -> list[_Carrier]:
         body = slot.load()
     except LabelkitError as error:
         return [_Carrier(slot, _place(slot), problem=error.message)] if named else []
-    if not named and not _HINT.search(body.replace(b"\0", b"")):
+    if not named and not _HINT.search(body.translate(None, b"\0")):
         return []
     carrier = _statement(slot, _place(slot), body, known=named)
     return [carrier] if named or carrier.statement else []
@@ -220,6 +218,9 @@ def _one_label(statement: aigc.Statement, evidence: dict, pinned: Collection[byt
         return Finding(Layer.METADATA, Status.INVALID, ours.reason, statement.label, evidence=evidence)
     summary = Message("AIGC: {kind}, producer {producer}, id {produce_id}", kind=_KINDS[statement.kind],
                       producer=fields["ContentProducer"] or "-", produce_id=fields["ProduceID"] or "-")
+    if evidence["duplicates"]:
+        summary = Message("{label}; it stands {count} times in the file", label=summary,
+                          count=evidence["duplicates"] + 1)
     if ours.key:
         summary = Message("{label}; {signature}", label=summary, signature=ours.reason)
     return Finding(Layer.METADATA, Status.VALID, summary, statement.label, evidence=evidence)

@@ -24,6 +24,7 @@ _PLACEHOLDER = re.compile(r"%!\w?\(.*\)|\$\{.*\}|\{\{.*\}\}|null|none|undefined|
 _OUTSIDE = re.compile(r"[^\x21\x23-\x5b\x5d-\x7e]")  # Annex E j)
 _OUTSIDE_RESERVED = re.compile(r"[^\x21-\x5b\x5d-\x7e]")  # ... which allows \" too
 _code_problem = functools.lru_cache(maxsize=1024)(provider_code_problem)  # a batch names few services, often
+_COMMON = re.compile(r"(?![%$nuv{])[\x21\x23-\x5b\x5d-\x7e]*", re.IGNORECASE)  # as wanted, and no placeholder
 _CODE_LIKE = re.compile(r"00[12][0-9A-Z]{24}")
 
 
@@ -93,7 +94,7 @@ def _unpack(text: str, form: tuple[str, ...]) -> tuple[list[tuple[str, object]],
     if text[:1] not in ("{", '"'):
         return _unpack(*_unwrap(text, form))
     try:
-        value = json.loads(text, object_pairs_hook=_Object, strict=False)
+        value = _DECODER.decode(text)
     except (ValueError, RecursionError):
         return _unpack(*_unwrap(text, form))
     return _descend(value, form)
@@ -125,6 +126,9 @@ def _unwrap(text: str, form: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
 
 class _Object(list):
     """A JSON object as its pairs, so that a name given twice is seen."""
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_Object, strict=False)
 
 
 def _nothing(text: str) -> MalformedFile:
@@ -166,6 +170,9 @@ def _text(name: str, value: object, deviations: list[dict]) -> str:
     def note(deviation: str, **facts: object) -> None:
         deviations.append({"field": name, "deviation": deviation, **facts})
 
+    if isinstance(value, str) and _COMMON.fullmatch(value):
+        _note_code(name, value, deviations)
+        return value
     if not isinstance(value, str):
         note({type(None): "null", bool: "boolean", int: "number", float: "number"}.get(type(value), "nested"))
         value = "" if value is None else _plain(value)
@@ -177,11 +184,16 @@ def _text(name: str, value: object, deviations: list[dict]) -> str:
     outside = (_OUTSIDE_RESERVED if reserved else _OUTSIDE).search(value)
     if outside:
         note("character", got=outside.group(), position=outside.start())
+    _note_code(name, value, deviations)
+    return value
+
+
+def _note_code(name: str, value: str, deviations: list[dict]) -> None:
+    """Note a provider code that cannot be one."""
     if name in ("ContentProducer", "ContentPropagator") and _CODE_LIKE.fullmatch(value):
         problem = _code_problem(value)
         if problem:
-            note("provider code", got=value, problem=problem)
-    return value
+            deviations.append({"field": name, "deviation": "provider code", "got": value, "problem": problem})
 
 
 def _printable(text: str) -> str:

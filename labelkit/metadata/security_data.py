@@ -8,9 +8,10 @@ Vendors differ in the key's and the signature's encoding and hash the message on
 were seen and says which. A key inside the file proves that nothing was changed, not who signed: that takes a pinned
 key.
 
-What a propagator signs in ReservedCode2 is not published. What `seal` writes there signs Label, ContentPropagator and
-PropagateID, as the guide has the producer sign its own; verify judges that, and a copy of the producer's signature,
-and never calls anything else there a failure.
+What a propagator signs in ReservedCode2 is not published. What `seal` writes there, on request alone, signs Label,
+ContentPropagator and PropagateID, as the guide has the producer sign its own, and says so in a member Fields: other
+verifiers may want something else. verify judges that, and a copy of the producer's signature, and never calls anything
+else there a failure.
 """
 
 from __future__ import annotations
@@ -24,12 +25,11 @@ from labelkit.errors import InvalidArgument, LabelkitError, SigningFailed
 from labelkit.label import Label
 from labelkit.messages import Message
 from labelkit.metadata import sm2
-from labelkit.metadata.sm2 import ORDER, Sm2Signer
+from labelkit.metadata.sm2 import MAX_PINS, ORDER, Sm2Signer
 
 SM3_WITH_SM2 = "1.2.156.10197.1.501"
 MAX_TEXT = 1 << 16  # characters of a reserved code that are looked at; real ones have under 2,000
 _MAX_ENTRIES = 16
-_MAX_TRIED = 4  # pinned keys, where the file brings none: 2 signatures x 2 forms x 22 ms for each
 
 _SIGNED = {"ReservedCode1": ("Label", "ContentProducer", "ProduceID"),  # annex A.1
            "ReservedCode2": ("Label", "ContentPropagator", "PropagateID")}  # by analogy
@@ -89,7 +89,8 @@ def seal(fields: Mapping[str, str], signer: Sm2Signer, slot: str = "ReservedCode
         raise SigningFailed("the SM2 signer returned what its public key does not verify")
     value = sm2.der(0x30, b"".join(sm2.der(2, number.to_bytes(number.bit_length() // 8 + 1, "big"))
                                    for number in pair[1]))
-    entries = [{"Type": "DS", "AlgID": SM3_WITH_SM2, "TBSData": {"Type": "Md"}, "Signature": value.hex().upper()},
+    covered = {"Type": "Md"} | ({"Fields": _SIGNED[slot]} if slot == "ReservedCode2" else {})
+    entries = [{"Type": "DS", "AlgID": SM3_WITH_SM2, "TBSData": covered, "Signature": value.hex().upper()},
                {"Type": "PubKey", "AlgID": SM3_WITH_SM2, "KeyValue": sm2.spki(signer.public_key).hex().upper()}]
     data = {"SecurityData": {"Type": "TC260PG", "Version": 1, "PubSD": entries}}
     return json.dumps(data, separators=(",", ":"))
@@ -100,7 +101,7 @@ def verify(fields: Mapping[str, str], slot: str = "ReservedCode1", *, pinned: Co
 
     fields  the label's fields by their names, as in `Label.fields`
     slot    "ReservedCode1", or "ReservedCode2"
-    pinned  public keys of 65 bytes that the caller knows to be the producer's
+    pinned  public keys of 65 bytes that the caller knows to be the producer's, at most 64
     Raises InvalidArgument for a wrong slot or key, and nothing for any value of the fields.
     """
     _known(slot)
@@ -126,8 +127,8 @@ def verify(fields: Mapping[str, str], slot: str = "ReservedCode1", *, pinned: Co
 def points(pinned: Collection[bytes]) -> list[bytes]:
     """The keys in one form; raises InvalidArgument where one of them is none."""
     known = [point for point in map(sm2.point, pinned) if point]
-    if len(known) != len(pinned):
-        raise InvalidArgument("pinned holds SM2 public keys of 65 bytes, 04 || x || y")
+    if len(known) != len(pinned) or len(known) > MAX_PINS:
+        raise InvalidArgument("pinned holds SM2 public keys of 65 bytes, 04 || x || y, at most {most}", most=MAX_PINS)
     return known
 
 
@@ -151,7 +152,8 @@ def _judge(message: bytes, entries: list[Tree], pinned: list[bytes]) -> Outcome:
                        Message("signature algorithm {algorithm}", algorithm=str(signatures[0].get("AlgID"))[:64]))
     for entry in ours[:2]:
         brought = _brought_key(entries, entry.get("KeyID"))
-        for point in [brought] if brought else pinned[:_MAX_TRIED]:
+        # where the file brings no key, 2 signatures x 2 forms x 22 ms for each pinned one
+        for point in [brought] if brought else pinned[:MAX_PINS]:
             form = _form(point, message, entry.get("Signature"))
             if form and point in pinned:
                 return Outcome(State.VERIFIED_PINNED, Message("signed with a pinned key"), point.hex(), form)

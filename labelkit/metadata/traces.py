@@ -15,7 +15,7 @@ from labelkit.metadata import exif
 
 _MAX_TEXT = 1 << 20
 _MAX_STORE = 4 << 20
-_SOURCE_TYPE = re.compile(rb"digitalsourcetype/(\w{1,64})", re.IGNORECASE)
+_SOURCE_TYPE = re.compile(rb"digitalsourcetype(?:/|>|\s*=\s*[\"'])(\w{1,64})", re.IGNORECASE)
 # IPTC NewsCodes, Digital Source Type: the terms that mean made or altered by an algorithm
 _AI_SOURCE_TYPES = {b"trainedalgorithmicmedia", b"compositewithtrainedalgorithmicmedia", b"algorithmicmedia",
                     b"compositesynthetic", b"algorithmicallyenhanced"}
@@ -23,15 +23,18 @@ _AI_SOURCE_TYPES = {b"trainedalgorithmicmedia", b"compositewithtrainedalgorithmi
 _SETTINGS_KEYS = {"parameters", "prompt", "workflow", "dream", "sd-metadata", "invokeai_metadata", "invokeai_graph",
                   "invokeai_workflow", "generation_data", "negative_prompt"}
 _SETTINGS_TEXT = re.compile(
-    rb"\bSteps: \d+, (?:Sampler|CFG scale|Size|Seed)|\"class_type\"|\"sampler_name\"|\"ckpt_name\"")
+    rb"\bSteps: \d+, (?:Sampler|CFG scale|Size|Seed)|\"class_type\"|\"sampler_name\"|\"ckpt_name\"|"
+    rb"\bJob ID: [0-9a-f]{8}-[0-9a-f]{4}-")  # the last is Midjourney's
+# ByteDance's own, beside or in place of a label; 0 stands in ordinary files of its editors too
+_PRIVATE_MARK = re.compile(rb'"aigc_label_type"\s*:\s*"?[1-9]')
 _GENERATORS = re.compile(
     r"\b(midjourney|stable[ -]?diffusion|dall[-·•. ]?e\b|comfyui|invokeai|novelai|fooocus|automatic1111|draw things|"
     r"adobe firefly|google imagen|imagen [234]|google gemini|gemini[ -]?\d|chatgpt|gpt-?4o|gpt-image|openai|sora\b|"
     r"veo ?[23]|grok|flux[. -]?(?:1|2|dev|pro|schnell|kontext)|ideogram|leonardo\.?ai|recraft|meta ai|luma ai|"
     r"bing image creator|dream machine|runwayml|pika ?labs|suno|udio|elevenlabs|cosyvoice|kling|doubao|jimeng|"
     r"seedream|seedance|wanx?2|tongyi|qwen|hunyuan|minimax|hailuo|vidu|liblib|"
-    r"豆包|即梦|可灵|通义|千问|混元|文心|海螺)", re.IGNORECASE)
-_XMP_TOOL = re.compile(rb"CreatorTool(?:>|\s*=\s*[\"'])([^<\"']{1,200})")
+    r"made with google ai|豆包|即梦|可灵|通义|千问|混元|文心|海螺)", re.IGNORECASE)
+_XMP_TOOL = re.compile(rb"(?:CreatorTool|Credit)(?:>|\s*=\s*[\"'])([^<\"']{1,200})")
 _SOFTWARE_KEYS = {"software", "encoder", "creator", "producer", "creatortool", "encoded_by"}
 
 
@@ -65,7 +68,7 @@ def _source_types(raw: bytes) -> Iterator[dict]:
 
 
 def _in_xmp(slot: Slot) -> Iterator[dict]:
-    packet = slot.load().replace(b"\0", b"")
+    packet = slot.load().translate(None, b"\0")
     yield from _source_types(packet)
     for tool in _XMP_TOOL.findall(packet):
         yield from _generator(tool)
@@ -93,5 +96,8 @@ def _generator(raw: bytes) -> Iterator[dict]:
 
 
 def _settings(raw: bytes, key: str) -> Iterator[dict]:
-    if _SETTINGS_TEXT.search(raw.replace(b"\0", b"")):
+    text = raw.translate(None, b"\0")
+    if _SETTINGS_TEXT.search(text):
         yield {"trace": "settings of a generator", "key": key}
+    if _PRIVATE_MARK.search(text):
+        yield {"trace": "mark of a service's own", "key": key}

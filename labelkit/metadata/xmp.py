@@ -55,7 +55,7 @@ class _Packet:
 
 def mentions_label(packet: bytes) -> bool:
     """Whether a packet in any encoding can hold an AIGC property: a cheap test before it is parsed."""
-    return b"aigc" in packet.replace(b"\0", b"").lower()
+    return b"aigc" in packet.translate(None, b"\0").lower()
 
 
 def find(packet: bytes) -> list[Property]:
@@ -104,10 +104,9 @@ def _properties(parsed: _Packet) -> list[Property]:
     for element in parsed.elements:
         if found and element.start < found[-1].stop:
             continue  # inside the property before
-        for name, value in element.attributes.items():
-            if name.rpartition("\n")[2].lower() == "aigc":
-                found += _attribute(parsed, element, name, value)
-        if element.local.lower() == "aigc":
+        if any(name[-4:].lower() == "aigc" for name in element.attributes):
+            found += _attributes(parsed, element)
+        if element.name[-4:].lower() == "aigc" and element.local.lower() == "aigc":
             ours = parsed.data[element.start:element.body] == _OURS
             found.append(Property(markup.text_of(parsed.elements, element), element.namespace, element.start,
                                   element.stop, (element.body, element.end_tag) if ours else None))
@@ -116,11 +115,13 @@ def _properties(parsed: _Packet) -> list[Property]:
     return found
 
 
-def _attribute(parsed: _Packet, element: Element, name: str, value: str) -> list[Property]:
-    namespace, _, local = name.rpartition("\n")
-    return [Property(value, namespace, start, stop) for raw, start, stop in element.raw_attributes(parsed.data)
-            if raw.decode().rpartition(":")[2] == local and bool(namespace) == (b":" in raw)
-            and not raw.startswith(b"xmlns:")]
+def _attributes(parsed: _Packet, element: Element) -> list[Property]:
+    """The properties among the attributes of an element: the parser keeps them in the order in which they stand."""
+    places = [place for name, *place in element.raw_attributes(parsed.data)
+              if name != b"xmlns" and not name.startswith(b"xmlns:")]
+    return [Property(value, name.rpartition("\n")[0], *place)
+            for (name, value), place in zip(element.attributes.items(), places, strict=False)
+            if name.rpartition("\n")[2].lower() == "aigc"]
 
 
 def _insertions(parsed: _Packet, text: bytes) -> list[tuple[int, int, bytes]]:
@@ -178,8 +179,10 @@ def _joined(parsed: _Packet, cuts: list[tuple[int, int, bytes]]) -> bytes:
 
 
 def _parse(packet: bytes) -> _Packet:
-    mark, encoding = next((known for known in _ENCODINGS if packet.startswith(known[0])), (b"", "utf-8"))
-    if not mark:
+    mark, encoding = b"", "utf-8"
+    if packet[:2] != b"<?":  # as nearly all start, in UTF-8
+        mark, encoding = next((known for known in _ENCODINGS if packet.startswith(known[0])), (mark, encoding))
+    if not mark and packet[:2] != b"<?":
         encoding = next((name for start, name in _UNMARKED if packet.lstrip(b"\n\r\t ").startswith(start)), "utf-8")
     data = packet[len(mark):]
     try:

@@ -6,8 +6,8 @@
     finding = validate(signed, trust=TrustList.load("anchors.pem"))
 
 The manifest comes last: it binds every byte, so metadata written after it breaks it. A manifest that
-the file already has is kept as the parent of the new one. Formats without a place for a manifest
-(MKV, WebM, Ogg, FLV, AAC, BMP) take it beside the file: `sign_sidecar`, and `validate(..., sidecar=...)`.
+the file already has is kept as the parent of the new one. Files without a place for a manifest (MKV, WebM,
+Ogg, FLV, RF64, AAC, BMP, TIFF of several pages) take it beside them: `sign_sidecar`, and `validate(..., sidecar=...)`.
 
 Nothing here uses the network, with one exception that the caller asks for: a signer's time-stamp URL.
 A signature without a time-stamp is worth nothing once the certificate has ended, so signer and finding

@@ -15,6 +15,9 @@ from types import ModuleType
 PURPOSES = ("1.3.6.1.5.5.7.3.4", "1.3.6.1.5.5.7.3.36", "1.3.6.1.4.1.62558.2.1")
 """Extended key usages of claim signing: emailProtection, documentSigning (RFC 9336), C2PA's own."""
 
+RF64 = (b"RF64", b"BW64")
+"""How a WAV of 64-bit sizes starts, which c2pa-rs 0.91.3 does not read."""
+
 _MAX_REASON = 300  # characters of the library's words that are passed on
 _MAX_MANIFEST_MB = 32  # of a compressed manifest, unpacked
 _MEMORY_MB = 16  # a larger file is signed through the disk: 0.45 GB of memory for an MP4 of 0.9 GB, not 2 GB

@@ -15,7 +15,6 @@ text because c2pa-rs 0.91.3 shows a list of integers as base64 of their low byte
 
 from __future__ import annotations
 
-import datetime
 import functools
 import importlib.metadata
 import io
@@ -27,11 +26,22 @@ from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 from labelkit import container
-from labelkit.container import Reader, Source
+from labelkit.container import Reader, Source, tiff
 from labelkit.errors import InvalidArgument, LabelkitError, SigningFailed, UnsupportedFormat
 from labelkit.label import Kind, Label
+from labelkit.messages import Message
+from labelkit.plan import Generator
 from labelkit.provenance import heif
-from labelkit.provenance.engine import PURPOSES, context, is_remote, library, reading_settings, reason, signing_settings
+from labelkit.provenance.engine import (
+    PURPOSES,
+    RF64,
+    context,
+    is_remote,
+    library,
+    reading_settings,
+    reason,
+    signing_settings,
+)
 from labelkit.provenance.signer import Signer
 from labelkit.watermark.payload import Payload
 
@@ -81,16 +91,14 @@ class Claim:
     payload    what the watermark in the samples carries, None where there is no watermark
     explicit   the explicit label as JSON values, such as its text and box, so that a verifier knows what to look for
     title      name of the work
-    generator  the generating system and its version, such as "Qwen-Image 2.0"
-    when       when the content was generated
+    generator  the system that generated the content; stated where the content begins with this manifest
     """
 
     label: Label
     payload: Payload | None = None
     explicit: Mapping[str, object] | None = None
     title: str | None = None
-    generator: str | None = None
-    when: datetime.datetime | None = None
+    generator: Generator | None = None
 
 
 def watermark_algorithm(mime: str) -> str:
@@ -101,10 +109,31 @@ def watermark_algorithm(mime: str) -> str:
     return f"{WATERMARK_PREFIX}{mime.split('/')[0]}.1"
 
 
+def has_place(source: Source) -> bool:
+    """Whether the C2PA library keeps a manifest inside this file; beside all others it takes a sidecar.
+
+    Raises UnsupportedFormat for bytes of no known format, and what opening the source raises.
+    """
+    with container.opened(source) as reader:
+        mime = container.sniff(reader).mime
+        return mime in _supported() and _unfit(reader, mime) is None
+
+
 @functools.cache
-def has_place(mime: str) -> bool:
-    """Whether C2PA keeps a manifest inside files of this media type; beside all others it takes a sidecar."""
-    return mime in library().Builder.get_supported_mime_types()
+def _supported() -> frozenset[str]:
+    return frozenset(library().Builder.get_supported_mime_types())
+
+
+def _unfit(reader: Reader, mime: str) -> str | Message | None:
+    """What c2pa-rs 0.91.3 cannot take of a format that it knows, or None.
+
+    It does not read RF64, and makes a page without a picture behind the last page of a TIFF that has several.
+    """
+    if mime == "audio/wav" and reader.head(4) in RF64:
+        return "RF64"
+    if mime == "image/tiff" and tiff.has_more_pages(reader):
+        return Message("a TIFF of several pages")
+    return None
 
 
 def sign(source: Source, claim: Claim, signer: Signer, *, parent: Source | None = None,
@@ -128,6 +157,11 @@ def sign_into(source: Source, target: BinaryIO, claim: Claim, signer: Signer, *,
     with container.opened(source) as reader:
         _refuse_same_file(reader, target)
         mime = mime or container.sniff(reader).mime
+        unfit = _unfit(reader, mime)
+        if unfit:
+            raise UnsupportedFormat("{where}: the C2PA library keeps no manifest in {format}", where=reader.name,
+                                    format=unfit,
+                                    hint="write the manifest beside the file: labelkit.provenance.sign_sidecar")
         try:
             with _opened_parent(claim, parent, _Asset(reader, mime)) as ancestor:
                 builder = _builder(claim, mime, ancestor)
@@ -219,9 +253,10 @@ def _definition(claim: Claim, mime: str, *, opened: bool) -> dict[str, object]:
 def _created(claim: Claim) -> dict[str, object]:
     action: dict[str, object] = {"action": "c2pa.created", "digitalSourceType": TRAINED_MEDIA}
     if claim.generator:
-        action["softwareAgent"] = {"name": claim.generator}
-    if claim.when:
-        action["when"] = claim.when.isoformat()
+        agent = {"name": claim.generator.name, "version": claim.generator.version}
+        action["softwareAgent"] = {key: value for key, value in agent.items() if value}
+        if claim.generator.created:
+            action["when"] = claim.generator.created.isoformat()
     return action
 
 

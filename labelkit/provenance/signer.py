@@ -24,7 +24,7 @@ _MIN_RSA_BITS = 2048  # C2PA 2.1, 13.2 digital signatures
 
 
 class Signer:
-    """Signs manifests with one certificate. Make it with `load`, `from_pem` or `from_callback`.
+    """Signs manifests with one certificate. Make it with `load`, `from_pem`, `from_callback` or `from_pkcs11`.
 
     subject       the name that verifiers will show: the certificate's organisation, else its common name
     not_before, not_after
@@ -86,6 +86,27 @@ class Signer:
         if not callable(sign):
             raise InvalidArgument("a function from bytes to a signature is wanted, got {got}", got=type(sign).__name__)
         return cls(_load_chain(chain), sign, ta_url)
+
+    @classmethod
+    def from_pkcs11(cls, uri: str, *, pin: str | None = None, ta_url: str | None = None) -> Signer:
+        """A signer whose key and certificates lie in a token, an HSM or a smart card (`labelkit[pkcs11]`).
+
+        uri    pkcs11:token=NAME;object=NAME?module-path=FILE&pin-source=file:FILE, see `labelkit.provenance.pkcs11`
+        pin    where the URI names no source of it
+        Raises InvalidArgument, saying what the URI, the token or the certificate lacks.
+        """
+        from cryptography import x509
+
+        from labelkit.provenance.pkcs11 import Token
+
+        token = Token(uri, pin)
+        try:
+            certificates = [x509.load_der_x509_certificate(raw) for raw in token.certificates]
+        except ValueError as error:
+            raise InvalidArgument("{uri}: a certificate in the token cannot be read: {reason}", uri=uri,
+                                  reason=reason(error)) from error
+        chain = _ordered(certificates, _public(certificates[0]))
+        return cls(chain, functools.partial(token.sign, _algorithm(chain[0])), ta_url)
 
     @property
     def has_time_stamp(self) -> bool:
@@ -158,12 +179,15 @@ def _load_chain(pem: bytes) -> list[Certificate]:
         raise InvalidArgument("a certificate chain in PEM form is wanted: {reason}", reason=reason(error)) from error
 
 
-def _ordered(certificates: list[Certificate], public: bytes) -> list[Certificate]:
-    """The certificate of the key, then each one's issuer as far as they are there."""
+def _public(certificate: Certificate) -> bytes:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-    form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
-    chain = [c for c in certificates if c.public_key().public_bytes(*form) == public][:1]
+    return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _ordered(certificates: list[Certificate], public: bytes) -> list[Certificate]:
+    """The certificate of the key, then each one's issuer as far as they are there."""
+    chain = [c for c in certificates if _public(c) == public][:1]
     if not chain:
         raise InvalidArgument("the private key belongs to none of the {count} certificates", count=len(certificates))
     while chain[-1].issuer != chain[-1].subject and len(chain) <= len(certificates):

@@ -13,7 +13,7 @@ from labelkit.container import Reader, Source
 from labelkit.errors import LabelkitError
 from labelkit.label import FIELDS, Kind, Label
 from labelkit.messages import Message
-from labelkit.provenance.engine import PURPOSES, context, is_remote, library, printable, reading_settings, reason
+from labelkit.provenance.engine import PURPOSES, RF64, context, is_remote, library, printable, reading_settings, reason
 from labelkit.provenance.manifest import AIGC_ASSERTION, MAX_EXPLICIT, WATERMARK_PREFIX
 from labelkit.provenance.trust import TrustList
 from labelkit.report import Finding, Layer, Status
@@ -45,7 +45,7 @@ def validate(source: Source, *, trust: TrustList | None = None, now: datetime.da
     codes             C2PA's failure codes, untrusted among them
     trusted, intact   signed under `trust`; nothing but trust or an ended certificate is wrong
     ai_generated      the manifest or an unbroken parent states a source of generative AI, or a label of kind 1
-    digital_source_type, generator, claim_generator, title, manifests (how many)
+    digital_source_type, generator, created (as stated), claim_generator, title, manifests (how many)
     signer, issuer, not_after, algorithm, time_stamp ({"time", "trusted"} or None)
     soft_bindings     [{"alg", "value"}], aigc (the label's fields as found), explicit (of a manifest of ours)
     warnings          "no-time-stamp", "certificate-ends-soon", "certificate-ended"
@@ -55,6 +55,8 @@ def validate(source: Source, *, trust: TrustList | None = None, now: datetime.da
     settings = context(reading_settings("", "", PURPOSES) if trust is None else trust.settings())
     with container.opened(source) as reader:
         mime = _media_type(reader)
+        if sidecar is None and reader.head(4) in RF64:
+            return _absent()
         try:
             found = _read(reader, mime, settings, sidecar)
         except Exception as error:  # c2pa's own errors, ctypes' and json's: whatever it is, the bytes brought it about
@@ -80,10 +82,14 @@ def _read(reader: Reader, mime: str | None, settings: object, sidecar: bytes | N
         return json.loads(found.json()), json.loads(found.crjson())
 
 
+def _absent() -> Finding:
+    return Finding(Layer.PROVENANCE, Status.ABSENT, Message("no manifest: the format has no place for one"))
+
+
 def _unreadable(error: Exception) -> Finding:
     why = reason(error)
     if isinstance(error, library().C2paError.NotSupported):
-        return Finding(Layer.PROVENANCE, Status.ABSENT, Message("no manifest: the format has no place for one"))
+        return _absent()
     if is_remote(error):
         return Finding(Layer.PROVENANCE, Status.UNCHECKED, Message("the manifest is not in the file; the URL that the "
                        "file names for it is not fetched"), evidence={"state": "Remote", "reason": why})
@@ -182,6 +188,7 @@ def _origin(chain: list[Tree]) -> dict[str, object]:
     claim = next((_dict(chain[0][key]) for key in ("claim.v2", "claim") if key in chain[0]), {})
     return {"digital_source_type": _text(sourced[0]["digitalSourceType"]) if sourced else None,
             "generator": next(filter(None, map(_agent, sourced)), None),
+            "created": next(filter(None, (_moment(action.get("when")) for action in sourced)), None),
             "claim_generator": _claim_generator(claim), "title": _text(claim.get("dc:title")),
             "soft_bindings": list(_soft_bindings(chain))[:_MAX_LISTED], "aigc": aigc[0], "explicit": aigc[1]}
 
@@ -219,14 +226,27 @@ def _actions(manifest: Tree) -> Iterator[Tree]:
 
 def _agent(action: Tree) -> str | None:
     agent = action.get("softwareAgent")
-    return _text(agent) or _text(_dict(agent).get("name"))
+    return _text(agent) or _with_version(_dict(agent))
+
+
+def _moment(value: object) -> str | None:
+    """A date and time as it stands there, None for what is none."""
+    try:
+        datetime.datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return _text(value)
 
 
 def _claim_generator(claim: Tree) -> str | None:
     info = claim.get("claim_generator_info")
     first = info[0] if isinstance(info, list) and info else info
-    name, version = (_text(_dict(first).get(key)) for key in ("name", "version"))
-    return (f"{name} {version}" if version else name) or _text(claim.get("claim_generator"))
+    return _with_version(_dict(first)) or _text(claim.get("claim_generator"))
+
+
+def _with_version(software: Tree) -> str | None:
+    name, version = (_text(software.get(key)) for key in ("name", "version"))
+    return f"{name} {version}" if name and version else name
 
 
 def _soft_bindings(chain: list[Tree]) -> Iterator[dict[str, str | None]]:

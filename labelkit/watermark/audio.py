@@ -15,18 +15,19 @@ import numpy as np
 from labelkit.codec.resample import Resampler
 from labelkit.errors import HostTooSmall, InvalidArgument
 from labelkit.key import Key
-from labelkit.watermark.audio_decision import score
+from labelkit.watermark.audio_decision import log_rate, score
 from labelkit.watermark.audio_input import by_channel, channels_of, check_channels, check_rate
 from labelkit.watermark.audio_mark import DifferenceMaker
 from labelkit.watermark.audio_pattern import RATE, pattern
 from labelkit.watermark.audio_search import ROW_S, STARTS, Replay, Spectrum, fold
 from labelkit.watermark.audio_stream import AudioDetector
-from labelkit.watermark.detection import Detection
+from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE, Detection
 from labelkit.watermark.payload import Payload
 
 _BLOCK = 1 << 16  # samples a channel that are worked on at a time: they stay in the cache
 _READABLE = 18.0  # deviations at which the code is read in nearly every host
 _CHECK_S = 4.0
+_FOUND = 8.5  # deviations at which presence is found
 
 
 class AudioMarker:
@@ -34,15 +35,16 @@ class AudioMarker:
 
     rate      Hz, 8,000 to 192,000
     channels  of the chunks, which are float32 (full scale +-1) or int16, [frames] or [frames, channels]
+    payload   or None: the mark carries presence alone
     strength  0.25 to 4
 
     The output lags by `latency_s`, at most 80 ms; chunks may have any sizes. Nothing is checked: a stream may end
     before it could carry its payload.
     """
 
-    def __init__(self, rate: int, channels: int, payload: Payload, key: Key | None = None, *,
+    def __init__(self, rate: int, channels: int, payload: Payload | None, key: Key | None = None, *,
                  strength: float = 1.0) -> None:
-        if not isinstance(payload, Payload):
+        if not isinstance(payload, Payload | None):
             raise InvalidArgument("payload must be a Payload, got {got}", got=type(payload).__name__)
         if isinstance(strength, bool) or not isinstance(strength, int | float) or not 0.25 <= strength <= 4:
             raise InvalidArgument("strength must be a number from 0.25 to 4, got {got}", got=repr(strength))
@@ -75,12 +77,13 @@ class AudioMarker:
         return _add(host[:count], change)
 
 
-def embed(samples: np.ndarray, rate: int, payload: Payload, key: Key | None = None, *,
+def embed(samples: np.ndarray, rate: int, payload: Payload | None, key: Key | None = None, *,
           strength: float = 1.0) -> np.ndarray:
     """Samples with the payload in them.
 
     samples   float32 (full scale +-1) or int16, [frames] or [frames, channels]; left as they are
     rate      Hz, 8,000 to 192,000; the host keeps it, only the difference is resampled
+    payload   or None: the mark carries presence alone, for clips of about 1 to 3 s, and `detect` finds it without one
     strength  0.25 to 4; at 1 speech has about 26 dB SNR and PESQ 4.5
 
     The result is of the same dtype and shape, clips nowhere that the host did not, and is silent where the host is.
@@ -120,8 +123,8 @@ def _add(host: np.ndarray, change: np.ndarray) -> np.ndarray:
     return out
 
 
-def _check_readable(marked: np.ndarray, rate: int, payload: Payload, key: Key) -> None:
-    """HostTooSmall unless the payload can be read from a stretch in the middle, or else from ever longer ones."""
+def _check_readable(marked: np.ndarray, rate: int, payload: Payload | None, key: Key) -> None:
+    """HostTooSmall unless payload or presence is found in a stretch in the middle, or else in ever longer ones."""
     total_s = len(marked) / rate
     length_s, deviations = min(_CHECK_S, total_s), 0.0
     while length_s:
@@ -131,19 +134,24 @@ def _check_readable(marked: np.ndarray, rate: int, payload: Payload, key: Key) -
         for view in (rows.mean(0, keepdims=True), rows[:1])[: len(rows)]:  # as the detector looks at them
             read, found = _read_known(view, rate, payload, key, row)
             deviations = max(deviations, found)
-            if read:
+            if read and (total_s > _CHECK_S or detect(marked, rate, key).payload == payload):  # few rows hide
                 return
         length_s = min(2 * length_s, total_s) if length_s < total_s else 0
-    needed = total_s * max(1.1, (_READABLE / max(deviations, 0.1)) ** 2)
+    needed = total_s * max(1.1, ((_FOUND if payload is None else _READABLE) / max(deviations, 0.1)) ** 2)
     if deviations < 3 or total_s > _CHECK_S and needed > 5 * total_s:
         raise HostTooSmall("{length:.2f} s hold too little sound, or too quiet for its sample format, to carry a mark",
                            length=total_s, hint="leave the watermark out with --layers explicit,metadata")
+    if payload is None:
+        raise HostTooSmall("{length:.2f} s are too short for a mark to be found; sound like this carries one from "
+                           "about {needed:.1f} s", length=total_s, needed=needed,
+                           hint="mark a longer clip, or raise the strength")
     raise HostTooSmall("{length:.2f} s are too short to carry 64 bits; sound like this does from about {needed:.1f} s",
-                       length=total_s, needed=needed, hint="mark a longer clip, or raise the strength")
+                       length=total_s, needed=needed,
+                       hint="mark a longer clip, raise the strength, or ask for presence alone (--presence-only)")
 
 
-def _read_known(mono: np.ndarray, rate: int, payload: Payload, key: Key, row: int) -> tuple[bool, float]:
-    """Whether the payload is read from a stretch that starts with this row of the pattern, and its score."""
+def _read_known(mono: np.ndarray, rate: int, payload: Payload | None, key: Key, row: int) -> tuple[bool, float]:
+    """Whether payload or presence is found in a stretch that starts with this row of the pattern, and its score."""
     resampler = Resampler(rate, RATE, 1)
     at_rate = resampler.push(np.concatenate([mono, np.zeros((1, resampler.ahead + 1), np.float32)], axis=1))[0]
     if len(at_rate) < ROW_S * RATE * 2:
@@ -152,5 +160,8 @@ def _read_known(mono: np.ndarray, rate: int, payload: Payload, key: Key, row: in
     path = np.full(int(len(at_rate) / RATE / ROW_S), -12 * row % STARTS)
     keyed = pattern(key)
     folded = fold(chips, path)
-    deviations = score(folded, keyed.chips(payload))
-    return keyed.read(folded, 8) == payload, deviations if math.isfinite(deviations) else 0.0
+    signs = keyed.chips(payload)
+    deviations = score(folded, signs)
+    if payload is None:
+        return log_rate(folded, signs, math.log(4 * STARTS)) < math.log(MAX_FALSE_POSITIVE_RATE), deviations
+    return keyed.read(folded, 8) == payload, deviations

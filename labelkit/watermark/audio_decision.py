@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-_PAYLOADS = 64 * math.log(2)
+LOG_PAYLOADS = 64 * math.log(2)
 _GRAIN = 16  # parts of the root mean square that sums of chips are rounded to for the decision
 
 
@@ -21,14 +21,14 @@ def score(folded: np.ndarray, signs: np.ndarray) -> float:
 
 
 def log_rate(folded: np.ndarray, signs: np.ndarray, log_candidates: float) -> float:
-    """Natural log of a bound on the chance that unmarked sound gives such a sum for any payload.
+    """Natural log of a bound on the chance that unmarked sound gives such a sum for any candidate.
 
     folded      float [16, 38], sums of chips; signs float32 [16, 38] of -1 and +1
-    The chance for one pattern, times 2^64 payloads and every way to lie that was tried.
+    The chance for one pattern, times the candidates: payloads and every way to lie that was tried.
     """
     scale = _GRAIN / max(math.sqrt(float(np.square(folded).mean())), 1e-12)
     values = np.rint(folded * scale).astype(np.int64)
-    return min(0.0, _PAYLOADS + log_candidates + log_tail(np.abs(values).reshape(-1), int((values * signs).sum())))
+    return min(0.0, log_candidates + log_tail(np.abs(values).reshape(-1), int((values * signs).sum())))
 
 
 def log_tail(values: np.ndarray, total: int) -> float:

@@ -21,7 +21,7 @@ _AROUND = 32  # samples on either side that the limiter looks at
 class DifferenceMaker:
     """Host samples at any rate in, the difference to be added out, later by `delay` host samples at most."""
 
-    def __init__(self, rate: int, channels: int, payload: Payload, key: Key, strength: float) -> None:
+    def __init__(self, rate: int, channels: int, payload: Payload | None, key: Key, strength: float) -> None:
         self._signs = frame_signs(key, payload)
         hz = (EDGES[1:] + EDGES[:-1]) * (RATE / FRAME / 2)
         self._depths = (DEPTH * strength * (hz / 2000) ** TILT * np.where(hz > NARROW, WIDE, 1)).astype(np.float32)

@@ -7,7 +7,8 @@ over such a checkerboard holds little of any host, whose loudness changes slowly
 speech and music the correlation rose from 8.7 deviations (single cells with random signs) to 37, at equal PESQ.
 
 A *period* is 16 rows of 38 chips, 3.07 s. Six chips of each row have known signs, so that the period's start can be
-found again; the other 512 carry the code bits in a keyed order with keyed signs.
+found again; the other 512 carry the code bits in a keyed order with keyed signs. A mark of presence alone has signs of
+its own at all 608 chips: as nothing is left to be read, a second or so is enough to find it.
 """
 
 from __future__ import annotations
@@ -51,17 +52,21 @@ _SHAPE = np.kron(np.repeat([[1], [-1]], 3, axis=0), [[1, -1]]).astype(np.int8)  
 class Pattern:
     """What one key makes of the chips.
 
-    sync    int8 [16, 38]: the known signs, 0 at chips that carry code bits
-    places  int64 [512]: the chip of each code bit, counted row by row
-    signs   int8 [512]: the sign that stands for code bit 0 there
+    sync      int8 [16, 38]: the known signs, 0 at chips that carry code bits
+    places    int64 [512]: the chip of each code bit, counted row by row
+    signs     int8 [512]: the sign that stands for code bit 0 there
+    presence  int8 [16, 38]: every sign of a mark that carries presence alone, independent of the others
     """
 
     sync: np.ndarray
     places: np.ndarray
     signs: np.ndarray
+    presence: np.ndarray
 
-    def chips(self, payload: Payload) -> np.ndarray:
-        """float32 [16, 38]: the sign of every chip for `payload`."""
+    def chips(self, payload: Payload | None) -> np.ndarray:
+        """float32 [16, 38]: the sign of every chip for `payload`, or None for presence alone."""
+        if payload is None:
+            return self.presence.astype(np.float32)
         chips = self.sync.astype(np.float32)
         code = ecc.encode(int(payload), CODE_BITS, check_bits=CHECK_BITS).astype(np.int8)
         chips.reshape(-1)[self.places] = self.signs * (1 - 2 * code)
@@ -85,11 +90,12 @@ def pattern(key: Key) -> Pattern:
     np.put_along_axis(sync, columns, signs, axis=1)
     free = np.flatnonzero(sync.reshape(-1) == 0)
     places = free[key.stream("audio/code-order").permutation(CODE_BITS)]
-    return Pattern(sync, places, key.stream("audio/code-signs").signs(CODE_BITS))
+    presence = key.stream("audio/presence").signs(ROWS * PAIRS).reshape(ROWS, PAIRS)
+    return Pattern(sync, places, key.stream("audio/code-signs").signs(CODE_BITS), presence)
 
 
 @functools.lru_cache(maxsize=64)
-def frame_signs(key: Key, payload: Payload) -> np.ndarray:
+def frame_signs(key: Key, payload: Payload | None) -> np.ndarray:
     """int8 [96, 76]: which way each band goes in each frame of a period."""
     chips = pattern(key).chips(payload).astype(np.int8)
     return np.ascontiguousarray(np.kron(chips, _SHAPE))

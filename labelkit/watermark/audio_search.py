@@ -10,12 +10,13 @@ joins, deletions and clock drift are all the same search.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from labelkit import kernels
-from labelkit.watermark.audio_decision import log_rate, score
+from labelkit.watermark.audio_decision import LOG_PAYLOADS, log_rate, score
 from labelkit.watermark.audio_pattern import (
     EDGES,
     FRAME,
@@ -188,10 +189,10 @@ def log_paths(path: np.ndarray) -> float:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Found:
-    """A payload, how it was replayed, and where: path over rows of 192 ms of the marked sound's own time, which still
-    runs faster by the share `drift`."""
+    """A payload (None: presence alone), how it was replayed, and where: path over rows of 192 ms of the marked sound's
+    own time, which still runs faster by the share `drift`."""
 
-    payload: Payload
+    payload: Payload | None
     replay: Replay
     path: np.ndarray
     score: float
@@ -256,7 +257,7 @@ def _read_along(trials: list[np.ndarray], chips: np.ndarray, pattern: Pattern, r
         payload = pattern.read(fold(chips, trial), paths)
         if payload is None or any(known.payload == payload for known in found):
             continue
-        mark = _confirm(chips, pattern, payload, replay, log_tried)
+        mark = confirm(chips, pattern, payload, replay, log_tried)
         if mark:
             found.append(mark)
     return found
@@ -272,15 +273,17 @@ def _likely_places(hit: np.ndarray, var: np.ndarray, least: float) -> list[int]:
     return places
 
 
-def _confirm(chips: np.ndarray, pattern: Pattern, payload: Payload, replay: Replay, log_tried: float) -> Found | None:
-    """Look for a payload again with every chip known; None where it does not pass the bar."""
+def confirm(chips: np.ndarray, pattern: Pattern, payload: Payload | None, replay: Replay,
+            log_tried: float) -> Found | None:
+    """Look for a payload, or presence, again with every chip known; None where it does not pass the bar."""
     signs = pattern.chips(payload)
+    log_words = 0.0 if payload is None else LOG_PAYLOADS
     hit, var = row_scores(chips, signs)
     straight = np.full(len(hit), int((hit.sum(0) / np.sqrt(var.sum(0) + 1e-9)).argmax()))
     best = None
     for path in (best_path(hit, var, 1.2), straight):
         folded = fold(chips, path)
-        rate = log_rate(folded, signs, log_tried + log_paths(path))
+        rate = log_rate(folded, signs, log_words + log_tried + log_paths(path))
         if rate <= _BAR and (best is None or rate < best.log_rate):
             held = _held(path, hit, var)
             best = Found(payload, replay, held, score(folded, signs), rate, drift(held, hit))
@@ -323,9 +326,13 @@ def replays() -> list[Replay]:
     return out
 
 
-def survey(spectrum: Spectrum, pattern: Pattern, tried: list[Replay]) -> list[tuple[float, float, Replay]]:
-    """Each replay after its `likeness`, the likeliest first."""
-    seen = [(*likeness(spectrum.chips(replay), pattern), replay) for replay in tried]
+Likeness = Callable[[np.ndarray, Pattern], tuple[float, float]]
+
+
+def survey(spectrum: Spectrum, pattern: Pattern, tried: list[Replay],
+           rated: Likeness = likeness) -> list[tuple[float, float, Replay]]:
+    """Each replay after its `likeness` (or what else rates the chips), the likeliest first."""
+    seen = [(*rated(spectrum.chips(replay), pattern), replay) for replay in tried]
     return sorted(seen, key=lambda one: -one[0])
 
 

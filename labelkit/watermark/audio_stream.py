@@ -11,7 +11,7 @@ import numpy as np
 from labelkit.codec.resample import Resampler
 from labelkit.errors import InvalidArgument
 from labelkit.key import Key
-from labelkit.watermark import audio_search as search
+from labelkit.watermark import audio_presence as presence, audio_search as search
 from labelkit.watermark.audio_input import by_channel, check_channels, check_rate
 from labelkit.watermark.audio_pattern import RATE, pattern
 from labelkit.watermark.detection import Detection
@@ -26,7 +26,7 @@ _PARTS, _PATHS = {"fast": 0, "normal": 6, "deep": 6}, {"fast": 8, "normal": 32, 
 
 @dataclass(slots=True)
 class _Segment:
-    payload: Payload
+    payload: Payload | None
     start_s: float
     end_s: float
     score: float
@@ -35,8 +35,9 @@ class _Segment:
     pitch: float
 
     def as_dict(self) -> dict[str, object]:
-        return {"payload": self.payload.hex, "start_s": round(self.start_s, 3), "end_s": round(self.end_s, 3),
-                "score": round(self.score, 2), "tempo": round(self.tempo, 4), "pitch": round(self.pitch, 4)}
+        return {"payload": self.payload.hex if self.payload else None, "start_s": round(self.start_s, 3),
+                "end_s": round(self.end_s, 3), "score": round(self.score, 2), "tempo": round(self.tempo, 4),
+                "pitch": round(self.pitch, 4)}
 
 
 class AudioDetector:
@@ -46,7 +47,8 @@ class AudioDetector:
     effort    as for `audio.detect`
 
     `push` takes chunks of any sizes, `finish` gives the Detection. A minute is searched at a time, and `marks` holds
-    what was found up to then: dictionaries of payload (hex), start_s, end_s, score, tempo, pitch.
+    what was found up to then: dictionaries of payload (hex; None for presence alone), start_s, end_s, score, tempo,
+    pitch.
     """
 
     def __init__(self, rate: int, channels: int, key: Key | None = None, *, effort: str = "normal") -> None:
@@ -86,13 +88,15 @@ class AudioDetector:
             self._search(np.concatenate(self._parts, axis=1))
         if not self._marks:
             return Detection(False, None, self._best, 1.0, {}, self._effort)
-        best = max(self._marks, key=lambda mark: mark.score)
+        best = max(self._marks, key=lambda mark: (mark.payload is not None, mark.score))
         rate = min(1.0, math.exp(best.log_rate + math.log(self._windows)))
         own = [mark for mark in self._marks if mark.payload == best.payload]
         geometry = {"start_s": round(min(mark.start_s for mark in own), 3),
                     "end_s": round(max(mark.end_s for mark in own), 3),
                     "speed": round(best.tempo, 4), "tempo": round(best.tempo, 4), "pitch": round(best.pitch, 4),
                     "segments": self.marks}
+        if best.payload is None:
+            geometry["presence_only"] = True
         return Detection(True, best.payload, best.score, rate, geometry, self._effort)
 
     def _take(self, views: np.ndarray) -> None:
@@ -124,8 +128,10 @@ class AudioDetector:
     def _read(self, spectrum: search.Spectrum, replay: search.Replay, tried: int) -> list[search.Found]:
         chips = spectrum.chips(replay)
         self._best = max(self._best, search.likeness(chips, self._pattern)[0])
-        return search.read(chips, self._pattern, replay, math.log(tried * self._views), parts=_PARTS[self._effort],
-                           paths=_PATHS[self._effort])
+        log_tried = math.log(2 * tried * self._views)  # a payload or presence
+        return (search.read(chips, self._pattern, replay, log_tried, parts=_PARTS[self._effort],
+                            paths=_PATHS[self._effort])
+                or presence.present(chips, self._pattern, replay, log_tried))
 
     def _replayed(self, spectrum: search.Spectrum) -> list[search.Found]:
         grid = search.replays()
@@ -134,10 +140,11 @@ class AudioDetector:
             part = search.Spectrum(spectrum.sums[first : first + size], spectrum.floors, spectrum.weights)
             if len(part.sums) < size // 4 and first:
                 break
-            seen = search.survey(part, self._pattern, grid)
-            across = search.survey(part, self._pattern, search.crossings(seen))
+            rated = presence.any_likeness if len(part.sums) < presence.SHORT else search.likeness
+            seen = search.survey(part, self._pattern, grid, rated)
+            across = search.survey(part, self._pattern, search.crossings(seen), rated)
             for coarse, ways in [(one[2], len(grid)) for one in seen[:6]] + [(across[0][2], len(grid) ** 2)]:
-                near = search.survey(part, self._pattern, search.nearby(coarse))
+                near = search.survey(part, self._pattern, search.nearby(coarse), rated)
                 found = self._read(spectrum, near[0][2], ways * len(near))
                 if found:
                     return found

@@ -14,7 +14,8 @@ class Detection:
     """What one carrier's detector decided.
 
     found                whether a mark is there: the p-value passed the bar below
-    payload              its 64 bits; None where nothing was found, or where a mark is there and cannot be read
+    payload              its 64 bits; None where nothing was found, or where a mark is there and cannot be read, or
+                         carries presence alone (geometry's `presence_only`)
     score                the detector's statistic, in standard deviations above unmarked media
     false_positive_rate  chance that unmarked media give this or a stronger answer, with every
                          candidate that was tried counted in; 1.0 where nothing was found

@@ -23,10 +23,11 @@ _SHORT_SECONDS = 12.0  # of a film that is decoded in one go
 
 
 class Look(NamedTuple):
-    """One frame: its time in seconds and its luma, uint8 [height, width], without black bars."""
+    """One frame: its time in seconds, its luma, uint8 [height, width], without black bars, if it was coded alone."""
 
     seconds: float
     luma: np.ndarray
+    key: bool = False
 
 
 class Footage(Protocol):
@@ -158,7 +159,7 @@ class ListFootage:
 def look_at(frame: Frame) -> Look:
     """The luma of a frame without the film's black bars."""
     x, y, width, height = frame.form.active or (0, 0, frame.form.width, frame.form.height)
-    return Look(frame.seconds, np.ascontiguousarray(frame.eight_bits()[y:y + height, x:x + width]))
+    return Look(frame.seconds, np.ascontiguousarray(frame.eight_bits()[y:y + height, x:x + width]), frame.key)
 
 
 def _spread(items: Sequence, count: int) -> list:

@@ -163,7 +163,7 @@ def _tables(quiet: int) -> tuple[np.ndarray, np.ndarray]:
     tables = [np.minimum(eased, top) if top <= GAIN_TOP else np.interp(eased, [0, knee, GAIN_TOP], [0, knee, top])
               for top in range(GAIN_LEAST, GAIN_LIMIT + 1)]
     high = np.rint(tables) / tile.GAIN_UNIT
-    low = tile.LOW_RMS * share - tile.LOW_YIELD * (high - tile.BASE_GAIN)
+    low = tile.STILL.low_rms * share - tile.STILL.low_yield * (high - tile.BASE_GAIN)
     return np.rint(tables).astype(np.uint8), high**2 + low**2 + 1 / 12
 
 
@@ -174,7 +174,7 @@ def add(host: np.ndarray, out: np.ndarray, gain: np.ndarray, payload: Payload, k
     quiet = _quiet(counts)
     gain = _spend(host, gain, counts, quiet)
     p = tile.period(width, height)
-    flat, textured = tile.interleaved(key, int(payload), p, strength, channels, QUIETER[quiet])
+    flat, textured = tile.patterns(key, int(payload), p, strength, channels, QUIETER[quiet])
     scratch = np.empty(3 * (8 * channels * gain.shape[1] + 64), np.int16)
     kernels.image_embed(host, out, gain, flat, textured, scratch)
 
@@ -225,10 +225,13 @@ def luma_of(pixels: np.ndarray) -> np.ndarray:
     return luma
 
 
-def whiten(luma: np.ndarray) -> np.ndarray:
-    """int8 [height, width]: a uint8 plane without its predictable part, weighted by how much noise hides there."""
+def whiten(luma: np.ndarray, noise: int = 25) -> np.ndarray:
+    """int8 [height, width]: a uint8 plane without its predictable part, weighted by how much noise hides there.
+
+    noise  what is left of it on the smoothest ground, in grey levels squared
+    """
     out = np.empty(luma.shape, np.int8)
-    kernels.plane_whiten(luma, out, np.empty(24 * (luma.shape[1] + 16), np.int32))
+    kernels.plane_whiten(luma, out, np.empty(24 * (luma.shape[1] + 16), np.int32), noise)
     return out
 
 

@@ -22,7 +22,6 @@ from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
 SHIFTS = tile.GRID**2
 MIN_SCORE = 5.0  # below it no word was ever decoded, and noise reaches it once in 25 candidates
 CLEAR_SCORE = 7.5  # nothing but a second mark reaches it beside the first
-PATHS = 8
 LIMIT = 1.5  # of a bin's magnitude, in noise deviations
 ORIENTATIONS = np.array([  # how the tile's axes may lie in the picture: quarter turns, then the same mirrored
     [[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]],
@@ -31,8 +30,9 @@ ORIENTATIONS = np.array([  # how the tile's axes may lie in the picture: quarter
 
 @dataclass
 class Tally:
-    """What one detection has tried so far, and the best score it has seen."""
+    """What one detection has tried so far, and the best score it has seen; `paths` the error correction keeps."""
 
+    paths: int = 8
     trials: int = 0
     words: int = 0
     best: float = 0.0
@@ -132,8 +132,8 @@ def _decode(bins: np.ndarray, place: tuple[int, int], score: float, orientation:
             tally: Tally) -> Match | None:
     shift, turned = _settle(bins, place)
     soft = soft_bits(turned, carrier)
-    word = ecc.decode(soft, PATHS)
-    tally.words += PATHS
+    word = ecc.decode(soft, tally.paths)
+    tally.words += tally.paths
     if word is None:
         return None
     rate = tally.chance(score) * tally.words * ecc.CRC_FALSE_PASS

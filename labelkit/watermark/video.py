@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The watermark in films: the tile of `labelkit.watermark.image` on the luma of every frame, the same in each.
+"""The watermark in films: a tile as in `labelkit.watermark.image` on the luma of every frame, at one place in all.
 
 `embed` and `detect` take films; `mark_frames` and `detect_frames` take frames in memory. Every frame carries the mark
 on its own: one that is saved as a picture is verified as a picture. When the whitened planes of frames are added, the
 mark adds up and what differs averages out, so a few frames decide what one cannot.
+
+The gain of the high band follows the activity of 8 x 8 cells and depends on nothing else in the frame, so that still
+ground stays still and costs an encoder nothing after the first frame. On flat ground the mark is 1.0 grey levels rms,
+on busy ground 1.8: PSNR stays above 42 dB on any. Where the scene moves under the mark, which stands still, an encoder
+codes it anew in every frame; there the high band, which is most of that, is lowered.
 
     fast    up to four frames, each looked at on its own and added up, at the scale of the film
     normal  up to 16 frames, in groups of neighbours and all together, at every scale
@@ -24,12 +29,14 @@ from labelkit.codec.frame import Frame
 from labelkit.codec.samples import VideoSamples
 from labelkit.errors import InvalidArgument
 from labelkit.key import Key
-from labelkit.watermark import image
+from labelkit.watermark import image, tile
 from labelkit.watermark.detection import Detection
 from labelkit.watermark.evidence import Evidence, located
 from labelkit.watermark.footage import FilmFootage, Footage, ListFootage
 from labelkit.watermark.payload import Payload
 
+_LEAST_EASE = 0.75
+_EASE_LEVELS = 1.0  # grey levels by which the mean of a cell changes where half the way is gone
 _FLAT = 2  # grey levels: frames that vary by no more, black ones above all, stay as they are
 
 
@@ -68,6 +75,7 @@ class Marker:
         self.size = height, width
         self._payload, self._key, self._strength = payload, key or Key.public(), float(strength)
         self._gain = np.empty((-(-height // 8), -(-width // 8)), np.uint8)
+        self._level, self._begun = np.zeros(self._gain.shape, np.uint16), False
 
     def mark(self, frame: Frame) -> None:
         """Mark the luma of a frame in place."""
@@ -75,6 +83,7 @@ class Marker:
         if (height, width) != self.size:  # a film that changes its size is brought to that of its first frame
             raise InvalidArgument("a frame of {width} x {height} where {wanted} were wanted", width=width,
                                   height=height, wanted=f"{self.size[1]} x {self.size[0]}")
+        self._begun &= frame.index != 0  # a film that is encoded again comes out the same
         luma = frame.luma[y:y + height, x:x + width]
         if frame.form.bits == 8:
             self.mark_pixels(_interleaved(luma))
@@ -100,8 +109,23 @@ class Marker:
         """Mark uint8 [height, width, channels] in place; a flat frame stays flat."""
         if np.ptp(pixels[::16, ::16]) <= _FLAT and np.ptp(pixels) <= _FLAT:
             return
-        kernels.image_gain(pixels, self._gain, image.BASE_GAIN, image.GAIN_SLOPE, image.GAIN_TOP)
-        image.add(pixels, pixels, self._gain, self._payload, self._key, self._strength)
+        channels = pixels.shape[2]
+        luma = pixels if channels == 1 else image.luma_of(pixels)[..., None]
+        ease = _EASE if self._begun else _NO_EASE
+        kernels.film_gain(luma, self._level, ease, self._gain, image.BASE_GAIN, image.GAIN_SLOPE, image.GAIN_TOP)
+        self._begun = True
+        flat, textured = tile.patterns(self._key, int(self._payload), tile.period(*self.size[::-1]), self._strength,
+                                       channels, bands=tile.FILM)
+        scratch = np.empty(3 * (8 * channels * self._gain.shape[1] + 64), np.int16)
+        kernels.image_embed(pixels, pixels, self._gain, flat, textured, scratch)
+
+
+def _eased(change: np.ndarray) -> np.ndarray:
+    """uint8 shares, in 128ths, of the gain that cells keep whose means have changed by so many grey levels."""
+    return np.rint(128 * (_LEAST_EASE + (1 - _LEAST_EASE) / (1 + np.square(change / _EASE_LEVELS)))).astype(np.uint8)
+
+
+_EASE, _NO_EASE = _eased(np.arange(64) / 8), np.full(64, 128, np.uint8)
 
 
 def _interleaved(plane: np.ndarray) -> np.ndarray:

@@ -38,6 +38,28 @@ static PyObject *image_gain(PyObject *module, PyObject *args) {
     return lk_finish(code, "image_gain", v, 2);
 }
 
+/* film_gain(luma uint8[h, w, 1], level uint16[ceil(h / 8), ceil(w / 8)], ease uint8[64], gain uint8[as level], base,
+ *           slope, top) */
+static PyObject *film_gain(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *luma, *level, *ease, *gain;
+    unsigned base, slope, top;
+    Py_buffer v[4];
+    if (!PyArg_ParseTuple(args, "OOOOIII", &luma, &level, &ease, &gain, &base, &slope, &top)) return NULL;
+    if (get_pixels(luma, &v[0], 0, "luma")) return NULL;
+    Py_ssize_t h = v[0].shape[0], w = v[0].shape[1], cells = ((h + 7) / 8) * ((w + 7) / 8);
+    if (v[0].shape[2] != 1) return lk_finish(1, "film_gain", v, 1);
+    if (lk_get_buffer(level, &v[1], 'H', cells, 1, "level")) return lk_finish(1, "film_gain", v, 1);
+    if (lk_get_buffer(ease, &v[2], 'B', LK_EASE, 0, "ease")) return lk_finish(1, "film_gain", v, 2);
+    if (lk_get_buffer(gain, &v[3], 'B', cells, 1, "gain")) return lk_finish(1, "film_gain", v, 3);
+    int code;
+    Py_BEGIN_ALLOW_THREADS
+    code = lk_active()->film_gain(v[0].buf, (size_t)v[0].strides[0], (size_t)h, (size_t)w, v[1].buf, v[2].buf, v[3].buf,
+                                  base, slope, top);
+    Py_END_ALLOW_THREADS
+    return lk_finish(code, "film_gain", v, 4);
+}
+
 /* image_embed(pixels uint8[h, w, c], out uint8[h, w, c], gain, flat int16[p, p * c], textured int8[p, p * c],
  *             scratch int16[]) */
 static PyObject *image_embed(PyObject *module, PyObject *args) {
@@ -64,6 +86,30 @@ static PyObject *image_embed(PyObject *module, PyObject *args) {
     return lk_finish(code, "image_embed", v, 6);
 }
 
+/* tile_make(columns float32[2, p, k, 2], low, waves float32[2, k, stride], flat int16[p, p * c],
+ *           textured int8[p, p * c]) */
+static PyObject *tile_make(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *columns, *waves, *flat, *textured;
+    Py_ssize_t low;
+    Py_buffer v[4];
+    if (!PyArg_ParseTuple(args, "OnOOO", &columns, &low, &waves, &flat, &textured)) return NULL;
+    if (get_plane(flat, &v[0], 'h', 1, "flat")) return NULL;
+    Py_ssize_t p = v[0].shape[0], row = v[0].shape[1];
+    if (!p || row % p) return lk_finish(1, "tile_make", v, 1);
+    if (lk_get_buffer(textured, &v[1], 'b', p * row, 1, "textured")) return lk_finish(1, "tile_make", v, 1);
+    if (lk_get_strided(waves, &v[2], 'f', 3, 0, "waves")) return lk_finish(1, "tile_make", v, 2);
+    Py_ssize_t count = v[2].shape[1];
+    if (!PyBuffer_IsContiguous(&v[2], 'C') || v[2].shape[0] != 2) return lk_finish(1, "tile_make", v, 3);
+    if (lk_get_buffer(columns, &v[3], 'f', 4 * p * count, 0, "columns")) return lk_finish(1, "tile_make", v, 3);
+    int code;
+    Py_BEGIN_ALLOW_THREADS
+    code = lk_active()->tile_make(v[3].buf, (size_t)count, (size_t)low, v[2].buf, (size_t)v[2].shape[2], (size_t)p,
+                                  (size_t)(row / p), v[0].buf, v[1].buf);
+    Py_END_ALLOW_THREADS
+    return lk_finish(code, "tile_make", v, 4);
+}
+
 /* image_luma(pixels uint8[h, w, c], luma uint8[h, w]) */
 static PyObject *image_luma(PyObject *module, PyObject *args) {
     (void)module;
@@ -81,19 +127,20 @@ static PyObject *image_luma(PyObject *module, PyObject *args) {
     return lk_finish(code, "image_luma", v, 2);
 }
 
-/* plane_whiten(luma uint8[h, w], out int8[h, w], scratch int32[24 * (w + 16)]) */
+/* plane_whiten(luma uint8[h, w], out int8[h, w], scratch int32[24 * (w + 16)], noise) */
 static PyObject *plane_whiten(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *luma, *out, *scratch;
+    unsigned noise;
     Py_buffer v[3];
-    if (!PyArg_ParseTuple(args, "OOO", &luma, &out, &scratch)) return NULL;
+    if (!PyArg_ParseTuple(args, "OOOI", &luma, &out, &scratch, &noise)) return NULL;
     if (get_plane(luma, &v[0], 'B', 0, "luma")) return NULL;
     Py_ssize_t h = v[0].shape[0], w = v[0].shape[1];
     if (lk_get_buffer(out, &v[1], 'b', h * w, 1, "out")) return lk_finish(1, "plane_whiten", v, 1);
     if (lk_get_buffer(scratch, &v[2], 'i', 24 * (w + 16), 1, "scratch")) return lk_finish(1, "plane_whiten", v, 2);
     int code;
     Py_BEGIN_ALLOW_THREADS
-    code = lk_active()->plane_whiten(v[0].buf, (size_t)h, (size_t)w, v[1].buf, v[2].buf);
+    code = lk_active()->plane_whiten(v[0].buf, (size_t)h, (size_t)w, v[1].buf, v[2].buf, noise);
     Py_END_ALLOW_THREADS
     return lk_finish(code, "plane_whiten", v, 3);
 }
@@ -156,9 +203,11 @@ static PyObject *lattice_score(PyObject *module, PyObject *args) {
 
 PyMethodDef lk_image_methods[] = {
     {"image_gain", image_gain, METH_VARARGS, "image_gain(pixels, gain, base, slope, top)"},
+    {"film_gain", film_gain, METH_VARARGS, "film_gain(luma, level, ease, gain, base, slope, top)"},
     {"image_embed", image_embed, METH_VARARGS, "image_embed(pixels, out, gain, flat, textured, scratch)"},
+    {"tile_make", tile_make, METH_VARARGS, "tile_make(columns, low, waves, flat, textured)"},
     {"image_luma", image_luma, METH_VARARGS, "image_luma(pixels, luma)"},
-    {"plane_whiten", plane_whiten, METH_VARARGS, "plane_whiten(luma, out, scratch)"},
+    {"plane_whiten", plane_whiten, METH_VARARGS, "plane_whiten(luma, out, scratch, noise)"},
     {"plane_fold", plane_fold, METH_VARARGS, "plane_fold(plane, out)"},
     {"plane_fold_lattice", plane_fold_lattice, METH_VARARGS, "plane_fold_lattice(plane, origin, step, out)"},
     {"lattice_score", lattice_score, METH_VARARGS, "lattice_score(r, height, width, vectors, score)"},

@@ -75,22 +75,67 @@ int LK(lk_image_gain)(const uint8_t *pixels, size_t row_bytes, size_t height, si
     return LK_OK;
 }
 
-/* The gain of one pixel row at every sample: between two rows of cells, then between the centres of the cells.
+/* Activity and brightness of each sample of up to STRIP columns of one row of cells, over its even rows. */
+static void film_strip(const uint8_t *row, size_t row_bytes, size_t rows, int below, size_t count, int right,
+                       uint16_t *sum, uint16_t *level) {
+    size_t across = right ? count : count - 1; /* the last column has no right-hand neighbour */
+    memset(sum, 0, STRIP * sizeof *sum), memset(level, 0, STRIP * sizeof *level);
+    for (size_t y = 0; y < rows; y += 2, row += 2 * row_bytes) {
+        const uint8_t *next = y + 1 < rows || below ? row + row_bytes : row;
+        add_distances(row, row + 1, next, sum, across);
+        add_distance(row + across, next + across, sum + across, count - across);
+        for (size_t i = 0; i < count; i++) level[i] = (uint16_t)(level[i] + row[i]);
+    }
+}
+
+/* The sum of eight values, below 2^16: four at a time in one word, whose upper quarter adds them up. */
+static uint32_t eight(const uint16_t *x) {
+    uint64_t a, b;
+    memcpy(&a, x, sizeof a), memcpy(&b, x + 4, sizeof b);
+    return (uint32_t)((a + b) * UINT64_C(0x0001000100010001) >> 48);
+}
+
+int LK(lk_film_gain)(const uint8_t *luma, size_t row_bytes, size_t height, size_t width, uint16_t *level,
+                     const uint8_t *ease, uint8_t *gain, uint32_t base, uint32_t slope, uint32_t top) {
+    if (!height || !width || top > 255 || slope > 4096) return LK_BAD_ARGUMENT;
+    uint16_t sum[STRIP], now[STRIP];
+    for (size_t y0 = 0; y0 < height; y0 += LK_CELL) {
+        size_t rows = least(LK_CELL, height - y0), even = (rows + 1) / 2;
+        for (size_t x0 = 0; x0 < width; x0 += STRIP) {
+            size_t count = least(STRIP, width - x0);
+            film_strip(luma + y0 * row_bytes + x0, row_bytes, rows, y0 + rows < height, count, x0 + count < width, sum,
+                       now);
+            for (size_t x = 0; x < count; x += LK_CELL, level++) {
+                size_t samples = 2 * even * least(LK_CELL, count - x);
+                uint32_t total = eight(sum + x) * slope, bright = eight(now + x);
+                uint32_t mean = samples == LK_CELL * LK_CELL ? total / (LK_CELL * LK_CELL) : total / (uint32_t)samples;
+                uint32_t change = (bright > *level ? bright - *level : *level - bright) / 4;
+                uint32_t full = (uint32_t)least(base + (mean >> 4), top);
+                *gain++ = (uint8_t)((full * ease[least(change, LK_EASE - 1)] + 64) >> 7);
+                *level = (uint16_t)bright;
+            }
+        }
+    }
+    return LK_OK;
+}
+
+/* Between two rows of cells. */
+static void between(const uint8_t *above, const uint8_t *below, int16_t weight, int16_t *out, size_t columns) {
+    int16_t rest = (int16_t)(16 - weight);
+    for (size_t c = 0; c < columns; c++) out[c] = (int16_t)((int16_t)(above[c] * rest + below[c] * weight + 8) >> 4);
+}
+
+/* The gain of one pixel row at every sample, from that between rows of cells: between the centres of the cells.
  * `channels` is a constant wherever this is inlined. */
-static inline void gain_row(const uint8_t *above, const uint8_t *below, size_t columns, size_t channels, int weight,
-                            int16_t *out) {
+static inline void gain_row(const int16_t *cells, size_t columns, size_t channels, int16_t *out) {
     size_t step = LK_CELL * channels, lead = step / 2; /* centres lie between pixels 3 and 4 */
     int16_t ramp[LK_CELL * 4];
     for (size_t i = 0; i < step; i++) ramp[i] = (int16_t)(2 * (i / channels) + 1);
-    int16_t here = (int16_t)((above[0] * (16 - weight) + below[0] * weight + 8) >> 4);
-    for (size_t i = 0; i < lead; i++) out[i] = here;
+    for (size_t i = 0; i < lead; i++) out[i] = cells[0];
     out += lead;
     for (size_t c = 0; c < columns; c++, out += step) {
-        size_t next = c + 1 < columns ? c + 1 : c;
-        int16_t there = (int16_t)((above[next] * (16 - weight) + below[next] * weight + 8) >> 4);
-        int16_t rise = (int16_t)(there - here), start = (int16_t)(here * 16 + 8);
+        int16_t here = cells[c], rise = (int16_t)(cells[c + 1] - here), start = (int16_t)(here * 16 + 8);
         for (size_t i = 0; i < step; i++) out[i] = (int16_t)((int16_t)(start + (int16_t)(rise * ramp[i])) >> 4);
-        here = there;
     }
 }
 
@@ -107,17 +152,20 @@ static void add_run(const uint8_t *x, uint8_t *out, const int16_t *gain, const i
     }
 }
 
-/* The gain at every sample of pixel rows y and y + 1. */
+/* The gain at every sample of pixel rows y and y + 1; `out` has room for that of the columns of cells behind it. */
 static void gain_at(const uint8_t *gain, size_t rows, size_t columns, size_t channels, size_t y, int16_t *out) {
     size_t twice = 2 * y < LK_CELL - 1 ? 0 : 2 * y - (LK_CELL - 1), cell = twice / (2 * LK_CELL);
     int weight = (int)(twice % (2 * LK_CELL));
     if (cell >= rows - 1) cell = rows - 1, weight = 0;
     const uint8_t *above = gain + cell * columns, *below = cell + 1 < rows ? above + columns : above;
+    int16_t *cells = out + LK_CELL * channels * columns + 32;
+    between(above, below, (int16_t)weight, cells, columns);
+    cells[columns] = cells[columns - 1];
     switch (channels) {
-    case 1: gain_row(above, below, columns, 1, weight, out); break;
-    case 2: gain_row(above, below, columns, 2, weight, out); break;
-    case 3: gain_row(above, below, columns, 3, weight, out); break;
-    default: gain_row(above, below, columns, 4, weight, out);
+    case 1: gain_row(cells, columns, 1, out); break;
+    case 2: gain_row(cells, columns, 2, out); break;
+    case 3: gain_row(cells, columns, 3, out); break;
+    default: gain_row(cells, columns, 4, out);
     }
 }
 

@@ -55,14 +55,15 @@ static void high_pass(const uint8_t *luma, const uint16_t *sum, int16_t *high, u
     }
 }
 
-static void weigh(const int16_t *high, const int32_t *energy, int8_t *out, size_t width) {
+static void weigh(const int16_t *high, const int32_t *energy, int8_t *out, size_t width, float noise) {
+    float most = 24.0f * noise;
     for (size_t i = 0; i < width; i++) {
         float mean = (float)energy[i] * (float)(4.0 / 6561.0);
         float limit = 2.0f * mean + 1.0f;
         float value = (float)high[i] * (float)(1.0 / 81.0);
         value = value > -limit ? value : -limit;
         value = value < limit ? value : limit;
-        value = value * 600.0f / (mean * mean + 25.0f);
+        value = value * most / (mean * mean + noise);
         value = value > -127.0f ? value : -127.0f;
         value = value < 127.0f ? value : 127.0f;
         out[i] = (int8_t)((int32_t)(value + 128.5f) - 128);
@@ -78,8 +79,9 @@ static void slide16(const uint16_t *enter, const uint16_t *leave, uint16_t *colu
     for (size_t i = 0; i < width; i++) column[i] = (uint16_t)(column[i] + enter[i] - leave[i]);
 }
 
-int LK(lk_plane_whiten)(const uint8_t *luma, size_t height, size_t width, int8_t *out, int32_t *scratch) {
-    if (!height || !width) return LK_BAD_ARGUMENT;
+int LK(lk_plane_whiten)(const uint8_t *luma, size_t height, size_t width, int8_t *out, int32_t *scratch,
+                        uint32_t noise) {
+    if (!height || !width || !noise || noise > 255) return LK_BAD_ARGUMENT;
     size_t stride = width + 16;
     int32_t *third = scratch, *sum = third + stride;
     uint16_t *column = (uint16_t *)(sum + stride), *energy = column + stride, *magnitude = energy + stride;
@@ -111,7 +113,7 @@ int LK(lk_plane_whiten)(const uint8_t *luma, size_t height, size_t width, int8_t
             }
         pad(energy, width);
         sum9(energy, third, sum, width);
-        weigh(high + y % RING * stride, sum, out + y * width, width);
+        weigh(high + y % RING * stride, sum, out + y * width, width, (float)noise);
     }
     return LK_OK;
 }

@@ -5,7 +5,9 @@ extern const struct lk_kernels LK(lk_kernels);
 const struct lk_kernels LK(lk_kernels) = {
     .polar_decode = LK(lk_polar_decode),
     .image_gain = LK(lk_image_gain),
+    .film_gain = LK(lk_film_gain),
     .image_embed = LK(lk_image_embed),
+    .tile_make = LK(lk_tile_make),
     .image_luma = LK(lk_image_luma),
     .plane_whiten = LK(lk_plane_whiten),
     .plane_fold = LK(lk_plane_fold),

@@ -36,7 +36,7 @@ static void fill(void *to, size_t size, int worst) {
     for (size_t i = 0; i < size; i++) bytes[i] = worst ? (next() & 0x10000 ? 255 : 0) : (uint8_t)(next() >> 16);
 }
 
-enum { OUTPUTS = 6 };
+enum { OUTPUTS = 7 };
 struct result { void *data[OUTPUTS]; size_t size[OUTPUTS]; };
 
 static void keep(struct result *r, int slot, const void *data, size_t size) {
@@ -51,7 +51,8 @@ static struct result pictures(size_t height, size_t width, size_t channels, int 
     size_t p = 13, row = width * channels, cells = ((width + 7) / 8) * ((height + 7) / 8), columns = (width + 7) / 8;
     state = (uint32_t)(height * 31 + width * 7 + channels);
     uint8_t *pixels = guarded(height * row), *out = guarded(height * row), *gain = guarded(cells);
-    uint8_t *luma = guarded(height * width);
+    uint8_t *luma = guarded(height * width), ease[LK_EASE];
+    uint16_t *level = guarded(2 * cells);
     int8_t *white = guarded(height * width), *textured = guarded(p * p * channels);
     int16_t *flat = guarded(2 * p * p * channels), *scratch = guarded(2 * 3 * (8 * channels * columns + 64));
     int32_t *rows = guarded(4 * 24 * (width + 16)), *folded = guarded(4 * p * p), *lattice = guarded(4 * 65536);
@@ -63,12 +64,16 @@ static struct result pictures(size_t height, size_t width, size_t channels, int 
     int code = k->image_gain(pixels, row, height, width, channels, gain, 38, 128, 255);
     code |= k->image_embed(pixels, row, out, row, height, width, channels, gain, flat, textured, p, scratch);
     code |= k->image_luma(pixels, row, height, width, channels, luma);
-    code |= k->plane_whiten(luma, height, width, white, rows);
+    code |= k->plane_whiten(luma, height, width, white, rows, 25);
+    for (size_t i = 0; i < LK_EASE; i++) ease[i] = (uint8_t)(128 - i);
+    for (size_t i = 0; i < cells; i++) level[i] = (uint16_t)(next() >> 19);
+    code |= k->film_gain(luma, width, height, width, level, ease, gain, 38, 128, 255);
     code |= k->plane_fold(white, height, width, folded, p);
     code |= k->plane_fold_lattice(white, height, width, origin, step, lattice);
     check(code == LK_OK, "return codes", lk_isa_name(lk_isa_active()));
     keep(&r, 0, gain, cells), keep(&r, 1, out, height * row), keep(&r, 2, luma, height * width);
     keep(&r, 3, white, height * width), keep(&r, 4, folded, 4 * p * p), keep(&r, 5, lattice, 4 * 65536);
+    keep(&r, 6, level, 2 * cells);
     return r;
 }
 
@@ -91,6 +96,21 @@ static struct result words(size_t n, size_t list) {
     return r;
 }
 
+static struct result tiles(size_t p, size_t channels) {
+    struct result r = {{0}, {0}};
+    size_t count = 5, stride = (p / 2 + LK_TILE_BLOCK) / LK_TILE_BLOCK * LK_TILE_BLOCK, size = p * p * channels;
+    float *columns = guarded(4 * 4 * p * count), *waves = guarded(4 * 2 * count * stride);
+    int16_t *flat = guarded(2 * size);
+    int8_t *textured = guarded(size);
+    state = (uint32_t)p;
+    for (size_t i = 0; i < 4 * p * count; i++) columns[i] = (float)((int)(next() >> 16) - (1 << 15)) / 16;
+    for (size_t i = 0; i < 2 * count * stride; i++) waves[i] = (float)((int)(next() >> 16) - (1 << 15)) / (1 << 14);
+    int code = lk_active()->tile_make(columns, count, 3, waves, stride, p, channels, flat, textured);
+    check(code == LK_OK, "tile_make", lk_isa_name(lk_isa_active()));
+    keep(&r, 0, flat, 2 * size), keep(&r, 1, textured, size);
+    return r;
+}
+
 static void same(struct result a, struct result b, const char *what) {
     for (int i = 0; i < OUTPUTS; i++)
         check(a.size[i] == b.size[i] && (!a.size[i] || !memcmp(a.data[i], b.data[i], a.size[i])), what,
@@ -109,6 +129,12 @@ int main(void) {
                 if (lk_isa_use((enum lk_isa)isa) == LK_OK)
                     same(want, pictures(sizes[s][0], sizes[s][1], sizes[s][2], worst), "picture kernels");
         }
+    for (size_t p = 2; p <= LK_TILE_LIMIT; p = 5 * p / 2) {
+        lk_isa_use(LK_ISA_SCALAR);
+        struct result want = tiles(p, p % 4 + 1);
+        for (int isa = LK_ISA_SCALAR + 1; isa < LK_ISA_COUNT; isa++)
+            if (lk_isa_use((enum lk_isa)isa) == LK_OK) same(want, tiles(p, p % 4 + 1), "tiles");
+    }
     for (size_t c = 0; c < sizeof codes / sizeof *codes; c++) {
         lk_isa_use(LK_ISA_SCALAR);
         struct result want = words(codes[c][0], codes[c][1]);
@@ -116,6 +142,8 @@ int main(void) {
             if (lk_isa_use((enum lk_isa)isa) == LK_OK) same(want, words(codes[c][0], codes[c][1]), "polar decoder");
     }
     check(lk_active()->plane_fold(NULL, 0, 0, NULL, 0) == LK_BAD_ARGUMENT, "refusal of period 0", "any");
+    check(lk_active()->tile_make(NULL, 1, 1, NULL, 32, LK_TILE_LIMIT + 1, 1, NULL, NULL) == LK_BAD_ARGUMENT,
+          "refusal of a large tile", "any");
     check(lk_active()->polar_decode(NULL, NULL, 100, 1, NULL, NULL, NULL) == LK_BAD_ARGUMENT, "refusal of 100", "any");
     printf(failures ? "%d checks failed\n" : "all checks passed\n", failures);
     return failures != 0;

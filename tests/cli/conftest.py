@@ -16,7 +16,8 @@ PRODUCER = ["--producer", "acme"]
 
 @pytest.fixture(autouse=True)
 def plain_world(monkeypatch, tmp_path):
-    """No settings of the machine's user, English, an empty folder to work in."""
+    """No settings of the machine's user, English, an empty folder to work in, and nobody to read text in pictures."""
+    monkeypatch.setattr("labelkit.explicit.ocr.available", lambda: False)
     for name in [name for name in os.environ if name.startswith(("LABELKIT_", "LC_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("LANG", "C.UTF-8")

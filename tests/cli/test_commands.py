@@ -275,12 +275,13 @@ def test_a_progress_bar_only_on_a_terminal(run, monkeypatch, capsys):
         write(f"in/{index}.jpg", index)
     assert "[" not in run("verify", "in")[2]
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    for _, result in files.run(lambda item: item.path, files.collect(["in"])[0], 2):
+    options = parser.build("en").parse_args(["verify", "in"])
+    for _, result in files.run(lambda item: item.path, files.collect(options)[0], 2):
         print(result, file=sys.stderr)
     shown = capsys.readouterr().err
     assert "\r\x1b[Kin/1.jpg\n[############..................] 2/5\r\x1b[Kin/2.jpg\n" in shown
     assert shown.endswith("] 5/5\r\x1b[K"), "nothing is left of it"
-    list(files.run(lambda item: None, files.collect(["in"])[0][:2], 1))
+    list(files.run(lambda item: None, files.collect(options)[0][:2], 1))
     assert capsys.readouterr().err == "", "not for a few files"
 
 

@@ -42,11 +42,12 @@ def test_the_negative_twin_a_wrong_option_does_not_parse(capsys):
 
 def test_the_python_example_runs(monkeypatch, tmp_path):
     from tests.media import photo, saved
+    from tests.sounds import speech
     (tmp_path / "cat.png").write_bytes(saved(photo(), "PNG"))
     monkeypatch.chdir(tmp_path)
     code = re.search(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)[1]
-    exec(compile(code, "README.md", "exec"), {"rgb": photo()})
-    assert Path("cat.labelled.png").exists()
+    exec(compile(code, "README.md", "exec"), {"rgb": photo(), "speech": speech(5.0, 24_000)})
+    assert Path("cat.labelled.png").exists() and labelkit.verify("cat.webp").verdict is labelkit.Verdict.CONFIRMED
 
 
 def test_the_settings_example_is_accepted(monkeypatch, tmp_path):

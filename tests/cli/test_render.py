@@ -49,7 +49,7 @@ class Reader(HTMLParser):
         for tag, attributes in self.tags:
             wrong += [f"{tag} {name}" for name in attributes if name.startswith("on")]
             wrong += [f"{tag} {value}" for name, value in attributes.items()
-                      if name in ("src", "href") and not str(value).startswith(("data:image/", "data:audio/", "#"))]
+                      if name in ("src", "href") and not re.match("data:(image|audio|video)/|#", str(value))]
         return wrong
 
 
@@ -191,6 +191,17 @@ def test_a_large_file_is_shown_as_a_smaller_copy():
     shown = Pictures.of(png(noise), png(noise), None)
     assert shown.before[0] == "image/webp" and len(shown.before[1]) < len(png(noise)) / 2
     assert Image.open(io.BytesIO(shown.before[1])).size[0] <= 1600
+
+
+def test_png_is_shown_as_smaller_webp_of_the_same_pixels():
+    pixels = np.random.default_rng(3).integers(0, 256, (64, 64, 4), dtype=np.uint8)
+    pixels[:, :32] = (90, 91, 92, 0)
+    kind, data = Pictures.of(png(pixels), png(pixels), None).before
+    assert kind == "image/webp" and len(data) < len(png(pixels))
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), pixels)
+    deep = io.BytesIO()
+    Image.fromarray(np.full((64, 96), 40_000, np.uint16)).save(deep, "PNG")
+    assert Pictures.of(deep.getvalue(), deep.getvalue(), None).before == ("image/png", deep.getvalue())
 
 
 def labelled_folder(folder: Path) -> Path:

@@ -35,7 +35,7 @@ def seconds(name: str) -> float:
 
 @pytest.fixture
 def embed(run):
-    """Labels talk.wav with further options: (exit code, stderr, seconds at which the rhythm is heard)."""
+    """Labels talk.wav with further options: (exit code, stderr, seconds at which a label is heard)."""
     write_wave("talk.wav", speech(SECONDS, RATE))
 
     def call(*words: object) -> tuple[int, str, list[float]]:
@@ -65,9 +65,9 @@ def test_the_label_comes_again_where_that_is_asked_for(embed):
     assert embed("--repeat", "nan")[0] == 2
 
 
-def test_speech_is_no_rhythm_and_both_is_both(embed):
+def test_speech_rhythm_and_both_are_heard(embed):
     lengths = {}
-    for sound, times in (("rhythm", 1), ("speech", 0), ("both", 1)):
+    for sound, times in (("rhythm", 1), ("speech", 1), ("both", 2)):
         assert len(embed("--sound", sound)[2]) == times
         lengths[sound] = seconds("out.wav") - SECONDS
     assert lengths["both"] == pytest.approx(lengths["rhythm"] + lengths["speech"] - AROUND, abs=0.01)
@@ -108,3 +108,26 @@ def test_settings_of_sound_come_from_file_and_environment(embed, monkeypatch):
     monkeypatch.setenv("LABELKIT_PLACE", "start")
     assert embed()[0] == 0
     assert seconds("out.wav") == pytest.approx(SECONDS + 1.5 + 2 * AROUND, abs=0.01)
+
+
+def test_a_clip_too_short_for_an_id_carries_presence_where_that_is_asked_for(run):
+    write_wave("ding.wav", speech(1.5, RATE))
+    words = ("embed", "ding.wav", "-o", "out.wav", *PRODUCER, "--layers", "watermark,metadata",
+             "--explicit-present")
+    code, _, err = run(*words)
+    assert code == 1 and "too short to carry 64 bits" in err and "--presence-only" in err
+    code, out, _ = run(*words, "--presence-only")
+    assert code == 0 and "watermark" not in out, "no id is claimed"
+    for language, said in (("en", "presence only: the mark"), ("zh-CN", "仅存在性")):
+        mark = json.loads(run("verify", "out.wav", "--json", "--lang", language)[1])["layers"]["watermark"]
+        assert (mark["status"], mark["payload"], mark["evidence"]["presence_only"]) == ("valid", None, True)
+        assert said in mark["summary"] and mark["evidence"]["false_positive_rate"] <= 1e-9
+    said = json.loads(run("verify", "ding.wav", "--json")[1])["layers"]["watermark"]
+    assert said["status"] == "absent" and not said["evidence"]["presence_only"]
+
+
+def test_presence_alone_is_for_sound(run):
+    from tests.media import photo, saved
+    Path("cat.png").write_bytes(saved(photo(), "PNG"))
+    code, _, err = run("embed", "cat.png", "-o", "out.png", *PRODUCER, "--presence-only")
+    assert code == 1 and "presence alone is carried by sound" in err and not Path("out.png").exists()

@@ -3,19 +3,25 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import shutil
+import struct
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import labelkit
 from benchmarks import audio_attacks
 from labelkit import codec, container
 from labelkit.codec.resample import Resampler
 from labelkit.codec.samples import AudioSamples
+from labelkit.container import bmff
 from labelkit.errors import LabelkitError, LimitExceeded
 from tests import sounds
+from tests.media import photo, saved
 
 soundfile = pytest.importorskip("soundfile")
 RATE = 44_100
@@ -79,6 +85,60 @@ def test_cover_art_of_flac_stays(tmp_path):
     at = 4 + 4 + 34
     data = data[:at] + bytes([6]) + len(picture).to_bytes(3, "big") + picture + data[at:]
     assert picture in codec.encode(codec.decode(data))
+
+
+def with_cover(ending: str, cover: bytes, folder: Path) -> Path:
+    """Three seconds of sound with a title and a cover, made by FFmpeg."""
+    (folder / "plain.wav").write_bytes(written("WAV", "PCM_16", sounds.music(3)))
+    (folder / "cover.jpg").write_bytes(cover)
+    source, more = folder / f"source.{ending}", ["-map", "1:v", "-c:v", "copy", "-disposition:v", "attached_pic"]
+    inputs, head = ["-i", folder / "plain.wav", "-i", folder / "cover.jpg"], ["-metadata", "title=Zwölf"]
+    if ending in ("ogg", "opus"):  # FFmpeg puts no picture in there; as a comment it does
+        block = struct.pack(">II10s6I", 3, 10, b"image/jpeg", 0, 64, 64, 24, 0, len(cover)) + cover
+        text = base64.b64encode(block).decode().replace("=", "\\=")
+        (folder / "tags.txt").write_text(f";FFMETADATA1\ntitle=Zwölf\nMETADATA_BLOCK_PICTURE={text}\n", "utf-8")
+        inputs, head, more = ["-i", folder / "plain.wav", "-i", folder / "tags.txt"], ["-map_metadata", "1"], []
+    subprocess.run(["ffmpeg", "-loglevel", "error", *inputs, "-map", "0:a", *more, *head, source], check=True)
+    return source
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="needs ffmpeg")
+@pytest.mark.parametrize("ending", ["flac", "mp3", "ogg", "opus", "m4a"])
+def test_cover_art_stays_when_the_sound_is_labelled(ending, tmp_path):
+    """Read by FFmpeg, and by ExifTool where it is there."""
+    if ending == "m4a":
+        pytest.importorskip("av")
+    cover = saved(photo(64, 64), "JPEG")
+    source, target = with_cover(ending, cover, tmp_path), tmp_path / f"out.{ending}"
+    label = labelkit.Label(labelkit.Kind.GENERATED, "001191440300708461136T1XGW3", "1")
+    labelkit.embed(source, target, label, plan=labelkit.Plan(watermark=labelkit.Watermark(presence_only=True)))
+    for path in (source, target):
+        words = ["ffmpeg", "-loglevel", "error", "-i", path, "-map", "0:v", "-c", "copy", "-f", "image2pipe", "-"]
+        assert subprocess.run(words, capture_output=True, check=True).stdout == cover
+    if shutil.which("exiftool"):
+        tag = "-CoverArt" if ending == "m4a" else "-Picture"
+        assert subprocess.run(["exiftool", "-b", tag, target], capture_output=True, check=True).stdout == cover
+    report = labelkit.verify(target)
+    assert report[labelkit.Layer.METADATA].status is report[labelkit.Layer.EXPLICIT].status is labelkit.Status.VALID
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="needs ffmpeg")
+def test_the_gapless_count_of_the_old_encoding_does_not_stay(tmp_path):
+    """iTunSMPB counts samples that are no longer these; other tags of its form stay."""
+    pytest.importorskip("av")
+    source = bytearray(with_cover("m4a", saved(photo(64, 64), "JPEG"), tmp_path).read_bytes())
+    tags = b"".join(bmff.encode(b"----", b"".join(bmff.encode(kind, bytes(4) + body) for kind, body in (
+        (b"mean", b"com.apple.iTunes"), (b"name", name), (b"data", bytes(4) + b" 00000000 00000840")))
+    ) for name in (b"iTunSMPB", b"MOOD"))
+    at = source.index(b"ilst")
+    end = at - 4 + int.from_bytes(source[at - 4 : at], "big")
+    source[end:end] = tags
+    for kind in (b"moov", b"udta", b"meta", b"ilst"):  # moov lies behind the sound, so that no offset moves
+        at = source.rindex(kind) - 4
+        source[at : at + 4] = (int.from_bytes(source[at : at + 4], "big") + len(tags)).to_bytes(4, "big")
+    encoded = codec.encode(codec.decode(bytes(source)))
+    assert b"iTunSMPB" in source and b"iTunSMPB" not in encoded and b"MOOD" in encoded
+    assert len(codec.decode(encoded).samples) == len(codec.decode(bytes(source)).samples)
 
 
 def test_mono_stays_mono():

@@ -77,6 +77,8 @@ FILMS = {
     "film.webm": {"codec": "libvpx-vp9", "sound": ["libopus"], "size": (319, 241)},
     "film.avi": {"codec": "mpeg4", "sound": ["libmp3lame"]}, "film.flv": {"sound": ["aac"]},
     "ten.mp4": {"codec": "libx265", "form": "yuv420p10le", "colour": (9, 16, 9)},
+    "old.flv": {"codec": "flv", "sound": ["libmp3lame"]}, "mpeg2.mkv": {"codec": "mpeg2video"},
+    "fine.mp4": {"codec": "mpeg4", "muxer": {"video_track_timescale": "90000"}},
     "full.mp4": {"full_range": True}, "whole.mkv": {"form": "yuv444p"}, "grey.mkv": {"form": "gray"},
 }
 
@@ -141,13 +143,20 @@ def broken(path: Path, frame: int) -> Path:
     return path
 
 
-def test_a_broken_frame_is_reported_with_its_time_and_the_film_goes_on(tmp_path):
-    source = broken(film(tmp_path / "film.mp4", codec="mpeg4", count=30, options={"g": "5"}), 12)
-    progress = transcode.encode(decoded(source).map(bright), tmp_path / "out.mp4", QUICK)
-    assert progress.frames >= 25
-    assert progress.damaged and progress.damaged[0] == pytest.approx(12 / 25, abs=0.05)
-    whole = transcode.encode(decoded(film(tmp_path / "whole.mp4", codec="mpeg4")), tmp_path / "out.mp4", QUICK)
+@pytest.mark.parametrize("name,settings,exact", [
+    ("film.mp4", {"codec": "mpeg4", "options": {"g": "5"}}, True), ("h264.mkv", {}, True), ("h264.mp4", {}, True),
+    ("h265.mp4", {"codec": "libx265"}, True), ("mpeg4.avi", {"codec": "mpeg4", "options": {"g": "5"}}, False)])
+def test_a_broken_frame_is_reported_with_its_time_and_the_film_goes_on(name, settings, exact, tmp_path):
+    source = film(tmp_path / name, count=30, **settings)
+    whole = transcode.encode(decoded(source), tmp_path / "out", QUICK)
     assert whole.damaged == [] and whole.frames == 30
+    with av.open(str(source)) as opened:
+        packet = [packet for packet in opened.demux(video=0) if packet.size][12]
+        wanted = float(packet.pts * packet.time_base) if exact else 12 / 25
+    progress = transcode.encode(decoded(broken(source, 12)).map(bright), tmp_path / "out", QUICK)
+    assert progress.frames >= 25
+    assert progress.damaged and progress.damaged[0] == pytest.approx(wanted, abs=1e-6 if exact else 0.05)
+    assert len(progress.damaged) <= 4  # and what is built upon it, up to the next key frame
 
 
 def test_frames_and_key_frames_are_read_by_time(tmp_path):

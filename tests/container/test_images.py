@@ -9,7 +9,6 @@ import pytest
 
 from labelkit import container, metadata
 from labelkit.errors import LimitExceeded, MalformedFile, TruncatedFile, UnsupportedFormat
-from labelkit.metadata import xmp
 from tests import files
 
 HOSTS = {
@@ -135,34 +134,6 @@ def test_jpeg_fill_bytes_and_lone_markers_are_read_over():
     data = files.picture("JPEG")
     data = data[:20] + b"\xff\xff\xff" + data[20:]
     assert put(data).endswith(data[20:])
-
-
-def test_packet_in_pieces_is_joined():
-    packet = files.XMP_PACKET * 3
-    guid = b"0123456789ABCDEF0123456789ABCDEF"
-    head = b"http://ns.adobe.com/xmp/extension/\0" + guid
-    pieces = [files.segment(0xE1, head + struct.pack(">II", len(packet), at) + packet[at:at + 500])
-              for at in range(0, len(packet), 500)]
-    found = slots(files.jpeg_with(*reversed(pieces)))
-    assert ("xmp", "", packet) in found
-
-
-def test_a_packet_in_pieces_is_no_place_for_a_label():
-    packet = b"<a/>"
-    head = b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 32 + struct.pack(">II", len(packet), 0)
-    data = files.jpeg_with(files.segment(0xE1, head + packet))
-    assert metadata.read(metadata.write(data, files.LABEL)).label == files.LABEL
-    packet = xmp.fresh(files.OTHER.to_json())
-    head = head[:-8] + struct.pack(">II", len(packet), 0)
-    with pytest.raises(UnsupportedFormat, match="ExtendedXMP"):
-        metadata.write(files.jpeg_with(files.segment(0xE1, head + packet)), files.LABEL)
-
-
-def test_packet_with_a_missing_piece_is_refused():
-    head = b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 32
-    data = files.jpeg_with(files.segment(0xE1, head + struct.pack(">II", 999, 0) + b"short"))
-    with pytest.raises(MalformedFile):
-        slots(data)
 
 
 @pytest.mark.parametrize("kind", [b"zTXt", b"iTXt"])

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
+import subprocess
 import wave
 
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 from benchmarks import audio_attacks as attacks
 from labelkit import explicit
 from labelkit.codec.samples import AudioSamples
-from labelkit.errors import InvalidArgument, InvalidLabel, UnsupportedFormat
+from labelkit.errors import InvalidArgument, InvalidLabel, OutputFailed, UnsupportedFormat
 from labelkit.explicit import audio, loudness, rhythm
 from labelkit.plan import Explicit
 from labelkit.report import Status
@@ -92,7 +94,7 @@ def test_loudness_of_the_standard_s_reference_tone():
 
 SURVIVES = ["gain_-6", "polarity", "pcm8", "compressor", "agc", "rate_8k", "telephone", "highpass_500", "white_10",
             "pink_15", "babble_10", "echo", "speed_0.9", "speed_1.1", "speed_1.25", "tempo_1.05", "mp3_32k", "aac_32k",
-            "opus_16k", "opus_voice_12k", "alaw", "vorbis_q0"]
+            "opus_16k", "opus_voice_12k", "amr_nb", "alaw", "vorbis_q0", "reverb", "rerecord"]
 
 
 @pytest.mark.parametrize("name", SURVIVES)
@@ -140,7 +142,110 @@ def test_the_bundled_labels(text, language, characters):
 
 def test_rhythm_and_speech_together():
     labelled, evidence = explicit.draw(programme(), Explicit(sound="both"))
-    assert evidence["seconds"] > 5 and len(found(labelled)) == 1
+    heard = found(labelled)
+    assert evidence["seconds"] > 5 and [one["sound"] for one in heard] == ["rhythm", "speech"]
+    assert 1.3 < heard[1]["start_s"] - heard[0]["start_s"] < 1.7
+    for language, said in (("en", "Morse code at 0.4 s"), ("zh-CN", "语音标识“本音频由人工智能生成”")):
+        assert said in explicit.find(labelled).summary.text(language)
+
+
+SPOKEN = [("AI生成", "zh"), ("made by AI", "en")]
+SPEECH_SURVIVES = [*(name for name in SURVIVES if name != "speed_1.25"), "speed_0.98", "clip_2%",
+                   "overlay_15", "voice_message"]
+
+
+@pytest.mark.parametrize("text, language", SPOKEN)
+@pytest.mark.parametrize("place", ["start", "middle", "end"])
+def test_a_bundled_label_is_known_again_wherever_it_stands(text, language, place):
+    labelled, evidence = explicit.draw(programme(20), Explicit(sound="speech", text=text, place=place))
+    [heard] = found(labelled)
+    assert (heard["sound"], heard["text"], heard["speed"]) == ("speech", audio.SPOKEN[language], 1.0)
+    assert abs(heard["start_s"] - evidence["starts_s"][0]) < 0.1
+    assert explicit.find(labelled).status is Status.VALID
+    for level in (0.01, 0.5):
+        assert len(found(AudioSamples(labelled.samples * np.float32(level), RATE))) == 1
+
+
+@pytest.mark.parametrize("text, language", SPOKEN)
+@pytest.mark.parametrize("name", SPEECH_SURVIVES)
+def test_a_bundled_label_is_known_again_after(name, text, language):
+    if name not in attacks.names():
+        pytest.skip(f"{name} needs " + ("soundfile" if not importlib.util.find_spec("soundfile") else "av"))
+    labelled, _ = explicit.draw(programme(), Explicit(sound="speech", text=text))
+    attacked, rate = attacks.apply(name, labelled.samples, RATE, seed=1)
+    assert [one["text"] for one in found(AudioSamples(attacked.reshape(len(attacked), -1), rate))] == [
+        audio.SPOKEN[language]]
+
+
+def test_both_languages_and_repeats_are_told_apart():
+    chinese, _ = explicit.draw(programme(30), Explicit(sound="speech", repeat_s=10))
+    english, _ = explicit.draw(programme(5), Explicit(sound="speech", text="made by AI", place="end"))
+    heard = found(AudioSamples(np.concatenate([chinese.samples, english.samples]), RATE))
+    assert [one["text"] for one in heard] == [*[audio.SPOKEN["zh"]] * 3, audio.SPOKEN["en"]]
+
+
+def test_a_label_across_blocks_of_a_minute_is_heard_once():
+    long = AudioSamples(np.tile(sounds.speech(20, RATE), 8)[:, None], RATE)
+    labelled, evidence = explicit.draw(long, Explicit(sound="speech", repeat_s=17))
+    assert [round(one["start_s"]) for one in found(labelled)] == [round(start) for start in evidence["starts_s"]]
+
+
+def other_words(label: np.ndarray) -> dict[str, np.ndarray]:
+    """The same voice saying something else: a part of the label gone, in another order, backwards, another's place."""
+    third = len(label) // 3
+    one, two, three = label[:third], label[third : 2 * third], label[2 * third :]
+    swapped = label.copy()
+    swapped[-RATE // 2 :] = label[RATE // 2 : RATE]
+    return {"cut short": label[: -RATE // 2], "begun late": label[RATE // 2 :], "backwards": label[::-1],
+            "reordered": np.concatenate([two, three, one]), "middle gone": np.concatenate([one, three]),
+            "another end": swapped}
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("words", ["cut short", "begun late", "reordered", "backwards", "middle gone", "another end"])
+def test_the_same_voice_saying_something_else_is_no_label(words, language):
+    voice = audio._speech(Explicit(text=audio.SPOKEN[language]), RATE)
+    for x, heard in ((voice, 1), (other_words(voice)[words], 0)):
+        around = np.concatenate([np.zeros(RATE // 2, np.float32), x, np.zeros(RATE // 2, np.float32)])
+        assert len(found(AudioSamples(around[:, None].astype(np.float32), RATE))) == heard
+
+
+@pytest.mark.skipif(not shutil.which("espeak-ng"), reason="needs espeak-ng")
+@pytest.mark.parametrize("voice, pace, text, heard", [
+    ("cmn", 126, "本音频由人工智能生成", True), ("cmn", 126, "本音频由真人录制完成", False),
+    ("cmn", 126, "本视频由人工智能生成", False), ("cmn", 126, "本音频不由人工智能生成", False),
+    ("cmn", 126, "今天的天气非常好我们去公园散步", False),
+    ("en-us", 140, "This audio was generated by AI", True), ("en-us", 140, "This audio was generated by hand", False),
+    ("en-us", 140, "This video was generated by AI", False),
+    ("en-us", 140, "This audio was not generated by AI", False),
+    ("en-us", 140, "Artificial intelligence is changing the way we live", False)])
+def test_another_sentence_of_the_same_synthesiser_is_no_label(voice, pace, text, heard):
+    spoken = subprocess.run(["espeak-ng", "-v", voice, "-s", str(pace), "--stdout", text], capture_output=True,
+                            check=True).stdout
+    x = np.pad(np.frombuffer(spoken[44:], "<i2").astype(np.float32) / 32768, 11_025)
+    assert bool(found(AudioSamples(x[:, None], 22_050))) is heard
+
+
+def test_a_recording_of_ones_own_is_read_back(tmp_path):
+    """`verify` does not know it; `embed` does, and says so where it is not in what was written."""
+    path = tmp_path / "own.wav"
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(RATE)
+        out.writeframes((sounds.speech(2.5, RATE, seed=7) * 30_000).astype("<i2").tobytes())
+    wanted = Explicit(sound="both", recording=path, text="本节目由AI合成", place="both")
+    host = programme()
+    labelled, evidence = explicit.draw(host, wanted)
+    explicit.confirm(lambda: labelled, wanted, evidence)
+    for name in ("aac_32k", "opus_voice_12k", "babble_10"):
+        if name in attacks.names():
+            attacked, _ = attacks.apply(name, labelled.samples, RATE, seed=1)
+            explicit.confirm(lambda x=attacked: AudioSamples(x.reshape(len(x), -1), RATE), wanted, evidence)
+    with pytest.raises(OutputFailed, match="not heard"):
+        explicit.confirm(lambda: host, wanted, evidence)
+    explicit.confirm(lambda: host, Explicit(), {"sound": "rhythm", "starts_s": [0.4], "seconds": 1.1})
+    assert [one["sound"] for one in found(labelled)] == ["rhythm", "rhythm"]
 
 
 def test_any_recording(tmp_path):

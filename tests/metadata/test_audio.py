@@ -118,6 +118,40 @@ def test_rf64_counts_in_64_bits():
     assert struct.unpack("<Q", out[20:28]) == (len(out) - 8,)
 
 
+def wide(kind: bytes, *rows: tuple[bytes, int], claims: int | None = None) -> bytes:
+    """The head of a file of 64-bit sizes: an extra chunk of 5 GB named in the table of ds64, then 6 GB of sound."""
+    table = struct.pack("<I", len(rows) if claims is None else claims) + b"".join(
+        name + struct.pack("<Q", size) for name, size in rows)
+    ds64 = struct.pack("<QQQ", (11 << 30) + 60 + 24 + len(table), 6 << 30, 0) + table
+    return (kind + b"\xff" * 4 + b"WAVEds64" + struct.pack("<I", len(ds64)) + ds64 + b"fmt " + struct.pack(
+        "<IHHIIHH", 16, 1, 1, 48_000, 96_000, 2, 16) + b"axml" + b"\xff" * 4)
+
+
+@pytest.mark.parametrize("kind", [b"RF64", b"BW64"])
+def test_chunks_past_4_gb_are_stepped_over(kind, tmp_path):
+    path = tmp_path / "a.wav"
+    with open(path, "wb") as file:  # what lies in the chunks are holes
+        file.write(wide(kind, (b"axml", 5 << 30)))
+        file.seek(5 << 30, 1)
+        file.write(b"data" + b"\xff" * 4)
+        file.truncate(file.tell() + (6 << 30))
+    before = path.stat().st_size
+    metadata.write_file(path, path, LABEL)
+    assert metadata.read(path).label == LABEL
+    with open(path, "rb") as file:
+        assert struct.unpack("<Q", file.read(28)[20:]) == (path.stat().st_size - 8,)
+        file.seek(before)
+        assert file.read(4) == b"AIGC"
+    metadata.write_file(path, path, OTHER)
+    assert metadata.read(path).label == OTHER and path.stat().st_size < before + 500
+
+
+def test_a_table_of_sizes_that_claims_too_much_is_refused():
+    for data in (wide(b"RF64", (b"axml", 9), claims=2), wide(b"RF64", claims=0xFFFFFFFF)):
+        with pytest.raises(MalformedFile, match="table of sizes"):
+            metadata.read(data)
+
+
 def test_a_chunk_past_the_end_is_refused():
     with pytest.raises(MalformedFile):
         metadata.read(files.sound("WAV")[:-40])

@@ -204,6 +204,9 @@ def test_two_equal_labels_are_one_statement_and_counted():
     data = files.png_with(files.chunk(b"tEXt", b"AIGC\0" + OLD), itxt(b"XML:com.adobe.xmp", xmp.fresh(OTHER.to_json())))
     finding = metadata.read(data)
     assert (finding.status, finding.label, finding.evidence["duplicates"]) == (Status.VALID, OTHER, 1)
+    assert "it stands 2 times in the file" in str(finding.summary)
+    alone = metadata.read(files.png_with(files.chunk(b"tEXt", b"AIGC\0" + OLD)))
+    assert "times in the file" not in str(alone.summary)
 
 
 def test_two_labels_that_differ_are_invalid_and_the_fields_named():

@@ -73,6 +73,7 @@ def freeform(name: bytes, value: bytes) -> bytes:
                box(b"data", UTF8, value))
 
 
+TRAILER = bytes(4)  # QuickTime's end of udta
 TITLE = box(b"\xa9nam", box(b"data", UTF8, b"a film"))
 
 
@@ -99,7 +100,6 @@ def chunk_bytes(data: bytes, table: bytes = b"stco") -> list[int]:
 
 
 WANTED = [MEDIA[0], MEDIA[77], MEDIA[512], MEDIA[2047]]
-TRAILER = bytes(4)  # QuickTime's end of udta
 HOSTS = {
     "moov in front": film(),
     "moov at the end": film(last=True),
@@ -126,6 +126,8 @@ LABELLED = {
     "iTunes without name": film((box(b"udta", itunes(TITLE, box(b"\0\0\0\1", box(b"data", UTF8, OLD)))),)),
     "iTunes comment": film((box(b"udta", itunes(TITLE, box(b"\xa9cmt", box(b"data", UTF8, OTHER.to_json(
         wrapped=True).encode())))),)),
+    "QuickTime comment": film((box(b"udta", box(b"\xa9cmt", b"\0\0\x55\xc4" + OTHER.to_json(wrapped=True).encode()),
+                               box(b"\xa9nam", b"\0\6\x55\xc4a film"), TRAILER),)),
     "XMP uuid behind": film(top=(box(b"uuid", XMP_UUID, xmp.fresh(OTHER.to_json())),)),
     "XMP in udta": film((box(b"udta", box(b"XMP_", xmp.fresh(OTHER.to_json())), TRAILER),)),
     "two kinds": film((box(b"udta", itunes(TITLE, freeform(b"AIGC", OLD)), keyed((b"AIGC", OLD))),)),
@@ -159,6 +161,26 @@ def test_the_label_lies_where_the_guide_puts_it(name):
 def test_a_free_box_takes_the_growth_in(name):
     out = metadata.write(HOSTS[name], LABEL)
     assert out.index(MEDIA) == HOSTS[name].index(MEDIA) and len(out) == len(HOSTS[name])
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_media_of_a_large_film_move_by_whole_blocks(large, tmp_path):
+    """Blocks that keep their place in a block can be shared between the files."""
+    path, out, host = tmp_path / "a.mp4", tmp_path / "b.mp4", film()
+    path.write_bytes(host)
+    if large:  # a hole at the end, in a box of its own
+        with open(path, "ab") as file:
+            file.write(struct.pack(">I4s", 1 << 27, b"mdat"))
+            file.truncate(file.tell() + (1 << 27) - 8)
+    metadata.write_file(path, out, LABEL)
+    with open(out, "rb") as file:
+        head = file.read(20_000)
+    moved = head.index(MEDIA) - host.index(MEDIA)
+    assert moved and (moved % 4096 == 0) == large
+    assert chunk_bytes(head[:head.index(MEDIA) + len(MEDIA)]) == WANTED
+    metadata.write_file(out, path, OTHER)  # the room is used again
+    assert path.stat().st_size == out.stat().st_size or not large
+    assert metadata.read(path).label == OTHER
 
 
 @pytest.mark.parametrize("name", LABELLED)

@@ -134,8 +134,16 @@ def test_a_name_outside_ascii_is_written_wide():
 
 
 def test_an_encrypted_document_is_refused():
-    with pytest.raises(UnsupportedFormat, match="encrypted"):
+    with pytest.raises(UnsupportedFormat, match="encrypted, and its texts"):
         metadata.write(plain(trailer=b"/Encrypt 4 0 R"), LABEL)
+
+
+def test_an_info_dictionary_that_is_a_stream_is_refused():
+    """Writing it anew would lose the stream; found by fuzzing."""
+    data = plain(TITLE_INFO, files.XMP_PACKET).replace(b"/Info 4 0 R", b"/Info 5 0 R")
+    with pytest.raises(MalformedFile):
+        metadata.write(data, LABEL)
+    assert metadata.read(data).status is Status.ABSENT
 
 
 def test_a_manifest_is_not_broken():

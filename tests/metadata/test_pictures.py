@@ -156,6 +156,16 @@ def test_texts_of_others_are_blanked_in_place():
     assert out[start:start + len(WRAPPED)] == bytes(len(WRAPPED))
 
 
+def test_a_text_that_two_directories_share_is_blanked():
+    data = bytearray(tiff((270, 2, WRAPPED + b"\0")))
+    at = next(at for at in range(10, 300, 12) if data[at:at + 2] == b"\x0e\x01")
+    data[1000:1002] = struct.pack("<H", 9)  # one entry more in the second
+    data[1002 + 8 * 12:1002 + 9 * 12 + 4] = data[at:at + 12] + bytes(4)
+    assert metadata.read(bytes(data)).evidence["duplicates"] == 1
+    out = metadata.write(bytes(data), LABEL)
+    assert one_label(out) and WRAPPED not in out
+
+
 def test_a_generator_named_in_tiff_is_a_trace():
     assert metadata.read(tiff((305, 2, b"Midjourney\0"))).evidence["traces"][0]["value"] == "Midjourney"
     assert metadata.read(tiff((305, 2, b"Scanner 2.0\0"))).evidence["traces"] == []

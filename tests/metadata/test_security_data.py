@@ -157,6 +157,23 @@ def test_the_reader_judges_the_signature_of_a_label(signer):
     assert {found["state"] for found in states.values()} == {"absent"}
 
 
+def test_every_pinned_key_is_tried(signer):
+    values = fields(code(raw_signature(MESSAGE), None))
+    others = [Sm2Signer.from_secret(bytes(31) + bytes([number])).public_key for number in range(1, 8)]
+    assert verify(values, pinned=[*others, signer.public_key]).state is State.VERIFIED_PINNED
+    assert verify(values, pinned=others).state is State.UNSUPPORTED
+    with pytest.raises(InvalidArgument, match="at most 64"):
+        verify(values, pinned=[signer.public_key] * 65)
+
+
+def test_a_propagators_signature_says_what_it_covers(signer):
+    spread = sign(LABEL, signer).spread_by("platform", "9")
+    covered = json.loads(seal(spread.fields(), signer, "ReservedCode2"))["SecurityData"]["PubSD"][0]
+    assert covered["TBSData"] == {"Type": "Md", "Fields": ["Label", "ContentPropagator", "PropagateID"]}
+    ours = json.loads(spread.reserved_code1)["SecurityData"]["PubSD"][0]
+    assert ours["TBSData"] == {"Type": "Md"}, "the producer's is the standard form"
+
+
 def test_a_pin_that_is_no_key_is_the_callers_error(signer):
     data = metadata.write(picture("JPEG"), LABEL)
     with pytest.raises(InvalidArgument, match="pinned holds SM2 public keys"):

@@ -6,6 +6,7 @@ import pytest
 from labelkit import metadata
 from labelkit.report import Status
 from tests import files
+from tests.metadata.test_mp4 import box, film
 
 SETTINGS = b"a cat\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1"
 GRAPH = b'{"3": {"class_type": "KSampler", "inputs": {"seed": 1}}}'
@@ -40,6 +41,16 @@ TRACED = {
     "software in png": (text(b"Software", b"NovelAI"), "software name of a generator"),
     "tool in xmp": (xmp(packet('<rdf:Description xmlns:x="http://ns.adobe.com/xap/1.0/" x:CreatorTool="Midjourney"/>')),
                     "software name of a generator"),
+    "credit in xmp": (xmp(packet('<rdf:Description xmlns:p="http://ns.adobe.com/photoshop/1.0/"><p:Credit>Made with '
+                                 'Google AI</p:Credit></rdf:Description>')), "software name of a generator"),
+    "job of midjourney": (text(b"Description", b"a cat --v 6 Job ID: 0a1b2c3d-0123-4567-89ab-0123456789ab"),
+                          "settings of a generator"),
+    "mark of bytedance": (exif(description=b'{"aigc_info":{"aigc_label_type":1,"source_info":"dreamina"}}\0'),
+                          "mark of a service's own"),
+    "bare source type": (xmp(packet('<rdf:Description xmlns:e="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
+                                    'e:DigitalSourceType="trainedAlgorithmicMedia"/>')), "IPTC digital source type"),
+    "software in quicktime": (film((box(b"udta", box(b"\xa9swr", b"\0\5\x55\xc4Kling")),)),
+                              "software name of a generator"),
     "source type": (xmp(source_type("trainedAlgorithmicMedia")), "IPTC digital source type"),
     "manifest": (files.png_with(files.chunk(b"caBX", b"jumb")), "C2PA manifest store"),
 }
@@ -50,6 +61,10 @@ CLEAN = {
     "camera": exif(software=b"Camera 1.0\0", description=b"holiday\0"),
     "photograph": xmp(source_type("digitalCapture")),
     "prompt that is none": text(b"prompt", b"please sign here"),
+    "credit": xmp(packet('<rdf:Description xmlns:p="http://ns.adobe.com/photoshop/1.0/" p:Credit="Reuters"/>')),
+    "mark of nothing": exif(description=b'{"aigc_info":{"aigc_label_type":0}}\0'),
+    "job": text(b"Description", b"Job ID: 17, printed twice"),
+    "quicktime": film((box(b"udta", box(b"\xa9swr", b"\0\4\x55\xc4Lavf")),)),
     "tool": text(b"Software", b"Adobe Photoshop"),
 }
 

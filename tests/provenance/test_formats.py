@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import io
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -38,7 +39,14 @@ EMBEDDED = {
     "MP4 fragmented": _movie("mp4", "frag_keyframe+empty_moov"), "M4A": _movie("ipod", video=""),
     "AVI": _movie("avi", audio="pcm_s16le"), "WAV": _sound("WAV"), "FLAC": _sound("FLAC"), "MP3": _sound("MP3"),
 }
-BESIDE = {"MKV": _movie("matroska"), "WebM": _movie("webm", video="libvpx", audio="libopus"),
+def _two_pages() -> bytes:
+    out = io.BytesIO()
+    files.pixels().save(out, "TIFF", save_all=True, append_images=[files.pixels().rotate(180)])
+    return out.getvalue()
+
+
+UNFIT = {"RF64": _sound("RF64"), "TIFF of two pages": Case(_two_pages, lambda data: files.decoded(data).tolist())}
+BESIDE = {**UNFIT, "MKV": _movie("matroska"), "WebM": _movie("webm", video="libvpx", audio="libopus"),
           "FLV": _movie("flv", video="flv1"), "OGG": _sound("OGG", "VORBIS"), "Opus": _sound("OGG", "OPUS")}
 
 
@@ -88,7 +96,7 @@ def test_later_label_keeps_the_first_manifest_as_parent(embedded, claim, signer,
 
 def test_format_without_a_place_takes_a_sidecar(beside, claim, signer, trust):
     labelled = metadata.write(beside, claim.label)
-    with pytest.raises(UnsupportedFormat, match="no place"):
+    with pytest.raises(UnsupportedFormat, match="no place|keeps no manifest"):
         sign(labelled, claim, signer)
     assert validate(labelled, trust=trust).status is Status.ABSENT
     store = sign_sidecar(labelled, claim, signer)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import datetime
 import io
 import json
 import multiprocessing
@@ -17,6 +18,7 @@ from PIL import Image
 
 from labelkit.errors import InvalidArgument, SigningFailed, UnsupportedFormat
 from labelkit.label import Kind, Label
+from labelkit.plan import Generator, Plan
 from labelkit.provenance import AIGC_ASSERTION, Claim, Signer, sign, sign_into, sign_sidecar, validate
 from labelkit.report import Status
 from labelkit.watermark.payload import Payload
@@ -65,11 +67,26 @@ def test_without_a_watermark_none_is_claimed(picture, claim, signer, trust):
 
 
 def test_generator_and_time_are_stated_when_given(picture, claim, signer, trust):
-    data = sign(picture(), Claim(claim.label, generator="Model 7", when=NOW), signer)
-    assert validate(data, trust=trust).evidence["generator"] == "Model 7"
+    data = sign(picture(), Claim(claim.label, generator=Generator("Model", "7", NOW)), signer)
+    seen = validate(data, trust=trust).evidence
+    assert (seen["generator"], seen["created"]) == ("Model 7", NOW.isoformat())
     store = read_by_c2pa(data, trust)
     action = store["manifests"][store["active_manifest"]]["assertions"][0]["data"]["actions"][0]
-    assert action["when"] == NOW.isoformat()
+    assert action["when"] == NOW.isoformat() and action["softwareAgent"] == {"name": "Model", "version": "7"}
+    bare = validate(sign(picture(), Claim(claim.label, generator=Generator("Model")), signer), trust=trust).evidence
+    assert (bare["generator"], bare["created"]) == ("Model", None)
+
+
+@pytest.mark.parametrize("wrong", [("",), ("x" * 129,), ("a\nb",), (7,), ("Model", None),
+                                   ("Model", "7", datetime.datetime(2026, 1, 1))])
+def test_a_generator_that_cannot_be_stated_is_refused(wrong):
+    with pytest.raises(InvalidArgument):
+        Generator(*wrong)
+
+
+def test_a_generator_without_a_signer_has_nowhere_to_be_stated():
+    with pytest.raises(InvalidArgument, match="signer"):
+        Plan(generator=Generator("Model"))
 
 
 def test_who_spreads_a_file_does_not_claim_to_have_created_it(picture, signer, trust):

@@ -9,9 +9,11 @@ import pytest
 
 from labelkit import metadata
 from labelkit.errors import LabelkitError
+from labelkit.metadata import xmp
 from tests import files
+from tests.container import test_jpegxmp as jpegxmp
 from tests.files import LABEL, OTHER
-from tests.metadata.test_documents import document
+from tests.metadata.test_documents import document, wide
 from tests.metadata.test_pdf import TITLE_INFO, packed, plain
 
 MUTATIONS = 2000
@@ -20,10 +22,15 @@ SLOWEST_SECONDS = 2.0
 
 def rich_jpeg() -> bytes:
     parts = [files.segment(0xE1, b"Exif\0\0" + files.exif(b"a cat\0", b"ASCII\0\0\0" + OTHER.to_json().encode())),
-             files.segment(0xE1, b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 32 + b"\0\0\0\4\0\0\0\0<a/>"),
              files.segment(0xEB, b"JP\0\1\0\0\0\1\0\0\0\x28jumb"),
              files.segment(0xFE, b"AIGC" + OTHER.to_json().encode())]
     return metadata.write(files.jpeg_with(*parts, quality=50), LABEL, resign=True)
+
+
+def extended_jpeg() -> bytes:
+    rest = jpegxmp.extension(f'<a:AIGC xmlns:a="{xmp.NAMESPACE}">{OTHER.to_json()}</a:AIGC>')
+    return jpegxmp.picture(jpegxmp.packet("<dc:format>x</dc:format>", jpegxmp.note(jpegxmp.digest_of(rest)), 99),
+                           *jpegxmp.pieces(rest, size=300))
 
 
 def rich_png() -> bytes:
@@ -45,6 +52,7 @@ def id3_tag() -> bytes:
 
 HOSTS = {
     "jpeg": rich_jpeg,
+    "jpeg extended": extended_jpeg,
     "png": rich_png,
     "wav": lambda: files.riff_with(b"RIFF\4\0\0\0WAVE", (b"fmt ", bytes(16)), (b"data", bytes(900)),
                                    (b"LIST", b"INFOISFT\4\0\0\0abcd"), (b"id3 ", id3_tag()),
@@ -53,6 +61,7 @@ HOSTS = {
     "flac": lambda: id3_tag() + metadata.write(files.sound("FLAC"), LABEL),
     "ogg": lambda: metadata.write(files.sound("OGG", "VORBIS"), LABEL),
     "opus": lambda: metadata.write(files.sound("OGG", "OPUS"), LABEL),
+    "ogg flac": lambda: metadata.write(files.movie("ogg", video="", audio="flac"), LABEL),
     "mp3": lambda: id3_tag() + files.sound("MP3")[:3000],
     "mp4": lambda: metadata.write(files.movie("mp4", (("movflags", "faststart+use_metadata_tags"),),
                                               metadata=(("place", "here"),)), LABEL),
@@ -69,6 +78,7 @@ HOSTS = {
     "avif": lambda: metadata.write(files.picture("AVIF", exif=b"Exif\0\0" + files.exif(b"a cat, asleep\0")), LABEL),
     "svg": lambda: metadata.write(b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><path/></svg>', LABEL),
     "docx": lambda: metadata.write(document(), LABEL),
+    "docx zip64": lambda: wide(document()),
     "pdf": lambda: metadata.write(plain(TITLE_INFO, files.XMP_PACKET), LABEL),
     "pdf packed": lambda: metadata.write(packed(TITLE_INFO, files.XMP_PACKET), LABEL),
     "html": lambda: metadata.write(b'<!DOCTYPE html><html><head><meta charset="utf-8"><title>t</title></head></html>',

@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import importlib.util
-import itertools
-import math
 
 import numpy as np
 import pytest
@@ -14,7 +12,6 @@ from benchmarks import audio_attacks as attacks
 from labelkit.errors import HostTooSmall, InvalidArgument
 from labelkit.key import Key
 from labelkit.watermark import audio
-from labelkit.watermark.audio_decision import log_rate, log_tail, score
 from labelkit.watermark.payload import Payload
 from tests import sounds
 
@@ -122,44 +119,6 @@ def test_the_stated_rate_is_under_the_bar(speech):
     assert 0 <= found.false_positive_rate <= 1e-9
 
 
-def test_random_keys_stay_under_the_bound():
-    """The bound holds over keys: the correlations of one host with many keys are no wider than chance makes them."""
-    from labelkit.watermark import audio_search as search
-    from labelkit.watermark.audio_pattern import pattern
-    spectrum = search.Spectrum.of(sounds.music(12, 16_000).mean(1))
-    chips = spectrum.chips(search.Replay())
-    scores = []
-    for k in range(60):
-        signs = pattern(Key(k.to_bytes(16, "big"))).chips(PAYLOAD)
-        path = np.full(len(chips) // search.ROW, (k * 37) % search.STARTS)
-        scores.append(score(search.fold(chips, path), signs))
-    assert np.abs(scores).max() < 4.5 and 0.6 < np.std(scores) < 1.5
-
-
-def test_the_chance_of_a_sum_is_exact():
-    """Against every one of 2^12 choices of signs, at every sum; and far out, where no counting reaches, symmetric sums
-    of equal values are binomial."""
-    values = np.random.default_rng(3).integers(0, 9, 12)
-    sums = np.sort(np.array(list(itertools.product((-1, 1), repeat=12))) @ values)
-    for total in range(1, int(values.sum()) + 1):
-        share = np.count_nonzero(sums >= total) / len(sums)
-        assert math.exp(log_tail(values, total)) == pytest.approx(share, rel=1e-9)
-    assert log_tail(values, int(values.sum()) + 1) == -math.inf and log_tail(values, 0) == 0.0
-    beyond = math.log(sum(math.comb(608, k) for k in range(440, 609))) - 608 * math.log(2)
-    assert log_tail(np.full(608, 7), 7 * (2 * 440 - 608)) == pytest.approx(beyond, rel=1e-9)
-
-
-def test_the_bound_counts_payloads_and_candidates():
-    signs = np.random.default_rng(4).choice([-1.0, 1.0], (16, 38))
-    noise = np.random.default_rng(5).standard_normal((16, 38))
-    for strength, passes in ((0.4, False), (0.9, True)):
-        rate, more = (log_rate(noise + strength * signs, signs, tried) for tried in (5.0, 8.0))
-        assert (rate < math.log(1e-9)) == passes
-        assert more == pytest.approx(rate + 3) if passes else more == 0.0
-    assert log_rate(np.zeros((16, 38)), signs, 0.0) == 0.0
-    assert log_rate(-signs, signs, 0.0) == 0.0, "the opposite of a pattern is no mark"
-
-
 # ---- refusals
 
 def test_a_clip_that_is_too_short_is_refused_with_the_length_that_would_do():
@@ -181,6 +140,77 @@ def test_silence_is_refused():
     nearly = np.concatenate([sounds.speech(1), np.zeros(80_000, np.float32)])
     with pytest.raises(HostTooSmall):
         audio.embed(nearly, 16_000, PAYLOAD, KEY)
+
+
+# ---- presence alone
+
+@pytest.mark.parametrize("seconds", [0.9, 1.5, 3])
+def test_presence_alone_is_found_in_a_clip_too_short_for_an_id(seconds):
+    for host, rate in ((sounds.speech(seconds), 16_000), (sounds.music(seconds), 44_100)):
+        marked = audio.embed(host, rate, None, KEY)
+        for effort in ("fast", "normal", "deep"):
+            found = audio.detect(marked, rate, KEY, effort=effort)
+            assert found.found and found.payload is None and found.geometry["presence_only"]
+            assert 0 < found.false_positive_rate <= 1e-9
+        assert snr(host, marked) > 22
+        assert not audio.detect(host, rate, KEY, effort="deep").found, "unmarked"
+        assert not audio.detect(marked, rate, Key(b"another secret of this length"), effort="deep").found
+        assert not audio.detect(marked, rate).found, "nor the public key"
+
+
+@pytest.mark.parametrize("name", ["gain_-6", "polarity", "rate_8k", "telephone", "white_20", "reverb", "mp3_64k",
+                                  "aac_64k", "opus_24k"])
+def test_presence_alone_survives(name):
+    if name not in attacks.names():
+        pytest.skip(f"{name} needs av")
+    attacked, rate = attacks.apply(name, audio.embed(sounds.speech(3), 16_000, None, KEY), 16_000, seed=1)
+    assert audio.detect(attacked, rate, KEY).geometry.get("presence_only")
+
+
+@pytest.mark.parametrize("name", ["speed_0.9", "speed_1.1", "pitch_+1"])
+def test_presence_alone_on_the_time_axis(name):
+    attacked, rate = attacks.apply(name, audio.embed(sounds.speech(3), 16_000, None, KEY), 16_000, seed=1)
+    assert audio.detect(attacked, rate, KEY, effort="deep").geometry.get("presence_only")
+    assert not audio.detect(attacked, rate, KEY, effort="normal").found
+
+
+def test_an_id_is_never_taken_for_presence_nor_presence_for_an_id():
+    for seconds in (1, 2, 4, 12, 40):
+        host = sounds.speech(seconds, seed=3)
+        presence = audio.embed(host, 16_000, None, KEY)
+        assert audio.detect(presence, 16_000, KEY, effort="deep").geometry["presence_only"]
+        marker = audio.AudioMarker(16_000, 1, PAYLOAD, KEY)  # which marks whether it will be read or not
+        marked = np.concatenate([marker.push(host), marker.finish()])
+        assert not audio.detect(marked, 16_000, KEY, effort="deep").geometry.get("presence_only")
+
+
+def test_a_short_marked_sound_is_placed_in_a_long_one():
+    effect = audio.embed(sounds.music(1.5, 16_000)[:, 0], 16_000, None, KEY)
+    found = audio.detect(np.concatenate([sounds.speech(20), effect, sounds.speech(20, seed=4)]), 16_000, KEY)
+    assert found.found and abs(found.geometry["start_s"] - 20) < 0.5 and abs(found.geometry["end_s"] - 21.5) < 0.5
+
+
+def test_an_id_beside_presence_is_the_answer(speech):
+    effect = audio.embed(sounds.music(3, 16_000)[:, 0], 16_000, None, KEY)
+    gap = sounds.speech(70, seed=4)
+    found = audio.detect(np.concatenate([effect, gap, speech]), 16_000, KEY)
+    assert found.payload == PAYLOAD and "presence_only" not in found.geometry
+    assert {segment["payload"] for segment in found.geometry["segments"]} == {PAYLOAD.hex, None}
+
+
+def test_too_short_for_presence_too():
+    with pytest.raises(HostTooSmall) as error:
+        audio.embed(sounds.speech(0.5), 16_000, None, KEY)
+    assert 0.5 < error.value.message.facts["needed"] < 3
+    with pytest.raises(HostTooSmall, match="too little sound"):
+        audio.embed(np.zeros(48_000, np.float32), 16_000, None, KEY)
+
+
+def test_a_stream_can_carry_presence_alone():
+    host = sounds.speech(2)
+    marker = audio.AudioMarker(16_000, 1, None, KEY)
+    parts = [marker.push(host[at : at + 500]) for at in range(0, len(host), 500)]
+    assert np.array_equal(np.concatenate([*parts, marker.finish()]), audio.embed(host, 16_000, None, KEY))
 
 
 @pytest.mark.parametrize("samples, rate, more", [

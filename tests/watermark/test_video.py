@@ -14,7 +14,7 @@ from labelkit.codec.frame import Form, Frame
 from labelkit.errors import HostTooSmall, InvalidArgument
 from labelkit.key import Key
 from labelkit.plan import Quality
-from labelkit.watermark import image, video
+from labelkit.watermark import evidence, image, video
 from labelkit.watermark.payload import Payload
 from tests.films import film, scene
 
@@ -84,6 +84,48 @@ def test_a_marked_stretch_is_found_and_located(size, spans, tmp_path):
     found = detected(film(tmp_path / "film.mp4", size=size, luma=frames()))
     assert found.payload == PAYLOAD
     assert np.abs(np.array(found.geometry["spans"]) - spans).max() < 1.0
+
+
+def changes(marker: video.Marker, frames: list[np.ndarray], first: int = 0) -> list[np.ndarray]:
+    """What a marker adds to the luma of frames that follow each other."""
+    added = []
+    for index, rows in enumerate(frames, first):
+        copy = rows.copy()
+        marker.mark(Frame(Form(*SIZE, halved=None), copy, index=index))
+        added.append(copy.astype(np.int16) - rows)
+    return added
+
+
+def test_still_ground_keeps_its_mark_and_moving_ground_gets_less():
+    before, after = list(scene(*SIZE, 5))[::4]
+    half = after.copy()
+    half[:, 320:] = before[:, 320:]  # only the left half moves
+    first, second, third = changes(video.Marker(*SIZE, PAYLOAD), [before, before, half])
+    assert np.array_equal(first, second)
+    assert np.array_equal(first[:, 336:], third[:, 336:])
+    assert third[:, :304].std() < 0.9 * changes(video.Marker(*SIZE, PAYLOAD), [half])[0][:, :304].std()
+
+
+def test_a_film_that_is_marked_again_comes_out_the_same():
+    marker, frames = video.Marker(*SIZE, PAYLOAD), list(scene(*SIZE, 3))
+    first, again = changes(marker, frames), changes(marker, frames)
+    assert all(np.array_equal(*pair) for pair in zip(first, again, strict=True))
+    assert not np.array_equal(first[0], changes(marker, frames, 7)[0])  # the middle of a film has a frame before it
+
+
+def test_any_ground_keeps_42_db():
+    noise = np.random.default_rng(1).integers(0, 256, SIZE[::-1]).astype(np.uint8)
+    for rows in (noise, *scene(*SIZE, 1), np.full(SIZE[::-1], 90, np.uint8) + np.arange(640, dtype=np.uint8) // 64):
+        error = np.square(changes(video.Marker(*SIZE, PAYLOAD), [rows])[0].astype(float)).mean()
+        assert 10 * np.log10(255**2 / error) > 42
+
+
+def test_a_frame_coded_alone_weighs_more():
+    total, plane = evidence.Sum(), np.random.default_rng(2).integers(-9, 10, (64, 64)).astype(np.int8)
+    total.add(plane, key=True)
+    total.add(plane.T.copy(), key=False)
+    alike = [np.corrcoef(total.plane.ravel(), one.ravel())[0, 1] for one in (plane, plane.T)]
+    assert alike[0] > 2 * alike[1] > 0
 
 
 def test_frames_in_memory_go_in_and_out(plain):

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Coverage-guided fuzzing of every parser of foreign bytes (atheris, which has wheels for CPython 3.11 to 3.13).
+
+    pip install atheris
+    python -m benchmarks.fuzz --seconds 600 [--group films] [--seeds FOLDER] [--out FOLDER]
+
+Each group starts from the small files that tests/robustness mutates, and from real ones in --seeds. A finding is an
+exception that is no LabelkitError, more than 2 s of CPU or 512 MB of memory for one input, and a label that is written
+and not read back, or at the cost of something else that the file keeps. Each kind of finding is written to --out once
+and the run goes on. The corpus stays in --out, so that a later run goes on where this one stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["labelkit"]):
+    import labelkit.codec.carry
+    import labelkit.codec.webp
+    from labelkit import container, metadata
+    from labelkit.codec import exif as turns
+    from labelkit.errors import LabelkitError
+    from labelkit.log import audit
+    from labelkit.metadata import aigc, exif, security_data, sm2, xmp
+from tests.files import LABEL, OTHER, XMP_PACKET, exif as exif_block
+from tests.metadata.test_documents import document
+from tests.robustness.test_containers import HOSTS
+
+SLOWEST_SECONDS, MOST_MEMORY, LARGEST_SEED = 2.0, 512 << 10, 100_000
+_LABEL_LIKE = re.compile(rb"aigc|content_?pro|produce_?id|propagate_?id", re.IGNORECASE)
+GROUPS = {
+    "pictures": ("jpeg", "jpeg extended", "png", "webp", "gif", "tiff", "bigtiff", "avif", "svg"),
+    "sounds": ("wav", "rf64", "flac", "ogg", "opus", "ogg flac", "mp3"),
+    "films": ("mp4", "mp4 fragmented", "mov", "mkv", "webm", "avi", "flv"),
+    "documents": ("docx", "docx zip64", "pdf", "pdf packed", "html", "markdown"),
+    "values": (),
+}
+
+
+def a_file(data: bytes) -> None:
+    """Read a file, label it, read it back: one label, everything else as it was, and no change at a second time."""
+    metadata.inspect(data)
+    out = metadata.write(data, OTHER, resign=True)
+    assert metadata.read(out).label == OTHER
+    assert metadata.write(out, OTHER, resign=True) == out, "writing the same label again changes the file"
+    before, after = _others(data), _others(out)
+    assert before <= after, f"lost: {before - after}"
+
+
+def _others(data: bytes) -> set[tuple[str, str, bytes]]:
+    """The texts of a file that have nothing to do with a label, and that there are packets."""
+    found = set()
+    with container.opened(data) as reader:
+        for slot in container.slots(reader):
+            try:
+                body = slot.load()
+            except LabelkitError:
+                continue
+            if slot.kind == container.XMP:
+                found.add((slot.name, slot.key, b""))
+            elif slot.kind == container.TEXT and not _LABEL_LIKE.search(slot.key.encode() + body.replace(b"\0", b"")):
+                found.add((slot.name, slot.key, body))
+    return found
+
+
+def a_packet(data: bytes) -> None:
+    found = xmp.find(data)
+    out = xmp.put(data, LABEL.to_json())
+    values = [one.value for one in xmp.find(out)]
+    assert values == [LABEL.to_json()], f"{len(found)} properties became {len(values)}"
+    assert not xmp.find(xmp.remove(out))
+
+
+def an_exif_block(data: bytes) -> None:
+    out = exif.blank(data)
+    assert len(out) == len(data)
+    list(exif.values(data))
+    turns.orientation(data)
+    turns.describe_upright(data, 64, 48)
+
+
+def a_signature(data: bytes) -> None:
+    fields = {**LABEL.fields(), "ReservedCode1": data.decode("utf-8", "surrogateescape"), "ReservedCode2": "{}"}
+    security_data.verify(fields).evidence()
+
+
+def a_key(data: bytes) -> None:
+    sm2.point(data)
+    list(sm2.tags(data))
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        for load in (sm2.load_pins, sm2.Sm2Signer.load):
+            try:
+                load(file.name)
+            except LabelkitError:
+                pass
+
+
+def an_export(data: bytes) -> None:
+    audit.audit_lines(data.decode("utf-8", "replace").splitlines())
+
+
+def a_codec(data: bytes) -> None:
+    labelkit.codec.webp.settings(data)
+    labelkit.codec.carry.has_own_codes(data)
+    labelkit.codec.carry.jpeg(data, data, 64, 48, same_colour=True)
+    labelkit.codec.carry.png_chunks(data, data, 64, 48, same_colour=True)
+
+
+VALUES = (a_packet, an_exif_block, aigc.read, a_signature, a_key, an_export, a_codec)
+
+
+def a_value(data: bytes) -> None:
+    """The first byte names the parser, so that inputs can cross over."""
+    if data:
+        VALUES[data[0] % len(VALUES)](data[1:])
+
+
+def seeds(group: str, folder: Path | None) -> dict[str, bytes]:
+    """The inputs that a group starts from."""
+    found = {name: HOSTS[name]() for name in GROUPS[group]}
+    if group == "values":
+        signer = sm2.Sm2Signer.from_secret(bytes(31) + b"\7")
+        signed = security_data.sign(LABEL, signer)
+        with tempfile.TemporaryDirectory() as keys:
+            sm2.keygen(f"{keys}/a", f"{keys}/b")
+            pems = [Path(keys, name).read_bytes() for name in "ab"]
+        json = OTHER.to_json(wrapped=True).encode()
+        texts = ((0, XMP_PACKET), (0, xmp.fresh(OTHER.to_json())), (0, XMP_PACKET.decode().encode("utf-16")),
+                 (1, exif_block(b"a cat\0", b"ASCII\0\0\0" + json)), (1, exif_block(json, order=">")), (2, json),
+                 (2, b"AIGC=" + json), (2, json.decode().encode("utf-16")), (3, signed.reserved_code1.encode()),
+                 *((4, pem) for pem in pems), (5, b'{"number":1,"hash":"00","body":"{\\"time\\":1}"}'),
+                 *((6, HOSTS[name]()) for name in ("jpeg", "png", "webp")))
+        return {f"{index}": bytes([kind]) + text for index, (kind, text) in enumerate(texts)}
+    if group == "documents":
+        found["docx stored"] = _stored(document())
+    for path in sorted(folder.rglob("*")) if folder else ():
+        if path.is_file() and path.stat().st_size <= LARGEST_SEED and _group_of(path) == group:
+            found[path.name] = path.read_bytes()
+    return {name: data for name, data in found.items() if len(data) <= LARGEST_SEED}
+
+
+def _group_of(path: Path) -> str:
+    try:
+        family = container.sniff(path).family
+    except LabelkitError:
+        return ""
+    return {"image": "pictures", "audio": "sounds", "video": "films", "document": "documents"}[family]
+
+
+def _stored(data: bytes) -> bytes:
+    """The archive with its members not packed, so that bytes can be changed in them."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    return out.getvalue()
+
+
+class Watch:
+    """Runs one input, and writes down what is found, each place in the code once."""
+
+    def __init__(self, target: Callable[[bytes], object], folder: Path) -> None:
+        self.target, self.folder, self.seen = target, folder, set()
+        self.memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    def __call__(self, data: bytes) -> None:
+        start = time.process_time()
+        try:
+            self.target(data)
+        except LabelkitError:
+            pass
+        except Exception as error:
+            frames = traceback.extract_tb(error.__traceback__)
+            place = f"{frames[-1].filename}:{frames[-1].lineno} from {frames[1].lineno}"
+            self.note(f"{type(error).__name__} {place}", traceback.format_exc(), data)
+        spent = time.process_time() - start
+        if spent > SLOWEST_SECONDS:
+            self.note(f"slow {len(data).bit_length()}", f"{spent:.1f} s of CPU\n", data)
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        if memory > self.memory + MOST_MEMORY:
+            self.note(f"memory {memory >> 18}", f"{(memory - self.memory) >> 10} MB\n", data)
+            self.memory = memory
+
+    def note(self, kind: str, text: str, data: bytes) -> None:
+        if kind not in self.seen:
+            self.seen.add(kind)
+            path = self.folder / hashlib.sha256(data).hexdigest()[:12]
+            path.write_bytes(data)
+            path.with_suffix(".txt").write_text(text)
+            print(f"finding {path}: {kind}", flush=True)
+
+
+def fuzz(group: str, seconds: int, out: Path, folder: Path | None) -> None:
+    """One group in this process, which ends with it."""
+    corpus, found = out / group, out / f"{group} findings"
+    for path in (corpus, found):
+        path.mkdir(parents=True, exist_ok=True)
+    for name, data in seeds(group, folder).items():
+        (corpus / f"seed {name}").write_bytes(data)
+    watch = Watch(a_value if group == "values" else a_file, found)
+    options = [f"-max_total_time={seconds}", f"-max_len={LARGEST_SEED}", "-rss_limit_mb=4096", "-timeout=60",
+               f"-artifact_prefix={found}/", "-print_final_stats=1", "-verbosity=1", str(corpus)]
+    atheris.Setup([sys.argv[0], *options], watch)
+    atheris.Fuzz()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seconds", type=int, default=60, help="for each group")
+    parser.add_argument("--group", choices=GROUPS)
+    parser.add_argument("--seeds", type=Path, help="folder of real files, of 100 kB at most")
+    parser.add_argument("--out", type=Path, default=Path("fuzzing"))
+    given = parser.parse_args()
+    if given.group:
+        fuzz(given.group, given.seconds, given.out, given.seeds)
+        return
+    for group in GROUPS:
+        subprocess.run([sys.executable, "-m", "benchmarks.fuzz", "--group", group, "--seconds", str(given.seconds),
+                        "--out", str(given.out), *(["--seeds", str(given.seeds)] if given.seeds else [])], check=False)
+    findings = [path for path in given.out.glob("* findings/*") if path.suffix != ".txt"]
+    print(f"{len(findings)} findings in {given.out}")
+    sys.exit(bool(findings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the mark costs a film at equal bitrate: VMAF and SSIM of the luma against the unmarked film, as Markdown.
+
+    python -m benchmarks.video_fidelity [--films FOLDER] [--crf 18 23 28] [--preset medium] [--frames 50]
+
+Films are encoded by x264 with the mark at each crf, and without it at that crf and above and below; what the unmarked
+film would have at the marked one's bitrate is read off between these. The metrics are those of the ffmpeg in
+imageio-ffmpeg, with libvmaf's own model. PSNR is that of the luma before encoding.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import re
+import subprocess
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import imageio_ffmpeg
+import numpy as np
+
+from benchmarks.fidelity import psnr
+from benchmarks.video_robustness import SUFFIXES, label_of
+from labelkit.codec.frame import Form, Frame
+from labelkit.watermark import video
+from labelkit.watermark.payload import Payload
+
+_STEP = 2  # of crf, up and down
+
+
+def frames_of(path: Path, count: int) -> list[np.ndarray]:
+    """uint8 [height * 3 / 2, width] yuv420p frames of a film's beginning."""
+    with av.open(str(path)) as film:
+        return [frame.to_ndarray(format="yuv420p") for frame in itertools.islice(film.decode(video=0), count)]
+
+
+def marked(frames: list[np.ndarray], payload: Payload) -> list[np.ndarray]:
+    """The frames with the mark in their luma."""
+    height, width = frames[0].shape[0] * 2 // 3, frames[0].shape[1]
+    marker, copies = video.Marker(width, height, payload), [frame.copy() for frame in frames]
+    for copy in copies:
+        marker.mark(Frame(Form(width, height), copy[:height]))
+    return copies
+
+
+def encoded(frames: list[np.ndarray], target: Path, options: dict[str, str]) -> int:
+    """Write the frames by x264 and return the bytes."""
+    with av.open(str(target), "w", format="matroska") as out:
+        stream = out.add_stream("libx264", rate=25, options=options)
+        stream.height, stream.width, stream.pix_fmt = frames[0].shape[0] * 2 // 3, frames[0].shape[1], "yuv420p"
+        for index, array in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(array, "yuv420p")
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return target.stat().st_size
+
+
+def scores(film: Path, host: Path) -> np.ndarray:
+    """VMAF and SSIM, both of 100, of a film's luma against its host."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-hide_banner", "-i", str(film), "-i", str(host), "-lavfi",
+               "[0:v]format=gray,split[a][b];[1:v]format=gray,split[c][d];[a][c]libvmaf;[b][d]ssim", "-f", "null", "-"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    vmaf, ssim = re.search(r"VMAF score: ([\d.]+)", said), re.search(r"SSIM Y:([\d.]+)", said)
+    return np.array([float(vmaf[1]), 100 * float(ssim[1])])
+
+
+def drop(frames: list[np.ndarray], with_mark: list[np.ndarray], crf: int, preset: str, folder: Path) -> np.ndarray:
+    """By how much the mark lowers VMAF and SSIM at equal bitrate, and by what share the file grows at equal crf."""
+    host, film = folder / "host.mkv", folder / "film.mkv"
+    encoded(frames, host, {"crf": "0", "preset": "ultrafast"})
+    sizes, points = [], []
+    for value in (crf + _STEP, crf, crf - _STEP):
+        sizes.append(encoded(frames, film, {"crf": str(value), "preset": preset}))
+        points.append(scores(film, host))
+    size = encoded(with_mark, film, {"crf": str(crf), "preset": preset})
+    plain = [np.interp(np.log(size), np.log(sizes), column) for column in np.transpose(points)]
+    return np.array([*(plain - scores(film, host)), size / sizes[1] - 1])
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--films", type=Path, default=Path(__file__).parent.parent / "samples")
+    parser.add_argument("--crf", type=int, nargs="+", default=[18, 23, 28])
+    parser.add_argument("--preset", default="medium")
+    parser.add_argument("--frames", type=int, default=50)
+    options = parser.parse_args(arguments)
+    print("| film | PSNR, dB | crf | VMAF lower by | SSIM lower by, of 100 | bytes |\n|---|---|---|---|---|---|")
+    for path in sorted(path for path in options.films.iterdir() if path.suffix.lower() in SUFFIXES):
+        frames = frames_of(path, options.frames)
+        with_mark = marked(frames, Payload.of(label_of(0)))
+        height = frames[0].shape[0] * 2 // 3
+        worst = min(psnr(host[:height], copy[:height]) for host, copy in zip(frames, with_mark, strict=True))
+        for crf in options.crf:
+            with tempfile.TemporaryDirectory() as folder:
+                vmaf, ssim, more = drop(frames, with_mark, crf, options.preset, Path(folder))
+            print(f"| {path.name} | {worst:.1f} | {crf} | {vmaf:.2f} | {ssim:.2f} | {more:+.0%} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

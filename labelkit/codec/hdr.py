@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HDR10's static metadata (SMPTE ST 2086, CTA-861.3), from a decoded frame into the settings of encoders."""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from labelkit.errors import UnsupportedFormat
+
+if TYPE_CHECKING:
+    import av
+
+_PRIMARIES, _LIGHT = 50_000, 10_000  # the units of x264 and x265: 0.00002 and 0.0001 cd/m2
+
+
+def settings(frame: av.VideoFrame, encoder: str, where: str) -> list[str] | None:
+    """What is added to the parameters of an encoder by FFmpeg's name; None where the frame has metadata that it drops.
+
+    Raises UnsupportedFormat for metadata that change from frame to frame.
+    """
+    found = {data.type.name: bytes(data) for data in frame.side_data}
+    if any(name.startswith(("DOVI", "DYNAMIC_HDR")) for name in found):
+        raise UnsupportedFormat("{where}: Dolby Vision and HDR10+ would not survive being encoded anew", where=where,
+                                hint="label it with --layers metadata,provenance")
+    mastering, light = found.get("MASTERING_DISPLAY_METADATA"), found.get("CONTENT_LIGHT_LEVEL")
+    levels = "{},{}".format(*struct.unpack_from("<2I", light)) if light else None
+    if encoder == "libx265":
+        options = ["hdr10=1", f"master-display={_display(mastering)}"] if mastering else []
+        return options + ([f"max-cll={levels}"] if light else [])
+    if encoder == "libx264":
+        options = [f"mastering-display={_display(mastering)}"] if mastering else []
+        return options + ([f"cll={levels}"] if light else [])
+    if encoder == "libsvtav1":
+        options = [f"mastering-display={_display(mastering, whole=False)}"] if mastering else []
+        return options + ([f"content-light={levels}"] if light else [])
+    return None if mastering or light else []
+
+
+def _display(mastering: bytes, *, whole: bool = True) -> str:
+    """The colour volume of the mastering display, in whole units or, for SVT-AV1, in decimals."""
+    # libavutil/mastering_display_metadata.h: ten rationals, red, green, blue, white, least and most light
+    pairs = struct.unpack_from("<20i", mastering)
+    value = [Fraction(a, b or 1) for a, b in zip(pairs[0::2], pairs[1::2], strict=True)]
+
+    def said(part: Fraction, unit: int) -> str:
+        return str(round(part * unit)) if whole else f"{float(part):.5f}"
+
+    red, green, blue, white = (f"({said(x, _PRIMARIES)},{said(y, _PRIMARIES)})"
+                               for x, y in zip(value[:8:2], value[1:8:2], strict=True))
+    least, most = (said(light, _LIGHT) for light in value[8:])
+    return f"G{green}B{blue}R{red}WP{white}L({most},{least})"

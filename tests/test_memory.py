@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Samples in memory go in, labelled samples or whole labelled files come out."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import io
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image, ImageCms
+
+import labelkit as lk
+from labelkit.errors import InvalidArgument, LabelkitError, UnsupportedFormat
+from labelkit.log import LabelLog, Waiver
+from tests.media import LABEL, photo
+from tests.sounds import speech
+
+PICTURES = {"jpeg": "JPEG", "png": "PNG", "webp": "WEBP", "avif": "AVIF", "tiff": "TIFF"}
+SOUNDS = ("wav", "flac", "ogg", "opus", "mp3")
+NOW = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
+
+
+def statuses(report: lk.Report) -> dict[str, str]:
+    return {finding.layer.value: finding.status.value for finding in report}
+
+
+@pytest.mark.parametrize("format", PICTURES)
+def test_a_picture_becomes_a_labelled_file(format, signer, anchors):
+    rgb = photo()
+    made = lk.embed(rgb, label=LABEL, plan=lk.Plan(provenance=signer), format=format)
+    with Image.open(io.BytesIO(made)) as image:
+        assert image.format == PICTURES[format] and image.size == rgb.shape[1::-1]
+    report = lk.verify(made, trust=anchors)
+    assert set(statuses(report).values()) == {"valid"} and report.verdict is lk.Verdict.CONFIRMED
+    manifest = report[lk.Layer.PROVENANCE].evidence
+    assert manifest["manifests"] == 1, "it begins here, with no parent"
+    assert (rgb == photo()).all(), "the samples are left as they are"
+    bare = lk.embed(rgb, label=LABEL, plan=lk.Plan(explicit=None, watermark=None), format=format)
+    assert statuses(lk.verify(bare))["watermark"] == "absent", "and carries only what the plan says"
+
+
+def test_the_ending_of_the_target_names_the_format(tmp_path):
+    for name, magic in (("a.jpg", b"\xff\xd8"), ("b.JPEG", b"\xff\xd8"), ("c.png", b"\x89PNG"), ("d.webp", b"RIFF")):
+        assert lk.embed(photo(), tmp_path / name, LABEL) == tmp_path / name
+        assert (tmp_path / name).read_bytes().startswith(magic)
+        assert lk.verify(tmp_path / name).verdict is lk.Verdict.CONFIRMED
+    file = io.BytesIO()
+    assert lk.embed(photo(), file, LABEL, format="jpg") is None
+    assert lk.verify(file.getvalue()).verdict is lk.Verdict.CONFIRMED
+    lk.embed(photo(), tmp_path / "wrong.png", LABEL, format="jpeg")
+    assert (tmp_path / "wrong.png").read_bytes().startswith(b"\xff\xd8"), "what is named goes first"
+
+
+def test_samples_without_a_format_come_back_as_samples():
+    assert isinstance(lk.embed(photo(), label=LABEL), np.ndarray)
+    assert isinstance(lk.embed(Image.fromarray(photo()), label=LABEL), Image.Image)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_pictures_of_floats(kind):
+    floats = (photo() / 255).astype(kind)
+    marked = lk.embed(floats, label=LABEL)
+    assert marked.dtype == kind and marked.shape == floats.shape and 0 <= marked.min() and marked.max() <= 1
+    assert lk.verify(marked)[lk.Layer.WATERMARK].payload == lk.Payload.of(LABEL)
+    assert lk.verify(lk.embed(floats, label=LABEL, format="png")).verdict is lk.Verdict.CONFIRMED
+    assert lk.verify(floats)[lk.Layer.WATERMARK].status is lk.Status.ABSENT
+    for wrong in (floats * 2, floats - 1, np.where(floats > 0.5, np.nan, floats)):
+        with pytest.raises(InvalidArgument, match="from 0 to 1"):
+            lk.embed(wrong, label=LABEL)
+
+
+@pytest.mark.parametrize("target,format", [("a.xyz", None), ("a", None), (None, "gif"), (None, "doc"), (None, 7),
+                                           (io.BytesIO(), None), (None, "mp4")])
+def test_formats_of_which_nothing_new_is_made(target, format, tmp_path):
+    with pytest.raises(InvalidArgument):
+        lk.embed(photo(), tmp_path / target if isinstance(target, str) else target, LABEL, format=format)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_format_cannot_hold():
+    clear = np.dstack((photo(), np.full(photo().shape[:2], 200, np.uint8)))
+    deep = photo().astype(np.uint16) * 257
+    for samples, format in ((clear, "jpeg"), (deep, "jpeg"), (deep, "webp"), (photo(), "wav"), (photo(), "mp3")):
+        with pytest.raises(UnsupportedFormat):
+            lk.embed(samples, label=LABEL, format=format)
+    with Image.open(io.BytesIO(lk.embed(clear, label=LABEL, format="png"))) as image:
+        assert image.mode == "RGBA" and np.asarray(image)[0, 0, 3] == 200
+    assert lk.verify(lk.embed(deep, label=LABEL, format="png")).verdict is lk.Verdict.CONFIRMED
+
+
+def test_a_file_keeps_its_format():
+    made = lk.embed(photo(), label=LABEL, format="jpeg")
+    for more in ({"format": "png"}, {"rate": 48_000}):
+        with pytest.raises(InvalidArgument, match="a file keeps its own"):
+            lk.embed(made, label=LABEL, **more)
+
+
+def test_lossy_pictures_have_the_quality_that_is_asked_for():
+    small, large = (len(lk.embed(photo(), label=LABEL, format="webp", plan=lk.Plan(quality=lk.plan.Quality(percent=q))))
+                    for q in (75, 98))
+    assert small < 0.6 * large
+    with pytest.raises(InvalidArgument):
+        lk.plan.Quality(percent=0)
+
+
+@pytest.mark.parametrize("format", ["jpeg", "png", "webp", "tiff"])
+def test_a_colour_profile_comes_along(format):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture = Image.fromarray(photo())
+    picture.info["icc_profile"] = profile
+    with Image.open(io.BytesIO(lk.embed(picture, label=LABEL, format=format))) as image:
+        assert image.info["icc_profile"] == profile
+    with Image.open(io.BytesIO(lk.embed(photo(), label=LABEL, format=format))) as image:
+        assert "icc_profile" not in image.info
+
+
+@pytest.mark.parametrize("format", SOUNDS)
+def test_sound_becomes_a_labelled_file(format, tmp_path):
+    samples = speech(6.0, 24_000)
+    path = lk.embed(samples, tmp_path / f"a.{format}", LABEL, rate=24_000)
+    report = lk.verify(path)
+    assert {layer: status for layer, status in statuses(report).items() if layer != "provenance"} == {
+        "explicit": "valid", "watermark": "valid", "metadata": "valid"}
+    assert soundfile.info(path).samplerate == 24_000 and soundfile.info(path).duration > 6.5, "the label is before it"
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int16])
+@pytest.mark.parametrize("channels", [None, 1, 2])
+def test_sound_comes_back_as_it_came(kind, channels):
+    samples = speech(5.0, 16_000)
+    samples = samples if kind == np.float32 else (samples * 32767).astype(np.int16)
+    samples = samples if channels is None else np.repeat(samples[:, None], channels, axis=1)
+    before = samples.copy()
+    marked = lk.embed(samples, label=LABEL, rate=16_000, plan=lk.Plan(explicit=None))
+    assert marked.dtype == kind and marked.shape == samples.shape and (samples == before).all()
+    found = lk.verify(marked, rate=16_000)
+    assert found[lk.Layer.WATERMARK].payload == lk.Payload.of(LABEL)
+    assert lk.verify(samples, rate=16_000)[lk.Layer.WATERMARK].status is lk.Status.ABSENT
+    longer = lk.embed(samples, label=LABEL, rate=16_000)
+    assert len(longer) > len(samples) and longer.dtype == kind and longer.ndim == samples.ndim
+    assert lk.verify(longer, rate=16_000)[lk.Layer.EXPLICIT].status is lk.Status.VALID
+
+
+def test_sound_that_is_none():
+    for samples, rate in ((np.zeros((4, 4, 4), np.float32), 48_000), (np.zeros(48_000, np.float64), 48_000),
+                          (speech(2.0, 16_000), 10), (speech(2.0, 16_000), "fast"),
+                          (Image.fromarray(photo()), 48_000)):
+        with pytest.raises(LabelkitError):
+            lk.embed(samples, label=LABEL, rate=rate)
+        with pytest.raises(LabelkitError):
+            lk.verify(samples, rate=rate)
+
+
+def test_the_log_records_the_file_that_is_made(tmp_path):
+    with LabelLog(tmp_path / "log.db") as log:
+        made = lk.embed(photo(), label=LABEL, format="png", log=log, now=NOW)
+        record, = log.find(payload=lk.Payload.of(LABEL))
+        assert record.facts["sha256_before"] is None and record.facts["fingerprint"]
+        assert record.facts["sha256_after"] == hashlib.sha256(made).hexdigest()
+        path = lk.embed(photo(), tmp_path / "a.jpg", LABEL, log=log, now=NOW)
+        assert lk.verify(path).verdict is lk.Verdict.CONFIRMED
+        waived = lk.embed(photo(), label=LABEL, plan=lk.Plan(explicit=None), format="png", log=log, now=NOW,
+                          waiver=Waiver("user-7", "2026-03"))
+        assert statuses(lk.verify(waived)) | {"provenance": ""} == {
+            "explicit": "absent", "watermark": "valid", "metadata": "valid", "provenance": ""}
+        with pytest.raises(InvalidArgument, match="Article 9"):
+            lk.embed(photo(), label=LABEL, plan=lk.Plan(explicit=None), log=log, now=NOW,
+                     waiver=Waiver("user-7", "2026-03"))
