@@ -278,6 +278,8 @@ for _f in (0.8, 0.9, 0.98, 1.02, 1.1, 1.25):
 _add("clock_500ppm", "time", lambda x, sr, r, h: speed(x, 1.0005))
 for _f in (0.95, 1.05):
     _add(f"tempo_{_f}", "time", lambda x, sr, r, h, f=_f: tempo(x, sr, f))
+for _f, _t in ((1.1, 0.97), (0.93, 1.04)):
+    _add(f"speed_{_f}_tempo_{_t}", "time", lambda x, sr, r, h, f=_f, t=_t: tempo(speed(x, f), sr, t))
 for _s in (-1, 1):
     _add(f"pitch_{_s:+d}", "time", lambda x, sr, r, h, s=_s: pitch(x, sr, s))
 for _t in (10, 5, 3):

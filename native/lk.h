@@ -20,7 +20,7 @@
  *
  * soft     int32 [n], n a power of two from 32 to 4096; > 0 leans to bit 0; |soft| <= 1 << 16
  * frozen   uint8 [n], 1 where the input bit is known to be 0, 0 where it carries information
- * list     how many paths are kept, 1 to 32
+ * list     how many paths are kept, 1 to 256
  * scratch  lk_polar_scratch(n, list) bytes, aligned to 8
  * bits     uint8 [list][k]: the information bits of each path, best path first; k = zeros in frozen
  * metric   int64 [list]: the sum of |soft| that each path contradicts, ascending; equal ones in
@@ -117,7 +117,9 @@ typedef int lk_lattice_score_fn(const float *r, size_t n, size_t height, size_t 
  * x         float [channels][stride], stride >= (frames - 1) * 512 + 1024
  * edges     uint16 [bands + 1], ascending, 1 to 512: band b is the bins edges[b] .. edges[b + 1] - 1; bands <= 128
  * signs     int8 [period][bands] of -1, 0, +1; frame f follows row (phase + f) % period
- * depths    float [bands]: log2 of the amplitude gain of a band that lies 16 dB under the frame's loudest
+ * depths    float [bands]: log2 of the amplitude gain of a band that lies 13 dB under the frame's loudest, in a frame as
+ *           loud as those before it
+ * mean      float [1], in and out: running mean of the frames' log2 power; -1e9 before the first frame
  * scratch   float [lk_audio_mark_scratch(channels)]
  * out       float [channels][stride]: the difference is added to it
  */
@@ -126,7 +128,7 @@ typedef int lk_lattice_score_fn(const float *r, size_t n, size_t height, size_t 
 #define LK_AUDIO_LIMIT 64
 typedef int lk_audio_mark_fn(const float *x, size_t channels, size_t stride, size_t frames, const float *roots,
                              const float *window, const uint16_t *edges, size_t bands, const int8_t *signs,
-                             size_t period, size_t phase, const float *depths, float *scratch, float *out);
+                             size_t period, size_t phase, const float *depths, float *mean, float *scratch, float *out);
 size_t lk_audio_mark_scratch(size_t channels);
 
 /* Keeps a difference under its host: out[i] is difference[i + 32], lowered where the energy of the 64 samples around
@@ -140,8 +142,9 @@ typedef int lk_audio_limit_fn(const float *host, const float *difference, size_t
 typedef int lk_audio_resample_fn(const float *x, size_t nx, const float *bank, size_t phases, size_t taps, size_t up,
                                  size_t down, size_t position, float *y, size_t ny);
 
-/* Running sums over the bins low .. high - 1 of log2 power, one row for each frame; the frames start every `hop`
- * samples. x: float [nx]; scratch: float [8 * 512]; out: float [frames][high - low + 1], the first of each row 0. */
+/* Running sums over the bins low .. high - 1 of log2 of a bin's power and a twentieth of each neighbour's, one row for
+ * each frame; the frames start every `hop` samples; 2 <= low < high <= 512, and bin 511 stands for bin 512.
+ * x: float [nx]; scratch: float [8 * 512]; out: float [frames][high - low + 1], the first of each row 0. */
 typedef int lk_audio_spectrum_fn(const float *x, size_t nx, size_t frames, size_t hop, const float *roots,
                                  const float *window, size_t low, size_t high, float *scratch, float *out);
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 _FRAME, _HOP, _HALF, _LIMIT = 1024, 512, 512, 64
-_MOVE_LOW, _MOVE_SLOPE, _MOVE_HIGH = 0.2, 0.15, 2.0
-_SPREAD, _SMOOTH = 9, 2
+_MOVE_LOW, _MOVE_SLOPE, _MOVE_HIGH = 0.27, 0.165, 2.2
+_SWELL, _SWELL_LOW, _SWELL_HIGH, _PACE = 0.1, 0.6, 1.25, 0.05
+_NEAR = 0.05
+_SPREAD, _SMOOTH, _MOST, _OVER, _RAMP, _FADE = 4, 1, 2.0, 0.3, 0.4, 0.02
 
 
 def audio_mark_scratch(channels: int) -> int:
@@ -19,7 +21,7 @@ def audio_mark_scratch(channels: int) -> int:
     return 0
 
 
-def audio_mark(x, channels, frames, roots, window, edges, signs, phase, depths, scratch, out) -> None:
+def audio_mark(x, channels, frames, roots, window, edges, signs, phase, depths, mean, scratch, out) -> None:
     """Add to `out` what makes the bands of x follow the signs."""
     x, out, edges = x.reshape(channels, -1), out.reshape(channels, -1), edges.astype(int)
     low, high = edges[0], edges[-1]
@@ -28,8 +30,11 @@ def audio_mark(x, channels, frames, roots, window, edges, signs, phase, depths, 
         spectrum = np.fft.rfft(x[:, part] * window, axis=1)
         power = np.square(np.abs(spectrum[:, low:high])).sum(0)
         level = np.log2(np.add.reduceat(power, edges[:-1] - low) / np.diff(edges) + 1e-13)
+        loudness = np.log2(power.sum() + 1e-13)
+        mean[0] = loudness if mean[0] < -1e8 else mean[0] + (loudness - mean[0]) * _PACE
+        share = np.clip(np.exp2(_SWELL * (mean[0] - loudness)), _SWELL_LOW, _SWELL_HIGH)
         move = np.minimum(_MOVE_LOW + _MOVE_SLOPE * (level.max() - level), _MOVE_HIGH)
-        change = np.exp2(depths * move * signs[(phase + f) % len(signs)]) - 1
+        change = np.exp2(share * depths * move * signs[(phase + f) % len(signs)]) - 1
         gain = np.zeros(_HALF + 1)
         gain[low:high] = np.repeat(change, np.diff(edges))
         out[:, part] += (np.fft.irfft(spectrum * gain, axis=1) * window).astype(np.float32)
@@ -60,11 +65,13 @@ def audio_resample(x, bank, phases, up, down, position, y) -> None:
 
 
 def audio_spectrum(x, frames, hop, roots, window, low, high, scratch, out) -> None:
-    """Running sums of log2 power over the bins of each frame."""
+    """Running sums of log2 power, a little of the neighbours' with it, over the bins of each frame."""
     for f in range(frames):
-        power = np.square(np.abs(np.fft.rfft(x[f * hop : f * hop + _FRAME] * window)[low:high]))
+        power = np.square(np.abs(np.fft.rfft(x[f * hop : f * hop + _FRAME] * window)[: high + 1])) + 1e-12
+        power[_HALF:] = power[_HALF - 1]
+        near = power[low:high] + _NEAR * (power[low - 1 : high - 1] + power[low + 1 : high + 1])
         out[f, 0] = 0
-        np.cumsum(np.log2(power + 1e-12), out=out[f, 1:])
+        np.cumsum(np.log2(near), out=out[f, 1:])
 
 
 def audio_chips(spectrum, frames, index, part, width, floors, weights, pace, rows, scratch, out) -> None:
@@ -77,10 +84,11 @@ def audio_chips(spectrum, frames, index, part, width, floors, weights, pace, row
     share = (at - f)[:, None]
     level = level[f] + share * (level[np.minimum(f + 1, frames - 1)] - level[f])
     sharp = level - _mean(level, 1, 1)
-    deviation = _mean(_mean(np.square(sharp), _SPREAD, 0), 4, 1)
-    above = _mean(_mean(level, _SMOOTH, 0), 1, 1) - floors
-    weight = np.clip((above + 1) * 0.30103, 0, 1) * weights
-    cell = np.clip(sharp / np.sqrt(deviation + 1e-4), -2.5, 2.5) * weight
+    deviation = _mean(_mean(np.square(sharp), _SPREAD, 0), 1, 1)
+    smooth = _mean(_mean(level, _SMOOTH, 0), 1, 1)
+    weight = np.clip((smooth - floors - _OVER) * _RAMP, 0, 1) * weights
+    weight *= np.maximum(1 - _FADE * (smooth.max(1, keepdims=True) - smooth), 0)
+    cell = np.clip(sharp / np.sqrt(deviation + 1e-4), -_MOST, _MOST) * weight
     pair = np.pad(cell[:, 1:-1:2] - cell[:, 2:-1:2], ((0, 11), (0, 0)))
     first = sum(pair[h : h + rows] for h in range(5))
     out[:] = first - sum(pair[h : h + rows] for h in range(6, 11))

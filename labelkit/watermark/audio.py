@@ -15,10 +15,11 @@ import numpy as np
 from labelkit.codec.resample import Resampler
 from labelkit.errors import HostTooSmall, InvalidArgument
 from labelkit.key import Key
+from labelkit.watermark.audio_decision import log_rate, score
 from labelkit.watermark.audio_input import by_channel, channels_of, check_channels, check_rate
 from labelkit.watermark.audio_mark import DifferenceMaker
 from labelkit.watermark.audio_pattern import RATE, pattern
-from labelkit.watermark.audio_search import ROW_S, STARTS, Replay, Spectrum, fold, log_rate, score
+from labelkit.watermark.audio_search import ROW_S, STARTS, Replay, Spectrum, fold
 from labelkit.watermark.audio_stream import AudioDetector
 from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE, Detection
 from labelkit.watermark.payload import Payload
@@ -104,7 +105,7 @@ def detect(samples: np.ndarray, rate: int, key: Key | None = None, *, effort: st
 
     geometry: start_s, end_s, speed, tempo and pitch of the strongest mark, and `segments`: one for each stretch of each
     payload (payload as hex, start_s, end_s, score). The rate of false positives holds for any host, as it is
-    the chance over keys; see `audio_search.log_rate`. Raises InvalidArgument.
+    the chance over keys; see `audio_decision.log_rate`. Raises InvalidArgument.
     """
     detector = AudioDetector(rate, channels_of(samples), key, effort=effort)
     for at in range(0, len(samples), _BLOCK):

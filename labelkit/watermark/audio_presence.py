@@ -34,6 +34,7 @@ def score(chips: np.ndarray, pattern: Pattern) -> float:
     return best
 
 
-def any_score(chips: np.ndarray, pattern: Pattern) -> float:
-    """The better of the scores of a mark with a payload, by its known chips, and of presence."""
-    return max(search.known_score(chips, pattern), score(chips, pattern))
+def any_likeness(chips: np.ndarray, pattern: Pattern) -> tuple[float, float]:
+    """`likeness`, or the score of presence where that is higher."""
+    whole, brief = search.likeness(chips, pattern)
+    return max(whole, score(chips, pattern)), brief

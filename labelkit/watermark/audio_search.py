@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from labelkit import kernels
+from labelkit.watermark.audio_decision import LOG_PAYLOADS, log_rate, score
 from labelkit.watermark.audio_pattern import (
     EDGES,
     FRAME,
@@ -112,13 +113,26 @@ def row_scores(chips: np.ndarray, signs: np.ndarray) -> tuple[np.ndarray, np.nda
     return hit, var
 
 
-def known_score(chips: np.ndarray, pattern: Pattern) -> float:
-    """The correlation with the known chips, all periods in one place, at the best place: deviations."""
+def likeness(chips: np.ndarray, pattern: Pattern) -> tuple[float, float]:
+    """The correlation with the known chips in deviations, each at its best place: of all rows, and of the best period.
+
+    The first tells the tempo, even where the pitch is a little wrong; the second the pitch, even where the tempo is.
+    """
     hit, var = row_scores(chips, pattern.sync.astype(np.float32))
-    return float((hit.sum(0) / np.sqrt(var.sum(0) + 1e-9)).max()) if len(hit) else 0.0
+    if not len(hit):
+        return 0.0, 0.0
+    whole = hit.sum(0) / np.sqrt(var.sum(0) + 1e-9)
+    if len(hit) < ROWS:
+        return float(whole.max()), float(whole.max())
+    half = ROWS // 2
+    hit, var = (x[: len(x) // half * half].reshape(-1, half, STARTS).sum(1) for x in (hit, var))
+    brief = (hit[1:] + hit[:-1]) / np.sqrt(var[1:] + var[:-1] + 1e-9)
+    return float(whole.max()), float(brief.max())
 
 
 _ABSENT = STARTS
+_PLACES, _LONG_LIST = 4, 256
+_BAR = math.log(1e-9)  # of false positives in a minute
 
 
 def best_path(hit: np.ndarray, var: np.ndarray, expected: float) -> np.ndarray:
@@ -132,7 +146,7 @@ def best_path(hit: np.ndarray, var: np.ndarray, expected: float) -> np.ndarray:
     turn, leave, drift = (math.log(ways) for ways in (STARTS * n, max(n, 2), 2 * n))  # as `log_paths` charges them
     gain = np.zeros((n, STARTS + 1), np.float32)
     gain[:, :STARTS] = expected * hit / scale - 0.5 * expected**2 * var / scale**2
-    total, back = gain[0].copy(), np.empty((n, STARTS + 1), np.int16)
+    total, back = gain[0] - math.log(STARTS) * (np.arange(STARTS + 1) < _ABSENT), np.empty((n, STARTS + 1), np.int16)
     stay = np.arange(STARTS)
     for row in range(1, n):
         marked = total[:STARTS]
@@ -173,41 +187,17 @@ def log_paths(path: np.ndarray) -> float:
     return math.log(STARTS) + into * math.log(STARTS * n) + out * math.log(n) + drifts * math.log(2 * n)
 
 
-def score(folded: np.ndarray, signs: np.ndarray) -> float:
-    """Correlation with the signs, in standard deviations of random signs; sqrt(608) = 24.7 at most."""
-    return float((folded * signs).sum() / max(math.sqrt(float(np.square(folded).sum())), 1e-12))
-
-
-LOG_PAYLOADS = 64 * math.log(2)
-
-
-def log_rate(folded: np.ndarray, signs: np.ndarray, log_candidates: float) -> float:
-    """Natural log of a bound on the chance that unmarked sound gives such a sum for any candidate.
-
-    Chernoff's bound over the key's signs, which are fair and independent: whatever values y the sound has,
-    P(sum of s y >= t) <= prod cosh(l y) exp(-l t) for every l > 0. Nothing is assumed about the sound, its music or its
-    repetitions. Candidates are payloads times every way to lie that was tried.
-    """
-    total = float((folded * signs).sum())
-    if total <= 0:
-        return 0.0
-    scale = math.sqrt(float(np.square(folded).sum()))
-    y, t = np.abs(folded.reshape(-1)) / scale, total / scale
-    steps = t * np.geomspace(0.5, 8, 24)[:, None]
-    bound = (np.logaddexp(steps * y, -steps * y) - math.log(2)).sum(1) - steps[:, 0] * t
-    return min(0.0, log_candidates + float(bound.min()))
-
-
 @dataclass(frozen=True, eq=False, slots=True)
 class Found:
     """A payload (None: presence alone), how it was replayed, and where: path over rows of 192 ms of the marked sound's
-    own time."""
+    own time, which still runs faster by the share `drift`."""
 
     payload: Payload | None
     replay: Replay
     path: np.ndarray
     score: float
     log_rate: float
+    drift: float
 
 
 def runs(path: np.ndarray) -> list[tuple[int, int]]:
@@ -221,16 +211,47 @@ def runs(path: np.ndarray) -> list[tuple[int, int]]:
     return sorted(parts, key=lambda part: part[0] - part[1])
 
 
+_DRIFTS = np.arange(-24, 25) * 5e-4  # what the path still follows
+
+
+def drift(path: np.ndarray, hit: np.ndarray) -> float:
+    """By what share the longest stretch was replayed faster than assumed: its places come earlier and earlier."""
+    first, end = runs(path)[0]
+    rows = np.arange(first, end)
+    if len(rows) < ROWS:
+        return 0.0
+    moved = np.rint(ROW * _DRIFTS[:, None, None] * (rows - rows.mean()))
+    places = path[rows[len(rows) // 2]] + np.arange(-3, 4)[:, None] - moved.astype(int)
+    sums = hit[rows, places % STARTS].sum(-1).max(-1)
+    best = int(sums.argmax())
+    return float(_DRIFTS[best]) if sums[best] > 1.01 * sums[len(_DRIFTS) // 2] else 0.0
+
+
 def read(chips: np.ndarray, pattern: Pattern, replay: Replay, log_tried: float, *,
          parts: int, paths: int) -> list[Found]:
-    """Every payload that these chips carry; `parts` stretches are tried alone besides the whole path."""
+    """Every payload that these chips carry; `parts` stretches are tried alone besides the whole path.
+
+    Where nothing is read but the known chips look like a mark, the likeliest places are tried with a longer list. Words
+    that are tried cost nothing in the decision, which counts all 2^64 payloads at every place.
+    """
     hit, var = row_scores(chips, pattern.sync.astype(np.float32))
     if len(hit) < 4:
         return []
     path = best_path(hit, var, 0.7)
-    found: list[Found] = []
     trials = [path] + [_only(path, *part) for part in runs(path)[:parts] if part[1] - part[0] >= 8]
-    for trial in trials[:1] if len(trials) == 2 and np.array_equal(trials[0], trials[1]) else trials:
+    trials = trials[:1] if len(trials) == 2 and np.array_equal(trials[0], trials[1]) else trials
+    found = _read_along(trials, chips, pattern, replay, log_tried, paths)
+    if found or not parts:
+        return found
+    places = _likely_places(hit, var, math.sqrt(2 * (math.log(STARTS) + log_tried)) - 0.4)
+    return _read_along([path] * bool(places) + [np.full_like(path, place) for place in places], chips, pattern, replay,
+                       log_tried, _LONG_LIST)
+
+
+def _read_along(trials: list[np.ndarray], chips: np.ndarray, pattern: Pattern, replay: Replay, log_tried: float,
+                paths: int) -> list[Found]:
+    found: list[Found] = []
+    for trial in trials:
         if np.count_nonzero(trial != _ABSENT) < 8:
             continue
         payload = pattern.read(fold(chips, trial), paths)
@@ -242,27 +263,47 @@ def read(chips: np.ndarray, pattern: Pattern, replay: Replay, log_tried: float, 
     return found
 
 
+def _likely_places(hit: np.ndarray, var: np.ndarray, least: float) -> list[int]:
+    """The places whose known chips, all rows together, are the likeliest, where above `least` deviations."""
+    known = hit.sum(0) / np.sqrt(var.sum(0) + 1e-9)
+    places = []
+    while len(places) < _PLACES and known.max() > least:
+        places.append(int(known.argmax()))
+        known[(places[-1] + np.arange(-2, 3)) % STARTS] = -np.inf
+    return places
+
+
 def confirm(chips: np.ndarray, pattern: Pattern, payload: Payload | None, replay: Replay,
-             log_tried: float) -> Found | None:
+            log_tried: float) -> Found | None:
     """Look for a payload, or presence, again with every chip known; None where it does not pass the bar."""
     signs = pattern.chips(payload)
-    hit, var = row_scores(chips, signs)
-    path = best_path(hit, var, 1.2)
-    folded = fold(chips, path)
     log_words = 0.0 if payload is None else LOG_PAYLOADS
-    rate = log_rate(folded, signs, log_words + log_tried + log_paths(path))
-    if rate > math.log(1e-9):
-        return None
-    # the decision is made; a strong mark ends where its rows fall to a third of their strength, not where they drown
-    place = best_path(hit, var, max(1.2, 0.6 * _strength(hit, var, path)))
-    long_enough = np.count_nonzero(place != _ABSENT) > np.count_nonzero(path != _ABSENT) // 3
-    return Found(payload, replay, place if long_enough else path, score(folded, signs), rate)
+    hit, var = row_scores(chips, signs)
+    straight = np.full(len(hit), int((hit.sum(0) / np.sqrt(var.sum(0) + 1e-9)).argmax()))
+    best = None
+    for path in (best_path(hit, var, 1.2), straight):
+        folded = fold(chips, path)
+        rate = log_rate(folded, signs, log_words + log_tried + log_paths(path))
+        if rate <= _BAR and (best is None or rate < best.log_rate):
+            held = _held(path, hit, var)
+            best = Found(payload, replay, held, score(folded, signs), rate, drift(held, hit))
+    return best
 
 
-def _strength(hit: np.ndarray, var: np.ndarray, path: np.ndarray) -> float:
-    """The upper quartile of the correlation of the path's rows, in the deviations of `best_path`."""
+def _held(path: np.ndarray, hit: np.ndarray, var: np.ndarray) -> np.ndarray:
+    """The path without what it ran on for: of each stretch the rows that together are most above a third of the
+    mark's strength. Silent rows count neither way."""
     rows = np.flatnonzero(path != _ABSENT)
-    return float(np.quantile(hit[rows, path[rows]], 0.75)) / math.sqrt(float(var.mean()) + 1e-12) if len(rows) else 0.0
+    known, spread = hit[rows, path[rows]], np.sqrt(var[rows, path[rows]] + 1e-9)
+    above = np.zeros(len(path))
+    above[rows] = known - np.quantile(known / spread, 0.75) / 3 * spread
+    held = np.full_like(path, _ABSENT)
+    for first, end in runs(path):
+        total = np.concatenate([[0], np.cumsum(above[first:end])])
+        last = int((total - np.minimum.accumulate(total)).argmax())
+        part = slice(first + int(total[: last + 1].argmin()), first + last)
+        held[part] = path[part]
+    return held
 
 
 def _only(path: np.ndarray, first: int, end: int) -> np.ndarray:
@@ -285,11 +326,20 @@ def replays() -> list[Replay]:
     return out
 
 
-def likeliest(spectrum: Spectrum, pattern: Pattern, tried: list[Replay], keep: int,
-              rated: Callable[[np.ndarray, Pattern], float] = known_score) -> list[Replay]:
-    """The `keep` replays whose chips score best, best first; by default those that are known, at any one start."""
-    scored = [(rated(spectrum.chips(replay), pattern), replay) for replay in tried]
-    return [replay for _, replay in sorted(scored, key=lambda pair: -pair[0])[:keep]]
+Likeness = Callable[[np.ndarray, Pattern], tuple[float, float]]
+
+
+def survey(spectrum: Spectrum, pattern: Pattern, tried: list[Replay],
+           rated: Likeness = likeness) -> list[tuple[float, float, Replay]]:
+    """Each replay after its `likeness` (or what else rates the chips), the likeliest first."""
+    seen = [(*rated(spectrum.chips(replay), pattern), replay) for replay in tried]
+    return sorted(seen, key=lambda one: -one[0])
+
+
+def crossings(seen: list[tuple[float, float, Replay]]) -> list[Replay]:
+    """Replays off the three lines: the tempos that all rows favour, with the pitches that single periods favour."""
+    pitches = [replay.pitch for _, _, replay in sorted(seen, key=lambda one: -one[1])[:2]]
+    return [Replay(replay.tempo, pitch) for _, _, replay in seen[:3] for pitch in pitches]
 
 
 def nearby(replay: Replay) -> list[Replay]:

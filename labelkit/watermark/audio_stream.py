@@ -31,12 +31,13 @@ class _Segment:
     end_s: float
     score: float
     log_rate: float
-    replay: search.Replay
+    tempo: float
+    pitch: float
 
     def as_dict(self) -> dict[str, object]:
         return {"payload": self.payload.hex if self.payload else None, "start_s": round(self.start_s, 3),
-                "end_s": round(self.end_s, 3), "score": round(self.score, 2), "tempo": round(self.replay.tempo, 4),
-                "pitch": round(self.replay.pitch, 4)}
+                "end_s": round(self.end_s, 3), "score": round(self.score, 2), "tempo": round(self.tempo, 4),
+                "pitch": round(self.pitch, 4)}
 
 
 class AudioDetector:
@@ -92,8 +93,8 @@ class AudioDetector:
         own = [mark for mark in self._marks if mark.payload == best.payload]
         geometry = {"start_s": round(min(mark.start_s for mark in own), 3),
                     "end_s": round(max(mark.end_s for mark in own), 3),
-                    "speed": round(best.replay.tempo, 4), "tempo": round(best.replay.tempo, 4),
-                    "pitch": round(best.replay.pitch, 4), "segments": self.marks}
+                    "speed": round(best.tempo, 4), "tempo": round(best.tempo, 4), "pitch": round(best.pitch, 4),
+                    "segments": self.marks}
         if best.payload is None:
             geometry["presence_only"] = True
         return Detection(True, best.payload, best.score, rate, geometry, self._effort)
@@ -126,7 +127,7 @@ class AudioDetector:
 
     def _read(self, spectrum: search.Spectrum, replay: search.Replay, tried: int) -> list[search.Found]:
         chips = spectrum.chips(replay)
-        self._best = max(self._best, search.known_score(chips, self._pattern))
+        self._best = max(self._best, search.likeness(chips, self._pattern)[0])
         log_tried = math.log(2 * tried * self._views)  # a payload or presence
         return (search.read(chips, self._pattern, replay, log_tried, parts=_PARTS[self._effort],
                             paths=_PATHS[self._effort])
@@ -139,25 +140,28 @@ class AudioDetector:
             part = search.Spectrum(spectrum.sums[first : first + size], spectrum.floors, spectrum.weights)
             if len(part.sums) < size // 4 and first:
                 break
-            rated = presence.any_score if len(part.sums) < presence.SHORT else search.known_score
-            for coarse in search.likeliest(part, self._pattern, grid, 6, rated):
-                near = search.nearby(coarse)
-                for replay in search.likeliest(part, self._pattern, near, 1, rated):
-                    found = self._read(spectrum, replay, len(grid) * len(near))
-                    if found:
-                        return found
+            rated = presence.any_likeness if len(part.sums) < presence.SHORT else search.likeness
+            seen = search.survey(part, self._pattern, grid, rated)
+            across = search.survey(part, self._pattern, search.crossings(seen), rated)
+            for coarse, ways in [(one[2], len(grid)) for one in seen[:6]] + [(across[0][2], len(grid) ** 2)]:
+                near = search.survey(part, self._pattern, search.nearby(coarse), rated)
+                found = self._read(spectrum, near[0][2], ways * len(near))
+                if found:
+                    return found
         return []
 
     def _note(self, mark: search.Found) -> None:
         present = np.flatnonzero(mark.path != search.STARTS)
         groups = np.split(present, np.flatnonzero(np.diff(present) > _GAP_ROWS) + 1)
         longest = max(map(len, groups))
+        tempo = mark.replay.tempo * (1 + mark.drift)
         for group in groups:
             if len(group) < min(_GAP_ROWS, longest):
                 continue
             first, last = (int(n) * search.ROW + int(mark.path[n]) % search.ROW for n in (group[0], group[-1]))
             start, end = (self._start_s + t * search.STEP_S / mark.replay.tempo for t in (first, last + search.ROW))
-            self._join(_Segment(mark.payload, start, end, mark.score, float(mark.log_rate), mark.replay))
+            self._join(_Segment(mark.payload, start, end, mark.score, float(mark.log_rate), tempo,
+                                mark.replay.pitch))
 
     def _join(self, new: _Segment) -> None:
         for old in self._marks:

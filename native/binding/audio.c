@@ -28,14 +28,14 @@ static int positive(Py_ssize_t value, Py_ssize_t top, const char *name) {
     return 0;
 }
 
-/* audio_mark(x, channels, frames, roots, window, edges, signs, phase, depths, scratch, out) */
+/* audio_mark(x, channels, frames, roots, window, edges, signs, phase, depths, mean, scratch, out) */
 static PyObject *audio_mark(PyObject *module, PyObject *args) {
     (void)module;
-    PyObject *x, *roots, *window, *edges, *signs, *depths, *scratch, *out;
+    PyObject *x, *roots, *window, *edges, *signs, *depths, *mean, *scratch, *out;
     Py_ssize_t channels, frames, phase;
     struct views v = {.count = 0};
-    if (!PyArg_ParseTuple(args, "OnnOOOOnOOO", &x, &channels, &frames, &roots, &window, &edges, &signs, &phase, &depths,
-                          &scratch, &out))
+    if (!PyArg_ParseTuple(args, "OnnOOOOnOOOO", &x, &channels, &frames, &roots, &window, &edges, &signs, &phase, &depths,
+                          &mean, &scratch, &out))
         return NULL;
     if (!positive(channels, 1024, "channels") || frames < 0 || phase < 0) return lk_finish(1, "audio_mark", v.view, 0);
     const float *px = open_view(&v, x, 'f', -1, 0, "x");
@@ -52,14 +52,16 @@ static PyObject *audio_mark(PyObject *module, PyObject *args) {
     const Py_ssize_t period = bands > 0 ? elements(&v, 4) / bands : 0;
     if (period < 1 || period * bands != elements(&v, 4)) return lk_finish(1, "audio_mark", v.view, v.count);
     const float *pdepths = open_view(&v, depths, 'f', bands, 0, "depths");
-    if (!pdepths) return NULL;
+    float *pmean = pdepths ? open_view(&v, mean, 'f', 1, 1, "mean") : NULL;
+    if (!pmean) return NULL;
     float *pscratch = open_view(&v, scratch, 'f', (Py_ssize_t)lk_audio_mark_scratch((size_t)channels), 1, "scratch");
     float *pout = pscratch ? open_view(&v, out, 'f', size, 1, "out") : NULL;
     if (!pout) return NULL;
     int code;
     Py_BEGIN_ALLOW_THREADS
     code = lk_active()->audio_mark(px, (size_t)channels, (size_t)stride, (size_t)frames, proots, pwindow, pedges,
-                                   (size_t)bands, psigns, (size_t)period, (size_t)phase, pdepths, pscratch, pout);
+                                   (size_t)bands, psigns, (size_t)period, (size_t)phase, pdepths, pmean, pscratch,
+                                   pout);
     Py_END_ALLOW_THREADS
     return lk_finish(code, "audio_mark", v.view, v.count);
 }
@@ -201,7 +203,7 @@ static PyObject *audio_rows(PyObject *module, PyObject *args) {
 PyMethodDef lk_audio_methods[] = {
     {"audio_mark_scratch", audio_mark_scratch, METH_VARARGS, "audio_mark_scratch(channels) -> floats of scratch"},
     {"audio_mark", audio_mark, METH_VARARGS,
-     "audio_mark(x, channels, frames, roots, window, edges, signs, phase, depths, scratch, out)"},
+     "audio_mark(x, channels, frames, roots, window, edges, signs, phase, depths, mean, scratch, out)"},
     {"audio_limit", audio_limit, METH_VARARGS, "audio_limit(host, difference, ratio, scratch, out)"},
     {"audio_resample", audio_resample, METH_VARARGS, "audio_resample(x, bank, phases, up, down, position, y)"},
     {"audio_spectrum", audio_spectrum, METH_VARARGS,

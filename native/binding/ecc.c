@@ -15,7 +15,7 @@ static PyObject *polar_decode(PyObject *module, PyObject *args) {
     Py_ssize_t list;
     Py_buffer v[5];
     if (!PyArg_ParseTuple(args, "OOnOOO", &soft, &frozen, &list, &scratch, &bits, &metric)) return NULL;
-    if (list < 1 || list > 32) return PyErr_Format(PyExc_ValueError, "list: 1 to 32 wanted, got %zd", list);
+    if (list < 1 || list > 256) return PyErr_Format(PyExc_ValueError, "list: 1 to 256 wanted, got %zd", list);
     if (lk_get_buffer(soft, &v[0], 'i', -1, 0, "soft")) return NULL;
     Py_ssize_t n = v[0].len / 4, k = 0;
     if (lk_get_buffer(frozen, &v[1], 'B', n, 0, "frozen")) return lk_finish(1, "polar_decode", v, 1);

@@ -17,16 +17,20 @@ static inline float log2_fast(float x) {
     return exponent + 2.8853900818f * s * (1.0f + q * (0.3333333333f + q * (0.2f + q * 0.1428571429f)));
 }
 
+static const float NEAR = 0.05f; /* of each neighbouring bin's power: fills the holes that noise has by chance */
+
 int LK(lk_audio_spectrum)(const float *x, size_t nx, size_t frames, size_t hop, const float *roots,
                           const float *window, size_t low, size_t high, float *scratch, float *out) {
-    if (low == 0 || low >= high || high > HALF) return LK_BAD_ARGUMENT;
+    if (low < 2 || low >= high || high > HALF) return LK_BAD_ARGUMENT;
     if (frames && (frames - 1) * hop + LK_AUDIO_FRAME > nx) return LK_BAD_ARGUMENT;
-    float *work = scratch, *re = scratch + 4 * HALF, *im = re + HALF;
-    const size_t bins = high - low;
+    float *work = scratch, *re = scratch + 4 * HALF, *im = re + HALF, *power = im + HALF;
+    const size_t bins = high - low, all = (high < HALF ? high + 1 : high) - (low - 1);
     for (size_t f = 0; f < frames; f++) {
         float *row = out + f * (bins + 1), sum = 0.0f;
-        real_forward(roots, window, x + f * hop, low, high, work, re, im);
-        for (size_t k = 0; k < bins; k++) re[k] = log2_fast(re[k] * re[k] + im[k] * im[k] + 1e-12f);
+        real_forward(roots, window, x + f * hop, low - 1, low - 1 + all, work, re, im);
+        for (size_t k = 0; k < all; k++) power[k] = re[k] * re[k] + im[k] * im[k] + 1e-12f;
+        power[all] = power[all - 1]; /* what stands for bin 512 */
+        for (size_t k = 0; k < bins; k++) re[k] = log2_fast(power[k + 1] + NEAR * (power[k] + power[k + 2]));
         for (size_t k = 0; k < bins; k++) {
             row[k] = sum;
             sum += re[k];
@@ -79,20 +83,25 @@ static void along(const float *in, size_t rows, size_t bands, size_t half, float
     }
 }
 
-enum { SPREAD = 9, SMOOTH = 2 }; /* rows: half of the window of deviations; half of that of levels */
+enum { SPREAD = 4, SMOOTH = 1 }; /* rows: half of the window of deviations; half of that of levels */
+static const float MOST = 2.0f;  /* deviations that a cell may stand out by */
+static const float OVER = 0.3f, RAMP = 0.4f; /* octaves of power over the noise floor where weight starts; its slope */
+static const float FADE = 0.02f; /* weight lost by octave under the frame's loudest band: there codecs save most */
 
 /* Whitened, clipped and weighted by how far the cell stands above the noise floor. */
 static void weigh(const float *sharp, const float *spread, const float *smooth, const float *floors,
                   const float *weights, size_t bands, float *out) {
-    float deviation[MAX_BANDS], level[MAX_BANDS];
-    across(spread, bands, 4, deviation);
+    float deviation[MAX_BANDS], level[MAX_BANDS], loudest = smooth[0];
+    across(spread, bands, 1, deviation);
     across(smooth, bands, 1, level);
+    for (size_t b = 0; b < bands; b++) loudest = level[b] > loudest ? level[b] : loudest;
     for (size_t b = 0; b < bands; b++) {
         float z = sharp[b] / sqrtf(deviation[b] + 1e-4f);
-        z = z > 2.5f ? 2.5f : z < -2.5f ? -2.5f : z;
-        float weight = (level[b] - floors[b] + 1.0f) * 0.30103f; /* 0 at 3 dB under the floor, 1 at 7 dB over it */
+        z = z > MOST ? MOST : z < -MOST ? -MOST : z;
+        float weight = (level[b] - floors[b] - OVER) * RAMP, near = 1.0f - FADE * (loudest - level[b]);
         weight = weight > 1.0f ? 1.0f : weight < 0.0f ? 0.0f : weight;
-        out[b] = z * weight * weights[b];
+        near = near < 0.0f ? 0.0f : near;
+        out[b] = z * weight * near * weights[b];
     }
 }
 

@@ -10,21 +10,33 @@
 enum { MAX_BANDS = 128 };
 
 static const float POWER_FLOOR = 1e-13f; /* of a bin, 130 dB below a full-scale sine: nothing is added to silence */
-static const float MOVE_LOW = 0.2f, MOVE_SLOPE = 0.15f, MOVE_HIGH = 2.0f; /* of a frame's loudest band; per octave under it */
+static const float MOVE_LOW = 0.27f, MOVE_SLOPE = 0.165f, MOVE_HIGH = 2.2f; /* of the loudest band; per octave under it */
+static const float SWELL = 0.1f, SWELL_LOW = 0.6f, SWELL_HIGH = 1.25f; /* less by this power of how a frame stands out */
+static const float PACE = 0.05f; /* of the running mean of loudness: 0.64 s */
+
+/* How much of its depth a frame of this power gets: sound that starts is hurt most, sound that fades least. */
+static float swell(float power, float *mean) {
+    const float loudness = log2f(power + POWER_FLOOR);
+    *mean = *mean < -1e8f ? loudness : *mean + (loudness - *mean) * PACE;
+    const float share = exp2f(SWELL * (*mean - loudness));
+    return share < SWELL_LOW ? SWELL_LOW : share > SWELL_HIGH ? SWELL_HIGH : share;
+}
 
 /* Gains less one of each bin, from the powers of the bins of all channels together. */
 static void gains(const float *power, const uint16_t *edges, size_t bands, const int8_t *signs, const float *depths,
-                  float *gain) {
-    float level[MAX_BANDS], loudest = -1e9f;
+                  float *mean, float *gain) {
+    float level[MAX_BANDS], loudest = -1e9f, all = 0.0f;
     for (size_t b = 0; b < bands; b++) {
         float sum = 0.0f;
         for (size_t k = edges[b]; k < edges[b + 1]; k++) sum += power[k - edges[0]];
+        all += sum;
         level[b] = log2f(sum / (float)(edges[b + 1] - edges[b]) + POWER_FLOOR);
         loudest = level[b] > loudest ? level[b] : loudest;
     }
+    const float share = swell(all, mean);
     for (size_t b = 0; b < bands; b++) {
         const float move = MOVE_LOW + MOVE_SLOPE * (loudest - level[b]);
-        const float change = exp2f(depths[b] * (move > MOVE_HIGH ? MOVE_HIGH : move) * (float)signs[b]) - 1.0f;
+        const float change = exp2f(share * depths[b] * (move > MOVE_HIGH ? MOVE_HIGH : move) * (float)signs[b]) - 1.0f;
         for (size_t k = edges[b]; k < edges[b + 1]; k++) gain[k - edges[0]] = change;
     }
 }
@@ -37,7 +49,7 @@ size_t lk_audio_mark_scratch(size_t channels) {
 
 int LK(lk_audio_mark)(const float *x, size_t channels, size_t stride, size_t frames, const float *roots,
                       const float *window, const uint16_t *edges, size_t bands, const int8_t *signs, size_t period,
-                      size_t phase, const float *depths, float *scratch, float *out) {
+                      size_t phase, const float *depths, float *mean, float *scratch, float *out) {
     if (bands == 0 || bands > MAX_BANDS || period == 0 || edges[0] == 0 || edges[bands] > HALF) return LK_BAD_ARGUMENT;
     for (size_t b = 0; b < bands; b++)
         if (edges[b] >= edges[b + 1]) return LK_BAD_ARGUMENT;
@@ -51,7 +63,7 @@ int LK(lk_audio_mark)(const float *x, size_t channels, size_t stride, size_t fra
             real_forward(roots, window, x + c * stride + f * LK_AUDIO_HOP, low, high, work, re, im);
             for (size_t k = 0; k < bins; k++) power[k] += re[k] * re[k] + im[k] * im[k];
         }
-        gains(power, edges, bands, signs + (phase + f) % period * bands, depths, gain);
+        gains(power, edges, bands, signs + (phase + f) % period * bands, depths, mean, gain);
         for (size_t c = 0; c < channels; c++) {
             float *re = spectra + 2 * HALF * c, *im = re + HALF;
             for (size_t k = 0; k < bins; k++) re[k] *= gain[k], im[k] *= gain[k];

@@ -10,6 +10,8 @@
 
 #include "isa.h"
 
+enum { MAX_LIST = 256 };
+
 struct path {
     int32_t *alpha; /* n values: levels 0 .. log2(n) - 1; the top level is the input, shared */
     uint8_t *left;  /* n bytes, likewise */
@@ -84,8 +86,8 @@ static void select_best(const int64_t *metric, size_t count, size_t keep, size_t
 /* Open both values of an information bit on every path and keep the best; returns the new count. */
 static size_t fork_paths(struct path *now, struct path *next, size_t count, size_t list, size_t n, size_t leaf,
                          size_t decided, uint8_t *carry) {
-    int64_t metric[64];
-    size_t order[32];
+    int64_t metric[2 * MAX_LIST];
+    size_t order[MAX_LIST];
     for (size_t i = 0; i < count; i++) {
         int64_t a = now[i].alpha[1];
         metric[2 * i] = now[i].metric + (a < 0 ? -a : 0);
@@ -105,7 +107,7 @@ static size_t fork_paths(struct path *now, struct path *next, size_t count, size
 
 int LK(lk_polar_decode)(const int32_t *soft, const uint8_t *frozen, size_t n, size_t list, uint8_t *scratch,
                         uint8_t *bits, int64_t *metric) {
-    if (n < 32 || n > 4096 || (n & (n - 1)) || list < 1 || list > 32) return LK_BAD_ARGUMENT;
+    if (n < 32 || n > 4096 || (n & (n - 1)) || list < 1 || list > MAX_LIST) return LK_BAD_ARGUMENT;
     struct path *paths = (struct path *)scratch;
     int32_t *alpha = (int32_t *)(paths + 2 * list);
     uint8_t *left = (uint8_t *)(alpha + 2 * list * n), *decisions = left + 2 * list * n;
@@ -128,8 +130,8 @@ int LK(lk_polar_decode)(const int32_t *soft, const uint8_t *frozen, size_t n, si
         now = next;
         next = swap;
     }
-    size_t order[32];
-    int64_t ends[32];
+    size_t order[MAX_LIST];
+    int64_t ends[MAX_LIST];
     for (size_t i = 0; i < count; i++) ends[i] = now[i].metric;
     select_best(ends, count, count, order);
     for (size_t i = 0; i < list; i++) {

@@ -52,19 +52,20 @@ static uint32_t marks(size_t channels, size_t frames, float amplitude) {
     const struct lk_kernels *k = lk_active();
     static const uint16_t edges[] = {1, 2, 30, 300, 512};
     static const int8_t signs[] = {1, -1, 0, 1, -1, -1, 1, 1};
+    float mean = -1e9f;
     const size_t stride = (frames - 1) * LK_AUDIO_HOP + LK_AUDIO_FRAME, all = channels * stride;
     float *roots = floats(2 * LK_AUDIO_FRAME, 0), *window = floats(LK_AUDIO_FRAME, 0), *depths = floats(4, 1);
     tables(roots, window);
     float *x = floats(all, amplitude), *out = floats(all, 0), *scratch = floats(lk_audio_mark_scratch(channels), 1);
-    check(k->audio_mark(x, channels, stride, frames, roots, window, edges, 4, signs, 2, 1, depths, scratch, out) == LK_OK,
-          "audio_mark");
+    check(k->audio_mark(x, channels, stride, frames, roots, window, edges, 4, signs, 2, 1, depths, &mean, scratch, out) ==
+              LK_OK, "audio_mark");
     const size_t n = stride - LK_AUDIO_LIMIT;
     float *limited = floats(n, 0), *sums = floats(2 * stride, 1);
     check(k->audio_limit(x, out, n, 0.1f, sums, limited) == LK_OK, "audio_limit");
-    float *spectrum = floats(frames * 512, 0), *work = floats(4 * LK_AUDIO_FRAME, 1);
-    check(k->audio_spectrum(x, stride, frames, LK_AUDIO_HOP, roots, window, 1, 512, work, spectrum) == LK_OK,
+    float *spectrum = floats(frames * 511, 0), *work = floats(4 * LK_AUDIO_FRAME, 1);
+    check(k->audio_spectrum(x, stride, frames, LK_AUDIO_HOP, roots, window, 2, 512, work, spectrum) == LK_OK,
           "audio_spectrum");
-    return digest(digest(digest(2166136261u, out, all), limited, n), spectrum, frames * 512);
+    return digest(digest(digest(2166136261u, out, all), limited, n), spectrum, frames * 511);
 }
 
 static uint32_t rates(size_t up, size_t down, size_t phases, size_t taps, size_t count) {

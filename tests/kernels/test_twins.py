@@ -164,7 +164,7 @@ def test_lattice_score(native) -> None:
 
 
 @pytest.mark.parametrize("n", [128, 1024])
-@pytest.mark.parametrize("paths", [1, 8, 32])
+@pytest.mark.parametrize("paths", [1, 8, 32, 256])
 def test_polar_decoder(native, n, paths) -> None:
     random = np.random.default_rng(5)
     soft = random.integers(-4096, 4097, n).astype(np.int32)

@@ -94,7 +94,7 @@ def test_strength_trades_fidelity_for_score():
     host = sounds.speech(6)
     weak, strong = (audio.embed(host, 16_000, PAYLOAD, KEY, strength=s) for s in (0.7, 2.0))
     assert snr(host, weak) > snr(host, strong) + 6
-    noisy = [attacks.apply("white_20", x, 16_000)[0] for x in (weak, strong)]
+    noisy = [attacks.apply("white_10", x, 16_000)[0] for x in (weak, strong)]
     assert audio.detect(noisy[1], 16_000, KEY).payload == PAYLOAD
     assert audio.detect(noisy[0], 16_000, KEY).payload is None
 
@@ -117,20 +117,6 @@ def test_the_stated_rate_is_under_the_bar(speech):
     found = audio.detect(speech, 16_000, KEY)
     assert found.found and found.payload == PAYLOAD and found.score > 12
     assert 0 <= found.false_positive_rate <= 1e-9
-
-
-def test_random_keys_stay_under_the_bound():
-    """The bound holds over keys: the correlations of one host with many keys are no wider than chance makes them."""
-    from labelkit.watermark import audio_search as search
-    from labelkit.watermark.audio_pattern import pattern
-    spectrum = search.Spectrum.of(sounds.music(12, 16_000).mean(1))
-    chips = spectrum.chips(search.Replay())
-    scores = []
-    for k in range(60):
-        signs = pattern(Key(k.to_bytes(16, "big"))).chips(PAYLOAD)
-        path = np.full(len(chips) // search.ROW, (k * 37) % search.STARTS)
-        scores.append(search.score(search.fold(chips, path), signs))
-    assert np.abs(scores).max() < 4.5 and 0.6 < np.std(scores) < 1.5
 
 
 # ---- refusals
@@ -309,7 +295,8 @@ def test_a_marked_stretch_is_placed_in_unmarked_sound(speech):
     whole = np.concatenate([sounds.speech(20, seed=5), speech[: 10 * rate], sounds.speech(30, seed=6)])
     found = audio.detect(whole, rate, KEY)
     assert found.payload == PAYLOAD
-    assert abs(found.geometry["start_s"] - 20) < 0.5 and abs(found.geometry["end_s"] - 30) < 0.5
+    assert abs(found.geometry["start_s"] - 20) < 0.3 and abs(found.geometry["end_s"] - 30) < 0.3
+    assert len(found.geometry["segments"]) == 1
 
 
 def test_two_marks_in_one_file_are_both_found(speech):
@@ -362,6 +349,23 @@ def test_time_axis(name, speech):
     assert found.payload == PAYLOAD
     if name.startswith("speed"):
         assert found.geometry["speed"] == pytest.approx(TIMED[name], rel=0.005)
+
+
+@pytest.mark.parametrize("name, tempo", [("speed_1.1_tempo_0.97", 1.1 * 0.97), ("speed_0.93_tempo_1.04", 0.93 * 1.04)])
+def test_speed_and_tempo_together(name, tempo, speech):
+    attacked, rate = attacks.apply(name, speech, 16_000, seed=1)
+    found = audio.detect(attacked, rate, KEY, effort="deep")
+    assert found.payload == PAYLOAD and found.false_positive_rate <= 1e-9
+    assert found.geometry["tempo"] == pytest.approx(tempo, rel=0.005)
+
+
+def test_slow_drift_is_told_without_the_deep_search(speech):
+    plain = audio.detect(speech, 16_000, KEY).geometry
+    for factor in (0.994, 1.004):
+        found = audio.detect(attacks.speed(speech[:, None], factor)[:, 0].astype(np.float32), 16_000, KEY)
+        assert found.payload == PAYLOAD
+        assert found.geometry["speed"] == pytest.approx(factor, abs=0.002), "20 ms over 12 s"
+    assert plain["speed"] == plain["tempo"] == 1.0
 
 
 def test_speed_needs_the_deep_search(speech):
