@@ -24,7 +24,7 @@ from labelkit.container.riff import (
 
 FORMATS = (Format("avi", "video/x-msvideo", "video", TEXT),)
 
-_MAX_INDEX = 64 << 20  # bytes of idx1: 4 million frames, a day of film
+_MAX_INDEX = 64 << 20  # bytes of idx1: 4 million chunks
 _INDEX_OF_INDEXES, _INDEX_OF_CHUNKS = 0, 1
 
 

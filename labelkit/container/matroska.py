@@ -27,9 +27,9 @@ _CRC, _VOID, _POSITION = 0xBF, 0xEC, 0xA7
 _IN_CLUSTER = {0xE7, 0x5854, _POSITION, 0xAB, 0xA3, 0xA0, 0xAF, _VOID, _CRC}
 _MASTERS = {_SEEK_HEAD, _SEEK, _CUES, _CUE_POINT, _CUE_TRACK}
 _POSITIONS = {_SEEK_POSITION, _CUE_CLUSTER}
-_MAX_BLOCKS = 1_000_000  # blocks walked over in clusters of unknown size: four hours of film
+_MAX_BLOCKS = 1_000_000  # blocks walked over in clusters of unknown size: three hours of film
 _MAX_DEPTH = 8  # of elements in an index; positions are in the third
-_MAX_INDEX = 400_000  # elements of seek heads and cues: a day of film with a cue each second
+_MAX_INDEX = 400_000  # elements of seek heads and cues: 18 hours of film with a cue each second
 
 
 @dataclass(frozen=True, slots=True)
