@@ -58,7 +58,10 @@ def _length(stream: AudioStream) -> float | None:
     if stream.duration:
         return float(stream.duration * stream.time_base)
     told = re.fullmatch(r"(\d{1,4}):(\d\d):(\d\d\.\d+)", stream.metadata.get("DURATION", ""))
-    return 3600 * int(told[1]) + 60 * int(told[2]) + float(told[3]) if told else None
+    if not told:
+        return None
+    end = 3600 * int(told[1]) + 60 * int(told[2]) + float(told[3])
+    return max(0.0, end - float((stream.start_time or 0) * stream.time_base))
 
 
 class Line:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from labelkit.codec.samples import AudioSamples, ImageSamples, Samples, VideoSamples
 from labelkit.errors import UnsupportedFormat
-from labelkit.explicit import audio, image, video
+from labelkit.explicit import audio, image, soundtrack, video
 from labelkit.explicit.finding import find as find_in_picture
 from labelkit.explicit.rules import check_text
 from labelkit.plan import Explicit
@@ -32,10 +32,12 @@ def draw(samples: Samples, explicit: Explicit) -> tuple[Samples, dict[str, objec
 
 
 def confirm(decoded: Callable[[], Samples], explicit: Explicit | None, drawn: Mapping[str, object] | None) -> None:
-    """Raise OutputFailed where a spoken label, of evidence `drawn`, is not heard in the labelled file; no other kind of
-    label is looked for, and nothing is decoded for it."""
+    """Raise OutputFailed where a spoken label, or one in the sound of a film, of evidence `drawn` is not heard in the
+    labelled file; no other kind of label is looked for, and nothing is decoded for it."""
     if explicit and drawn and drawn.get("sound") in ("speech", "both"):
         audio.confirm(decoded(), explicit, drawn)
+    elif explicit and drawn and drawn.get("soundtrack"):
+        soundtrack.confirm(decoded(), explicit, drawn["soundtrack"])
 
 
 def find(samples: Samples, expected_text: str | None = None, *, read_text: bool = False) -> Finding:

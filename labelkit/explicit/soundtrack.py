@@ -10,11 +10,12 @@ from __future__ import annotations
 import collections
 import functools
 import itertools
+from collections.abc import Mapping
 
 import numpy as np
 
 from labelkit.codec.samples import AudioSamples, VideoSamples
-from labelkit.errors import HostTooSmall, InvalidArgument
+from labelkit.errors import HostTooSmall, InvalidArgument, OutputFailed
 from labelkit.explicit import audio
 from labelkit.plan import Explicit
 
@@ -23,6 +24,7 @@ _RAMP_S = 0.25
 _MEASURED_S = 10.0  # of the programme, whose loudness the label follows
 _SPARE_S = 0.25  # by which a sound track may end before its film
 _LISTENED_S = 10.0
+_CONFIRMED, _AROUND_S = 3, 2.0  # labels that are listened for again, and seconds on either side of each
 _MAX_REPEATS = 20_000
 _MAX_TOLD = 100  # starts that the evidence names
 
@@ -115,6 +117,19 @@ class Overlay:
             if a < b:
                 out[a - first : b - first] += self._piece[a - start : b - start, None]
         return out
+
+
+def confirm(samples: VideoSamples, explicit: Explicit, drawn: Mapping[str, object]) -> None:
+    """Raise OutputFailed unless the labels of evidence `drawn` are heard in the labelled film; a few of many are."""
+    for start in drawn["starts_s"][:_CONFIRMED]:
+        first = max(0.0, start - _AROUND_S)
+        rows = np.concatenate([*samples.heard(first, start + drawn["seconds"] + _AROUND_S)])
+        near = AudioSamples(rows, samples.sound.rate)
+        if explicit.sound != "rhythm":
+            audio.confirm(near, explicit, {**drawn, "starts_s": [start - first]})
+        elif not audio.heard(near):
+            raise OutputFailed("the rhythm at {start:.1f} s is not heard in the labelled film", start=start,
+                               hint="say --sound speech, or leave it to the picture")
 
 
 def find(samples: VideoSamples) -> list[dict[str, object]]:

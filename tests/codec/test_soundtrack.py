@@ -196,6 +196,7 @@ def test_when_the_sound_begins_and_ends_is_known(name, tmp_path):
     assert sound.begin == pytest.approx(0, abs=0.05) and sound.seconds == pytest.approx(2.0, abs=0.1)
     late = rewritten(source, tmp_path / f"late_{name}", moved=500)
     assert decoded(late).sound.begin == pytest.approx(0.5, abs=0.05)
+    assert decoded(late).sound.seconds == pytest.approx(2.0, abs=0.1)
 
 
 def test_sound_is_heard_by_time(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from labelkit.codec.frame import Form
 from labelkit.codec.samples import AudioSamples, Sound, VideoSamples
-from labelkit.errors import HostTooSmall, InvalidArgument
+from labelkit.errors import HostTooSmall, InvalidArgument, OutputFailed
 from labelkit.explicit import audio, loudness, soundtrack
 from labelkit.plan import Explicit
 from tests.sounds import music, speech
@@ -91,6 +91,19 @@ def test_sound_that_begins_late_or_ends_early_has_its_label_inside():
     out = np.concatenate([overlay.push(TALK), overlay.finish()])
     heard = audio.heard(AudioSamples(out, RATE))
     assert [one["start_s"] + 1.5 for one in heard] == pytest.approx(evidence["starts_s"], abs=0.06)
+
+
+@pytest.mark.parametrize("sound", ["rhythm", "speech", "both"])
+def test_a_label_is_confirmed_where_it_is_and_nowhere_else(sound):
+    explicit = Explicit(sound=sound, place="both")
+    out, drawn = laid(TALK[:, :1], explicit)
+    labelled = Reel(lambda a, b: out[int(a * RATE):int(b * RATE), 0], 30.0).samples()
+    soundtrack.confirm(labelled, explicit, drawn)
+    bare = Reel(lambda a, b: TALK[int(a * RATE):int(b * RATE), 0], 30.0).samples()
+    moved = {**drawn, "starts_s": [start + 8 for start in drawn["starts_s"][:1]]}
+    for samples, said in ((bare, drawn), (labelled, moved)):
+        with pytest.raises(OutputFailed):
+            soundtrack.confirm(samples, explicit, said)
 
 
 def test_labels_never_meet_and_their_number_is_bounded():
