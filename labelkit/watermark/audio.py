@@ -101,7 +101,7 @@ def detect(samples: np.ndarray, rate: int, key: Key | None = None, *, effort: st
 
     samples   float32 or int16, [frames] or [frames, channels]; rate Hz, 8,000 to 192,000
     effort    "fast": as embedded, cut and joined; "normal": one channel alone too, more trials of the code;
-              "deep": replay speed 0.8 to 1.25, tempo 0.95 to 1.05 with the pitch kept, pitch +-1 semitone too
+              "deep": replay speed 0.8 to 1.25, tempo 0.95 to 1.05 with the pitch kept, both, pitch +-1 semitone too
 
     geometry: start_s, end_s, speed, tempo and pitch of the strongest mark, and `segments`: one for each stretch of each
     payload (payload as hex, start_s, end_s, score). The rate of false positives holds for any host, as it is
