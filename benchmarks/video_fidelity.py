@@ -2,6 +2,7 @@
 """What the mark costs a film at equal bitrate: VMAF and SSIM of the luma against the unmarked film, as Markdown.
 
     python -m benchmarks.video_fidelity [--films FOLDER] [--crf 18 23 28] [--preset medium] [--frames 50]
+                                        [--strength 1]
 
 Films are encoded by x264 with the mark at each crf, and without it at that crf and above and below; what the unmarked
 film would have at the marked one's bitrate is read off between these. The metrics are those of the ffmpeg in
@@ -37,10 +38,10 @@ def frames_of(path: Path, count: int) -> list[np.ndarray]:
         return [frame.to_ndarray(format="yuv420p") for frame in itertools.islice(film.decode(video=0), count)]
 
 
-def marked(frames: list[np.ndarray], payload: Payload) -> list[np.ndarray]:
+def marked(frames: list[np.ndarray], payload: Payload, strength: float) -> list[np.ndarray]:
     """The frames with the mark in their luma."""
     height, width = frames[0].shape[0] * 2 // 3, frames[0].shape[1]
-    marker, copies = video.Marker(width, height, payload), [frame.copy() for frame in frames]
+    marker, copies = video.Marker(width, height, payload, strength=strength), [frame.copy() for frame in frames]
     for copy in copies:
         marker.mark(Frame(Form(width, height), copy[:height]))
     return copies
@@ -87,11 +88,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--crf", type=int, nargs="+", default=[18, 23, 28])
     parser.add_argument("--preset", default="medium")
     parser.add_argument("--frames", type=int, default=50)
+    parser.add_argument("--strength", type=float, default=1.0)
     options = parser.parse_args(arguments)
     print("| film | PSNR, dB | crf | VMAF lower by | SSIM lower by, of 100 | bytes |\n|---|---|---|---|---|---|")
     for path in sorted(path for path in options.films.iterdir() if path.suffix.lower() in SUFFIXES):
         frames = frames_of(path, options.frames)
-        with_mark = marked(frames, Payload.of(label_of(0)))
+        with_mark = marked(frames, Payload.of(label_of(0)), options.strength)
         height = frames[0].shape[0] * 2 // 3
         worst = min(psnr(host[:height], copy[:height]) for host, copy in zip(frames, with_mark, strict=True))
         for crf in options.crf:
