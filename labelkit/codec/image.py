@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _PLUGINS = {"jpeg": "Jpeg", "png": "Png", "webp": "WebP", "gif": "Gif", "tiff": "Tiff", "bmp": "Bmp", "avif": "Avif"}
 _MAX_FRAMES = 10_000
 _JPEG_PIXELS_A_BYTE = 350  # a block of 64 pixels has a DC code of at least a bit in each of 1.5 planes
+_DEFLATE_MOST = 1032  # bytes that one byte can stand for (zlib's technical details)
 _MAX_SCANS = 100  # real progressive JPEGs have about 10; each scan costs a pass over the whole picture
 _PLAIN = {"L": "L", "1": "L", "RGB": "RGB", "RGBA": "RGBA", "P": "RGB", "LA": "RGBA", "PA": "RGBA", "La": "RGBA",
           "RGBa": "RGBA", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB", "RGBX": "RGB"}
@@ -58,6 +59,8 @@ def decode(data: bytes, format: str, name: str, max_pixels: int) -> ImageSamples
         image = _open(data, format)
         if format == "jpeg":
             _check_jpeg(image, data, name)
+        elif format == "png" and image.size[0] * image.size[1] <= max_pixels:
+            _check_png(data, name)
         frames, durations = [], []
         for frame in _frames(image, name, max_pixels):
             frames.append(_pixels(frame, data, name))
@@ -116,6 +119,14 @@ def _check_jpeg(image: Image.Image, data: bytes, name: str) -> None:
     if scans > _MAX_SCANS:
         raise LimitExceeded("{where}: {scans} scans in a JPEG, at most {limit} are decoded", where=name, scans=scans,
                             limit=_MAX_SCANS)
+
+
+def _check_png(data: bytes, name: str) -> None:
+    """Refuses what Pillow would take the memory for, and then find to end too early."""
+    if png.least_bytes(data) > _DEFLATE_MOST * len(data):
+        width, height, *_ = png.header(data)
+        raise TruncatedFile("{where}: a PNG of {width}x{height} cannot be whole in {size} bytes", where=name,
+                            width=width, height=height, size=len(data))
 
 
 def _frames(image: Image.Image, name: str, max_pixels: int) -> Iterator[Image.Image]:

@@ -98,6 +98,12 @@ def header(data: bytes) -> tuple[int, int, int, int, bool]:
     return width, height, bits, colour, bool(interlaced)
 
 
+def least_bytes(data: bytes) -> int:
+    """The bytes of a PNG's picture before they were packed, but for those by which interlaced rows are told apart."""
+    width, height, bits, colour, _ = header(data)
+    return height * (1 + (width * bits * _CHANNELS.get(colour, 1) + 7) // 8)
+
+
 def decode16(data: bytes) -> np.ndarray:
     """uint16 [height, width, 3] or [height, width, 4] of a 16-bit colour or grey-with-alpha PNG."""
     width, height, bits, colour, interlaced = header(data)

@@ -323,3 +323,12 @@ def test_orientation_is_what_a_browser_shows(tmp_path):
         shots.append(np.asarray(Image.open(shot).convert("L")).astype(int))
     assert np.abs(shots[0] - shots[1]).max() <= 12
     assert shots[0][:80, :60].mean() > 30, "the picture is on the screenshot"
+
+
+def test_a_flat_picture_is_as_small_as_it_can_be_and_one_that_claims_more_is_refused():
+    flat = np.zeros((3000, 3000, 3), np.uint8)
+    data = saved(flat, "PNG", compress_level=9)
+    assert len(data) < flat.size / 900 and np.array_equal(codec.decode(data).frames[0], flat)
+    claims = data[:8] + png.chunk(b"IHDR", struct.pack(">II", 9000, 9000) + data[24:29]) + data[33:]
+    with pytest.raises(TruncatedFile, match="9000x9000 cannot be whole"):
+        codec.decode(claims)
