@@ -162,8 +162,6 @@ def _by_zipfile(data: bytes) -> list[str]:
 
 @reads("pdf")
 def _by_pillow_pdf(data: bytes) -> list[str]:
-    if b"/XRef" in data:
-        pytest.skip("Pillow reads no cross-reference streams")
     return [PdfParser.PdfParser(buf=data).info[b"AIGC"].decode()]
 
 
@@ -173,7 +171,7 @@ def test_every_binary_format_has_a_reader_of_its_own_here():
     assert {container.sniff(make()).name for make in HOSTS.values()} == IN_THE_TESTS.keys()
 
 
-@pytest.mark.parametrize("name", HOSTS)
+@pytest.mark.parametrize("name", [name for name in HOSTS if name != "pdf packed"])  # Pillow reads no packed tables
 def test_another_implementation_reads_the_label_once(name):
     out = metadata.write(metadata.write(HOSTS[name](), OTHER), LABEL)
     assert IN_THE_TESTS[container.sniff(out).name](out) == [LABEL.to_json()]
@@ -214,14 +212,15 @@ def _flat(value: object, path: str) -> Iterator[tuple[str, object]]:
         yield path, value
 
 
-@pytest.mark.parametrize("name", HOSTS)
-@pytest.mark.parametrize("program", PROGRAMS)
+FAMILIES = {name: container.sniff(make()).family for name, make in HOSTS.items()}
+
+
+@pytest.mark.parametrize("program,name", [(program, name) for program in PROGRAMS for name in HOSTS
+                                          if program != "ffprobe" or FAMILIES[name] in ("audio", "video")])
 def test_programs_show_the_label_and_the_rest_as_before(program, name, tmp_path):
     host = HOSTS[name]()
     out = metadata.write(host, LABEL)
     kind = container.sniff(host)
-    if program == "ffprobe" and kind.family in ("document", "image"):
-        pytest.skip("ffprobe is no reader of these")
     before, after = shown(program, tmp_path, host, out)
     if any("Archive::Zip" in str(value) for value in before.values()):
         pytest.skip("exiftool reads no archives without Archive::Zip")
