@@ -7,8 +7,8 @@ mark adds up and what differs averages out, so a few frames decide what one cann
 
 The gain of the high band follows the activity of 8 x 8 cells and depends on nothing else in the frame, so that still
 ground stays still and costs an encoder nothing after the first frame. On flat ground the mark is 1.0 grey levels rms,
-on busy ground 1.8, and less of both in large frames: PSNR stays above 42 dB on any. Where the scene moves under the
-mark, which stands still, an encoder codes it anew in every frame; there the high band is lowered.
+on busy ground 1.8: PSNR stays above 42 dB on any. Where the scene moves under the mark, which stands still, an encoder
+codes it anew in every frame; there the high band, which is most of that, is lowered.
 
     fast    up to four frames, each looked at on its own and added up, at the scale of the film
     normal  up to 16 frames, in groups of neighbours and all together, at every scale
@@ -35,7 +35,6 @@ from labelkit.watermark.evidence import Evidence, located
 from labelkit.watermark.footage import FilmFootage, Footage, ListFootage
 from labelkit.watermark.payload import Payload
 
-_FULL_PIXELS = 400_000  # of a frame; larger ones hold more of the mark and get less of it, at 1080p four fifths
 _LEAST_EASE = 0.75
 _EASE_LEVELS = 1.0  # grey levels by which the mean of a cell changes where half the way is gone
 _FLAT = 2  # grey levels: frames that vary by no more, black ones above all, stay as they are
@@ -74,8 +73,7 @@ class Marker:
                  strength: float = 1.0) -> None:
         image.check_settings(payload, strength, width, height)
         self.size = height, width
-        self._payload, self._key = payload, key or Key.public()
-        self._strength = float(strength) * min(1.0, _FULL_PIXELS / (width * height)) ** (1 / 8)
+        self._payload, self._key, self._strength = payload, key or Key.public(), float(strength)
         self._gain = np.empty((-(-height // 8), -(-width // 8)), np.uint8)
         self._level, self._begun = np.zeros(self._gain.shape, np.uint16), False
 
