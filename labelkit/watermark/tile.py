@@ -77,8 +77,8 @@ class Bands:
 
 STILL = Bands(1.1, 0.3, 0.5)
 FILM = Bands(0.85, 0.6, 0.0)
-"""Less low band, all the less where the ground is busy. Beside STILL the VMAF that x264 at crf 23 loses by the mark at
-equal bitrate is about half, and as much of the mark is left at crf 32."""
+"""Less low band, all the less where the ground is busy: beside STILL, x264 at crf 32 leaves as much of the mark, and
+the VMAF that it costs at equal bitrate is 8 to 30 % lower (four films, veryfast, crf 23)."""
 
 
 @functools.cache
