@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import platform
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +39,22 @@ def ratio(work: Callable[[], object], reference: Callable[[], object], rounds: i
             spent.append(clock() - start)
     mine, theirs = (sorted(spent)[rounds // 4] for spent in times)
     return mine / theirs
+
+
+_PEAK = """
+try:
+    print(next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")))
+except OSError:
+    import resource, sys
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> (10 if sys.platform == "darwin" else 0))
+"""
+
+
+def peak_megabytes(code: str) -> float:
+    """The most memory that a process of its own holds while it runs `code`. ru_maxrss, where the system tells more, is
+    not asked: a process inherits that of the one that started it."""
+    done = subprocess.run([sys.executable, "-c", code + _PEAK], capture_output=True, text=True, check=True)
+    return int(done.stdout) / 1024
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

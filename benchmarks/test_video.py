@@ -5,8 +5,6 @@ decoding."""
 from __future__ import annotations
 
 import itertools
-import subprocess
-import sys
 import time
 from collections.abc import Iterable
 from fractions import Fraction
@@ -16,7 +14,7 @@ import av
 import numpy as np
 import pytest
 
-from benchmarks.conftest import ratio
+from benchmarks.conftest import peak_megabytes, ratio
 from labelkit import codec, container, explicit, watermark
 from labelkit.codec import transcode
 from labelkit.codec.frame import Form, Frame
@@ -118,10 +116,7 @@ def test_detection_beside_decoding(film, tmp_path, figure):
 
 
 def test_memory_of_a_long_film(film, tmp_path, figure):
-    code = (f"import labelkit as lk, resource\nlk.embed({str(film)!r}, {str(tmp_path / 'out.mp4')!r}, "
-            "lk.Label(lk.Kind.GENERATED, 'bench', '1'))\n"
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)")
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    figure("peak memory of labelling 1080p H.264", int(said.stdout) / unit, most=400, unit="MB",
+    peak = peak_megabytes(f"import labelkit as lk\nlk.embed({str(film)!r}, {str(tmp_path / 'out.mp4')!r}, "
+                          "lk.Label(lk.Kind.GENERATED, 'bench', '1'))\n")
+    figure("peak memory of labelling 1080p H.264", peak, most=400, unit="MB",
            conditions="whole process, preset medium; it does not grow with the length")
