@@ -50,6 +50,7 @@ TRAINED_MEDIA = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithm
 WATERMARK_PREFIX = "org.labelkit.watermark."
 SIDECAR_TYPE = "application/octet-stream"
 _STORE_NAME = "parent.c2pa"
+_UPDATED = {"image/jpeg", "image/png"}  # in other formats the library's update manifests break their parent's hash
 MAX_EXPLICIT = 4096  # characters of JSON
 
 
@@ -151,8 +152,9 @@ def sign_into(source: Source, target: BinaryIO, claim: Claim, signer: Signer, *,
     parent   the file that `source` was made from. Its manifest, else the manifest in `source`, becomes the
              parent of the new one. It is never dropped: where it cannot be kept, SigningFailed is raised
     mime     media type of `source`, by default told by its first bytes
-    The result is validated before the function returns. Raises UnsupportedFormat for a format without a place
-    for a manifest, SigningFailed, and what opening the source raises; `target` then holds nothing of use.
+    Where nothing but the label is new, a JPEG or a PNG gets an update manifest (C2PA 2.1), which leaves the parent's
+    hash in force. The result is validated before the function returns. Raises UnsupportedFormat for a format without a
+    place for a manifest, SigningFailed, and what opening the source raises; `target` then holds nothing of use.
     """
     with container.opened(source) as reader:
         _refuse_same_file(reader, target)
@@ -163,8 +165,11 @@ def sign_into(source: Source, target: BinaryIO, claim: Claim, signer: Signer, *,
                                     format=unfit,
                                     hint="write the manifest beside the file: labelkit.provenance.sign_sidecar")
         try:
-            with _opened_parent(claim, parent, _Asset(reader, mime)) as ancestor:
-                builder = _builder(claim, mime, ancestor)
+            asset = _Asset(reader, mime)
+            with _opened_parent(claim, parent, asset) as ancestor:
+                unchanged = ancestor is not None and ancestor.reader is reader and _has_manifest(ancestor)
+                builder = _builder(claim, mime, ancestor,
+                                   update=unchanged and claim.payload is None and mime in _UPDATED)
                 builder.sign(signer.native(), mime, reader.file, target)
         except LabelkitError:
             raise
@@ -209,12 +214,13 @@ def _toolkit() -> dict[str, str]:
         return {"name": "labelkit"}
 
 
-def _builder(claim: Claim, mime: str, ancestor: _Asset | None, *, written: bool = True) -> object:
+def _builder(claim: Claim, mime: str, ancestor: _Asset | None, *, written: bool = True, update: bool = False) -> object:
     definition = _definition(claim, mime, opened=ancestor is not None)
     settings = context(signing_settings(PURPOSES, written=written))
     builder = library().Builder.from_json(json.dumps(definition), context=settings)
     if ancestor is not None:
-        builder.set_intent(library().C2paBuilderIntent.EDIT)  # adds c2pa.opened and ties it to the parent
+        intents = library().C2paBuilderIntent
+        builder.set_intent(intents.UPDATE if update else intents.EDIT)  # adds c2pa.opened and ties it to the parent
         facts = {"relationship": "parentOf"} | (_beside(builder, ancestor) if ancestor.store else {})
         builder.add_ingredient(facts, ancestor.mime, ancestor.reader.file)
     return builder

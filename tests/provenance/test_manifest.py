@@ -106,6 +106,24 @@ def test_manifest_in_the_file_becomes_the_parent(kind, picture, claim, signer, t
     assert (again.status, again.evidence["manifests"]) == (Status.VALID, 2)
 
 
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_later_label_alone_is_an_update_manifest_where_that_is_possible(kind, picture, claim, signer, trust):
+    signed = sign(picture(kind), claim, signer)
+    later = Claim(claim.label.spread_by("platform", "9"))
+    updated = sign(signed, later, signer)
+    store = read_by_c2pa(updated, trust)
+    assert store["validation_state"] == "Trusted" and len(store["manifests"]) == 2
+    assert np.array_equal(Image.open(io.BytesIO(signed)), Image.open(io.BytesIO(updated)))
+    assert validate(updated, trust=trust).label == later.label
+    details = json.loads(c2pa.Reader(None, io.BytesIO(updated)).detailed_json())
+    hashed = "c2pa.hash.data" in details["manifests"][details["active_manifest"]]["assertion_store"]
+    assert hashed == (kind == "WEBP"), "an update binds by its parent"
+    for changed in (bytearray(updated), bytearray(sign(signed, claim, signer))):  # the latter names a watermark
+        at = changed.index(b"IDAT") + 30 if kind == "PNG" else len(changed) - 300 if kind == "JPEG" else 200
+        changed[at] ^= 1
+        assert validate(bytes(changed), trust=trust).status is Status.INVALID
+
+
 def test_parent_without_a_manifest_adds_no_history(picture, claim, signer, trust):
     finding = validate(sign(picture(), claim, signer, parent=picture("PNG")), trust=trust)
     assert (finding.status, finding.evidence["manifests"]) == (Status.VALID, 1)
