@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +11,7 @@ from labelkit.codec.samples import ImageSamples
 from labelkit.errors import LabelkitError
 from labelkit.explicit import ocr, rules
 from labelkit.explicit.image import check_pixels, likely_lines
-from labelkit.explicit.search import Match, search
+from labelkit.explicit.search import Match, ends_and_middle, search
 from labelkit.explicit.wording import Wording
 from labelkit.messages import Message
 from labelkit.plan import MIN_HEIGHT_SHARE
@@ -109,27 +108,12 @@ def find_in(pixels: np.ndarray, expected_text: str | None = None) -> Match | Non
         return None
     forms = [likely_lines(*pixels.shape[:2], text) for text in _texts(expected_text)]
     texts = tuple(sorted(set().union(*forms)))
-    for left, top, part in _parts(pixels):
+    for left, top, part in ends_and_middle(pixels, _LONG, _LONG // 4):
         found = search(_grey(part), texts)
         if found:
             x, y, width, height = found.box
             return replace(found, box=(left + x, top + y, width, height))
     return None
-
-
-def _parts(pixels: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:
-    """(x, y, pixels) of what is searched: the whole; of a very long picture its ends and middle, where labels are."""
-    height, width = pixels.shape[:2]
-    short, long = sorted((height, width))
-    if long <= _LONG * short:
-        yield 0, 0, pixels
-        return
-    reach = _LONG // 4 * short
-    for start in (0, long - reach, (long - reach) // 2):
-        if height > width:
-            yield 0, start, pixels[start:start + reach]
-        else:
-            yield start, 0, pixels[:, start:start + reach]
 
 
 def _texts(expected: str | None) -> tuple[str, ...]:

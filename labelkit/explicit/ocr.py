@@ -21,7 +21,7 @@ import numpy as np
 
 from labelkit.errors import LimitExceeded, UnsupportedFormat
 from labelkit.explicit import rules
-from labelkit.explicit.search import Match
+from labelkit.explicit.search import Match, ends_and_middle
 from labelkit.explicit.wording import Wording, wording
 
 MEASURING_ERROR = 0.08  # of the ink height, as a share of it
@@ -79,7 +79,7 @@ def read(pixels: np.ndarray) -> Reading:
     """
     short = min(pixels.shape[:2])
     lines, unread = [], 0
-    for x, y, part in _parts(pixels):
+    for x, y, part in ends_and_middle(pixels, _LONG, _LONG / 2):
         made_out, missed = _lines(part, x, y, pixels.shape[:2])
         lines, unread = lines + made_out, unread + missed
     rows = _rows(lines)
@@ -121,19 +121,6 @@ def _ask(picture: np.ndarray, *, find: bool) -> object:
     except Exception as error:  # cv2's, onnxruntime's and its own: whatever it is, the picture brought it about
         raise LimitExceeded("the text in the picture cannot be read: {reason}",
                             reason=f"{type(error).__name__}: {error}"[:200]) from error
-
-
-def _parts(pixels: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:
-    """(x, y, pixels) of what is read: the whole; of a long picture its ends and its middle."""
-    height, width = pixels.shape[:2]
-    short, long = sorted((height, width))
-    if long <= _LONG * short:
-        yield 0, 0, pixels
-        return
-    reach = _LONG * short // 2
-    for start in (0, (long - reach) // 2, long - reach):
-        x, y = (start, 0) if width > height else (0, start)
-        yield x, y, pixels[y:y + (height if width > height else reach), x:x + (reach if width > height else width)]
 
 
 def _lines(part: np.ndarray, left: int, top: int, whole: tuple[int, int]) -> tuple[list[_Line], int]:

@@ -276,3 +276,19 @@ def _each_glyph(fit: _Fit, reach: int) -> Iterator[float]:
         top, left = (max(0, place + start - reach) for place, start in zip(fit.place[::-1], (y0, x0), strict=True))
         cell = fit.area[top:fit.place[1] + y0 + ink.shape[0] + reach, left:fit.place[0] + x0 + ink.shape[1] + reach]
         yield float((sign * correlation(cell[None], ink)).max())
+
+
+def ends_and_middle(pixels: np.ndarray, longest: float, reach: float) -> Iterator[tuple[int, int, np.ndarray]]:
+    """(x, y, pixels) of what is searched: the whole; of a picture longer than `longest` its ends and its middle, where
+    labels are, each `reach` long; both are multiples of the short side."""
+    height, width = pixels.shape[:2]
+    short, long = sorted((height, width))
+    if long <= longest * short:
+        yield 0, 0, pixels
+        return
+    length = int(reach * short)
+    for start in (0, long - length, (long - length) // 2):
+        if height > width:
+            yield 0, start, pixels[start:start + length]
+        else:
+            yield start, 0, pixels[:, start:start + length]
