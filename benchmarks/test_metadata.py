@@ -25,7 +25,7 @@ KINDS = {"JPEG": ({"quality": 92}, 0.3), "PNG": ({"compress_level": 1}, 0.5), "W
 @pytest.fixture(scope="module")
 def hosts() -> dict[str, bytes]:
     noise = np.random.default_rng(5).integers(0, 255, (1024, 1024, 3), dtype=np.uint8)
-    picture = Image.fromarray(noise).filter(ImageFilter.GaussianBlur(3))
+    picture = Image.fromarray(noise).filter(ImageFilter.GaussianBlur(1.2))
     found = {}
     for kind, (options, _) in KINDS.items():
         out = io.BytesIO()
