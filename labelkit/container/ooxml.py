@@ -105,7 +105,7 @@ def _rows(reader: Reader, rows: bytes, count: int, offset: int) -> Iterator[tupl
     for _ in range(min(count, len(rows))):
         head = rows[position:position + 46]
         stop = position + 46 + sum(struct.unpack("<HHH", head[28:34])) if len(head) == 46 else 0
-        if head[:4] != b"PK\1\2" or stop > len(rows):
+        if len(head) < 46 or head[:4] != b"PK\1\2" or stop > len(rows):
             raise reader.malformed("directory", offset + position, Message("a row of it is broken"))
         names, = struct.unpack("<H", head[28:30])
         name = rows[position + 46:position + 46 + names].decode("utf-8", "replace")

@@ -216,6 +216,19 @@ def test_entities_in_a_document_are_refused():
         metadata.read(document('<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'))
 
 
+def test_a_row_that_the_directory_cuts_off_is_refused():
+    """Found by fuzzing."""
+    data = document()
+    end = data.rindex(b"PK\5\6")
+    count, length = struct.unpack("<10xHI", data[end:end + 16])
+    counted = data[end:end + 8] + struct.pack("<HHI", count + 1, count + 1, length + 6) + data[end + 16:]
+    for cut in (b"PK\1\2\0\0", b"PK\1\2" + bytes(40)):
+        longer = counted[:12] + struct.pack("<I", length + len(cut)) + counted[16:]
+        with pytest.raises(MalformedFile, match="a row of it is broken"):
+            metadata.inspect(data[:end] + cut + longer)
+    assert metadata.read(data).label is None
+
+
 @pytest.mark.parametrize("data", [document()[:-30], document()[:200], document().replace(b"PK\1\2", b"PK\1\3", 1),
                                   document(CUSTOM.format("")).replace(b"docProps/custom.xml", b"[Content_Types].xml")])
 def test_broken_archives_are_refused(data):
