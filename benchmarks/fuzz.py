@@ -70,6 +70,8 @@ def _others(data: bytes) -> set[tuple[str, str, bytes]]:
                 body = slot.load()
             except LabelkitError:
                 continue
+            if slot.name == "EXIF" and slot.offset_bytes < 8:
+                continue  # a text that a broken TIFF lays over its own head, which says where the directory is
             if slot.kind == container.XMP:
                 found.add((slot.name, slot.key, b""))
             elif slot.kind == container.TEXT and not _LABEL_LIKE.search(slot.key.encode() + body.replace(b"\0", b"")):
