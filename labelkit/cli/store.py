@@ -12,7 +12,7 @@ import functools
 import io
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -111,10 +111,8 @@ def fetched(url: str) -> Iterator[str]:
         with _readable(url):
             _fetch(store, key, path)
         if not _holds_manifests(path):
-            try:
+            with _readable(url + pipeline.SIDECAR), suppress(FileNotFoundError):  # it may have none
                 _fetch(store, key + pipeline.SIDECAR, Path(f"{path}{pipeline.SIDECAR}"))
-            except FileNotFoundError:
-                pass  # it has none
         yield str(path)
 
 
@@ -154,7 +152,12 @@ def placed(url: str) -> Iterator[str]:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="labelkit-", ignore_cleanup_errors=True) as folder:
+    try:
+        made = tempfile.TemporaryDirectory(prefix="labelkit-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise OutputFailed("{where} cannot be written: {reason}", where="a temporary file",
+                           reason=error.strerror or "the system refused") from error
+    with made as folder:
         yield Path(folder)
 
 

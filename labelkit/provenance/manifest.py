@@ -166,8 +166,8 @@ def sign_into(source: Source, target: BinaryIO, claim: Claim, signer: Signer, *,
                                     hint="write the manifest beside the file: labelkit.provenance.sign_sidecar")
         try:
             asset = _Asset(reader, mime)
-            with _opened_parent(claim, parent, asset) as ancestor:
-                unchanged = ancestor is not None and ancestor.reader is reader and _has_manifest(ancestor)
+            with _opened_parent(claim, parent, asset) as (ancestor, is_signed):
+                unchanged = is_signed and ancestor.reader is reader
                 builder = _builder(claim, mime, ancestor,
                                    update=unchanged and claim.payload is None and mime in _UPDATED)
                 builder.sign(signer.native(), mime, reader.file, target)
@@ -277,17 +277,18 @@ def _aigc(claim: Claim) -> dict[str, object]:
 
 
 @contextmanager
-def _opened_parent(claim: Claim, parent: Source | None, asset: _Asset) -> Iterator[_Asset | None]:
-    """The file that the new manifest descends from, or None where the content begins with this one."""
+def _opened_parent(claim: Claim, parent: Source | None, asset: _Asset) -> Iterator[tuple[_Asset | None, bool]]:
+    """The file that the new manifest descends from, or None where the content begins with this one; and whether that
+    file has a manifest itself."""
     with container.opened(asset.reader if parent is None else parent) as reader:
         ancestor = asset if parent is None else _Asset(reader, container.sniff(reader).mime)
         if _has_manifest(ancestor):
-            yield ancestor
+            yield ancestor, True
         elif parent is not None and _has_manifest(asset):
-            yield asset
+            yield asset, True
         else:
             # who only spreads a file did not create it: the file as it came is then the parent
-            yield None if claim.label.kind is Kind.GENERATED else ancestor
+            yield None if claim.label.kind is Kind.GENERATED else ancestor, False
 
 
 def _has_manifest(asset: _Asset) -> bool:

@@ -122,6 +122,23 @@ def test_a_manifest_beside_a_film_travels_with_it(run, bucket, keys):
     assert run("verify", "s3://b/out/a.mkv", *checked)[0] == 1
 
 
+def test_what_a_store_refuses_is_an_error_in_our_words(run, bucket, monkeypatch, tmp_path):
+    film(Path("a.mkv"))
+    obstore.put(bucket, "a.mkv", Path("a.mkv"))
+    obstore.put(bucket, "b.jpg", picture())
+    whole, denied = store._fetch, obstore.exceptions.PermissionDeniedError("no\nmore")
+
+    def refuse(inside, key, path):
+        if key.endswith(".c2pa"):
+            raise denied
+        whole(inside, key, path)
+    monkeypatch.setattr(store, "_fetch", refuse)
+    assert run("verify", "s3://b/a.mkv")[2].startswith("s3://b/a.mkv.c2pa cannot be opened: no\n")
+    assert run("verify", "s3://b/b.jpg")[0] == 1, "a format that holds its manifest is not asked for one beside it"
+    monkeypatch.setattr(store.tempfile, "tempdir", str(tmp_path / "gone"))
+    assert "a temporary file cannot be written" in run("verify", "s3://b/b.jpg")[2]
+
+
 def test_what_is_done_is_left_alone(run, bucket):
     for seed in range(3):
         obstore.put(bucket, f"in/{seed}.jpg", picture(seed))
