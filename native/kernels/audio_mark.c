@@ -73,22 +73,74 @@ int LK(lk_audio_mark)(const float *x, size_t channels, size_t stride, size_t fra
     return LK_OK;
 }
 
-/* Sums of LK_AUDIO_LIMIT squares from each sample on, by doubling; n + LK_AUDIO_LIMIT - 1 samples are read. */
-static void energies(const float *x, size_t n, float *sum) {
-    const size_t reach = n + LK_AUDIO_LIMIT - 1;
-    for (size_t i = 0; i < reach; i++) sum[i] = x[i] * x[i];
-    for (size_t width = 1; width < LK_AUDIO_LIMIT; width *= 2)
-        for (size_t i = 0; i + width < reach; i++) sum[i] += sum[i + width];
+enum { SHORT = LK_AUDIO_LIMIT, LANES = 8, PAIRED = LANES / 2, BINS = SHORT / 2 };
+static const float HOST_FLOOR = 1e-11f; /* of the power of three bins: 130 dB under full scale */
+
+/* Complex transforms of 256 points, `lanes` of them side by side; in and out in a, b is for work. */
+static void short_forward(const float *roots, size_t lanes, float *a, float *b) {
+    for (size_t n = SHORT, s = lanes; n > 1; n /= 4, s *= 4) {
+        radix4(roots, n, s, a, a + SHORT * lanes, b, b + SHORT * lanes);
+        float *swap = a;
+        a = b, b = swap;
+    } /* four steps: the result is back in a */
 }
 
-int LK(lk_audio_limit)(const float *host, const float *difference, size_t n, float ratio, float *scratch, float *out) {
-    float *of_host = scratch, *of_difference = scratch + n + LK_AUDIO_LIMIT;
-    energies(host, n, of_host);
-    energies(difference, n, of_difference);
-    const float *centre = difference + LK_AUDIO_LIMIT / 2;
-    for (size_t i = 0; i < n; i++) {
-        const float share = ratio * sqrtf((of_host[i] + 1e-12f) / (of_difference[i] + 1e-14f));
-        out[i] = centre[i] * (share < 1.0f ? share : 1.0f);
+/* Eight frames' host and difference, each pair the parts of one complex signal; even frames first, then odd ones. */
+static void short_frames(const float *host, const float *difference, size_t frames, const float *window, float *z) {
+    for (size_t l = 0; l < LANES; l++) {
+        const size_t f = 2 * (l % PAIRED) + l / PAIRED;
+        const float *h = host + f * BINS, *d = difference + f * BINS;
+        for (size_t k = 0; k < SHORT; k++) {
+            z[k * LANES + l] = f < frames ? h[k] * window[k] : 0.0f;
+            z[(k + SHORT) * LANES + l] = f < frames ? d[k] * window[k] : 0.0f;
+        }
+    }
+}
+
+/* The spectra of the differences, lowered, two frames in one complex signal whose parts stand exchanged. */
+static void lower(const float *z, float ratio, float *power, float *y) {
+    const float *zr = z, *zi = z + SHORT * LANES;
+    float *of_host = power, *of_difference = power + (BINS + 1) * LANES, *yr = y, *yi = y + SHORT * PAIRED;
+    memset(power, 0, 2 * (BINS + 1) * LANES * sizeof *power);
+    memset(y, 0, 2 * SHORT * PAIRED * sizeof *y);
+    for (size_t i = LANES; i < BINS * LANES; i++) {
+        const size_t m = (SHORT - i / LANES) * LANES + i % LANES;
+        const float hr = zr[i] + zr[m], hi = zi[i] - zi[m], dr = zi[i] + zi[m], di = zr[m] - zr[i];
+        of_host[i] = 0.25f * (hr * hr + hi * hi);
+        of_difference[i] = 0.25f * (dr * dr + di * di);
+    }
+    for (size_t k = 1; k < BINS; k++) {
+        const size_t m = SHORT - k;
+        float dr[LANES], di[LANES];
+        for (size_t l = 0; l < LANES; l++) {
+            const size_t i = k * LANES + l, j = m * LANES + l;
+            const float h = of_host[i - LANES] + of_host[i] + of_host[i + LANES];
+            const float d = of_difference[i - LANES] + of_difference[i] + of_difference[i + LANES];
+            float share = ratio * sqrtf((h + HOST_FLOOR) / (d + 1e-20f));
+            share = 0.5f * (share < 1.0f ? share : 1.0f);
+            dr[l] = share * (zi[i] + zi[j]), di[l] = share * (zr[j] - zr[i]);
+        }
+        for (size_t l = 0; l < PAIRED; l++) {
+            yr[k * PAIRED + l] = di[l] + dr[l + PAIRED], yi[k * PAIRED + l] = dr[l] - di[l + PAIRED];
+            yr[m * PAIRED + l] = dr[l + PAIRED] - di[l], yi[m * PAIRED + l] = dr[l] + di[l + PAIRED];
+        }
+    }
+}
+
+int LK(lk_audio_limit)(const float *host, const float *difference, size_t frames, float ratio, const float *roots,
+                       const float *window, float *scratch, float *out) {
+    float *z = scratch, *y = z + 2 * SHORT * LANES, *work = y + 2 * SHORT * PAIRED, *power = work + 2 * SHORT * LANES;
+    for (size_t first = 0; first < frames; first += LANES) {
+        const size_t at = first * BINS, count = frames - first < LANES ? frames - first : LANES;
+        short_frames(host + at, difference + at, count, window, z);
+        short_forward(roots, LANES, z, work);
+        lower(z, ratio, power, y);
+        short_forward(roots, PAIRED, y, work);
+        for (size_t f = 0; f < count; f++) {
+            const float *from = y + (f % 2 ? 0 : SHORT * PAIRED) + f / 2;
+            float *to = out + at + f * BINS;
+            for (size_t k = 0; k < SHORT; k++) to[k] += from[k * PAIRED] * window[k] * (1.0f / SHORT);
+        }
     }
     return LK_OK;
 }

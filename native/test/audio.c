@@ -59,9 +59,9 @@ static uint32_t marks(size_t channels, size_t frames, float amplitude) {
     float *x = floats(all, amplitude), *out = floats(all, 0), *scratch = floats(lk_audio_mark_scratch(channels), 1);
     check(k->audio_mark(x, channels, stride, frames, roots, window, edges, 4, signs, 2, 1, depths, &mean, scratch, out) ==
               LK_OK, "audio_mark");
-    const size_t n = stride - LK_AUDIO_LIMIT;
-    float *limited = floats(n, 0), *sums = floats(2 * stride, 1);
-    check(k->audio_limit(x, out, n, 0.1f, sums, limited) == LK_OK, "audio_limit");
+    const size_t hop = LK_AUDIO_LIMIT / 2, n = (stride / hop - frames % 2) * hop;
+    float *limited = floats(n, 0), *sums = floats(LK_AUDIO_LIMIT_SCRATCH, 1), *brief = floats(LK_AUDIO_LIMIT, 1);
+    check(k->audio_limit(x, out, n / hop - 1, 0.1f, roots, brief, sums, limited) == LK_OK, "audio_limit");
     float *spectrum = floats(frames * 511, 0), *work = floats(4 * LK_AUDIO_FRAME, 1);
     check(k->audio_spectrum(x, stride, frames, LK_AUDIO_HOP, roots, window, 2, 512, work, spectrum) == LK_OK,
           "audio_spectrum");
