@@ -2,8 +2,10 @@
 """Error correction: 64 payload bits and 16 of a CRC in a polar code, decoded softly with a list.
 
 Polar codes: Arikan 2009; list decoding with a CRC: Tal and Vardy 2015. The information positions are chosen by
-polarisation weight (He and others 2017), which needs no channel model. Measured on white noise, 96 bits in 1,024, list
-of 8, 300 words each: 50 % are right at Eb/N0 = -1 dB, 90 % at 0 dB, 99 % at 1 dB. One decoding takes 0.26 ms.
+polarisation weight (He and others 2017), which needs no channel model. Measured on white noise, 80 bits in 1,024, 300
+words each: a list of 8 (32) reads 58 % (71 %) at Eb/N0 = -1 dB, 89 % (95 %) at 0 dB, all at 1 dB. What did not help: a
+convolution before the polar code (Arikan 2019) and information positions of higher weight (1 to 3 % at best); fewer
+check bits read more, and let a wrong word through where the right one has dropped out of the list.
 """
 
 from __future__ import annotations

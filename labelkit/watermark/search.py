@@ -7,9 +7,10 @@ projections of random angles; their sum passes z standard deviations with less t
 distribution. And whatever the real parts are, the signs of the imaginary ones, on which the coded bits lie, are fair
 coins: their sum after the signs of one word, weighted as the real parts suggest, passes z with Q(z) too.
 
-The product of both decides, as the product of two independent chances does (x (1 - ln x), Fisher), for each shift,
-orientation, sign and lattice that was tried (counted in `Tally.trials`) and each of the 2^64 words. The CRC decides
-nothing; it chooses among the paths of a list.
+So a sum of both scores, each by the share of its pattern's amplitude, is by chance a standard normal variable, at every
+shift. It decides. Counted are all shifts between the grid's too (the expected number of peaks of such a field, Adler
+1981), orientations, signs and lattices that were tried (`Tally.trials`), and all 2^64 words. The CRC decides nothing;
+it chooses among the paths of a list.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ SHIFTS = tile.GRID**2
 MIN_SCORE = 4.5  # below it no word was ever decoded, and noise reaches it in most candidates
 CLEAR_SCORE = 7.5  # nothing but a second mark reaches it beside the first
 WORDS = 2.0**64
-BETWEEN = 32  # how much more often a score is passed somewhere between the grid's shifts than at one of them (Rice)
+PEAKS = 0.0504  # of the field of scores, for each shift of the grid, over z exp(-z^2 / 2): z is passed by so many
 LIMIT = 1.5  # of a bin's magnitude, in noise deviations
 ORIENTATIONS = np.array([  # how the tile's axes may lie in the picture: quarter turns, then the same mirrored
     [[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]],
@@ -44,16 +45,12 @@ class Tally:
 
     def chance(self) -> float:
         """How likely unmarked media reach the best score of the synchronisation pattern in one of the trials."""
-        return min(1.0, self.trials * _tail(self.best))
+        return min(1.0, self.trials * 0.5 * math.erfc(self.best / math.sqrt(2)))
 
-    def chance_of_word(self, synchronisation: float, code: float) -> float:
-        """How likely unmarked media reach both scores, or others as unlikely, with any word in one of the trials."""
-        both = max(_tail(synchronisation) * _tail(code), 1e-300)  # no chance is stated as none at all
-        return min(1.0, self.trials * BETWEEN * WORDS * both * (1 - math.log(both)))
-
-
-def _tail(score: float) -> float:
-    return 0.5 * math.erfc(score / math.sqrt(2))
+    def chance_of_word(self, score: float) -> float:
+        """How likely unmarked media reach `score` with any word, at any shift, in one of the trials."""
+        passed = PEAKS * score * math.exp(-0.5 * min(score, 35.0) ** 2)  # no chance is stated as none at all
+        return min(1.0, self.trials * WORDS * passed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +148,9 @@ def _decode(bins: np.ndarray, place: tuple[int, int], orientation: int, carrier:
     synchronisation = float(turned.real.sum() / np.sqrt(0.5 * np.square(np.abs(turned)).sum()))
     code = (1.0 - 2.0 * ecc.encode(word, tile.CODED_BITS))[carrier.bit]
     coded = float((soft * code).sum() / np.sqrt(np.square(soft).sum()))
-    rate = tally.chance_of_word(synchronisation, coded)
-    if rate > MAX_FALSE_POSITIVE_RATE:
-        return None
-    return Match(word, math.hypot(synchronisation, coded), rate, orientation, shift)
+    score = synchronisation * tile.SYNC_SHARE**0.5 + coded * (1 - tile.SYNC_SHARE) ** 0.5
+    rate = tally.chance_of_word(score)
+    return Match(word, score, rate, orientation, shift) if rate <= MAX_FALSE_POSITIVE_RATE else None
 
 
 def _settle(bins: np.ndarray, place: tuple[int, int]) -> tuple[tuple[float, float], np.ndarray]:
