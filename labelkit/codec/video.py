@@ -258,10 +258,8 @@ def _is_full_range(frame: av.VideoFrame) -> bool:
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     """The nine integers of the display matrix, where the file has one."""
-    for data in frame.side_data:
-        if data.type.name == "DISPLAYMATRIX":
-            return tuple(int(value) for value in np.frombuffer(data, "<i4")[:9])
-    return None
+    found = frame.side_data.get("DISPLAYMATRIX")
+    return None if found is None else tuple(int(value) for value in np.frombuffer(found, "<i4")[:9])
 
 
 def main_stream(container: InputContainer, name: str) -> VideoStream:
