@@ -178,7 +178,7 @@ def _track(run: _Run, stream: Stream) -> _Track | None:
         if not _is_made_anew(run, stream):
             run.progress.left_out.append(Message(
                 "stream {number}, {kind} in {codec}, has no place in the new file and is left out",
-                number=stream.index, kind=stream.type, codec=stream.name or "?"))
+                number=stream.index, kind=stream.type, codec=getattr(stream, "name", None) or "?"))
         return None
     if stream.type == "video":
         run.progress.left_out.append(Message("stream {number}, more moving pictures, is copied without a label",

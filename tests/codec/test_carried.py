@@ -134,6 +134,16 @@ def test_the_telemetry_of_cameras_is_copied_and_other_data_is_said_to_be_left_ou
     assert mp4.track_kinds(reader(target)) == [b"avc1"] and silent(target)
 
 
+def test_sound_that_the_library_does_not_know_is_said_to_be_left_out(tmp_path):
+    known = film(tmp_path / "film.mp4", count=5, sound=["aac"])
+    assert through(known)[1] == []
+    unknown = tmp_path / "unknown.mp4"
+    unknown.write_bytes(known.read_bytes().replace(b"mp4a", b"zz-9"))
+    target, said = through(unknown)
+    assert len(said) == 1 and "stream 1, audio in ?" in said[0] and "left out" in said[0]
+    assert mp4.track_kinds(reader(target)) == [b"avc1"]
+
+
 @pytest.mark.parametrize("decoder,family,place", [("pgssub", "hdmv_pgs_subtitle", True), ("webvtt", "webvtt", True),
                                                   ("mov_text", "mov_text", False)])
 def test_subtitles_are_kept_where_the_container_takes_them(decoder, family, place, tmp_path):
