@@ -20,7 +20,8 @@ def settings(frame: av.VideoFrame, encoder: str, where: str) -> list[str] | None
 
     Raises UnsupportedFormat for metadata that change from frame to frame.
     """
-    found = {data.type.name: bytes(data) for data in frame.side_data[:]}
+    every = [frame.side_data[number] for number in range(len(frame.side_data))]  # PyAV 19 iterates over types
+    found = {data.type.name: bytes(data) for data in every}
     if any(name.startswith(("DOVI", "DYNAMIC_HDR")) for name in found):
         raise UnsupportedFormat("{where}: Dolby Vision and HDR10+ would not survive being encoded anew", where=where,
                                 hint="label it with --layers metadata,provenance")
