@@ -35,6 +35,8 @@ class Answers:
     def __init__(self, layers: Collection[Layer]) -> None:
         try:
             self._wanted = {Layer(layer) for layer in layers}
+            if not self._wanted:
+                raise ValueError("nothing would be checked")
         except (TypeError, ValueError) as error:
             raise InvalidArgument("layers are some of {layers}, got {got}", got=repr(layers),
                                   layers=", ".join(layer.value for layer in Layer)) from error

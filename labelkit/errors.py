@@ -45,6 +45,14 @@ def _rebuild(kind: type, template: str, hint: str | None, facts: dict) -> Labelk
     return kind(template, hint=hint, **facts)
 
 
+def check_types(**arguments: tuple[object, type]) -> None:
+    """Raise InvalidArgument for the first argument, given as name=(value, type), that is not of its type."""
+    for name, (value, wanted) in arguments.items():
+        if not isinstance(value, wanted):
+            raise InvalidArgument("{name} must be a {wanted}, got {got}", name=name, wanted=wanted.__name__,
+                                  got=type(value).__name__)
+
+
 class InvalidArgument(LabelkitError):
     """An argument has the wrong type, shape, range or combination."""
 

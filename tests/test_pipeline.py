@@ -188,6 +188,7 @@ def test_layers_that_are_left_out_are_said_to_be(source):
 @pytest.mark.parametrize("arguments,match", [
     (dict(label=None), "label must be a Label"), (dict(label="AI"), "label must be a Label"),
     (dict(label=LABEL, key="secret"), "key must be a Key"), (dict(label=LABEL, plan="all"), "plan must be a Plan"),
+    (dict(label=LABEL, key=b""), "key must be a Key"), (dict(label=LABEL, plan={}), "plan must be a Plan"),
     (dict(label=LABEL, plan=lk.Plan(provenance="signer.pem")), "provenance must be a Signer"),
     (dict(label=LABEL, plan=lk.Plan(explicit=None, watermark=None, metadata=False)), "no layer")])
 def test_requests_without_sense_are_refused(source, arguments, match):
@@ -195,8 +196,19 @@ def test_requests_without_sense_are_refused(source, arguments, match):
         lk.embed(source, **arguments)
 
 
+@pytest.mark.parametrize("wrong", [dict(explicit="AI生成"), dict(watermark=True), dict(quality=90),
+                                   dict(generator="Painter 2.0")])
+def test_plans_without_sense_are_refused(wrong):
+    with pytest.raises(InvalidArgument, match="must be a"):
+        lk.Plan(**wrong)
+    with pytest.raises(InvalidArgument, match="must be a"):
+        lk.Explicit(text=None)
+    assert lk.Plan(explicit=None, watermark=False) and lk.Plan(explicit=False, watermark=lk.Watermark())
+
+
 def test_wrong_arguments_of_verify_are_errors_not_findings(source):
-    for wrong in (dict(effort="quick"), dict(key=b"secret"), dict(trust="anchors.pem"), dict(layers=["visible"])):
+    for wrong in (dict(effort="quick"), dict(key=b"secret"), dict(key=b""), dict(trust="anchors.pem"),
+                  dict(layers=["visible"]), dict(layers=[])):
         for which in (source, photo()):
             with pytest.raises(InvalidArgument):
                 lk.verify(which, **wrong)
@@ -219,6 +231,21 @@ def test_the_source_itself_only_in_place(source, tmp_path):
             lk.embed(source, target, LABEL)
     lk.embed(source, source, LABEL, in_place=True)
     assert metadata.read(source).label == LABEL
+
+
+@pytest.mark.parametrize("plan", [lk.Plan(), FILE_SIDE])
+def test_a_target_that_is_no_file_is_left_alone(source, tmp_path, plan):
+    """To rename a result over a device or a pipe would take it away."""
+    (tmp_path / "out").mkdir()
+    pipe, plain = tmp_path / "out" / "pipe", tmp_path / "plain.jpg"
+    os.mkfifo(pipe)
+    for what in (source, Image.fromarray(photo())) if plan.has_signal_layer else (source,):
+        with pytest.raises(OutputFailed, match="no plain file"):
+            lk.embed(what, pipe, LABEL, plan=plan, **({"format": "png"} if what is not source else {}))
+    assert pipe.is_fifo() and list(pipe.parent.iterdir()) == [pipe]
+    plain.write_bytes(b"before")
+    lk.embed(source, plain, LABEL, plan=plan)
+    assert lk.verify(plain).verdict is lk.Verdict.CONFIRMED
 
 
 def test_permissions_of_a_new_file_and_of_a_replaced_one(source, tmp_path, signer):

@@ -25,6 +25,8 @@ _SAMPLES_PER_PIXEL = 4  # the bound on pixels, used for sound: 93 minutes of ste
 _MAX_CHANNELS = 64
 _NEW = {"wav": ("WAV", "PCM_16"), "flac": ("FLAC", "PCM_16"), "ogg": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS"),
         "mp3": ("MP3", "MPEG_LAYER_III")}
+_RATES = {"opus": (8_000, 12_000, 16_000, 24_000, 48_000),  # Hz
+          "mp3": (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)}
 _MP3_LEVEL = 0.44  # libsndfile's: 192 kbit/s, at low rates 96
 
 
@@ -71,6 +73,9 @@ def encode_new(samples: AudioSamples, format: str, percent: int | None) -> bytes
     """A new file: WAV and FLAC of 16 bits, the others at a bitrate for good listening. Raises UnsupportedFormat."""
     if format not in _NEW:
         raise UnsupportedFormat("sound cannot be encoded to {format}", format=format)
+    if samples.rate not in _RATES.get(format, (samples.rate,)):
+        raise UnsupportedFormat("{format} holds sound of {rates} Hz, got {got}", format=format, got=samples.rate,
+                                rates=", ".join(map(str, _RATES[format])), hint="resample it, or encode it to ogg")
     import soundfile
     with translated(format, SOUND):
         level = _MP3_LEVEL if format == "mp3" else None
