@@ -7,6 +7,7 @@ import argparse
 import functools
 import hashlib
 import io
+import mimetypes
 import os
 import stat
 import sys
@@ -43,9 +44,10 @@ class Item:
 def collect(options: argparse.Namespace, families: Collection[str] | None = None) -> tuple[list[Item], int]:
     """The files that a command line stands for, and how many were passed over.
 
-    Folders and prefixes of stores are searched to the bottom in order of name. Of them, files of no known format, or of
-    none of `families`, are passed over and counted; hidden files, symbolic links to folders and what lies under the
-    output are left out. Raises InvalidArgument for a name that is no file and no folder.
+    Folders and prefixes of stores are searched to the bottom in order of name. Of them, files of no known format that
+    are not named as media either, or of none of `families`, are passed over and counted; hidden files, symbolic links
+    to folders and what lies under the output are left out. Raises InvalidArgument for a name that is neither file nor
+    folder.
     """
     without = getattr(options, "output", None)
     found = [item for name in options.files for item in _named(name, Path(without) if without else None)]
@@ -101,8 +103,8 @@ def _is_meant(item: Item, families: Collection[str] | None) -> bool:
         return True
     try:
         family = (store.sniff(item.path) if store.is_url(item.path) else container.sniff(item.path)).family
-    except UnsupportedFormat:
-        return False
+    except UnsupportedFormat:  # an empty picture, or one of a format not known, is no text that lies beside
+        return (mimetypes.guess_type(item.path)[0] or "").startswith(("image/", "audio/", "video/"))
     except LabelkitError:
         return True  # it cannot be read: said when its turn comes
     return families is None or family in families

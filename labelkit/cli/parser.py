@@ -337,8 +337,8 @@ def _propagate(commands: argparse._SubParsersAction, say: Say) -> None:
     label = command.add_argument_group(say(Message("the label")))
     label.add_argument("--propagator", metavar="CODE", required=True,
                        help=say(Message("name or 27-character code of the platform")))
-    label.add_argument("--propagate-id", metavar="ID",
-                       help=say(Message("its unique number for the content; by default a new UUID for every file")))
+    label.add_argument("--propagate-id", metavar="ID", help=say(Message(
+        "the platform's unique number for the content; by default a new UUID for every file")))
     label.add_argument("--declared", action="store_true",
                        help=say(Message("the user declares the content as AI-generated")))
     label.add_argument("--sm2-key", metavar="PEM",
@@ -374,7 +374,8 @@ def _log(commands: argparse._SubParsersAction, say: Say) -> None:
 
 def _inspect(commands: argparse._SubParsersAction, say: Say) -> None:
     command = _command(
-        commands, say, "inspect", "FILE... [options]", Message("show everything label-like in files, with offsets"),
+        commands, say, "inspect", "FILE|FOLDER... [options]",
+        Message("show everything label-like in files, with offsets"),
         Message("Shows every slot of metadata, every label and trace of a generator, every manifest. Exit code 0: "
                 "all files were read; 2: one could not be."))
     _files(command, say, Message("what to inspect"))

@@ -99,6 +99,30 @@ def test_folders_are_mirrored_and_one_bad_file_stops_nothing(run):
     assert code == 0 and [json.loads(line)["verdict"] for line in out.splitlines()] == ["confirmed"] * 2
 
 
+def test_what_is_named_as_media_is_never_passed_over_in_silence(run):
+    """An empty picture, or one of a format that is not known, would leave unlabelled."""
+    write("in/a.jpg")
+    Path("in/empty.png").write_bytes(b"")
+    Path("in/old.bmp").write_bytes(b"BM" + bytes(100))
+    Path("in/notes.txt").write_text("beside the pictures")
+    code, out, err = run("embed", "in", "-o", "out", *PRODUCER)
+    assert code == 1 and [path.name for path in Path("out").iterdir()] == ["a.jpg"]
+    assert err.splitlines()[-1] == "1 labelled, 2 failed, 1 passed over as no media"
+    assert "in/empty.png: the format is not known" in err and "convert the file to PNG" in err
+    assert run("verify", "in", "--require", "explicit")[0] == 2
+    for name in ("empty.png", "old.bmp"):
+        Path("in", name).unlink()
+    assert run("embed", "in", "-o", "out", *PRODUCER)[0] == 0
+
+
+def test_a_file_is_named_once_in_an_error(run):
+    write("in/a.jpg")
+    Path("in/bad.jpg").write_bytes(Path("in/a.jpg").read_bytes()[:1500])
+    for language, said in (("en", "in/bad.jpg: "), ("zh-CN", "in/bad.jpg：")):
+        code, _, err = run("embed", "in/bad.jpg", "-o", "out.jpg", *PRODUCER, "--lang", language)
+        assert code == 1 and err.startswith(said) and err.count("bad.jpg") == 1
+
+
 def test_an_output_folder_inside_the_input_is_not_labelled_again(run):
     write("a.jpg")
     for _ in range(2):

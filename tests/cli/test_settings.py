@@ -28,6 +28,13 @@ def test_chinese_help_is_chinese_throughout(run):
         assert not left_over and english != chinese
 
 
+def test_each_number_has_its_own_name_in_chinese(run):
+    """GB 45438-2025 6.1 a): the producer's number is one thing, the propagator's another."""
+    produced, spread = (run(command, "--help", "--lang", "zh-CN")[1] for command in ("embed", "propagate"))
+    assert "内容制作编号" in produced and "内容传播编号" not in produced
+    assert "内容传播编号" in spread and "内容制作编号" not in spread
+
+
 def test_settings_come_from_file_and_environment_in_order(run, monkeypatch):
     write("cat.jpg")
     Path("labelkit.toml").write_text('producer = "from-file"\nlayers = ["metadata"]\nkind = "possible"\n'
