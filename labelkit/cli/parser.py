@@ -8,6 +8,7 @@ import datetime
 import sys
 from collections.abc import Callable
 
+from labelkit.cli.text import HelpFormatter
 from labelkit.messages import Message
 from labelkit.plan import CORNERS, EDGES, PLACES, SOUNDS
 
@@ -22,23 +23,13 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose help looks the same on every Python and in every window."""
 
     def __init__(self, **settings: object) -> None:
-        super().__init__(formatter_class=_Formatter, allow_abbrev=False, **settings)
+        super().__init__(formatter_class=HelpFormatter, allow_abbrev=False, **settings)
 
     def error(self, message: str) -> None:
         """Wrong usage: two lines on stderr, exit code 2."""
         hint = argparse._("hint: see {command} --help").format(command=self.prog)
         print(f"{message}\n{hint}", file=sys.stderr)
         sys.exit(2)
-
-
-class _Formatter(argparse.HelpFormatter):
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=27, width=110)
-
-    def _format_action_invocation(self, action: argparse.Action) -> str:
-        if not action.option_strings or action.nargs == 0:
-            return super()._format_action_invocation(action)
-        return f"{', '.join(action.option_strings)} {self._format_args(action, action.dest.upper())}"
 
 
 def build(language: str) -> Parser:

@@ -279,8 +279,3 @@ class Moves:
     def none(self) -> bool:
         """Whether nothing moves."""
         return not any(self.sums)
-
-
-def length_of(segments: Iterable[Segment]) -> int:
-    """Bytes that an edit list makes."""
-    return sum(len(part) if isinstance(part, bytes) else part[1] - part[0] for part in segments)
