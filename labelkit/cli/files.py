@@ -28,6 +28,10 @@ _MANY = 3  # files from which on a progress bar is worth its line
 _BAR = 30
 _REQUESTS = 32  # of a store at a time
 _PER_CORE = 4  # objects under way
+_TYPES = {".avif": "image/avif", ".heic": "image/heic", ".heif": "image/heic", ".webp": "image/webp",
+          ".flac": "audio/flac", ".m4a": "audio/mp4", ".m4b": "audio/mp4", ".oga": "audio/ogg", ".ogg": "audio/ogg",
+          ".opus": "audio/ogg", ".flv": "video/flv", ".m4v": "video/mp4", ".mkv": "video/matroska"}
+"""Endings that Python does not know everywhere, or by other names than the formats."""
 
 Result = TypeVar("Result")
 
@@ -104,10 +108,16 @@ def _is_meant(item: Item, families: Collection[str] | None) -> bool:
     try:
         family = (store.sniff(item.path) if store.is_url(item.path) else container.sniff(item.path)).family
     except UnsupportedFormat:  # an empty picture, or one of a format not known, is no text that lies beside
-        return (mimetypes.guess_type(item.path)[0] or "").startswith(("image/", "audio/", "video/"))
+        return media_type(item.path) is not None
     except LabelkitError:
         return True  # it cannot be read: said when its turn comes
     return families is None or family in families
+
+
+def media_type(name: str) -> str | None:
+    """What a picture, sound or film is by the ending of its name, such as image/png; None for all else."""
+    told = _TYPES.get(Path(name).suffix.lower()) or mimetypes.guess_type(name)[0] or ""
+    return told.replace("/x-", "/") if told.startswith(("image/", "audio/", "video/")) else None
 
 
 @contextmanager
