@@ -10,8 +10,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib
+import io
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -293,7 +293,8 @@ def _handed_over(result: Path, target: BinaryIO | None) -> bytes | None:
     if target is None:
         return result.read_bytes()
     with open(result, "rb") as file:
-        shutil.copyfileobj(file, target, 1 << 20)
+        while piece := file.read(1 << 20):
+            container.write_all(target, piece)
     return None
 
 
@@ -309,6 +310,8 @@ def _check_request(source: object, target: object, plan: Plan, in_place: bool, *
         raise InvalidArgument("the plan has no layer, so nothing would be labelled")
     if samples_only and not plan.has_signal_layer:
         raise InvalidArgument("samples in memory can carry an explicit label and a watermark, the plan has neither")
+    if not isinstance(target, str | os.PathLike | None) and not _takes_bytes(target):
+        raise InvalidArgument("target must be a path or a binary file, got {got}", got=type(target).__name__)
     if isinstance(target, str | os.PathLike) and os.path.exists(target) and not os.path.isfile(target):
         reason = Message("it is no plain file")  # to rename over a device, such as /dev/null, would replace it
         raise OutputFailed("{where} cannot be written: {reason}", where=os.fspath(target), reason=reason)
@@ -318,6 +321,10 @@ def _check_request(source: object, target: object, plan: Plan, in_place: bool, *
         if os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target):
             raise InvalidArgument("{where}: source and target are the same file", where=os.fspath(source),
                                   hint="give another target, or ask for the change in place")
+
+
+def _takes_bytes(target: object) -> bool:
+    return hasattr(target, "write") and not isinstance(target, io.TextIOBase) and not getattr(target, "closed", False)
 
 
 def _refuse_other_labels(reader: Reader, label: Label, plan: Plan, replace: bool) -> None:
@@ -354,7 +361,7 @@ def _put(result: bytes, target: str | os.PathLike | BinaryIO | None) -> bytes | 
         container.save(Reader.of(b""), [result], target)
         return Path(target)
     try:
-        target.write(result)
+        container.write_all(target, result)
     except OSError as error:
         raise _cannot_write(getattr(target, "name", "stream"), error) from error
     return None

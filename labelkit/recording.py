@@ -93,7 +93,7 @@ class Recorder:
         if target is None:
             return made
         try:
-            target.write(made)
+            container.write_all(target, made)
         except OSError as error:
             raise OutputFailed("{where} cannot be written: {reason}", where=str(getattr(target, "name", "stream")),
                                reason=error.strerror or "the system refused") from error

@@ -298,6 +298,39 @@ def test_a_stream_that_breaks(source):
         lk.embed(source, Broken(), LABEL, plan=FILE_SIDE)
 
 
+class Slow(io.RawIOBase):
+    """A pipe or a socket: it takes a little at a time."""
+
+    def __init__(self, told: bool) -> None:
+        self.told, self.taken = told, b""
+
+    def write(self, data) -> int | None:
+        taken = bytes(data[:1000] if self.told else data)
+        self.taken += taken
+        return len(taken) if self.told else None
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_stream_that_takes_a_little_at_a_time_gets_all(source, told):
+    for plan in (lk.Plan(), FILE_SIDE):
+        slow = Slow(told)
+        lk.embed(source, slow, LABEL, plan=plan)
+        assert lk.verify(slow.taken).verdict is lk.Verdict.CONFIRMED
+        assert Image.open(io.BytesIO(slow.taken)).load()
+
+
+def test_a_target_that_takes_no_bytes_is_refused(source, tmp_path):
+    closed = open(tmp_path / "closed", "wb")
+    closed.close()
+    with open(tmp_path / "text", "w") as text:
+        for target in (3, text, closed, [], io.StringIO()):
+            with pytest.raises(InvalidArgument, match="path or a binary file"):
+                lk.embed(source, target, LABEL)
+    with open(tmp_path / "bytes.jpg", "wb", buffering=0) as raw:
+        lk.embed(source, raw, LABEL)
+    assert lk.verify(tmp_path / "bytes.jpg").verdict is lk.Verdict.CONFIRMED
+
+
 def test_names_of_all_sorts(tmp_path):
     data = saved(photo(), "PNG")
     for name in ("with space.png", "换 行\n.png", "图片.png", "-leading.png", "wrong.jpg", "no-ending",

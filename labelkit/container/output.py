@@ -35,7 +35,7 @@ def stream(reader: Reader, segments: Iterable[Segment], out: BinaryIO) -> None:
     """
     for part in segments:
         if isinstance(part, bytes):
-            _write_all(out, part)
+            write_all(out, part)
         else:
             _copy(reader, *part, out)
     if isinstance(out, io.FileIO):
@@ -47,7 +47,7 @@ def _copy(reader: Reader, start: int, stop: int, out: BinaryIO) -> None:
         start = _copy_in_kernel(reader, start, stop, out)
     while start < stop:
         piece = reader.at(start, min(_COPY_CHUNK, stop - start))
-        _write_all(out, piece)
+        write_all(out, piece)
         start += len(piece)
 
 
@@ -95,10 +95,11 @@ def _portion(start: int, stop: int, place: int) -> int:
     return min(whole or stop - start, _KERNEL_CHUNK)
 
 
-def _write_all(out: BinaryIO, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[out.write(view):]
+def write_all(out: BinaryIO, data: bytes) -> None:
+    """Write all of `data`: pipes, sockets and raw files may take less at a time."""
+    while data:
+        count = out.write(data)
+        data = memoryview(data)[len(data) if count is None else count:]
 
 
 def save(reader: Reader, segments: Iterable[Segment], target: str | os.PathLike,
