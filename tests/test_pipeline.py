@@ -214,6 +214,12 @@ def test_wrong_arguments_of_verify_are_errors_not_findings(source):
                 lk.verify(which, **wrong)
 
 
+def test_an_empty_check_is_no_answer():
+    with pytest.raises(InvalidArgument, match="neither is asked for"):
+        lk.verify(photo(), layers=[lk.Layer.METADATA, lk.Layer.PROVENANCE])
+    assert lk.verify(photo(), layers=[lk.Layer.METADATA, lk.Layer.WATERMARK]).verdict is lk.Verdict.NONE
+
+
 def test_what_are_no_samples():
     with pytest.raises(InvalidArgument, match="neither"):
         lk.embed(photo(), label=LABEL, plan=FILE_SIDE)
