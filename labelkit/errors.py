@@ -95,3 +95,9 @@ class OutputFailed(LabelkitError):
 
 class NotLabelled(LabelkitError):
     """A required label is absent or invalid."""
+
+
+def cannot_write(where: object, error: OSError) -> OutputFailed:
+    """The error to raise for a target that the system does not take."""
+    return OutputFailed("{where} cannot be written: {reason}", where=str(where),
+                        reason=error.strerror or Message("the system refused"))

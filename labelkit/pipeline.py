@@ -23,7 +23,7 @@ from labelkit import codec, container, explicit, memory, metadata, watermark
 from labelkit.answers import Answers, Once
 from labelkit.codec.samples import Samples
 from labelkit.container import C2PA, Reader, Source
-from labelkit.errors import InvalidArgument, OutputFailed, check_types
+from labelkit.errors import InvalidArgument, OutputFailed, cannot_write, check_types
 from labelkit.key import Key
 from labelkit.label import Label
 from labelkit.messages import Message
@@ -236,7 +236,7 @@ def _through_files(reader: Reader, target: str | os.PathLike | BinaryIO | None,
                 os.replace(manifest, f"{path}{SIDECAR}")
             os.replace(result, path)
     except OSError as error:
-        raise _cannot_write(target if path else "a temporary file", error) from error
+        raise cannot_write(target if path else "a temporary file", error) from error
     return path
 
 
@@ -363,10 +363,5 @@ def _put(result: bytes, target: str | os.PathLike | BinaryIO | None) -> bytes | 
     try:
         container.write_all(target, result)
     except OSError as error:
-        raise _cannot_write(getattr(target, "name", "stream"), error) from error
+        raise cannot_write(getattr(target, "name", "stream"), error) from error
     return None
-
-
-def _cannot_write(target: object, error: OSError) -> OutputFailed:
-    return OutputFailed("{where} cannot be written: {reason}", where=str(target),
-                        reason=error.strerror or "the system refused")

@@ -21,7 +21,7 @@ from typing import BinaryIO, TypeVar
 
 from labelkit import container
 from labelkit.cli import store
-from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed, UnsupportedFormat
+from labelkit.errors import InvalidArgument, LabelkitError, UnsupportedFormat, cannot_write
 
 STANDARD = "-"
 _MANY = 3  # files from which on a progress bar is worth its line
@@ -152,8 +152,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputFailed("{where} cannot be written: {reason}", where=str(folder),
-                           reason=error.strerror or "the system refused") from error
+        raise cannot_write(folder, error) from error
 
 
 def _kind(name: str) -> str:

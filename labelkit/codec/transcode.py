@@ -28,7 +28,7 @@ from labelkit.codec.samples import VideoSamples
 from labelkit.codec.soundtrack import Sounding, main_sound
 from labelkit.codec.video import DEMUXERS, Film, display_matrix, planes, start_of, translated
 from labelkit.container import Reader, mp4
-from labelkit.errors import InvalidArgument, OutputFailed, UnsupportedFormat
+from labelkit.errors import InvalidArgument, UnsupportedFormat, cannot_write
 from labelkit.messages import Message
 from labelkit.plan import Quality
 
@@ -100,8 +100,7 @@ def encode(samples: VideoSamples, target: Path, quality: Quality | None = None,
         if film.format in ("mp4", "mov"):
             _carry_tags(film.reader, target)
     except OSError as error:
-        raise OutputFailed("{where} cannot be written: {reason}", where=target.name,
-                           reason=error.strerror or str(error)) from error
+        raise cannot_write(target.name, error) from error
     return progress
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from labelkit.container.base import Reader, Segment
-from labelkit.errors import OutputFailed
+from labelkit.errors import cannot_write
 
 _COPY_CHUNK = 1 << 20
 _KERNEL_CHUNK = 1 << 30
@@ -124,5 +124,4 @@ def save(reader: Reader, segments: Iterable[Segment], target: str | os.PathLike,
             os.unlink(temporary)
             raise
     except OSError as error:
-        raise OutputFailed("{where} cannot be written: {reason}", where=str(path),
-                           reason=error.strerror or "the system refused") from error
+        raise cannot_write(path, error) from error
