@@ -381,7 +381,7 @@ def _encoder(stream: VideoStream, frame: av.VideoFrame, run: _Run) -> tuple[str,
         options["x265-params"] += f":rc-lookahead={min(20, most)}"
     elif name == "libsvtav1":
         os.environ.setdefault("SVT_LOG", "1")  # errors only: the library has no other switch for its own prints
-    more = hdr.settings(hdr.side_data(frame, stream), name, where)
+    more = hdr.settings(run.film.side_data, name, where)
     if more:
         params = _PARAMS[name]
         options[params] = ":".join(filter(None, (options.get(params), *more)))

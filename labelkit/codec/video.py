@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labelkit.codec import soundtrack
+from labelkit.codec import hdr, soundtrack
 from labelkit.codec.frame import Form, Frame, Orientation
 from labelkit.codec.library import opened, pyav
 from labelkit.codec.packets import decoded_frames
@@ -64,7 +64,7 @@ class Film:
             first = next(self._decoded(container, stream), None)
             if first is None:
                 raise MalformedFile("{where}: not one frame can be decoded", where=name)
-            self.first = first
+            self.first, self.side_data = first, hdr.side_data(first, stream)
             self.form = form_of(first, stream, name)
             self.start, self.time_base, self.seconds = start_of(stream), stream.time_base, _length(container, stream)
             self.sound = soundtrack.sound_of(soundtrack.main_sound(container), self.start)
