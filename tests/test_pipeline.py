@@ -188,6 +188,7 @@ def test_layers_that_are_left_out_are_said_to_be(source):
 @pytest.mark.parametrize("arguments,match", [
     (dict(label=None), "label must be a Label"), (dict(label="AI"), "label must be a Label"),
     (dict(label=LABEL, key="secret"), "key must be a Key"), (dict(label=LABEL, plan="all"), "plan must be a Plan"),
+    (dict(label=LABEL, key=b""), "key must be a Key"), (dict(label=LABEL, plan={}), "plan must be a Plan"),
     (dict(label=LABEL, plan=lk.Plan(provenance="signer.pem")), "provenance must be a Signer"),
     (dict(label=LABEL, plan=lk.Plan(explicit=None, watermark=None, metadata=False)), "no layer")])
 def test_requests_without_sense_are_refused(source, arguments, match):
@@ -195,11 +196,28 @@ def test_requests_without_sense_are_refused(source, arguments, match):
         lk.embed(source, **arguments)
 
 
+@pytest.mark.parametrize("wrong", [dict(explicit="AI生成"), dict(watermark=True), dict(quality=90),
+                                   dict(generator="Painter 2.0")])
+def test_plans_without_sense_are_refused(wrong):
+    with pytest.raises(InvalidArgument, match="must be a"):
+        lk.Plan(**wrong)
+    with pytest.raises(InvalidArgument, match="must be a"):
+        lk.Explicit(text=None)
+    assert lk.Plan(explicit=None, watermark=False) and lk.Plan(explicit=False, watermark=lk.Watermark())
+
+
 def test_wrong_arguments_of_verify_are_errors_not_findings(source):
-    for wrong in (dict(effort="quick"), dict(key=b"secret"), dict(trust="anchors.pem"), dict(layers=["visible"])):
+    for wrong in (dict(effort="quick"), dict(key=b"secret"), dict(key=b""), dict(trust="anchors.pem"),
+                  dict(layers=["visible"]), dict(layers=[])):
         for which in (source, photo()):
             with pytest.raises(InvalidArgument):
                 lk.verify(which, **wrong)
+
+
+def test_an_empty_check_is_no_answer():
+    with pytest.raises(InvalidArgument, match="neither is asked for"):
+        lk.verify(photo(), layers=[lk.Layer.METADATA, lk.Layer.PROVENANCE])
+    assert lk.verify(photo(), layers=[lk.Layer.METADATA, lk.Layer.WATERMARK]).verdict is lk.Verdict.NONE
 
 
 def test_what_are_no_samples():
@@ -219,6 +237,21 @@ def test_the_source_itself_only_in_place(source, tmp_path):
             lk.embed(source, target, LABEL)
     lk.embed(source, source, LABEL, in_place=True)
     assert metadata.read(source).label == LABEL
+
+
+@pytest.mark.parametrize("plan", [lk.Plan(), FILE_SIDE])
+def test_a_target_that_is_no_file_is_left_alone(source, tmp_path, plan):
+    """To rename a result over a device or a pipe would take it away."""
+    (tmp_path / "out").mkdir()
+    pipe, plain = tmp_path / "out" / "pipe", tmp_path / "plain.jpg"
+    os.mkfifo(pipe)
+    for what in (source, Image.fromarray(photo())) if plan.has_signal_layer else (source,):
+        with pytest.raises(OutputFailed, match="no plain file"):
+            lk.embed(what, pipe, LABEL, plan=plan, **({"format": "png"} if what is not source else {}))
+    assert pipe.is_fifo() and list(pipe.parent.iterdir()) == [pipe]
+    plain.write_bytes(b"before")
+    lk.embed(source, plain, LABEL, plan=plan)
+    assert lk.verify(plain).verdict is lk.Verdict.CONFIRMED
 
 
 def test_permissions_of_a_new_file_and_of_a_replaced_one(source, tmp_path, signer):
@@ -269,6 +302,39 @@ def test_a_stream_that_breaks(source):
 
     with pytest.raises(OutputFailed, match="Broken pipe"):
         lk.embed(source, Broken(), LABEL, plan=FILE_SIDE)
+
+
+class Slow(io.RawIOBase):
+    """A pipe or a socket: it takes a little at a time."""
+
+    def __init__(self, told: bool) -> None:
+        self.told, self.taken = told, b""
+
+    def write(self, data) -> int | None:
+        taken = bytes(data[:1000] if self.told else data)
+        self.taken += taken
+        return len(taken) if self.told else None
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_stream_that_takes_a_little_at_a_time_gets_all(source, told):
+    for plan in (lk.Plan(), FILE_SIDE):
+        slow = Slow(told)
+        lk.embed(source, slow, LABEL, plan=plan)
+        assert lk.verify(slow.taken).verdict is lk.Verdict.CONFIRMED
+        assert Image.open(io.BytesIO(slow.taken)).load()
+
+
+def test_a_target_that_takes_no_bytes_is_refused(source, tmp_path):
+    closed = open(tmp_path / "closed", "wb")
+    closed.close()
+    with open(tmp_path / "text", "w") as text:
+        for target in (3, text, closed, [], io.StringIO()):
+            with pytest.raises(InvalidArgument, match="path or a binary file"):
+                lk.embed(source, target, LABEL)
+    with open(tmp_path / "bytes.jpg", "wb", buffering=0) as raw:
+        lk.embed(source, raw, LABEL)
+    assert lk.verify(tmp_path / "bytes.jpg").verdict is lk.Verdict.CONFIRMED
 
 
 def test_names_of_all_sorts(tmp_path):
