@@ -296,6 +296,7 @@ if importlib.util.find_spec("soundfile"):
     _add("vorbis_q3", "codec", lambda x, sr, r, h: _soundfile(x, sr, "OGG", "VORBIS", 0.7))
     _add("vorbis_q0", "codec", lambda x, sr, r, h: _soundfile(x, sr, "OGG", "VORBIS", 1.0))
 if importlib.util.find_spec("av"):
+    from av import codecs_available
     for _k in (128, 64, 32):
         _add(f"mp3_{_k}k", "codec", lambda x, sr, r, h, k=_k: codec(x, sr, "libmp3lame", k, "mp3"))
     for _k in (64, 32):
@@ -304,7 +305,9 @@ if importlib.util.find_spec("av"):
         _add(f"opus_{_k}k", "codec", lambda x, sr, r, h, k=_k: codec(x, sr, "libopus", k, "ogg"))
     _add("opus_voice_12k", "codec", lambda x, sr, r, h: codec(x, sr, "libopus", 12, "ogg", mono=True, rate=16000,
                                                               options={"application": "voip"}))
-    _add("amr_nb", "codec", lambda x, sr, r, h: codec(x, sr, "libopencore_amrnb", 12.2, "amr", mono=True, rate=8000))
+    if "libopencore_amrnb" in codecs_available:  # not in the wheels of PyAV 19
+        _add("amr_nb", "codec",
+             lambda x, sr, r, h: codec(x, sr, "libopencore_amrnb", 12.2, "amr", mono=True, rate=8000))
     _add("alaw", "codec", lambda x, sr, r, h: codec(x, sr, "pcm_alaw", 0, "wav", mono=True, rate=8000))
     _add("voice_message", "chain", _voice_message)
     _add("short_video", "chain", _short_video)

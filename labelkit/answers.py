@@ -35,6 +35,8 @@ class Answers:
     def __init__(self, layers: Collection[Layer]) -> None:
         try:
             self._wanted = {Layer(layer) for layer in layers}
+            if not self._wanted:
+                raise ValueError("nothing would be checked")
         except (TypeError, ValueError) as error:
             raise InvalidArgument("layers are some of {layers}, got {got}", got=repr(layers),
                                   layers=", ".join(layer.value for layer in Layer)) from error
@@ -62,7 +64,8 @@ class Answers:
         return stated.get("text") if isinstance(stated, Mapping) else None
 
     def report(self, name: str) -> Report:
-        """The report; raises the first error where no layer could be checked."""
-        if self._errors and all(finding.status is Status.UNCHECKED for finding in self._findings.values()):
-            raise self._errors[0]
+        """The report; raises the first error where no layer could be checked, InvalidArgument where none is there."""
+        if all(finding.status is Status.UNCHECKED for finding in self._findings.values()):
+            raise self._errors[0] if self._errors else InvalidArgument(
+                "samples in memory have an explicit label and a watermark at most, and neither is asked for")
         return Report.of(name, self._findings)

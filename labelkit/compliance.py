@@ -178,8 +178,8 @@ def _fields(carrier: Facts) -> Iterator[Result]:
     yield Result("json-form", Message("GB 45438-2025 Annex E b)"), Message("JSON text, bare or wrapped in AIGC"),
                  Message("{value}", value=", ".join(form)), PASS if form in (["bare"], ["wrapped"]) else FAIL)
     for rule, clause, asks, deviations, worst in _DEVIATIONS:
-        noted = [f"{found['field']}: {found['deviation']}" for found in carrier["deviations"]
-                 if found["deviation"] in deviations]
+        noted = [f"{found['field']}: {found['deviation']} {found.get('got', '')}".rstrip()
+                 for found in carrier["deviations"] if found["deviation"] in deviations]
         yield Result(rule, clause, asks, Message("{value}", value=", ".join(noted)) if noted else
                      Message("as asked"), worst if noted else PASS)
     empty = [name for name in ("ContentProducer", "ProduceID", "ContentPropagator", "PropagateID") if not fields[name]]

@@ -45,6 +45,14 @@ def _rebuild(kind: type, template: str, hint: str | None, facts: dict) -> Labelk
     return kind(template, hint=hint, **facts)
 
 
+def check_types(**arguments: tuple[object, type]) -> None:
+    """Raise InvalidArgument for the first argument, given as name=(value, type), that is not of its type."""
+    for name, (value, wanted) in arguments.items():
+        if not isinstance(value, wanted):
+            raise InvalidArgument("{name} must be a {wanted}, got {got}", name=name, wanted=wanted.__name__,
+                                  got=type(value).__name__)
+
+
 class InvalidArgument(LabelkitError):
     """An argument has the wrong type, shape, range or combination."""
 
@@ -87,3 +95,9 @@ class OutputFailed(LabelkitError):
 
 class NotLabelled(LabelkitError):
     """A required label is absent or invalid."""
+
+
+def cannot_write(where: object, error: OSError) -> OutputFailed:
+    """The error to raise for a target that the system does not take."""
+    return OutputFailed("{where} cannot be written: {reason}", where=str(where),
+                        reason=error.strerror or Message("the system refused"))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from labelkit.codec.frame import Frame
-from labelkit.errors import InvalidArgument
+from labelkit.errors import InvalidArgument, check_types
 from labelkit.explicit import image, video as explicit_video
 from labelkit.key import Key
 from labelkit.label import Label
@@ -38,7 +38,8 @@ class Labeler:
         if not isinstance(label, Label) or not isinstance(rate, int | float) or not rate > 0:
             raise InvalidArgument("a Label and a positive rate are wanted, got {label} and {rate}",
                                   label=type(label).__name__, rate=repr(rate))
-        plan = plan or Plan()
+        plan = Plan() if plan is None else plan
+        check_types(plan=(plan, Plan), key=(Key.public() if key is None else key, Key))
         self._rate, self._count, self._explicit = float(rate), 0, plan.explicit
         self._begin: float | None = None
         self._drawing = explicit_video.Drawing(plan.explicit) if plan.explicit else None

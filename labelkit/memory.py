@@ -35,6 +35,9 @@ def samples_of(held: Held, rate: int | None) -> Samples:
     if rate is not None:
         return _sound(held, rate)
     if isinstance(held, np.ndarray):
+        if held.ndim == 1:
+            raise InvalidArgument("an array of one dimension is sound, which needs its rate",
+                                  hint="give rate, the sampling rate in Hz")
         shielded = held.view() if held.dtype.kind != "f" else _quantised(held)
         shielded.flags.writeable = False  # the layers may work in place on what is theirs
         return ImageSamples((shielded,))
@@ -54,7 +57,7 @@ def _sound(held: Held, rate: int) -> AudioSamples:
     check_rate(rate)
     channels_of(held)
     samples = held if held.dtype == np.float32 else held.astype(np.float32) / np.float32(32768)
-    return AudioSamples(samples.reshape(len(held), -1), rate)
+    return AudioSamples(samples if held.ndim == 2 else samples[:, None], rate)
 
 
 def like(held: Held, samples: Samples) -> Held:
@@ -93,4 +96,7 @@ def format_of(source: object, rate: int | None, format: str | None, target: obje
     if known not in codec.NEW:
         raise InvalidArgument("samples are encoded to {formats}, got {got}", formats=", ".join(codec.NEW),
                               got=repr(name))
+    if rate is None and known in codec.SOUND:
+        raise InvalidArgument("{format} holds sound, which needs its rate", format=known,
+                              hint="give rate, the sampling rate in Hz")
     return known

@@ -10,8 +10,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib
+import io
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,9 +23,10 @@ from labelkit import codec, container, explicit, memory, metadata, watermark
 from labelkit.answers import Answers, Once
 from labelkit.codec.samples import Samples
 from labelkit.container import C2PA, Reader, Source
-from labelkit.errors import InvalidArgument, OutputFailed
+from labelkit.errors import InvalidArgument, OutputFailed, cannot_write, check_types
 from labelkit.key import Key
 from labelkit.label import Label
+from labelkit.messages import Message
 from labelkit.metadata import security_data
 from labelkit.plan import Plan
 from labelkit.recording import Recorder
@@ -61,7 +62,8 @@ def embed(source: Source | Held, target: str | os.PathLike | BinaryIO | None = N
     rate        Hz, 8,000 to 192,000: the source is sound, float32 (full scale +-1) or int16, [frames] or
                 [frames, channels]
     format      what samples are encoded to: "jpeg", "png", "webp", "avif", "tiff", "wav", "flac", "ogg", "opus" or
-                "mp3"; by default what the ending of `target` says. With neither they come back with the signal layers
+                "mp3"; by default what the ending of `target` says. With neither they come back with the signal layers.
+                Opus and MP3 hold the usual rates only
     replace     put this label in the place of another producer's or a contradictory one, which is otherwise refused
     in_place    allow `target` to be the source itself
     check       find watermark and spoken label in the decoded result, and make a mark that is lost stronger, as far
@@ -80,8 +82,8 @@ def embed(source: Source | Held, target: str | os.PathLike | BinaryIO | None = N
     Raises LabelkitError: InvalidArgument, InvalidLabel, UnsupportedFormat, MalformedFile, LimitExceeded, HostTooSmall,
     MissingGlyph, SigningFailed, OutputFailed.
     """
-    plan = plan or Plan()
-    _check_types(label=(label, Label), plan=(plan, Plan), key=(key or Key.public(), Key))
+    plan = Plan() if plan is None else plan
+    check_types(label=(label, Label), plan=(plan, Plan), key=(Key.public() if key is None else key, Key))
     held = memory.is_held(source)
     format = memory.format_of(source, rate, format, target)
     samples_only = held and format is None
@@ -129,9 +131,9 @@ def verify(source: Source | Held, *, key: Key | None = None, trust: TrustList | 
     A layer that cannot be read is a finding, not an error. Raises UnsupportedFormat for bytes of no known format,
     InvalidArgument, and where not one layer could be checked the error that stood in the way.
     """
-    _check_types(key=(key or Key.public(), Key))
+    check_types(key=(Key.public() if key is None else key, Key))
     if trust is not None:
-        _check_types(trust=(trust, provenance().TrustList))
+        check_types(trust=(trust, provenance().TrustList))
     pins = security_data.points(pins)  # a wrong key is the caller's error, no finding
     answers = Answers(layers)
     if memory.is_held(source):
@@ -234,7 +236,7 @@ def _through_files(reader: Reader, target: str | os.PathLike | BinaryIO | None,
                 os.replace(manifest, f"{path}{SIDECAR}")
             os.replace(result, path)
     except OSError as error:
-        raise _cannot_write(target if path else "a temporary file", error) from error
+        raise cannot_write(target if path else "a temporary file", error) from error
     return path
 
 
@@ -291,7 +293,8 @@ def _handed_over(result: Path, target: BinaryIO | None) -> bytes | None:
     if target is None:
         return result.read_bytes()
     with open(result, "rb") as file:
-        shutil.copyfileobj(file, target, 1 << 20)
+        while piece := file.read(1 << 20):
+            container.write_all(target, piece)
     return None
 
 
@@ -300,26 +303,28 @@ def _claim(label: Label, plan: Plan, drawn: Mapping[str, object] | None) -> obje
     return provenance().Claim(label, payload, explicit=drawn, generator=plan.generator)
 
 
-def _check_types(**arguments: tuple[object, type]) -> None:
-    for name, (value, wanted) in arguments.items():
-        if not isinstance(value, wanted):
-            raise InvalidArgument("{name} must be a {wanted}, got {got}", name=name, wanted=wanted.__name__,
-                                  got=type(value).__name__)
-
-
 def _check_request(source: object, target: object, plan: Plan, in_place: bool, *, samples_only: bool) -> None:
     if plan.provenance is not None:
-        _check_types(provenance=(plan.provenance, provenance().Signer))
+        check_types(provenance=(plan.provenance, provenance().Signer))
     if not (plan.has_signal_layer or plan.metadata or plan.provenance):
         raise InvalidArgument("the plan has no layer, so nothing would be labelled")
     if samples_only and not plan.has_signal_layer:
         raise InvalidArgument("samples in memory can carry an explicit label and a watermark, the plan has neither")
+    if not isinstance(target, str | os.PathLike | None) and not _takes_bytes(target):
+        raise InvalidArgument("target must be a path or a binary file, got {got}", got=type(target).__name__)
+    if isinstance(target, str | os.PathLike) and os.path.exists(target) and not os.path.isfile(target):
+        reason = Message("it is no plain file")  # to rename over a device, such as /dev/null, would replace it
+        raise OutputFailed("{where} cannot be written: {reason}", where=os.fspath(target), reason=reason)
     if memory.is_held(source):
         return
     if not in_place and isinstance(source, str | os.PathLike) and isinstance(target, str | os.PathLike):
         if os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target):
             raise InvalidArgument("{where}: source and target are the same file", where=os.fspath(source),
                                   hint="give another target, or ask for the change in place")
+
+
+def _takes_bytes(target: object) -> bool:
+    return hasattr(target, "write") and not isinstance(target, io.TextIOBase) and not getattr(target, "closed", False)
 
 
 def _refuse_other_labels(reader: Reader, label: Label, plan: Plan, replace: bool) -> None:
@@ -356,12 +361,7 @@ def _put(result: bytes, target: str | os.PathLike | BinaryIO | None) -> bytes | 
         container.save(Reader.of(b""), [result], target)
         return Path(target)
     try:
-        target.write(result)
+        container.write_all(target, result)
     except OSError as error:
-        raise _cannot_write(getattr(target, "name", "stream"), error) from error
+        raise cannot_write(getattr(target, "name", "stream"), error) from error
     return None
-
-
-def _cannot_write(target: object, error: OSError) -> OutputFailed:
-    return OutputFailed("{where} cannot be written: {reason}", where=str(target),
-                        reason=error.strerror or "the system refused")

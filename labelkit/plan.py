@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labelkit.errors import InvalidArgument
+from labelkit.errors import InvalidArgument, check_types
 
 if TYPE_CHECKING:
     import datetime
@@ -85,6 +85,7 @@ class Explicit:
     soundtrack: bool = False
 
     def __post_init__(self) -> None:
+        check_types(text=(self.text, str), showing=(self.showing, Showing))
         _check_choice("corner", self.corner, CORNERS + EDGES)
         _check_choice("style", self.style, ("text", "icon"))
         _check_range("height", self.height, MIN_HEIGHT_SHARE, 0.5)
@@ -189,6 +190,10 @@ class Plan:
     generator: Generator | None = None
 
     def __post_init__(self) -> None:
+        check_types(quality=(self.quality, Quality))
+        for name, kind in (("explicit", Explicit), ("watermark", Watermark), ("generator", Generator)):
+            if getattr(self, name):
+                check_types(**{name: (getattr(self, name), kind)})
         if self.generator and not self.provenance:
             raise InvalidArgument("the generator is stated in the manifest, which needs a signer")
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from labelkit import codec, container, memory, watermark
 from labelkit.container import Source
-from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed
+from labelkit.errors import InvalidArgument, LabelkitError, cannot_write
 from labelkit.label import Label
 from labelkit.plan import Plan
 
@@ -74,8 +74,7 @@ class Recorder:
                     os.replace(beside, path.with_name(beside.name))
                 os.replace(made, path)
         except OSError as error:
-            raise OutputFailed("{where} cannot be written: {reason}", where=str(path),
-                               reason=error.strerror or "the system refused") from error
+            raise cannot_write(path, error) from error
         return path
 
     def _samples(self, work: Callable[..., object], picture: object) -> object:
@@ -93,10 +92,9 @@ class Recorder:
         if target is None:
             return made
         try:
-            target.write(made)
+            container.write_all(target, made)
         except OSError as error:
-            raise OutputFailed("{where} cannot be written: {reason}", where=str(getattr(target, "name", "stream")),
-                               reason=error.strerror or "the system refused") from error
+            raise cannot_write(getattr(target, "name", "stream"), error) from error
         return None
 
     def _record(self, before: str | None = None, after: str | None = None, fingerprint: int | None = None, *,

@@ -290,4 +290,4 @@ def _traces(findings: Mapping[Layer, Finding]) -> Iterator[Message]:
                       signer=manifest.evidence.get("signer") or "?")
     # a manifest store alone names no generator: cameras write them too
     if any(trace.get("value") or trace.get("key") for trace in findings[Layer.METADATA].evidence.get("traces") or ()):
-        yield Message("the file's data names a generator, which is weaker than a label")
+        yield Message("the file's data holds traces of a generator, which are weaker than a label")

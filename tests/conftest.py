@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import labelkit.provenance
+from tests.media import photo, saved
 
 
 @pytest.hookimpl(trylast=True)
@@ -36,3 +37,12 @@ def signer(keys: Path) -> labelkit.Signer:
 @pytest.fixture(scope="session")
 def anchors(keys: Path) -> labelkit.TrustList:
     return labelkit.TrustList.load(keys / "anchors.pem")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A JPEG in a folder of its own."""
+    path = tmp_path / "in" / "picture.jpg"
+    path.parent.mkdir()
+    path.write_bytes(saved(photo(), "JPEG", quality=92))
+    return path

@@ -96,6 +96,11 @@ def test_fields_of_others_are_judged_one_by_one(change, rule, outcome):
         assert all(FAIL not in seen for seen in rest.values()), "one mistake is one failure"
 
 
+def test_what_deviates_is_shown():
+    judged = {result.rule: str(result.found) for result in check(in_png({**FIELDS, "ContentPropagator": "某平台"}))}
+    assert judged["characters"] == "ContentPropagator: character 某" and judged["label-value"] == "as asked"
+
+
 @pytest.mark.parametrize("code,wanted", [
     ("001191440300708461136T1XGW3", PASS), ("acme", PASS), ("001191440300708461136X1XGW3", FAIL)])
 def test_check_digits_of_provider_codes(code, wanted):

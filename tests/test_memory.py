@@ -13,7 +13,7 @@ import soundfile
 from PIL import Image, ImageCms
 
 import labelkit as lk
-from labelkit.errors import InvalidArgument, LabelkitError, UnsupportedFormat
+from labelkit.errors import HostTooSmall, InvalidArgument, LabelkitError, UnsupportedFormat
 from labelkit.log import LabelLog, Waiver
 from tests.media import LABEL, photo
 from tests.sounds import speech
@@ -83,7 +83,7 @@ def test_formats_of_which_nothing_new_is_made(target, format, tmp_path):
 def test_what_a_format_cannot_hold():
     clear = np.dstack((photo(), np.full(photo().shape[:2], 200, np.uint8)))
     deep = photo().astype(np.uint16) * 257
-    for samples, format in ((clear, "jpeg"), (deep, "jpeg"), (deep, "webp"), (photo(), "wav"), (photo(), "mp3")):
+    for samples, format in ((clear, "jpeg"), (deep, "jpeg"), (deep, "webp")):
         with pytest.raises(UnsupportedFormat):
             lk.embed(samples, label=LABEL, format=format)
     with Image.open(io.BytesIO(lk.embed(clear, label=LABEL, format="png"))) as image:
@@ -142,6 +142,25 @@ def test_sound_comes_back_as_it_came(kind, channels):
     longer = lk.embed(samples, label=LABEL, rate=16_000)
     assert len(longer) > len(samples) and longer.dtype == kind and longer.ndim == samples.ndim
     assert lk.verify(longer, rate=16_000)[lk.Layer.EXPLICIT].status is lk.Status.VALID
+
+
+@pytest.mark.parametrize("rate,format", [(22_050, "opus"), (44_100, "opus"), (96_000, "mp3")])
+def test_rates_that_a_format_does_not_hold_are_told(rate, format):
+    with pytest.raises(UnsupportedFormat, match=f"{format} holds sound of .*48000 Hz, got {rate}"):
+        lk.embed(speech(5.0, rate), label=LABEL, rate=rate, format=format)
+    assert lk.verify(lk.embed(speech(5.0, rate), label=LABEL, rate=rate, format="ogg")).verdict is lk.Verdict.CONFIRMED
+
+
+def test_sound_without_its_rate_is_told_what_is_missing():
+    line = speech(5.0, 16_000)
+    for samples, more in ((line, {}), (line, {"format": "wav"}), (np.stack((line, line), 1), {"format": "mp3"})):
+        with pytest.raises(InvalidArgument, match="sound, which needs its rate"):
+            lk.embed(samples, label=LABEL, **more)
+    assert lk.embed(line, label=LABEL, rate=16_000).ndim == 1
+    for nothing in (line[:0], np.zeros((0, 2), np.int16)):
+        with pytest.raises(HostTooSmall):
+            lk.embed(nothing, label=LABEL, rate=16_000)
+        assert lk.verify(nothing, rate=16_000).verdict is lk.Verdict.NONE
 
 
 def test_sound_that_is_none():

@@ -19,7 +19,7 @@ from labelkit.cli.show import error_json
 from labelkit.cli.text import name_of, one_line, wide
 from labelkit.cli.verify import checks
 from labelkit.compliance import Outcome, Profile, Result
-from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed
+from labelkit.errors import InvalidArgument, LabelkitError, cannot_write
 from labelkit.log import LabelLog
 from labelkit.messages import Message
 from labelkit.recording import sha256
@@ -81,8 +81,7 @@ def _write_page(page: Path, source: str | io.BytesIO, name: str, title: Message,
     try:
         page.write_text(text, "utf-8")
     except OSError as error:
-        raise OutputFailed("{where} cannot be written: {reason}", where=str(page),
-                           reason=error.strerror or "the system refused") from error
+        raise cannot_write(page, error) from error
 
 
 def _code(result: Judged | LabelkitError) -> int | None:

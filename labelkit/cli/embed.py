@@ -8,7 +8,6 @@ import datetime
 import functools
 import io
 import json
-import mimetypes
 import os
 import sys
 import threading
@@ -17,7 +16,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelkit import container, pipeline
-from labelkit.cli.files import STANDARD, Item, assigned, attempt, collect, run as run_files, source_of, target_of
+from labelkit.cli.files import (
+    STANDARD,
+    Item,
+    assigned,
+    attempt,
+    collect,
+    media_type,
+    run as run_files,
+    source_of,
+    target_of,
+)
 from labelkit.cli.film import FilmProgress
 from labelkit.cli.main import OK, SHORT, UNANSWERED, say_error
 from labelkit.cli.parser import LAYERS
@@ -109,11 +118,11 @@ def _waiver(options: argparse.Namespace) -> Waiver | None:
 
 def refuse_conversion(source: str | io.BytesIO, target: str) -> None:
     """A JPEG must not come out under the name of a PNG, unless it went in so."""
-    named = mimetypes.guess_type(target)[0]
+    named = media_type(target)
     if named is None or isinstance(source, str) and Path(source).suffix.lower() == Path(target).suffix.lower():
         return
     format = container.sniff(source)
-    if named.startswith("image/") and named != format.mime:
+    if named.partition("/")[2] != format.mime.replace("/x-", "/").partition("/")[2]:  # MP4 may hold sound alone
         raise InvalidArgument("{where} is named as another format than its source, which is {format}; files are "
                               "labelled in their own format", where=target, format=format.name)
 

@@ -7,6 +7,7 @@ import argparse
 import functools
 import hashlib
 import io
+import mimetypes
 import os
 import stat
 import sys
@@ -20,13 +21,17 @@ from typing import BinaryIO, TypeVar
 
 from labelkit import container
 from labelkit.cli import store
-from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed, UnsupportedFormat
+from labelkit.errors import InvalidArgument, LabelkitError, UnsupportedFormat, cannot_write
 
 STANDARD = "-"
 _MANY = 3  # files from which on a progress bar is worth its line
 _BAR = 30
 _REQUESTS = 32  # of a store at a time
 _PER_CORE = 4  # objects under way
+_TYPES = {".avif": "image/avif", ".heic": "image/heic", ".heif": "image/heic", ".webp": "image/webp",
+          ".flac": "audio/flac", ".m4a": "audio/mp4", ".m4b": "audio/mp4", ".oga": "audio/ogg", ".ogg": "audio/ogg",
+          ".opus": "audio/ogg", ".flv": "video/flv", ".m4v": "video/mp4", ".mkv": "video/matroska"}
+"""Endings that Python does not know everywhere, or by other names than the formats."""
 
 Result = TypeVar("Result")
 
@@ -43,9 +48,10 @@ class Item:
 def collect(options: argparse.Namespace, families: Collection[str] | None = None) -> tuple[list[Item], int]:
     """The files that a command line stands for, and how many were passed over.
 
-    Folders and prefixes of stores are searched to the bottom in order of name. Of them, files of no known format, or of
-    none of `families`, are passed over and counted; hidden files, symbolic links to folders and what lies under the
-    output are left out. Raises InvalidArgument for a name that is no file and no folder.
+    Folders and prefixes of stores are searched to the bottom in order of name. Of them, files of no known format that
+    are not named as media either, or of none of `families`, are passed over and counted; hidden files, symbolic links
+    to folders and what lies under the output are left out. Raises InvalidArgument for a name that is neither file nor
+    folder.
     """
     without = getattr(options, "output", None)
     found = [item for name in options.files for item in _named(name, Path(without) if without else None)]
@@ -101,11 +107,17 @@ def _is_meant(item: Item, families: Collection[str] | None) -> bool:
         return True
     try:
         family = (store.sniff(item.path) if store.is_url(item.path) else container.sniff(item.path)).family
-    except UnsupportedFormat:
-        return False
+    except UnsupportedFormat:  # an empty picture, or one of a format not known, is no text that lies beside
+        return media_type(item.path) is not None
     except LabelkitError:
         return True  # it cannot be read: said when its turn comes
     return families is None or family in families
+
+
+def media_type(name: str) -> str | None:
+    """What a picture, sound or film is by the ending of its name, such as image/png; None for all else."""
+    told = _TYPES.get(Path(name).suffix.lower()) or mimetypes.guess_type(name)[0] or ""
+    return told.replace("/x-", "/") if told.startswith(("image/", "audio/", "video/")) else None
 
 
 @contextmanager
@@ -140,8 +152,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputFailed("{where} cannot be written: {reason}", where=str(folder),
-                           reason=error.strerror or "the system refused") from error
+        raise cannot_write(folder, error) from error
 
 
 def _kind(name: str) -> str:

@@ -45,7 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def say_error(error: LabelkitError, language: str, where: str = "") -> None:
     """One line on stderr, and a second with what to try next."""
-    text = one_line(error.text(language))
+    text, name = one_line(error.text(language)), where.rpartition("/")[2]
+    if name and text.startswith((f"{name}: ", f"{name}：")):
+        text = where + text[len(name):]  # it says the name already, without its folder
     prefix = "" if not where or text.startswith(where) else f"{where}: "
     print(f"{prefix}{text}", file=sys.stderr)
     if error.hint:

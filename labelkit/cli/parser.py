@@ -8,6 +8,7 @@ import datetime
 import sys
 from collections.abc import Callable
 
+from labelkit.cli.text import HelpFormatter
 from labelkit.messages import Message
 from labelkit.plan import CORNERS, EDGES, PLACES, SOUNDS
 
@@ -22,23 +23,13 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose help looks the same on every Python and in every window."""
 
     def __init__(self, **settings: object) -> None:
-        super().__init__(formatter_class=_Formatter, allow_abbrev=False, **settings)
+        super().__init__(formatter_class=HelpFormatter, allow_abbrev=False, **settings)
 
     def error(self, message: str) -> None:
         """Wrong usage: two lines on stderr, exit code 2."""
         hint = argparse._("hint: see {command} --help").format(command=self.prog)
         print(f"{message}\n{hint}", file=sys.stderr)
         sys.exit(2)
-
-
-class _Formatter(argparse.HelpFormatter):
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=27, width=110)
-
-    def _format_action_invocation(self, action: argparse.Action) -> str:
-        if not action.option_strings or action.nargs == 0:
-            return super()._format_action_invocation(action)
-        return f"{', '.join(action.option_strings)} {self._format_args(action, action.dest.upper())}"
 
 
 def build(language: str) -> Parser:
@@ -337,8 +328,8 @@ def _propagate(commands: argparse._SubParsersAction, say: Say) -> None:
     label = command.add_argument_group(say(Message("the label")))
     label.add_argument("--propagator", metavar="CODE", required=True,
                        help=say(Message("name or 27-character code of the platform")))
-    label.add_argument("--propagate-id", metavar="ID",
-                       help=say(Message("its unique number for the content; by default a new UUID for every file")))
+    label.add_argument("--propagate-id", metavar="ID", help=say(Message(
+        "the platform's unique number for the content; by default a new UUID for every file")))
     label.add_argument("--declared", action="store_true",
                        help=say(Message("the user declares the content as AI-generated")))
     label.add_argument("--sm2-key", metavar="PEM",
@@ -374,7 +365,8 @@ def _log(commands: argparse._SubParsersAction, say: Say) -> None:
 
 def _inspect(commands: argparse._SubParsersAction, say: Say) -> None:
     command = _command(
-        commands, say, "inspect", "FILE... [options]", Message("show everything label-like in files, with offsets"),
+        commands, say, "inspect", "FILE|FOLDER... [options]",
+        Message("show everything label-like in files, with offsets"),
         Message("Shows every slot of metadata, every label and trace of a generator, every manifest. Exit code 0: "
                 "all files were read; 2: one could not be."))
     _files(command, say, Message("what to inspect"))

@@ -24,7 +24,7 @@ from labelkit.cli.reels import Reels
 from labelkit.cli.sounds import FLOOR_DB, TOP_DB, Sounds
 from labelkit.cli.text import one_line
 from labelkit.compliance import Outcome, Result
-from labelkit.errors import LabelkitError, OutputFailed
+from labelkit.errors import LabelkitError, cannot_write
 from labelkit.messages import LANGUAGES, Message
 from labelkit.report import Finding, Layer, Report, Status, Verdict
 
@@ -374,8 +374,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             options.page.write_text(text, "utf-8")
         except OSError as error:
-            raise OutputFailed("{where} cannot be written: {reason}", where=str(options.page),
-                               reason=error.strerror or str(error)) from error
+            raise cannot_write(options.page, error) from error
     except LabelkitError as error:
         print(error.text(options.lang), file=sys.stderr)
         return 2

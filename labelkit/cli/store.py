@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from labelkit import container, pipeline
-from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed
+from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed, cannot_write
 
 SCHEMES = ("s3", "gs", "az")
 _BLOCK = 1 << 16  # bytes of a ranged read
@@ -155,8 +155,7 @@ def _folder() -> Iterator[Path]:
     try:
         made = tempfile.TemporaryDirectory(prefix="labelkit-", ignore_cleanup_errors=True)
     except OSError as error:
-        raise OutputFailed("{where} cannot be written: {reason}", where="a temporary file",
-                           reason=error.strerror or "the system refused") from error
+        raise cannot_write("a temporary file", error) from error
     with made as folder:
         yield Path(folder)
 

@@ -27,6 +27,7 @@ def run(options: argparse.Namespace) -> int:
     required = [Layer(name) for name in options.require]
     if not set(required) <= set(settings["layers"]):
         raise InvalidArgument("{layers} cannot be required, they are not checked",
+                              hint="say with --require which of the layers that are checked must be valid",
                               layers=", ".join(x.value for x in required if x not in settings["layers"]))
     codes = []
     items, skipped = collect(options)

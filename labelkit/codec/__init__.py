@@ -27,7 +27,8 @@ MAX_PIXELS = 1 << 27
 MAX_BYTES = 1 << 30
 """Bound of the encoded bytes that are read whole to be decoded."""
 
-NEW = ("jpeg", "png", "webp", "avif", "tiff", "wav", "flac", "ogg", "opus", "mp3")
+SOUND = ("wav", "flac", "ogg", "opus", "mp3")
+NEW = ("jpeg", "png", "webp", "avif", "tiff", *SOUND)
 """The formats that samples which came from no file can be encoded to, pictures and sound."""
 
 _FAMILIES = {"image": "labelkit.codec.image", "audio": "labelkit.codec.audio", "video": "labelkit.codec.video"}

@@ -12,20 +12,21 @@ Tags, pictures and cue points are carried over by `audio_tags`.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
 from labelkit.codec.audio_tags import carried
+from labelkit.codec.library import SOUND, opened, pyav, translated
 from labelkit.codec.samples import AudioSamples
-from labelkit.errors import LabelkitError, LimitExceeded, MalformedFile, UnsupportedFormat
+from labelkit.errors import LimitExceeded, MalformedFile, UnsupportedFormat
 
 _SAMPLES_PER_PIXEL = 4  # the bound on pixels, used for sound: 93 minutes of stereo at 48 kHz by default
 _MAX_CHANNELS = 64
 _NEW = {"wav": ("WAV", "PCM_16"), "flac": ("FLAC", "PCM_16"), "ogg": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS"),
         "mp3": ("MP3", "MPEG_LAYER_III")}
+_RATES = {"opus": (8_000, 12_000, 16_000, 24_000, 48_000),  # Hz
+          "mp3": (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)}
 _MP3_LEVEL = 0.44  # libsndfile's: 192 kbit/s, at low rates 96
 
 
@@ -47,7 +48,7 @@ def decode(data: bytes, format: str, name: str, max_pixels: int) -> AudioSamples
         raise UnsupportedFormat("{where}: FLAC in Ogg is not decoded", where=name,
                                 hint="take the FLAC out of Ogg, which loses nothing, or write the metadata alone")
     import soundfile
-    with _translated(name), soundfile.SoundFile(io.BytesIO(data)) as file:
+    with translated(name, SOUND), soundfile.SoundFile(io.BytesIO(data)) as file:
         _check_size(file.frames, file.channels, name, max_pixels)
         samples = file.read(dtype="float32", always_2d=True)
         if not np.isfinite(samples).all():
@@ -63,7 +64,7 @@ def encode(samples: AudioSamples) -> bytes:
     if source.format == "m4a":
         return _encode_m4a(samples)
     import soundfile
-    with _translated(source.format):
+    with translated(source.format, SOUND):
         encoded = _written(soundfile, samples.samples, samples.rate, source, _level(soundfile, samples, source))
     return carried(source.data, encoded, source.format)
 
@@ -72,8 +73,11 @@ def encode_new(samples: AudioSamples, format: str, percent: int | None) -> bytes
     """A new file: WAV and FLAC of 16 bits, the others at a bitrate for good listening. Raises UnsupportedFormat."""
     if format not in _NEW:
         raise UnsupportedFormat("sound cannot be encoded to {format}", format=format)
+    if samples.rate not in _RATES.get(format, (samples.rate,)):
+        raise UnsupportedFormat("{format} holds sound of {rates} Hz, got {got}", format=format, got=samples.rate,
+                                rates=", ".join(map(str, _RATES[format])), hint="resample it, or encode it to ogg")
     import soundfile
-    with _translated(format):
+    with translated(format, SOUND):
         level = _MP3_LEVEL if format == "mp3" else None
         return _written(soundfile, samples.samples, samples.rate, _Source(format, b"", *_NEW[format]), level)
 
@@ -122,31 +126,9 @@ def _check_size(frames: int, channels: int, name: str, max_pixels: int) -> None:
                             where=name, frames=frames, channels=channels, limit=limit)
 
 
-@contextmanager
-def _translated(name: str) -> Iterator[None]:
-    """Whatever the libraries raise over bytes from outside becomes a LabelkitError."""
-    try:
-        yield
-    except LabelkitError:
-        raise
-    except MemoryError as error:
-        raise LimitExceeded("{where}: the sound needs more memory than there is", where=name) from error
-    except Exception as error:
-        raise MalformedFile("{where}: the sound cannot be decoded or encoded: {reason}", where=name,
-                            reason=str(error) or type(error).__name__) from error
-
-
-def _av(name: str):
-    try:
-        import av
-    except ImportError as error:
-        raise UnsupportedFormat("{where}: M4A needs PyAV", where=name, hint="pip install labelkit[video]") from error
-    return av
-
-
 def _decode_m4a(data: bytes, name: str, max_pixels: int) -> AudioSamples:
-    av = _av(name)
-    with _translated(name), av.open(io.BytesIO(data), metadata_errors="replace") as file:
+    av = pyav(name, "m4a")
+    with translated(name, SOUND), opened(io.BytesIO(data)) as file:
         stream = file.streams.audio[0]
         if stream.codec_context.name != "aac":
             raise UnsupportedFormat("{where}: M4A holding {codec} is not decoded", where=name,
@@ -168,9 +150,9 @@ def _decode_m4a(data: bytes, name: str, max_pixels: int) -> AudioSamples:
 
 
 def _encode_m4a(samples: AudioSamples) -> bytes:
-    av = _av("m4a")
+    av = pyav("m4a", "m4a")
     out = io.BytesIO()
-    with _translated("m4a"), av.open(io.BytesIO(samples.source.data), metadata_errors="replace") as source:
+    with translated("m4a", SOUND), opened(io.BytesIO(samples.source.data)) as source:
         layout = source.streams.audio[0].layout.name
         with av.open(out, "w", format="ipod") as file:
             file.metadata.update(source.metadata)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -11,16 +12,25 @@ from labelkit.errors import UnsupportedFormat
 
 if TYPE_CHECKING:
     import av
+    from av.video.stream import VideoStream
 
 _PRIMARIES, _LIGHT = 50_000, 10_000  # the units of x264 and x265: 0.00002 and 0.0001 cd/m2
 
 
-def settings(frame: av.VideoFrame, encoder: str, where: str) -> list[str] | None:
-    """What is added to the parameters of an encoder by FFmpeg's name; None where the frame has metadata that it drops.
+def side_data(frame: av.VideoFrame, stream: VideoStream) -> dict[str, bytes]:
+    """What a decoded frame carries beside its samples, by FFmpeg's name."""
+    # since PyAV 19 what holds for the whole stream may stand with its decoder alone, and iterating gives types
+    found = {kind.name: data for kind, data in getattr(stream.codec_context, "decoded_side_data", {}).items()}
+    every = (frame.side_data[number] for number in range(len(frame.side_data)))
+    return found | {data.type.name: bytes(data) for data in every}
 
+
+def settings(found: Mapping[str, bytes], encoder: str, where: str) -> list[str] | None:
+    """What is added to the parameters of an encoder by FFmpeg's name; None where there are metadata that it drops.
+
+    found  as `side_data` gives it
     Raises UnsupportedFormat for metadata that change from frame to frame.
     """
-    found = {data.type.name: bytes(data) for data in frame.side_data}
     if any(name.startswith(("DOVI", "DYNAMIC_HDR")) for name in found):
         raise UnsupportedFormat("{where}: Dolby Vision and HDR10+ would not survive being encoded anew", where=where,
                                 hint="label it with --layers metadata,provenance")

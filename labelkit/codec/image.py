@@ -15,15 +15,15 @@ from __future__ import annotations
 import importlib
 import io
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from labelkit.codec import carry, exif, png, webp
+from labelkit.codec.library import PICTURE, translated
 from labelkit.codec.samples import ImageSamples
-from labelkit.errors import LabelkitError, LimitExceeded, MalformedFile, TruncatedFile, UnsupportedFormat
+from labelkit.errors import LimitExceeded, TruncatedFile, UnsupportedFormat
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -55,7 +55,7 @@ def decode(data: bytes, format: str, name: str, max_pixels: int) -> ImageSamples
     if format not in _PLUGINS:
         raise UnsupportedFormat("{where}: {format} pictures cannot be decoded", where=name, format=format,
                                 hint="convert it to PNG or JPEG, or label it with --layers metadata,provenance")
-    with _translated(name):
+    with translated(name, PICTURE):
         image = _open(data, format)
         if format == "jpeg":
             _check_jpeg(image, data, name)
@@ -75,7 +75,7 @@ def encode(samples: ImageSamples) -> bytes:
     if source.mode == "CMYK":
         raise UnsupportedFormat("a CMYK picture cannot be labelled in its pixels without changing its colours",
                                 hint="convert it to RGB, or label it with --layers metadata,provenance")
-    with _translated(source.format):
+    with translated(source.format, PICTURE):
         return _WRITERS[source.format](samples.frames, source)
 
 
@@ -92,7 +92,7 @@ def encode_new(samples: ImageSamples, format: str, percent: int | None) -> bytes
         raise UnsupportedFormat("JPEG holds no transparency", hint="encode it to PNG or WebP, or drop the alpha")
     if format not in _NEW:
         raise UnsupportedFormat("a picture cannot be encoded to {format}", format=format)
-    with _translated(format):
+    with translated(format, PICTURE):
         if format == "png":
             encoded = png.encode(frame)
             return png.with_profile(encoded, profile) if profile else encoded
@@ -157,22 +157,6 @@ def _pixels(image: Image.Image, data: bytes, name: str) -> np.ndarray:
                                 hint="convert it to 8 or 16 bits a sample")
     mode = "RGBA" if image.has_transparency_data else _PLAIN[image.mode]
     return exif.upright(np.asarray(image if image.mode == mode else image.convert(mode)), turn)
-
-
-@contextmanager
-def _translated(name: str) -> Iterator[None]:
-    """Whatever Pillow raises over bytes from outside becomes a LabelkitError."""
-    try:
-        yield
-    except LabelkitError:
-        raise
-    except MemoryError as error:
-        raise LimitExceeded("{where}: the picture needs more memory than there is", where=name) from error
-    except Exception as error:
-        reason = str(error) or type(error).__name__
-        if "truncated" in reason.lower():
-            raise TruncatedFile("{where}: the picture ends too early: {reason}", where=name, reason=reason) from error
-        raise MalformedFile("{where}: the picture cannot be decoded: {reason}", where=name, reason=reason) from error
 
 
 def _options(image: Image.Image, format: str, data: bytes) -> dict[str, object]:

@@ -28,7 +28,7 @@ from labelkit.codec.samples import VideoSamples
 from labelkit.codec.soundtrack import Sounding, main_sound
 from labelkit.codec.video import DEMUXERS, Film, display_matrix, planes, start_of, translated
 from labelkit.container import Reader, mp4
-from labelkit.errors import InvalidArgument, OutputFailed, UnsupportedFormat
+from labelkit.errors import InvalidArgument, UnsupportedFormat, cannot_write
 from labelkit.messages import Message
 from labelkit.plan import Quality
 
@@ -100,8 +100,7 @@ def encode(samples: VideoSamples, target: Path, quality: Quality | None = None,
         if film.format in ("mp4", "mov"):
             _carry_tags(film.reader, target)
     except OSError as error:
-        raise OutputFailed("{where} cannot be written: {reason}", where=target.name,
-                           reason=error.strerror or str(error)) from error
+        raise cannot_write(target.name, error) from error
     return progress
 
 
@@ -178,7 +177,7 @@ def _track(run: _Run, stream: Stream) -> _Track | None:
         if not _is_made_anew(run, stream):
             run.progress.left_out.append(Message(
                 "stream {number}, {kind} in {codec}, has no place in the new file and is left out",
-                number=stream.index, kind=stream.type, codec=stream.name or "?"))
+                number=stream.index, kind=stream.type, codec=getattr(stream, "name", None) or "?"))
         return None
     if stream.type == "video":
         run.progress.left_out.append(Message("stream {number}, more moving pictures, is copied without a label",
@@ -382,7 +381,7 @@ def _encoder(stream: VideoStream, frame: av.VideoFrame, run: _Run) -> tuple[str,
         options["x265-params"] += f":rc-lookahead={min(20, most)}"
     elif name == "libsvtav1":
         os.environ.setdefault("SVT_LOG", "1")  # errors only: the library has no other switch for its own prints
-    more = hdr.settings(frame, name, where)
+    more = hdr.settings(run.film.side_data, name, where)
     if more:
         params = _PARAMS[name]
         options[params] = ":".join(filter(None, (options.get(params), *more)))

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labelkit.codec import soundtrack
+from labelkit.codec import hdr, soundtrack
 from labelkit.codec.frame import Form, Frame, Orientation
+from labelkit.codec.library import opened, pyav
 from labelkit.codec.packets import decoded_frames
 from labelkit.codec.samples import VideoSamples
 from labelkit.container import Reader, bmff, mp4
@@ -46,7 +47,7 @@ def decode(reader: Reader, format: str, name: str, max_pixels: int) -> VideoSamp
     """The film in a file; raises UnsupportedFormat, MalformedFile or LimitExceeded."""
     if format not in DEMUXERS:
         raise UnsupportedFormat("{where}: {format} films cannot be decoded", where=name, format=format)
-    _library(name, format)
+    pyav(name, format)
     film = Film(reader, format, name, min(max_pixels, MAX_FRAME_PIXELS))
     samples = VideoSamples(film.form, film.seconds, film, film.sound)
     film.form = replace(film.form, active=_active(samples))
@@ -63,7 +64,7 @@ class Film:
             first = next(self._decoded(container, stream), None)
             if first is None:
                 raise MalformedFile("{where}: not one frame can be decoded", where=name)
-            self.first = first
+            self.first, self.side_data = first, hdr.side_data(first, stream)
             self.form = form_of(first, stream, name)
             self.start, self.time_base, self.seconds = start_of(stream), stream.time_base, _length(container, stream)
             self.sound = soundtrack.sound_of(soundtrack.main_sound(container), self.start)
@@ -73,10 +74,10 @@ class Film:
     @contextmanager
     def opened(self, threads: str = "AUTO") -> Iterator[tuple[InputContainer, VideoStream]]:
         """The opened file and its main video stream; errors of the library become MalformedFile."""
-        av = _library(self.name, self.format)
+        av = pyav(self.name, self.format)
         with translated(self.name):
-            with av.open(View(self.reader), format=DEMUXERS[self.format], io_open=_refuse, metadata_errors="replace",
-                         options={"max_pixels": str(self.max_pixels)}) as container:
+            with opened(View(self.reader), format=DEMUXERS[self.format], io_open=_refuse,
+                        options={"max_pixels": str(self.max_pixels)}) as container:
                 stream = main_stream(container, self.name)
                 if self.new_order() is not None:  # guessed times take frames out of their order
                     container.flags &= ~av.container.Flags.gen_pts.value
@@ -257,10 +258,8 @@ def _is_full_range(frame: av.VideoFrame) -> bool:
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     """The nine integers of the display matrix, where the file has one."""
-    for data in frame.side_data:
-        if data.type.name == "DISPLAYMATRIX":
-            return tuple(int(value) for value in np.frombuffer(data, "<i4")[:9])
-    return None
+    found = frame.side_data.get("DISPLAYMATRIX")
+    return None if found is None else tuple(int(value) for value in np.frombuffer(found, "<i4")[:9])
 
 
 def main_stream(container: InputContainer, name: str) -> VideoStream:
@@ -349,16 +348,6 @@ class View(io.RawIOBase):
 
 def _refuse(url: str, flags: int, options: dict) -> None:
     raise PermissionError(url)  # a film that names other files: references of QuickTime, playlists
-
-
-def _library(name: str, format: str) -> object:
-    try:
-        import av
-    except ImportError as error:
-        raise UnsupportedFormat("{where}: {format} files have no samples that this installation can decode",
-                                where=name, format=format, hint="install the extra labelkit[video], or label it with "
-                                "--layers metadata,provenance") from error
-    return av
 
 
 @contextmanager

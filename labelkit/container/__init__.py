@@ -54,11 +54,11 @@ from labelkit.container.base import (
     opened,
     splice,
 )
-from labelkit.container.output import join, save, stream
+from labelkit.container.output import join, save, stream, write_all
 from labelkit.errors import UnsupportedFormat
 
 __all__ = ["C2PA", "EXIF", "TEXT", "XMP", "Format", "Layout", "Reader", "Segment", "Slot", "Source",
-           "edit", "join", "opened", "save", "scan", "slots", "sniff", "stream"]
+           "edit", "join", "opened", "save", "scan", "slots", "sniff", "stream", "write_all"]
 
 _MODULES = (jpeg, png, webp, gif, tiff, heif, svg, mp4, matroska, avi, flv, wav, flac, ogg, mp3, pdf, ooxml,
             webpage, markdown)

@@ -161,7 +161,8 @@ def opened(source: Source | Reader) -> AbstractContextManager[Reader]:
             return nullcontext(Reader(source, name))
         except (OSError, ValueError) as error:  # a pipe, or a closed file
             raise _unreadable(name, error) from error
-    raise InvalidArgument("a path, bytes or a seekable binary file is wanted, got {got}", got=type(source).__name__)
+    raise InvalidArgument("a path, bytes or a seekable binary file is wanted, got {got}", got=type(source).__name__,
+                          hint="samples in memory are taken as NumPy arrays and Pillow images")
 
 
 @contextmanager
@@ -278,8 +279,3 @@ class Moves:
     def none(self) -> bool:
         """Whether nothing moves."""
         return not any(self.sums)
-
-
-def length_of(segments: Iterable[Segment]) -> int:
-    """Bytes that an edit list makes."""
-    return sum(len(part) if isinstance(part, bytes) else part[1] - part[0] for part in segments)

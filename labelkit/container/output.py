@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from labelkit.container.base import Reader, Segment
-from labelkit.errors import OutputFailed
+from labelkit.errors import cannot_write
 
 _COPY_CHUNK = 1 << 20
 _KERNEL_CHUNK = 1 << 30
@@ -35,7 +35,7 @@ def stream(reader: Reader, segments: Iterable[Segment], out: BinaryIO) -> None:
     """
     for part in segments:
         if isinstance(part, bytes):
-            _write_all(out, part)
+            write_all(out, part)
         else:
             _copy(reader, *part, out)
     if isinstance(out, io.FileIO):
@@ -47,7 +47,7 @@ def _copy(reader: Reader, start: int, stop: int, out: BinaryIO) -> None:
         start = _copy_in_kernel(reader, start, stop, out)
     while start < stop:
         piece = reader.at(start, min(_COPY_CHUNK, stop - start))
-        _write_all(out, piece)
+        write_all(out, piece)
         start += len(piece)
 
 
@@ -95,10 +95,11 @@ def _portion(start: int, stop: int, place: int) -> int:
     return min(whole or stop - start, _KERNEL_CHUNK)
 
 
-def _write_all(out: BinaryIO, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[out.write(view):]
+def write_all(out: BinaryIO, data: bytes) -> None:
+    """Write all of `data`: pipes, sockets and raw files may take less at a time."""
+    while data:
+        count = out.write(data)
+        data = memoryview(data)[len(data) if count is None else count:]
 
 
 def save(reader: Reader, segments: Iterable[Segment], target: str | os.PathLike,
@@ -123,5 +124,4 @@ def save(reader: Reader, segments: Iterable[Segment], target: str | os.PathLike,
             os.unlink(temporary)
             raise
     except OSError as error:
-        raise OutputFailed("{where} cannot be written: {reason}", where=str(path),
-                           reason=error.strerror or "the system refused") from error
+        raise cannot_write(path, error) from error

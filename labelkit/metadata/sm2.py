@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 
-from labelkit.errors import InvalidArgument, OutputFailed, SigningFailed
+from labelkit.errors import InvalidArgument, SigningFailed, cannot_write
 
 USER_ID = b"1234567812345678"  # the default of GB/T 35276 and GM/T 0009
 MAX_PINS = 64
@@ -211,5 +211,4 @@ def _write_new(path: str | os.PathLike, data: bytes, mode: int) -> None:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             file.write(data)
     except OSError as error:
-        raise OutputFailed("{where} cannot be written: {reason}", where=str(path),
-                           reason=error.strerror or "the system refused") from error
+        raise cannot_write(path, error) from error

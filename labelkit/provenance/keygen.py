@@ -9,7 +9,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labelkit.errors import InvalidArgument, OutputFailed
+from labelkit.errors import InvalidArgument, cannot_write
 from labelkit.key import Key
 
 if TYPE_CHECKING:
@@ -123,5 +123,4 @@ def _write_new(path: Path, data: bytes, mode: int) -> None:
     except FileExistsError as error:
         raise InvalidArgument("{where} exists; keys are never overwritten", where=str(path)) from error
     except OSError as error:
-        raise OutputFailed("{where} cannot be written: {reason}", where=str(path),
-                           reason=error.strerror or "the system refused") from error
+        raise cannot_write(path, error) from error

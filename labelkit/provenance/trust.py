@@ -37,8 +37,12 @@ class TrustList:
     def load(cls, path: str | os.PathLike, *, time_stamps: str | os.PathLike | None = None,
              purposes: tuple[str, ...] = PURPOSES) -> TrustList:
         """Read PEM bundles: roots of signers, and roots of time-stamping authorities; raises InvalidArgument."""
-        stamps = read_pem(time_stamps).decode("ascii", "replace") if time_stamps is not None else ""
-        return cls(read_pem(path).decode("ascii", "replace"), stamps, purposes)
+        bundles = []
+        for each in (path, time_stamps):
+            bundles.append(read_pem(each).decode("ascii", "replace") if each is not None else "")
+            if each is not None:
+                _check_bundle(bundles[-1], os.fspath(each))  # an error names the file
+        return cls(*bundles, purposes)
 
     def settings(self) -> dict[str, object]:
         """What the engine is told."""
@@ -69,7 +73,7 @@ def _check_bundle(pem: str, name: str) -> None:
         x509.load_pem_x509_certificates(pem.encode())
     except ValueError as error:
         raise InvalidArgument("{name}: certificates in PEM form are wanted: {reason}",
-                              name=name, reason=str(error).split("\n")[0]) from error
+                              name=name, reason=str(error).split("\n")[0].split(". See ")[0]) from error
 
 
 def _is_oid(text: object) -> bool:

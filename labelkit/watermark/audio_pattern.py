@@ -26,7 +26,6 @@ RATE = 16_000  # Hz, of the analysis; the host keeps its own rate
 FRAME, HOP = 1024, 512  # samples at RATE
 ROWS, ROW_FRAMES = 16, 6
 CODE_BITS = 512
-CHECK_BITS = 16  # enough to choose among a list's paths; the decision rests on the correlation, see audio_search
 SYNC_PER_ROW = 6
 PERIOD_FRAMES = ROWS * ROW_FRAMES
 
@@ -68,13 +67,13 @@ class Pattern:
         if payload is None:
             return self.presence.astype(np.float32)
         chips = self.sync.astype(np.float32)
-        code = ecc.encode(int(payload), CODE_BITS, check_bits=CHECK_BITS).astype(np.int8)
+        code = ecc.encode(int(payload), CODE_BITS).astype(np.int8)
         chips.reshape(-1)[self.places] = self.signs * (1 - 2 * code)
         return chips
 
     def read(self, folded: np.ndarray, paths: int) -> Payload | None:
         """The payload in float [16, 38] sums of chips, or None; a list of `paths` words is kept while decoding."""
-        value = ecc.decode(folded.reshape(-1)[self.places] * self.signs, paths, check_bits=CHECK_BITS)
+        value = ecc.decode(folded.reshape(-1)[self.places] * self.signs, paths)
         return None if value is None else Payload.from_int(value)
 
 

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Deciding whether a folded plane holds a tile of a key: synchronisation, soft bits, and the count of what was tried.
 
-The statistic of one candidate. Bins are scaled to unit noise ring by ring and their magnitudes limited. Whatever the
-host, the phases of the key are random, so the projection on the synchronisation pattern is Gaussian of unit deviation:
-chance passes `score` with Q(score) for each shift, orientation, sign and lattice that was tried (counted in
-`Tally.trials`). A wrong word passes the CRC with 2^-32 (counted in `Tally.words`). The product is the stated false
-positive rate.
+Bins are scaled to unit noise ring by ring, their magnitudes limited, and the key's phases taken out. Whatever the host,
+these phases are random. So the real parts of the bins, on which the synchronisation pattern lies, are by chance the
+projections of random angles; their sum passes z standard deviations with less than Q(z), the tail of the normal
+distribution. And whatever the real parts are, the signs of the imaginary ones, on which the coded bits lie, are fair
+coins: their sum after the signs of one word, weighted as the real parts suggest, passes z with Q(z) too.
+
+So a sum of both scores, each by the share of its pattern's amplitude, is by chance a standard normal variable, at every
+shift. It decides. Counted are all shifts between the grid's too (the expected number of peaks of such a field, Adler
+1981), orientations, signs and lattices that were tried (`Tally.trials`), and all 2^64 words. The CRC decides nothing;
+it chooses among the paths of a list.
 """
 
 from __future__ import annotations
@@ -20,8 +25,10 @@ from labelkit.watermark import ecc, tile
 from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
 
 SHIFTS = tile.GRID**2
-MIN_SCORE = 5.0  # below it no word was ever decoded, and noise reaches it once in 25 candidates
+MIN_SCORE = 4.5  # below it no word was ever decoded, and noise reaches it in most candidates
 CLEAR_SCORE = 7.5  # nothing but a second mark reaches it beside the first
+WORDS = 2.0**64
+PEAKS = 0.0504  # of the field of scores, for each shift of the grid, over z exp(-z^2 / 2): z is passed by so many
 LIMIT = 1.5  # of a bin's magnitude, in noise deviations
 ORIENTATIONS = np.array([  # how the tile's axes may lie in the picture: quarter turns, then the same mirrored
     [[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]],
@@ -34,13 +41,16 @@ class Tally:
 
     paths: int = 8
     trials: int = 0
-    words: int = 0
     best: float = 0.0
 
-    def chance(self, score: float | None = None) -> float:
-        """How likely unmarked media reach `score`, or the best one, in one of the trials."""
-        score = self.best if score is None else score
-        return min(1.0, self.trials * 0.5 * math.erfc(score / math.sqrt(2)))
+    def chance(self) -> float:
+        """How likely unmarked media reach the best score of the synchronisation pattern in one of the trials."""
+        return min(1.0, self.trials * 0.5 * math.erfc(self.best / math.sqrt(2)))
+
+    def chance_of_word(self, score: float) -> float:
+        """How likely unmarked media reach `score` with any word, at any shift, in one of the trials."""
+        passed = PEAKS * score * math.exp(-0.5 * min(score, 35.0) ** 2)  # no chance is stated as none at all
+        return min(1.0, self.trials * WORDS * passed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +113,7 @@ def _next_word(bins: np.ndarray, correlation: np.ndarray, carrier: tile.Carrier,
         return None
     near = np.arange(-3, 4)
     correlation[np.ix_([orientation], (row + near) % tile.GRID, (column + near) % tile.GRID)] = 0
-    return _decode(sign * bins[orientation], (int(row), int(column)), score, int(orientation), carrier, tally)
+    return _decode(sign * bins[orientation], (int(row), int(column)), int(orientation), carrier, tally)
 
 
 def _limit(bins: np.ndarray) -> np.ndarray:
@@ -128,15 +138,18 @@ def _correlate(bins: np.ndarray) -> np.ndarray:
     return both * (SHIFTS / np.maximum(norm, 1e-9))[:, None, None].astype(np.float32)
 
 
-def _decode(bins: np.ndarray, place: tuple[int, int], score: float, orientation: int, carrier: tile.Carrier,
+def _decode(bins: np.ndarray, place: tuple[int, int], orientation: int, carrier: tile.Carrier,
             tally: Tally) -> Match | None:
     shift, turned = _settle(bins, place)
-    soft = soft_bits(turned, carrier)
-    word = ecc.decode(soft, tally.paths)
-    tally.words += tally.paths
+    soft = _weighted(turned)
+    word = ecc.decode(np.bincount(carrier.bit, soft, tile.CODED_BITS), tally.paths)
     if word is None:
         return None
-    rate = tally.chance(score) * tally.words * ecc.CRC_FALSE_PASS
+    synchronisation = float(turned.real.sum() / np.sqrt(0.5 * np.square(np.abs(turned)).sum()))
+    code = (1.0 - 2.0 * ecc.encode(word, tile.CODED_BITS))[carrier.bit]
+    coded = float((soft * code).sum() / np.sqrt(np.square(soft).sum()))
+    score = synchronisation * tile.SYNC_SHARE**0.5 + coded * (1 - tile.SYNC_SHARE) ** 0.5
+    rate = tally.chance_of_word(score)
     return Match(word, score, rate, orientation, shift) if rate <= MAX_FALSE_POSITIVE_RATE else None
 
 
@@ -161,8 +174,8 @@ def _turn(bins: np.ndarray, angle: np.ndarray) -> np.ndarray:
     return turn * bins
 
 
-def soft_bits(bins: np.ndarray, carrier: tile.Carrier) -> np.ndarray:
-    """float64 [1024] soft coded bits of aligned bins; each ring weighs as its synchronisation pattern responds."""
+def _weighted(bins: np.ndarray) -> np.ndarray:
+    """float [2048]: the imaginary parts of aligned bins; each ring weighs as the real ones of five about it respond."""
     rings = bins.reshape(tile.RINGS, -1)
-    response = np.maximum(rings.real.mean(1, keepdims=True), 0) + 0.02
-    return np.bincount(carrier.bit, (rings.imag * response).ravel(), tile.CODED_BITS)
+    response = np.convolve(np.pad(rings.real.mean(1), 2, mode="edge"), np.full(5, 0.2), mode="valid")
+    return (rings.imag * (np.maximum(response, 0) + 0.02)[:, None]).ravel()

@@ -99,6 +99,31 @@ def test_folders_are_mirrored_and_one_bad_file_stops_nothing(run):
     assert code == 0 and [json.loads(line)["verdict"] for line in out.splitlines()] == ["confirmed"] * 2
 
 
+def test_what_is_named_as_media_is_never_passed_over_in_silence(run):
+    """An empty picture, or one of a format that is not known, would leave unlabelled."""
+    write("in/a.jpg")
+    Path("in/empty.png").write_bytes(b"")
+    Path("in/old.bmp").write_bytes(b"BM" + bytes(100))
+    Path("in/half.mkv").write_bytes(b"")
+    Path("in/notes.txt").write_text("beside the pictures")
+    code, out, err = run("embed", "in", "-o", "out", *PRODUCER)
+    assert code == 1 and [path.name for path in Path("out").iterdir()] == ["a.jpg"]
+    assert err.splitlines()[-1] == "1 labelled, 3 failed, 1 passed over as no media"
+    assert "in/empty.png: the format is not known" in err and "convert the file to PNG" in err
+    assert run("verify", "in", "--require", "explicit")[0] == 2
+    for name in ("empty.png", "old.bmp", "half.mkv"):
+        Path("in", name).unlink()
+    assert run("embed", "in", "-o", "out", *PRODUCER)[0] == 0
+
+
+def test_a_file_is_named_once_in_an_error(run):
+    write("in/a.jpg")
+    Path("in/bad.jpg").write_bytes(Path("in/a.jpg").read_bytes()[:1500])
+    for language, said in (("en", "in/bad.jpg: "), ("zh-CN", "in/bad.jpg：")):
+        code, _, err = run("embed", "in/bad.jpg", "-o", "out.jpg", *PRODUCER, "--lang", language)
+        assert code == 1 and err.startswith(said) and err.count("bad.jpg") == 1
+
+
 def test_an_output_folder_inside_the_input_is_not_labelled_again(run):
     write("a.jpg")
     for _ in range(2):
@@ -154,6 +179,20 @@ def test_files_are_not_converted(run):
     os.rename("cat.jpg", "cat.png")
     for name in ("out.png", "out", "out.jpeg", "out.backup"):
         assert run("embed", "cat.png", "-o", name, *PRODUCER, "--layers", "metadata", "--explicit-present")[0] == 0
+
+
+def test_sounds_are_not_converted_either(run):
+    sound = np.random.default_rng(4).normal(0, 0.1, 96_000).astype(np.float32)
+    for name in ("a.flac", "a.ogg"):
+        lk.embed(sound, name, LABEL, rate=24_000, plan=lk.Plan(explicit=None, watermark=None))
+    keep = (*PRODUCER, "--layers", "metadata", "--explicit-present", "--replace")
+    for source, refused, taken in (("a.flac", ("b.mp3", "b.m4a", "b.png", "b.mkv"), ("c.flac", "c")),
+                                   ("a.ogg", ("b.flac", "b.wav"), ("c.oga", "c.opus", "c.ogg"))):
+        for name in refused:
+            code, _, err = run("embed", source, "-o", name, *keep)
+            assert code == 1 and "named as another format" in err and not Path(name).exists()
+        for name in taken:
+            assert run("embed", source, "-o", name, *keep)[0] == 0
 
 
 def test_json_is_complete(run):

@@ -3,8 +3,11 @@
 
 from pathlib import Path
 
+import pytest
+
 import labelkit as lk
 from labelkit import metadata
+from labelkit.cli.text import taken, wrapped
 from tests.cli.conftest import PRODUCER, write
 
 
@@ -26,6 +29,22 @@ def test_chinese_help_is_chinese_throughout(run):
         english, chinese = run(command, "--help")[1], run(command, "--help", "--lang", "zh-CN")[1]
         left_over = [line for line in chinese.splitlines()[1:] if len(line) > 60 and line.isascii()]
         assert not left_over and english != chinese
+
+
+@pytest.mark.parametrize("command", ["embed", "verify", "check", "propagate", "log"])
+def test_chinese_help_fills_its_lines_and_is_no_wider_than_the_english(command, run):
+    lines = run(command, "--help", "--lang", "zh-CN")[1].splitlines()[1:]
+    assert 90 < max(map(taken, lines)) <= 110
+    assert not any(line.lstrip().startswith(tuple("，。；：、）”》")) for line in lines)
+    assert wrapped("退出码 0：全部已标识。", 10) == ["退出码 0：", "全部已标", "识。"]
+    assert wrapped("one two", 5) == ["one", "two"] and wrapped("文 AI生成", 99) == ["文 AI生成"]
+
+
+def test_each_number_has_its_own_name_in_chinese(run):
+    """GB 45438-2025 6.1 a): the producer's number is one thing, the propagator's another."""
+    produced, spread = (run(command, "--help", "--lang", "zh-CN")[1] for command in ("embed", "propagate"))
+    assert "内容制作编号" in produced and "内容传播编号" not in produced
+    assert "内容传播编号" in spread and "内容制作编号" not in spread
 
 
 def test_settings_come_from_file_and_environment_in_order(run, monkeypatch):

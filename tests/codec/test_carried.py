@@ -134,6 +134,16 @@ def test_the_telemetry_of_cameras_is_copied_and_other_data_is_said_to_be_left_ou
     assert mp4.track_kinds(reader(target)) == [b"avc1"] and silent(target)
 
 
+def test_sound_that_the_library_does_not_know_is_said_to_be_left_out(tmp_path):
+    known = film(tmp_path / "film.mp4", count=5, sound=["aac"])
+    assert through(known)[1] == []
+    unknown = tmp_path / "unknown.mp4"
+    unknown.write_bytes(known.read_bytes().replace(b"mp4a", b"zz-9").replace(b"esds", b"free"))
+    target, said = through(unknown)
+    assert len(said) == 1 and "stream 1, audio in ?" in said[0] and "left out" in said[0]
+    assert mp4.track_kinds(reader(target)) == [b"avc1"]
+
+
 @pytest.mark.parametrize("decoder,family,place", [("pgssub", "hdmv_pgs_subtitle", True), ("webvtt", "webvtt", True),
                                                   ("mov_text", "mov_text", False)])
 def test_subtitles_are_kept_where_the_container_takes_them(decoder, family, place, tmp_path):
@@ -194,34 +204,17 @@ MASTERING = struct.pack("<20i", 34000, 50000, 16000, 50000, 13250, 50000, 34500,
                         50000, 16450, 50000, 50, 10000, 10000000, 10000)
 
 
-class Data:
-    """Side data of a type."""
-
-    def __init__(self, kind: object, value: bytes) -> None:
-        self.type, self._value = kind, value
-
-    def __bytes__(self) -> bytes:
-        return self._value
-
-
-class Told:
-    """A frame with side data."""
-
-    def __init__(self, **found: bytes) -> None:
-        self.side_data = [Data(type("Type", (), {"name": name}), value) for name, value in found.items()]
-
-
 def test_hdr10_is_said_in_the_words_of_each_encoder():
-    told = Told(MASTERING_DISPLAY_METADATA=MASTERING, CONTENT_LIGHT_LEVEL=struct.pack("<2I", 900, 300))
+    told = dict(MASTERING_DISPLAY_METADATA=MASTERING, CONTENT_LIGHT_LEVEL=struct.pack("<2I", 900, 300))
     whole = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
     assert hdr.settings(told, "libx265", "x") == ["hdr10=1", f"master-display={whole}", "max-cll=900,300"]
     assert hdr.settings(told, "libx264", "x") == [f"mastering-display={whole}", "cll=900,300"]
     assert hdr.settings(told, "libsvtav1", "x") == [
         "mastering-display=G(0.26500,0.69000)B(0.15000,0.06000)R(0.68000,0.32000)WP(0.31270,0.32900)"
         "L(1000.00000,0.00500)", "content-light=900,300"]
-    assert hdr.settings(told, "ffv1", "x") is None and hdr.settings(Told(), "ffv1", "x") == []
+    assert hdr.settings(told, "ffv1", "x") is None and hdr.settings({}, "ffv1", "x") == []
     with pytest.raises(UnsupportedFormat):
-        hdr.settings(Told(DYNAMIC_HDR_PLUS=b""), "libsvtav1", "x")
+        hdr.settings({"DYNAMIC_HDR_PLUS": b""}, "libsvtav1", "x")
 
 
 @pytest.mark.parametrize("encoder,params", [

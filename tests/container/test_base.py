@@ -39,7 +39,6 @@ def test_splice_keeps_what_is_not_patched():
     data = bytes(range(20))
     segments = base.splice(20, [(10, 12, b"new"), (0, 0, b"first"), (20, 20, b"last")])
     assert output.join(base.Reader.of(data), segments) == b"first" + data[:10] + b"new" + data[12:] + b"last"
-    assert base.length_of(segments) == 20 - 2 + 3 + 5 + 4
 
 
 @pytest.mark.parametrize("patches", [[(0, 5, b""), (4, 6, b"")], [(18, 21, b"")], [(5, 4, b"")]])

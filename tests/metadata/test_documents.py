@@ -129,7 +129,7 @@ def wide(data: bytes, *, rows: bool = True) -> bytes:
         row, directory = directory[:46 + names + extras + comments], directory[46 + names + extras + comments:]
         if rows:
             packed, size, place = struct.unpack("<20xII14xI", row[:46])
-            extra = struct.pack("<HHHHQQQ", 0x7075, 0, 1, 24, size, packed, place)
+            extra = struct.pack("<HHHHQQQ", 0x7855, 0, 1, 24, size, packed, place)
             row = (row[:20] + b"\xff" * 8 + row[28:30] + struct.pack("<H", len(extra)) + row[32:42] + b"\xff" * 4
                    + row[46:46 + names] + extra + row[46 + names + extras:])
         made += row

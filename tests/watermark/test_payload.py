@@ -42,7 +42,7 @@ def test_other_than_eight_bytes_are_refused(raw: object) -> None:
 
 
 def _received(payload: int, n: int, snr_per_bit_db: float, seed: int) -> np.ndarray:
-    """Soft values after white noise of the given Eb/N0, 96 bits counting."""
+    """Soft values after white noise of the given Eb/N0, 80 bits counting."""
     sigma = np.sqrt(n / (2 * ecc.INFORMATION_BITS * 10 ** (snr_per_bit_db / 10)))
     return 1 - 2.0 * ecc.encode(payload, n) + sigma * np.random.default_rng(seed).standard_normal(n)
 

@@ -14,8 +14,9 @@ from labelkit.codec.frame import Form, Frame
 from labelkit.errors import HostTooSmall, InvalidArgument
 from labelkit.key import Key
 from labelkit.plan import Quality
-from labelkit.watermark import evidence, image, video
+from labelkit.watermark import evidence, image, tile, video
 from labelkit.watermark.payload import Payload
+from labelkit.watermark.search import Tally
 from tests.films import film, scene
 
 PAYLOAD = Payload(kind=1, producer=0xABCDEF, content=0x123456789)
@@ -126,6 +127,16 @@ def test_a_frame_coded_alone_weighs_more():
     total.add(plane.T.copy(), key=False)
     alike = [np.corrcoef(total.plane.ravel(), one.ravel())[0, 1] for one in (plane, plane.T)]
     assert alike[0] > 2 * alike[1] > 0
+
+
+@pytest.mark.parametrize("key,payload", [(None, PAYLOAD), (OTHER, None)])
+def test_a_film_scaled_between_usual_sizes_needs_no_lattice_search(key, payload):
+    from PIL import Image
+    luma = np.tile(next(iter(scene(*SIZE, 1))), (2, 2))
+    frame = next(video.mark_frames([luma], PAYLOAD))
+    small = np.asarray(Image.fromarray(frame).resize((960, 540), Image.Resampling.BICUBIC))
+    found = evidence.Search(image.whiten(small), tile.carrier(key or Key.public()), Tally()).usual_scale()
+    assert (found and found.payload) == payload
 
 
 def test_frames_in_memory_go_in_and_out(plain):

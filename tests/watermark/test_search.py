@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The decision on a picture's or a film's mark: the stated chance bounds what random phases do, and words need it."""
+
+import numpy as np
+import pytest
+
+from labelkit.key import Key
+from labelkit.watermark import ecc, search, tile
+
+WORD = 0x123456789ABCDEF0
+
+
+def spectrum(amplitude: float, seed: int) -> np.ndarray:
+    """The half spectrum of a folded plane of 128 x 128: noise, and a tile `amplitude` noise deviations strong a bin."""
+    random = np.random.default_rng(seed)
+    plane = random.standard_normal((128, 128)).astype(np.float32)
+    flat, textured = tile.patterns(Key.public(), WORD, 128, 1.0)
+    pattern = flat / tile.FLAT_UNIT + textured / tile.PATTERN_UNIT * tile.BASE_GAIN
+    return tile.analyse(np.rint(1000 * (plane + amplitude * pattern / pattern.std())).astype(np.int32))
+
+
+def matched(amplitude: float, seed: int = 1, key: Key | None = None) -> tuple[search.Match | None, search.Tally]:
+    tally = search.Tally()
+    return search.match(spectrum(amplitude, seed), tile.carrier(key or Key.public()), tally, 1), tally
+
+
+def test_a_word_is_read_and_its_chance_counts_words_and_places() -> None:
+    found, tally = matched(0.5)
+    assert found.word == WORD and found.score > 13
+    assert tally.trials * 2.0**64 * 1e-300 < found.false_positive_rate < 1e-9
+
+
+@pytest.mark.parametrize("amplitude,key", [(0.0, None), (0.5, Key(b"another key, just as long")), (0.1, None)])
+def test_no_word_without_a_mark_of_the_key_that_is_strong_enough(amplitude, key) -> None:
+    assert matched(amplitude, key=key)[0] is None
+
+
+def test_a_word_that_only_passes_its_check_is_refused(monkeypatch) -> None:
+    monkeypatch.setattr(ecc, "decode", lambda soft, paths: WORD ^ 1 << 40)
+    assert matched(0.5)[0] is None
+    monkeypatch.setattr(ecc, "decode", lambda soft, paths: WORD)
+    assert matched(0.5)[0].word == WORD
+
+
+def test_random_phases_pass_a_score_no_more_often_than_stated() -> None:
+    random, fine = np.random.default_rng(1), 4 * tile.GRID
+    kx, ky, _ = tile.annulus()
+    highest = []
+    for _ in range(150):
+        bins = np.zeros((fine, fine), complex)
+        bins[ky, kx] = np.exp(2j * np.pi * random.random(tile.BINS))
+        highest.append(np.fft.ifft2(bins).real.max() * fine**2 / np.sqrt(tile.BINS / 2))
+    stated = search.SHIFTS * search.PEAKS * 4.5 * np.exp(-0.5 * 4.5**2)
+    passed = np.mean(np.array(highest) > 4.5)
+    assert 0.3 * stated < passed < 1.5 * stated
+
+
+def test_chance_falls_with_the_score_and_is_never_nought() -> None:
+    tally = search.Tally(trials=1 << 15)
+    chances = [tally.chance_of_word(score) for score in (5.0, 11.0, 12.0, 13.0, 20.0, 60.0)]
+    assert chances[0] == 1.0 and chances[2] > 1e-9 > chances[3] > chances[4] > chances[5] > 0
