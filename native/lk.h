@@ -125,20 +125,26 @@ typedef int lk_lattice_score_fn(const float *r, size_t n, size_t height, size_t 
  */
 #define LK_AUDIO_FRAME 1024
 #define LK_AUDIO_HOP 512
-#define LK_AUDIO_LIMIT 256
+#define LK_AUDIO_SHIELD 256
+#define LK_AUDIO_LIMIT 64
 typedef int lk_audio_mark_fn(const float *x, size_t channels, size_t stride, size_t frames, const float *roots,
                              const float *window, const uint16_t *edges, size_t bands, const int8_t *signs,
                              size_t period, size_t phase, const float *depths, float *mean, float *scratch, float *out);
 size_t lk_audio_mark_scratch(size_t channels);
 
-/* Keeps a difference under its host, bin by bin of frames of LK_AUDIO_LIMIT samples at half overlap: a bin of it is lowered
+/* Keeps a difference under its host, bin by bin of frames of LK_AUDIO_SHIELD samples at half overlap: a bin of it is lowered
  * to `ratio` times the host's amplitude where it has more, over the bin and its two neighbours; DC is taken out.
  * host, difference: float [frames + 1][128]; window: float [256], its square sums to 1 over the frames; scratch: float
- * [LK_AUDIO_LIMIT_SCRATCH]; out: float [frames + 1][128], which the result is added to. Frames are worked on two by
+ * [LK_AUDIO_SHIELD_SCRATCH]; out: float [frames + 1][128], which the result is added to. Frames are worked on two by
  * two: a stream that is cut gives the same bits if it is cut at even frames. */
-#define LK_AUDIO_LIMIT_SCRATCH (10 * 1024 + 16 * 129)
-typedef int lk_audio_limit_fn(const float *host, const float *difference, size_t frames, float ratio, const float *roots,
-                              const float *window, float *scratch, float *out);
+#define LK_AUDIO_SHIELD_SCRATCH (10 * 1024 + 16 * 129)
+typedef int lk_audio_shield_fn(const float *host, const float *difference, size_t frames, float ratio,
+                               const float *roots, const float *window, float *scratch, float *out);
+
+/* Keeps a difference under its host in time: out[i] is difference[i + 32], lowered where the energy of the 64 samples around
+ * it is more than ratio^2 of the host's. host, difference: float [n + 64]; scratch: float [2 * (n + 64)]; out: float [n]. */
+typedef int lk_audio_limit_fn(const float *host, const float *difference, size_t n, float ratio, float *scratch,
+                              float *out);
 
 /* Samples at positions (position + j * down) / up of x, j = 0 .. ny - 1, each a sum of `taps` products with the row of
  * the bank for its fraction (rounded down to one of `phases`). x: float [nx], all that is needed must be there;
@@ -189,6 +195,7 @@ struct lk_kernels {
     lk_lattice_score_fn *lattice_score;
 
     lk_audio_mark_fn *audio_mark;
+    lk_audio_shield_fn *audio_shield;
     lk_audio_limit_fn *audio_limit;
     lk_audio_resample_fn *audio_resample;
     lk_audio_spectrum_fn *audio_spectrum;

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-_FRAME, _HOP, _HALF, _LIMIT = 1024, 512, 512, 256
-_MOVE_LOW, _MOVE_SLOPE, _MOVE_HIGH = 0.27, 0.165, 2.2
+_FRAME, _HOP, _HALF, _LIMIT, _SHIELD = 1024, 512, 512, 64, 256
+_MOVE_LOW, _MOVE_SLOPE, _MOVE_HIGH = 0.17, 0.18, 2.6
 _SWELL, _SWELL_LOW, _SWELL_HIGH, _PACE = 0.1, 0.6, 1.25, 0.05
 _NEAR = 0.05
 _SPREAD, _SMOOTH, _MOST, _OVER, _RAMP, _FADE = 4, 1, 2.0, 0.3, 0.4, 0.02
@@ -40,10 +40,10 @@ def audio_mark(x, channels, frames, roots, window, edges, signs, phase, depths, 
         out[:, part] += (np.fft.irfft(spectrum * gain, axis=1) * window).astype(np.float32)
 
 
-def audio_limit(host, difference, ratio, roots, window, scratch, out) -> None:
+def audio_shield(host, difference, ratio, roots, window, scratch, out) -> None:
     """Add to `out` the difference, lowered in the bins where it is louder than `ratio` of its host."""
     def spectrum(x):
-        return np.fft.rfft(np.lib.stride_tricks.sliding_window_view(x, _LIMIT)[:: _LIMIT // 2] * window, axis=1)
+        return np.fft.rfft(np.lib.stride_tricks.sliding_window_view(x, _SHIELD)[:: _SHIELD // 2] * window, axis=1)
 
     def power(x):
         inner = np.square(np.abs(x))
@@ -55,8 +55,20 @@ def audio_limit(host, difference, ratio, roots, window, scratch, out) -> None:
     of_difference[:, [0, -1]] = 0
     parts = np.fft.irfft(of_difference * np.minimum(share, 1), axis=1) * window
     halves = parts.reshape(len(parts), 2, -1)
-    out[: -_LIMIT // 2] += halves[:, 0].reshape(-1).astype(np.float32)
-    out[_LIMIT // 2 :] += halves[:, 1].reshape(-1).astype(np.float32)
+    out[: -_SHIELD // 2] += halves[:, 0].reshape(-1).astype(np.float32)
+    out[_SHIELD // 2 :] += halves[:, 1].reshape(-1).astype(np.float32)
+
+
+def audio_limit(host, difference, ratio, scratch, out) -> None:
+    """The difference, lowered where it is louder than `ratio` of its host."""
+    n, half = len(out), _LIMIT // 2
+
+    def energy(x):
+        total = np.concatenate([[0], np.cumsum(np.square(x, dtype=np.float64))])
+        return total[_LIMIT : _LIMIT + n] - total[:n]
+
+    share = ratio * np.sqrt((energy(host) + 1e-12) / (energy(difference) + 1e-14))
+    out[:] = difference[half : half + n] * np.minimum(share, 1)
 
 
 def audio_resample(x, bank, phases, up, down, position, y) -> None:

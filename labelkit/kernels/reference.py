@@ -15,6 +15,7 @@ from labelkit.kernels.audio import (  # noqa: F401
     audio_mark_scratch,
     audio_resample,
     audio_rows,
+    audio_shield,
     audio_spectrum,
 )
 

@@ -73,8 +73,8 @@ static PyObject *audio_mark_scratch(PyObject *module, PyObject *args) {
     return PyLong_FromSize_t(lk_audio_mark_scratch((size_t)channels));
 }
 
-/* audio_limit(host, difference, ratio, roots, window, scratch, out) */
-static PyObject *audio_limit(PyObject *module, PyObject *args) {
+/* audio_shield(host, difference, ratio, roots, window, scratch, out) */
+static PyObject *audio_shield(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *host, *difference, *roots, *window, *scratch, *out;
     double ratio;
@@ -82,17 +82,38 @@ static PyObject *audio_limit(PyObject *module, PyObject *args) {
     if (!PyArg_ParseTuple(args, "OOdOOOO", &host, &difference, &ratio, &roots, &window, &scratch, &out)) return NULL;
     float *pout = open_view(&v, out, 'f', -1, 1, "out");
     if (!pout) return NULL;
-    const Py_ssize_t n = elements(&v, 0), hop = LK_AUDIO_LIMIT / 2;
-    if (n < hop || n % hop) return lk_finish(1, "audio_limit", v.view, v.count);
+    const Py_ssize_t n = elements(&v, 0), hop = LK_AUDIO_SHIELD / 2;
+    if (n < hop || n % hop) return lk_finish(1, "audio_shield", v.view, v.count);
     const float *phost = open_view(&v, host, 'f', n, 0, "host");
     const float *pdiff = phost ? open_view(&v, difference, 'f', n, 0, "difference") : NULL;
     const float *proots = pdiff ? open_view(&v, roots, 'f', 2 * LK_AUDIO_FRAME, 0, "roots") : NULL;
-    const float *pwindow = proots ? open_view(&v, window, 'f', LK_AUDIO_LIMIT, 0, "window") : NULL;
-    float *pscratch = pwindow ? open_view(&v, scratch, 'f', LK_AUDIO_LIMIT_SCRATCH, 1, "scratch") : NULL;
+    const float *pwindow = proots ? open_view(&v, window, 'f', LK_AUDIO_SHIELD, 0, "window") : NULL;
+    float *pscratch = pwindow ? open_view(&v, scratch, 'f', LK_AUDIO_SHIELD_SCRATCH, 1, "scratch") : NULL;
     if (!pscratch) return NULL;
     int code;
     Py_BEGIN_ALLOW_THREADS
-    code = lk_active()->audio_limit(phost, pdiff, (size_t)(n / hop - 1), (float)ratio, proots, pwindow, pscratch, pout);
+    code = lk_active()->audio_shield(phost, pdiff, (size_t)(n / hop - 1), (float)ratio, proots, pwindow, pscratch, pout);
+    Py_END_ALLOW_THREADS
+    return lk_finish(code, "audio_shield", v.view, v.count);
+}
+
+/* audio_limit(host, difference, ratio, scratch, out) */
+static PyObject *audio_limit(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *host, *difference, *scratch, *out;
+    double ratio;
+    struct views v = {.count = 0};
+    if (!PyArg_ParseTuple(args, "OOdOO", &host, &difference, &ratio, &scratch, &out)) return NULL;
+    float *pout = open_view(&v, out, 'f', -1, 1, "out");
+    if (!pout) return NULL;
+    const Py_ssize_t n = elements(&v, 0);
+    const float *phost = open_view(&v, host, 'f', n + LK_AUDIO_LIMIT, 0, "host");
+    const float *pdiff = phost ? open_view(&v, difference, 'f', n + LK_AUDIO_LIMIT, 0, "difference") : NULL;
+    float *pscratch = pdiff ? open_view(&v, scratch, 'f', 2 * (n + LK_AUDIO_LIMIT), 1, "scratch") : NULL;
+    if (!pscratch) return NULL;
+    int code;
+    Py_BEGIN_ALLOW_THREADS
+    code = lk_active()->audio_limit(phost, pdiff, (size_t)n, (float)ratio, pscratch, pout);
     Py_END_ALLOW_THREADS
     return lk_finish(code, "audio_limit", v.view, v.count);
 }
@@ -207,8 +228,9 @@ PyMethodDef lk_audio_methods[] = {
     {"audio_mark_scratch", audio_mark_scratch, METH_VARARGS, "audio_mark_scratch(channels) -> floats of scratch"},
     {"audio_mark", audio_mark, METH_VARARGS,
      "audio_mark(x, channels, frames, roots, window, edges, signs, phase, depths, mean, scratch, out)"},
-    {"audio_limit", audio_limit, METH_VARARGS,
-     "audio_limit(host, difference, ratio, roots, window, scratch, out)"},
+    {"audio_shield", audio_shield, METH_VARARGS,
+     "audio_shield(host, difference, ratio, roots, window, scratch, out)"},
+    {"audio_limit", audio_limit, METH_VARARGS, "audio_limit(host, difference, ratio, scratch, out)"},
     {"audio_resample", audio_resample, METH_VARARGS, "audio_resample(x, bank, phases, up, down, position, y)"},
     {"audio_spectrum", audio_spectrum, METH_VARARGS,
      "audio_spectrum(x, frames, hop, roots, window, low, high, scratch, out)"},

@@ -10,7 +10,7 @@
 enum { MAX_BANDS = 128 };
 
 static const float POWER_FLOOR = 1e-13f; /* of a bin, 130 dB below a full-scale sine: nothing is added to silence */
-static const float MOVE_LOW = 0.27f, MOVE_SLOPE = 0.165f, MOVE_HIGH = 2.2f; /* of the loudest band; per octave under it */
+static const float MOVE_LOW = 0.17f, MOVE_SLOPE = 0.18f, MOVE_HIGH = 2.6f; /* of the loudest band; per octave under it */
 static const float SWELL = 0.1f, SWELL_LOW = 0.6f, SWELL_HIGH = 1.25f; /* less by this power of how a frame stands out */
 static const float PACE = 0.05f; /* of the running mean of loudness: 0.64 s */
 
@@ -73,7 +73,7 @@ int LK(lk_audio_mark)(const float *x, size_t channels, size_t stride, size_t fra
     return LK_OK;
 }
 
-enum { SHORT = LK_AUDIO_LIMIT, LANES = 8, PAIRED = LANES / 2, BINS = SHORT / 2 };
+enum { SHORT = LK_AUDIO_SHIELD, LANES = 8, PAIRED = LANES / 2, BINS = SHORT / 2 };
 static const float HOST_FLOOR = 1e-11f; /* of the power of three bins: 130 dB under full scale */
 
 /* Complex transforms of 256 points, `lanes` of them side by side; in and out in a, b is for work. */
@@ -127,7 +127,7 @@ static void lower(const float *z, float ratio, float *power, float *y) {
     }
 }
 
-int LK(lk_audio_limit)(const float *host, const float *difference, size_t frames, float ratio, const float *roots,
+int LK(lk_audio_shield)(const float *host, const float *difference, size_t frames, float ratio, const float *roots,
                        const float *window, float *scratch, float *out) {
     float *z = scratch, *y = z + 2 * SHORT * LANES, *work = y + 2 * SHORT * PAIRED, *power = work + 2 * SHORT * LANES;
     for (size_t first = 0; first < frames; first += LANES) {
@@ -141,6 +141,26 @@ int LK(lk_audio_limit)(const float *host, const float *difference, size_t frames
             float *to = out + at + f * BINS;
             for (size_t k = 0; k < SHORT; k++) to[k] += from[k * PAIRED] * window[k] * (1.0f / SHORT);
         }
+    }
+    return LK_OK;
+}
+
+/* Sums of LK_AUDIO_LIMIT squares from each sample on, by doubling; n + LK_AUDIO_LIMIT - 1 samples are read. */
+static void energies(const float *x, size_t n, float *sum) {
+    const size_t reach = n + LK_AUDIO_LIMIT - 1;
+    for (size_t i = 0; i < reach; i++) sum[i] = x[i] * x[i];
+    for (size_t width = 1; width < LK_AUDIO_LIMIT; width *= 2)
+        for (size_t i = 0; i + width < reach; i++) sum[i] += sum[i + width];
+}
+
+int LK(lk_audio_limit)(const float *host, const float *difference, size_t n, float ratio, float *scratch, float *out) {
+    float *of_host = scratch, *of_difference = scratch + n + LK_AUDIO_LIMIT;
+    energies(host, n, of_host);
+    energies(difference, n, of_difference);
+    const float *centre = difference + LK_AUDIO_LIMIT / 2;
+    for (size_t i = 0; i < n; i++) {
+        const float share = ratio * sqrtf((of_host[i] + 1e-12f) / (of_difference[i] + 1e-14f));
+        out[i] = centre[i] * (share < 1.0f ? share : 1.0f);
     }
     return LK_OK;
 }

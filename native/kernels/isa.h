@@ -20,6 +20,7 @@ lk_plane_fold_fn LK(lk_plane_fold);
 lk_plane_fold_lattice_fn LK(lk_plane_fold_lattice);
 lk_lattice_score_fn LK(lk_lattice_score);
 lk_audio_mark_fn LK(lk_audio_mark);
+lk_audio_shield_fn LK(lk_audio_shield);
 lk_audio_limit_fn LK(lk_audio_limit);
 lk_audio_resample_fn LK(lk_audio_resample);
 lk_audio_spectrum_fn LK(lk_audio_spectrum);

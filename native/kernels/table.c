@@ -14,6 +14,7 @@ const struct lk_kernels LK(lk_kernels) = {
     .plane_fold_lattice = LK(lk_plane_fold_lattice),
     .lattice_score = LK(lk_lattice_score),
     .audio_mark = LK(lk_audio_mark),
+    .audio_shield = LK(lk_audio_shield),
     .audio_limit = LK(lk_audio_limit),
     .audio_resample = LK(lk_audio_resample),
     .audio_spectrum = LK(lk_audio_spectrum),

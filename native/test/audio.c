@@ -59,13 +59,16 @@ static uint32_t marks(size_t channels, size_t frames, float amplitude) {
     float *x = floats(all, amplitude), *out = floats(all, 0), *scratch = floats(lk_audio_mark_scratch(channels), 1);
     check(k->audio_mark(x, channels, stride, frames, roots, window, edges, 4, signs, 2, 1, depths, &mean, scratch, out) ==
               LK_OK, "audio_mark");
-    const size_t hop = LK_AUDIO_LIMIT / 2, n = (stride / hop - frames % 2) * hop;
-    float *limited = floats(n, 0), *sums = floats(LK_AUDIO_LIMIT_SCRATCH, 1), *brief = floats(LK_AUDIO_LIMIT, 1);
-    check(k->audio_limit(x, out, n / hop - 1, 0.1f, roots, brief, sums, limited) == LK_OK, "audio_limit");
+    const size_t hop = LK_AUDIO_SHIELD / 2, n = (stride / hop - frames % 2) * hop;
+    float *shielded = floats(n, 0), *parts = floats(LK_AUDIO_SHIELD_SCRATCH, 1), *brief = floats(LK_AUDIO_SHIELD, 1);
+    check(k->audio_shield(x, out, n / hop - 1, 0.1f, roots, brief, parts, shielded) == LK_OK, "audio_shield");
+    const size_t inner = stride - LK_AUDIO_LIMIT;
+    float *limited = floats(inner, 0), *sums = floats(2 * stride, 1);
+    check(k->audio_limit(x, out, inner, 0.1f, sums, limited) == LK_OK, "audio_limit");
     float *spectrum = floats(frames * 511, 0), *work = floats(4 * LK_AUDIO_FRAME, 1);
     check(k->audio_spectrum(x, stride, frames, LK_AUDIO_HOP, roots, window, 2, 512, work, spectrum) == LK_OK,
           "audio_spectrum");
-    return digest(digest(digest(2166136261u, out, all), limited, n), spectrum, frames * 511);
+    return digest(digest(digest(digest(2166136261u, out, all), shielded, n), limited, inner), spectrum, frames * 511);
 }
 
 static uint32_t rates(size_t up, size_t down, size_t phases, size_t taps, size_t count) {

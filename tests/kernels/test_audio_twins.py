@@ -17,7 +17,7 @@ from tests import sounds
 
 COMPILED = kernels.backends()[1:]
 TOLERANCE = 1e-3
-LIMIT_SCRATCH = 10 * 1024 + 16 * 129
+SHIELD_SCRATCH = 10 * 1024 + 16 * 129
 
 
 def mark(k, channels=2):
@@ -30,9 +30,16 @@ def mark(k, channels=2):
 
 
 def limit(k):
+    host, difference = sounds.speech(1), sounds.noise(1, 16_000, 0.02)
+    out = np.empty(len(host) - 64, np.float32)
+    k.audio_limit(host, difference, 0.1, np.empty(2 * len(host), np.float32), out)
+    return out
+
+
+def shield(k):
     host, difference = sounds.speech(1)[: 51 * 128], sounds.noise(1, 16_000, 0.02)[: 51 * 128]
     out = np.zeros(len(host), np.float32)
-    k.audio_limit(host, difference, 0.1, roots(), windows()[0][::4].copy(), np.empty(LIMIT_SCRATCH, np.float32), out)
+    k.audio_shield(host, difference, 0.1, roots(), windows()[0][::4].copy(), np.empty(SHIELD_SCRATCH, np.float32), out)
     return out
 
 
@@ -69,7 +76,7 @@ def rows(k):
     return np.stack([hit, variance])
 
 
-CASES = {"mark": mark, "mark mono": lambda k: mark(k, 1), "limit": limit, "resample up": resample,
+CASES = {"mark": mark, "mark mono": lambda k: mark(k, 1), "limit": limit, "shield": shield, "resample up": resample,
          "resample down": lambda k: resample(k, 1, 3, 1, 80), "resample far": lambda k: resample(k, 160, 441, 160, 48),
          "resample phases": lambda k: resample(k, 1001, 1000, 16, 16), "spectrum": spectrum, "chips": chips,
          "chips plain": lambda k: chips(k, 1.0), "rows": rows}
@@ -110,10 +117,12 @@ def test_the_spectrum_is_the_logarithm_of_the_power():
                            np.zeros(k.audio_mark_scratch(1), np.float32), np.zeros(1000, np.float32)),
     lambda k: k.audio_rows(np.zeros(49, np.float32), np.zeros((4, 16), np.float32), 12,
                            np.zeros((1, 192), np.float32), np.zeros((1, 192), np.float32)),
-    lambda k: k.audio_limit(np.zeros(300, np.float32), np.zeros(300, np.float32), 0.1, roots(), np.ones(256, np.float32),
-                            np.zeros(LIMIT_SCRATCH, np.float32), np.zeros(300, np.float32)),
-    lambda k: k.audio_limit(np.zeros(384, np.float32), np.zeros(256, np.float32), 0.1, roots(), np.ones(256, np.float32),
-                            np.zeros(LIMIT_SCRATCH, np.float32), np.zeros(384, np.float32))])
+    lambda k: k.audio_limit(np.zeros(10, np.float32), np.zeros(10, np.float32), 0.1, np.zeros(200, np.float32),
+                            np.zeros(10, np.float32)),
+    lambda k: k.audio_shield(np.zeros(300, np.float32), np.zeros(300, np.float32), 0.1, roots(), np.ones(256, np.float32),
+                            np.zeros(SHIELD_SCRATCH, np.float32), np.zeros(300, np.float32)),
+    lambda k: k.audio_shield(np.zeros(384, np.float32), np.zeros(256, np.float32), 0.1, roots(), np.ones(256, np.float32),
+                            np.zeros(SHIELD_SCRATCH, np.float32), np.zeros(384, np.float32))])
 def test_arguments_are_checked(isa, call):
     before = kernels.backend()
     kernels.use(isa)
