@@ -34,7 +34,7 @@ class DifferenceMaker:
         self._up = Resampler(RATE, rate, channels)
         self._host = np.zeros((channels, HOP), np.float32)  # not yet in two frames; the first frame starts before time
         self._tail = np.zeros((channels, HOP), np.float32)  # what the last frame adds to the next half frame
-        self._pair = np.zeros((2, channels, _LAG), np.float32)  # host and difference at the shield, not yet in two frames
+        self._pair = np.zeros((2, channels, _LAG), np.float32)  # host and difference at the shield, not yet in two
         self._rest = np.zeros((channels, _LAG), np.float32)  # what its last frame adds to the next half frame
         self._near = np.zeros((2, channels, _AROUND), np.float32)  # host and difference at the limiter, from -32 on
         self._early = HOP + _LAG  # samples before time 0 that the first frames make and nobody wants

@@ -103,11 +103,14 @@ static void lower(const float *z, float ratio, float *power, float *y) {
     float *of_host = power, *of_difference = power + (BINS + 1) * LANES, *yr = y, *yi = y + SHORT * PAIRED;
     memset(power, 0, 2 * (BINS + 1) * LANES * sizeof *power);
     memset(y, 0, 2 * SHORT * PAIRED * sizeof *y);
-    for (size_t i = LANES; i < BINS * LANES; i++) {
-        const size_t m = (SHORT - i / LANES) * LANES + i % LANES;
-        const float hr = zr[i] + zr[m], hi = zi[i] - zi[m], dr = zi[i] + zi[m], di = zr[m] - zr[i];
-        of_host[i] = 0.25f * (hr * hr + hi * hi);
-        of_difference[i] = 0.25f * (dr * dr + di * di);
+    for (size_t k = 1; k < BINS; k++) {
+        const float *ar = zr + k * LANES, *ai = zi + k * LANES;
+        const float *br = zr + (SHORT - k) * LANES, *bi = zi + (SHORT - k) * LANES;
+        for (size_t l = 0; l < LANES; l++) {
+            const float hr = ar[l] + br[l], hi = ai[l] - bi[l], dr = ai[l] + bi[l], di = br[l] - ar[l];
+            of_host[k * LANES + l] = 0.25f * (hr * hr + hi * hi);
+            of_difference[k * LANES + l] = 0.25f * (dr * dr + di * di);
+        }
     }
     for (size_t k = 1; k < BINS; k++) {
         const size_t m = SHORT - k;

@@ -104,6 +104,44 @@ def test_the_spectrum_is_the_logarithm_of_the_power():
     assert np.allclose(np.diff(spectrum(kernels)[0])[:-1], np.log2(power + 1e-12), atol=2e-3)
 
 
+def shielded(host, difference, ratio):
+    out = np.zeros(len(host), np.float32)
+    kernels.audio_shield(host, difference, ratio, roots(), windows()[0][::4].copy(),
+                         np.empty(SHIELD_SCRATCH, np.float32), out)
+    return out
+
+
+def test_the_shield_keeps_a_difference_out_of_the_holes_of_a_spectrum_and_nothing_else():
+    t = np.arange(128 * 51) / 16_000
+    host = (np.sin(2 * np.pi * 1_000 * t) * 0.3 + sounds.noise(1, len(t), 1e-4)).astype(np.float32)
+    difference = sounds.noise(1, len(t), 0.01, seed=2)
+
+    def levels(x):
+        power = np.square(np.abs(np.fft.rfft(x[1024:2048] * windows()[1])))
+        return power[400:500].mean(), power[60:69].mean()  # a hole; around the tone
+    (hole, tone), (free, near), (kept, held) = map(levels, (host, difference, shielded(host, difference, 0.5)))
+    assert free > 1_000 * hole and near < 0.01 * tone
+    assert kept < hole and held > 0.5 * near
+    free = shielded(host, difference, 1e6) - difference
+    assert np.square(free[128:-128]).mean() < 0.03 * np.square(difference).mean(), "only DC and 8 kHz are taken out"
+
+
+@pytest.mark.parametrize("isa", COMPILED)
+def test_a_shield_in_parts_gives_the_bits_of_the_whole(isa):
+    host, difference = sounds.speech(1)[: 51 * 128], sounds.noise(1, 16_000, 0.02)[: 51 * 128]
+    before = kernels.backend()
+    kernels.use(isa)
+    try:
+        whole = shielded(host, difference, 0.1)
+        parts = np.zeros(len(host), np.float32)
+        for first, end in ((0, 4), (4, 16), (16, 50)):
+            part = slice(first * 128, (end + 1) * 128)
+            parts[part] += shielded(host[part], difference[part], 0.1)
+    finally:
+        kernels.use(before)
+    assert np.array_equal(parts, whole)
+
+
 @pytest.mark.parametrize("isa", COMPILED)
 @pytest.mark.parametrize("call", [
     lambda k: k.audio_resample(np.zeros(10, np.float32), np.zeros(32, np.float32), 1, 1, 1, 0, np.zeros(1, np.float32)),
@@ -119,10 +157,11 @@ def test_the_spectrum_is_the_logarithm_of_the_power():
                            np.zeros((1, 192), np.float32), np.zeros((1, 192), np.float32)),
     lambda k: k.audio_limit(np.zeros(10, np.float32), np.zeros(10, np.float32), 0.1, np.zeros(200, np.float32),
                             np.zeros(10, np.float32)),
-    lambda k: k.audio_shield(np.zeros(300, np.float32), np.zeros(300, np.float32), 0.1, roots(), np.ones(256, np.float32),
-                            np.zeros(SHIELD_SCRATCH, np.float32), np.zeros(300, np.float32)),
-    lambda k: k.audio_shield(np.zeros(384, np.float32), np.zeros(256, np.float32), 0.1, roots(), np.ones(256, np.float32),
-                            np.zeros(SHIELD_SCRATCH, np.float32), np.zeros(384, np.float32))])
+    lambda k: k.audio_shield(np.zeros(300, np.float32), np.zeros(300, np.float32), 0.1, roots(),
+                             np.ones(256, np.float32), np.zeros(SHIELD_SCRATCH, np.float32), np.zeros(300, np.float32)),
+    lambda k: k.audio_shield(np.zeros(384, np.float32), np.zeros(256, np.float32), 0.1, roots(),
+                             np.ones(256, np.float32), np.zeros(SHIELD_SCRATCH, np.float32), np.zeros(384, np.float32)),
+])
 def test_arguments_are_checked(isa, call):
     before = kernels.backend()
     kernels.use(isa)
