@@ -11,7 +11,7 @@ import pytest
 from benchmarks import audio_attacks as attacks
 from labelkit.errors import HostTooSmall, InvalidArgument
 from labelkit.key import Key
-from labelkit.watermark import audio
+from labelkit.watermark import audio, audio_mark
 from labelkit.watermark.payload import Payload
 from tests import sounds
 
@@ -84,6 +84,19 @@ def test_silence_stays_silent_and_attacks_have_no_echo_before_them():
     loud = blocks[0] > 1e-8
     local = 10 * np.log10(blocks[0][loud] / np.maximum(blocks[1][loud], 1e-20))
     assert np.quantile(local, 0.005) > 12, "10 ms at a time"
+
+
+@pytest.mark.parametrize("shield, filled", [(None, False), (1e3, True)])
+def test_gaps_before_an_attack_are_not_filled_where_other_bands_are_loud(shield, filled, monkeypatch):
+    if shield:
+        monkeypatch.setattr(audio_mark, "SHIELD", shield)
+    spectra, hz = (np.fft.rfft(sounds.noise(6, 16_000, 0.3, seed)) for seed in (1, 2)), np.arange(48_001) / 6
+    low, high = (np.fft.irfft(x * (abs(hz - f) < g)) for x, f, g in zip(spectra, (650, 3_000), (350, 500), strict=True))
+    host = (low + high * np.where(np.arange(96_000) // 1_600 % 2, 1, 0.003)).astype(np.float32)  # on and off
+    marked = audio.embed(host, 16_000, PAYLOAD, KEY)
+    before = np.arange(1_280, 90_000, 3_200)[:, None] + np.arange(160)  # 10 to 20 ms before each attack
+    was, now = (np.square(np.abs(np.fft.rfft(x[before] * np.blackman(160))[:, 27:34])).sum(1) for x in (host, marked))
+    assert (np.median(now / was) > 10**0.4) == filled, "4 dB, from where on it is heard as added"
 
 
 def test_no_dc_is_added(speech):
