@@ -16,7 +16,7 @@ from labelkit.codec.frame import Orientation
 from labelkit.codec.video import View
 from labelkit.errors import LabelkitError, LimitExceeded, MalformedFile, UnsupportedFormat
 from labelkit.plan import Quality
-from tests.films import film, scene
+from tests.films import FAST, film, picture, scene
 
 QUICK = Quality(preset="ultrafast")
 VARIABLE = [0, 40, 120, 130, 300, 333, 500, 900, 910, 1000]
@@ -291,3 +291,67 @@ def test_a_truncated_film_is_malformed(tmp_path):
     path.write_bytes(path.read_bytes()[:600])
     with pytest.raises(MalformedFile):
         decoded(path)
+
+
+def test_prores_keeps_its_profile(tmp_path):
+    for profile, tag in (("proxy", "apco"), ("standard", "apcn"), ("4444", "ap4h")):
+        form = "yuv444p10le" if profile == "4444" else "yuv422p10le"
+        source = film(tmp_path / "film.mov", codec="prores_ks", form=form, count=3, options={"profile": profile})
+        with av.open(str(through(source))) as out:
+            assert out.streams.video[0].codec_context.codec_tag == tag
+
+
+def transparent(path: Path, codec: str, form: str = "yuva420p") -> Path:
+    """A WebM, opaque on its right half only."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(codec, rate=25, options={**FAST["libvpx-vp9"], "auto-alt-ref": "0"})
+        stream.width, stream.height, stream.pix_fmt = 320, 240, form
+        for index, luma in enumerate(scene(320, 240, 8)):
+            frame = picture(luma, form)
+            if form == "yuva420p":
+                np.frombuffer(frame.planes[3], np.uint8).reshape(240, -1)[:, :320] = np.arange(320) // 160 * 255
+            frame.pts = index
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
+
+
+def opacity(path: Path, decoder: str) -> np.ndarray | None:
+    """The alpha plane of the first frame, None where there is none."""
+    with av.open(str(path)) as source:
+        packets = source.demux(video=0)
+        context = av.CodecContext.create(decoder, "r")
+        frame = next(frame for packet in packets for frame in context.decode(packet))
+    return np.frombuffer(frame.planes[3], np.uint8).reshape(240, -1)[:, :320] if len(frame.planes) > 3 else None
+
+
+@pytest.mark.parametrize("codec", ["libvpx-vp9", "libvpx"])
+def test_a_transparent_webm_stays_transparent_and_an_opaque_one_opaque(codec, tmp_path):
+    def stamp(frame) -> None:
+        frame.alpha[:32] = 255
+
+    once = through(transparent(tmp_path / "film.webm", codec), stamp)
+    for path in (once, through(once)):  # labelled anew too
+        alpha = opacity(path, codec).astype(int)
+        assert alpha[:24].min() > 200  # the change reaches it
+        assert alpha[48:, :140].max() < 50 and alpha[48:, 180:].min() > 200
+        assert silent(path)
+    assert opacity(through(transparent(tmp_path / "opaque.webm", codec, "yuv420p")), codec) is None
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_what_a_codec_crops_stays_cropped(codec, tmp_path):
+    needs("ffmpeg")
+    source = film(tmp_path / "whole.mp4", codec={"h264": "libx264", "hevc": "libx265"}[codec], count=4)
+    cut = tmp_path / "cut.mp4"
+    subprocess.run(["ffmpeg", "-v", "error", "-i", str(source), "-c", "copy", "-bsf:v",
+                    f"{codec}_metadata=crop_left=6:crop_right=20:crop_top=4:crop_bottom=8", str(cut)],
+                   check=True, timeout=60)
+    seen = []
+    target = through(cut, lambda frame: seen.append(frame.luma.copy()), quality=Quality(crf=0))
+    assert {luma.shape for luma in seen} == {(228, 294)}
+    whole = next(decoded(source).frames()).luma
+    assert np.array_equal(seen[0], whole[4:-8, 6:-20])
+    assert "width=294|height=228" in probed(target, "stream=width,height")
+    if codec == "h264":  # lossless at crf 0
+        assert np.array_equal(next(decoded(target).frames()).luma, seen[0])
