@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 def decoded_frames(packet: av.Packet, order: list[int] | None = None, decoder: av.CodecContext | None = None) -> list:
     """The frames that a packet of pictures or sound brings; none where it is broken.
 
-    order    times of decoding whose frames are still to come, kept for a file that tells no times of display: its frames
-             get them in ascending order
+    order    times of decoding whose frames are still to come, kept for a file that tells no times of display: its
+             frames get them in ascending order
     decoder  another than that of the packet's stream
     """
     import av

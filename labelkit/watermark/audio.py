@@ -25,9 +25,10 @@ from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE, Detection
 from labelkit.watermark.payload import Payload
 
 _BLOCK = 1 << 16  # samples a channel that are worked on at a time: they stay in the cache
-_READABLE = 18.0  # deviations at which the code is read in nearly every host
 _CHECK_S = 4.0
-_FOUND = 8.5  # deviations at which presence is found
+_PERIOD_S = 3.0  # in which the whole code goes by: what is shorter lacks a part of it, whatever the sound
+_READABLE, _READABLE_S = 12.0, 2.5  # deviations and seconds from which the code is read in nearly every host
+_FOUND, _FOUND_S = 8.5, 1.0  # the same of presence
 
 
 class AudioMarker:
@@ -137,7 +138,11 @@ def _check_readable(marked: np.ndarray, rate: int, payload: Payload | None, key:
             if read and (total_s > _CHECK_S or detect(marked, rate, key).payload == payload):  # few rows hide
                 return
         length_s = min(2 * length_s, total_s) if length_s < total_s else 0
-    needed = total_s * max(1.1, ((_FOUND if payload is None else _READABLE) / max(deviations, 0.1)) ** 2)
+    enough, least_s = (_FOUND, _FOUND_S) if payload is None else (_READABLE, _READABLE_S)
+    needed = max(least_s, total_s * max(1.1, (enough / max(deviations, 0.1)) ** 2))
+    if total_s < _PERIOD_S:
+        needed = min(needed, total_s + least_s)
+    needed = math.ceil(2 * needed) / 2  # no finer: it varies with the payload
     if deviations < 3 or total_s > _CHECK_S and needed > 5 * total_s:
         raise HostTooSmall("{length:.2f} s hold too little sound, or too quiet for its sample format, to carry a mark",
                            length=total_s, hint="leave the watermark out with --layers explicit,metadata")
