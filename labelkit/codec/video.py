@@ -7,6 +7,7 @@ file or address is opened, whatever the file names.
 
 from __future__ import annotations
 
+import errno
 import functools
 import io
 import math
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 DEMUXERS = {"mp4": "mp4", "mov": "mov", "mkv": "matroska", "webm": "webm", "avi": "avi", "flv": "flv"}
 MAX_FRAME_PIXELS = 1 << 26  # 8192 x 8192; a decoder holds up to 17 frames
 _MAX_STREAMS = 64
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _THREADS = 4  # each holds frames of its own
 _UNALIGNED = 1  # AV_CODEC_FLAG_UNALIGNED: what H.264 and H.265 crop on the left is cut off to the sample
 _TRANSPARENT = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # decoders that keep alpha
@@ -365,7 +367,7 @@ def _refuse(url: str, flags: int, options: dict) -> None:
 
 @contextmanager
 def translated(name: str) -> Iterator[None]:
-    """Errors of the library as errors of ours."""
+    """Errors of the library as errors of ours; that there is no room to write stays an OSError."""
     import av
 
     try:
@@ -373,5 +375,7 @@ def translated(name: str) -> Iterator[None]:
     except LabelkitError:
         raise
     except (av.FFmpegError, OverflowError) as error:
+        if getattr(error, "errno", None) in _NO_ROOM:
+            raise OSError(error.errno, error.strerror) from error
         raise MalformedFile("{where}: the film cannot be read: {reason}", where=name,
                             reason=getattr(error, "strerror", None) or str(error)) from error
