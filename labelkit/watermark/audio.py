@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from labelkit.codec.resample import Resampler
-from labelkit.errors import HostTooSmall, InvalidArgument
+from labelkit.errors import HostTooSmall, InvalidArgument, check_types
 from labelkit.key import Key
 from labelkit.watermark.audio_decision import log_rate, score
 from labelkit.watermark.audio_input import by_channel, channels_of, check_channels, check_rate
@@ -49,20 +49,26 @@ class AudioMarker:
             raise InvalidArgument("payload must be a Payload, got {got}", got=type(payload).__name__)
         if isinstance(strength, bool) or not isinstance(strength, int | float) or not 0.25 <= strength <= 4:
             raise InvalidArgument("strength must be a number from 0.25 to 4, got {got}", got=repr(strength))
-        self._maker = DifferenceMaker(check_rate(rate), check_channels(channels), payload, key or Key.public(),
-                                      float(strength))
+        key = key or Key.public()
+        check_types(key=(key, Key))
+        self._maker = DifferenceMaker(check_rate(rate), check_channels(channels), payload, key, float(strength))
         self._channels = channels
         self._waiting: list[np.ndarray] = []
+        self._is_over = False
         self.latency_s = self._maker.delay / rate
 
     def push(self, chunk: np.ndarray) -> np.ndarray:
         """The samples that are ready, of the chunk's dtype and axes; perhaps none."""
         host = by_channel(chunk, self._channels)
+        first = self._waiting[0] if self._waiting else chunk
+        if self._is_over or (chunk.dtype, chunk.ndim) != (first.dtype, first.ndim):
+            raise InvalidArgument("a marker takes one stream, its chunks of one dtype and as many axes each")
         self._waiting.append(chunk)
         return self._take(self._maker.push(host), chunk)
 
     def finish(self) -> np.ndarray:
         """The rest; the marker is used up."""
+        self._is_over = True
         if not self._waiting:
             return np.empty((0, self._channels), np.float32)
         like = self._waiting[-1]

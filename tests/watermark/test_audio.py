@@ -401,3 +401,24 @@ def test_what_is_not_found_names_the_key_that_was_meant(key, named, other):
     samples = AudioSamples(sounds.speech(4)[:, None], 16_000)
     said = str(watermark.find(samples, key).summary)
     assert said.startswith(f"no watermark of {named}, score") and other not in said
+
+
+def test_a_marker_takes_one_stream_of_one_form():
+    host = sounds.speech(0.2)
+    for first, second in ((host, (host * 32767).astype(np.int16)), (host, host[:, None]), (host[:, None], host)):
+        marker = audio.AudioMarker(16_000, 1, PAYLOAD, KEY)
+        marker.push(first)
+        with pytest.raises(InvalidArgument, match="one stream"):
+            marker.push(second)
+        marker.push(first)  # what was refused did not count
+        marker.finish()
+        with pytest.raises(InvalidArgument, match="one stream"):
+            marker.push(first)
+
+
+@pytest.mark.parametrize("key", [b"sixteen bytes or more of secret", "secret"])
+def test_a_key_of_another_type_is_refused(key):
+    for make in (lambda: audio.AudioMarker(16_000, 1, PAYLOAD, key), lambda: audio.AudioDetector(16_000, 1, key),
+                 lambda: audio.embed(sounds.speech(3), 16_000, PAYLOAD, key)):
+        with pytest.raises(InvalidArgument, match="key must be a Key"):
+            make()
