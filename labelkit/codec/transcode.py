@@ -164,6 +164,8 @@ def _track(run: _Run, stream: Stream) -> _Track | None:
     from av.stream import Disposition
 
     if stream == run.main:
+        if run.film.is_cropped(stream.index):
+            run.progress.left_out.append(Message("that players crop the film is left out: what was hidden is shown"))
         return _Encoded(run, stream)
     if run.samples.sound and run.samples.sound_changes and stream == main_sound(run.source):
         track = Sounding(stream, run.out, run.samples.sound_changes, run.film.sound_bitrate, run.film.name)

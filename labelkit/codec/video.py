@@ -169,6 +169,11 @@ class Film:
         """The four letters by which an MP4 or MOV tells what the stream with this number holds; b"" in others."""
         return self._kinds[number] if number < len(self._kinds) else b""
 
+    def is_cropped(self, number: int) -> bool:
+        """Whether an MP4 or MOV hides a part of the frames of the stream with this number."""
+        crops = mp4.track_crops(self.reader) if self.format in ("mp4", "mov") else []
+        return number < len(crops) and crops[number]
+
     @functools.cached_property
     def _kinds(self) -> list[bytes]:
         return mp4.track_kinds(self.reader) if self.format in ("mp4", "mov") else []

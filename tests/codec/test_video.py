@@ -2,6 +2,7 @@
 """Films: what is decoded, and what a film keeps when its frames are changed."""
 
 import shutil
+import struct
 import subprocess
 from fractions import Fraction
 from pathlib import Path
@@ -355,3 +356,31 @@ def test_what_a_codec_crops_stays_cropped(codec, tmp_path):
     assert "width=294|height=228" in probed(target, "stream=width,height")
     if codec == "h264":  # lossless at crf 0
         assert np.array_equal(next(decoded(target).frames()).luma, seen[0])
+
+
+def with_aperture(path: Path, width: int, height: int) -> Path:
+    """The film, its frames shown within a clean aperture of this size; the index must lie behind the media."""
+    data, start, stop, outer = bytearray(path.read_bytes()), 0, path.stat().st_size, []
+    for kind in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1"):
+        while data[start + 4:start + 8] != kind:
+            start += struct.unpack_from(">I", data, start)[0]
+        outer.append(start)
+        stop = start + struct.unpack_from(">I", data, start)[0]
+        start += 16 if kind == b"stsd" else 8
+    data[stop:stop] = struct.pack(">I4s8I", 40, b"clap", width, 1, height, 1, 0, 1, 0, 1)
+    for place in outer:
+        struct.pack_into(">I", data, place, struct.unpack_from(">I", data, place)[0] + 40)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("size,is_cropped", [((300, 240), True), ((320, 200), True), ((320, 240), False),
+                                             (None, False)])
+def test_a_clean_aperture_that_does_not_stay_is_said(size, is_cropped, tmp_path):
+    path = film(tmp_path / "film.mp4", count=4)
+    if size:
+        with_aperture(path, *size)
+        assert ("crop" in probed(path, "stream_side_data").lower()) == is_cropped
+    with container.opened(path) as reader:
+        progress = transcode.encode(codec.decode(reader), tmp_path / "out.mp4", QUICK)
+    assert ["crop" in str(said) for said in progress.left_out] == [True] * is_cropped
