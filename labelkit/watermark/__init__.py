@@ -141,8 +141,7 @@ def _judged(found: Detection, key: Key) -> tuple[report.Status, Message]:
     if not found.found:
         facts = {"score": f"{found.score:.1f}", "effort": found.effort}
         return report.Status.ABSENT, (
-            Message("no watermark of the public key, score {score} at effort {effort}; one of a private key is found "
-                    "with that key", **facts) if key.is_public else
+            Message("no watermark of the public key, score {score} at effort {effort}", **facts) if key.is_public else
             Message("no watermark of this key, score {score} at effort {effort}", **facts))
     rate = f"{found.false_positive_rate:.0e}"
     if _is_presence(found):
