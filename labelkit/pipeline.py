@@ -235,8 +235,11 @@ def _through_files(reader: Reader, target: str | os.PathLike | BinaryIO | None,
             if manifest.exists():
                 os.replace(manifest, f"{path}{SIDECAR}")
             os.replace(result, path)
-    except OSError as error:
-        raise cannot_write(target if path else "a temporary file", error) from error
+    except (OSError, OutputFailed) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if not isinstance(cause, OSError):
+            raise
+        raise cannot_write(target if path else "a temporary file", cause) from error  # not a file in a folder that goes
     return path
 
 

@@ -199,6 +199,22 @@ def test_what_stops_leaves_nothing_behind(stop, source, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
 
 
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv"])
+@pytest.mark.parametrize("room", [1_000, 20_000, 120_000])
+def test_a_full_disk_is_said_of_the_target(name, room, tmp_path):
+    source, target = film(tmp_path / name, size=(480, 360)), tmp_path / "out" / name
+    target.parent.mkdir()
+    program = ("import resource, signal, sys; import labelkit as lk; from tests.media import LABEL;"
+               "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+               "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]),) * 2);"
+               "lk.embed(sys.argv[1], sys.argv[2], LABEL)")
+    command = [sys.executable, "-c", program, str(source), str(target)]
+    run = subprocess.run([*command, str(room)], capture_output=True, text=True, timeout=60)
+    assert run.stderr.splitlines()[-1] == f"labelkit.errors.OutputFailed: {target} cannot be written: File too large"
+    assert not any(target.parent.iterdir())
+    assert subprocess.run([*command, str(1 << 24)], timeout=60).returncode == 0 and target.exists()
+
+
 def test_a_film_in_place_is_replaced_whole(source, tmp_path):
     path = tmp_path / "film.mp4"
     shutil.copy(source, path)

@@ -48,8 +48,9 @@ def say_error(error: LabelkitError, language: str, where: str = "") -> None:
     text, name = one_line(error.text(language)), where.rpartition("/")[2]
     if name and text.startswith((f"{name}: ", f"{name}：")):
         text = where + text[len(name):]  # it says the name already, without its folder
-    prefix = "" if not where or text.startswith(where) else f"{where}: "
-    print(f"{prefix}{text}", file=sys.stderr)
+    if where and not text.startswith(where):
+        text = Message("{file}: {what}", file=where, what=text).text(language)
+    print(text, file=sys.stderr)
     if error.hint:
         print(one_line(Message("hint: {hint}", hint=error.hint).text(language)), file=sys.stderr)
 

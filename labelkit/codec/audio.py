@@ -23,6 +23,7 @@ from labelkit.errors import LimitExceeded, MalformedFile, UnsupportedFormat
 
 _SAMPLES_PER_PIXEL = 4  # the bound on pixels, used for sound: 93 minutes of stereo at 48 kHz by default
 _MAX_CHANNELS = 64
+_UNKNOWN = (1 << 63) - 1  # frames of a FLAC that was written to a pipe
 _NEW = {"wav": ("WAV", "PCM_16"), "flac": ("FLAC", "PCM_16"), "ogg": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS"),
         "mp3": ("MP3", "MPEG_LAYER_III")}
 _RATES = {"opus": (8_000, 12_000, 16_000, 24_000, 48_000),  # Hz
@@ -49,13 +50,25 @@ def decode(data: bytes, format: str, name: str, max_pixels: int) -> AudioSamples
                                 hint="take the FLAC out of Ogg, which loses nothing, or write the metadata alone")
     import soundfile
     with translated(name, SOUND), soundfile.SoundFile(io.BytesIO(data)) as file:
-        _check_size(file.frames, file.channels, name, max_pixels)
-        samples = file.read(dtype="float32", always_2d=True)
+        samples = _read(file, name, max_pixels)
         if not np.isfinite(samples).all():
             raise MalformedFile("{where}: the sound holds samples that are not numbers", where=name)
         bitrate = 8 * len(data) * file.samplerate / max(len(samples), 1)
         source = _Source(format, data, file.format, file.subtype, file.endian, bitrate)
         return AudioSamples(samples, file.samplerate, source)
+
+
+def _read(file, name: str, max_pixels: int) -> np.ndarray:
+    if file.frames < _UNKNOWN:
+        _check_size(file.frames, file.channels, name, max_pixels)
+        return file.read(dtype="float32", always_2d=True)
+    file.seekable = lambda: False  # soundfile would seek to an end that libsndfile does not know
+    parts, frames = [np.empty((0, file.channels), np.float32)], 0
+    while len(part := file.read(1 << 16, dtype="float32", always_2d=True)):
+        parts.append(part)
+        frames += len(part)
+        _check_size(frames, file.channels, name, max_pixels)
+    return np.concatenate(parts)
 
 
 def encode(samples: AudioSamples) -> bytes:
@@ -132,7 +145,8 @@ def _decode_m4a(data: bytes, name: str, max_pixels: int) -> AudioSamples:
         stream = file.streams.audio[0]
         if stream.codec_context.name != "aac":
             raise UnsupportedFormat("{where}: M4A holding {codec} is not decoded", where=name,
-                                    codec=stream.codec_context.name)
+                                    codec=stream.codec_context.name,
+                                    hint="convert it to AAC, or label it with --layers metadata,provenance")
         rows, resampler, frames = [], None, 0
         for frame in file.decode(stream):
             resampler = resampler or av.AudioResampler("fltp", frame.layout.name, frame.sample_rate)

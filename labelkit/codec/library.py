@@ -47,7 +47,7 @@ def translated(name: str, what: Message) -> Iterator[None]:
     except MemoryError as error:
         raise LimitExceeded("{where}: the {what} needs more memory than there is", where=name, what=what) from error
     except Exception as error:
-        reason = str(error) or type(error).__name__
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         if "truncated" in reason.lower():
             raise TruncatedFile("{where}: the {what} ends too early: {reason}", where=name, what=what,
                                 reason=reason) from error

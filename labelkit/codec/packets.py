@@ -10,16 +10,17 @@ if TYPE_CHECKING:
     import av
 
 
-def decoded_frames(packet: av.Packet, order: list[int] | None = None) -> list:
+def decoded_frames(packet: av.Packet, order: list[int] | None = None, decoder: av.CodecContext | None = None) -> list:
     """The frames that a packet of pictures or sound brings; none where it is broken.
 
-    order  times of decoding whose frames are still to come, kept for a file that tells no times of display: its frames
-           get them in ascending order
+    order    times of decoding whose frames are still to come, kept for a file that tells no times of display: its
+             frames get them in ascending order
+    decoder  another than that of the packet's stream
     """
     import av
 
     try:
-        frames = packet.decode()
+        frames = decoder.decode(packet) if decoder else packet.decode()
     except av.FFmpegError:
         return []
     if order is not None and packet.size and packet.dts is not None:

@@ -50,6 +50,7 @@ _ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
     "prores": ("prores_ks", {}), "ffv1": ("ffv1", {"level": "3"}), "huffyuv": ("huffyuv", {}),
     "utvideo": ("utvideo", {}),
 }
+_PRORES = {"Proxy": "proxy", "LT": "lt", "Standard": "standard", "HQ": "hq", "4444": "4444", "XQ": "4444xq"}
 _PARAMS = {"libx264": "x264-params", "libx265": "x265-params", "libsvtav1": "svtav1-params"}
 _IMAGE_TYPES = {"mjpeg": "image/jpeg", "png": "image/png"}
 _MPEG4_LARGEST = 65_535  # of the denominator of a time base (ISO/IEC 14496-2, 6.3.3)
@@ -163,6 +164,8 @@ def _track(run: _Run, stream: Stream) -> _Track | None:
     from av.stream import Disposition
 
     if stream == run.main:
+        if run.film.is_cropped(stream.index):
+            run.progress.left_out.append(Message("that players crop the film is left out: what was hidden is shown"))
         return _Encoded(run, stream)
     if run.samples.sound and run.samples.sound_changes and stream == main_sound(run.source):
         track = Sounding(stream, run.out, run.samples.sound_changes, run.film.sound_bitrate, run.film.name)
@@ -265,6 +268,7 @@ class _Encoded:
         self.last_pts: int | None = None
         self.count = 0
         self.order = self.film.new_order()
+        self.decoder = self.film.transparent(source)
         self.awaited: set[int] = set()  # times of packets whose frames have not come
         self.stream: VideoStream | None = None
         self._prepare()
@@ -272,10 +276,13 @@ class _Encoded:
     def _prepare(self) -> None:
         """The encoder, set up before the file's head is written; what only a frame tells comes from the first."""
         first = self.film.first
-        name, options = _encoder(self.source, first, self.run)
+        form = first.format.name.replace("yuv", "yuva") if self.decoder else first.format.name
+        if self.source.codec_context.name == "prores":
+            form = form.replace("p12", "p10")  # what ProRes 4444 is decoded to, and encoded from
+        name, options = _encoder(self.source, first, form, self.run)
         stream = self.run.out.add_stream(name, rate=self.source.average_rate or self.source.guessed_rate or 25)
         context = stream.codec_context
-        context.width, context.height, context.pix_fmt = first.width, first.height, first.format.name
+        context.width, context.height, context.pix_fmt = first.width, first.height, form
         context.time_base = stream.time_base = self.source.time_base
         if name == "mpeg2video" or name == "mpeg4" and context.time_base.denominator > _MPEG4_LARGEST:
             context.time_base = 1 / Fraction(stream.average_rate or 25)  # they tell times in frames
@@ -298,7 +305,7 @@ class _Encoded:
         time = packet.dts if self.order is not None else packet.pts
         if packet.size and time is not None and not packet.is_discard:
             self.awaited.add(time)
-        for frame in decoded_frames(packet, self.order):
+        for frame in decoded_frames(packet, self.order, self.decoder):
             if self._is_due(frame):
                 yield self._changed(frame)
 
@@ -349,8 +356,8 @@ class _Encoded:
         self.run.out.mux(self.stream.encode(None))
 
 
-def _encoder(stream: VideoStream, frame: av.VideoFrame, run: _Run) -> tuple[str, dict[str, str]]:
-    """Name and options of the encoder for a stream; raises UnsupportedFormat where there is none for its form."""
+def _encoder(stream: VideoStream, frame: av.VideoFrame, form: str, run: _Run) -> tuple[str, dict[str, str]]:
+    """Name and options of the encoder for a stream; raises UnsupportedFormat where there is none for its `form`."""
     import av
 
     family, where = stream.codec_context.codec.canonical_name, run.film.name
@@ -359,15 +366,12 @@ def _encoder(stream: VideoStream, frame: av.VideoFrame, run: _Run) -> tuple[str,
                                 hint="convert it to H.264, or label it with --layers metadata,provenance")
     name, options = _ENCODERS[family]
     forms = [form.name for form in av.Codec(name, "w").video_formats or ()]
-    if frame.format.name not in forms:
+    if form not in forms:
         raise UnsupportedFormat("{where}: {codec} with samples of the form {form} can be read but not written",
-                                where=where, codec=family, form=frame.format.name,
+                                where=where, codec=family, form=form,
                                 hint="convert it to 8-bit 4:2:0, or label it with --layers metadata,provenance")
-    options = dict(options)
-    if run.quality.crf is not None and "crf" in options:
-        options["crf"] = str(run.quality.crf)
-    if run.quality.preset is not None and "preset" in options:
-        options["preset"] = str(run.quality.preset)
+    asked = {"crf": run.quality.crf, "preset": run.quality.preset}
+    options = {name: str(value if asked.get(name) is None else asked[name]) for name, value in options.items()}
     if options.get("preset", "").isdigit() != (name == "libsvtav1") and "preset" in options:
         raise InvalidArgument("{where}: {codec} has no preset {preset}", where=where, codec=family,
                               preset=options["preset"], hint="AV1 takes a number, H.264 and H.265 take a word such as "
@@ -381,6 +385,10 @@ def _encoder(stream: VideoStream, frame: av.VideoFrame, run: _Run) -> tuple[str,
         options["x265-params"] += f":rc-lookahead={min(20, most)}"
     elif name == "libsvtav1":
         os.environ.setdefault("SVT_LOG", "1")  # errors only: the library has no other switch for its own prints
+    elif name == "prores_ks":
+        options["profile"] = _PRORES.get(stream.profile, "auto")
+    elif form.startswith("yuva"):
+        options["auto-alt-ref"] = "0"  # with it libvpx encodes no transparency
     more = hdr.settings(run.film.side_data, name, where)
     if more:
         params = _PARAMS[name]

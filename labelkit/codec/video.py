@@ -7,6 +7,7 @@ file or address is opened, whatever the file names.
 
 from __future__ import annotations
 
+import errno
 import functools
 import io
 import math
@@ -30,12 +31,16 @@ from labelkit.errors import LabelkitError, LimitExceeded, MalformedFile, Unsuppo
 if TYPE_CHECKING:
     import av
     from av.container import InputContainer
+    from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
 
 DEMUXERS = {"mp4": "mp4", "mov": "mov", "mkv": "matroska", "webm": "webm", "avi": "avi", "flv": "flv"}
 MAX_FRAME_PIXELS = 1 << 26  # 8192 x 8192; a decoder holds up to 17 frames
 _MAX_STREAMS = 64
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _THREADS = 4  # each holds frames of its own
+_UNALIGNED = 1  # AV_CODEC_FLAG_UNALIGNED: what H.264 and H.265 crop on the left is cut off to the sample
+_TRANSPARENT = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # decoders that keep alpha
 _TRANSFERS = {16: "pq", 18: "hlg"}  # Rec. ITU-T H.273, table 3
 _B_FRAME = 3  # libavutil's AV_PICTURE_TYPE_B
 _ACTIVE_SAMPLES = 3
@@ -83,6 +88,7 @@ class Film:
                     container.flags &= ~av.container.Flags.gen_pts.value
                 stream.thread_type = threads
                 stream.codec_context.thread_count = min(os.cpu_count() or 1, _THREADS)
+                stream.codec_context.flags |= _UNALIGNED
                 self._check_size(stream)
                 yield container, stream
 
@@ -145,6 +151,14 @@ class Film:
                     if left <= 0:
                         return
 
+    def transparent(self, stream: VideoStream) -> VideoCodecContext | None:
+        """A decoder that keeps the transparency of a WebM, which that of the stream drops; None where there is none."""
+        import av
+
+        told = {name.lower(): value for name, value in stream.metadata.items()}
+        decoder = _TRANSPARENT.get(stream.codec_context.name)
+        return av.CodecContext.create(decoder, "r") if decoder and told.get("alpha_mode") == "1" else None
+
     @functools.cached_property
     def sound_bitrate(self) -> float:
         """Bits a second of the sound track."""
@@ -154,6 +168,11 @@ class Film:
     def kind_of(self, number: int) -> bytes:
         """The four letters by which an MP4 or MOV tells what the stream with this number holds; b"" in others."""
         return self._kinds[number] if number < len(self._kinds) else b""
+
+    def is_cropped(self, number: int) -> bool:
+        """Whether an MP4 or MOV hides a part of the frames of the stream with this number."""
+        crops = mp4.track_crops(self.reader) if self.format in ("mp4", "mov") else []
+        return number < len(crops) and crops[number]
 
     @functools.cached_property
     def _kinds(self) -> list[bytes]:
@@ -275,7 +294,8 @@ def main_stream(container: InputContainer, name: str) -> VideoStream:
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     main = next((stream for stream in streams if stream.disposition & Disposition.default), next(iter(streams), None))
     if main is None or main.codec_context is None:
-        raise UnsupportedFormat("{where}: no moving pictures that can be decoded", where=name)
+        raise UnsupportedFormat("{where}: no moving pictures that can be decoded", where=name,
+                                hint="label it with --layers metadata,provenance; sound alone belongs into M4A")
     return main
 
 
@@ -352,7 +372,7 @@ def _refuse(url: str, flags: int, options: dict) -> None:
 
 @contextmanager
 def translated(name: str) -> Iterator[None]:
-    """Errors of the library as errors of ours."""
+    """Errors of the library as errors of ours; that there is no room to write stays an OSError."""
     import av
 
     try:
@@ -360,5 +380,7 @@ def translated(name: str) -> Iterator[None]:
     except LabelkitError:
         raise
     except (av.FFmpegError, OverflowError) as error:
+        if getattr(error, "errno", None) in _NO_ROOM:
+            raise OSError(error.errno, error.strerror) from error
         raise MalformedFile("{where}: the film cannot be read: {reason}", where=name,
                             reason=getattr(error, "strerror", None) or str(error)) from error

@@ -126,5 +126,7 @@ def _find(reader: Reader) -> tuple[ModuleType, Format]:
             raise UnsupportedFormat("{where}: {format} has no place that a standard or guide gives to a label",
                                     where=reader.name, format=name, other=other,
                                     hint="convert the file to {other}, then label it")
+    if not reader.size:
+        raise UnsupportedFormat("{where}: the file is empty", where=reader.name)
     raise UnsupportedFormat("{where}: the format is not known (first bytes {head}); labels can be written to {formats}",
-                            where=reader.name, head=head[:8].hex(" ") or "none", formats=", ".join(_BY_NAME))
+                            where=reader.name, head=head[:8].hex(" "), formats=", ".join(_BY_NAME))

@@ -9,7 +9,9 @@ the media move by whole blocks, which file systems that share blocks between fil
 from __future__ import annotations
 
 import bisect
+import math
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from labelkit.container import bmff
@@ -30,6 +32,7 @@ _FREEFORM = b"----"
 _USER_DATA = (b"udta", b"meta")
 _LARGE = 64 << 20  # bytes of a file in which a block more does not count
 _MAX_PARENTS = 1000  # boxes of user data, each compared with each change; real films have a handful
+_VISUAL_ENTRY, _MAX_ENTRY = 86, 1 << 16  # bytes of a sample entry before its boxes, and that are looked at
 _MAX_USER_DATA = 64 << 20  # bytes; cover pictures are among it
 
 
@@ -198,15 +201,33 @@ def carried(source: Reader, target: Reader) -> list[Segment]:
 
 def track_kinds(reader: Reader) -> list[bytes]:
     """The four letters of each track's first sample entry, such as b"avc1", in the order of the tracks."""
-    kinds = []
+    return [entry[4:8] for entry in _entries(reader)]
+
+
+def track_crops(reader: Reader) -> list[bool]:
+    """Of each track whether players show less of its frames than they hold: clean apertures, ISO/IEC 14496-12."""
+    return [_is_cropped(entry) for entry in _entries(reader)]
+
+
+def _is_cropped(entry: bytes) -> bool:
+    at = entry.find(b"clap", _VISUAL_ENTRY)
+    if at < 0 or len(entry) < at + 20:
+        return False
+    (width, height), aperture = struct.unpack_from(">2H", entry, 32), struct.unpack_from(">4I", entry, at + 4)
+    across, down = (top / bottom if bottom else math.inf for top, bottom in (aperture[:2], aperture[2:]))
+    return across < width or down < height
+
+
+def _entries(reader: Reader) -> Iterator[bytes]:
+    """The sample entries of each track, b"" where there are none."""
     for movie in (box for box in bmff.boxes(reader, 0, reader.size) if box.kind == b"moov"):
         for track in (box for box in bmff.children(reader, movie) if box.kind == b"trak"):
             inner = track
             for step in (b"mdia", b"minf", b"stbl", b"stsd"):
                 inner = next((box for box in bmff.children(reader, inner) if box.kind == step), None) if inner else None
-            room = inner is not None and inner.end - inner.body >= 16  # version, count, then a size and the letters
-            kinds.append(reader.at(inner.body + 12, 4, "sample entry") if room else b"")
-    return kinds
+            start, stop = (inner.body + 8, inner.end) if inner else (0, 0)  # after version and count
+            size = min(stop - start, _MAX_ENTRY)
+            yield reader.at(start, size, "sample entry") if size >= 8 else b""
 
 
 def _copies(reader: Reader, found: list[Box]) -> bytes:

@@ -40,27 +40,29 @@ def draw(samples: VideoSamples, explicit: Explicit) -> tuple[VideoSamples, dict[
     rate = samples.sound.rate
     label = audio.label(explicit, rate)
     length = min((known for known in (samples.sound.seconds, samples.seconds) if known), default=None)
-    starts = _starts(explicit, length, audio.framed(label, rate, first=True, last=True).size / rate)
+    needed = audio.framed(label, rate, first=True, last=True).size / rate
+    starts = _starts(explicit, max(0.0, -samples.sound.begin), length, needed)
     evidence = {"sound": explicit.sound, "text": audio.text(explicit), "place": explicit.place,
                 "starts_s": [round(samples.sound.begin + start + audio.LEAD_S, 3) for start in starts[:_MAX_TOLD]],
                 "seconds": round(len(label) / rate, 3)}
     return samples.map_sound(functools.partial(Overlay, explicit, tuple(starts))), evidence
 
 
-def _starts(explicit: Explicit, length: float | None, needed: float) -> list[float]:
-    """Where labels go, in seconds of the sound; those that would meet are left out."""
+def _starts(explicit: Explicit, first: float, length: float | None, needed: float) -> list[float]:
+    """Where labels go, in seconds of the sound, from where the picture begins; those that would meet are left out."""
     if length is None and (explicit.place != "start" or explicit.repeat_s):
         raise InvalidArgument("the length of the film is not known, its label of sound can only stand at the start")
     last = (length or np.inf) - needed - _SPARE_S
-    if last < 0:
-        raise HostTooSmall("{length:.1f} s are too short for the label of a film's sound, which takes {needed:.1f} s",
-                           length=length, needed=needed + _SPARE_S, hint="leave it to the picture")
-    places = {"start": [0.0], "end": [last], "both": [0.0, last], "middle": [last / 2]}[explicit.place]
+    if last < first:
+        raise HostTooSmall("{length:.2f} s are too short for the label of a film's sound, which takes {needed:.2f} s",
+                           length=length - first, needed=needed + _SPARE_S, hint="leave it to the picture")
+    middle = (first + last) / 2
+    places = {"start": [first], "end": [last], "both": [first, last], "middle": [middle]}[explicit.place]
     if places[-1] - places[0] < needed:
         places = places[:1]
     if explicit.repeat_s:
         step = max(explicit.repeat_s, needed)
-        again = (step * (i + 1) for i in range(int(min(last / step, _MAX_REPEATS))))
+        again = (first + step * (i + 1) for i in range(int(min((last - first) / step, _MAX_REPEATS))))
         places += [start for start in again if all(abs(start - other) >= needed for other in places[:2])]
     return sorted(places)
 

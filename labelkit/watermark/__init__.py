@@ -92,8 +92,8 @@ def confirm(found: Detection, payload: Payload | None, where: str) -> None:
     """Raise OutputFailed unless the mark that was put into a file was found, with its payload."""
     if not found.found or found.payload != payload:
         raise OutputFailed("{where}: the watermark does not read back from the labelled file: {got} for {wanted}",
-                           where=where, got=found.payload.hex if found.payload else "nothing",
-                           wanted=payload.hex if payload else "presence",
+                           where=where, got=found.payload.hex if found.payload else Message("nothing"),
+                           wanted=payload.hex if payload else Message("presence"),
                            hint="raise the strength, or start from a file that is compressed less")
 
 
@@ -139,8 +139,10 @@ def _is_presence(found: Detection) -> bool:
 
 def _judged(found: Detection, key: Key) -> tuple[report.Status, Message]:
     if not found.found:
-        return report.Status.ABSENT, Message("no watermark of this key, score {score} at effort {effort}",
-                                             score=f"{found.score:.1f}", effort=found.effort)
+        facts = {"score": f"{found.score:.1f}", "effort": found.effort}
+        return report.Status.ABSENT, (
+            Message("no watermark of the public key, score {score} at effort {effort}", **facts) if key.is_public else
+            Message("no watermark of this key, score {score} at effort {effort}", **facts))
     rate = f"{found.false_positive_rate:.0e}"
     if _is_presence(found):
         return report.Status.VALID, (
@@ -149,8 +151,10 @@ def _judged(found: Detection, key: Key) -> tuple[report.Status, Message]:
             Message("presence only: the mark of this key is there without an id, false-positive rate {rate}",
                     rate=rate))
     if found.payload is None:
-        return report.Status.INVALID, Message("a mark of this key is there, but its id cannot be read, false-positive "
-                                              "rate {rate}", rate=rate)
+        return report.Status.INVALID, (
+            Message("a mark of the public key is there, but its id cannot be read, false-positive rate {rate}",
+                    rate=rate) if key.is_public else
+            Message("a mark of this key is there, but its id cannot be read, false-positive rate {rate}", rate=rate))
     if not found.payload.is_known:
         return report.Status.INVALID, Message("id {id} is of version {version} and kind {kind}, which this labelkit "
                                               "does not know", id=found.payload.hex, version=found.payload.version,

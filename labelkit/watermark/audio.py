@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from labelkit.codec.resample import Resampler
-from labelkit.errors import HostTooSmall, InvalidArgument
+from labelkit.errors import HostTooSmall, InvalidArgument, check_types
 from labelkit.key import Key
 from labelkit.watermark.audio_decision import log_rate, score
 from labelkit.watermark.audio_input import by_channel, channels_of, check_channels, check_rate
@@ -25,9 +25,10 @@ from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE, Detection
 from labelkit.watermark.payload import Payload
 
 _BLOCK = 1 << 16  # samples a channel that are worked on at a time: they stay in the cache
-_READABLE = 18.0  # deviations at which the code is read in nearly every host
 _CHECK_S = 4.0
-_FOUND = 8.5  # deviations at which presence is found
+_PERIOD_S = 3.0  # in which the whole code goes by: what is shorter lacks a part of it, whatever the sound
+_READABLE, _READABLE_S = 12.0, 2.5  # deviations and seconds from which the code is read in nearly every host
+_FOUND, _FOUND_S = 8.5, 1.0  # the same of presence
 
 
 class AudioMarker:
@@ -48,20 +49,26 @@ class AudioMarker:
             raise InvalidArgument("payload must be a Payload, got {got}", got=type(payload).__name__)
         if isinstance(strength, bool) or not isinstance(strength, int | float) or not 0.25 <= strength <= 4:
             raise InvalidArgument("strength must be a number from 0.25 to 4, got {got}", got=repr(strength))
-        self._maker = DifferenceMaker(check_rate(rate), check_channels(channels), payload, key or Key.public(),
-                                      float(strength))
+        key = key or Key.public()
+        check_types(key=(key, Key))
+        self._maker = DifferenceMaker(check_rate(rate), check_channels(channels), payload, key, float(strength))
         self._channels = channels
         self._waiting: list[np.ndarray] = []
+        self._is_over = False
         self.latency_s = self._maker.delay / rate
 
     def push(self, chunk: np.ndarray) -> np.ndarray:
         """The samples that are ready, of the chunk's dtype and axes; perhaps none."""
         host = by_channel(chunk, self._channels)
+        first = self._waiting[0] if self._waiting else chunk
+        if self._is_over or (chunk.dtype, chunk.ndim) != (first.dtype, first.ndim):
+            raise InvalidArgument("a marker takes one stream, its chunks of one dtype and as many axes each")
         self._waiting.append(chunk)
         return self._take(self._maker.push(host), chunk)
 
     def finish(self) -> np.ndarray:
         """The rest; the marker is used up."""
+        self._is_over = True
         if not self._waiting:
             return np.empty((0, self._channels), np.float32)
         like = self._waiting[-1]
@@ -137,7 +144,11 @@ def _check_readable(marked: np.ndarray, rate: int, payload: Payload | None, key:
             if read and (total_s > _CHECK_S or detect(marked, rate, key).payload == payload):  # few rows hide
                 return
         length_s = min(2 * length_s, total_s) if length_s < total_s else 0
-    needed = total_s * max(1.1, ((_FOUND if payload is None else _READABLE) / max(deviations, 0.1)) ** 2)
+    enough, least_s = (_FOUND, _FOUND_S) if payload is None else (_READABLE, _READABLE_S)
+    needed = max(least_s, total_s * max(1.1, (enough / max(deviations, 0.1)) ** 2))
+    if total_s < _PERIOD_S:
+        needed = min(needed, total_s + least_s)
+    needed = math.ceil(2 * needed) / 2  # no finer: it varies with the payload
     if deviations < 3 or total_s > _CHECK_S and needed > 5 * total_s:
         raise HostTooSmall("{length:.2f} s hold too little sound, or too quiet for its sample format, to carry a mark",
                            length=total_s, hint="leave the watermark out with --layers explicit,metadata")

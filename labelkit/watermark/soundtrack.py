@@ -86,7 +86,7 @@ def told(picture: Detection, sound: Detection) -> Message | None:
     if picture.payload is None and picture.found:
         return Message("the sound track carries id {id}, the picture a mark that cannot be read", id=sound.payload.hex)
     if picture.payload is None:
-        return Message("the sound track carries id {id} and the picture no mark of this key: it was replaced, or "
+        return Message("the sound track carries id {id} and the picture no mark of the same key: it was replaced, or "
                        "the sound alone was marked", id=sound.payload.hex)
     if picture.payload == sound.payload:
         return Message("the sound track carries the same")

@@ -109,7 +109,7 @@ def test_what_is_named_as_media_is_never_passed_over_in_silence(run):
     code, out, err = run("embed", "in", "-o", "out", *PRODUCER)
     assert code == 1 and [path.name for path in Path("out").iterdir()] == ["a.jpg"]
     assert err.splitlines()[-1] == "1 labelled, 3 failed, 1 passed over as no media"
-    assert "in/empty.png: the format is not known" in err and "convert the file to PNG" in err
+    assert "in/empty.png: the file is empty" in err and "convert the file to PNG" in err
     assert run("verify", "in", "--require", "explicit")[0] == 2
     for name in ("empty.png", "old.bmp", "half.mkv"):
         Path("in", name).unlink()
@@ -122,6 +122,9 @@ def test_a_file_is_named_once_in_an_error(run):
     for language, said in (("en", "in/bad.jpg: "), ("zh-CN", "in/bad.jpg：")):
         code, _, err = run("embed", "in/bad.jpg", "-o", "out.jpg", *PRODUCER, "--lang", language)
         assert code == 1 and err.startswith(said) and err.count("bad.jpg") == 1
+    Image.new("RGB", (64, 48)).save("in/small.png")
+    for language, said in (("en", "in/small.png: a picture of"), ("zh-CN", "in/small.png：64 x 48")):
+        assert run("embed", "in/small.png", "-o", "out.png", *PRODUCER, "--lang", language)[2].startswith(said)
 
 
 def test_an_output_folder_inside_the_input_is_not_labelled_again(run):

@@ -19,7 +19,7 @@ from labelkit import codec, container
 from labelkit.codec.resample import Resampler
 from labelkit.codec.samples import AudioSamples
 from labelkit.container import bmff
-from labelkit.errors import LabelkitError, LimitExceeded
+from labelkit.errors import LabelkitError, LimitExceeded, MalformedFile
 from tests import sounds
 from tests.media import photo, saved
 
@@ -148,9 +148,25 @@ def test_mono_stays_mono():
     assert soundfile.info(io.BytesIO(codec.encode(samples))).channels == 1
 
 
-def test_too_much_sound_is_refused():
+def of_no_length(data: bytes) -> bytes:
+    """A FLAC as a pipe takes it: its head does not say how many samples follow."""
+    return data[:21] + bytes([data[21] & 0xF0, 0, 0, 0, 0]) + data[26:]
+
+
+def test_flac_of_no_stated_length_is_read_to_its_end():
+    data = written("FLAC", "PCM_16")
+    samples = codec.decode(of_no_length(data))
+    assert np.array_equal(samples.samples, codec.decode(data).samples)
+    again = codec.decode(codec.encode(samples))
+    assert len(again.samples) == len(samples.samples)
+    with pytest.raises(MalformedFile):
+        codec.decode(of_no_length(data[: len(data) // 2]))
+
+
+@pytest.mark.parametrize("data", [written("WAV", "PCM_16"), of_no_length(written("FLAC", "PCM_16"))])
+def test_too_much_sound_is_refused(data):
     with pytest.raises(LimitExceeded):
-        codec.decode(written("WAV", "PCM_16"), max_pixels=1000)
+        codec.decode(data, max_pixels=1000)
 
 
 @pytest.mark.parametrize("format, subtype", [("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "VORBIS"),

@@ -2,6 +2,7 @@
 """Films: what is decoded, and what a film keeps when its frames are changed."""
 
 import shutil
+import struct
 import subprocess
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +17,7 @@ from labelkit.codec.frame import Orientation
 from labelkit.codec.video import View
 from labelkit.errors import LabelkitError, LimitExceeded, MalformedFile, UnsupportedFormat
 from labelkit.plan import Quality
-from tests.films import film, scene
+from tests.films import FAST, film, picture, scene
 
 QUICK = Quality(preset="ultrafast")
 VARIABLE = [0, 40, 120, 130, 300, 333, 500, 900, 910, 1000]
@@ -291,3 +292,95 @@ def test_a_truncated_film_is_malformed(tmp_path):
     path.write_bytes(path.read_bytes()[:600])
     with pytest.raises(MalformedFile):
         decoded(path)
+
+
+def test_prores_keeps_its_profile(tmp_path):
+    for profile, tag in (("proxy", "apco"), ("standard", "apcn"), ("4444", "ap4h")):
+        form = "yuv444p10le" if profile == "4444" else "yuv422p10le"
+        source = film(tmp_path / "film.mov", codec="prores_ks", form=form, count=3, options={"profile": profile})
+        with av.open(str(through(source))) as out:
+            assert out.streams.video[0].codec_context.codec_tag == tag
+
+
+def transparent(path: Path, codec: str, form: str = "yuva420p") -> Path:
+    """A WebM, opaque on its right half only."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(codec, rate=25, options={**FAST["libvpx-vp9"], "auto-alt-ref": "0"})
+        stream.width, stream.height, stream.pix_fmt = 320, 240, form
+        for index, luma in enumerate(scene(320, 240, 8)):
+            frame = picture(luma, form)
+            if form == "yuva420p":
+                np.frombuffer(frame.planes[3], np.uint8).reshape(240, -1)[:, :320] = np.arange(320) // 160 * 255
+            frame.pts = index
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
+
+
+def opacity(path: Path, decoder: str) -> np.ndarray | None:
+    """The alpha plane of the first frame, None where there is none."""
+    with av.open(str(path)) as source:
+        packets = source.demux(video=0)
+        context = av.CodecContext.create(decoder, "r")
+        frame = next(frame for packet in packets for frame in context.decode(packet))
+    return np.frombuffer(frame.planes[3], np.uint8).reshape(240, -1)[:, :320] if len(frame.planes) > 3 else None
+
+
+@pytest.mark.parametrize("codec", ["libvpx-vp9", "libvpx"])
+def test_a_transparent_webm_stays_transparent_and_an_opaque_one_opaque(codec, tmp_path):
+    def stamp(frame) -> None:
+        frame.alpha[:32] = 255
+
+    once = through(transparent(tmp_path / "film.webm", codec), stamp)
+    for path in (once, through(once)):  # labelled anew too
+        alpha = opacity(path, codec).astype(int)
+        assert alpha[:24].min() > 200  # the change reaches it
+        assert alpha[48:, :140].max() < 50 and alpha[48:, 180:].min() > 200
+        assert silent(path)
+    assert opacity(through(transparent(tmp_path / "opaque.webm", codec, "yuv420p")), codec) is None
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_what_a_codec_crops_stays_cropped(codec, tmp_path):
+    needs("ffmpeg")
+    source = film(tmp_path / "whole.mp4", codec={"h264": "libx264", "hevc": "libx265"}[codec], count=4)
+    cut = tmp_path / "cut.mp4"
+    subprocess.run(["ffmpeg", "-v", "error", "-i", str(source), "-c", "copy", "-bsf:v",
+                    f"{codec}_metadata=crop_left=6:crop_right=20:crop_top=4:crop_bottom=8", str(cut)],
+                   check=True, timeout=60)
+    seen = []
+    target = through(cut, lambda frame: seen.append(frame.luma.copy()), quality=Quality(crf=0))
+    assert {luma.shape for luma in seen} == {(228, 294)}
+    whole = next(decoded(source).frames()).luma
+    assert np.array_equal(seen[0], whole[4:-8, 6:-20])
+    assert "width=294|height=228" in probed(target, "stream=width,height")
+    if codec == "h264":  # lossless at crf 0
+        assert np.array_equal(next(decoded(target).frames()).luma, seen[0])
+
+
+def with_aperture(path: Path, width: int, height: int) -> Path:
+    """The film, its frames shown within a clean aperture of this size; the index must lie behind the media."""
+    data, start, stop, outer = bytearray(path.read_bytes()), 0, path.stat().st_size, []
+    for kind in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1"):
+        while data[start + 4:start + 8] != kind:
+            start += struct.unpack_from(">I", data, start)[0]
+        outer.append(start)
+        stop = start + struct.unpack_from(">I", data, start)[0]
+        start += 16 if kind == b"stsd" else 8
+    data[stop:stop] = struct.pack(">I4s8I", 40, b"clap", width, 1, height, 1, 0, 1, 0, 1)
+    for place in outer:
+        struct.pack_into(">I", data, place, struct.unpack_from(">I", data, place)[0] + 40)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("size,is_cropped", [((300, 240), True), ((320, 200), True), ((320, 240), False),
+                                             (None, False)])
+def test_a_clean_aperture_that_does_not_stay_is_said(size, is_cropped, tmp_path):
+    path = film(tmp_path / "film.mp4", count=4)
+    if size:
+        with_aperture(path, *size)
+        assert ("crop" in probed(path, "stream_side_data").lower()) == is_cropped
+    with container.opened(path) as reader:
+        progress = transcode.encode(codec.decode(reader), tmp_path / "out.mp4", QUICK)
+    assert ["crop" in str(said) for said in progress.left_out] == [True] * is_cropped

@@ -174,7 +174,12 @@ def test_a_chunk_longer_than_the_file_says_where():
         container.scan(data)
 
 
-@pytest.mark.parametrize("data", [b"", b"\0", b"GIF", b"text" * 100, b"RIFF\0\0\0\0ABCD"])
+def test_an_empty_file_is_called_empty():
+    with pytest.raises(UnsupportedFormat, match="empty"):
+        container.sniff(b"")
+
+
+@pytest.mark.parametrize("data", [b"\0", b"GIF", b"text" * 100, b"RIFF\0\0\0\0ABCD"])
 def test_unknown_formats_name_those_that_can_be_written(data):
     with pytest.raises(UnsupportedFormat, match="png"):
         container.sniff(data)

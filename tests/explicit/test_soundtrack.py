@@ -93,6 +93,20 @@ def test_sound_that_begins_late_or_ends_early_has_its_label_inside():
     assert [one["start_s"] + 1.5 for one in heard] == pytest.approx(evidence["starts_s"], abs=0.06)
 
 
+@pytest.mark.parametrize("settings,count", [({}, 1), ({"place": "both"}, 2), ({"repeat_s": 8.0}, 4)])
+def test_sound_that_begins_before_the_picture_has_its_label_with_the_picture(settings, count):
+    begin = -1.5
+    samples = VideoSamples(Form(320, 240), 28.5, None, Sound(RATE, 2, begin, 30.0))
+    samples, evidence = soundtrack.draw(samples, Explicit(**settings))
+    overlay = samples.sound_changes[0](RATE, 2)
+    out = np.concatenate([overlay.push(TALK), overlay.finish()])
+    heard = [one["start_s"] + begin for one in audio.heard(AudioSamples(out, RATE))]
+    assert min(heard) >= 0 and len(heard) == count and heard == pytest.approx(evidence["starts_s"], abs=0.06)
+    with pytest.raises(HostTooSmall):  # long enough, were it not for what no picture is shown to
+        soundtrack.draw(VideoSamples(Form(320, 240), 4.0, None, Sound(RATE, 2, begin, 3.0)), Explicit())
+    soundtrack.draw(VideoSamples(Form(320, 240), 4.0, None, Sound(RATE, 2, 0.0, 3.0)), Explicit())
+
+
 @pytest.mark.parametrize("sound", ["rhythm", "speech", "both"])
 def test_a_label_is_confirmed_where_it_is_and_nowhere_else(sound):
     explicit = Explicit(sound=sound, place="both")
@@ -110,7 +124,7 @@ def test_labels_never_meet_and_their_number_is_bounded():
     for settings in ({"place": "both"}, {"place": "end", "repeat_s": 5.0}, {"place": "middle", "repeat_s": 6.5},
                      {"place": "both", "repeat_s": 5.0, "sound": "both"}):
         for length in (4.0, 7.3, 31.0, 1e12):  # a header may claim any length
-            starts = soundtrack._starts(Explicit(**settings), length, 3.1)
+            starts = soundtrack._starts(Explicit(**settings), 0.0, length, 3.1)
             assert 1 <= len(starts) <= 20_002 and all(b - a >= 3.1 for a, b in zip(starts, starts[1:], strict=False))
 
 

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 
 import numpy as np
 import pytest
 
 from benchmarks import audio_attacks as attacks
+from labelkit import watermark
+from labelkit.codec.samples import AudioSamples
 from labelkit.errors import HostTooSmall, InvalidArgument
 from labelkit.key import Key
 from labelkit.watermark import audio, audio_mark
@@ -134,10 +137,16 @@ def test_the_stated_rate_is_under_the_bar(speech):
 
 # ---- refusals
 
-def test_a_clip_that_is_too_short_is_refused_with_the_length_that_would_do():
-    with pytest.raises(HostTooSmall) as error:
-        audio.embed(sounds.speech(1.2), 16_000, PAYLOAD, KEY)
-    assert 1.2 < error.value.message.facts["needed"] < 10
+@pytest.mark.parametrize("make", [sounds.speech, sounds.music, functools.partial(sounds.noise, rate=44_100)])
+def test_a_clip_that_is_too_short_is_refused_with_the_length_that_would_do(make):
+    rate = 16_000 if make is sounds.speech else 44_100
+    for host in (make(0.6), make(1.0), np.concatenate([make(0.6), 0 * make(1.0)])):  # a pause holds nothing
+        for number in range(3):
+            with pytest.raises(HostTooSmall) as error:
+                audio.embed(host, rate, Payload(1, 7, number), KEY)
+            needed = error.value.message.facts["needed"]
+            assert needed * 2 % 1 == 0 and 1.5 < needed <= len(host) / rate + 3
+            audio.embed(make(needed), rate, PAYLOAD, KEY)
 
 
 @pytest.mark.parametrize("length", [0, 1, 100])
@@ -398,3 +407,31 @@ def test_codecs(name, music):
 def test_one_mono_rate_can_be_detected_at_another(speech):
     at_48 = attacks.resize(speech[:, None], len(speech) * 3)[:, 0].astype(np.float32)
     assert audio.detect(at_48, 48_000, KEY).payload == PAYLOAD
+
+
+@pytest.mark.parametrize("key,named,other", [(None, "the public key", "this key"), (KEY, "this key", "public key")])
+def test_what_is_not_found_names_the_key_that_was_meant(key, named, other):
+    samples = AudioSamples(sounds.speech(4)[:, None], 16_000)
+    said = str(watermark.find(samples, key).summary)
+    assert said.startswith(f"no watermark of {named}, score") and other not in said
+
+
+def test_a_marker_takes_one_stream_of_one_form():
+    host = sounds.speech(0.2)
+    for first, second in ((host, (host * 32767).astype(np.int16)), (host, host[:, None]), (host[:, None], host)):
+        marker = audio.AudioMarker(16_000, 1, PAYLOAD, KEY)
+        marker.push(first)
+        with pytest.raises(InvalidArgument, match="one stream"):
+            marker.push(second)
+        marker.push(first)  # what was refused did not count
+        marker.finish()
+        with pytest.raises(InvalidArgument, match="one stream"):
+            marker.push(first)
+
+
+@pytest.mark.parametrize("key", [b"sixteen bytes or more of secret", "secret"])
+def test_a_key_of_another_type_is_refused(key):
+    for make in (lambda: audio.AudioMarker(16_000, 1, PAYLOAD, key), lambda: audio.AudioDetector(16_000, 1, key),
+                 lambda: audio.embed(sounds.speech(3), 16_000, PAYLOAD, key)):
+        with pytest.raises(InvalidArgument, match="key must be a Key"):
+            make()
