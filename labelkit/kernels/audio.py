@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 _FRAME, _HOP, _HALF, _LIMIT, _SHIELD = 1024, 512, 512, 64, 256
-_MOVE_LOW, _MOVE_SLOPE, _MOVE_HIGH = 0.16, 0.185, 3.0
-_SWELL, _SWELL_LOW, _SWELL_HIGH, _PACE = 0.15, 0.5, 1.5, 0.05
+_MOVE_LOW, _MOVE_SLOPE, _MOVE_HIGH = 0.17, 0.18, 2.6
+_SWELL, _SWELL_LOW, _SWELL_HIGH, _PACE = 0.1, 0.6, 1.25, 0.05
 _NEAR = 0.05
 _SPREAD, _SMOOTH, _MOST, _OVER, _RAMP, _FADE = 4, 1, 2.0, 0.3, 0.4, 0.02
 

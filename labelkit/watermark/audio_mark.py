@@ -11,9 +11,9 @@ from labelkit.key import Key
 from labelkit.watermark.audio_pattern import EDGES, FRAME, HOP, PERIOD_FRAMES, RATE, frame_signs, roots, windows
 from labelkit.watermark.payload import Payload
 
-DEPTH = 0.42  # log2 of the amplitude gain of a band 14 dB under the loudest of its frame, at 2 kHz: 2.5 dB
+DEPTH = 0.38  # log2 of the amplitude gain of a band 13 dB under the loudest of its frame, at 2 kHz: 2.3 dB
 TILT = 0.1  # depth rises with this power of the frequency,
-NARROW, WIDE = 3_400, 0.48  # Hz: what speech codecs keep; above it a mark costs most and gets this share
+NARROW, WIDE = 3_400, 0.43  # Hz: what speech codecs keep; above it a mark costs most and gets this share
 SHIELD = 0.6  # the difference stays 4 dB under the host in every bin of every 16 ms: holes are not filled,
 LIMIT = 0.16  # and 16 dB under it in any 4 ms: no pre-echo, pauses stay silent
 _AROUND = 32  # samples on either side that the limiter looks at

@@ -10,8 +10,8 @@
 enum { MAX_BANDS = 128 };
 
 static const float POWER_FLOOR = 1e-13f; /* of a bin, 130 dB below a full-scale sine: nothing is added to silence */
-static const float MOVE_LOW = 0.16f, MOVE_SLOPE = 0.185f, MOVE_HIGH = 3.0f; /* of the loudest band; per octave under it */
-static const float SWELL = 0.15f, SWELL_LOW = 0.5f, SWELL_HIGH = 1.5f; /* less by this power of how a frame stands out */
+static const float MOVE_LOW = 0.17f, MOVE_SLOPE = 0.18f, MOVE_HIGH = 2.6f; /* of the loudest band; per octave under it */
+static const float SWELL = 0.1f, SWELL_LOW = 0.6f, SWELL_HIGH = 1.25f; /* less by this power of how a frame stands out */
 static const float PACE = 0.05f; /* of the running mean of loudness: 0.64 s */
 
 /* How much of its depth a frame of this power gets: sound that starts is hurt most, sound that fades least. */
