@@ -37,6 +37,7 @@ from labelkit.watermark.payload import Payload
 
 _LEAST_EASE = 0.75
 _EASE_LEVELS = 1.0  # grey levels by which the mean of a cell changes where half the way is gone
+_SMALL, _LEAST_SHARE = 400_000, 0.75  # pixels up to which a film gets the full strength; what the largest get
 _FLAT = 2  # grey levels: frames that vary by no more, black ones above all, stay as they are
 
 
@@ -73,7 +74,7 @@ class Marker:
                  strength: float = 1.0) -> None:
         image.check_settings(payload, strength, width, height)
         self.size = height, width
-        self._payload, self._key, self._strength = payload, key or Key.public(), float(strength)
+        self._payload, self._key, self._strength = payload, key or Key.public(), strength * _share(width * height)
         self._gain = np.empty((-(-height // 8), -(-width // 8)), np.uint8)
         self._level, self._begun = np.zeros(self._gain.shape, np.uint16), False
 
@@ -126,6 +127,11 @@ def _eased(change: np.ndarray) -> np.ndarray:
 
 
 _EASE, _NO_EASE = _eased(np.arange(64) / 8), np.full(64, 128, np.uint8)
+
+
+def _share(pixels: int) -> float:
+    """Of the strength: more pixels carry the same bits with less."""
+    return max(_LEAST_SHARE, min(1.0, (_SMALL / pixels) ** 0.4))
 
 
 def _interleaved(plane: np.ndarray) -> np.ndarray:
