@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from labelkit.errors import InvalidArgument
+from labelkit.errors import InvalidArgument, check_types
 
 _PUBLIC_SECRET = b"labelkit public key 1: anybody can read this mark, and anybody could have written it"
 
@@ -35,6 +35,14 @@ class Key:
     def public(cls) -> Key:
         """The key that every labelkit knows."""
         return _PUBLIC
+
+    @classmethod
+    def of(cls, key: Key | None) -> Key:
+        """`key` itself, the public one for None; raises InvalidArgument for what is no key."""
+        if key is None:
+            return cls.public()
+        check_types(key=(key, Key))
+        return key
 
     @classmethod
     def load(cls, path: str | Path) -> Key:

@@ -39,11 +39,11 @@ class Labeler:
             raise InvalidArgument("a Label and a positive rate are wanted, got {label} and {rate}",
                                   label=type(label).__name__, rate=repr(rate))
         plan = Plan() if plan is None else plan
-        check_types(plan=(plan, Plan), key=(Key.public() if key is None else key, Key))
+        check_types(plan=(plan, Plan))
         self._rate, self._count, self._explicit = float(rate), 0, plan.explicit
         self._begin: float | None = None
         self._drawing = explicit_video.Drawing(plan.explicit) if plan.explicit else None
-        self._watermark, self._payload, self._key = plan.watermark, Payload.of(label), key
+        self._watermark, self._payload, self._key = plan.watermark, Payload.of(label), Key.of(key)
         self._marker = self._marker_of(width, height) if plan.watermark else None
 
     def __call__(self, frame: np.ndarray | Frame, seconds: float | None = None) -> np.ndarray | Frame:

@@ -83,7 +83,8 @@ def embed(source: Source | Held, target: str | os.PathLike | BinaryIO | None = N
     MissingGlyph, SigningFailed, OutputFailed.
     """
     plan = Plan() if plan is None else plan
-    check_types(label=(label, Label), plan=(plan, Plan), key=(Key.public() if key is None else key, Key))
+    check_types(label=(label, Label), plan=(plan, Plan))
+    key = Key.of(key)
     held = memory.is_held(source)
     format = memory.format_of(source, rate, format, target)
     samples_only = held and format is None
@@ -131,7 +132,7 @@ def verify(source: Source | Held, *, key: Key | None = None, trust: TrustList | 
     A layer that cannot be read is a finding, not an error. Raises UnsupportedFormat for bytes of no known format,
     InvalidArgument, and where not one layer could be checked the error that stood in the way.
     """
-    check_types(key=(Key.public() if key is None else key, Key))
+    key = Key.of(key)
     if trust is not None:
         check_types(trust=(trust, provenance().TrustList))
     pins = security_data.points(pins)  # a wrong key is the caller's error, no finding

@@ -103,7 +103,7 @@ def find(samples: Samples, key: Key | None = None, *, effort: str = "normal") ->
     evidence: found, presence_only, score, false_positive_rate, geometry, effort, key_id, key_is_public; and
     `soundtrack`, the same of the sound track of a film, with its payload.
     """
-    key = key or Key.public()
+    key = Key.of(key)
     try:
         found = detect(samples, key, effort=effort)
     except HostTooSmall as error:

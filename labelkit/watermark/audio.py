@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from labelkit.codec.resample import Resampler
-from labelkit.errors import HostTooSmall, InvalidArgument, check_types
+from labelkit.errors import HostTooSmall, InvalidArgument
 from labelkit.key import Key
 from labelkit.watermark.audio_decision import log_rate, score
 from labelkit.watermark.audio_input import by_channel, channels_of, check_channels, check_rate
@@ -49,9 +49,7 @@ class AudioMarker:
             raise InvalidArgument("payload must be a Payload, got {got}", got=type(payload).__name__)
         if isinstance(strength, bool) or not isinstance(strength, int | float) or not 0.25 <= strength <= 4:
             raise InvalidArgument("strength must be a number from 0.25 to 4, got {got}", got=repr(strength))
-        key = key or Key.public()
-        check_types(key=(key, Key))
-        self._maker = DifferenceMaker(check_rate(rate), check_channels(channels), payload, key, float(strength))
+        self._maker = DifferenceMaker(check_rate(rate), check_channels(channels), payload, Key.of(key), float(strength))
         self._channels = channels
         self._waiting: list[np.ndarray] = []
         self._is_over = False
@@ -99,7 +97,7 @@ def embed(samples: np.ndarray, rate: int, payload: Payload | None, key: Key | No
     marker = AudioMarker(rate, channels_of(samples), payload, key, strength=strength)
     parts = [marker.push(samples[at : at + _BLOCK]) for at in range(0, len(samples), _BLOCK)]
     marked = np.concatenate([*parts, marker.finish()]) if len(samples) else samples.copy()
-    _check_readable(marked, rate, payload, key or Key.public())
+    _check_readable(marked, rate, payload, Key.of(key))
     return marked
 
 

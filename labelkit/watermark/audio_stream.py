@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from labelkit.codec.resample import Resampler
-from labelkit.errors import InvalidArgument, check_types
+from labelkit.errors import InvalidArgument
 from labelkit.key import Key
 from labelkit.watermark import audio_presence as presence, audio_search as search
 from labelkit.watermark.audio_input import by_channel, check_channels, check_rate
@@ -55,9 +55,7 @@ class AudioDetector:
         if effort not in EFFORTS:
             raise InvalidArgument("effort must be one of {choices}, got {value}", choices=", ".join(EFFORTS),
                                   value=repr(effort))
-        key = key or Key.public()
-        check_types(key=(key, Key))
-        self._pattern = pattern(key)
+        self._pattern = pattern(Key.of(key))
         self._effort = effort
         self._views = 2 if channels > 1 and effort != "fast" else 1  # the mean of the channels; the first one
         self._channels = check_channels(channels)

@@ -52,10 +52,11 @@ def embed(pixels: np.ndarray, payload: Payload, key: Key | None = None, *, stren
     key       None is the public key
     strength  0.25 to 4; at 1 PSNR stays above 42 dB and SSIM above 0.985
     Raises HostTooSmall for a picture that cannot carry 64 bits: a small or quiet one is read back before it is handed
-    out. Raises InvalidArgument for other arrays.
+    out. Raises InvalidArgument for other arguments.
     """
     check_array(pixels)
     check_settings(payload, strength, *pixels.shape[1::-1])
+    key = Key.of(key)
     if pixels.ndim == 2:
         out = None if out is None else out[..., None]
         return embed(pixels[..., None], payload, key, strength=strength, out=out)[..., 0]
@@ -65,9 +66,9 @@ def embed(pixels: np.ndarray, payload: Payload, key: Key | None = None, *, stren
     busy = _busy_cells(host, gain)
     direct = out is not None and out.dtype == np.uint8 == pixels.dtype and _is_rows(out) and busy >= SURE_CELLS
     marked = out if direct else np.empty(host.shape, np.uint8)
-    add(host, marked, gain, payload, key or Key.public(), float(strength))
+    add(host, marked, gain, payload, key, float(strength))
     if busy < SURE_CELLS:
-        _read_back(marked, payload, key or Key.public())
+        _read_back(marked, payload, key)
     if pixels.dtype != np.uint8:
         marked = _add_change(pixels, marked.astype(np.int16) - host)
     if out is None or direct:
@@ -208,7 +209,7 @@ def detect(pixels: np.ndarray, key: Key | None = None, *, effort: str = "normal"
         raise InvalidArgument("effort must be one of {choices}, got {value}", choices=", ".join(EFFORTS),
                               value=repr(effort))
     pixels = pixels if pixels.ndim == 3 else pixels[..., None]
-    search = Search(luma_of(pixels if pixels.dtype == np.uint8 else _eight_bits(pixels)), key or Key.public())
+    search = Search(luma_of(pixels if pixels.dtype == np.uint8 else _eight_bits(pixels)), Key.of(key))
     for step in search.steps(effort):
         found = step()
         if found:

@@ -74,7 +74,7 @@ class Marker:
                  strength: float = 1.0) -> None:
         image.check_settings(payload, strength, width, height)
         self.size = height, width
-        self._payload, self._key, self._strength = payload, key or Key.public(), strength * _share(width * height)
+        self._payload, self._key, self._strength = payload, Key.of(key), strength * _share(width * height)
         self._gain = np.empty((-(-height // 8), -(-width // 8)), np.uint8)
         self._level, self._begun = np.zeros(self._gain.shape, np.uint16), False
 
@@ -145,7 +145,7 @@ def detect(samples: VideoSamples, key: Key | None = None, *, effort: str = "norm
     geometry: as for pictures, and spans [[begin, end], ...], begin_seconds, end_seconds; at effort "fast" these cover
     only what was looked at. Raises InvalidArgument.
     """
-    return _detect(FilmFootage(samples), key or Key.public(), effort)
+    return _detect(FilmFootage(samples), Key.of(key), effort)
 
 
 def detect_frames(frames: Iterable[np.ndarray | Frame], key: Key | None = None, *, rate: float = 25.0,
@@ -154,7 +154,7 @@ def detect_frames(frames: Iterable[np.ndarray | Frame], key: Key | None = None, 
 
     frames  arrays as for `labelkit.watermark.image.detect`, all of one size, `rate` a second
     """
-    return _detect(ListFootage(frames, rate), key or Key.public(), effort)
+    return _detect(ListFootage(frames, rate), Key.of(key), effort)
 
 
 def _detect(footage: Footage, key: Key, effort: str) -> Detection:

@@ -207,3 +207,11 @@ def test_many_threads_give_the_same(host, marked) -> None:
     for thread in threads:
         thread.join()
     assert len(results) == 8 and all(np.array_equal(result, marked) for result in results)
+
+
+@pytest.mark.parametrize("key", ["secret", b"", b"a key of the tests"])
+def test_what_is_no_key_is_refused_and_never_the_public_one(host, marked, key) -> None:
+    for call in (lambda: image.embed(host, PAYLOAD, key), lambda: image.detect(marked, key), lambda: Key.of(key)):
+        with pytest.raises(InvalidArgument, match="key must be a Key"):
+            call()
+    assert Key.of(None) == Key.public() and Key.of(PRIVATE) is PRIVATE
