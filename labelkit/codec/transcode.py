@@ -391,10 +391,9 @@ def _encoder(stream: VideoStream, frame: av.VideoFrame, form: str, run: _Run) ->
         options["auto-alt-ref"] = "0"  # with it libvpx encodes no transparency
     more = hdr.settings(run.film.side_data, name, where)
     if more:
-        params = _PARAMS[name]
-        options[params] = ":".join(filter(None, (options.get(params), *more)))
+        options[_PARAMS[name]] = ":".join(filter(None, (options.get(_PARAMS[name]), *more)))
     elif more is None:
-        run.progress.left_out.append(Message("HDR10's metadata have no place in {codec} and are left out",
-                                             codec=family))
+        lost = Message("HDR10's metadata have no place in {codec} and are left out", codec=family)
+        run.progress.left_out.append(lost)
     options["threads"] = str(min(os.cpu_count() or 1, _ENCODER_THREADS))
     return name, options
