@@ -121,6 +121,16 @@ def test_any_ground_keeps_42_db():
         assert 10 * np.log10(255**2 / error) > 42
 
 
+def test_a_film_of_more_pixels_is_marked_with_less():
+    small = next(iter(scene(*SIZE, 1)))
+    errors = []
+    for luma in (small, np.tile(small, (2, 2))):
+        marked = next(video.mark_frames([luma], PAYLOAD)).astype(np.int32)
+        assert image.detect(marked.astype(np.uint8), effort="fast").payload == PAYLOAD
+        errors.append(np.square(marked - luma).mean())
+    assert 0.5 * errors[0] < errors[1] < 0.7 * errors[0]
+
+
 def test_a_frame_coded_alone_weighs_more():
     total, plane = evidence.Sum(), np.random.default_rng(2).integers(-9, 10, (64, 64)).astype(np.int8)
     total.add(plane, key=True)
