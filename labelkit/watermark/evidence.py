@@ -11,10 +11,10 @@ import numpy as np
 
 from labelkit import kernels
 from labelkit.key import Key
-from labelkit.watermark import ecc, image, lattice, search, tile
+from labelkit.watermark import image, lattice, search, tile
 from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE, Detection
 from labelkit.watermark.footage import Footage, Look, thinned
-from labelkit.watermark.search import Match, Tally, match
+from labelkit.watermark.search import Match, Tally
 
 _NOISE = 4  # grey levels squared, for `whiten`: codecs leave less of it than pictures have; 25 cost up to 2 dB
 _KEY_WEIGHT = 3  # of a frame coded alone: after hard compression it carries more of the mark than any predicted one
@@ -59,10 +59,9 @@ class Search(image.Search):
         for side in _SIDES:
             period = tile.period(round(width * side / short), round(height * side / short)) * short / side
             if side != short and period >= lattice.MIN_SPACING:
-                vectors = np.eye(2) * period
-                found = match(tile.analyse(lattice.fold(self.plane, vectors)), self.carrier, self.tally, orientations=1)
+                found = self._on(np.eye(2) * period, orientations=1)
                 if found:
-                    return self._answer(found, vectors)
+                    return found
         return None
 
     def first(self, *steps: Callable[[], Detection | None]) -> Found | None:
@@ -168,8 +167,8 @@ class Presence:
         self._carrier = tile.carrier(key)
         kx, ky, _ = tile.annulus()
         k = np.stack([ky, kx]) * (2 * np.pi / tile.GRID)
-        code = 1.0 - 2.0 * ecc.encode(found.match.word, tile.CODED_BITS)[self._carrier.bit]
-        wanted = np.sqrt(tile.SYNC_SHARE) + 1j * np.sqrt(1 - tile.SYNC_SHARE) * code
+        coded = self._carrier.signs(found.match.word)
+        wanted = np.sqrt(tile.SYNC_SHARE) + 1j * np.sqrt(1 - tile.SYNC_SHARE) * coded
         self._wanted = np.exp(-1j * (np.array(found.match.shift) @ k)) * wanted * self._carrier.phase
         if self.of(evidence.total.plane) < 0:  # a negative of the film
             self._wanted = -self._wanted

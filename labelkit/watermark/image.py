@@ -300,12 +300,12 @@ class Search:
         return self._answer(found, np.eye(2) * p) if found else None
 
     def _try(self, source: lattice.Autocorrelation, factor: int, lattices: list[np.ndarray]) -> Detection | None:
-        for vectors in lattices:
-            vectors = source.refine(vectors) * factor
-            found = match(tile.analyse(lattice.fold(self.plane, vectors)), self.carrier, self.tally)
-            if found:
-                return self._answer(found, vectors)
-        return None
+        return next(filter(None, (self._on(source.refine(vectors) * factor) for vectors in lattices)), None)
+
+    def _on(self, vectors: np.ndarray, orientations: int = 8) -> Detection | None:
+        """What lies on a lattice."""
+        found = match(tile.analyse(lattice.fold(self.plane, vectors)), self.carrier, self.tally, orientations)
+        return self._answer(found, vectors) if found else None
 
     def _answer(self, found: Match, vectors: np.ndarray) -> Detection:
         self.found = found, vectors

@@ -146,8 +146,7 @@ def _decode(bins: np.ndarray, place: tuple[int, int], orientation: int, carrier:
     if word is None:
         return None
     synchronisation = float(turned.real.sum() / np.sqrt(0.5 * np.square(np.abs(turned)).sum()))
-    code = (1.0 - 2.0 * ecc.encode(word, tile.CODED_BITS))[carrier.bit]
-    coded = float((soft * code).sum() / np.sqrt(np.square(soft).sum()))
+    coded = float((soft * carrier.signs(word)).sum() / np.sqrt(np.square(soft).sum()))
     score = synchronisation * tile.SYNC_SHARE**0.5 + coded * (1 - tile.SYNC_SHARE) ** 0.5
     rate = tally.chance_of_word(score)
     return Match(word, score, rate, orientation, shift) if rate <= MAX_FALSE_POSITIVE_RATE else None

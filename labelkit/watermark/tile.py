@@ -60,6 +60,10 @@ class Carrier:
     phase: np.ndarray
     bit: np.ndarray
 
+    def signs(self, payload: int) -> np.ndarray:
+        """float32 [2048]: the sign that the coded bit of each bin has for a payload."""
+        return np.float32(1) - np.float32(2) * ecc.encode(payload, CODED_BITS)[self.bit].astype(np.float32)
+
 
 @dataclass(frozen=True, slots=True)
 class Bands:
@@ -147,9 +151,8 @@ def patterns(key: Key, payload: int, p: int, strength: float, channels: int = 1,
 def _bins(key: Key, payload: int) -> np.ndarray:
     """complex64 [2048] of unit magnitude: phase, synchronisation, coded bits and place of a payload's tile."""
     c = carrier(key)
-    code = (1 - 2 * ecc.encode(payload, CODED_BITS).astype(np.int8))[c.bit].astype(np.float32)
     across, down = np.exp(-2j * np.pi * np.outer(origin(key, payload), _HARMONICS)).astype(np.complex64)
-    return across[c.kx + COLUMNS] * down[c.ky + COLUMNS] * c.phase * (_SYNC + _DATA * code)
+    return across[c.kx + COLUMNS] * down[c.ky + COLUMNS] * c.phase * (_SYNC + _DATA * c.signs(payload))
 
 
 def origin(key: Key, payload: int) -> np.ndarray:
