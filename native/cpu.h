@@ -5,9 +5,9 @@
 
 #include "lk.h"
 
-enum lk_isa { LK_ISA_SCALAR, LK_ISA_AVX2, LK_ISA_AVX512, LK_ISA_COUNT };
+enum lk_isa { LK_ISA_SCALAR, LK_ISA_NEON, LK_ISA_AVX2, LK_ISA_AVX512, LK_ISA_COUNT };
 
-/* "scalar", "avx2", "avx512" */
+/* "scalar", "neon", "avx2", "avx512" */
 const char *lk_isa_name(enum lk_isa isa);
 /* Whether the CPU and this build have it. */
 int lk_isa_supported(enum lk_isa isa);

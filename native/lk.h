@@ -18,14 +18,15 @@
 
 /* Error correction: successive-cancellation list decoding of a polar code (Tal and Vardy, 2015).
  *
- * soft     int32 [n], n a power of two from 32 to 4096; > 0 leans to bit 0; |soft| <= 1 << 16
+ * soft     int32 [n], n a power of two from 32 to 4096; > 0 leans to bit 0; beyond +-LK_POLAR_LIMIT it counts as that
  * frozen   uint8 [n], 1 where the input bit is known to be 0, 0 where it carries information
  * list     how many paths are kept, 1 to 256
- * scratch  lk_polar_scratch(n, list) bytes, aligned to 8
+ * scratch  lk_polar_scratch(n, list) bytes
  * bits     uint8 [list][k]: the information bits of each path, best path first; k = zeros in frozen
  * metric   int64 [list]: the sum of |soft| that each path contradicts, ascending; equal ones in
  *          the order of the bits. Paths that were never opened have metric -1.
  */
+#define LK_POLAR_LIMIT (1 << 16)
 typedef int lk_polar_decode_fn(const int32_t *soft, const uint8_t *frozen, size_t n, size_t list,
                                uint8_t *scratch, uint8_t *bits, int64_t *metric);
 size_t lk_polar_scratch(size_t n, size_t list);
@@ -34,7 +35,8 @@ size_t lk_polar_scratch(size_t n, size_t list);
  *
  * A cell's activity is the sum of |difference| to the right-hand and to the lower neighbour over its colour samples.
  * pixels   uint8 [height][row_bytes], channels interleaved: 1, 2 (grey, alpha), 3 or 4 (alpha last, not looked at)
- * gain     uint8 [ceil(height / 8)][ceil(width / 8)] = min(top, base + (activity * slope / (2 * samples) >> 4))
+ * gain     uint8 [ceil(height / 8)][ceil(width / 8)] = min(top, base + (activity * slope / (2 * samples) >> 4));
+ *          base and top up to 255, slope up to 4096
  */
 #define LK_CELL 8
 typedef int lk_image_gain_fn(const uint8_t *pixels, size_t row_bytes, size_t height, size_t width, size_t channels,
@@ -53,6 +55,7 @@ typedef int lk_image_gain_fn(const uint8_t *pixels, size_t row_bytes, size_t hei
 typedef int lk_film_gain_fn(const uint8_t *luma, size_t row_bytes, size_t height, size_t width, uint16_t *level,
                             const uint8_t *ease, uint8_t *gain, uint32_t base, uint32_t slope, uint32_t top);
 
+#define LK_FADE 16
 /* Add a tile of period p to a picture: min(x, 254) + ((flat + (gain * textured >> 5) + 16) >> 5), saturated; samples that
  * are 0 stay 0. White gets headroom, so that half the mark is not clipped away; on black one level more could be seen.
  *
@@ -60,11 +63,13 @@ typedef int lk_film_gain_fn(const uint8_t *luma, size_t row_bytes, size_t height
  * gain     the grid of lk_image_gain, interpolated between the centres of the cells, for two rows at a time
  * flat     int16 [p][p * channels], textured int8 [p][p * channels]: the tile, repeated for each channel; the alpha
  *          entries are not looked at. Both rows must be readable to p * channels only.
+ * fades    0, or where the gain is below LK_FADE flat fades with it: flat, within +-2047, times gain / LK_FADE; where
+ *          the gain is 0 the picture stays as it is, white too
  * scratch  int16 [3 * (8 * channels * ceil(width / 8) + 64)]
  */
 typedef int lk_image_embed_fn(const uint8_t *pixels, size_t row_bytes, uint8_t *out, size_t out_row_bytes,
                               size_t height, size_t width, size_t channels, const uint8_t *gain, const int16_t *flat,
-                              const int8_t *textured, size_t p, int16_t *scratch);
+                              const int8_t *textured, size_t p, int fades, int16_t *scratch);
 
 /* The tile that lk_image_embed adds, from the columns of its half spectrum: rows of p samples, each the sum over k of
  * re[k] * cosine[k][x] - im[k] * sine[k][x], rounded, halves to even, within +-8191 (flat) and +-127 (textured), and
@@ -93,21 +98,68 @@ typedef int lk_image_luma_fn(const uint8_t *pixels, size_t row_bytes, size_t hei
 typedef int lk_plane_whiten_fn(const uint8_t *luma, size_t height, size_t width, int8_t *out, int32_t *scratch,
                                uint32_t noise);
 
-/* Sum of an int8 plane over period p, both ways: out int32 [p][p]. At most 2^24 periods in a plane. */
+/* Sum of an int8 plane over period p, both ways, modulo 2^32: out int32 [p][p]. */
 typedef int lk_plane_fold_fn(const int8_t *plane, size_t height, size_t width, int32_t *out, size_t p);
 
 /* Sum of an int8 plane over the cells of any lattice: pixel (x, y) goes to cell (u >> 24, v >> 24) of out [256][256],
- * u = origin[0] + x * step[0] + y * step[1], v = origin[1] + x * step[2] + y * step[3], modulo 2^32. */
+ * u = origin[0] + x * step[0] + y * step[1], v = origin[1] + x * step[2] + y * step[3]; u, v and out modulo 2^32. */
 typedef int lk_plane_fold_lattice_fn(const int8_t *plane, size_t height, size_t width, const uint32_t *origin,
                                      const uint32_t *step, int32_t *out);
 
 /* How much of an autocorrelation lies on a lattice: sum over a fixed list of lags i * v1 + j * v2 of
- * w * r(lag), over the root of the sum of w * w, w being the overlap of a height x width picture at that lag.
+ * w * r(lag), over the root of the sum of w * w, w being the overlap of a height x width picture at that lag; both
+ * extents are 1 to LK_LATTICE_LIMIT.
  * r        float32 [n][n], n a power of two, periodic; read bilinearly
  * vectors  float32 [count][4]: v1x, v1y, v2x, v2y in pixels
  * score    float32 [count] */
+#define LK_LATTICE_LIMIT (1 << 30)
 typedef int lk_lattice_score_fn(const float *r, size_t n, size_t height, size_t width, const float *vectors,
                                 size_t count, float *score);
+
+/* A box of a plane at another scale. Where the columns grow fewer, a sample is the mean of those whose centres lie in its
+ * part of the box, and of one at least; else it is bilinear, with weights in 256ths. The border is repeated outwards.
+ * plane    uint8 [height][width]
+ * left ... bottom   of the box, in fractional samples, -LK_RESAMPLE_LIMIT to 2 * LK_RESAMPLE_LIMIT; all extents are at most
+ *          that limit, and the box is at most LK_RESAMPLE_SCALE samples wide and high for each of out
+ * out      uint8 [out_height][out_width]
+ * scratch  uint32 [3 * out_width + 2 * width + 1] */
+#define LK_RESAMPLE_LIMIT (1 << 24)
+#define LK_RESAMPLE_SCALE 4096
+typedef int lk_plane_resample_fn(const uint8_t *plane, size_t height, size_t width, double left, double top, double right,
+                                 double bottom, uint8_t *out, size_t out_height, size_t out_width, uint32_t *scratch);
+
+/* Where a pattern correlates most and least with a plane, of all places at which it lies inside.
+ *
+ * The coefficient at a place is -1 to 1; it is 0 where the variance of the plane under the pattern is below `least`, grey
+ * levels squared, up to 65025, and everywhere for a flat pattern.
+ * plane    uint8 [height][width], width at most LK_RESAMPLE_LIMIT
+ * pattern  uint8 [rows][columns], at most LK_MATCH_LIMIT samples and no larger than the plane
+ * scratch  int64 [3 * width + rows * (width + LK_MATCH_BLOCK)]
+ * place    int64 [2]: y * (width - columns + 1) + x of the highest and of the lowest coefficient, the first of equal ones
+ * score    float [2]: these coefficients */
+#define LK_MATCH_BLOCK 64
+#define LK_MATCH_LIMIT (1 << 16)
+typedef int lk_plane_match_fn(const uint8_t *plane, size_t height, size_t width, const uint8_t *pattern, size_t rows,
+                              size_t columns, uint32_t least, int64_t *scratch, int64_t *place, float *score);
+
+/* The entropy-coded segment of a baseline JPEG (ITU-T T.81) of one interleaved scan, without header and end marker.
+ *
+ * pixels      uint8 as above, of 1 channel or of 3, which become Y Cb Cr of JFIF: colours in units of 2^-16, means of two
+ *             or four with their halves down and up in turn, transforms with 13 bits of fraction, quotients rounded
+ *             with halves away from 0
+ * across, down   luma samples for each sample of the others: 1 1, 2 1 or 2 2; 1 1 for one channel
+ * quantisers  uint16 [2][64] in the order of rows, 1 to 255: for Y, for Cb and Cr
+ * codes       uint32 [2][LK_JPEG_CODES]: the Huffman codes of the 16 sizes of DC, then of the 256 symbols of AC; the
+ *             length, up to 16, in the low byte, the code above it
+ * out         uint8 [room]
+ * size        int64 [1]: the bytes written; 0 where `room` may be too little: LK_JPEG_BLOCK bytes for each block of 8 x 8
+ *             samples and for six more are enough. What lies behind is left undefined
+ */
+#define LK_JPEG_CODES 272
+#define LK_JPEG_BLOCK 512
+typedef int lk_jpeg_scan_fn(const uint8_t *pixels, size_t row_bytes, size_t height, size_t width, size_t channels,
+                            size_t across, size_t down, const uint16_t *quantisers, const uint32_t *codes, uint8_t *out,
+                            size_t room, int64_t *size);
 
 /* Audio. Frames of LK_AUDIO_FRAME samples at 16 kHz start every LK_AUDIO_HOP; roots is float [1024][2], cosine and sine
  * of -2 pi k / 1024; windows are float [1024]. Floating point: the instruction-set variants give the same bits, the NumPy
@@ -115,7 +167,8 @@ typedef int lk_lattice_score_fn(const float *r, size_t n, size_t height, size_t 
  *
  * lk_audio_mark: what to add to each channel so that its bands follow the signs
  * x         float [channels][stride], stride >= (frames - 1) * 512 + 1024
- * edges     uint16 [bands + 1], ascending, 1 to 512: band b is the bins edges[b] .. edges[b + 1] - 1; bands <= 128
+ * edges     uint16 [bands + 1], ascending, 1 to 512: band b is the bins edges[b] .. edges[b + 1] - 1; bands are 1 to
+ *           LK_AUDIO_BANDS
  * signs     int8 [period][bands] of -1, 0, +1; frame f follows row (phase + f) % period
  * depths    float [bands]: log2 of the amplitude gain of a band that lies 13 dB under the frame's loudest, in a frame as
  *           loud as those before it
@@ -127,6 +180,7 @@ typedef int lk_lattice_score_fn(const float *r, size_t n, size_t height, size_t 
 #define LK_AUDIO_HOP 512
 #define LK_AUDIO_SHIELD 256
 #define LK_AUDIO_LIMIT 64
+#define LK_AUDIO_BANDS 128
 typedef int lk_audio_mark_fn(const float *x, size_t channels, size_t stride, size_t frames, const float *roots,
                              const float *window, const uint16_t *edges, size_t bands, const int8_t *signs,
                              size_t period, size_t phase, const float *depths, float *mean, float *scratch, float *out);
@@ -161,12 +215,13 @@ typedef int lk_audio_spectrum_fn(const float *x, size_t nx, size_t frames, size_
 /* The value of every chip at every start: two bands by twelve rows (of half a frame's hop), whitened and weighted.
  * spectrum  float [frames][bins + 1] as lk_audio_spectrum gives it
  * index     uint16 [bands + 1] < bins, and part float [bands + 1] in [0, 1]: the bands' edges; width float [bands]: 1 over
- *           their widths in bins; floors float [bands]: log2 of the noise floor; weights float [bands]; bands even, 4 to 128;
- *           the first and the last band are only neighbours of the others
- * pace      frames of the spectrum for each row
+ *           their widths in bins; floors float [bands]: log2 of the noise floor; weights float [bands]; bands even, 4 to
+ *           LK_AUDIO_BANDS; the first and the last band are only neighbours of the others
+ * pace      frames of the spectrum for each row, above 0 and up to LK_AUDIO_PACE
  * scratch   float [4 * rows * bands]
  * out       float [rows][bands / 2 - 1]
  */
+#define LK_AUDIO_PACE (1 << 20)
 typedef int lk_audio_chips_fn(const float *spectrum, size_t frames, size_t bins, const uint16_t *index,
                               const float *part, const float *width, const float *floors, const float *weights,
                               size_t bands, double pace, size_t rows, float *scratch, float *out);
@@ -193,6 +248,9 @@ struct lk_kernels {
     lk_plane_fold_fn *plane_fold;
     lk_plane_fold_lattice_fn *plane_fold_lattice;
     lk_lattice_score_fn *lattice_score;
+    lk_plane_resample_fn *plane_resample;
+    lk_plane_match_fn *plane_match;
+    lk_jpeg_scan_fn *jpeg_scan;
 
     lk_audio_mark_fn *audio_mark;
     lk_audio_shield_fn *audio_shield;

@@ -1,34 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "binding.h"
 
+static void check_code(struct lk_views *views, Py_ssize_t n, Py_ssize_t list) {
+    lk_range(views, n, 32, 4096, "elements of soft");
+    if (!views->refused && (n & (n - 1))) lk_refuse(views, "soft: a power of two elements wanted");
+    lk_range(views, list, 1, 256, "list");
+}
+
 static PyObject *polar_scratch(PyObject *module, PyObject *args) {
     (void)module;
     Py_ssize_t n, list;
+    struct lk_views v = {.count = 0};
     if (!PyArg_ParseTuple(args, "nn", &n, &list)) return NULL;
-    return PyLong_FromSize_t(lk_polar_scratch((size_t)n, (size_t)list));
+    check_code(&v, n, list);
+    return v.refused ? NULL : PyLong_FromSize_t(lk_polar_scratch((size_t)n, (size_t)list));
 }
 
 /* polar_decode(soft int32[n], frozen uint8[n], list, scratch uint8[], bits uint8[list, k], metric int64[list]) */
 static PyObject *polar_decode(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *soft, *frozen, *scratch, *bits, *metric;
-    Py_ssize_t list;
-    Py_buffer v[5];
+    Py_ssize_t list, k = 0;
+    struct lk_views v = {.count = 0};
     if (!PyArg_ParseTuple(args, "OOnOOO", &soft, &frozen, &list, &scratch, &bits, &metric)) return NULL;
-    if (list < 1 || list > 256) return PyErr_Format(PyExc_ValueError, "list: 1 to 256 wanted, got %zd", list);
-    if (lk_get_buffer(soft, &v[0], 'i', -1, 0, "soft")) return NULL;
-    Py_ssize_t n = v[0].len / 4, k = 0;
-    if (lk_get_buffer(frozen, &v[1], 'B', n, 0, "frozen")) return lk_finish(1, "polar_decode", v, 1);
-    for (Py_ssize_t i = 0; i < n; i++) k += ((const uint8_t *)v[1].buf)[i] == 0;
-    if (lk_get_buffer(scratch, &v[2], 'B', (Py_ssize_t)lk_polar_scratch((size_t)n, (size_t)list), 1, "scratch"))
-        return lk_finish(1, "polar_decode", v, 2);
-    if (lk_get_buffer(bits, &v[3], 'B', list * k, 1, "bits")) return lk_finish(1, "polar_decode", v, 3);
-    if (lk_get_buffer(metric, &v[4], 'q', list, 1, "metric")) return lk_finish(1, "polar_decode", v, 4);
-    int code;
-    Py_BEGIN_ALLOW_THREADS
-    code = lk_active()->polar_decode(v[0].buf, v[1].buf, (size_t)n, (size_t)list, v[2].buf, v[3].buf, v[4].buf);
-    Py_END_ALLOW_THREADS
-    return lk_finish(code, "polar_decode", v, 5);
+    const int32_t *psoft = lk_input(&v, soft, 'i', LK_ANY, "soft");
+    const Py_ssize_t n = lk_elements(&v);
+    check_code(&v, n, list);
+    const uint8_t *pfrozen = lk_input(&v, frozen, 'B', n, "frozen");
+    if (v.refused) return NULL;
+    for (Py_ssize_t i = 0; i < n; i++) k += pfrozen[i] == 0;
+    const Py_ssize_t room = (Py_ssize_t)lk_polar_scratch((size_t)n, (size_t)list);
+    uint8_t *pscratch = lk_output(&v, scratch, 'B', room, "scratch");
+    uint8_t *pbits = lk_output(&v, bits, 'B', list * k, "bits");
+    int64_t *pmetric = lk_output(&v, metric, 'q', list, "metric");
+    LK_CALL(&v, polar_decode, psoft, pfrozen, (size_t)n, (size_t)list, pscratch, pbits, pmetric);
 }
 
 PyMethodDef lk_ecc_methods[] = {

@@ -1,41 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "binding.h"
 
-/* uint8 [height, width, channels], the samples of a row next to each other */
-static int get_pixels(PyObject *object, Py_buffer *view, int writable, const char *name) {
-    if (lk_get_strided(object, view, 'B', 3, writable, name)) return -1;
-    if (view->strides[2] == 1 && view->strides[1] == view->shape[2] && view->strides[0] >= 0) return 0;
-    PyErr_Format(PyExc_ValueError, "%s: rows of interleaved samples wanted", name);
-    PyBuffer_Release(view);
-    return -1;
-}
+static Py_ssize_t cells(Py_ssize_t pixels) { return pixels / LK_CELL + (pixels % LK_CELL != 0); }
 
-/* a contiguous plane of `format` with two axes */
-static int get_plane(PyObject *object, Py_buffer *view, char format, int writable, const char *name) {
-    if (lk_get_strided(object, view, format, 2, writable, name)) return -1;
-    if (PyBuffer_IsContiguous(view, 'C')) return 0;
-    PyErr_Format(PyExc_ValueError, "%s: a contiguous plane wanted", name);
-    PyBuffer_Release(view);
-    return -1;
+static void check_gain(struct lk_views *views, Py_ssize_t base, Py_ssize_t slope, Py_ssize_t top) {
+    lk_range(views, base, 0, 255, "base");
+    lk_range(views, slope, 0, 4096, "slope");
+    lk_range(views, top, 0, 255, "top");
 }
 
 /* image_gain(pixels uint8[h, w, c], gain uint8[ceil(h / 8), ceil(w / 8)], base, slope, top) */
 static PyObject *image_gain(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *pixels, *gain;
-    unsigned base, slope, top;
-    Py_buffer v[2];
-    if (!PyArg_ParseTuple(args, "OOIII", &pixels, &gain, &base, &slope, &top)) return NULL;
-    if (get_pixels(pixels, &v[0], 0, "pixels")) return NULL;
-    Py_ssize_t h = v[0].shape[0], w = v[0].shape[1];
-    if (lk_get_buffer(gain, &v[1], 'B', ((h + 7) / 8) * ((w + 7) / 8), 1, "gain"))
-        return lk_finish(1, "image_gain", v, 1);
-    int code;
-    Py_BEGIN_ALLOW_THREADS
-    code = lk_active()->image_gain(v[0].buf, (size_t)v[0].strides[0], (size_t)h, (size_t)w, (size_t)v[0].shape[2],
-                                   v[1].buf, base, slope, top);
-    Py_END_ALLOW_THREADS
-    return lk_finish(code, "image_gain", v, 2);
+    Py_ssize_t base, slope, top;
+    struct lk_views v = {.count = 0};
+    if (!PyArg_ParseTuple(args, "OOnnn", &pixels, &gain, &base, &slope, &top)) return NULL;
+    check_gain(&v, base, slope, top);
+    const uint8_t *ppixels = lk_pixels(&v, pixels, 0, "pixels");
+    const size_t row_bytes = lk_row_bytes(&v);
+    const Py_ssize_t h = lk_axis(&v, 0), w = lk_axis(&v, 1), c = lk_axis(&v, 2);
+    uint8_t *pgain = lk_output(&v, gain, 'B', lk_times(cells(h), cells(w)), "gain");
+    LK_CALL(&v, image_gain, ppixels, row_bytes, (size_t)h, (size_t)w, (size_t)c, pgain, (uint32_t)base, (uint32_t)slope,
+            (uint32_t)top);
 }
 
 /* film_gain(luma uint8[h, w, 1], level uint16[ceil(h / 8), ceil(w / 8)], ease uint8[64], gain uint8[as level], base,
@@ -43,47 +30,45 @@ static PyObject *image_gain(PyObject *module, PyObject *args) {
 static PyObject *film_gain(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *luma, *level, *ease, *gain;
-    unsigned base, slope, top;
-    Py_buffer v[4];
-    if (!PyArg_ParseTuple(args, "OOOOIII", &luma, &level, &ease, &gain, &base, &slope, &top)) return NULL;
-    if (get_pixels(luma, &v[0], 0, "luma")) return NULL;
-    Py_ssize_t h = v[0].shape[0], w = v[0].shape[1], cells = ((h + 7) / 8) * ((w + 7) / 8);
-    if (v[0].shape[2] != 1) return lk_finish(1, "film_gain", v, 1);
-    if (lk_get_buffer(level, &v[1], 'H', cells, 1, "level")) return lk_finish(1, "film_gain", v, 1);
-    if (lk_get_buffer(ease, &v[2], 'B', LK_EASE, 0, "ease")) return lk_finish(1, "film_gain", v, 2);
-    if (lk_get_buffer(gain, &v[3], 'B', cells, 1, "gain")) return lk_finish(1, "film_gain", v, 3);
-    int code;
-    Py_BEGIN_ALLOW_THREADS
-    code = lk_active()->film_gain(v[0].buf, (size_t)v[0].strides[0], (size_t)h, (size_t)w, v[1].buf, v[2].buf, v[3].buf,
-                                  base, slope, top);
-    Py_END_ALLOW_THREADS
-    return lk_finish(code, "film_gain", v, 4);
+    Py_ssize_t base, slope, top;
+    struct lk_views v = {.count = 0};
+    if (!PyArg_ParseTuple(args, "OOOOnnn", &luma, &level, &ease, &gain, &base, &slope, &top)) return NULL;
+    check_gain(&v, base, slope, top);
+    const uint8_t *pluma = lk_pixels(&v, luma, 0, "luma");
+    const size_t row_bytes = lk_row_bytes(&v);
+    const Py_ssize_t h = lk_axis(&v, 0), w = lk_axis(&v, 1), grid = lk_times(cells(h), cells(w));
+    lk_range(&v, lk_axis(&v, 2), 1, 1, "channels of luma");
+    uint16_t *plevel = lk_output(&v, level, 'H', grid, "level");
+    const uint8_t *pease = lk_input(&v, ease, 'B', LK_EASE, "ease");
+    uint8_t *pgain = lk_output(&v, gain, 'B', grid, "gain");
+    LK_CALL(&v, film_gain, pluma, row_bytes, (size_t)h, (size_t)w, plevel, pease, pgain, (uint32_t)base, (uint32_t)slope,
+            (uint32_t)top);
 }
 
 /* image_embed(pixels uint8[h, w, c], out uint8[h, w, c], gain, flat int16[p, p * c], textured int8[p, p * c],
- *             scratch int16[]) */
+ *             fades, scratch int16[]) */
 static PyObject *image_embed(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *pixels, *out, *gain, *flat, *textured, *scratch;
-    Py_buffer v[6];
-    if (!PyArg_ParseTuple(args, "OOOOOO", &pixels, &out, &gain, &flat, &textured, &scratch)) return NULL;
-    if (get_pixels(pixels, &v[0], 0, "pixels")) return NULL;
-    Py_ssize_t h = v[0].shape[0], w = v[0].shape[1], c = v[0].shape[2], cells = (w + 7) / 8;
-    if (get_pixels(out, &v[1], 1, "out")) return lk_finish(1, "image_embed", v, 1);
-    if (v[1].shape[0] != h || v[1].shape[1] != w || v[1].shape[2] != c) return lk_finish(1, "image_embed", v, 2);
-    if (lk_get_buffer(gain, &v[2], 'B', ((h + 7) / 8) * cells, 0, "gain")) return lk_finish(1, "image_embed", v, 2);
-    if (get_plane(flat, &v[3], 'h', 0, "flat")) return lk_finish(1, "image_embed", v, 3);
-    Py_ssize_t p = v[3].shape[0];
-    if (v[3].shape[1] != p * c) return lk_finish(1, "image_embed", v, 4);
-    if (lk_get_buffer(textured, &v[4], 'b', p * p * c, 0, "textured")) return lk_finish(1, "image_embed", v, 4);
-    if (lk_get_buffer(scratch, &v[5], 'h', 3 * (8 * c * cells + 64), 1, "scratch"))
-        return lk_finish(1, "image_embed", v, 5);
-    int code;
-    Py_BEGIN_ALLOW_THREADS
-    code = lk_active()->image_embed(v[0].buf, (size_t)v[0].strides[0], v[1].buf, (size_t)v[1].strides[0], (size_t)h,
-                                    (size_t)w, (size_t)c, v[2].buf, v[3].buf, v[4].buf, (size_t)p, v[5].buf);
-    Py_END_ALLOW_THREADS
-    return lk_finish(code, "image_embed", v, 6);
+    struct lk_views v = {.in_place = 1};
+    int fades;
+    if (!PyArg_ParseTuple(args, "OOOOOpO", &pixels, &out, &gain, &flat, &textured, &fades, &scratch)) return NULL;
+    const uint8_t *ppixels = lk_pixels(&v, pixels, 0, "pixels");
+    const size_t row_bytes = lk_row_bytes(&v);
+    const Py_ssize_t h = lk_axis(&v, 0), w = lk_axis(&v, 1), c = lk_axis(&v, 2);
+    uint8_t *pout = lk_pixels(&v, out, 1, "out");
+    const size_t out_row_bytes = lk_row_bytes(&v);
+    if (lk_axis(&v, 0) != h || lk_axis(&v, 1) != w || lk_axis(&v, 2) != c)
+        return lk_refuse(&v, "out: the shape of pixels wanted");
+    const uint8_t *pgain = lk_input(&v, gain, 'B', lk_times(cells(h), cells(w)), "gain");
+    const int16_t *pflat = lk_input_of(&v, flat, 'h', 2, "flat");
+    const Py_ssize_t p = lk_axis(&v, 0);
+    if (lk_axis(&v, 1) != lk_times(p, c)) return lk_refuse(&v, "flat: p rows of p * channels wanted");
+    const int8_t *ptextured = lk_input(&v, textured, 'b', lk_times(p, lk_times(p, c)), "textured");
+    const Py_ssize_t row = lk_times(lk_times(LK_CELL, c), cells(w));
+    int16_t *pscratch = lk_output(&v, scratch, 'h', lk_times(3, row < PY_SSIZE_T_MAX - 64 ? row + 64 : row), "scratch");
+    LK_CALL(&v, image_embed, ppixels, row_bytes, pout, out_row_bytes, (size_t)h, (size_t)w, (size_t)c, pgain, pflat,
+            ptextured, (size_t)p, fades, pscratch);
 }
 
 /* tile_make(columns float32[2, p, k, 2], low, waves float32[2, k, stride], flat int16[p, p * c],
@@ -92,92 +77,76 @@ static PyObject *tile_make(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *columns, *waves, *flat, *textured;
     Py_ssize_t low;
-    Py_buffer v[4];
+    struct lk_views v = {.count = 0};
     if (!PyArg_ParseTuple(args, "OnOOO", &columns, &low, &waves, &flat, &textured)) return NULL;
-    if (get_plane(flat, &v[0], 'h', 1, "flat")) return NULL;
-    Py_ssize_t p = v[0].shape[0], row = v[0].shape[1];
-    if (!p || row % p) return lk_finish(1, "tile_make", v, 1);
-    if (lk_get_buffer(textured, &v[1], 'b', p * row, 1, "textured")) return lk_finish(1, "tile_make", v, 1);
-    if (lk_get_strided(waves, &v[2], 'f', 3, 0, "waves")) return lk_finish(1, "tile_make", v, 2);
-    Py_ssize_t count = v[2].shape[1];
-    if (!PyBuffer_IsContiguous(&v[2], 'C') || v[2].shape[0] != 2) return lk_finish(1, "tile_make", v, 3);
-    if (lk_get_buffer(columns, &v[3], 'f', 4 * p * count, 0, "columns")) return lk_finish(1, "tile_make", v, 3);
-    int code;
-    Py_BEGIN_ALLOW_THREADS
-    code = lk_active()->tile_make(v[3].buf, (size_t)count, (size_t)low, v[2].buf, (size_t)v[2].shape[2], (size_t)p,
-                                  (size_t)(row / p), v[0].buf, v[1].buf);
-    Py_END_ALLOW_THREADS
-    return lk_finish(code, "tile_make", v, 4);
+    int16_t *pflat = lk_output_of(&v, flat, 'h', 2, "flat");
+    const Py_ssize_t p = lk_axis(&v, 0), row = lk_axis(&v, 1);
+    lk_range(&v, p, 2, LK_TILE_LIMIT, "rows of flat");
+    if (v.refused || row % p) return lk_refuse(&v, "flat: p rows of p * channels wanted");
+    int8_t *ptextured = lk_output(&v, textured, 'b', p * row, "textured");
+    const float *pwaves = lk_input_of(&v, waves, 'f', 3, "waves");
+    const Py_ssize_t count = lk_axis(&v, 1), stride = lk_axis(&v, 2);
+    lk_range(&v, lk_axis(&v, 0), 2, 2, "planes of waves");
+    lk_range(&v, low, 0, count, "low");
+    const float *pcolumns = lk_input(&v, columns, 'f', lk_times(4 * p, count), "columns");
+    LK_CALL(&v, tile_make, pcolumns, (size_t)count, (size_t)low, pwaves, (size_t)stride, (size_t)p, (size_t)(row / p),
+            pflat, ptextured);
 }
 
 /* image_luma(pixels uint8[h, w, c], luma uint8[h, w]) */
 static PyObject *image_luma(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *pixels, *luma;
-    Py_buffer v[2];
+    struct lk_views v = {.count = 0};
     if (!PyArg_ParseTuple(args, "OO", &pixels, &luma)) return NULL;
-    if (get_pixels(pixels, &v[0], 0, "pixels")) return NULL;
-    Py_ssize_t h = v[0].shape[0], w = v[0].shape[1];
-    if (lk_get_buffer(luma, &v[1], 'B', h * w, 1, "luma")) return lk_finish(1, "image_luma", v, 1);
-    int code;
-    Py_BEGIN_ALLOW_THREADS
-    code = lk_active()->image_luma(v[0].buf, (size_t)v[0].strides[0], (size_t)h, (size_t)w,
-                                   (size_t)v[0].shape[2], v[1].buf);
-    Py_END_ALLOW_THREADS
-    return lk_finish(code, "image_luma", v, 2);
+    const uint8_t *ppixels = lk_pixels(&v, pixels, 0, "pixels");
+    const size_t row_bytes = lk_row_bytes(&v);
+    const Py_ssize_t h = lk_axis(&v, 0), w = lk_axis(&v, 1), c = lk_axis(&v, 2);
+    uint8_t *pluma = lk_output(&v, luma, 'B', lk_times(h, w), "luma");
+    LK_CALL(&v, image_luma, ppixels, row_bytes, (size_t)h, (size_t)w, (size_t)c, pluma);
 }
 
 /* plane_whiten(luma uint8[h, w], out int8[h, w], scratch int32[24 * (w + 16)], noise) */
 static PyObject *plane_whiten(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *luma, *out, *scratch;
-    unsigned noise;
-    Py_buffer v[3];
-    if (!PyArg_ParseTuple(args, "OOOI", &luma, &out, &scratch, &noise)) return NULL;
-    if (get_plane(luma, &v[0], 'B', 0, "luma")) return NULL;
-    Py_ssize_t h = v[0].shape[0], w = v[0].shape[1];
-    if (lk_get_buffer(out, &v[1], 'b', h * w, 1, "out")) return lk_finish(1, "plane_whiten", v, 1);
-    if (lk_get_buffer(scratch, &v[2], 'i', 24 * (w + 16), 1, "scratch")) return lk_finish(1, "plane_whiten", v, 2);
-    int code;
-    Py_BEGIN_ALLOW_THREADS
-    code = lk_active()->plane_whiten(v[0].buf, (size_t)h, (size_t)w, v[1].buf, v[2].buf, noise);
-    Py_END_ALLOW_THREADS
-    return lk_finish(code, "plane_whiten", v, 3);
+    Py_ssize_t noise;
+    struct lk_views v = {.count = 0};
+    if (!PyArg_ParseTuple(args, "OOOn", &luma, &out, &scratch, &noise)) return NULL;
+    const uint8_t *pluma = lk_input_of(&v, luma, 'B', 2, "luma");
+    const Py_ssize_t h = lk_axis(&v, 0), w = lk_axis(&v, 1);
+    lk_range(&v, noise, 1, 255, "noise");
+    int8_t *pout = lk_output(&v, out, 'b', lk_times(h, w), "out");
+    const Py_ssize_t room = lk_times(24, w < PY_SSIZE_T_MAX - 16 ? w + 16 : w);
+    int32_t *pscratch = lk_output(&v, scratch, 'i', room, "scratch");
+    LK_CALL(&v, plane_whiten, pluma, (size_t)h, (size_t)w, pout, pscratch, (uint32_t)noise);
 }
 
 /* plane_fold(plane int8[h, w], out int32[p, p]) */
 static PyObject *plane_fold(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *plane, *out;
-    Py_buffer v[2];
+    struct lk_views v = {.count = 0};
     if (!PyArg_ParseTuple(args, "OO", &plane, &out)) return NULL;
-    if (get_plane(plane, &v[0], 'b', 0, "plane")) return NULL;
-    if (get_plane(out, &v[1], 'i', 1, "out")) return lk_finish(1, "plane_fold", v, 1);
-    if (v[1].shape[0] != v[1].shape[1]) return lk_finish(1, "plane_fold", v, 2);
-    int code;
-    Py_BEGIN_ALLOW_THREADS
-    code = lk_active()->plane_fold(v[0].buf, (size_t)v[0].shape[0], (size_t)v[0].shape[1], v[1].buf,
-                                   (size_t)v[1].shape[0]);
-    Py_END_ALLOW_THREADS
-    return lk_finish(code, "plane_fold", v, 2);
+    const int8_t *pplane = lk_input_of(&v, plane, 'b', 2, "plane");
+    const Py_ssize_t h = lk_axis(&v, 0), w = lk_axis(&v, 1);
+    int32_t *pout = lk_output_of(&v, out, 'i', 2, "out");
+    const Py_ssize_t p = lk_axis(&v, 0);
+    if (lk_axis(&v, 1) != p) return lk_refuse(&v, "out: as many columns as rows wanted");
+    LK_CALL(&v, plane_fold, pplane, (size_t)h, (size_t)w, pout, (size_t)p);
 }
 
 /* plane_fold_lattice(plane int8[h, w], origin uint32[2], step uint32[4], out int32[256, 256]) */
 static PyObject *plane_fold_lattice(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *plane, *origin, *step, *out;
-    Py_buffer v[4];
+    struct lk_views v = {.count = 0};
     if (!PyArg_ParseTuple(args, "OOOO", &plane, &origin, &step, &out)) return NULL;
-    if (get_plane(plane, &v[0], 'b', 0, "plane")) return NULL;
-    if (lk_get_buffer(origin, &v[1], 'I', 2, 0, "origin")) return lk_finish(1, "plane_fold_lattice", v, 1);
-    if (lk_get_buffer(step, &v[2], 'I', 4, 0, "step")) return lk_finish(1, "plane_fold_lattice", v, 2);
-    if (lk_get_buffer(out, &v[3], 'i', 256 * 256, 1, "out")) return lk_finish(1, "plane_fold_lattice", v, 3);
-    int code;
-    Py_BEGIN_ALLOW_THREADS
-    code = lk_active()->plane_fold_lattice(v[0].buf, (size_t)v[0].shape[0], (size_t)v[0].shape[1], v[1].buf, v[2].buf,
-                                           v[3].buf);
-    Py_END_ALLOW_THREADS
-    return lk_finish(code, "plane_fold_lattice", v, 4);
+    const int8_t *pplane = lk_input_of(&v, plane, 'b', 2, "plane");
+    const Py_ssize_t h = lk_axis(&v, 0), w = lk_axis(&v, 1);
+    const uint32_t *porigin = lk_input(&v, origin, 'I', 2, "origin"), *pstep = lk_input(&v, step, 'I', 4, "step");
+    int32_t *pout = lk_output(&v, out, 'i', 256 * 256, "out");
+    LK_CALL(&v, plane_fold_lattice, pplane, (size_t)h, (size_t)w, porigin, pstep, pout);
 }
 
 /* lattice_score(r float32[n, n], height, width, vectors float32[count, 4], score float32[count]) */
@@ -185,31 +154,99 @@ static PyObject *lattice_score(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *r, *vectors, *score;
     Py_ssize_t height, width;
-    Py_buffer v[3];
+    struct lk_views v = {.count = 0};
     if (!PyArg_ParseTuple(args, "OnnOO", &r, &height, &width, &vectors, &score)) return NULL;
-    if (get_plane(r, &v[0], 'f', 0, "r")) return NULL;
-    Py_ssize_t n = v[0].shape[0];
-    if (v[0].shape[1] != n || height < 1 || width < 1) return lk_finish(1, "lattice_score", v, 1);
-    if (lk_get_buffer(vectors, &v[1], 'f', -1, 0, "vectors")) return lk_finish(1, "lattice_score", v, 1);
-    Py_ssize_t count = v[1].len / 16;
-    if (lk_get_buffer(score, &v[2], 'f', count, 1, "score")) return lk_finish(1, "lattice_score", v, 2);
-    int code;
-    Py_BEGIN_ALLOW_THREADS
-    code = lk_active()->lattice_score(v[0].buf, (size_t)n, (size_t)height, (size_t)width, v[1].buf, (size_t)count,
-                                      v[2].buf);
-    Py_END_ALLOW_THREADS
-    return lk_finish(code, "lattice_score", v, 3);
+    const float *pr = lk_input_of(&v, r, 'f', 2, "r");
+    const Py_ssize_t n = lk_axis(&v, 0);
+    if (lk_axis(&v, 1) != n) return lk_refuse(&v, "r: as many columns as rows wanted");
+    lk_range(&v, height, 1, LK_LATTICE_LIMIT, "height");
+    lk_range(&v, width, 1, LK_LATTICE_LIMIT, "width");
+    const float *pvectors = lk_input(&v, vectors, 'f', LK_ANY, "vectors");
+    const Py_ssize_t count = lk_elements(&v) / 4;
+    if (lk_elements(&v) % 4) return lk_refuse(&v, "vectors: rows of four wanted");
+    float *pscore = lk_output(&v, score, 'f', count, "score");
+    LK_CALL(&v, lattice_score, pr, (size_t)n, (size_t)height, (size_t)width, pvectors, (size_t)count, pscore);
+}
+
+/* plane_resample(plane uint8[h, w], left, top, right, bottom, out uint8[oh, ow], scratch uint32[3 * ow + 2 * w + 1]) */
+static PyObject *plane_resample(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *plane, *out, *scratch;
+    double left, top, right, bottom;
+    struct lk_views v = {.count = 0};
+    if (!PyArg_ParseTuple(args, "OddddOO", &plane, &left, &top, &right, &bottom, &out, &scratch)) return NULL;
+    const uint8_t *pplane = lk_input_of(&v, plane, 'B', 2, "plane");
+    const Py_ssize_t h = lk_axis(&v, 0), w = lk_axis(&v, 1);
+    lk_range(&v, h, 1, LK_RESAMPLE_LIMIT, "rows of plane");
+    lk_range(&v, w, 1, LK_RESAMPLE_LIMIT, "columns of plane");
+    uint8_t *pout = lk_output_of(&v, out, 'B', 2, "out");
+    const Py_ssize_t oh = lk_axis(&v, 0), ow = lk_axis(&v, 1);
+    lk_range(&v, oh, 1, LK_RESAMPLE_LIMIT, "rows of out");
+    lk_range(&v, ow, 1, LK_RESAMPLE_LIMIT, "columns of out");
+    uint32_t *pscratch = lk_output(&v, scratch, 'I', 3 * ow + 2 * w + 1, "scratch");
+    LK_CALL(&v, plane_resample, pplane, (size_t)h, (size_t)w, left, top, right, bottom, pout, (size_t)oh, (size_t)ow,
+            pscratch);
+}
+
+/* plane_match(plane uint8[h, w], pattern uint8[r, c], least, scratch int64[3 * w + r * (w + 64)], place int64[2],
+ *             score float32[2]) */
+static PyObject *plane_match(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *plane, *pattern, *scratch, *place, *score;
+    Py_ssize_t least;
+    struct lk_views v = {.count = 0};
+    if (!PyArg_ParseTuple(args, "OOnOOO", &plane, &pattern, &least, &scratch, &place, &score)) return NULL;
+    lk_range(&v, least, 0, 65025, "least");
+    const uint8_t *pplane = lk_input_of(&v, plane, 'B', 2, "plane");
+    const Py_ssize_t h = lk_axis(&v, 0), w = lk_axis(&v, 1);
+    lk_range(&v, w, 1, LK_RESAMPLE_LIMIT, "columns of plane");
+    const uint8_t *ppattern = lk_input_of(&v, pattern, 'B', 2, "pattern");
+    const Py_ssize_t rows = lk_axis(&v, 0), columns = lk_axis(&v, 1);
+    lk_range(&v, rows, 1, h < LK_MATCH_LIMIT ? h : LK_MATCH_LIMIT, "rows of pattern");
+    lk_range(&v, columns, 1, w < LK_MATCH_LIMIT ? w : LK_MATCH_LIMIT, "columns of pattern");
+    lk_range(&v, lk_times(rows, columns), 1, LK_MATCH_LIMIT, "samples of pattern");
+    const Py_ssize_t room = lk_times(rows, w + LK_MATCH_BLOCK);
+    int64_t *pscratch = lk_output(&v, scratch, 'q', room < PY_SSIZE_T_MAX - 3 * w ? room + 3 * w : room, "scratch");
+    int64_t *pplace = lk_output(&v, place, 'q', 2, "place");
+    float *pscore = lk_output(&v, score, 'f', 2, "score");
+    LK_CALL(&v, plane_match, pplane, (size_t)h, (size_t)w, ppattern, (size_t)rows, (size_t)columns, (uint32_t)least, pscratch,
+            pplace, pscore);
+}
+
+/* jpeg_scan(pixels uint8[h, w, c], across, down, quantisers uint16[2, 64], codes uint32[2, 272], out uint8[],
+ *           size int64[1]) */
+static PyObject *jpeg_scan(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *pixels, *quantisers, *codes, *out, *size;
+    Py_ssize_t across, down;
+    struct lk_views v = {.count = 0};
+    if (!PyArg_ParseTuple(args, "OnnOOOO", &pixels, &across, &down, &quantisers, &codes, &out, &size)) return NULL;
+    const uint8_t *ppixels = lk_pixels(&v, pixels, 0, "pixels");
+    const size_t row_bytes = lk_row_bytes(&v);
+    const Py_ssize_t h = lk_axis(&v, 0), w = lk_axis(&v, 1), c = lk_axis(&v, 2);
+    lk_range(&v, across, 1, 2, "across");
+    lk_range(&v, down, 1, 2, "down");
+    const uint16_t *pquantisers = lk_input(&v, quantisers, 'H', 128, "quantisers");
+    const uint32_t *pcodes = lk_input(&v, codes, 'I', 2 * LK_JPEG_CODES, "codes");
+    uint8_t *pout = lk_output(&v, out, 'B', LK_ANY, "out");
+    const Py_ssize_t room = lk_elements(&v);
+    int64_t *psize = lk_output(&v, size, 'q', 1, "size");
+    LK_CALL(&v, jpeg_scan, ppixels, row_bytes, (size_t)h, (size_t)w, (size_t)c, (size_t)across, (size_t)down, pquantisers,
+            pcodes, pout, (size_t)room, psize);
 }
 
 PyMethodDef lk_image_methods[] = {
     {"image_gain", image_gain, METH_VARARGS, "image_gain(pixels, gain, base, slope, top)"},
     {"film_gain", film_gain, METH_VARARGS, "film_gain(luma, level, ease, gain, base, slope, top)"},
-    {"image_embed", image_embed, METH_VARARGS, "image_embed(pixels, out, gain, flat, textured, scratch)"},
+    {"image_embed", image_embed, METH_VARARGS, "image_embed(pixels, out, gain, flat, textured, fades, scratch)"},
     {"tile_make", tile_make, METH_VARARGS, "tile_make(columns, low, waves, flat, textured)"},
     {"image_luma", image_luma, METH_VARARGS, "image_luma(pixels, luma)"},
     {"plane_whiten", plane_whiten, METH_VARARGS, "plane_whiten(luma, out, scratch, noise)"},
     {"plane_fold", plane_fold, METH_VARARGS, "plane_fold(plane, out)"},
     {"plane_fold_lattice", plane_fold_lattice, METH_VARARGS, "plane_fold_lattice(plane, origin, step, out)"},
     {"lattice_score", lattice_score, METH_VARARGS, "lattice_score(r, height, width, vectors, score)"},
+    {"plane_resample", plane_resample, METH_VARARGS, "plane_resample(plane, left, top, right, bottom, out, scratch)"},
+    {"plane_match", plane_match, METH_VARARGS, "plane_match(plane, pattern, least, scratch, place, score)"},
+    {"jpeg_scan", jpeg_scan, METH_VARARGS, "jpeg_scan(pixels, across, down, quantisers, codes, out, size)"},
     {NULL, NULL, 0, NULL},
 };

@@ -3,38 +3,6 @@
 
 #include "binding.h"
 
-static int same_format(const char *got, char want) {
-    if (!got) return want == 'B';
-    if (*got == '@' || *got == '=' || *got == '<') got++;
-    if (want == 'q') return (*got == 'q' || (*got == 'l' && sizeof(long) == 8)) && !got[1];
-    if (want == 'i') return (*got == 'i' || (*got == 'l' && sizeof(long) == 4)) && !got[1];
-    return *got == want && !got[1];
-}
-
-int lk_get_strided(PyObject *object, Py_buffer *view, char format, int ndim, int writable, const char *name) {
-    if (PyObject_GetBuffer(object, view, PyBUF_STRIDES | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0))) return -1;
-    if (same_format(view->format, format) && (ndim < 0 || view->ndim == ndim)) return 0;
-    PyErr_Format(PyExc_ValueError, "%s: a buffer of format '%c' and %d axes wanted, got '%s' and %d", name, format,
-                 ndim, view->format ? view->format : "B", view->ndim);
-    PyBuffer_Release(view);
-    return -1;
-}
-
-int lk_get_buffer(PyObject *object, Py_buffer *view, char format, Py_ssize_t count, int writable, const char *name) {
-    if (lk_get_strided(object, view, format, -1, writable, name)) return -1;
-    if (PyBuffer_IsContiguous(view, 'C') && (count < 0 || view->len == count * view->itemsize)) return 0;
-    PyErr_Format(PyExc_ValueError, "%s: %zd contiguous elements wanted, got %zd", name, count,
-                 view->len / view->itemsize);
-    PyBuffer_Release(view);
-    return -1;
-}
-
-PyObject *lk_finish(int code, const char *kernel, Py_buffer *views, int count) {
-    for (int i = 0; i < count; i++) PyBuffer_Release(&views[i]);
-    if (code == LK_OK) Py_RETURN_NONE;
-    return PyErr_Format(PyExc_ValueError, "%s: bad argument", kernel);
-}
-
 static PyObject *isas(PyObject *module, PyObject *none) {
     (void)module, (void)none;
     PyObject *list = PyList_New(0);

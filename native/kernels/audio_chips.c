@@ -21,8 +21,8 @@ static const float NEAR = 0.05f; /* of each neighbouring bin's power: fills the 
 
 int LK(lk_audio_spectrum)(const float *x, size_t nx, size_t frames, size_t hop, const float *roots,
                           const float *window, size_t low, size_t high, float *scratch, float *out) {
-    if (low < 2 || low >= high || high > HALF) return LK_BAD_ARGUMENT;
-    if (frames && (frames - 1) * hop + LK_AUDIO_FRAME > nx) return LK_BAD_ARGUMENT;
+    if (low < 2 || low >= high || high > HALF || hop == 0) return LK_BAD_ARGUMENT;
+    if (frames && (nx < LK_AUDIO_FRAME || (nx - LK_AUDIO_FRAME) / hop < frames - 1)) return LK_BAD_ARGUMENT;
     float *work = scratch, *re = scratch + 4 * HALF, *im = re + HALF, *power = im + HALF;
     const size_t bins = high - low, all = (high < HALF ? high + 1 : high) - (low - 1);
     for (size_t f = 0; f < frames; f++) {
@@ -40,7 +40,7 @@ int LK(lk_audio_spectrum)(const float *x, size_t nx, size_t frames, size_t hop, 
     return LK_OK;
 }
 
-enum { MAX_BANDS = 128 };
+enum { MAX_BANDS = LK_AUDIO_BANDS };
 
 /* Mean log power of each band in one row of running sums. */
 static void pool(const float *row, const uint16_t *index, const float *part, const float *width, size_t bands,
@@ -79,7 +79,8 @@ static void along(const float *in, size_t rows, size_t bands, size_t half, float
         }
         const float *enter = in + clamp((ptrdiff_t)(t + half), rows) * bands;
         const float *leave = in + clamp((ptrdiff_t)t - 1 - (ptrdiff_t)half, rows) * bands;
-        for (size_t b = 0; b < bands; b++) to[b] = to[b - bands] + (enter[b] - leave[b]) * share;
+        const float *before = to - bands;
+        for (size_t b = 0; b < bands; b++) to[b] = before[b] + (enter[b] - leave[b]) * share;
     }
 }
 
@@ -108,7 +109,7 @@ static void weigh(const float *sharp, const float *spread, const float *smooth, 
 /* The bands' levels in the row at frame `at`, between two frames as needed. */
 static void levels(const float *spectrum, size_t frames, size_t bins, const uint16_t *index, const float *part,
                    const float *width, size_t bands, double at, float *out) {
-    const size_t f = clamp((ptrdiff_t)at, frames), g = clamp((ptrdiff_t)at + 1, frames);
+    const size_t last = frames - 1, f = at < (double)last ? (size_t)at : last, g = f < last ? f + 1 : last;
     const float share = (float)(at - (double)f);
     pool(spectrum + f * (bins + 1), index, part, width, bands, out);
     if (share <= 0.0f || f == g) return;
@@ -120,7 +121,8 @@ static void levels(const float *spectrum, size_t frames, size_t bins, const uint
 int LK(lk_audio_chips)(const float *spectrum, size_t frames, size_t bins, const uint16_t *index, const float *part,
                        const float *width, const float *floors, const float *weights, size_t bands, double pace,
                        size_t rows, float *scratch, float *out) {
-    if (bands < 4 || bands > MAX_BANDS || bands % 2 || frames == 0 || !(pace > 0)) return LK_BAD_ARGUMENT;
+    if (bands < 4 || bands > MAX_BANDS || bands % 2 || frames == 0) return LK_BAD_ARGUMENT;
+    if (!(pace > 0 && pace <= LK_AUDIO_PACE)) return LK_BAD_ARGUMENT;
     for (size_t b = 0; b <= bands; b++)
         if (index[b] >= bins) return LK_BAD_ARGUMENT;
     const size_t cells = rows * bands, pairs = bands / 2 - 1;

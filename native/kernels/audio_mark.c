@@ -7,7 +7,7 @@
 #include "isa.h"
 #include "audio_fft.h"
 
-enum { MAX_BANDS = 128 };
+enum { MAX_BANDS = LK_AUDIO_BANDS };
 
 static const float POWER_FLOOR = 1e-13f; /* of a bin, 130 dB below a full-scale sine: nothing is added to silence */
 static const float MOVE_LOW = 0.17f, MOVE_SLOPE = 0.18f, MOVE_HIGH = 2.6f; /* of the loudest band; per octave under it */
@@ -53,7 +53,8 @@ int LK(lk_audio_mark)(const float *x, size_t channels, size_t stride, size_t fra
     if (bands == 0 || bands > MAX_BANDS || period == 0 || edges[0] == 0 || edges[bands] > HALF) return LK_BAD_ARGUMENT;
     for (size_t b = 0; b < bands; b++)
         if (edges[b] >= edges[b + 1]) return LK_BAD_ARGUMENT;
-    if (frames && stride < (frames - 1) * LK_AUDIO_HOP + LK_AUDIO_FRAME) return LK_BAD_ARGUMENT;
+    if (frames && (stride < LK_AUDIO_FRAME || (stride - LK_AUDIO_FRAME) / LK_AUDIO_HOP < frames - 1))
+        return LK_BAD_ARGUMENT;
     const size_t low = edges[0], high = edges[bands], bins = high - low;
     float *work = scratch, *power = scratch + 4 * HALF, *gain = power + HALF, *spectra = gain + HALF;
     for (size_t f = 0; f < frames; f++) {

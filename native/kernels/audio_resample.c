@@ -49,10 +49,18 @@ static void decimate(const float *x, const float *h, size_t taps, size_t down, s
     }
 }
 
+/* Whether x holds all that the last output reads; on 32 bits too, where positions may be more than a size_t holds. */
+static int reaches(size_t nx, size_t taps, size_t up, size_t down, size_t position, size_t ny) {
+    if (ny == 0) return 1;
+    const uint64_t steps = ny - 1;
+    if (taps > nx || steps > (UINT64_MAX - position) / down) return 0;
+    return (position + steps * down) / up <= nx - taps;
+}
+
 int LK(lk_audio_resample)(const float *x, size_t nx, const float *bank, size_t phases, size_t taps, size_t up,
                           size_t down, size_t position, float *y, size_t ny) {
     if (up == 0 || down == 0 || phases == 0 || taps == 0 || taps % LANES) return LK_BAD_ARGUMENT;
-    if (ny && (position + (ny - 1) * down) / up + taps > nx) return LK_BAD_ARGUMENT;
+    if (!reaches(nx, taps, up, down, position, ny)) return LK_BAD_ARGUMENT;
     if (down == 1 && phases == up) {
         interpolate(x, bank, taps, up, position, y, ny);
         return LK_OK;
@@ -64,7 +72,7 @@ int LK(lk_audio_resample)(const float *x, size_t nx, const float *bank, size_t p
     size_t base = position / up, left = position % up;
     const size_t whole = down / up, part = down % up;
     for (size_t j = 0; j < ny; j++) {
-        const float *h = bank + left * phases / up * taps, *from = x + base;
+        const float *h = bank + (size_t)((uint64_t)left * phases / up) * taps, *from = x + base;
         float sum[LANES] = {0};
         for (size_t k = 0; k < taps; k += LANES)
             for (size_t l = 0; l < LANES; l++) sum[l] += from[k + l] * h[k + l];

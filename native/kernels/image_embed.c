@@ -54,7 +54,8 @@ static uint32_t cell_sum(const uint16_t *sum, size_t columns, size_t channels, s
 
 int LK(lk_image_gain)(const uint8_t *pixels, size_t row_bytes, size_t height, size_t width, size_t channels,
                       uint8_t *gain, uint32_t base, uint32_t slope, uint32_t top) {
-    if (!height || !width || channels < 1 || channels > 4 || top > 255 || slope > 4096) return LK_BAD_ARGUMENT;
+    if (!height || !width || channels < 1 || channels > 4) return LK_BAD_ARGUMENT;
+    if (base > 255 || top > 255 || slope > 4096) return LK_BAD_ARGUMENT;
     uint16_t sum[STRIP * 4];
     size_t colours = channels < 3 ? 1 : 3;
     for (size_t y0 = 0; y0 < height; y0 += LK_CELL) {
@@ -97,7 +98,7 @@ static uint32_t eight(const uint16_t *x) {
 
 int LK(lk_film_gain)(const uint8_t *luma, size_t row_bytes, size_t height, size_t width, uint16_t *level,
                      const uint8_t *ease, uint8_t *gain, uint32_t base, uint32_t slope, uint32_t top) {
-    if (!height || !width || top > 255 || slope > 4096) return LK_BAD_ARGUMENT;
+    if (!height || !width || base > 255 || top > 255 || slope > 4096) return LK_BAD_ARGUMENT;
     uint16_t sum[STRIP], now[STRIP];
     for (size_t y0 = 0; y0 < height; y0 += LK_CELL) {
         size_t rows = least(LK_CELL, height - y0), even = (rows + 1) / 2;
@@ -139,17 +140,31 @@ static inline void gain_row(const int16_t *cells, size_t columns, size_t channel
     }
 }
 
-/* count samples of one row, all within one period of the tile */
-static void add_run(const uint8_t *x, uint8_t *out, const int16_t *gain, const int16_t *flat, const int8_t *textured,
-                    size_t count) {
+/* count samples of one row, all within one period of the tile; `fades` is a constant wherever this is inlined */
+static inline void add_samples(const uint8_t *x, uint8_t *out, const int16_t *gain, const int16_t *flat,
+                               const int8_t *textured, size_t count, int fades) {
     for (size_t i = 0; i < count; i++) {
         int16_t v = x[i], seen = v ? -1 : 0; /* black stays black */
-        v = v > 254 ? 254 : v;
-        int16_t product = (int16_t)(gain[i] * textured[i]);
-        v = (int16_t)(v + ((int16_t)(flat[i] + (product >> 5) + 16) >> 5));
+        int16_t top = fades && !gain[i] ? 255 : 254;
+        v = v > top ? top : v;
+        int16_t product = (int16_t)(gain[i] * textured[i]), even = flat[i];
+        if (fades) {
+            int16_t share = gain[i] < LK_FADE ? gain[i] : LK_FADE;
+            even = even < -2047 ? -2047 : even > 2047 ? 2047 : even;
+            even = (int16_t)((int16_t)(even * share) >> 4);
+        }
+        v = (int16_t)(v + ((int16_t)(even + (product >> 5) + 16) >> 5));
         v = v < 0 ? 0 : v;
         out[i] = (uint8_t)((v > 255 ? 255 : v) & seen);
     }
+}
+
+static void add_run(const uint8_t *x, uint8_t *out, const int16_t *gain, const int16_t *flat, const int8_t *textured,
+                    size_t count, int fades) {
+    if (fades)
+        add_samples(x, out, gain, flat, textured, count, 1);
+    else
+        add_samples(x, out, gain, flat, textured, count, 0);
 }
 
 /* The gain at every sample of pixel rows y and y + 1; `out` has room for that of the columns of cells behind it. */
@@ -171,7 +186,7 @@ static void gain_at(const uint8_t *gain, size_t rows, size_t columns, size_t cha
 
 int LK(lk_image_embed)(const uint8_t *pixels, size_t row_bytes, uint8_t *out, size_t out_row_bytes, size_t height,
                        size_t width, size_t channels, const uint8_t *gain, const int16_t *flat, const int8_t *textured,
-                       size_t p, int16_t *scratch) {
+                       size_t p, int fades, int16_t *scratch) {
     if (!height || !width || channels < 1 || channels > 4 || !p) return LK_BAD_ARGUMENT;
     size_t columns = (width + LK_CELL - 1) / LK_CELL, rows = (height + LK_CELL - 1) / LK_CELL;
     size_t samples = width * channels, period = p * channels;
@@ -185,14 +200,14 @@ int LK(lk_image_embed)(const uint8_t *pixels, size_t row_bytes, uint8_t *out, si
         const int8_t *t = textured + (y % p) * period;
         if (channels == 1 || channels == 3) {
             for (size_t i = 0; i < samples; i += period)
-                add_run(x + i, to + i, scratch + i, f, t, least(period, samples - i));
+                add_run(x + i, to + i, scratch + i, f, t, least(period, samples - i), fades);
             continue;
         }
         size_t chunk = sizeof alpha * channels; /* alpha is set aside and put back */
         for (size_t i = 0; i < samples;) {
             size_t in_tile = i % period, count = least(least(chunk, period - in_tile), samples - i);
             for (size_t k = 0; k < count / channels; k++) alpha[k] = x[i + k * channels + channels - 1];
-            add_run(x + i, to + i, scratch + i, f + in_tile, t + in_tile, count);
+            add_run(x + i, to + i, scratch + i, f + in_tile, t + in_tile, count, fades);
             for (size_t k = 0; k < count / channels; k++) to[i + k * channels + channels - 1] = alpha[k];
             i += count;
         }

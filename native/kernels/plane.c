@@ -125,7 +125,7 @@ int LK(lk_plane_fold)(const int8_t *plane, size_t height, size_t width, int32_t 
         int32_t *row = out + (y % p) * p;
         for (size_t x = 0; x < width; x += p) {
             size_t count = width - x < p ? width - x : p;
-            for (size_t i = 0; i < count; i++) row[i] += plane[x + i];
+            for (size_t i = 0; i < count; i++) row[i] = (int32_t)((uint32_t)row[i] + (uint32_t)plane[x + i]);
         }
     }
     return LK_OK;
@@ -136,7 +136,10 @@ int LK(lk_plane_fold_lattice)(const int8_t *plane, size_t height, size_t width, 
     memset(out, 0, 256 * 256 * sizeof *out);
     for (size_t y = 0; y < height; y++, plane += width) {
         uint32_t u = origin[0] + (uint32_t)y * step[1], v = origin[1] + (uint32_t)y * step[3];
-        for (size_t x = 0; x < width; x++, u += step[0], v += step[2]) out[(v >> 24) << 8 | u >> 24] += plane[x];
+        for (size_t x = 0; x < width; x++, u += step[0], v += step[2]) {
+            int32_t *cell = out + ((v >> 24) << 8 | u >> 24);
+            *cell = (int32_t)((uint32_t)*cell + (uint32_t)plane[x]);
+        }
     }
     return LK_OK;
 }
@@ -157,6 +160,7 @@ static float read_bilinear(const float *r, size_t n, float x, float y) {
 int LK(lk_lattice_score)(const float *r, size_t n, size_t height, size_t width, const float *vectors, size_t count,
                          float *score) {
     if (!n || (n & (n - 1)) || !height || !width) return LK_BAD_ARGUMENT;
+    if (height > LK_LATTICE_LIMIT || width > LK_LATTICE_LIMIT) return LK_BAD_ARGUMENT;
     float per_row = 1.0f / (float)height, per_column = 1.0f / (float)width;
     for (size_t k = 0; k < count; k++, vectors += 4) {
         float sum = 0.0f, weight = 1e-6f;

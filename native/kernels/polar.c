@@ -22,9 +22,13 @@ struct path {
 #ifdef LK_ISA_scalar
 static size_t round8(size_t size) { return (size + 7) & ~(size_t)7; }
 size_t lk_polar_scratch(size_t n, size_t list) {
-    return 2 * (list * (5 * n + round8(n) + sizeof(struct path))) + round8(n) + 64;
+    return 2 * (list * (5 * n + round8(n) + sizeof(struct path))) + 4 * n + round8(n) + 64;
 }
 #endif
+
+static int32_t clip(int32_t x) {
+    return x > LK_POLAR_LIMIT ? LK_POLAR_LIMIT : x < -LK_POLAR_LIMIT ? -LK_POLAR_LIMIT : x;
+}
 
 static int32_t min_sum(int32_t a, int32_t b) {
     int32_t x = a < 0 ? -a : a, y = b < 0 ? -b : b;
@@ -108,16 +112,17 @@ static size_t fork_paths(struct path *now, struct path *next, size_t count, size
 int LK(lk_polar_decode)(const int32_t *soft, const uint8_t *frozen, size_t n, size_t list, uint8_t *scratch,
                         uint8_t *bits, int64_t *metric) {
     if (n < 32 || n > 4096 || (n & (n - 1)) || list < 1 || list > MAX_LIST) return LK_BAD_ARGUMENT;
-    struct path *paths = (struct path *)scratch;
-    int32_t *alpha = (int32_t *)(paths + 2 * list);
+    struct path *paths = (struct path *)(scratch + (8 - (uintptr_t)scratch % 8) % 8); /* there is room for that */
+    int32_t *clipped = (int32_t *)(paths + 2 * list), *alpha = clipped + n;
     uint8_t *left = (uint8_t *)(alpha + 2 * list * n), *decisions = left + 2 * list * n;
     uint8_t *carry = decisions + 2 * list * n;
     for (size_t i = 0; i < 2 * list; i++)
         paths[i] = (struct path){alpha + i * n, left + i * n, decisions + i * n, 0};
+    for (size_t i = 0; i < n; i++) clipped[i] = clip(soft[i]); /* sums of n of them fit */
     struct path *now = paths, *next = paths + list;
     size_t count = 1, decided = 0;
     for (size_t leaf = 0; leaf < n; leaf++) {
-        for (size_t i = 0; i < count; i++) descend(&now[i], soft, n, leaf);
+        for (size_t i = 0; i < count; i++) descend(&now[i], clipped, n, leaf);
         if (frozen[leaf]) {
             for (size_t i = 0; i < count; i++) {
                 if (now[i].alpha[1] < 0) now[i].metric -= now[i].alpha[1];

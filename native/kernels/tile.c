@@ -35,10 +35,10 @@ static void synthesise(const float *columns, size_t count, const float *waves, s
     for (size_t x = 0; x <= last; x++) row[half + x] = (c0[x] - c1[x]) - (s0[x] - s1[x]);
 }
 
-/* to whole numbers, halves to even, as rintf does; |x| < 2^22 */
+/* to whole numbers, halves to even, as rintf does; |x| < 2^22. What is no number becomes -limit. */
 static void round_row(const float *row, size_t p, float limit, int32_t *whole) {
     for (size_t x = 0; x < p; x++) {
-        float v = row[x] < -limit ? -limit : row[x] > limit ? limit : row[x];
+        float v = !(row[x] > -limit) ? -limit : row[x] > limit ? limit : row[x];
         whole[x] = (int32_t)((v + 12582912.0f) - 12582912.0f);
     }
 }

@@ -7,10 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "cpu.h"
+#include "test/guard.h"
 
 static int failures;
 
@@ -18,14 +17,6 @@ static void check(int right, const char *what, const char *isa) {
     if (right) return;
     printf("FAILED %s on %s\n", what, isa);
     failures++;
-}
-
-/* size bytes that end at a page without access */
-static void *guarded(size_t size) {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), pages = (size + page - 1) / page + 1;
-    char *base = mmap(NULL, pages * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (base == MAP_FAILED || mprotect(base + (pages - 1) * page, page, PROT_NONE)) exit(2);
-    return base + (pages - 1) * page - size;
 }
 
 static uint32_t state = 1;
@@ -36,7 +27,7 @@ static void fill(void *to, size_t size, int worst) {
     for (size_t i = 0; i < size; i++) bytes[i] = worst ? (next() & 0x10000 ? 255 : 0) : (uint8_t)(next() >> 16);
 }
 
-enum { OUTPUTS = 7 };
+enum { OUTPUTS = 8 };
 struct result { void *data[OUTPUTS]; size_t size[OUTPUTS]; };
 
 static void keep(struct result *r, int slot, const void *data, size_t size) {
@@ -51,6 +42,7 @@ static struct result pictures(size_t height, size_t width, size_t channels, int 
     size_t p = 13, row = width * channels, cells = ((width + 7) / 8) * ((height + 7) / 8), columns = (width + 7) / 8;
     state = (uint32_t)(height * 31 + width * 7 + channels);
     uint8_t *pixels = guarded(height * row), *out = guarded(height * row), *gain = guarded(cells);
+    uint8_t *faded = guarded(height * row);
     uint8_t *luma = guarded(height * width), ease[LK_EASE];
     uint16_t *level = guarded(2 * cells);
     int8_t *white = guarded(height * width), *textured = guarded(p * p * channels);
@@ -62,7 +54,8 @@ static struct result pictures(size_t height, size_t width, size_t channels, int 
     for (size_t i = 0; i < p * p * channels; i++)
         flat[i] = (int16_t)((int)(next() >> 18) % 8192 * (next() & 64 ? 1 : -1));
     int code = k->image_gain(pixels, row, height, width, channels, gain, 38, 128, 255);
-    code |= k->image_embed(pixels, row, out, row, height, width, channels, gain, flat, textured, p, scratch);
+    code |= k->image_embed(pixels, row, out, row, height, width, channels, gain, flat, textured, p, 0, scratch);
+    code |= k->image_embed(pixels, row, faded, row, height, width, channels, gain, flat, textured, p, 1, scratch);
     code |= k->image_luma(pixels, row, height, width, channels, luma);
     code |= k->plane_whiten(luma, height, width, white, rows, 25);
     for (size_t i = 0; i < LK_EASE; i++) ease[i] = (uint8_t)(128 - i);
@@ -73,19 +66,40 @@ static struct result pictures(size_t height, size_t width, size_t channels, int 
     check(code == LK_OK, "return codes", lk_isa_name(lk_isa_active()));
     keep(&r, 0, gain, cells), keep(&r, 1, out, height * row), keep(&r, 2, luma, height * width);
     keep(&r, 3, white, height * width), keep(&r, 4, folded, 4 * p * p), keep(&r, 5, lattice, 4 * 65536);
-    keep(&r, 6, level, 2 * cells);
+    keep(&r, 6, level, 2 * cells), keep(&r, 7, faded, height * row);
     return r;
 }
 
-static struct result words(size_t n, size_t list) {
+static struct result scans(size_t height, size_t width, size_t channels, size_t across, size_t down, int worst) {
+    struct result r = {{0}, {0}};
+    size_t row = width * channels, room = LK_JPEG_BLOCK * (6 + 6 * (height / 8 + 1) * (width / 8 + 1));
+    uint8_t *pixels = guarded(height * row), *out = guarded(room);
+    uint16_t *quantisers = guarded(2 * 128);
+    uint32_t *codes = guarded(4 * 2 * LK_JPEG_CODES);
+    int64_t *size = guarded(8);
+    state = (uint32_t)(height * 31 + width * 7 + across + down);
+    fill(pixels, height * row, worst);
+    for (size_t i = 0; i < 128; i++) quantisers[i] = (uint16_t)(worst ? 1 : 1 + (next() >> 24) % 255);
+    for (size_t i = 0; i < 2 * LK_JPEG_CODES; i++) codes[i] = worst ? 0xFFFF10u : (uint32_t)(i % LK_JPEG_CODES) << 8 | 9;
+    int code = lk_active()->jpeg_scan(pixels, row, height, width, channels, across, down, quantisers, codes, out, room, size);
+    check(code == LK_OK && *size > 0, "jpeg_scan", lk_isa_name(lk_isa_active()));
+    keep(&r, 0, out, (size_t)*size);
+    const size_t less = (size_t)*size - 1; /* too little: it stops in time */
+    uint8_t *shorter = guarded(less);
+    code = lk_active()->jpeg_scan(pixels, row, height, width, channels, across, down, quantisers, codes, shorter, less, size);
+    check(code == LK_OK && *size == 0, "jpeg_scan in less room", lk_isa_name(lk_isa_active()));
+    return r;
+}
+
+static struct result words(size_t n, size_t list, int32_t scale) {
     struct result r = {{0}, {0}};
     int32_t *soft = guarded(4 * n);
-    uint8_t *frozen = guarded(n), *scratch = guarded((lk_polar_scratch(n, list) + 7) & ~(size_t)7);
+    uint8_t *frozen = guarded(n), *scratch = guarded(lk_polar_scratch(n, list)); /* of any alignment */
     int64_t *metric = guarded(8 * list);
     size_t k = 0;
     state = (uint32_t)n;
     for (size_t i = 0; i < n; i++) {
-        soft[i] = (int32_t)(next() >> 15) - (1 << 16);
+        soft[i] = ((int32_t)(next() >> 15) - (1 << 16)) * scale;
         frozen[i] = next() & 0x30000 ? 1 : 0;
         k += !frozen[i];
     }
@@ -111,13 +125,63 @@ static struct result tiles(size_t p, size_t channels) {
     return r;
 }
 
+/* A plane at another scale, larger and smaller and beyond its border, and a pattern in it. */
+static struct result planes(size_t height, size_t width, int worst) {
+    const struct lk_kernels *k = lk_active();
+    struct result r = {{0}, {0}};
+    static const double boxes[][4] = {{0, 0, 1, 1}, {-0.7, -2.1, 1.3, 1.9}, {0.2, 0.3, 0.5, 0.6}, {3, 3, 4, 4}};
+    size_t rows = height / 3 + 1, columns = width / 2 + 1, outs = sizeof boxes / sizeof *boxes;
+    state = (uint32_t)(height * 13 + width);
+    uint8_t *plane = guarded(height * width), *pattern = guarded(rows * columns), *out = guarded(outs * rows * columns);
+    uint32_t *sums = guarded(4 * (3 * columns + 2 * width + 1));
+    int64_t *scratch = guarded(8 * (3 * width + rows * (width + LK_MATCH_BLOCK))), *place = guarded(16);
+    float *score = guarded(8);
+    fill(plane, height * width, worst);
+    fill(pattern, rows * columns, worst);
+    int code = 0;
+    for (size_t b = 0; b < outs; b++)
+        code |= k->plane_resample(plane, height, width, boxes[b][0] * (double)width, boxes[b][1] * (double)height,
+                                  boxes[b][2] * (double)width, boxes[b][3] * (double)height, out + b * rows * columns, rows,
+                                  columns, sums);
+    code |= k->plane_match(plane, height, width, pattern, rows, columns, 25, scratch, place, score);
+    check(code == LK_OK, "return codes of planes", lk_isa_name(lk_isa_active()));
+    keep(&r, 0, out, outs * rows * columns), keep(&r, 1, place, 16), keep(&r, 2, score, 8);
+    return r;
+}
+
+static uint32_t seen = LK_DIGEST; /* of the scalar results */
+
+static void remember(struct result r) {
+    for (int i = 0; i < OUTPUTS; i++) seen = digest(seen, r.data[i], r.size[i]);
+}
+
 static void same(struct result a, struct result b, const char *what) {
     for (int i = 0; i < OUTPUTS; i++)
         check(a.size[i] == b.size[i] && (!a.size[i] || !memcmp(a.data[i], b.data[i], a.size[i])), what,
               lk_isa_name(lk_isa_active()));
 }
 
+/* A sum beyond 32 bits wraps, on every instruction set: 2^24 + 1 samples of -128 in one cell. */
+static void many(void) {
+    const size_t size = ((size_t)1 << 24) + 1;
+    static int32_t folded[1], lattice[65536];
+    static const uint32_t zero[4] = {0};
+    int8_t *plane = guarded(size);
+    memset(plane, -128, size);
+    for (int isa = LK_ISA_SCALAR; isa < LK_ISA_COUNT; isa++) {
+        if (lk_isa_use((enum lk_isa)isa) != LK_OK) continue;
+        check(lk_active()->plane_fold(plane, 1, size, folded, 1) == LK_OK && folded[0] == INT32_MAX - 127, "wrapping fold",
+              lk_isa_name((enum lk_isa)isa));
+        check(lk_active()->plane_fold_lattice(plane, 1, size, zero, zero, lattice) == LK_OK && lattice[0] == INT32_MAX - 127,
+              "wrapping lattice", lk_isa_name((enum lk_isa)isa));
+    }
+}
+
 int main(void) {
+    printf("instruction sets:");
+    for (int isa = LK_ISA_SCALAR; isa < LK_ISA_COUNT; isa++)
+        if (lk_isa_supported((enum lk_isa)isa)) printf(" %s", lk_isa_name((enum lk_isa)isa));
+    printf("\n");
     static const size_t sizes[][3] = {{1, 1, 1},    {3, 5, 3},    {9, 17, 4},   {8, 8, 2},
                                       {33, 130, 3}, {70, 519, 1}, {17, 1030, 3}};
     static const size_t codes[][2] = {{32, 1}, {128, 8}, {1024, 32}};
@@ -125,25 +189,55 @@ int main(void) {
         for (int worst = 0; worst < 2; worst++) {
             lk_isa_use(LK_ISA_SCALAR);
             struct result want = pictures(sizes[s][0], sizes[s][1], sizes[s][2], worst);
+            remember(want);
             for (int isa = LK_ISA_SCALAR + 1; isa < LK_ISA_COUNT; isa++)
                 if (lk_isa_use((enum lk_isa)isa) == LK_OK)
                     same(want, pictures(sizes[s][0], sizes[s][1], sizes[s][2], worst), "picture kernels");
         }
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int worst = 0; worst < 2; worst++) {
+            lk_isa_use(LK_ISA_SCALAR);
+            struct result want = planes(sizes[s][0], sizes[s][1], worst);
+            remember(want);
+            for (int isa = LK_ISA_SCALAR + 1; isa < LK_ISA_COUNT; isa++)
+                if (lk_isa_use((enum lk_isa)isa) == LK_OK) same(want, planes(sizes[s][0], sizes[s][1], worst), "planes");
+        }
     for (size_t p = 2; p <= LK_TILE_LIMIT; p = 5 * p / 2) {
         lk_isa_use(LK_ISA_SCALAR);
         struct result want = tiles(p, p % 4 + 1);
+        remember(want);
         for (int isa = LK_ISA_SCALAR + 1; isa < LK_ISA_COUNT; isa++)
             if (lk_isa_use((enum lk_isa)isa) == LK_OK) same(want, tiles(p, p % 4 + 1), "tiles");
     }
     for (size_t c = 0; c < sizeof codes / sizeof *codes; c++) {
         lk_isa_use(LK_ISA_SCALAR);
-        struct result want = words(codes[c][0], codes[c][1]);
+        struct result want = words(codes[c][0], codes[c][1], 1);
+        remember(want);
         for (int isa = LK_ISA_SCALAR + 1; isa < LK_ISA_COUNT; isa++)
-            if (lk_isa_use((enum lk_isa)isa) == LK_OK) same(want, words(codes[c][0], codes[c][1]), "polar decoder");
+            if (lk_isa_use((enum lk_isa)isa) == LK_OK) same(want, words(codes[c][0], codes[c][1], 1), "polar decoder");
+        same(words(codes[c][0], codes[c][1], 1 << 14), words(codes[c][0], codes[c][1], 1 << 15), "values beyond the limit");
     }
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (size_t way = 0; way < 6; way++) {
+            size_t channels = sizes[s][2] == 1 ? 1 : 3, across = channels == 1 ? 1 : 1 + (way % 3 > 0), down = 1 + (way % 3 > 1);
+            if (channels == 1) down = 1;
+            lk_isa_use(LK_ISA_SCALAR);
+            struct result want = scans(sizes[s][0], sizes[s][1], channels, across, down, way > 2);
+            remember(want);
+            for (int isa = LK_ISA_SCALAR + 1; isa < LK_ISA_COUNT; isa++)
+                if (lk_isa_use((enum lk_isa)isa) == LK_OK)
+                    same(want, scans(sizes[s][0], sizes[s][1], channels, across, down, way > 2), "scans");
+        }
+    printf("digest of pictures, planes, tiles, words and scans: %08x\n", (unsigned)seen);
+    check(seen == 0x0b13beb9u, "the bits of every platform", "scalar");
+    many();
     check(lk_active()->plane_fold(NULL, 0, 0, NULL, 0) == LK_BAD_ARGUMENT, "refusal of period 0", "any");
     check(lk_active()->tile_make(NULL, 1, 1, NULL, 32, LK_TILE_LIMIT + 1, 1, NULL, NULL) == LK_BAD_ARGUMENT,
           "refusal of a large tile", "any");
+    check(lk_active()->plane_match(NULL, 4, 4, NULL, 5, 4, 0, NULL, NULL, NULL) == LK_BAD_ARGUMENT,
+          "refusal of a pattern larger than its plane", "any");
+    check(lk_active()->plane_resample(NULL, 4, 4, 0, 0, 0, 4, NULL, 2, 2, NULL) == LK_BAD_ARGUMENT, "refusal of an empty box",
+          "any");
     check(lk_active()->polar_decode(NULL, NULL, 100, 1, NULL, NULL, NULL) == LK_BAD_ARGUMENT, "refusal of 100", "any");
     printf(failures ? "%d checks failed\n" : "all checks passed\n", failures);
     return failures != 0;
