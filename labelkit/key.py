@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Key: the secret that drives every pseudo-random choice of a watermark."""
+"""Key: the secret that seeds every pseudo-random choice of a watermark."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from labelkit.errors import InvalidArgument, check_types
 
+_HEADER = b"labelkit watermark key 1\n"
+_MAX_FILE = len(_HEADER) + 2 * 1024 + 2  # bytes of a key file
 _PUBLIC_SECRET = b"labelkit public key 1: anybody can read this mark, and anybody could have written it"
 
 
 class Key:
     """A secret and its named pseudo-random streams.
 
-    `Key.public()` is the toolkit's own key: every copy of labelkit can read its marks, and anybody
-    could write one. A private key is 16 to 1024 bytes of anything; 32 random bytes are best.
-    Two keys with the same secret are equal. The secret never leaves the object; `id` is public.
+    `Key.public()` is built into labelkit: anybody can read watermarks made with it, and anybody can make one.
+    A private key is any 16 to 1024 bytes; use 32 random bytes. Keys with the same secret are equal.
+    The secret is never shown; `id` may be published.
     """
 
     __slots__ = ("_secret", "id", "is_public")
@@ -33,12 +36,12 @@ class Key:
 
     @classmethod
     def public(cls) -> Key:
-        """The key that every labelkit knows."""
+        """The key that is built into labelkit."""
         return _PUBLIC
 
     @classmethod
     def of(cls, key: Key | None) -> Key:
-        """`key` itself, the public one for None; raises InvalidArgument for what is no key."""
+        """`key`, or the public key for None; raises InvalidArgument for any other type."""
         if key is None:
             return cls.public()
         check_types(key=(key, Key))
@@ -46,13 +49,29 @@ class Key:
 
     @classmethod
     def load(cls, path: str | Path) -> Key:
-        """Read a key from a file of 16 to 1024 bytes; every byte counts, a last newline too."""
+        """Read a key file: a line that says what it is, then the secret in hexadecimal digits, as `file_of` makes it.
+
+        A file of 16 to 1024 other bytes is a key too: every byte is part of it, a final newline included. Certificates
+        and other PEM or DER files are refused: they may be public. Raises InvalidArgument.
+        """
         try:
             with open(path, "rb") as file:
-                return cls(file.read(1025))
-        except OSError as error:
-            raise InvalidArgument("{path}: cannot read the key: {reason}",
-                                  path=str(path), reason=error.strerror or str(error)) from error
+                data = file.read(_MAX_FILE + 1)
+        except (OSError, ValueError) as error:
+            raise InvalidArgument("{path}: cannot read the key: {reason}", path=str(path),
+                                  reason=getattr(error, "strerror", None) or str(error)) from error
+        if data.startswith(_HEADER):
+            return cls(_secret_of(data[len(_HEADER):], str(path)))
+        if b"-----BEGIN " in data or _is_der(data):
+            raise InvalidArgument("{path} is a certificate or another kind of key, not a watermark key", path=str(path),
+                                  hint="labelkit keygen writes a watermark.key")
+        return cls(data)
+
+    @staticmethod
+    def file_of(secret: bytes) -> bytes:
+        """The content of a key file for a secret."""
+        Key(secret)  # refuses a wrong one
+        return _HEADER + secret.hex().encode() + b"\n"
 
     def stream(self, name: str, *numbers: int) -> Stream:
         """The pseudo-random stream called `name` (and `numbers`); the same call gives the same stream."""
@@ -69,8 +88,22 @@ class Key:
         return f"Key(id={self.id!r}{', public' if self.is_public else ''})"
 
 
+def _secret_of(text: bytes, path: str) -> bytes:
+    """The secret in the digits of a key file."""
+    try:
+        secret = bytes.fromhex(text.decode("ascii").strip())
+    except ValueError as error:
+        raise InvalidArgument("{path}: the watermark key is not in hexadecimal digits", path=path) from error
+    return secret
+
+
+def _is_der(data: bytes) -> bool:
+    """Whether the bytes are one ASN.1 sequence, as certificates are."""
+    return len(data) > 4 and data[:2] == b"\x30\x82" and int.from_bytes(data[2:4], "big") == len(data) - 4
+
+
 class Stream:
-    """Pseudo-random numbers from SHAKE-256 of a seed: the same on every machine and every version."""
+    """Pseudo-random numbers from SHAKE-256: the same on every machine and in every version."""
 
     __slots__ = ("_seed", "_calls")
 
@@ -79,24 +112,25 @@ class Stream:
         self._calls = 0
 
     def bytes(self, count: int) -> bytes:
-        """`count` fresh bytes."""
+        """The next `count` bytes."""
         self._calls += 1
         return hashlib.shake_256(self._seed + self._calls.to_bytes(8, "big")).digest(count)
 
-    def words(self, count: int) -> np.ndarray:
+    def words(self, count: int) -> npt.NDArray[np.uint64]:
         """uint64 [count], uniform."""
         return np.frombuffer(self.bytes(8 * count), "<u8").astype(np.uint64)
 
-    def signs(self, count: int) -> np.ndarray:
+    def signs(self, count: int) -> npt.NDArray[np.int8]:
         """int8 [count] of -1 and +1."""
         bits = np.unpackbits(np.frombuffer(self.bytes((count + 7) // 8), np.uint8))[:count]
         return (2 * bits.astype(np.int8) - 1).astype(np.int8)
 
-    def uniform(self, count: int) -> np.ndarray:
+    def uniform(self, count: int) -> npt.NDArray[np.float64]:
         """float64 [count] in [0, 1)."""
-        return (self.words(count) >> np.uint64(11)) * 2.0**-53
+        numbers: npt.NDArray[np.float64] = np.multiply(self.words(count) >> np.uint64(11), 2.0**-53)
+        return numbers
 
-    def permutation(self, count: int) -> np.ndarray:
+    def permutation(self, count: int) -> npt.NDArray[np.int64]:
         """int64 [count], a uniform permutation of 0 .. count - 1."""
         return np.argsort(self.words(count), kind="stable")
 

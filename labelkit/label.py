@@ -1,26 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 """Label: what is said about the content. GB 45438-2025, clause 6 and Annex E (normative).
 
-The writer is strict; the liberal reader of other people's labels is `labelkit.metadata.aigc`.
+`Label` accepts only what the standard allows; `labelkit.metadata.aigc` reads the labels of others leniently.
 """
 
 from __future__ import annotations
 
 import enum
+import functools
 import json
 import re
+import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from labelkit.errors import InvalidLabel
+from labelkit.errors import InvalidArgument, InvalidLabel
+from labelkit.messages import Message
+
+if TYPE_CHECKING:
+    import datetime
 
 FIELDS = ("Label", "ContentProducer", "ProduceID", "ReservedCode1",
           "ContentPropagator", "PropagateID", "ReservedCode2")
 """The seven names of Annex E, in the order of the standard."""
 
 # Annex E j): GB 18030 code positions 0x21, 0x23-0x5B, 0x5D-0x7E; a quotation mark only as \"
-_PLAIN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]*")
-_WITH_QUOTES = re.compile(r"[\x21-\x5b\x5d-\x7e]*")
+_FORBIDDEN = re.compile(r"[^\x21\x23-\x5b\x5d-\x7e]")
+_FORBIDDEN_IN_RESERVED = re.compile(r"[^\x21-\x5b\x5d-\x7e]")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+PROVIDER_CODE = re.compile(r"[0-9A-Z]{27}")
 _LOOKS_LIKE_CODE = re.compile(r"00[0-9A-Z]{18,30}")
 
 _USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
@@ -29,7 +37,7 @@ _ORGANISATION_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 
 
 class Kind(enum.Enum):
-    """GB 45438 `Label`: how sure the statement is."""
+    """GB 45438 `Label`: how certain it is that the content was generated."""
 
     GENERATED = "1"
     POSSIBLE = "2"
@@ -38,17 +46,16 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """The seven fields of Annex E. Raises InvalidLabel, naming the clause, for a label it forbids.
+    """The seven fields of Annex E. Raises InvalidLabel, naming the clause, for a label that the standard forbids.
 
     content_producer    name or 27-character code of the service that generated the content
     produce_id          that service's unique number for this content
     reserved_code1      the producer's integrity data, may be empty
     content_propagator, propagate_id
-                        the service that spreads it and its number; on first write the producer's own
+                        the service that distributes the content and its number; by default those of the producer
     reserved_code2      the propagator's integrity data, may be empty
 
-    A propagator that labels content nobody labelled (kind POSSIBLE or SUSPECTED) leaves the
-    producer's two fields empty and fills its own.
+    A propagator that labels unlabelled content (kind POSSIBLE or SUSPECTED) leaves the producer's fields empty.
     """
 
     kind: Kind
@@ -91,13 +98,13 @@ class Label:
                                  self.content_propagator, self.propagate_id, self.reserved_code2), strict=True))
 
     def to_json(self, *, wrapped: bool = False) -> str:
-        """The value of Annex E b): bare for slots that are themselves called AIGC, else wrapped in {"AIGC": ...}."""
+        """The value of Annex E b): the plain object for slots named AIGC, else wrapped as {"AIGC": ...}."""
         bare = _ENCODER.encode(self.fields())
         return '{"AIGC": ' + bare + "}" if wrapped else bare
 
     @classmethod
     def from_fields(cls, fields: dict[str, str]) -> Label:
-        """A label from exactly the seven names; raises InvalidLabel for any other set or type."""
+        """A label from exactly the seven fields; raises InvalidLabel for other names or types."""
         if set(fields) != set(FIELDS) or not all(isinstance(value, str) for value in fields.values()):
             raise InvalidLabel("GB 45438-2025 Annex E: a label has the seven string fields {wanted}, got {got}",
                                wanted=", ".join(FIELDS), got=", ".join(sorted(map(str, fields))))
@@ -108,10 +115,10 @@ class Label:
 
     @classmethod
     def as_found(cls, kind: Kind, fields: dict[str, str]) -> Label:
-        """A label exactly as somebody else wrote it, none of its checks made: what readers report.
+        """A label as found in a file, without any of the checks. Readers return it.
 
-        `fields` holds at least the six names after Label, as strings. It is written only where a propagator must keep
-        the producer's fields as they are; any other label made from it is checked again.
+        `fields` holds at least the six names after Label, as strings. Such a label is written only where a propagator
+        must keep the producer's fields unchanged; every other label made from it is checked again.
         """
         label = object.__new__(cls)
         values = (kind, *(fields[name] for name in FIELDS[1:]))
@@ -119,57 +126,91 @@ class Label:
             object.__setattr__(label, name, value)
         return label
 
-    def spread_by(self, propagator: str, propagate_id: str, *, reserved_code2: str = "",
-                  kind: Kind | None = None) -> Label:
+    def propagated_by(self, propagator: str, propagate_id: str, *, reserved_code2: str = "",
+                      kind: Kind | None = None) -> Label:
         """This label with a propagator's fields; the producer's stay as they are, whatever they are (Measures, 6).
 
-        kind    where evidence changes it
-        Raises InvalidLabel where the propagator's own fields break the standard.
+        kind    the new kind, where evidence changes it
+        Raises InvalidLabel if the propagator's own fields violate the standard.
         """
         ours = Label(Kind.SUSPECTED, "", "", "", propagator, propagate_id, reserved_code2).fields()
         kept = {name: self.fields()[name] for name in ("ContentProducer", "ProduceID", "ReservedCode1")}
         return Label.as_found(kind or self.kind, {**ours, **kept})
 
+    def spread_by(self, propagator: str, propagate_id: str, *, reserved_code2: str = "",
+                  kind: Kind | None = None) -> Label:
+        """Deprecated name of `propagated_by`."""
+        warnings.warn("Label.spread_by is now Label.propagated_by", DeprecationWarning, stacklevel=2)
+        return self.propagated_by(propagator, propagate_id, reserved_code2=reserved_code2, kind=kind)
+
 
 def _check_characters(name: str, value: object, *, quotes: bool) -> None:
     if not isinstance(value, str):
         raise InvalidLabel("GB 45438-2025 Annex E: {name} is a string, got {got}", name=name, got=type(value).__name__)
-    allowed = _WITH_QUOTES if quotes else _PLAIN
-    end = allowed.match(value).end()
-    if end < len(value):
+    found = (_FORBIDDEN_IN_RESERVED if quotes else _FORBIDDEN).search(value)
+    if found:
         raise InvalidLabel("GB 45438-2025 Annex E j): {name} holds {character} at position {position}; only printable "
                            "ASCII without space, quotation mark and backslash may be written",
-                           name=name, character=repr(value[end]), position=end,
+                           name=name, character=repr(found.group()), position=found.start(),
                            hint="give the 27-character provider code, or the name in Latin letters without spaces")
 
 
-def provider_code_problem(code: str) -> str | None:
-    """Why `code` is not a 27-character provider code, or None where it is one.
+def shortened(value: str, length: int = 80) -> str:
+    """A value as it is shown to people: strangers write numbers of ten thousand characters."""
+    return value if len(value) <= length else f"{value[:length]}… ({len(value)})"
 
-    Layout and checks: TC260 coding rules for service providers (2025-03-14); the subject code of
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """The system that generated the content, stated in the manifest (California SB 942 wants all three).
+
+    created  aware datetime of the creation, or None: not stated
+    """
+
+    name: str
+    version: str = ""
+    created: datetime.datetime | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in (("name", 1), ("version", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, str) or not least <= len(value) <= 128 or not value.isprintable():
+                raise InvalidArgument("{name} of the generator is a text of {least} to 128 printable characters, got "
+                                      "{value}", name=name, least=least, value=repr(value)[:160])
+        if self.created is not None and getattr(self.created, "tzinfo", None) is None:
+            raise InvalidArgument("created is a datetime with a time zone, got {got}", got=repr(self.created))
+
+
+@functools.lru_cache(maxsize=256)  # a service writes its own code into every label, twice
+def provider_code_problem(code: str) -> Message | None:
+    """Why `code` is not a 27-character provider code, or None if it is one.
+
+    Layout and checks: TC260 coding rules for service providers (2025-03-14). The subject code of
     an organisation is a Unified Social Credit Code (GB 32100-2015, GB 11714).
     """
-    if not re.fullmatch("[0-9A-Z]{27}", code):
-        return f"27 digits and capital letters wanted, got {len(code)} characters"
+    if not PROVIDER_CODE.fullmatch(code):
+        return Message("a provider code has 27 digits and capital letters, got {count} characters", count=len(code))
     if code[:2] != "00":
-        return f"format code 00 wanted in positions 1-2, got {code[:2]}"
+        return Message("positions 1-2 must be the format code 00, got {got}", got=code[:2])
     if code[2] not in "12":
-        return f"subject type 1 or 2 wanted in position 3, got {code[2]}"
+        return Message("position 3 must be the subject type 1 or 2, got {got}", got=code[2])
     if code[22] not in "012":
-        return f"service type 0, 1 or 2 wanted in position 23, got {code[22]}"
+        return Message("position 23 must be the service type 0, 1 or 2, got {got}", got=code[22])
     return social_credit_code_problem(code[4:22]) if code[2:4] == "11" else None
 
 
-def social_credit_code_problem(code: str) -> str | None:
-    """Why `code` is not an 18-character Unified Social Credit Code, or None (GB 32100-2015, GB 11714)."""
+def social_credit_code_problem(code: str) -> Message | None:
+    """Why `code` is not an 18-character Unified Social Credit Code, or None if it is (GB 32100-2015, GB 11714)."""
     if len(code) != 18 or any(c not in _USCC_ALPHABET for c in code):
-        return "a Unified Social Credit Code has 18 characters without I, O, S, V, Z"
+        return Message("a Unified Social Credit Code has 18 characters without I, O, S, V, Z")
     total = sum(_USCC_ALPHABET.index(c) * w for c, w in zip(code[:17], _USCC_WEIGHTS, strict=True))
     check = _USCC_ALPHABET[-total % 31]
     if code[17] != check:
-        return f"check character {check} wanted at the end of {code} (GB 32100-2015), got {code[17]}"
+        return Message("the last character of {code} must be the check character {check} (GB 32100-2015), got {got}",
+                       code=code, check=check, got=code[17])
     value = 11 - sum(int(c, 36) * w for c, w in zip(code[8:16], _ORGANISATION_WEIGHTS, strict=True)) % 11
     check = {10: "X", 11: "0"}.get(value, str(value))
     if code[16] != check:
-        return f"check character {check} wanted at position 17 of {code} (GB 11714), got {code[16]}"
+        return Message("position 17 of {code} must be the check character {check} (GB 11714), got {got}", code=code,
+                       check=check, got=code[16])
     return None

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What labelkit tells people, in English and in Chinese.
+"""Messages to users, in English and Chinese.
 
-The English template stands in the code where it is said; its Chinese twin stands in
-`labelkit/locale/zh_CN/<room>.json`, keyed by the English. A test finds every template in
-the code and fails when one has no twin.
+The English template is a literal in the code that says it. Its Chinese translation is in
+`labelkit/locale/zh_CN/<room>.json`, keyed by the English text. A test collects every template
+in the code and fails when a translation is missing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LANGUAGES = ("en", "zh-CN")
 
 
 class Message:
-    """An English template with named fields, and the facts that fill them."""
+    """An English template with named fields, and the values of those fields."""
 
     __slots__ = ("template", "facts")
 
@@ -26,13 +26,14 @@ class Message:
         self.facts: Mapping[str, object] = facts
 
     def text(self, language: str = "en") -> str:
-        """The filled template in `language`; a template without a Chinese twin stays English."""
+        """The message in `language`; a template without a translation stays English."""
         template = self.template
         if language == "zh-CN":
             template = _catalogue().get(template, template)
         if not self.facts:
             return template
-        facts = {k: v.text(language) if isinstance(v, Message) else v for k, v in self.facts.items()}
+        facts = {name: value.text(language) if isinstance(value, Message) else value
+                 for name, value in self.facts.items()}
         return template.format(**facts)
 
     def __str__(self) -> str:
@@ -46,6 +47,23 @@ class Message:
 
     def __hash__(self) -> int:
         return hash(self.text("en"))
+
+
+def one_line(text: str) -> str:
+    """The text on one line: control characters, which could forge other lines, are shown as escapes."""
+    return "".join(character if character.isprintable() else _escape(character) for character in text)
+
+
+def _escape(character: str) -> str:
+    if 0xDC80 <= ord(character) <= 0xDCFF:  # a byte of a file name that is not UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape", "backslashreplace").decode()
+
+
+@functools.cache
+def templates() -> frozenset[str]:
+    """Every English template of labelkit's."""
+    return frozenset(_catalogue())
 
 
 @functools.cache

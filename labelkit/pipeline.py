@@ -8,149 +8,193 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import importlib
-import io
 import os
-import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeVar, Unpack, cast, overload
 
-from labelkit import codec, container, explicit, memory, metadata, watermark
-from labelkit.answers import Answers, Once
-from labelkit.codec.samples import Samples
-from labelkit.container import C2PA, Reader, Source
-from labelkit.errors import InvalidArgument, OutputFailed, cannot_write, check_types
+from labelkit import arrays, codec, confirmation, container, explicit, metadata, tensors, texts, watermark
+from labelkit.codec.samples import Once, Samples
+from labelkit.container import Reader, Source, Transaction
+from labelkit.delivery import Made, deliver
+from labelkit.errors import InvalidArgument, OutputFailed, check_types, checked
+from labelkit.evidence import Drawn
 from labelkit.key import Key
 from labelkit.label import Label
+from labelkit.log_recorder import Audit, Recorder, sha256
 from labelkit.messages import Message
-from labelkit.metadata import security_data
-from labelkit.plan import Plan
-from labelkit.recording import Recorder
-from labelkit.report import Layer, Report, Status
+from labelkit.plan import Plan, Watermark
+from labelkit.preconditions import (
+    EmbedSettings,
+    by_old_names,
+    check_request,
+    refuse_other_labels,
+    sidecar_of,
+    verify_settings,
+)
+from labelkit.report import Layer, Report
+from labelkit.request import Request, with_or_without_watermark
 
 if TYPE_CHECKING:
     import datetime
 
+    from labelkit.arrays import Held
     from labelkit.codec.transcode import Progress
-    from labelkit.log import LabelLog, Waiver
-    from labelkit.memory import Held
+    from labelkit.confirmation import Check
     from labelkit.provenance import TrustList
+    from labelkit.tensors import Tensor
 
-SIDECAR = ".c2pa"
-MAX_SIDECAR = 16 << 20  # bytes
+PathName: TypeAlias = str | os.PathLike[str]
+H = TypeVar("H", bound="Held | Tensor")
 
 
-def embed(source: Source | Held, target: str | os.PathLike | BinaryIO | None = None, label: Label | None = None, *,
-          plan: Plan | None = None, key: Key | None = None, rate: int | None = None, format: str | None = None,
-          replace: bool = False, in_place: bool = False,
-          check: bool = True, max_pixels: int = codec.MAX_PIXELS, log: LabelLog | None = None,
-          now: datetime.datetime | None = None, waiver: Waiver | None = None,
-          report: Callable[[Progress], None] | None = None) -> bytes | Path | None | Held:
-    """Label a file, or samples in memory.
+@overload
+def embed(source: H, target: None = None, label: Label | None = None, *, format: None = None,
+          **options: Unpack[EmbedSettings]) -> H: ...
+@overload
+def embed(source: str, target: None = None, label: Label | None = None, *, format: str,
+          **options: Unpack[EmbedSettings]) -> str: ...
+@overload
+def embed(source: Source, target: None = None, label: Label | None = None,
+          **options: Unpack[EmbedSettings]) -> bytes: ...
+@overload
+def embed(source: Held | Tensor, target: None = None, label: Label | None = None, *, format: str,
+          **options: Unpack[EmbedSettings]) -> bytes: ...
+@overload
+def embed(source: Source | Held | Tensor, target: PathName, label: Label | None = None, *, format: str | None = None,
+          **options: Unpack[EmbedSettings]) -> Path: ...
+@overload
+def embed(source: Source | Held | Tensor, target: BinaryIO, label: Label | None = None, *, format: str | None = None,
+          **options: Unpack[EmbedSettings]) -> None: ...
+@overload
+def embed(source: Source, target: PathName | BinaryIO, label: Label | None = None,
+          **options: Unpack[EmbedSettings]) -> Path | None: ...
+def embed(source: Source | Held | Tensor, target: PathName | BinaryIO | None = None, label: Label | None = None, *,
+          format: str | None = None, plan: Plan | None = None, key: Key | None = None, rate: int | None = None,
+          replace: bool = False, in_place: bool = False, check: Check = True, max_pixels: int = codec.MAX_PIXELS,
+          audit: Audit | None = None, on_progress: Callable[[Progress], None] | None = None,
+          on_left_out: Callable[[Message], None] | None = None,
+          **renamed: Any) -> bytes | str | Path | None | Held | Tensor:
+    """Label a file, samples in arrays, or a text.
 
-    source      a path, bytes or a seekable binary file; or samples in memory: a picture as an array (uint8, uint16 or
-                float from 0 to 1, which is worked on as 8 bits; [height, width], [height, width, 3] RGB or
-                [height, width, 4] RGBA) or as a Pillow image, or sound
+    source      a path, bytes or a seekable binary file; with `format` a text in a string; or samples in memory: a
+                picture as an array (uint8, uint16 or float from 0 to 1, which is worked on as 8 bits; [height, width],
+                [height, width, 3] RGB or [height, width, 4] RGBA) or as a Pillow image, or sound; tensors, channels
+                first and batches of one are taken as `tensors.taken` says
     target      path or binary file to write to; None returns the labelled file as bytes
     label       what is said about the content
     plan        the layers and their settings; by default all but provenance, which needs a signer
     key         drives the watermark; None is the public key, which anybody can read and write
-    rate        Hz, 8,000 to 192,000: the source is sound, float32 (full scale +-1) or int16, [frames] or
-                [frames, channels]
+    rate        Hz, 8,000 to 192,000: the source is sound, float (full scale +-1, worked on as float32) or int16,
+                [frames] or [frames, channels]
     format      what samples are encoded to: "jpeg", "png", "webp", "avif", "tiff", "wav", "flac", "ogg", "opus" or
                 "mp3"; by default what the ending of `target` says. With neither they come back with the signal layers.
-                Opus and MP3 hold the usual rates only
+                Opus and MP3 hold the usual rates only. Of a text in a string: "txt", "markdown", "html", "srt", "vtt",
+                "ass", "json" or "jsonl"
     replace     put this label in the place of another producer's or a contradictory one, which is otherwise refused
     in_place    allow `target` to be the source itself
     check       find watermark and spoken label in the decoded result, and make a mark that is lost stronger, as far
-                as the plan says; what is written as metadata is always read back
+                as the plan says; what is written as metadata is always read back. "sample" does so for one call in 20,
+                a `SampledCheck` for as many as it says
     max_pixels  bound of the pixels of all frames together; of a film, those of one frame
-    log, now    the label log that gets a record, and the time that it states; no output without its record
-    waiver      why a file goes out without the explicit label that it owes (Labeling Measures, Article 9): needs the
-                log, a plan without the explicit label and with metadata. A plan without an explicit label alone says
-                that none is owed here: it is in the content already, stands around it, or is drawn in another step
-    report      called after each frame of a film with its `Progress`
+    audit       the label log that gets a record before the output appears; see `Audit`, for a waiver too
+    on_progress called after each frame of a film with its `Progress`
+    on_left_out called with the reason where the watermark is left out because the plan does not require it; by default
+                a `WatermarkLeftOut` warning says so
 
-    Returns bytes without a target, the path of a target that is one, None for a file object; samples without a format
-    come back as what they came as. A path is written beside itself and renamed: on any failure it is as it was before.
-    A film of a format in which C2PA has no place, such as MKV, gets its manifest beside it as NAME.c2pa, where verify
-    looks for it.
+    Returns bytes without a target, the path of a target that is one, None for a file object; a text in a string, and
+    samples without a format, come back as what they came as. A path is written beside itself and renamed: on any
+    failure it is as it was before.
+    A file of a format in which C2PA has no place, such as MKV, Ogg and DOCX, gets its manifest beside it as NAME.c2pa,
+    where verify looks for it.
     Raises LabelkitError: InvalidArgument, InvalidLabel, UnsupportedFormat, MalformedFile, LimitExceeded, HostTooSmall,
     MissingGlyph, SigningFailed, OutputFailed.
     """
+    audit, on_progress = by_old_names(audit, on_progress, renamed)
     plan = Plan() if plan is None else plan
-    check_types(label=(label, Label), plan=(plan, Plan))
+    label = checked(label, Label, "label")
+    check_types(plan=(plan, Plan))
     key = Key.of(key)
-    held = memory.is_held(source)
-    format = memory.format_of(source, rate, format, target)
-    samples_only = held and format is None
-    _check_request(source, target, plan, in_place, samples_only=samples_only)
-    if log is not None or waiver is not None:
-        work = functools.partial(embed, label=label, plan=plan, key=key, rate=rate, format=format, replace=replace,
-                                 check=check, max_pixels=max_pixels, report=report)
-        return Recorder(log, now, label, plan, waiver).run(work, source, target, samples_only=samples_only)
-    request = _Request(label, plan, key, check, max_pixels, report)
-    if samples_only:
-        return memory.like(source, _signal_layers(memory.samples_of(source, rate), request)[0])
-    if held:
-        result, drawn = _encoded(lambda: memory.samples_of(source, rate),
-                                 lambda samples: codec.encode_new(samples, format, plan.quality), request, "samples")
-        return _put(_file_layers(result, drawn, request), target)
-    with container.opened(source) as reader:
-        _refuse_other_labels(reader, label, plan, replace)
-        if codec.is_streamed(reader) or not plan.has_signal_layer and isinstance(target, str | os.PathLike):
-            sidecar = _beside(source, reader) if plan.provenance else None
-            return _through_files(reader, target, dataclasses.replace(request, sidecar=sidecar))
-        result, drawn = reader, None
-        if plan.has_signal_layer:
-            result, drawn = _encoded(lambda: codec.decode(reader, max_pixels=max_pixels), codec.encode, request,
-                                     reader.name)
-        result = _file_layers(result, drawn, request, parent=reader)
-    return _put(result, target)
+    text = texts.held(source, format) if rate is None else None
+    if text:
+        return _embedded_text(text, target, label,
+                              EmbedSettings(plan=plan, key=key, replace=replace, check=check, audit=audit))
+    source, back = tensors.taken(source, rate)
+    encoding = arrays.format_of(source, rate, format, target)
+    samples_only = arrays.is_held(source) and encoding is None
+    if plan.provenance is not None:
+        check_types(provenance=(plan.provenance, provenance().Signer))
+    is_checked = confirmation.is_due(check)
+
+    def labelled(plan: Plan) -> bytes | Path | None | Held:
+        check_request(source, target, plan, in_place, samples_only=samples_only)
+        recorder = Recorder.of(audit, label, plan, samples_only=samples_only)
+        request = Request(label, plan, key, is_checked, max_pixels, on_progress, recorder)
+        return _labelled(source, target, rate, encoding, request, replace)
+
+    made = with_or_without_watermark(labelled, plan, on_left_out)
+    return cast("Held | Tensor", back(made)) if samples_only else made
 
 
-def verify(source: Source | Held, *, key: Key | None = None, trust: TrustList | None = None, rate: int | None = None,
-           effort: str = "normal", layers: Collection[Layer] = tuple(Layer), max_pixels: int = codec.MAX_PIXELS,
-           now: datetime.datetime | None = None, pins: Collection[bytes] = (), ocr: bool = False) -> Report:
+def _labelled(source: Source | Held, target: PathName | BinaryIO | None, rate: int | None, encoding: str | None,
+              request: Request, replace: bool) -> bytes | Path | None | Held:
+    """What `embed` returns, for one plan."""
+    if arrays.is_held(source) and encoding is None:
+        return _embed_samples(source, rate, request)
+    with Transaction(target if isinstance(target, str | os.PathLike) else None, like=source) as new:
+        if arrays.is_held(source):
+            made = Made(*_encoded_samples(source, rate, str(encoding), new, request))
+        else:
+            made = _labelled_file(source, new, request, replace)
+        return deliver(made, new, None if isinstance(target, str | os.PathLike) else target, request.recorder)
+
+
+def verify(source: Source | Held | Tensor, *, key: Key | None = None, trust: TrustList | None = None,
+           rate: int | None = None, effort: str = "normal", layers: Collection[Layer] = tuple(Layer),
+           max_pixels: int = codec.MAX_PIXELS, now: datetime.datetime | None = None, pins: Collection[bytes] = (),
+           ocr: bool = False, format: str | None = None,
+           decode: Callable[[Reader], Samples] | None = None) -> Report:
     """What a file, or samples in memory, say about being AI-generated. Never changes them, never uses the network.
 
     source      as for `embed`; samples in memory have only the signal layers
     key         of the watermark to look for; None is the public key
     rate        Hz, of sound in memory
-    trust       roots that are trusted to sign; without them a signature is checked, its owner is not
+    trust       roots that are trusted to sign; None is C2PA's trust list (`TrustList.c2pa()`), `TrustList.none()`
+                checks signatures and judges no signer
     effort      "fast", "normal" or "deep": how far the watermark is searched for
     layers      the layers to check; the others are reported as unchecked
     max_pixels  bound of the pixels of all frames together; of a film, those of one frame
     now         aware datetime, against which certificates that end soon are warned about
     pins        SM2 public keys known to be the producer's (`metadata.sm2.load_pins`), for signatures in ReservedCode1
-    ocr         read explicit labels in any font, where ours is not seen (labelkit[ocr]); a second or less a picture
+    ocr         read explicit labels in any font, where ours is not seen (the extra `ocr`); a second or less a picture
+    decode      gives the samples of the file in the place of `codec.decode`, where a host, such as a browser, has
+                decoders of its own
+    format      `source` is a text in a string, in this format, as for `embed`
 
     A layer that cannot be read is a finding, not an error. Raises UnsupportedFormat for bytes of no known format,
     InvalidArgument, and where not one layer could be checked the error that stood in the way.
     """
-    key = Key.of(key)
-    if trust is not None:
-        check_types(trust=(trust, provenance().TrustList))
-    pins = security_data.points(pins)  # a wrong key is the caller's error, no finding
-    answers = Answers(layers)
-    if memory.is_held(source):
-        samples = memory.samples_of(source, rate)
-        answers.add(Layer.WATERMARK, lambda: watermark.find(samples, key, effort=effort))
-        answers.add(Layer.EXPLICIT, lambda: explicit.find(samples, read_text=ocr))
-        return answers.report("samples")
-    with container.opened(source) as reader:
+    key, pins, found = verify_settings(key, trust, effort, layers, pins)
+    source, _ = tensors.taken(source, rate)
+    if arrays.is_held(source):
+        samples = arrays.samples_of(source, rate, max_pixels)
+        found.add(Layer.WATERMARK, lambda: watermark.find(samples, key, effort=effort))
+        found.add(Layer.EXPLICIT, lambda: explicit.find(samples, read_text=ocr))
+        return found.report("samples")
+    with container.opened(texts.held(source, format) or source) as reader:
         container.sniff(reader)
-        answers.add(Layer.PROVENANCE, lambda: provenance().validate(reader, trust=trust, now=now,
-                                                                    sidecar=_beside(source, reader)))
-        answers.add(Layer.METADATA, lambda: metadata.read(reader, pinned=pins))
-        decoded = Once(lambda: codec.decode(reader, max_pixels=max_pixels))
-        answers.add(Layer.WATERMARK, lambda: watermark.find(decoded(), key, effort=effort))
-        answers.add(Layer.EXPLICIT, lambda: explicit.find(decoded(), answers.explicit_text(), read_text=ocr))
-        return answers.report(reader.name)
+        found.add(Layer.PROVENANCE, lambda: provenance().validate(
+            reader, trust=trust or provenance().TrustList.c2pa(), now=now, sidecar=sidecar_of(source, reader)))
+        found.add(Layer.METADATA, lambda: metadata.read(reader, pinned=pins))
+        decoded = Once(lambda: decode(reader) if decode and codec.has_signal(container.sniff(reader)) else
+                       codec.decode(reader, max_pixels=max_pixels, luma=not ocr))  # reading text wants colour
+        found.add(Layer.WATERMARK, lambda: watermark.find(decoded(), key, effort=effort) if codec.has_samples(reader)
+                  else watermark.nowhere(container.holds_media(reader, container.sniff(reader).name)))
+        found.add(Layer.EXPLICIT, lambda: explicit.find(decoded(), found.explicit_text(), read_text=ocr,
+                                                       stated_place=found.explicit_place()))
+        return found.report(reader.name)
 
 
 def provenance() -> ModuleType:
@@ -158,214 +202,193 @@ def provenance() -> ModuleType:
     return importlib.import_module("labelkit.provenance")
 
 
-def _encoded(decode: Callable[[], Samples], encode: Callable[[Samples], bytes], request: _Request,
-             name: str) -> tuple[bytes, Mapping[str, object] | None]:
+def _embedded_text(text: Reader, target: PathName | BinaryIO | None, label: Label,
+                   options: EmbedSettings) -> str | Path | None:
+    """A text in a string, labelled: as a string, or as a file in UTF-8."""
+    made = embed(cast(BinaryIO, text), target, label, **options)  # a Reader is opened as it is
+    return made.decode() if isinstance(made, bytes) else made
+
+
+def _embed_samples(source: Held, rate: int | None, request: Request) -> Held:
+    """Samples with their signal layers, as what they came as."""
+    marked = arrays.like(source, _signal_layers(arrays.samples_of(source, rate, request.max_pixels), request)[0])
+    if request.recorder:
+        request.recorder.record_samples(marked)
+    return marked
+
+
+def _encoded_samples(source: Held, rate: int | None, format: str, new: Transaction,
+                     request: Request) -> tuple[bytes | Path, Path | None]:
+    """Samples as a labelled file, and its manifest where it lies beside it."""
+    with arrays.lent(source, rate, request.max_pixels) as samples:
+        if arrays.is_long(source, rate):
+            made, drawn, _ = _encoded_stage(samples, lambda marked, stage: codec.encode_new_file(marked, stage, format),
+                                            "samples", new, request)
+            return _stage_layers(made, drawn, None, new, request)
+        encoded, drawn = _encoded(samples, lambda marked: codec.encode_new(marked, format, request.plan.quality),
+                                  request, "samples", None)
+    if request.plan.provenance and not provenance().has_place(encoded):
+        _needs_path(encoded, new)
+    return _file_layers(encoded, drawn, request, new)
+
+
+def _labelled_file(source: Source, new: Transaction, request: Request, replace: bool) -> Made:
+    """The labelled file. The source is closed when this returns: Windows replaces no open file."""
+    with container.opened(source) as reader:
+        container.refuse_unsupported(reader)
+        request = request.fitting(reader)
+        plan = request.plan
+        refuse_other_labels(reader, request.label, plan, replace)
+        before = sha256(reader) if request.recorder else None
+        if plan.provenance and not provenance().has_place(reader):
+            _needs_path(reader, new)
+            request = dataclasses.replace(request, sidecar=sidecar_of(source, reader))
+        if codec.is_streamed(reader) or not plan.has_signal_layer and new.target is not None:
+            return Made(*_stages(reader, new, request), before)
+        encoded, drawn = reader, None
+        if plan.has_signal_layer:
+            encoded, drawn = _encoded(lambda: codec.decode(reader, max_pixels=request.max_pixels), codec.encode,
+                                      request, reader.name, reader.format)
+        return Made(*_file_layers(encoded, drawn, request, new, parent=reader), before)
+
+
+def _encoded(decode: Callable[[], Samples], encode: Callable[[Samples], bytes], request: Request, name: str,
+             format: container.Format | None) -> tuple[Reader, Drawn | None]:
     """The encoded file with its signal layers, and what was drawn. A watermark that the encoder takes away is made
-    stronger, as far as the plan lets it: what codecs at low quality do to it, they do to the eye and the ear too."""
-    for strength, is_last in request.strengths():
-        samples, drawn = _signal_layers(decode(), request, strength)
-        result = encode(samples)
+    stronger, as far as the plan lets it: what codecs at low quality do to it, they do to the eye and the ear too.
+
+    format  of the file that is encoded anew; None for one that is made of samples
+    """
+    for settings, is_last in request.attempts():
+        samples, drawn = _signal_layers(decode(), request, settings)
+        encoded = Reader.of(encode(samples), name)
+        del samples  # an hour of stereo takes 1.3 GB, and the check decodes the result
+        encoded.format, encoded.is_new = format, True
+        if format is None:
+            container.assume_made(encoded)
         try:
             if request.check:
-                _check(Reader.of(result, name), request, drawn)
-            return result, drawn
+                request.confirm(encoded, drawn)
+            return encoded, drawn
         except OutputFailed:
             if is_last:
                 raise
     raise AssertionError("there is a last strength")
 
 
-def _file_layers(result: bytes | Reader, drawn: Mapping[str, object] | None, request: _Request,
-                 parent: Reader | None = None) -> bytes:
-    """The encoded file with its metadata and manifest."""
+def _file_layers(encoded: Reader, drawn: Drawn | None, request: Request, new: Transaction,
+                 parent: Reader | None = None) -> tuple[bytes, Path | None]:
+    """The encoded file with its metadata and manifest, which is a stage where the file has no place for it."""
     label, plan = request.label, request.plan
+    made: Reader | bytes = encoded
     if plan.metadata:
-        result = metadata.write(result, label, resign=plan.provenance is not None)
-    if plan.provenance:
-        result = provenance().sign(result, _claim(label, plan, drawn), plan.provenance, parent=parent)
-    return result
+        made = metadata.write(encoded, label, resign=plan.provenance is not None)
+    whole = made.whole() if isinstance(made, Reader) else made
+    if plan.provenance is None:
+        return whole, None
+    claim = _claim(label, plan, drawn)
+    named = made if isinstance(made, Reader) else Reader.of(made, encoded.name)  # for what may go wrong
+    named.format = named.format or encoded.format  # of a text its name may be all that tells it
+    if provenance().has_place(named):
+        return provenance().sign(named, claim, plan.provenance, parent=parent, unsigned=parent is None), None
+    return whole, _beside_it(named, parent, new, claim, request)
 
 
-def _signal_layers(samples: Samples, request: _Request,
-                   strength: float | None = None) -> tuple[Samples, Mapping[str, object] | None]:
+def _signal_layers(samples: Samples, request: Request,
+                   settings: Watermark | None = None) -> tuple[Samples, Drawn | None]:
     plan, drawn = request.plan, None
     if plan.explicit:
-        samples, drawn = explicit.draw(samples, plan.explicit)
+        samples, drawn = explicit.draw(samples, plan.explicit, in_place=True)
     if plan.watermark:
-        settings = plan.watermark if strength is None else dataclasses.replace(plan.watermark, strength=strength)
-        samples = watermark.embed(samples, watermark.payload_of(request.label, plan), request.key, settings)
+        samples = watermark.embed(samples, watermark.payload_of(request.label, plan), request.key,
+                                  settings or plan.watermark)
     return samples, drawn
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """What `embed` was asked for."""
+def _stages(reader: Reader, new: Transaction, request: Request) -> tuple[Path, Path | None]:
+    """The labelled file as a stage, and its manifest as another, where it has no place for one.
 
-    label: Label
-    plan: Plan
-    key: Key | None
-    check: bool
-    max_pixels: int
-    report: Callable[[Progress], None] | None
-    sidecar: bytes | None = None  # the manifest that lies beside the source
-
-    def strengths(self) -> Iterator[tuple[float | None, bool]]:
-        """The strengths to try, and whether each is the last."""
-        steps = self.plan.watermark.strengths() if self.plan.watermark and self.check else [None]
-        return ((step, index == len(steps)) for index, step in enumerate(steps, 1))
-
-
-def _through_files(reader: Reader, target: str | os.PathLike | BinaryIO | None,
-                   request: _Request) -> bytes | Path | None:
-    """From file to file, whatever the size: nothing is loaded, and without signal layers nothing is decoded.
-
-    The stages lie in a folder beside the target, which goes whatever happens; the last is renamed.
+    From file to file, whatever the size: nothing is loaded, and without signal layers nothing is decoded.
     """
-    path = Path(target) if isinstance(target, str | os.PathLike) else None
-    try:
-        with tempfile.TemporaryDirectory(prefix=".labelkit-", dir=path.parent if path else None) as folder:
-            result = _stages(reader, Path(folder), request)
-            manifest = Path(folder) / f"manifest{SIDECAR}"
-            if path is None and manifest.exists():
-                raise InvalidArgument("{where}: its manifest lies beside the file, which therefore needs a path",
-                                      where=reader.name)
-            if path is None:
-                return _handed_over(result, target)
-            if path.exists():
-                result.chmod(path.stat().st_mode & 0o777)
-            if manifest.exists():
-                os.replace(manifest, f"{path}{SIDECAR}")
-            os.replace(result, path)
-    except (OSError, OutputFailed) as error:
-        cause = error if isinstance(error, OSError) else error.__cause__
-        if not isinstance(cause, OSError):
-            raise
-        raise cannot_write(target if path else "a temporary file", cause) from error  # not a file in a folder that goes
-    return path
+    if not request.plan.has_signal_layer:
+        return _stage_layers(reader, None, reader, new, request)
+    encoded, drawn, film = _encoded_stage(
+        lambda: codec.decode(reader, max_pixels=request.max_pixels),
+        lambda samples, stage: codec.encode_file(samples, stage, request.plan.quality, request.on_progress),
+        reader.name, new, request)
+    made, manifest = _stage_layers(encoded, drawn, reader, new, request)
+    if request.check and film:
+        request.confirm_stage(made, reader.name, drawn, film)
+    return made, manifest
 
 
-def _stages(reader: Reader, folder: Path, request: _Request) -> Path:
-    """The labelled file, made in `folder`."""
-    label, plan = request.label, request.plan
-    result: Source | Reader = reader
-    drawn = None
-    if plan.has_signal_layer:
-        samples, drawn = _signal_layers(codec.decode(reader, max_pixels=request.max_pixels), request)
-        result = folder / "encoded"
-        codec.encode_file(samples, result, plan.quality, request.report)
+def _stage_layers(made: Path | Reader, drawn: Drawn | None, before: Reader | None, new: Transaction,
+                  request: Request) -> tuple[Path, Path | None]:
+    """A file, or an encoded stage, with its metadata and manifest; `before` is the file that it was made from."""
+    label, plan, manifest = request.label, request.plan, None
     if plan.metadata:
-        labelled = folder / "labelled"
-        metadata.write_file(result, labelled, label, resign=plan.provenance is not None)
-        result = labelled
+        with container.opened(made) as encoded:
+            encoded.name, encoded.is_new = before.name if before else "samples", made is not before
+            made = metadata.write_stage(encoded, new, label, resign=plan.provenance is not None)
     if plan.provenance:
-        result = _signed(result, reader, folder, _claim(label, plan, drawn), request)
-    if request.check:
-        with container.opened(result) as marked:
-            marked.name = reader.name  # what is refused is the film, not a file in a folder that goes
-            _check(marked, request, drawn)
-    return result
+        made, manifest = _signed(made, before, new, _claim(label, plan, drawn), request)
+    if isinstance(made, Reader):
+        raise AssertionError("there is a layer")
+    return made, manifest
 
 
-def _signed(source: Path | Reader, before: Reader, folder: Path, claim: object, request: _Request) -> Path:
-    """The file with its manifest in it, or as it is with the manifest in `folder` for what has no place for one."""
+def _encoded_stage(decode: Callable[[], Samples], encode: Callable[[Samples, Path], None], name: str, new: Transaction,
+                   request: Request) -> tuple[Path, Drawn | None, Samples | None]:
+    """The encoded file with its signal layers, what was drawn, and a film that is to be confirmed when it is whole.
+
+    Sound is confirmed here: a mark that the encoder takes away is made stronger, as `_encoded` does.
+    """
+    for number, (settings, is_last) in enumerate(request.attempts(stronger_only=True)):
+        samples, drawn = _signal_layers(decode(), request, settings)
+        made = new.stage(f"encoded-{number}")
+        encode(samples, made)
+        if not codec.is_sound(samples):
+            return made, drawn, samples
+        try:
+            if request.check:
+                request.confirm_stage(made, name, drawn)
+            return made, drawn, None
+        except OutputFailed:
+            if is_last:
+                raise
+            made.unlink()
+    raise AssertionError("there is a last strength")
+
+
+def _signed(source: Path | Reader, before: Reader | None, new: Transaction, claim: object,
+            request: Request) -> tuple[Path, Path | None]:
+    """The file with its manifest in it; or as it is, and its manifest, for what has no place for one."""
     room, signer = provenance(), request.plan.provenance
     if room.has_place(source):
-        with open(folder / "signed", "w+b") as out:
-            room.sign_into(source, out, claim, signer, parent=before)
-        return folder / "signed"
+        with open(new.stage("signed"), "w+b") as out:
+            room.sign_into(source, out, claim, signer, parent=before, unsigned=before is None)
+        return new.stage("signed"), None
+    if before is None:
+        _needs_path(Reader.of(b"", "samples"), new)
     if isinstance(source, Reader):
-        with open(folder / "copied", "wb") as out:
-            container.stream(source, [(0, source.size)], out)
-        source = folder / "copied"
-    parent = (before, request.sidecar) if request.sidecar else None
-    (folder / f"manifest{SIDECAR}").write_bytes(room.sign_sidecar(source, claim, signer, parent=parent))
-    return source
+        source = new.write("copied", source, [(0, source.size)])
+    return source, _beside_it(source, before, new, claim, request)
 
 
-def _beside(source: Source, reader: Reader) -> bytes | None:
-    """The manifest beside a file that is given by its path and has no place for one inside."""
-    try:
-        if provenance().has_place(reader):
-            return None
-        with open(os.fspath(source) + SIDECAR, "rb") as file:
-            return file.read(MAX_SIDECAR)
-    except (TypeError, OSError, ValueError):
-        return None
+def _needs_path(reader: Reader, new: Transaction) -> None:
+    if new.target is None:
+        raise InvalidArgument("{where}: its manifest lies beside the file, which therefore needs a path",
+                              where=reader.name)
 
 
-def _handed_over(result: Path, target: BinaryIO | None) -> bytes | None:
-    if target is None:
-        return result.read_bytes()
-    with open(result, "rb") as file:
-        while piece := file.read(1 << 20):
-            container.write_all(target, piece)
-    return None
+def _beside_it(made: Path | Reader, before: Reader | None, new: Transaction, claim: object, request: Request) -> Path:
+    """The stage of the manifest of a file that has no place for it; `before` is what it was made from."""
+    parent = (before, request.sidecar) if before and request.sidecar else None
+    manifest = new.stage("manifest")
+    manifest.write_bytes(provenance().sign_sidecar(made, claim, request.plan.provenance, parent=parent))
+    return manifest
 
 
-def _claim(label: Label, plan: Plan, drawn: Mapping[str, object] | None) -> object:
+def _claim(label: Label, plan: Plan, drawn: Drawn | None) -> object:
     payload = watermark.payload_of(label, plan)
     return provenance().Claim(label, payload, explicit=drawn, generator=plan.generator)
-
-
-def _check_request(source: object, target: object, plan: Plan, in_place: bool, *, samples_only: bool) -> None:
-    if plan.provenance is not None:
-        check_types(provenance=(plan.provenance, provenance().Signer))
-    if not (plan.has_signal_layer or plan.metadata or plan.provenance):
-        raise InvalidArgument("the plan has no layer, so nothing would be labelled")
-    if samples_only and not plan.has_signal_layer:
-        raise InvalidArgument("samples in memory can carry an explicit label and a watermark, the plan has neither")
-    if not isinstance(target, str | os.PathLike | None) and not _takes_bytes(target):
-        raise InvalidArgument("target must be a path or a binary file, got {got}", got=type(target).__name__)
-    if isinstance(target, str | os.PathLike) and os.path.exists(target) and not os.path.isfile(target):
-        reason = Message("it is no plain file")  # to rename over a device, such as /dev/null, would replace it
-        raise OutputFailed("{where} cannot be written: {reason}", where=os.fspath(target), reason=reason)
-    if memory.is_held(source):
-        return
-    if not in_place and isinstance(source, str | os.PathLike) and isinstance(target, str | os.PathLike):
-        if os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target):
-            raise InvalidArgument("{where}: source and target are the same file", where=os.fspath(source),
-                                  hint="give another target, or ask for the change in place")
-
-
-def _takes_bytes(target: object) -> bool:
-    return hasattr(target, "write") and not isinstance(target, io.TextIOBase) and not getattr(target, "closed", False)
-
-
-def _refuse_other_labels(reader: Reader, label: Label, plan: Plan, replace: bool) -> None:
-    """Labels of others are not covered up unasked (Labeling Measures, Article 10)."""
-    if replace:
-        return
-    found = metadata.read(reader)
-    if found.status is Status.INVALID or found.label and found.label.content_producer != label.content_producer:
-        raise InvalidArgument("{where}: the file is labelled already: {summary}", where=reader.name,
-                              summary=found.summary, hint="ask for the old label to be replaced")
-    if not plan.provenance and any(slot.kind == C2PA for slot in container.scan(reader).slots):
-        raise InvalidArgument("{where}: the file carries a C2PA manifest, which labelling would break",
-                              where=reader.name, hint="give a signer, so that the old manifest becomes the parent of "
-                              "a new one, or ask for it to be replaced")
-
-
-def _check(result: Reader, request: _Request, drawn: Mapping[str, object] | None) -> None:
-    plan, payload = request.plan, watermark.payload_of(request.label, request.plan)
-    decoded = Once(lambda: codec.decode(result, max_pixels=request.max_pixels))
-    explicit.confirm(decoded, plan.explicit, drawn)
-    if not plan.watermark:
-        return
-    watermark.confirm(watermark.detect(decoded(), request.key, effort="fast"), payload, result.name)
-    heard = watermark.listen(decoded(), request.key) if plan.watermark.soundtrack else None
-    if heard and heard.payload != payload:
-        raise OutputFailed("{where}: the watermark does not read back from the sound track, which is too short or too "
-                           "quiet", where=result.name, hint="raise the strength, or leave the sound track out of it")
-
-
-def _put(result: bytes, target: str | os.PathLike | BinaryIO | None) -> bytes | Path | None:
-    if target is None:
-        return result
-    if isinstance(target, str | os.PathLike):
-        container.save(Reader.of(b""), [result], target)
-        return Path(target)
-    try:
-        container.write_all(target, result)
-    except OSError as error:
-        raise cannot_write(getattr(target, "name", "stream"), error) from error
-    return None

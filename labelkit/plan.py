@@ -4,21 +4,24 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+import warnings
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelkit.errors import InvalidArgument, check_types
+from labelkit.label import Generator as Generator
 
 if TYPE_CHECKING:
-    import datetime
-
     from labelkit.provenance.signer import Signer
 
 CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
 SOUNDS = ("rhythm", "speech", "both")
 PLACES = ("start", "end", "both", "middle")
 EDGES = ("top", "bottom", "left", "right")
+ROBUSTNESS = ("everyday", "hard")  # what a watermark in pictures is to survive
+EFFORTS = ("fast", "normal", "deep")  # how far a detector searches
+MIN_STRENGTH, MAX_STRENGTH = 0.25, 4.0
 MIN_HEIGHT_SHARE = 0.05  # GB 45438-2025 5.2, 5.4: text height at least 5 % of the shortest side
 
 
@@ -46,7 +49,7 @@ class Showing:
 
 @dataclass(frozen=True, slots=True)
 class Explicit:
-    """The label that people see or hear.
+    """The label that people see or hear. Texts get `text` (with style "icon" the corner mark AI alone) at `place`.
 
     text      must hold an AI element (人工智能 or AI) and a generation element (生成 or 合成)
     corner    one of CORNERS, or an edge of EDGES (the label is centred along it)
@@ -57,9 +60,9 @@ class Explicit:
     border    put the text in a strip outside the picture and leave the picture's own pixels alone
     font      path of a font file, or None for the bundled one
 
-    Of sound:
+    Of sound, and `place` of texts too:
     sound      "rhythm" (Morse "AI", 短长 短短), "speech" (a spoken label) or "both"
-    place      "start", "end", "both", or "middle": at a pause
+    place      "start", "end", "both", or "middle": at a pause, or between two paragraphs
     repeat_s   again at a pause about every so many seconds, 5 to 86,400; 0 for no repeat
     recording  path of a spoken label, a WAV of 16 bits; None for the bundled one, in the language of `text`
 
@@ -102,29 +105,48 @@ class Watermark:
     """The label inside the signal.
 
     strength       0.25 to 4 trades fidelity for robustness
-    most           how strong a mark is made that is lost in the encoding of its own file, as that of small pictures and
-                   of low quality is; None is twice `strength`. Of films the mark keeps its strength
+    robustness     of pictures: "everyday" spends what the picture needs to be read after everyday transformations,
+                   "hard" all there is (watermark/image/margin.py names the transformations). Animations get "hard";
+                   films and sound know their `strength` alone
+    required       False labels what cannot carry the watermark without it, and says so; see `labelkit.embed`
     soundtrack     of films: in the sound track too, which is then encoded anew
     presence_only  of sound: a mark that says no more than that it is there, in clips too short for an id
+    max_strength   up to which a mark is made stronger that its own file's encoding deletes, as happens in small
+                   pictures and at low quality; `strength` to 4, None is twice `strength`. Marks of films keep their
+                   strength
+    most           deprecated: the former name of `max_strength`
     """
 
     strength: float = 1.0
     soundtrack: bool = False
     presence_only: bool = False
-    most: float | None = None
+    max_strength: float | None = None
+    most: float | None = field(default=None, repr=False, compare=False)
+    robustness: str = ROBUSTNESS[0]
+    required: bool = True
 
     def __post_init__(self) -> None:
-        _check_range("strength", self.strength, 0.25, 4.0)
-        if self.most is not None:
-            _check_range("most", self.most, self.strength, 4.0)
+        check_strength(self.strength)
+        check_robustness(self.robustness)
+        if self.most is not None and self.max_strength is None:
+            warnings.warn("Watermark.most is now max_strength", DeprecationWarning, stacklevel=3)
+            object.__setattr__(self, "max_strength", self.most)
+        if self.max_strength is not None:
+            _check_range("max_strength", self.max_strength, self.strength, MAX_STRENGTH)
 
     def strengths(self) -> list[float]:
-        """The strengths to try, weakest first: `strength`, and steps of 3 dB up to `most`."""
-        most = min(2 * self.strength, 4.0) if self.most is None else self.most
+        """The strengths to try, weakest first: `strength`, and steps of 3 dB up to `max_strength`."""
+        highest = min(2 * self.strength, MAX_STRENGTH) if self.max_strength is None else self.max_strength
         steps = [self.strength]
-        while steps[-1] < most:
-            steps.append(min(steps[-1] * math.sqrt(2), most))
+        while steps[-1] < highest:
+            steps.append(min(steps[-1] * math.sqrt(2), highest))
         return steps
+
+    def attempts(self) -> list[Watermark]:
+        """What to try where a file's encoding deletes the mark: these settings, then "hard" at each of `strengths`."""
+        hard = [replace(self, robustness="hard", strength=strength, max_strength=None, most=None)
+                for strength in self.strengths()]
+        return [self, *hard] if self.robustness != "hard" else hard
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,27 +172,6 @@ class Quality:
             _check_range("percent", self.percent, 1, 100)
         if self.preset is not None and not str(self.preset).isalnum():
             raise InvalidArgument("preset must be a word or a number, got {got}", got=repr(self.preset))
-
-
-@dataclass(frozen=True, slots=True)
-class Generator:
-    """The system that generated the content, stated in the manifest (California SB 942 wants all three).
-
-    created  aware datetime of the creation, or None: not stated
-    """
-
-    name: str
-    version: str = ""
-    created: datetime.datetime | None = None
-
-    def __post_init__(self) -> None:
-        for name, least in (("name", 1), ("version", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, str) or not least <= len(value) <= 128 or not value.isprintable():
-                raise InvalidArgument("{name} of the generator is a text of {least} to 128 printable characters, got "
-                                      "{value}", name=name, least=least, value=repr(value)[:160])
-        if self.created is not None and getattr(self.created, "tzinfo", None) is None:
-            raise InvalidArgument("created is a datetime with a time zone, got {got}", got=repr(self.created))
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,13 +204,31 @@ class Plan:
         return bool(self.explicit or self.watermark)
 
 
+def check_strength(strength: object) -> float:
+    """The strength of a watermark, from MIN_STRENGTH to MAX_STRENGTH; raises InvalidArgument for anything else."""
+    if isinstance(strength, bool) or not isinstance(strength, int | float) or not (
+            MIN_STRENGTH <= strength <= MAX_STRENGTH):
+        raise InvalidArgument("strength must be a number from 0.25 to 4, got {got}", got=repr(strength))
+    return float(strength)
+
+
+def check_robustness(robustness: object) -> None:
+    """Raise InvalidArgument unless `robustness` is one of ROBUSTNESS."""
+    _check_choice("robustness", robustness, ROBUSTNESS)
+
+
+def check_effort(effort: object) -> None:
+    """Raise InvalidArgument unless `effort` is one of EFFORTS."""
+    _check_choice("effort", effort, EFFORTS)
+
+
 def _check_range(name: str, value: float, low: float, high: float) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise InvalidArgument("{name} must be a number from {low} to {high}, got {value}",
                               name=name, low=low, high=high, value=repr(value))
 
 
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise InvalidArgument("{name} must be one of {choices}, got {value}",
                               name=name, choices=", ".join(choices), value=repr(value))

@@ -1,85 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What verify answers: one finding for each layer, the cross-checks between them, and the verdict."""
+"""The report of verify: one finding for each layer, the cross-checks between them, and the verdict.
+
+Four states are kept apart. A layer is VALID (found, and it holds), INVALID (found, and it does not hold), ABSENT
+(looked for, and not there) or UNCHECKED (not looked at). A layer that was not looked at wholly says what it `missed`;
+one that the caller left out is not `asked` for. The report lists what was asked for and not seen in `unseen`.
+"""
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 
-from labelkit.errors import InvalidArgument, NotLabelled
+from labelkit.errors import InvalidArgument, LabelkitError, NotLabelled
+from labelkit.evidence import (
+    CheckFailure,
+    ExplicitEvidence,
+    Json,
+    ManifestEvidence,
+    MetadataEvidence,
+    StatedPlace,
+    WatermarkEvidence,
+)
+from labelkit.finding import LAYER_NAMES, CrossCheck, Finding, Layer, Status
 from labelkit.label import Kind, Label
-from labelkit.messages import Message
-from labelkit.watermark.payload import Payload
+from labelkit.messages import Message, one_line
+from labelkit.verdict import Verdict, cross_checks, doubts, explained, judge, stated, tier, unseen
+
+__all__ = ["LAYER_NAMES", "SCHEMA", "Collector", "CrossCheck", "Finding", "Layer", "Report", "Status", "Verdict",
+           "tier"]
 
 SCHEMA = "labelkit.report/1"
 """Name and version of the JSON that `Report.to_dict` makes; a key is never removed or renamed within a version."""
-
-
-class Layer(enum.Enum):
-    """The four layers, in the order in which they are put on."""
-
-    EXPLICIT = "explicit"
-    WATERMARK = "watermark"
-    METADATA = "metadata"
-    PROVENANCE = "provenance"
-
-
-LAYER_NAMES = {Layer.EXPLICIT: Message("explicit"), Layer.WATERMARK: Message("watermark"),
-               Layer.METADATA: Message("metadata"), Layer.PROVENANCE: Message("provenance")}
-
-
-class Status(enum.Enum):
-    """What was seen of a layer."""
-
-    VALID = "valid"
-    INVALID = "invalid"
-    ABSENT = "absent"
-    UNCHECKED = "unchecked"
-
-
-class Verdict(enum.Enum):
-    """The tiers of the Labeling Measures, Article 6: 属于, 可能, 疑似 AI-generated; or no sign of it."""
-
-    CONFIRMED = "confirmed"
-    POSSIBLE = "possible"
-    SUSPECTED = "suspected"
-    NONE = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What verify saw of one layer.
-
-    summary   one line for people; str(finding.summary) is English
-    label     the label that the layer states, if it states one
-    payload   the watermark payload that the layer carries or names, if any
-    evidence  everything else, as JSON values: offsets in bytes, scores, certificates, problems
-    """
-
-    layer: Layer
-    status: Status
-    summary: Message
-    label: Label | None = None
-    payload: Payload | None = None
-    evidence: Mapping[str, object] = field(default_factory=dict)
-
-    def to_dict(self, language: str = "en") -> dict[str, object]:
-        """The finding as JSON values."""
-        return {"status": self.status.value, "summary": self.summary.text(language),
-                "label": self.label.fields() if self.label else None,
-                "payload": _payload_dict(self.payload) if self.payload else None,
-                "evidence": dict(self.evidence)}
-
-
-@dataclass(frozen=True, slots=True)
-class CrossCheck:
-    """Whether two layers say the same of the same thing (`subject`: "content", "label" or "watermark")."""
-
-    layers: tuple[Layer, Layer]
-    subject: str
-    agrees: bool
-    summary: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +42,8 @@ class Report:
     cross_checks  between every two valid layers that state something comparable
     verdict       the tier; `reasons` say why, the decisive one first
     doubts        why what the file states is not relied on: labels that are broken, differ or contradict each other
+    unseen        what was asked for and not looked at, or not wholly, and why
+    stated        the strongest kind that the file states: by a label, or by a trusted signer's word of generative AI
     """
 
     source: str
@@ -98,21 +52,56 @@ class Report:
     verdict: Verdict
     reasons: tuple[Message, ...]
     doubts: tuple[Message, ...] = ()
+    unseen: tuple[Message, ...] = ()
+    stated: Kind | None = None
 
     @classmethod
     def of(cls, source: str, findings: Mapping[Layer, Finding]) -> Report:
         """The report of one finding for each of the four layers, cross-checked and judged."""
-        ordered = tuple(findings[layer] for layer in Layer)
-        checks = tuple(_cross_checks(findings))
-        doubts = tuple(_doubts(findings, checks))
-        verdict, reasons = _judge(findings, doubts)
-        return cls(source, ordered, checks, verdict, tuple(reasons), doubts)
+        ordered = tuple(explained(findings[layer], findings) for layer in Layer)
+        given = {finding.layer: finding for finding in ordered}
+        checks = tuple(cross_checks(given))
+        why_not, missed = tuple(doubts(given, checks)), tuple(unseen(given))
+        verdict, reasons = judge(given, why_not, missed)
+        return cls(source, ordered, checks, verdict, tuple(reasons), why_not, missed, stated(given))
+
+    def __str__(self) -> str:
+        """The verdict, a line for each layer, and why; one line each, whatever the file states."""
+        lines = [f"{self.source}: {self.verdict.value}"]
+        lines += [f"  {found.layer.value:<11} {found.status.value:<10} {found.summary}" for found in self]
+        lines += [f"  {'because':<11} {reason}" for reason in self.reasons]
+        lines += [f"  {'not seen':<11} {what}" for what in self.unseen if what not in self.reasons]
+        return "\n".join(map(one_line, lines))
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
 
     def __getitem__(self, layer: Layer) -> Finding:
         return self.findings[list(Layer).index(Layer(layer))]
+
+    @property
+    def explicit(self) -> ExplicitEvidence | None:
+        """What was seen or heard of an explicit label."""
+        found = self[Layer.EXPLICIT].evidence
+        return found if isinstance(found, ExplicitEvidence) else None
+
+    @property
+    def watermark(self) -> WatermarkEvidence | None:
+        """What the watermark's detector decided."""
+        found = self[Layer.WATERMARK].evidence
+        return found if isinstance(found, WatermarkEvidence) else None
+
+    @property
+    def metadata(self) -> MetadataEvidence | None:
+        """What is label-like in the metadata."""
+        found = self[Layer.METADATA].evidence
+        return found if isinstance(found, MetadataEvidence) else None
+
+    @property
+    def manifest(self) -> ManifestEvidence | None:
+        """What a manifest that could be read states, valid or not."""
+        found = self[Layer.PROVENANCE].evidence
+        return found if isinstance(found, ManifestEvidence) else None
 
     @property
     def label(self) -> Label | None:
@@ -122,20 +111,42 @@ class Report:
                 return self[layer].label
         return None
 
+    def unanswered(self, *layers: Layer) -> list[str]:
+        """What keeps the question whether `layers` are verified from being answered, as "layer why"; empty if nothing.
+
+        A layer that is unchecked, one that was not found in what could be read of the file, and a manifest that holds
+        where no trust list says whose word counts. Raises InvalidArgument as `shortcomings` does.
+        """
+        found = self._named(layers)
+        problems = [f"{f.layer.value} {f.status.value}" if f.status is Status.UNCHECKED else
+                    f"{f.layer.value} not looked at wholly" for f in found if f.is_open]
+        if Layer.PROVENANCE in layers and self.manifest and self[Layer.PROVENANCE].status is Status.VALID \
+                and not self.manifest.trusted and self.manifest.trust_list is None:
+            problems.append("provenance valid, but nobody vouches for its signer: there is no trust list")
+        return problems
+
     def shortcomings(self, *layers: Layer) -> list[str]:
         """What keeps `layers` from being verified, as "layer status" or "layer disagrees with layer"; empty if nothing.
 
+        Provenance is verified by a signer that the trust list vouches for: a manifest holds whoever signed it.
         Raises InvalidArgument where no layer is named, for nothing would then be checked, or one that there is not.
         """
-        if not layers or not all(isinstance(layer, Layer) for layer in layers):
-            raise InvalidArgument("name at least one layer of {layers}", layers=", ".join(map(str, Layer)))
-        found = [self[layer] for layer in layers]
-        problems = [f"{f.layer.value} {f.status.value}" for f in found if f.status is not Status.VALID]
+        found, problems = self._named(layers), self.unanswered(*layers)
+        problems += [f"{f.layer.value} {f.status.value}" for f in found
+                     if f.status is not Status.VALID and not f.is_open]
+        if Layer.PROVENANCE in layers and self.manifest and self[Layer.PROVENANCE].status is Status.VALID \
+                and not self.manifest.trusted and self.manifest.trust_list is not None:
+            problems.append("provenance valid, but its signer is not in the trust list")
         return problems + [f"{check.layers[0].value} disagrees with {check.layers[1].value}"
                            for check in self.cross_checks if not check.agrees and set(check.layers) & set(layers)]
 
+    def _named(self, layers: tuple[Layer, ...]) -> list[Finding]:
+        if not layers or not all(isinstance(layer, Layer) for layer in layers):
+            raise InvalidArgument("name at least one layer of {layers}", layers=", ".join(map(str, Layer)))
+        return [self[layer] for layer in layers]
+
     def require(self, *layers: Layer) -> None:
-        """Raise NotLabelled unless every one of `layers` is valid and contradicted by no other.
+        """Raise NotLabelled unless every one of `layers` is valid and contradicted by no other, provenance trusted too.
 
         Raises InvalidArgument where no layer is named.
         """
@@ -143,151 +154,79 @@ class Report:
         if problems:
             raise NotLabelled("{source}: {problems}", source=self.source, problems=", ".join(problems))
 
-    def to_dict(self, language: str = "en") -> dict[str, object]:
-        """The whole report as JSON values; texts in `language`.
+    def to_dict(self, language: str = "en") -> dict[str, Json]:
+        """The whole report as JSON values; texts in `language`. Its schema is labelkit/report.schema.json.
 
-        schema, source, verdict (confirmed, possible, suspected, none), reasons and doubts (texts), layers (by
-        name: status, summary, label, payload, evidence), cross_checks (layers, subject, agrees, summary).
+        schema, source, verdict (confirmed, possible, suspected, none, undetermined), reasons, doubts and unseen
+        (texts), layers (by name: status, summary, label, payload, evidence, asked, missed), cross_checks (layers,
+        subject, agrees, summary).
         """
         return {"schema": SCHEMA, "source": self.source, "verdict": self.verdict.value,
                 "reasons": [reason.text(language) for reason in self.reasons],
                 "doubts": [doubt.text(language) for doubt in self.doubts],
+                "unseen": [what.text(language) for what in self.unseen],
                 "layers": {finding.layer.value: finding.to_dict(language) for finding in self},
                 "cross_checks": [{"layers": [layer.value for layer in check.layers], "subject": check.subject,
                                   "agrees": check.agrees, "summary": check.summary.text(language)}
                                  for check in self.cross_checks]}
 
-
-def _payload_dict(payload: Payload) -> dict[str, object]:
-    return {"hex": payload.hex, "version": payload.version, "kind": payload.kind,
-            "producer": payload.producer, "content": payload.content}
-
-
-def _cross_checks(findings: Mapping[Layer, Finding]) -> Iterator[CrossCheck]:
-    valid = {layer: finding for layer, finding in findings.items() if finding.status is Status.VALID}
-    mark = valid.get(Layer.WATERMARK)
-    metadata, manifest = valid.get(Layer.METADATA), valid.get(Layer.PROVENANCE)
-    if mark and mark.payload:
-        for finding in (metadata, manifest):
-            if finding and finding.label:
-                yield _compare_content(mark, finding)
-        if manifest and manifest.payload:
-            yield _compare_watermark(mark, manifest)
-    if metadata and manifest and metadata.label and manifest.label:
-        yield _compare_labels(metadata, manifest)
+    def to_json(self, language: str = "en") -> str:
+        """`to_dict` as one line of JSON."""
+        return json.dumps(self.to_dict(language), ensure_ascii=False)
 
 
-def _compare_content(mark: Finding, finding: Finding) -> CrossCheck:
-    agrees = mark.payload.matches(finding.label)
-    summary = (Message("the watermark's producer and content numbers are those of the {layer} label",
-                       layer=LAYER_NAMES[finding.layer]) if agrees else
-               Message("the watermark names producer {got_producer} and content {got_content}, the {layer} label "
-                       "would give {producer} and {content}", layer=LAYER_NAMES[finding.layer],
-                       got_producer=mark.payload.producer, got_content=mark.payload.content,
-                       producer=Payload.of(finding.label).producer, content=Payload.of(finding.label).content))
-    return CrossCheck((Layer.WATERMARK, finding.layer), "content", agrees, summary)
+class Collector:
+    """Collects one finding for each layer; what kept a layer from being checked is its finding."""
+
+    def __init__(self, layers: Collection[Layer]) -> None:
+        try:
+            self._wanted = {Layer(layer) for layer in layers}
+            if not self._wanted:
+                raise ValueError("nothing would be checked")
+        except (TypeError, ValueError) as error:
+            raise InvalidArgument("layers are some of {layers}, got {got}", got=repr(layers),
+                                  layers=", ".join(layer.value for layer in Layer)) from error
+        self._errors: list[LabelkitError] = []
+        self._findings = {layer: Finding(layer, Status.UNCHECKED, Message("samples in memory have no file side")
+                                         if layer in self._wanted else Message("not asked for"), asked=False)
+                          for layer in Layer}
+
+    def add(self, layer: Layer, look: Callable[[], Finding]) -> None:
+        """Call `look` for the layer's finding, if the layer is wanted."""
+        if layer not in self._wanted:
+            return
+        try:
+            self._findings[layer] = look()
+        except InvalidArgument:
+            raise  # the caller's mistake says nothing about the file
+        except LabelkitError as error:
+            self._errors.append(error)
+            self._findings[layer] = Finding(layer, Status.UNCHECKED, Message("{reason}", reason=error.message),
+                                            evidence=CheckFailure(type(error).__name__))
+
+    def explicit_text(self) -> str | None:
+        """The text of the explicit label that the manifest names."""
+        text = self._stated().get("text")
+        return text if isinstance(text, str) else None
+
+    def explicit_place(self) -> StatedPlace | None:
+        """Where the manifest says that it was drawn."""
+        return StatedPlace.of(self._stated())
+
+    def _stated(self) -> Mapping[str, Json]:
+        manifest = self._findings[Layer.PROVENANCE].evidence
+        stated = manifest.explicit if isinstance(manifest, ManifestEvidence) else None
+        return stated if isinstance(stated, dict) else {}
+
+    def report(self, source: str) -> Report:
+        """The report; raises the first error where no layer could be checked, InvalidArgument where none is there.
+
+        A file of which a part was read has a report.
+        """
+        seen = any(isinstance(finding.evidence, MetadataEvidence) for finding in self._findings.values())
+        if not seen and all(finding.status is Status.UNCHECKED for finding in self._findings.values()):
+            raise self._errors[0] if self._errors else InvalidArgument(
+                "samples in memory have an explicit label and a watermark at most, and neither is asked for")
+        return Report.of(source, self._findings)
 
 
-def _compare_watermark(mark: Finding, manifest: Finding) -> CrossCheck:
-    agrees = mark.payload == manifest.payload
-    summary = (Message("the manifest's soft binding names this watermark") if agrees else
-               Message("the manifest's soft binding names watermark {named}, the samples carry {got}",
-                       named=manifest.payload.hex, got=mark.payload.hex))
-    return CrossCheck((Layer.WATERMARK, Layer.PROVENANCE), "watermark", agrees, summary)
-
-
-def _compare_labels(metadata: Finding, manifest: Finding) -> CrossCheck:
-    ours, theirs = metadata.label.fields(), manifest.label.fields()
-    differing = [name for name in ("Label", "ContentProducer", "ProduceID") if ours[name] != theirs[name]]
-    summary = (Message("metadata and manifest state the same producer, number and kind") if not differing else
-               Message("metadata and manifest differ in {fields}", fields=", ".join(differing)))
-    return CrossCheck((Layer.METADATA, Layer.PROVENANCE), "label", not differing, summary)
-
-
-_TIER = {Kind.GENERATED: Verdict.CONFIRMED, Kind.POSSIBLE: Verdict.POSSIBLE, Kind.SUSPECTED: Verdict.SUSPECTED}
-
-
-def tier(stated: Kind | None, declared: bool, traced: bool, doubted: bool) -> Verdict:
-    """The tier of the Labeling Measures, Article 6.
-
-    stated    kind of the label that the file states, None where it states none
-    declared  the user who hands the file in says that the content is AI-generated
-    traced    an explicit label, a watermark or another sign of generation was found
-    doubted   the file's label or signature is unreadable, contradicted or broken: it is then a trace and no more
-    """
-    found = _TIER[stated] if stated and not doubted else Verdict.SUSPECTED if stated or traced else Verdict.NONE
-    if declared and found in (Verdict.SUSPECTED, Verdict.NONE):  # (2) goes before (3): it outweighs a suspicion
-        return Verdict.POSSIBLE
-    return found
-
-
-def _judge(findings: Mapping[Layer, Finding], doubts: tuple[Message, ...]) -> tuple[Verdict, list[Message]]:
-    """What the file's data states, if it can be relied on; else what else was seen."""
-    statements, traces = list(_statements(findings)), list(_traces(findings))
-    notes = [Message("{layer} is present but not valid: {summary}", layer=LAYER_NAMES[f.layer], summary=f.summary)
-             for f in findings.values() if f.status is Status.INVALID and f.layer not in _RELIED_ON]
-    notes += [Message("the manifest's certificate ended, so it vouches for nothing: {summary}",
-                      summary=findings[Layer.PROVENANCE].summary)] if _merely_ended(findings[Layer.PROVENANCE]) else []
-    stated = statements[0][0] if statements else None
-    traced = bool(traces) or any(_claims_ai(finding) for finding in findings.values())
-    verdict = tier(stated, False, traced, bool(doubts))
-    if stated and not doubts:
-        return verdict, [reason for _, reason in statements] + notes
-    if verdict is Verdict.NONE:
-        return verdict, [Message("no label and no trace of one was found in the layers that were checked"), *doubts,
-                         *notes]
-    return verdict, [*doubts, *traces, *notes]
-
-
-_RELIED_ON = (Layer.METADATA, Layer.PROVENANCE)
-"""The layers whose statements are taken at their word, so that a broken one puts the file's label in doubt."""
-
-
-def _doubts(findings: Mapping[Layer, Finding], checks: tuple[CrossCheck, ...]) -> Iterator[Message]:
-    for check in checks:
-        if not check.agrees:
-            yield Message("the layers contradict each other, so none of them is relied on: {why}", why=check.summary)
-    for layer in _RELIED_ON:
-        finding = findings[layer]
-        if finding.status is Status.INVALID and not _merely_ended(finding):
-            yield Message("{layer} is broken, so what the file states is not relied on: {summary}",
-                          layer=LAYER_NAMES[layer], summary=finding.summary)
-
-
-def _merely_ended(finding: Finding) -> bool:
-    """A manifest whose certificate ended and which is whole otherwise: it vouches for nothing, and accuses nobody."""
-    broken = finding.layer is Layer.PROVENANCE and finding.status is Status.INVALID
-    return broken and finding.evidence.get("intact") is True
-
-
-def _claims_ai(finding: Finding) -> bool:
-    """Whether a layer that is not valid still says that the content is AI-generated: a trace, no more."""
-    ours = finding.layer is not Layer.PROVENANCE  # the other three exist for nothing else
-    return finding.status is Status.INVALID and bool(ours or finding.label or finding.evidence.get("ai_generated"))
-
-
-def _statements(findings: Mapping[Layer, Finding]) -> Iterator[tuple[Kind, Message]]:
-    """The labels of GB 45438 that valid layers hold. A manifest without one states no label, whatever else it says."""
-    metadata, manifest = findings[Layer.METADATA], findings[Layer.PROVENANCE]
-    if metadata.status is Status.VALID and metadata.label:
-        yield metadata.label.kind, Message("the metadata label states Label {kind}", kind=metadata.label.kind.value)
-    if manifest.status is Status.VALID and manifest.label:
-        yield manifest.label.kind, Message("the signed manifest states Label {kind}", kind=manifest.label.kind.value)
-
-
-def _traces(findings: Mapping[Layer, Finding]) -> Iterator[Message]:
-    """Signs of generation that are weaker than a label."""
-    mark, manifest = findings[Layer.WATERMARK], findings[Layer.PROVENANCE]
-    if mark.status is Status.VALID:
-        if mark.evidence.get("key_is_public"):
-            yield Message("a watermark was found with the public key: anybody could have written it")
-        else:
-            yield Message("a watermark was found with a private key: only its holders could have written it")
-    if findings[Layer.EXPLICIT].status is Status.VALID:
-        yield Message("an explicit label was found")
-    if manifest.evidence.get("ai_generated") and not manifest.label:
-        yield Message("the manifest of {signer} states a source of generative AI, which is weaker than a label",
-                      signer=manifest.evidence.get("signer") or "?")
-    # a manifest store alone names no generator: cameras write them too
-    if any(trace.get("value") or trace.get("key") for trace in findings[Layer.METADATA].evidence.get("traces") or ()):
-        yield Message("the file's data holds traces of a generator, which are weaker than a label")

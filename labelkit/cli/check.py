@@ -5,25 +5,24 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import functools
 import io
-import json
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-from labelkit import compliance, container, pipeline
-from labelkit.cli.files import Item, attempt, collect, run as run_files, source_of
+from labelkit import compliance, container
+from labelkit.cli import isolated
+from labelkit.cli.files import Item, collect, run as run_files, source_of
+from labelkit.cli.isolated import Verify, verifier
 from labelkit.cli.log import existing
-from labelkit.cli.main import OK, SHORT, UNANSWERED, say_error
-from labelkit.cli.show import error_json
-from labelkit.cli.text import name_of, one_line, wide
-from labelkit.cli.verify import checks
+from labelkit.cli.options import checks
+from labelkit.cli.outcome import OK, SHORT, UNANSWERED, note, note_skipped, nothing_found, show_result
+from labelkit.cli.text import name_of, one_line, padded
 from labelkit.compliance import Outcome, Profile, Result
 from labelkit.errors import InvalidArgument, LabelkitError, cannot_write
 from labelkit.log import LabelLog
+from labelkit.log_recorder import sha256
 from labelkit.messages import Message
-from labelkit.recording import sha256
-from labelkit.report import Layer, Report
+from labelkit.report import Report
 
 _OUTCOMES = {Outcome.PASS: Message("pass"), Outcome.FAIL: Message("FAIL"), Outcome.CANNOT_TELL: Message("cannot tell")}
 _NAMES = {Profile.GB45438: Message("GB 45438-2025"), Profile.EU: Message("EU Code of Practice"),
@@ -32,56 +31,73 @@ Judged = tuple[Report, list[Result]]
 
 
 def run(options: argparse.Namespace) -> int:
-    """Judge what was named; returns the exit code."""
-    profile, settings = Profile(options.profile), checks(options)
-    log = existing(options.log) if options.log else None
-    items, skipped = collect(options)
+    """Judge the named files; returns the exit code."""
+    profile = Profile(options.profile)
+    settings, log = checks(options), existing(options.log) if options.log else None
+    selection = collect(options, each=True)
+    items = selection.items
     if options.html and len(items) != 1:
-        raise InvalidArgument("--html writes the report of one file, {count} files came", count=len(items))
+        raise InvalidArgument("--html writes the report of one file, got {count} files", count=len(items),
+                              hint="name one file, or take --json for a folder")
     codes = []
-    work = functools.partial(_one, profile=profile, settings=settings, log=log, page=options.html,
-                             language=options.lang)
-    for item, result in run_files(lambda item: attempt(lambda: work(item)), items, options.jobs):
-        _say(item, result, profile, options)
-        codes.append(_code(result))
-    if skipped:
-        print(Message("{skipped} files of no known format were passed over", skipped=skipped).text(options.lang),
-              file=sys.stderr)
+    with verifier(items, options, settings) as verify:
+        apart = isolated.wanted(items, options)
+        judge = _Judge(profile, verify, settings["now"], log, options.html, apart, options.lang)
+        for item, result in run_files(judge.judged, items, options.jobs, fork=not apart):
+            _say(item, result, profile, options)
+            codes.append(_code(result))
+    note_skipped(selection.skipped, options)
     if not codes:
-        print(Message("nothing to judge was found").text(options.lang), file=sys.stderr)
-        return UNANSWERED
-    # a rule that failed somewhere is the answer, whatever else stayed open; a file that could not be read is none
-    return UNANSWERED if None in codes else SHORT if SHORT in codes else max(codes)
+        return nothing_found(selection.elsewhere, Message("nothing to judge was found"), options)
+    if len(codes) > 1:
+        note(Message("{total} files: {passed} pass every rule, {failed} fail one, {open} leave one open, {unread} "
+                     "could not be judged", total=len(codes), passed=codes.count(OK), failed=codes.count(SHORT),
+                     open=codes.count(UNANSWERED), unread=codes.count(None)), options)
+    # a failed rule decides, whatever else is open; but not if some file could not be read
+    known = [code for code in codes if code is not None]
+    return UNANSWERED if len(known) < len(codes) else SHORT if SHORT in known else max(known)
 
 
-def _one(item: Item, *, profile: Profile, settings: dict[str, object], log: LabelLog | None, page: str | None,
-         language: str) -> Judged:
-    with source_of(item) as source:
-        report = pipeline.verify(source, **settings)
-        waived = log.waived(sha256(source), report.label) if log else None
-        results = compliance.check(report, profile, waived=waived)
-        if page:
-            title = Message("Compliance report: {profile}", profile=_NAMES[profile])
-            _write_page(Path(page), source, name_of(item.path), title, (report, results), settings["now"], language)
-    return report, results
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """The rules and settings of the run."""
 
+    profile: Profile
+    verify: Verify
+    now: datetime.datetime
+    log: LabelLog | None
+    page: str | None
+    isolated: bool
+    language: str
 
-def _write_page(page: Path, source: str | io.BytesIO, name: str, title: Message, judged: Judged,
-                now: datetime.datetime, language: str) -> None:
-    from labelkit.cli import pictures, render
-    report, results = judged
-    with container.opened(source) as reader:
-        facts = {Message("file"): name, Message("size"): Message("{bytes} bytes", bytes=f"{reader.size:,}"),
-                 "SHA-256": sha256(reader), Message("judged at"): f"{now:%Y-%m-%d %H:%M:%S} UTC"}
-    try:
-        preview = pictures.preview(source, report[Layer.EXPLICIT].evidence.get("box"))
-    except LabelkitError:
-        preview = None  # sound, a film or a document
-    text = render.report_page(name, facts, report, results, title=title, preview=preview, language=language)
-    try:
-        page.write_text(text, "utf-8")
-    except OSError as error:
-        raise cannot_write(page, error) from error
+    def judged(self, item: Item) -> Judged:
+        with source_of(item) as source:
+            report = self.verify(source)
+            waived = self.log.waived(sha256(source), report.label) if self.log else None
+            results = compliance.check(report, self.profile, waived=waived)
+            if self.page:
+                self._write_page(Path(self.page), source, name_of(item.path), report, results)
+        return report, results
+
+    def _write_page(self, page: Path, source: str | io.BytesIO, name: str, report: Report,
+                    results: list[Result]) -> None:
+        from labelkit.page import image_preview, render
+
+        title = Message("Compliance report: {profile}", profile=_NAMES[self.profile])
+        with container.opened(source) as reader:
+            facts: dict[str | Message, object] = {
+                Message("file"): name, Message("size"): Message("{bytes} bytes", bytes=f"{reader.size:,}"),
+                "SHA-256": sha256(reader), Message("judged at"): f"{self.now:%Y-%m-%d %H:%M:%S} UTC"}
+        box = report.explicit.box if report.explicit else None
+        try:  # a file that is read in a process of its own is not decoded in this one
+            preview = None if self.isolated else image_preview.preview(source, box)
+        except LabelkitError:
+            preview = None  # sound, a film or a document
+        text = render.report_page(name, facts, report, results, title=title, preview=preview, language=self.language)
+        try:
+            page.write_text(text, "utf-8")
+        except OSError as error:
+            raise cannot_write(page, error) from error
 
 
 def _code(result: Judged | LabelkitError) -> int | None:
@@ -92,16 +108,11 @@ def _code(result: Judged | LabelkitError) -> int | None:
 
 
 def _say(item: Item, result: Judged | LabelkitError, profile: Profile, options: argparse.Namespace) -> None:
-    language, shown = options.lang, name_of(item.path)
-    if options.json:
-        fields = (error_json(item.path, result, language) if isinstance(result, LabelkitError) else
-                  {"file": item.path, "profile": profile.value, "rules": [rule.to_dict(language) for rule in result[1]],
-                   "report": result[0].to_dict(language)})
-        print(json.dumps(fields, ensure_ascii=False))
-    elif isinstance(result, LabelkitError):
-        say_error(result, language, shown)
-    else:
-        print("\n".join(_lines(shown, result[1], profile, language)))
+    language = options.lang
+    show_result(item.path, result, options,
+                lambda judged: {"profile": profile.value, "rules": [rule.to_dict(language) for rule in judged[1]],
+                                "report": judged[0].to_dict(language)},
+                lambda judged: "\n".join(_lines(name_of(item.path), judged[1], profile, language)))
 
 
 def _lines(shown: str, results: list[Result], profile: Profile, language: str) -> list[str]:
@@ -112,6 +123,6 @@ def _lines(shown: str, results: list[Result], profile: Profile, language: str) -
     lines = [head.text(language)]
     for rule in results:
         outcome = _OUTCOMES[rule.outcome].text(language)
-        lines.append(f"  {wide(outcome, 13)}{rule.clause.text(language)}: {rule.asks.text(language)}")
-        lines.append(f"  {wide('', 13)}{one_line(rule.found.text(language))}")
+        lines.append(f"  {padded(outcome, 13)}{rule.clause.text(language)}: {rule.asks.text(language)}")
+        lines.append(f"  {padded('', 13)}{one_line(rule.found.text(language))}")
     return lines

@@ -5,101 +5,139 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import functools
 import io
-import json
-import os
-import sys
 import threading
 import uuid
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from labelkit import container, pipeline
-from labelkit.cli.files import (
-    STANDARD,
-    Item,
+from labelkit import codec, container, pipeline
+from labelkit.cli.files import Item, Selection, collect, run as run_files, source_of
+from labelkit.cli.film import FilmProgress
+from labelkit.cli.options import key_of, signer_of, sm2_signer_of
+from labelkit.cli.outcome import failed_code, note, note_skipped, nothing_found, show_result
+from labelkit.cli.targets import (
+    Assignment,
     assigned,
-    attempt,
-    collect,
-    media_type,
-    run as run_files,
-    source_of,
+    dry_run,
+    note_existing,
+    printed_to,
+    refuse_conversion,
+    refuse_shared_number,
+    shown,
     target_of,
 )
-from labelkit.cli.film import FilmProgress
-from labelkit.cli.main import OK, SHORT, UNANSWERED, say_error
-from labelkit.cli.parser import LAYERS
-from labelkit.cli.show import error_json
 from labelkit.cli.text import name_of
+from labelkit.cli.values import LAYERS
 from labelkit.errors import InvalidArgument, LabelkitError
-from labelkit.key import Key
-from labelkit.label import Kind, Label
+from labelkit.explicit.rules import check_text
+from labelkit.label import Generator, Kind, Label
+from labelkit.log_recorder import Audit
 from labelkit.messages import Message
 from labelkit.metadata import security_data
-from labelkit.metadata.sm2 import Sm2Signer
-from labelkit.plan import Explicit, Generator, Plan, Quality, Showing, Watermark
-from labelkit.watermark.payload import Payload
+from labelkit.payload import Payload
+from labelkit.plan import Explicit, Plan, Quality, Showing, Watermark
 
 if TYPE_CHECKING:
+    from labelkit.key import Key
     from labelkit.log import LabelLog, Waiver
+    from labelkit.metadata.sm2 import Sm2Signer
 
-_OF_EXPLICIT = ("text", "corner", "height", "style", "font", "sound", "place", "repeat_s", "recording")
+_EXPLICIT = ("text", "corner", "height", "style", "font", "sound", "place", "repeat_s", "recording")
 _KINDS = {"generated": Kind.GENERATED, "possible": Kind.POSSIBLE, "suspected": Kind.SUSPECTED}
 
 
 def run(options: argparse.Namespace) -> int:
-    """Label what was named; returns the exit code."""
-    plan, key = _plan(options), Key.load(options.key) if options.key else None
-    sm2, log, waiver = Sm2Signer.load(options.sm2_key) if options.sm2_key else None, _log(options), _waiver(options)
-    # a text beside the pictures is not meant, unless the layers asked for are such as it can carry
-    families = ("image", "audio", "video") if plan.explicit or plan.watermark else None
-    items, skipped = collect(options, families)
-    if options.produce_id and len(items) > 1:
-        raise InvalidArgument("--produce-id names one file's content, {count} files came", count=len(items),
-                              hint="leave it out: every file gets a number of its own")
-    _label(options, options.produce_id or "check")  # a wrong producer is refused before the first file
-    where = assigned(items, options)
-    settings = {"plan": plan, "key": key, "replace": options.replace, "in_place": options.in_place,
-                "check": not options.no_check, "max_pixels": options.max_megapixels * 1_000_000, "log": log,
-                "waiver": waiver}
-    stop = threading.Event()
-    work = functools.partial(_one, options=options, settings=settings, sm2=sm2, where=where, stop=stop)
-    failed = 0
-    for item, result in run_files(lambda item: attempt(lambda: work(item)), list(where), options.jobs, stop):
-        failed += isinstance(result, LabelkitError)
-        _say(item, where[item], result, options, marked=plan.watermark is not None and not options.presence_only)
-    return _summary(len(items), len(items) - len(where), failed, skipped, options)
+    """Label the named files; returns the exit code."""
+    plan, key, sm2 = _plan(options), key_of(options), sm2_signer_of(options)
+    log, waiver = _log(options), _waiver(options)
+    selection = collect(options, lambda found: has_place(plan, found))
+    refuse_shared_number(selection.items, "--produce-id", options.produce_id)
+    _label(options, options.produce_id or "check")  # refuse a wrong producer before the first file
+    assignment = assigned(selection.items, options)
+    targets = assignment.targets
+    if options.dry_run:
+        return dry_run(selection, targets, options)
+    labeller = _Labeller(options, plan, key, sm2, log, waiver, targets, threading.Event())
+    failed: list[LabelkitError] = []
+    for item, result in run_files(labeller.label, list(targets), options.jobs, labeller.stop):
+        if isinstance(result, LabelkitError):
+            failed.append(result)
+        _say(item, targets[item], result, options)
+    return _summary(selection, assignment, failed, options)
 
 
-def _one(item: Item, *, options: argparse.Namespace, settings: dict[str, object], sm2: Sm2Signer | None,
-         where: dict[Item, str], stop: threading.Event) -> Label:
-    label = _label(options, options.produce_id or str(uuid.uuid4()))
-    label = security_data.sign(label, sm2) if sm2 else label
-    place = where[item]
-    with source_of(item) as source:
-        if not options.in_place:
-            refuse_conversion(source, place)
-        if not (settings["plan"].explicit or settings["waiver"] or options.explicit_present):
-            _refuse_bare(source)
-        with (target_of(place, in_place=options.in_place) as target,
-              FilmProgress(item.path, options.lang, alone=len(where) == 1, stop=stop) as progress):
-            pipeline.embed(source, target, label, now=datetime.datetime.now(datetime.UTC), report=progress.step,
-                           **settings)
-    return label
+@dataclass(frozen=True, slots=True)
+class _Labeller:
+    """Labels one file after the other with the settings of the run; usable from many threads."""
+
+    options: argparse.Namespace
+    plan: Plan
+    key: Key | None
+    sm2: Sm2Signer | None
+    log: LabelLog | None
+    waiver: Waiver | None
+    targets: Mapping[Item, str]
+    stop: threading.Event
+
+    def label(self, item: Item) -> _Done:
+        """Label a file; returns the label that was written, and whether it is in a watermark too."""
+        options, where = self.options, self.targets[item]
+        left_out: list[Message] = []
+        label = _label(options, options.produce_id or str(uuid.uuid4()))
+        label = security_data.sign(label, self.sm2) if self.sm2 else label
+        with source_of(item) as source:
+            marked = self.plan.watermark is not None and not options.presence_only and _has_signal(source)
+            if not options.in_place:
+                refuse_conversion(source, where)
+            if not (self.plan.explicit or self.waiver or options.explicit_present):
+                _refuse_without_explicit(source)
+            with (target_of(where, options) as target,
+                  FilmProgress(item.path, options, alone=len(self.targets) == 1, stop=self.stop) as progress):
+                audit = Audit(self.log, datetime.datetime.now(datetime.UTC), self.waiver) if self.log else None
+                pipeline.embed(source, target, label, plan=self.plan, key=self.key, replace=options.replace,
+                               in_place=options.in_place, check=not options.no_check,
+                               max_pixels=options.max_megapixels * 1_000_000, audit=audit, on_progress=progress.step,
+                               on_left_out=left_out.append)
+        return _Done(label, marked and not left_out, left_out[0] if left_out else None)
 
 
-def _refuse_bare(source: str | io.BytesIO) -> None:
-    """The explicit label is left out on record alone (Measures, Article 9), or where it is there already."""
+def _has_signal(source: str | io.BytesIO) -> bool:
+    """Whether a file has samples for a watermark; one of no known format is refused soon."""
+    try:
+        return codec.has_signal(container.sniff(source))
+    except LabelkitError:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """The label that was written, whether its number is in a watermark too, and why that was left out."""
+
+    label: Label
+    marked: bool
+    left_out: Message | None
+
+
+def has_place(plan: Plan, found: container.Format) -> bool:
+    """Whether files of this format beside others are labelled: they can carry the layers, a watermark apart."""
+    if not codec.has_signal(found):
+        return codec.is_decodable(found) if plan.explicit else bool(plan.provenance or plan.metadata and found.home)
+    return True
+
+
+def _refuse_without_explicit(source: str | io.BytesIO) -> None:
+    """Leave the explicit label out only on record (Labeling Measures, Article 9), or if it is there already."""
     if container.sniff(source).family != "document":
-        raise InvalidArgument("{where}: no explicit label would be put on",
+        raise InvalidArgument("{where} would get no explicit label",
                               where="stdin" if isinstance(source, io.BytesIO) else source,
-                              hint="say --explicit-present where the content carries it already; leaving it out takes "
+                              hint="give --explicit-present if the content already carries it; to leave it out, give "
                               "--waive-recipient, --waive-agreement and --log")
 
 
 def _log(options: argparse.Namespace) -> LabelLog | None:
-    if not options.log:
+    if not options.log or options.dry_run:  # to open it would create it
         return None
     from labelkit.log import LabelLog
     return LabelLog(options.log)
@@ -110,21 +148,10 @@ def _waiver(options: argparse.Namespace) -> Waiver | None:
     if not any(given):
         return None
     if not all(given) or not options.log:
-        raise InvalidArgument("leaving the explicit label out takes --waive-recipient, --waive-agreement and --log "
+        raise InvalidArgument("leaving the explicit label out needs --waive-recipient, --waive-agreement and --log "
                               "together (Labeling Measures, Article 9)")
     from labelkit.log import Waiver
     return Waiver(options.waive_recipient, options.waive_agreement)
-
-
-def refuse_conversion(source: str | io.BytesIO, target: str) -> None:
-    """A JPEG must not come out under the name of a PNG, unless it went in so."""
-    named = media_type(target)
-    if named is None or isinstance(source, str) and Path(source).suffix.lower() == Path(target).suffix.lower():
-        return
-    format = container.sniff(source)
-    if named.partition("/")[2] != format.mime.replace("/x-", "/").partition("/")[2]:  # MP4 may hold sound alone
-        raise InvalidArgument("{where} is named as another format than its source, which is {format}; files are "
-                              "labelled in their own format", where=target, format=format.name)
 
 
 def _label(options: argparse.Namespace, produce_id: str) -> Label:
@@ -136,19 +163,24 @@ def _plan(options: argparse.Namespace) -> Plan:
     layers = options.layers or [layer for layer in LAYERS if not left_out.get(layer)]
     if "provenance" in layers and not options.signer:
         raise InvalidArgument("the provenance layer needs a signer",
-                              hint="give --signer PEM; labelkit keygen makes one")
+                              hint="give --signer PEM; labelkit keygen generates one")
     if options.recording and options.sound not in ("speech", "both"):
-        raise InvalidArgument("--recording is a spoken label, and --sound asks for none",
-                              hint="say --sound speech or --sound both")
-    settings = {name: getattr(options, name) for name in _OF_EXPLICIT if getattr(options, name) is not None}
+        raise InvalidArgument("--recording is a spoken label, but --sound asks for none",
+                              hint="give --sound speech or --sound both")
+    settings: dict[str, Any] = {name: getattr(options, name) for name in _EXPLICIT
+                                if getattr(options, name) is not None}
     if options.show is not None:
         settings["showing"] = Showing(options.show)
-    heard = options.soundtrack or []
-    if set(heard) - set(layers):
+    if options.text is not None and "explicit" in layers:
+        check_text(options.text)  # once, not for every file
+    soundtrack = options.soundtrack or []
+    if set(soundtrack) - set(layers):
         raise InvalidArgument("--soundtrack asks for a layer that --layers leaves out")
-    strength = {} if options.strength is None else {"strength": options.strength}
-    watermark = Watermark(soundtrack="watermark" in heard, presence_only=options.presence_only, **strength)
-    return Plan(explicit=Explicit(border=options.border, soundtrack="explicit" in heard, **settings)
+    watermark = Watermark(soundtrack="watermark" in soundtrack, presence_only=options.presence_only,
+                          required=options.watermark == "required",
+                          **{name: getattr(options, name) for name in ("strength", "robustness")
+                             if getattr(options, name) is not None})
+    return Plan(explicit=Explicit(border=options.border, soundtrack="explicit" in soundtrack, **settings)
                 if "explicit" in layers else None,
                 watermark=watermark if "watermark" in layers else None,
                 metadata="metadata" in layers,
@@ -159,7 +191,8 @@ def _plan(options: argparse.Namespace) -> Plan:
 def _generator(options: argparse.Namespace) -> Generator | None:
     if not options.generator:
         if options.created:
-            raise InvalidArgument("--created says when the system of --generator made the content, and none is named")
+            raise InvalidArgument("--created is the time at which the system of --generator made the content; give "
+                                  "--generator too")
         return None
     name, _, version = options.generator.rpartition(" ")
     if not name or not any(character.isdigit() for character in version):
@@ -167,42 +200,34 @@ def _generator(options: argparse.Namespace) -> Generator | None:
     return Generator(name, version, options.created or datetime.datetime.now(datetime.UTC).replace(microsecond=0))
 
 
-def signer_of(options: argparse.Namespace) -> object:
-    """The signer that the options name."""
-    password, room = os.environ.get("LABELKIT_SIGNER_PASSWORD"), pipeline.provenance()
-    if options.signer.startswith("pkcs11:"):
-        return room.Signer.from_pkcs11(options.signer, pin=password, ta_url=options.ta_url)
-    return room.Signer.load(options.signer, password=password.encode() if password else None, ta_url=options.ta_url)
+def _say(item: Item, where: str, result: _Done | LabelkitError, options: argparse.Namespace) -> None:
+    def watermark(done: _Done) -> str | None:
+        return Payload.of(done.label).hex if done.marked else None
+
+    def text(done: _Done) -> str:
+        facts = {"source": name_of(item.path), "target": shown(where), "produce_id": done.label.produce_id}
+        said = (Message("{source} -> {target}: labelled, id {produce_id}, watermark {watermark}",
+                        watermark=watermark(done), **facts) if done.marked else
+                Message("{source} -> {target}: labelled, id {produce_id}", **facts))
+        return said.text(options.lang)
+
+    def fields(done: _Done) -> dict[str, object]:
+        reason = {"watermark_left_out": done.left_out.text(options.lang)} if done.left_out else {}
+        return {"output": where, "label": done.label.fields(), "watermark": watermark(done), **reason}
+
+    show_result(item.path, result, options, fields, text, out=printed_to(where))
+    if isinstance(result, _Done) and result.left_out and not options.json:
+        note(Message("{where}: {reason}", where=shown(where), reason=result.left_out), options)
 
 
-def _say(item: Item, place: str, result: Label | LabelkitError, options: argparse.Namespace, *, marked: bool) -> None:
-    out = sys.stderr if place == STANDARD else sys.stdout
-    shown, written = name_of(item.path), "stdout" if place == STANDARD else name_of(place)
-    if isinstance(result, LabelkitError) and not options.json:
-        say_error(result, options.lang, shown)
-        return
-    if options.json:
-        fields = (error_json(item.path, result, options.lang) if isinstance(result, LabelkitError) else
-                  {"file": item.path, "output": place, "label": result.fields(),
-                   "watermark": Payload.of(result).hex if marked else None})
-        print(json.dumps(fields, ensure_ascii=False), file=out)
-    elif marked:
-        print(Message("{source} -> {target}: labelled, id {produce_id}, watermark {watermark}", source=shown,
-                      target=written, produce_id=result.produce_id,
-                      watermark=Payload.of(result).hex).text(options.lang), file=out)
-    else:
-        print(Message("{source} -> {target}: labelled, id {produce_id}", source=shown, target=written,
-                      produce_id=result.produce_id).text(options.lang), file=out)
-
-
-def _summary(total: int, there: int, failed: int, skipped: int, options: argparse.Namespace) -> int:
-    done = total - there - failed
+def _summary(selection: Selection, assignment: Assignment, failed: list[LabelkitError],
+             options: argparse.Namespace) -> int:
+    total, skipped = len(selection.items), selection.skipped
+    note_skipped(skipped, options)
     if total != 1 or skipped:
-        print(Message("{done} labelled, {failed} failed, {skipped} passed over as no media", done=done,
-                      failed=failed, skipped=skipped).text(options.lang), file=sys.stderr)
-    if options.resume:
-        print(Message("{count} were there already", count=there).text(options.lang), file=sys.stderr)
+        note(Message("{done} labelled, {failed} failed, {skipped} skipped as not media",
+                     done=total - assignment.done - len(failed), failed=len(failed), skipped=len(skipped)), options)
+    note_existing(assignment, options)
     if not total:
-        print(Message("nothing to label was found").text(options.lang), file=sys.stderr)
-        return UNANSWERED
-    return SHORT if failed else OK
+        return nothing_found(selection.elsewhere, Message("nothing to label was found"), options)
+    return failed_code(failed)

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far a film is, on stderr, which of its frames were broken, and what was left out."""
+"""Progress of a film on stderr, and afterwards its broken frames and what was left out."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 import threading
 import time
 from typing import TYPE_CHECKING
 
+from labelkit.cli.outcome import say
 from labelkit.cli.text import name_of
 from labelkit.messages import Message
 
@@ -15,30 +17,30 @@ if TYPE_CHECKING:
     from labelkit.codec.transcode import Progress
 
 _EVERY_SECONDS = 0.5
-_MOST_TIMES = 8  # of broken frames that are named
+_MAX_TIMES = 8  # of broken frames that are listed
 
 
 class FilmProgress:
-    """A line with frames, speed and the time left, where stderr is a terminal and one file is labelled.
+    """A line with frames, speed and time left, if stderr is a terminal and the film is the only file.
 
-    stop  when it is set, the film is given up at its next frame
+    stop  once set, the next frame ends the film
     """
 
-    def __init__(self, path: str, language: str, *, alone: bool, stop: threading.Event) -> None:
-        self._name, self._language, self._stop = name_of(path), language, stop
-        self._shown = alone and sys.stderr.isatty()
-        self._begun = self._told = time.monotonic()
+    def __init__(self, path: str, options: argparse.Namespace, *, alone: bool, stop: threading.Event) -> None:
+        self._name, self._language, self._stop = name_of(path), options.lang, stop
+        self._shown = alone and sys.stderr.isatty() and not options.quiet
+        self._started = self._updated = time.monotonic()
         self._last: Progress | None = None
 
     def step(self, progress: Progress) -> None:
-        """Take note of one frame more; raises KeyboardInterrupt when the run was stopped."""
+        """Note one more frame; raises KeyboardInterrupt if the run was stopped."""
         if self._stop.is_set():
             raise KeyboardInterrupt
         self._last = progress
         now = time.monotonic()
-        if self._shown and now - self._told >= _EVERY_SECONDS:
-            self._told = now
-            sys.stderr.write("\r\x1b[K" + self._line(progress, now - self._begun))
+        if self._shown and now - self._updated >= _EVERY_SECONDS:
+            self._updated = now
+            sys.stderr.write("\r\x1b[K" + self._line(progress, now - self._started))
             sys.stderr.flush()
 
     def _line(self, progress: Progress, spent: float) -> str:
@@ -57,9 +59,8 @@ class FilmProgress:
             sys.stderr.write("\r\x1b[K")
         damaged = self._last.damaged if self._last else []
         if damaged:
-            times = ", ".join(f"{seconds:.2f}" for seconds in damaged[:_MOST_TIMES])
-            print(Message("{file}: {count} frames were broken, at {times} s", file=self._name, count=len(damaged),
-                          times=times + (" ..." if len(damaged) > _MOST_TIMES else "")).text(self._language),
-                  file=sys.stderr)
-        for said in self._last.left_out if self._last else ():
-            print(Message("{file}: {what}", file=self._name, what=said).text(self._language), file=sys.stderr)
+            times = ", ".join(f"{seconds:.2f}" for seconds in damaged[:_MAX_TIMES])
+            say(Message("{file}: {count} frames were broken, at {times} s", file=self._name, count=len(damaged),
+                        times=times + (" ..." if len(damaged) > _MAX_TIMES else "")), self._language)
+        for message in self._last.left_out if self._last else ():
+            say(Message("{file}: {what}", file=self._name, what=message), self._language)

@@ -1,51 +1,56 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`labelkit inspect`: everything label-like in a file, with offsets."""
+"""`labelkit inspect`: all metadata, labels and manifests in a file, with offsets."""
 
 from __future__ import annotations
 
 import argparse
-import json
+from collections.abc import Mapping
 
 from labelkit import metadata, pipeline
 from labelkit.cli.files import Item, attempt, collect, source_of
-from labelkit.cli.main import OK, UNANSWERED, say_error
-from labelkit.cli.show import error_json
+from labelkit.cli.outcome import OK, UNANSWERED, note_skipped, show_result
 from labelkit.cli.text import name_of, one_line
+from labelkit.container import Source
 from labelkit.errors import LabelkitError
+from labelkit.report import Finding
 
 
 def run(options: argparse.Namespace) -> int:
-    """Show what was named; returns the exit code."""
+    """Show the named files; returns the exit code."""
     code = OK
-    for item in collect(options)[0]:
-        found = attempt(lambda item=item: _inspect(item, options.lang))
-        shown = name_of(item.path)
-        if isinstance(found, LabelkitError):
+    selection = collect(options, each=True)
+    for item in selection.items:
+        result = attempt(_inspect, item, options.lang)
+        if isinstance(result, LabelkitError):
             code = UNANSWERED
-            if not options.json:
-                say_error(found, options.lang, shown)
-                continue
-            found = error_json(item.path, found, options.lang)
-        if options.json:
-            print(json.dumps({"file": item.path, **found}, ensure_ascii=False))
-        else:
-            print("\n".join([f"{shown}:", *_lines(found)]))
+        _say(item, result, options)
+    note_skipped(selection.skipped, options)
     return code
 
 
-def _inspect(item: Item, language: str) -> dict[str, object]:
+def _say(item: Item, result: Mapping[str, object] | LabelkitError, options: argparse.Namespace) -> None:
+    show_result(item.path, result, options, dict,
+                lambda found: "\n".join([f"{name_of(item.path)}:", *_lines(found)]))
+
+
+def _inspect(item: Item, language: str) -> Mapping[str, object]:
     with source_of(item) as source:
         found = metadata.inspect(source)
-        manifest = attempt(lambda: pipeline.provenance().validate(source).to_dict(language))
-    if isinstance(manifest, LabelkitError):
-        manifest = {"error": manifest.text(language)}
-    return {**found, "provenance": manifest}
+        manifest = attempt(_manifest, source)
+    return {**found, "provenance": {"error": manifest.text(language)} if isinstance(manifest, LabelkitError) else
+            manifest.to_dict(language)}
 
 
-def _lines(value: object, indent: int = 2) -> list[str]:
-    """Nested values as an indented list: names, then values; nothing for what is empty."""
+def _manifest(source: Source) -> Finding:
+    room = pipeline.provenance()
+    found: Finding = room.validate(source, trust=room.TrustList.c2pa())
+    return found
+
+
+def _lines(value: Mapping[str, object] | list[object], indent: int = 2) -> list[str]:
+    """Nested JSON values as an indented list of names and values, without empty values."""
     blank = " " * indent
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         pairs = [(f"{name}:", inner) for name, inner in value.items() if inner not in (None, "", [], {})]
     else:
         pairs = [("-", inner) for inner in value]

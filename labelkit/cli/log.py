@@ -4,50 +4,51 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import sys
+from collections.abc import Iterable
 
 from labelkit import pipeline
-from labelkit.cli.main import OK, SHORT
+from labelkit.cli.options import key_of
+from labelkit.cli.outcome import OK, SHORT, json_line, note
 from labelkit.cli.show import row
 from labelkit.cli.text import one_line
 from labelkit.errors import InvalidArgument
-from labelkit.key import Key
 from labelkit.log import Head, LabelLog, Record
+from labelkit.log_recorder import fingerprint_of, sha256
 from labelkit.messages import Message
-from labelkit.recording import fingerprint_of, sha256
+from labelkit.payload import Payload
 from labelkit.report import Layer
-from labelkit.watermark.payload import Payload
 
-_HEAD = re.compile(r"(\d{1,18}):([0-9a-f]{64})")
+_HEAD = re.compile(r"(\d{1,18}):([0-9a-f]{64})(?::(\d{1,18}))?")
 _PAYLOAD = re.compile(r"[0-9a-f]{16}")
+_FACTS = ("label", "payload", "plan", "sha256_before", "sha256_after", "fingerprint", "waiver")
 
 Found = dict[int, tuple[Record, list[Message]]]
-"""By number: a record, and by which clues it was found."""
+"""By number: a record, and how it was found."""
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do one thing with a log; returns the exit code."""
+    """Run one action on a log; returns the exit code."""
     if (options.what is None) == (options.action == "find"):
-        raise InvalidArgument("find takes one WHAT, the other actions take none")
+        raise InvalidArgument("find needs WHAT to look for; the other actions take no WHAT")
     with existing(options.log) as log:
         return {"verify": _verify, "find": _find, "export": _export, "head": _head}[options.action](log, options)
 
 
 def existing(name: str) -> LabelLog:
-    """The log of that name; raises InvalidArgument where there is none, for opening would make a new one."""
+    """The log of that name; raises InvalidArgument if there is none, because opening would create it."""
     if "://" not in name and not os.path.isfile(name):
-        raise InvalidArgument("{where} is no label log: there is no such file", where=name)
+        raise InvalidArgument("{where}: there is no such label log", where=name)
     return LabelLog(name)
 
 
 def _verify(log: LabelLog, options: argparse.Namespace) -> int:
     audit = log.verify(head=_parsed_head(options.head))
     if options.json:
-        print(json.dumps({"intact": audit.intact, "records": audit.records, "head": _text(audit.head),
-                          "problems": [problem.text(options.lang) for problem in audit.problems]}, ensure_ascii=False))
+        print(json_line({"intact": audit.intact, "records": audit.records, "head": _text(audit.head),
+                         "problems": [problem.text(options.lang) for problem in audit.problems]}))
         return OK if audit.intact else SHORT
     said = (Message("intact, {count} records, head {head}", count=audit.records, head=_text(audit.head))
             if audit.intact else Message("NOT intact, {count} records", count=audit.records))
@@ -59,7 +60,7 @@ def _verify(log: LabelLog, options: argparse.Namespace) -> int:
 
 def _head(log: LabelLog, options: argparse.Namespace) -> int:
     head = log.head()
-    print(json.dumps({"number": head.number, "hash": head.hash}) if options.json else _text(head))
+    print(json_line({"number": head.number, "hash": head.hash, "time": head.time}) if options.json else _text(head))
     return OK
 
 
@@ -79,47 +80,47 @@ def _find(log: LabelLog, options: argparse.Namespace) -> int:
     for number in sorted(found, reverse=True):
         _say(*found[number], options)
     if not found:
-        print(Message("{what}: not in the log", what=one_line(options.what)).text(options.lang), file=sys.stderr)
+        note(Message("{what}: not in the log", what=one_line(options.what)), options)
     return OK if found else SHORT
 
 
 def _by_file(log: LabelLog, options: argparse.Namespace, found: Found) -> None:
-    """By the file's digest, then by what its layers say, then by what its picture looks like."""
+    """By the SHA-256 of the file, by what its layers say, and only then by the fingerprint of its picture."""
     _add(found, log.find(sha256=sha256(options.what)), Message("by the file's SHA-256"))
-    key = Key.load(options.key) if options.key else None
+    key = key_of(options)
     report = pipeline.verify(options.what, key=key, layers=(Layer.WATERMARK, Layer.METADATA))
     payload = report[Layer.WATERMARK].payload
     if payload:
         _add(found, log.find(payload=payload), Message("by its watermark"))
     if report.label and report.label.produce_id:
         _add(found, log.find(produce_id=report.label.produce_id), Message("by its produce id"))
-    look = None if found else fingerprint_of(options.what)
-    if look is not None:
-        for bits, record in log.near(look):
+    fingerprint = None if found else fingerprint_of(options.what)
+    if fingerprint is not None:
+        for bits, record in log.near(fingerprint):
             _add(found, [record], Message("it looks alike, {bits} of 64 bits differ; that proves nothing", bits=bits))
 
 
-def _add(found: Found, records: list[Record], how: Message) -> None:
+def _add(found: Found, records: Iterable[Record], how: Message) -> None:
     for record in records:
         found.setdefault(record.number, (record, []))[1].append(how)
 
 
-def _say(record: Record, clues: list[Message], options: argparse.Namespace) -> None:
+def _say(record: Record, ways: list[Message], options: argparse.Namespace) -> None:
     language, facts = options.lang, record.facts
     if options.json:
-        print(json.dumps({"number": record.number, "hash": record.hash, "time": record.time.isoformat(),
-                          "found": [clue.text(language) for clue in clues], **{name: facts.get(name) for name in (
-                              "label", "payload", "plan", "sha256_before", "sha256_after", "fingerprint", "waiver")}},
-                         ensure_ascii=False))
+        print(json_line({"number": record.number, "hash": record.hash, "time": record.time.isoformat(),
+                         "found": [way.text(language) for way in ways],
+                         **{name: facts.get(name) for name in _FACTS}}))
         return
-    label = facts.get("label") or {}
+    label = facts.get("label")
+    label = label if isinstance(label, dict) else {}
     said = Message("record {number}, {time}: producer {producer}, id {produce_id}, watermark {watermark}",
                    number=record.number, time=f"{record.time:%Y-%m-%dT%H:%M:%SZ}",
                    producer=label.get("ContentProducer"), produce_id=label.get("ProduceID"),
                    watermark=facts.get("payload") or "-")
     print(one_line(said.text(language)))
-    for clue in clues:
-        print(row(Message("found").text(language), "", clue.text(language)))
+    for way in ways:
+        print(row(Message("found").text(language), "", way.text(language)))
     if record.waiver:
         waived = Message("for {recipient} under {agreement}", recipient=record.waiver.recipient,
                          agreement=record.waiver.agreement)
@@ -127,7 +128,8 @@ def _say(record: Record, clues: list[Message], options: argparse.Namespace) -> N
 
 
 def _text(head: Head) -> str:
-    return f"{head.number}:{head.hash}"
+    """NUMBER:HASH:TIME, the time in microseconds since 1970; an empty log has none."""
+    return f"{head.number}:{head.hash}" + ("" if head.time is None else f":{head.time}")
 
 
 def _parsed_head(text: str | None) -> Head | None:
@@ -135,5 +137,6 @@ def _parsed_head(text: str | None) -> Head | None:
         return None
     found = _HEAD.fullmatch(text)
     if not found:
-        raise InvalidArgument("a head is NUMBER:HASH as labelkit log head prints it, got {got}", got=repr(text[:100]))
-    return Head(int(found[1]), found[2])
+        raise InvalidArgument("a head is NUMBER:HASH:TIME, as labelkit log head prints it, got {got}",
+                              got=repr(text[:100]))
+    return Head(int(found[1]), found[2], int(found[3]) if found[3] else None)

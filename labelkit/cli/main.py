@@ -3,82 +3,86 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import os
 import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 
+import labelkit
 from labelkit.cli import parser, settings
-from labelkit.cli.text import one_line
-from labelkit.errors import LabelkitError
+from labelkit.cli.outcome import INTERRUPTED, OK, UNANSWERED, note, say, say_error
+from labelkit.cli.text import argparse_in, name_of, one_line
+from labelkit.distribution import shared_folder
+from labelkit.errors import LabelkitError, SlowKernels
 from labelkit.messages import Message
-
-OK, SHORT, UNANSWERED, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes: all is well; a file is not labelled as required; no answer; stopped by Ctrl-C."""
+from labelkit.threads import keep_libraries_single
+from labelkit.unforeseen import translated
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; nothing but the code and the text on the two outputs leaves it."""
+    """Run one command and return its exit code. Its only effects are that code, its output and its files."""
     words = list(sys.argv[1:] if argv is None else argv)
     _make_outputs_safe()
-    warnings.simplefilter("ignore")  # what libraries think of a hostile file is in our own words, or nowhere
+    warnings.simplefilter("ignore")  # warnings of libraries about broken files: labelkit reports them itself
     language = settings.language(words, os.environ)
+    warnings.simplefilter("always", SlowKernels)
+    warnings.showwarning = _shown_in(language)
+    if not hasattr(labelkit, "__version__"):  # another project's __init__.py has replaced ours
+        say(shared_folder(), language)
+        return UNANSWERED
     try:
-        with _terminated_as_interrupted():
+        with _sigterm_as_interrupt():
             return _run(words, language)
     except LabelkitError as error:
         say_error(error, language)
         return UNANSWERED
     except KeyboardInterrupt:
-        print(Message("stopped; no file was left half written").text(language), file=sys.stderr)
+        say(Message("stopped; no file was left half written"), language)
         return INTERRUPTED
     except BrokenPipeError:
-        # the reader of our output went away; keep the interpreter from complaining when it flushes
+        # the reader of the output is gone; this keeps the interpreter from failing when it flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except Exception as error:
+        say_error(translated(error), language)
+        return UNANSWERED
 
 
-def say_error(error: LabelkitError, language: str, where: str = "") -> None:
-    """One line on stderr, and a second with what to try next."""
-    text, name = one_line(error.text(language)), where.rpartition("/")[2]
-    if name and text.startswith((f"{name}: ", f"{name}：")):
-        text = where + text[len(name):]  # it says the name already, without its folder
-    if where and not text.startswith(where):
-        text = Message("{file}: {what}", file=where, what=text).text(language)
-    print(text, file=sys.stderr)
-    if error.hint:
-        print(one_line(Message("hint: {hint}", hint=error.hint).text(language)), file=sys.stderr)
+def _shown_in(language: str) -> Callable[..., None]:
+    """A function that shows a warning on stderr in a language, without its place in the code."""
+    def show(warning: Warning | str, *_place: object, **_more: object) -> None:
+        text = warning.text(language) if isinstance(warning, SlowKernels) else str(warning)
+        print(one_line(text), file=sys.stderr)
+    return show
 
 
 def _run(words: list[str], language: str) -> int:
-    with _argparse_speaks(language):
-        root = parser.build(language)
-        options = root.parse_args(settings.with_defaults(words, root, os.environ))
+    with argparse_in(language):
+        root = parser.build()
+        words, source = settings.with_defaults(words, root, os.environ)
+        options = root.parse_args(words)
         if options.command is None:
             root.print_help(sys.stderr)
             return UNANSWERED
     options.lang = language
-    return importlib.import_module(f"labelkit.cli.{options.command}").run(options)
+    keep_libraries_single()  # before a command imports NumPy
+    if source:
+        settings.refuse_decisive(source, getattr(options, "files", ()))
+        note(Message("settings: {file}", file=name_of(str(source.path))), options)
+    elif (unread := settings.unread()):
+        note(unread, options)
+    code: int = importlib.import_module(f"labelkit.cli.{options.command}").run(options)
+    return code
 
 
 @contextmanager
-def _argparse_speaks(language: str) -> Iterator[None]:
-    """argparse finds its own texts through the name `_`; within this block that is our catalogue."""
-    before, argparse._ = argparse._, lambda text: Message(text).text(language)
-    try:
-        yield
-    finally:
-        argparse._ = before
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM, from a service manager or a container that stops, ends a run as Ctrl-C does: nothing is left behind."""
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """Treat SIGTERM, from a service manager or a stopping container, like Ctrl-C: temporary files are then removed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -90,7 +94,7 @@ def _terminated_as_interrupted() -> Iterator[None]:
 
 
 def _make_outputs_safe() -> None:
-    """Chinese on a terminal that cannot show it, and file names that are no text, must not end the program."""
+    """Escape what a terminal cannot show: Chinese, and file names that are not text."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -1,388 +1,359 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands and their options. Every text is a Message, so it has a Chinese twin."""
+"""The commands and their options. Every text goes through `_`, which translates it into the language of the run."""
 
 from __future__ import annotations
 
 import argparse
-import datetime
-import sys
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from labelkit.cli.text import HelpFormatter
-from labelkit.messages import Message
-from labelkit.plan import CORNERS, EDGES, PLACES, SOUNDS
+from labelkit.cli import values
+from labelkit.cli.text import _
+from labelkit.cli.usage import Parser
+from labelkit.distribution import __version__, extra
+from labelkit.plan import CORNERS, EDGES, EFFORTS, PLACES, ROBUSTNESS, SOUNDS
 
-LAYERS = ("explicit", "watermark", "metadata", "provenance")
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction["Parser"]
+    Options = argparse._ActionsContainer
+    """A command, or one of its groups of options."""
+
 KINDS = ("generated", "possible", "suspected")
-EFFORTS = ("fast", "normal", "deep")
 PROFILES = ("gb45438", "eu", "california")
+TRUST_ACTIONS = ("show", "update", "reset")
+SHELLS = ("bash", "zsh", "fish")
 LOG_ACTIONS = ("verify", "find", "export", "head")
 
 
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose help looks the same on every Python and in every window."""
-
-    def __init__(self, **settings: object) -> None:
-        super().__init__(formatter_class=HelpFormatter, allow_abbrev=False, **settings)
-
-    def error(self, message: str) -> None:
-        """Wrong usage: two lines on stderr, exit code 2."""
-        hint = argparse._("hint: see {command} --help").format(command=self.prog)
-        print(f"{message}\n{hint}", file=sys.stderr)
-        sys.exit(2)
-
-
-def build(language: str) -> Parser:
-    """The parser of the whole command line, its texts in `language`."""
-
-    def say(text: Message) -> str:
-        return text.text(language).replace("%", "%%")
-
-    root = Parser(prog="labelkit", usage="labelkit COMMAND ...", add_help=False,
-                  description=say(Message("Labels AI-generated media as GB 45438-2025 asks, and verifies the labels of "
-                                          "any file.")),
-                  epilog=say(Message("Options can also stand in labelkit.toml (producer = \"...\") or in the "
-                                     "environment (LABELKIT_PRODUCER).")))
-    _common(root, say)
-    root.add_argument("--version", action=_ShowVersion, nargs=0, help=say(Message("show the version and exit")))
-    commands = root.add_subparsers(dest="command", title=say(Message("commands")), metavar="COMMAND",
-                                   parser_class=Parser)
-    for add in (_embed, _verify, _check, _propagate, _inspect, _log, _keygen):
-        add(commands, say)
+def build() -> Parser:
+    """The parser of the whole command line, in the language of `text.argparse_in`."""
+    root = Parser(prog="labelkit", usage=f"labelkit {_('COMMAND ...')}",
+                  description=_("Labels AI-generated media as GB 45438-2025 requires, and verifies the labels of any "
+                                "file."),
+                  epilog=_("Options can also be set in a settings file (producer = \"...\") or in the environment "
+                           "(LABELKIT_PRODUCER)."))
+    root.add_argument("--version", action="version", version=f"labelkit {__version__}",
+                      help=_("show the version and exit"))
+    commands = root.add_subparsers(dest="command", title=_("commands"), metavar=_("COMMAND"), parser_class=Parser)
+    for add in (_embed, _verify, _check, _propagate, _inspect, _log, _keygen, _trust, _page, _completion):
+        add(commands)
     return root
 
 
-class _ShowVersion(argparse.Action):
-    """Looks the version up only when it is asked for: that costs more than all the rest of the start."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        import importlib.metadata
-        try:
-            print("labelkit", importlib.metadata.version("labelkit"))
-        except importlib.metadata.PackageNotFoundError:
-            print("labelkit", argparse._("(run from its folder, not installed)"))
-        parser.exit()
+def _command(commands: Commands, name: str, usage: str, summary: str, description: str) -> Parser:
+    return commands.add_parser(name, prog=f"labelkit {name}", usage=f"labelkit {name} {usage}", help=summary,
+                               description=description)
 
 
-Say = Callable[[Message], str]
+def _files(command: Parser, what: str) -> None:
+    command.add_argument("files", nargs="*", metavar=_("FILE|FOLDER"), help=what)
+    which = command.add_argument_group(_("which files"))
+    which.add_argument("--files-from", metavar=_("LIST"),
+                       help=_("also the files in this list, one per line; - reads standard input"))
+    which.add_argument("--shard", type=values.shard, metavar="I/N",
+                       help=_("only the I-th of N parts of the files, divided by their names"))
 
 
-def _command(commands: argparse._SubParsersAction, say: Say, name: str, arguments: str, what: Message,
-             more: Message) -> Parser:
-    command = commands.add_parser(name, prog=f"labelkit {name}", usage=f"labelkit {name} {arguments}", help=say(what),
-                                  add_help=False, description=say(more))
-    _common(command, say)
-    return command
-
-
-def _common(command: Parser, say: Say) -> None:
-    command.add_argument("-h", "--help", action="help", help=say(Message("show this help and exit")))
-    command.add_argument("--lang", metavar="LANG", choices=("en", "zh-CN", "zh"),
-                         help=say(Message("en or zh-CN; by default as the locale says")))
-
-
-def _layers(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names or set(names) - set(LAYERS):
-        raise argparse.ArgumentTypeError(argparse._("layers are some of {layers}, got {got}").format(
-            layers=",".join(LAYERS), got=repr(text)))
-    return names
-
-
-def _of_signal(text: str) -> list[str]:
-    names = _layers(text)
-    if set(names) - {"explicit", "watermark"}:
-        raise argparse.ArgumentTypeError(argparse._("layers are some of {layers}, got {got}").format(
-            layers="explicit,watermark", got=repr(text)))
-    return names
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError(text)
-    return value
-
-
-_count.__name__ = "count"
-
-
-def _shard(text: str) -> tuple[int, int]:
-    part, _, parts = text.partition("/")
-    if not 1 <= int(part) <= int(parts):
-        raise ValueError(text)
-    return int(part), int(parts)
-
-
-_shard.__name__ = "part I/N"
-
-
-def _files(command: Parser, say: Say, what: Message) -> None:
-    command.add_argument("files", nargs="*", metavar="FILE|FOLDER", help=say(what))
-    which = command.add_argument_group(say(Message("which files")))
-    which.add_argument("--files-from", metavar="LIST",
-                       help=say(Message("also the files in this list, one a line; - for the standard input")))
-    which.add_argument("--shard", type=_shard, metavar="I/N",
-                       help=say(Message("only the I-th of N parts of the files, shared out by their names")))
-
-
-def _where_to(command: Parser, say: Say) -> None:
-    group = command.add_argument_group(say(Message("where to")))
+def _output(command: Parser) -> None:
+    group = command.add_argument_group(_("output"))
     where = group.add_mutually_exclusive_group(required=True)
-    where.add_argument("-o", "--output", metavar="OUT", help=say(Message("file, or folder for several files")))
-    where.add_argument("--in-place", action="store_true",
-                       help=say(Message("replace the files by their labelled selves")))
-    group.add_argument("--resume", action="store_true",
-                       help=say(Message("leave out the files whose result is in OUT already")))
+    where.add_argument("-o", "--output", metavar=_("OUT"), help=_("file, or folder for several files"))
+    where.add_argument("--in-place", action="store_true", help=_("replace each file by its labelled version"))
+    group.add_argument("--resume", action="store_true", help=_("skip the files whose result already exists in OUT"))
+    group.add_argument("--no-clobber", action="store_true",
+                       help=_("fail for a file whose result already exists in OUT"))
+    group.add_argument("--dry-run", action="store_true", help=_("only say which file would be written where"))
 
 
-def _embed(commands: argparse._SubParsersAction, say: Say) -> None:
+def _embed(commands: Commands) -> None:
     command = _command(
-        commands, say, "embed", "FILE|FOLDER... -o OUT --producer CODE [options]", Message("label files"),
-        Message("Labels files. Of folders every picture, sound and film is taken, and documents too where only "
-                "metadata and provenance are asked for; the tree is mirrored under OUT. \"-\" is the standard input or "
-                "output; s3://, gs:// and az:// name objects and prefixes of stores. Exit code 0: all labelled; 1: "
-                "some file was not; 2: nothing could begin."))
-    _files(command, say, Message("what to label"))
-    _where_to(command, say)
-    label = command.add_argument_group(say(Message("the label")))
-    label.add_argument("--producer", metavar="CODE", required=True,
-                       help=say(Message("name or 27-character code of the service that generated the content")))
-    label.add_argument("--produce-id", metavar="ID",
-                       help=say(Message("its unique number for the content; by default a new UUID for every file")))
-    label.add_argument("--kind", choices=KINDS, default="generated", metavar="KIND",
-                       help=say(Message("generated, possible or suspected; generated by default")))
+        commands, "embed", _("FILE|FOLDER... -o OUT --producer CODE [options]"), _("label files"),
+        _("Labels files. In folders, all pictures, sounds, films and texts are labelled, and other documents too if "
+          "only metadata and provenance are asked for; OUT gets the same folders. \"-\" is standard input or output; "
+          "s3://, gs:// and az:// are objects and prefixes of object stores. Exit code 0: all files "
+          "labelled; 1: some file was not; 2: the run could not start."))
+    _files(command, _("what to label"))
+    _output(command)
+    label = command.add_argument_group(_("the label"))
+    label.add_argument("--producer", metavar=_("CODE"), required=True,
+                       help=_("name or 27-character code of the service that generated the content"))
+    label.add_argument("--produce-id", metavar=_("ID"),
+                       help=_("its unique number for the content; by default a new UUID for every file"))
+    label.add_argument("--kind", choices=KINDS, default="generated", metavar=_("KIND"),
+                       help=_("generated, possible or suspected; generated by default"))
     label.add_argument("--replace", action="store_true",
-                       help=say(Message("replace another producer's label and manifest, else such files are refused")))
-    label.add_argument("--sm2-key", metavar="PEM",
-                       help=say(Message("SM2 key that signs the label in its reserved code (TC260-PG-202511A)")))
-    _plan(command, say)
-    _films(command, say)
-    _record(command, say)
-    _running(command, say)
-
-
-def _record(command: Parser, say: Say) -> None:
-    record = command.add_argument_group(say(Message("the record")))
-    record.add_argument("--log", metavar="LOG",
-                        help=say(Message("label log, an SQLite file or a postgresql:// address: every label is "
-                                         "recorded before the file is put in its place")))
-    record.add_argument("--explicit-present", action="store_true",
-                        help=say(Message("the content carries its explicit label already; needed for pictures, sounds "
-                                         "and films without the explicit layer")))
-    record.add_argument("--waive-recipient", metavar="WHO",
-                        help=say(Message("leave the explicit label out at this recipient's request (Measures, Article "
-                                         "9); needs the agreement and the log")))
-    record.add_argument("--waive-agreement", metavar="VERSION",
-                        help=say(Message("version of the agreement that fixes the recipient's duty to label")))
-
-
-def _plan(command: Parser, say: Say) -> None:
-    plan = command.add_argument_group(say(Message("the layers")))
-    plan.add_argument("--layers", type=_layers, metavar="LIST",
-                      help=say(Message("some of explicit,watermark,metadata,provenance; by default all, the last where "
-                                       "a signer is given")))
-    plan.add_argument("--text", help=say(Message("of the explicit label; AI生成 by default")))
-    plan.add_argument("--corner", choices=CORNERS + EDGES, metavar="PLACE",
-                      help=say(Message("corner or edge: {places}", places=", ".join(CORNERS + EDGES))))
-    plan.add_argument("--height", type=float, metavar="SHARE",
-                      help=say(Message("height of the text as a share of the shortest side; 0.05, the legal floor")))
-    plan.add_argument("--style", choices=("text", "icon"), help=say(Message("text, or the AI corner mark before it")),
-                      metavar="STYLE")
-    plan.add_argument("--border", action="store_true",
-                      help=say(Message("put the text in a strip outside the picture")))
-    plan.add_argument("--font", metavar="FILE", help=say(Message("font file; by default the bundled one")))
-    _heard(plan, say)
-    plan.add_argument("--strength", type=float, metavar="NUMBER",
-                      help=say(Message("of the watermark, 0.25 to 4; 1 by default")))
-    plan.add_argument("--presence-only", action="store_true",
-                      help=say(Message("mark sound that is too short for an id, about 1 to 3 s, so that the mark is "
-                                       "found and says no more")))
-    plan.add_argument("--key", metavar="FILE",
-                      help=say(Message("watermark key; by default the public one, which anybody can read and write")))
-    plan.add_argument("--signer", metavar="PEM",
-                      help=say(Message("certificate chain and key that sign the manifest, or the pkcs11: URI of a key "
-                                       "in a token")))
-    plan.add_argument("--ta-url", metavar="URL", help=say(Message("time-stamping authority, asked at every signature")))
-    plan.add_argument("--generator", metavar="SYSTEM",
-                      help=say(Message("name and version of the system that generated the content, for the manifest")))
-    plan.add_argument("--created", type=_moment, metavar="TIME",
-                      help=say(Message("when it did, in ISO 8601; by default the time of labelling")))
-
-
-def _moment(text: str) -> datetime.datetime:
-    moment = datetime.datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.astimezone()
-
-
-_moment.__name__ = "date and time"
-
-
-def _heard(plan: argparse._ArgumentGroup, say: Say) -> None:
-    plan.add_argument("--sound", choices=SOUNDS, metavar="SOUND",
-                      help=say(Message("label of sound: rhythm (AI in Morse code), speech or both; rhythm by default")))
-    plan.add_argument("--place", choices=PLACES, metavar="PLACE",
-                      help=say(Message("of the label of sound: start, end, both or middle; start by default")))
-    plan.add_argument("--repeat", type=float, dest="repeat_s", metavar="SECONDS",
-                      help=say(Message("again at a pause about every so many seconds, at least 5; 0, the default, for "
-                                       "no repeat")))
-    plan.add_argument("--recording", metavar="FILE",
-                      help=say(Message("spoken label, a WAV of 16 bits that says --text; by default the bundled one, "
-                                       "needs --sound speech or both")))
-
-
-def _films(command: Parser, say: Say) -> None:
-    films = command.add_argument_group(say(Message("films")))
-    films.add_argument("--show", type=_seconds, metavar="SECONDS",
-                       help=say(Message("how long the label is shown from the first frame on, 2 or more, or whole; "
-                                        "3 by default")))
-    films.add_argument("--soundtrack", type=_of_signal, metavar="LIST",
-                       help=say(Message("explicit, watermark or both: put into the sound track too, which is then "
-                                        "encoded anew")))
-    films.add_argument("--crf", type=float, metavar="NUMBER",
-                       help=say(Message("quality of the encoder; by default visually lossless, 18 for H.264")))
-    films.add_argument("--preset", metavar="NAME",
-                       help=say(Message("speed of the encoder, such as veryfast; medium by default")))
-
-
-def _seconds(text: str) -> float:
-    return float("inf") if text == "whole" else float(text)
-
-
-_seconds.__name__ = "number of seconds"
-
-
-def _running(command: Parser, say: Say) -> None:
-    running = command.add_argument_group(say(Message("the run")))
+                       help=_("replace the label and manifest of another producer; such files are refused otherwise"))
+    _sm2(label, _("SM2 key that signs the label in its reserved code (TC260-PG-202511A)"))
+    _plan(command)
+    _films(command)
+    _record(command)
+    running = command.add_argument_group(_("the run"))
     running.add_argument("--no-check", action="store_true",
-                         help=say(Message("do not look for the watermark in what was written")))
-    _jobs(running, say)
+                         help=_("do not verify that the watermark reads back from the result"))
+    _jobs(running)
 
 
-def _jobs(group: argparse._ArgumentGroup, say: Say) -> None:
-    group.add_argument("--jobs", type=_count, metavar="N", help=say(Message("files at a time; by default one a core")))
-    group.add_argument("--json", action="store_true", help=say(Message("one JSON object a line for each file")))
-    group.add_argument("--max-megapixels", type=_count, default=134, metavar="N",
-                       help=say(Message("bound of a picture over all its frames, of a film of one frame; 134 by "
-                                        "default")))
+def _sm2(label: Options, what: str) -> None:
+    label.add_argument("--sm2-key", metavar="PEM", help=what)
+    label.add_argument("--sm2-form", choices=("der", "raw"), default="der",
+                       help=_("how signature and key are written: der, or raw (r || s and 04 || x || y), which simple "
+                              "verifiers read; der by default"))
 
 
-def _verify(commands: argparse._SubParsersAction, say: Say) -> None:
+def _record(command: Parser) -> None:
+    record = command.add_argument_group(_("the record"))
+    record.add_argument("--log", metavar=_("LOG"),
+                        help=_("label log, an SQLite file or a postgresql:// address: every label is recorded before "
+                               "the result is put in place"))
+    record.add_argument("--explicit-present", action="store_true",
+                        help=_("the content already carries its explicit label; needed to label pictures, sounds and "
+                               "films without the explicit layer"))
+    record.add_argument("--waive-recipient", metavar=_("WHO"),
+                        help=_("leave the explicit label out at the request of this recipient (Labeling Measures, "
+                               "Article 9); needs the agreement and the log"))
+    record.add_argument("--waive-agreement", metavar=_("VERSION"),
+                        help=_("version of the agreement that states the recipient's duty to label"))
+
+
+def _plan(command: Parser) -> None:
+    plan = command.add_argument_group(_("the layers"))
+    plan.add_argument("--layers", type=values.layers, metavar=_("LIST"),
+                      help=_("some of explicit,watermark,metadata,provenance; by default all, provenance only with a "
+                             "signer"))
+    plan.add_argument("--text", metavar=_("TEXT"), help=_("of the explicit label; AI生成 by default"))
+    plan.add_argument("--corner", choices=CORNERS + EDGES, metavar=_("PLACE"),
+                      help=_("corner or edge: {places}").format(places=", ".join(CORNERS + EDGES)))
+    plan.add_argument("--height", type=float, metavar=_("SHARE"),
+                      help=_("height of the text as a share of the shortest side; 0.05, the legal minimum, by default"))
+    plan.add_argument("--style", choices=("text", "icon"), metavar=_("STYLE"),
+                      help=_("text, or icon: the AI corner mark, in pictures before the text"))
+    plan.add_argument("--border", action="store_true", help=_("put the text in a strip outside the picture"))
+    plan.add_argument("--font", metavar=_("FILE"), help=_("font file; the bundled font by default"))
+    _sound(plan)
+    plan.add_argument("--strength", type=float, metavar=_("NUMBER"),
+                      help=_("of the watermark, 0.25 to 4; 1 by default"))
+    plan.add_argument("--robustness", choices=ROBUSTNESS, metavar=_("CLASS"),
+                      help=_("of the watermark of pictures: everyday, the default, or hard, which can be seen on "
+                             "smooth ground"))
+    plan.add_argument("--watermark", choices=("required", "if-possible"), default="required", metavar=_("WHEN"),
+                      help=_("required, the default, or if-possible: label files that cannot carry it without it"))
+    plan.add_argument("--presence-only", action="store_true",
+                      help=_("mark sound that is too short for an id, about 1 to 3 s, so that the watermark can be "
+                             "detected but carries no id"))
+    plan.add_argument("--key", metavar=_("FILE"),
+                      help=_("watermark key; by default the public key, with which anybody can read and write"))
+    _signer(plan, _("certificate chain and key that sign the manifest, or the pkcs11: URI of a key in a token"))
+    plan.add_argument("--generator", metavar=_("SYSTEM"),
+                      help=_("name and version of the system that generated the content, for the manifest"))
+    plan.add_argument("--created", type=values.date_and_time, metavar=_("TIME"),
+                      help=_("when the content was generated, in ISO 8601; by default the time of labelling"))
+
+
+def _signer(group: Options, what: str) -> None:
+    group.add_argument("--signer", metavar="PEM", help=what)
+    group.add_argument("--ta-url", metavar="URL", help=_("time-stamping authority, called for every signature"))
+
+
+def _sound(plan: Options) -> None:
+    plan.add_argument("--sound", choices=SOUNDS, metavar=_("SOUND"),
+                      help=_("label of sound: rhythm (AI in Morse code), speech or both; rhythm by default"))
+    plan.add_argument("--place", choices=PLACES, metavar=_("PLACE"),
+                      help=_("of the label of sound and of texts: start, end, both or middle; start by default"))
+    plan.add_argument("--repeat", type=float, dest="repeat_s", metavar=_("SECONDS"),
+                      help=_("repeat the label at a pause about every so many seconds, at least 5; 0, the default, for "
+                             "no repeat"))
+    plan.add_argument("--recording", metavar=_("FILE"),
+                      help=_("spoken label, a 16-bit WAV that says --text; the bundled one by default; needs --sound "
+                             "speech or both"))
+
+
+def _films(command: Parser) -> None:
+    films = command.add_argument_group(_("films"))
+    films.add_argument("--show", type=values.seconds, metavar=_("SECONDS"),
+                       help=_("how long the label is shown from the first frame on, 2 or more, or whole; 3 by default"))
+    films.add_argument("--soundtrack", type=values.signal_layers, metavar=_("LIST"),
+                       help=_("explicit, watermark or both: label the sound track too, which is then re-encoded"))
+    films.add_argument("--crf", type=float, metavar=_("NUMBER"),
+                       help=_("quality of the encoder; by default visually lossless, 18 for H.264"))
+    films.add_argument("--preset", metavar=_("NAME"),
+                       help=_("speed of the encoder, such as veryfast; medium by default"))
+
+
+def _jobs(group: Options) -> None:
+    group.add_argument("--jobs", type=values.count, metavar="N",
+                       help=_("files at a time; one per core by default, and at most for local files"))
+    _json(group, _("one JSON object per line for each file"))
+    group.add_argument("--max-megapixels", type=values.count, default=134, metavar="N",
+                       help=_("limit for all frames of a picture together, and for one frame of a film; 134 by "
+                              "default"))
+
+
+def _json(group: Options, what: str) -> None:
+    group.add_argument("--json", action="store_true", help=what)
+
+
+def _verify(commands: Commands) -> None:
     command = _command(
-        commands, say, "verify", "FILE|FOLDER... [options]", Message("say what files say about being AI-generated"),
-        Message("Says what files say about being AI-generated, layer by layer, and the verdict (Labeling Measures, "
-                "Article 6). Exit code 0: every required layer of every file is valid and uncontradicted; 1: one is "
-                "not; 2: one could not be checked."))
-    _files(command, say, Message("what to verify"))
-    checks = command.add_argument_group(say(Message("the checks")))
-    checks.add_argument("--require", type=_layers, default=["metadata"], metavar="LIST",
-                        help=say(Message("layers that must be valid; metadata by default")))
-    checks.add_argument("--layers", type=_layers, default=list(LAYERS), metavar="LIST",
-                        help=say(Message("layers to check; all by default")))
-    _ocr(checks, say)
-    _checks(checks, say)
-    _jobs(command.add_argument_group(say(Message("the run"))), say)
+        commands, "verify", _("FILE|FOLDER... [options]"), _("report whether files are labelled as AI-generated"),
+        _("Reports what each layer of a file says about AI generation, and the verdict (Labeling Measures, Article 6). "
+          "Exit code 0: every required layer of every file is valid and uncontradicted, and a required manifest is "
+          "signed by somebody in the trust list; 1: one is not; 2: one could not be checked, or not wholly, or there "
+          "is no trust list to judge the signer by."))
+    _files(command, _("what to verify"))
+    checks = command.add_argument_group(_("the checks"))
+    checks.add_argument("--require", type=values.layers, default=["metadata"], metavar=_("LIST"),
+                        help=_("layers that must be valid; metadata by default"))
+    _layer_checks(checks)
+    _isolated_run(command)
 
 
-def _ocr(checks: argparse._ArgumentGroup, say: Say) -> None:
+def _isolated_run(command: Parser) -> None:
+    run = command.add_argument_group(_("the run"))
+    _jobs(run)
+    run.add_argument("--isolate", action="store_const", const=True,
+                     help=_("read files in processes with limits on time and memory; the default for folders"))
+    run.add_argument("--no-isolate", action="store_const", const=False, dest="isolate",
+                     help=_("read files in this process"))
+
+
+def _layer_checks(checks: Options) -> None:
+    checks.add_argument("--layers", type=values.layers, default=list(values.LAYERS), metavar=_("LIST"),
+                        help=_("layers to check; all by default"))
     checks.add_argument("--ocr", action="store_true",
-                        help=say(Message("read explicit labels in any font (labelkit[ocr]); check does it by itself")))
+                        help=_("read explicit labels in any font ({extra}); check always does").format(
+                            extra=extra("ocr")))
+    _checks(checks)
 
 
-def _checks(checks: argparse._ArgumentGroup, say: Say) -> None:
-    checks.add_argument("--key", metavar="FILE", help=say(Message("watermark key; the public one by default")))
-    checks.add_argument("--trust", metavar="PEM", help=say(Message("roots that are trusted to sign")))
+def _checks(checks: Options) -> None:
+    _key(checks)
+    checks.add_argument("--trust", metavar="PEM", default="c2pa",
+                        help=_("root certificates of trusted signers; or c2pa, the default, for the trust lists of the "
+                               "C2PA (labelkit trust show), or none"))
     checks.add_argument("--sm2-pin", metavar="PEM",
-                        help=say(Message("SM2 public keys known to be the producers', for signatures in labels")))
-    checks.add_argument("--effort", choices=EFFORTS, default="normal", metavar="EFFORT",
-                        help=say(Message("how far to search for the watermark: fast, normal or deep")))
+                        help=_("known SM2 public keys of producers, to verify signatures in labels"))
+    checks.add_argument("--effort", choices=EFFORTS, default="normal", metavar=_("EFFORT"),
+                        help=_("how thoroughly to search for the watermark: fast, normal or deep"))
 
 
-def _check(commands: argparse._SubParsersAction, say: Say) -> None:
+def _key(group: Options) -> None:
+    group.add_argument("--key", metavar=_("FILE"), help=_("watermark key; the public key by default"))
+
+
+def _check(commands: Commands) -> None:
     command = _command(
-        commands, say, "check", "FILE|FOLDER... [options]", Message("judge files by the rules of a jurisdiction"),
-        Message("Judges files rule by rule, each with its clause, what was found, and pass, fail or cannot tell. Exit "
-                "code 0: every rule passed; 1: one failed; 2: none failed, and one could not be told."))
-    _files(command, say, Message("what to judge"))
-    rules = command.add_argument_group(say(Message("the rules")))
-    rules.add_argument("--profile", choices=PROFILES, default="gb45438", metavar="PROFILE",
-                       help=say(Message("gb45438, eu (Code of Practice) or california (SB 942); gb45438 by default")))
-    rules.add_argument("--html", metavar="PAGE", help=say(Message("write one file's report as a page to hand over")))
-    command.set_defaults(ocr=None)  # where it is installed
-    rules.add_argument("--log", metavar="LOG",
-                       help=say(Message("label log: a record in it may say that the explicit label was waived")))
-    _checks(command.add_argument_group(say(Message("the checks"))), say)
-    _jobs(command.add_argument_group(say(Message("the run"))), say)
+        commands, "check", _("FILE|FOLDER... [options]"), _("judge files by the rules of a jurisdiction"),
+        _("Judges files rule by rule, each with its clause, what was found, and pass, fail or cannot tell. Exit code "
+          "0: every rule passed; 1: one failed; 2: none failed, but one could not be judged."))
+    _files(command, _("what to judge"))
+    rules = command.add_argument_group(_("the rules"))
+    rules.add_argument("--profile", choices=PROFILES, default="gb45438", metavar=_("PROFILE"),
+                       help=_("gb45438, eu (Code of Practice) or california (SB 942); gb45438 by default"))
+    rules.add_argument("--html", metavar=_("PAGE"), help=_("write the report of one file as an HTML page"))
+    command.set_defaults(ocr=None)  # wherever it is installed
+    rules.add_argument("--log", metavar=_("LOG"),
+                       help=_("label log: a record in it can show that the explicit label was waived"))
+    _checks(command.add_argument_group(_("the checks")))
+    _isolated_run(command)
 
 
-def _propagate(commands: argparse._SubParsersAction, say: Say) -> None:
+def _propagate(commands: Commands) -> None:
     command = _command(
-        commands, say, "propagate", "FILE|FOLDER... -o OUT --propagator CODE [options]",
-        Message("label files that users hand in, as a platform must"),
-        Message("Verifies files that users hand in, says which notice to show (Labeling Measures, Article 6), and "
-                "writes the platform's fields beside the producer's. A label that cannot be relied on is reported and "
-                "not overwritten. Exit code 0: all done, also where nothing is owed; 1: some label is in doubt, or "
-                "some file was not written; 2: nothing could begin."))
-    _files(command, say, Message("what users handed in"))
-    _where_to(command, say)
-    label = command.add_argument_group(say(Message("the label")))
-    label.add_argument("--propagator", metavar="CODE", required=True,
-                       help=say(Message("name or 27-character code of the platform")))
-    label.add_argument("--propagate-id", metavar="ID", help=say(Message(
-        "the platform's unique number for the content; by default a new UUID for every file")))
-    label.add_argument("--declared", action="store_true",
-                       help=say(Message("the user declares the content as AI-generated")))
-    label.add_argument("--sm2-key", metavar="PEM",
-                       help=say(Message("SM2 key that signs the platform's fields in ReservedCode2, in a form of our "
-                                        "own: the standard's is not published")))
-    label.add_argument("--signer", metavar="PEM",
-                       help=say(Message("certificate chain and key that sign a new manifest over the old one; needed "
-                                        "for files that have a manifest")))
-    label.add_argument("--ta-url", metavar="URL",
-                       help=say(Message("time-stamping authority, asked at every signature")))
-    checks = command.add_argument_group(say(Message("the checks")))
-    _ocr(checks, say)
-    _checks(checks, say)
-    _jobs(command.add_argument_group(say(Message("the run"))), say)
+        commands, "propagate", _("FILE|FOLDER... -o OUT --propagator CODE [options]"),
+        _("label files that users upload, as a platform must"),
+        _("Verifies files that users upload, says which notice to show (Labeling Measures, Article 6), and writes the "
+          "platform's fields beside the producer's. A label that cannot be relied on is reported and not overwritten. "
+          "Exit code 0: all done, including files that need no label; 1: some label is in doubt, or some file was not "
+          "written; 2: the run could not start, or a file in which nothing was found could not be looked at wholly."))
+    _files(command, _("what users uploaded"))
+    _output(command)
+    label = command.add_argument_group(_("the label"))
+    label.add_argument("--propagator", metavar=_("CODE"), required=True,
+                       help=_("name or 27-character code of the platform"))
+    label.add_argument("--propagate-id", metavar=_("ID"),
+                       help=_("the platform's unique number for the content; by default a new UUID for every file"))
+    label.add_argument("--declared", action="store_true", help=_("the user declares the content as AI-generated"))
+    _sm2(label, _("SM2 key that signs the platform's fields in ReservedCode2, in a format of labelkit: the standard's "
+                  "is not published"))
+    _signer(label, _("certificate chain and key that sign a new manifest over the old one; needed for files with a "
+                     "manifest"))
+    _layer_checks(command.add_argument_group(_("the checks")))
+    _jobs(command.add_argument_group(_("the run")))
 
 
-def _log(commands: argparse._SubParsersAction, say: Say) -> None:
+def _log(commands: Commands) -> None:
     command = _command(
-        commands, say, "log", "verify|find|export|head LOG [WHAT] [options]", Message("search and audit a label log"),
-        Message("verify finds what was tampered with; find leads from a file, a watermark or a produce id to its "
-                "records; export writes all records as JSON lines; head prints number and hash of the newest record, "
-                "to be kept elsewhere. Exit code 0: intact, or found; 1: tampered with, or not found; 2: no answer."))
-    command.add_argument("action", choices=LOG_ACTIONS, metavar="verify|find|export|head",
-                         help=say(Message("what to do")))
-    command.add_argument("log", metavar="LOG", help=say(Message("SQLite file or postgresql:// address")))
-    command.add_argument("what", metavar="WHAT", nargs="?",
-                         help=say(Message("for find: a file, 16 hexadecimal digits of a watermark, or a produce id")))
-    command.add_argument("--head", metavar="NUMBER:HASH",
-                         help=say(Message("for verify: a head from earlier, which finds a log that was made anew")))
-    command.add_argument("--key", metavar="FILE", help=say(Message("watermark key; the public one by default")))
-    command.add_argument("--json", action="store_true", help=say(Message("one JSON object a line for each record")))
+        commands, "log", _("verify|find|export|head LOG [WHAT] [options]"), _("search and audit a label log"),
+        _("verify reports tampering; find returns the records of a file, a watermark or a produce id; export writes "
+          "all records as JSON lines; head prints number, hash and time of the newest record, to be stored elsewhere. "
+          "Exit code 0: intact, or found; 1: tampered with, or not found; 2: no answer."))
+    command.add_argument("action", choices=LOG_ACTIONS, metavar="verify|find|export|head", help=_("what to do"))
+    command.add_argument("log", metavar=_("LOG"), help=_("SQLite file or postgresql:// address"))
+    command.add_argument("what", metavar=_("WHAT"), nargs="?",
+                         help=_("for find: a file, 16 hexadecimal digits of a watermark, or a produce id"))
+    command.add_argument("--head", metavar=_("NUMBER:HASH:TIME"),
+                         help=_("for verify: an earlier head, which reveals a log that was rewritten, and records that "
+                                "were removed too early"))
+    _key(command)
+    _json(command, _("one JSON object per line for each record"))
 
 
-def _inspect(commands: argparse._SubParsersAction, say: Say) -> None:
+def _inspect(commands: Commands) -> None:
     command = _command(
-        commands, say, "inspect", "FILE|FOLDER... [options]",
-        Message("show everything label-like in files, with offsets"),
-        Message("Shows every slot of metadata, every label and trace of a generator, every manifest. Exit code 0: "
-                "all files were read; 2: one could not be."))
-    _files(command, say, Message("what to inspect"))
-    command.add_argument("--json", action="store_true", help=say(Message("one JSON object a line for each file")))
+        commands, "inspect", _("FILE|FOLDER... [options]"),
+        _("show all metadata, labels and manifests in files, with offsets"),
+        _("Shows every slot of metadata, every label, every trace of a generator and every manifest. Exit code 0: all "
+          "files were read; 2: one could not be."))
+    _files(command, _("what to inspect"))
+    _json(command, _("one JSON object per line for each file"))
 
 
-def _keygen(commands: argparse._SubParsersAction, say: Say) -> None:
+def _keygen(commands: Commands) -> None:
     command = _command(
-        commands, say, "keygen", "FOLDER --organisation NAME [options]",
-        Message("make a signer, its root and a watermark key"),
-        Message("Makes a signer, its root and a watermark key: signer.pem (secret), anchors.pem (for verifiers) and "
-                "watermark.key (secret). Never overwrites."))
-    command.add_argument("folder", metavar="FOLDER", help=say(Message("where to put them")))
-    command.add_argument("--organisation", metavar="NAME", required=True,
-                         help=say(Message("the name that verifiers will show")))
-    command.add_argument("--days", type=_count, default=1825, metavar="N",
-                         help=say(Message("how long the certificate is valid; 1825 by default")))
+        commands, "keygen", _("FOLDER --organisation NAME [options]"),
+        _("generate a signer, its root and a watermark key"),
+        _("Generates a signer, its root and a watermark key: signer.pem (secret), anchors.pem (for verifiers) and "
+          "watermark.key (secret). Never overwrites a file."))
+    command.add_argument("folder", metavar=_("FOLDER"), help=_("where to write them"))
+    command.add_argument("--organisation", metavar=_("NAME"), required=True,
+                         help=_("the name that verifiers will show"))
+    command.add_argument("--days", type=values.count, default=1825, metavar="N",
+                         help=_("validity of the certificate in days; 1825 by default"))
     command.add_argument("--sm2", action="store_true",
-                         help=say(Message("also an SM2 key that signs labels: sm2.pem (secret), sm2.pub.pem (to pin)")))
+                         help=_("also an SM2 key that signs labels: sm2.pem (secret), sm2.pub.pem (to pin)"))
+
+
+def _trust(commands: Commands) -> None:
+    command = _command(
+        commands, "trust", _("show|update|reset [LIST...] [options]"), _("show or replace the trust lists of the C2PA"),
+        _("The trust lists of the C2PA name whose signatures and time-stamps are trusted; labelkit comes with dated "
+          "ones. show prints those in use; update replaces them for this user by newer ones, in JSON or PEM as the "
+          "C2PA publishes them; reset returns to those that came with labelkit. Exit code 0: done; 2: it could not "
+          "be."))
+    command.add_argument("action", choices=TRUST_ACTIONS, metavar="show|update|reset", help=_("what to do"))
+    command.add_argument("lists", metavar=_("LIST"), nargs="*",
+                         help=_("for update: C2PA-TRUST-LIST and C2PA-TSA-TRUST-LIST as JSON, or signers as PEM"))
+    command.add_argument("--time-stamps", metavar="PEM", help=_("for update: time-stamping authorities as PEM"))
+    _json(command, _("one line of JSON"))
+
+
+def _page(commands: Commands) -> None:
+    command = _command(
+        commands, "page", _("OUT [options]"), _("build a web page that verifies files and sends them nowhere"),
+        _("Writes a folder of static files, for any web server: labelkit runs in the visitor's browser. The programs "
+          "of others that it needs, 27 MB, are fetched once and checked by their hashes. Exit code 0: done; 2: it "
+          "could not be."))
+    command.add_argument("out", metavar=_("OUT"), help=_("folder to write to"))
+    command.add_argument("--kernels", metavar="WASM",
+                         help=_("the kernels as WebAssembly, made by native/wasm.py; without them the page takes "
+                                "several times as long"))
+    command.add_argument("--trust", metavar="PEM",
+                         help=_("root certificates of trusted signers; C2PA's trust list by default"))
+    command.add_argument("--cache", metavar=_("FOLDER"), help=_("where fetched files are kept"))
+
+
+def _completion(commands: Commands) -> None:
+    command = _command(
+        commands, "completion", "bash|zsh|fish", _("print a script that completes commands and options in a shell"),
+        _("Prints a script for the shell. For bash: source <(labelkit completion bash) in ~/.bashrc; for zsh the same "
+          "in ~/.zshrc after compinit; for fish: labelkit completion fish > ~/.config/fish/completions/labelkit.fish."))
+    command.add_argument("shell", choices=SHELLS, metavar="bash|zsh|fish", help=_("the shell"))

@@ -1,122 +1,189 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`labelkit propagate`: label files that users hand in, as a platform must."""
+"""`labelkit propagate`: label files that users upload, as a platform must."""
 
 from __future__ import annotations
 
 import argparse
-import functools
-import json
-import sys
+import io
+import shutil
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
-from labelkit import pipeline, propagate
-from labelkit.cli.embed import refuse_conversion, signer_of
-from labelkit.cli.files import STANDARD, Item, assigned, attempt, collect, run as run_files, source_of, target_of
-from labelkit.cli.main import OK, SHORT, UNANSWERED, say_error
-from labelkit.cli.show import VERDICTS, error_json, row
+from labelkit import container, pipeline, propagation, unforeseen
+from labelkit.cli.files import Item, Selection, collect, run as run_files, source_of
+from labelkit.cli.options import Checks, checks, signer_of, sm2_signer_of
+from labelkit.cli.outcome import (
+    OK,
+    SHORT,
+    UNANSWERED,
+    error_json,
+    failed_code,
+    note,
+    note_skipped,
+    nothing_found,
+    say_error,
+    show_result,
+)
+from labelkit.cli.show import VERDICTS, headline, row
+from labelkit.cli.targets import (
+    Assignment,
+    assigned,
+    dry_run,
+    note_existing,
+    printed_to,
+    refuse_conversion,
+    refuse_shared_number,
+    shown,
+    target_of,
+)
 from labelkit.cli.text import name_of
-from labelkit.cli.verify import checks
-from labelkit.errors import InvalidArgument, LabelkitError
+from labelkit.errors import LabelkitError
 from labelkit.label import Kind, Label
 from labelkit.messages import Message
-from labelkit.metadata.sm2 import Sm2Signer
-from labelkit.propagate import Decision
+from labelkit.propagation import Decision
+from labelkit.report import Layer
+
+if TYPE_CHECKING:
+    from labelkit.container.base import Segment
+    from labelkit.metadata.sm2 import Sm2Signer
+    from labelkit.provenance import Signer
 
 
 def run(options: argparse.Namespace) -> int:
-    """Judge and label what was named; returns the exit code."""
-    signers = {"sm2": Sm2Signer.load(options.sm2_key) if options.sm2_key else None,
-               "provenance": signer_of(options) if options.signer else None}
-    items, skipped = collect(options)
-    if options.propagate_id and len(items) > 1:
-        raise InvalidArgument("--propagate-id names one file's content, {count} files came", count=len(items),
-                              hint="leave it out: every file gets a number of its own")
-    # a wrong platform is refused before the first file
+    """Judge and label the named files; returns the exit code."""
+    sm2, signer = sm2_signer_of(options), signer_of(options)
+    selection = collect(options)
+    refuse_shared_number(selection.items, "--propagate-id", options.propagate_id)
+    # refuse a wrong platform before the first file
     Label(Kind.SUSPECTED, "", "", content_propagator=options.propagator, propagate_id=options.propagate_id or "check")
-    where = assigned(items, options)
-    work = functools.partial(_one, options=options, settings=checks(options), signers=signers, where=where)
+    assignment = assigned(selection.items, options)
+    targets = assignment.targets
+    if options.dry_run:
+        return dry_run(selection, targets, options)
+    propagator = _Propagator(options, checks(options), tuple(Layer(name) for name in options.layers), sm2, signer,
+                             targets)
     results = []
-    for item, result in run_files(lambda item: attempt(lambda: work(item)), list(where), options.jobs):
-        _say(item, where[item], result, options)
+    for item, result in run_files(propagator.propagate, list(targets), options.jobs):
+        _say(item, targets[item], result, options)
         results.append(result)
-    return _summary(results, skipped, options)
+    return _summary(results, selection, assignment, options)
 
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """What was decided, and what kept it from being written, if something did."""
+    """A decision, and the error that prevented writing it, if any."""
 
     decision: Decision
     problem: LabelkitError | None = None
+    copied: bool = False  # as it is, because no label is required
 
     @property
-    def written(self) -> bool:
-        return self.decision.label is not None and self.problem is None
+    def written(self) -> Label | None:
+        """The label that was written, if any."""
+        return None if self.problem else self.decision.label
 
 
-def _one(item: Item, *, options: argparse.Namespace, settings: dict[str, object], signers: dict[str, object],
-         where: dict[Item, str]) -> _Done:
-    with source_of(item) as source:
-        decision = propagate.decide(pipeline.verify(source, **settings), options.propagator,
-                                    options.propagate_id or str(uuid.uuid4()), declared=options.declared)
-        if not decision.label:
-            return _Done(decision)
-        try:
-            if not options.in_place:
-                refuse_conversion(source, where[item])
-            with target_of(where[item], in_place=options.in_place) as target:
-                return _Done(propagate.write(source, target, decision, in_place=options.in_place, **signers))
-        except LabelkitError as error:  # the notice is owed all the same
-            return _Done(decision, error)
+@dataclass(frozen=True, slots=True)
+class _Propagator:
+    """Judges and labels one file after the other with the settings of the run; usable from many threads."""
+
+    options: argparse.Namespace
+    settings: Checks
+    layers: tuple[Layer, ...]
+    sm2: Sm2Signer | None
+    signer: Signer | None
+    targets: Mapping[Item, str]
+
+    def propagate(self, item: Item) -> _Done:
+        options, where = self.options, self.targets[item]
+        with source_of(item) as source:
+            report = pipeline.verify(source, layers=self.layers, **self.settings)
+            decision = propagation.decide(report, options.propagator, options.propagate_id or str(uuid.uuid4()),
+                                          declared=options.declared)
+            if not decision.label and (options.in_place or not decision.verified or _is_open(decision)):
+                return _Done(decision)
+            try:
+                if not options.in_place:
+                    refuse_conversion(source, where)
+                with target_of(where, options) as target:
+                    if not decision.label:
+                        _copy(source, target)
+                        return _Done(decision, copied=True)
+                    return _Done(propagation.write(source, target, decision, in_place=options.in_place, sm2=self.sm2,
+                                                   provenance=self.signer))
+            except BaseException as error:  # the notice must be shown all the same
+                return _Done(decision, unforeseen.translated(error))
 
 
-def _say(item: Item, place: str, result: _Done | LabelkitError, options: argparse.Namespace) -> None:
-    out = sys.stderr if place == STANDARD else sys.stdout
-    shown, language = name_of(item.path), options.lang
-    if options.json:
-        fields = _fields(item, place, result, language)
-        print(json.dumps(fields, ensure_ascii=False), file=out)
-    elif isinstance(result, LabelkitError):
-        say_error(result, language, shown)
-    else:
-        print("\n".join(_lines(shown, "stdout" if place == STANDARD else name_of(place), result, language)), file=out)
-        if result.problem:
-            say_error(result.problem, language, shown)
+def _copy(source: str | io.BytesIO, target: str | BinaryIO) -> None:
+    """Put the file in its target as it is, with its sidecar, so that everything in OUT can be served."""
+    with container.opened(source) as reader:
+        whole: list[Segment] = [(0, reader.size)]
+        if not isinstance(target, str):
+            container.hand_over(container.join(reader, whole), target)
+            return
+        sidecar = None if isinstance(source, io.BytesIO) else Path(f"{source}{container.SIDECAR}")
+        with container.Transaction(target, like=source) as new:
+            beside = new.stage("sidecar") if sidecar and sidecar.is_file() else None
+            if beside and sidecar:
+                shutil.copyfile(sidecar, beside)
+            new.commit(new.write("copy", reader, whole), beside)
 
 
-def _fields(item: Item, place: str, result: _Done | LabelkitError, language: str) -> dict[str, object]:
-    if isinstance(result, LabelkitError):
-        return error_json(item.path, result, language)
-    fields = {"file": item.path, "output": place if result.written else None, **result.decision.to_dict(language)}
-    return {**fields, **error_json(item.path, result.problem, language)} if result.problem else fields
+def _say(item: Item, where: str, result: _Done | LabelkitError, options: argparse.Namespace) -> None:
+    language, name = options.lang, name_of(item.path)
+    show_result(item.path, result, options, lambda done: _fields(item, where, done, language),
+                lambda done: "\n".join(_lines(name, shown(where), done, language)), out=printed_to(where))
+    if isinstance(result, _Done) and result.problem and not options.json:
+        say_error(result.problem, language, name)
 
 
-def _lines(shown: str, place: str, done: _Done, language: str) -> list[str]:
-    decision = done.decision
-    arrow = f"{shown} -> {place}" if done.written else shown
-    lines = [f"{arrow}: {VERDICTS[decision.tier].text(language)}"]
+def _fields(item: Item, where: str, done: _Done, language: str) -> dict[str, object]:
+    fields = {"output": where if done.written or done.copied else None, **done.decision.to_dict(language)}
+    return {**fields, **error_json(item.path, done.problem, language)} if done.problem else fields
+
+
+def _lines(name: str, where: str, done: _Done, language: str) -> list[str]:
+    decision, label = done.decision, done.written
+    arrow = f"{name} -> {where}" if label or done.copied else name
+    same = decision.tier is decision.report.verdict
+    lines = [f"{arrow}: {(headline(decision.report) if same else VERDICTS[decision.tier]).text(language)}"]
     if decision.notice:
         lines.append(row(Message("notice").text(language), "", decision.notice))
-    written = (Message("Label {kind}, propagator {propagator}, number {number}", kind=decision.label.kind.value,
-                       propagator=decision.label.content_propagator, number=decision.label.propagate_id)
-               if done.written else Message("nothing, because of an error") if decision.label else
-               Message("nothing, there is nothing to say") if decision.verified else
-               Message("nothing: the file's own label is in doubt, somebody must look at it"))
+    written = (Message("Label {kind}, propagator {propagator}, number {number}", kind=label.kind.value,
+                       propagator=label.content_propagator, number=label.propagate_id)
+               if label else Message("nothing, because of an error") if done.problem else
+               Message("a copy: no label is required") if done.copied else
+               Message("nothing: not all of the file could be looked at") if _is_open(decision) else
+               Message("nothing: no label is required") if decision.verified else
+               Message("nothing: the file's own label is in doubt and needs a person to decide"))
     lines.append(row(Message("written").text(language), "", written.text(language)))
     return lines + [row(Message("because").text(language), "", reason.text(language)) for reason in decision.reasons]
 
 
-def _summary(results: list[_Done | LabelkitError], skipped: int, options: argparse.Namespace) -> int:
-    if not results:
-        print(Message("nothing to label was found").text(options.lang), file=sys.stderr)
-        return UNANSWERED
+def _is_open(decision: Decision) -> bool:
+    """Whether nothing is written because not all of the file could be looked at."""
+    return decision.label is None and decision.verified and bool(decision.report.unseen)
+
+
+def _summary(results: list[_Done | LabelkitError], selection: Selection, assignment: Assignment,
+             options: argparse.Namespace) -> int:
+    skipped = selection.skipped
+    note_skipped(skipped, options)
+    note_existing(assignment, options)
+    if not selection.items:
+        return nothing_found(selection.elsewhere, Message("nothing to label was found"), options)
     done = [result for result in results if isinstance(result, _Done)]
     doubted = sum(not one.decision.verified for one in done)
-    failed = len(results) - len(done) + sum(one.problem is not None for one in done)
+    unseen = sum(_is_open(one.decision) for one in done)
+    failed = [one for one in results if isinstance(one, LabelkitError)] + [one.problem for one in done if one.problem]
     if len(results) > 1 or skipped:
-        print(Message("{labelled} labelled, {bare} owe no label, {doubted} in doubt, {failed} failed, {skipped} of no "
-                      "known format passed over", labelled=sum(one.written for one in done),
-                      bare=sum(one.decision.label is None and one.decision.verified for one in done),
-                      doubted=doubted, failed=failed, skipped=skipped).text(options.lang), file=sys.stderr)
-    return SHORT if doubted or failed else OK
+        unlabelled = sum(one.decision.label is None and one.decision.verified for one in done) - unseen
+        note(Message("{labelled} labelled, {unlabelled} need no label, {doubted} in doubt, {unseen} not wholly looked "
+                     "at, {failed} failed, {skipped} of unknown format skipped", unlabelled=unlabelled, unseen=unseen,
+                     labelled=sum(one.written is not None for one in done), doubted=doubted, failed=len(failed),
+                     skipped=len(skipped)), options)
+    return max(failed_code(failed), UNANSWERED if unseen else SHORT if doubted else OK)

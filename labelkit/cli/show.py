@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reports as text: one line for the file, one indented line for each layer, then why."""
+"""Reports as text: one line for the file, one indented line for each layer, then the reasons."""
 
 from __future__ import annotations
 
-from labelkit.cli.text import one_line, wide
-from labelkit.errors import LabelkitError
+from labelkit.cli.text import one_line, padded
+from labelkit.finding import names_of
 from labelkit.messages import Message
 from labelkit.report import LAYER_NAMES, Report, Status, Verdict
 
@@ -14,9 +14,21 @@ _STATUSES = {Status.VALID: Message("valid"), Status.INVALID: Message("INVALID"),
              Status.UNCHECKED: Message("unchecked")}
 
 
+def headline(report: Report) -> Message:
+    """The verdict in a few words; where nothing was found, in what."""
+    if report.verdict is Verdict.UNDETERMINED:
+        partly = [f.layer for f in report if f.asked and (f.status is Status.UNCHECKED or f.missed)]
+        return Message("CANNOT TELL: nothing was found, and {layers} could not be looked at wholly",
+                       layers=names_of(partly))
+    if report.verdict is Verdict.NONE and not all(finding.asked for finding in report):
+        return Message("no sign of AI generation in {layers}, which is all that was looked at",
+                       layers=names_of([finding.layer for finding in report if finding.asked]))
+    return VERDICTS[report.verdict]
+
+
 def report_text(report: Report, name: str, language: str) -> str:
-    """The report for people."""
-    lines = [f"{name}: {VERDICTS[report.verdict].text(language)}"]
+    """The report as text."""
+    lines = [f"{name}: {headline(report).text(language)}"]
     for finding in report:
         lines.append(row(LAYER_NAMES[finding.layer].text(language), _STATUSES[finding.status].text(language),
                           finding.summary.text(language)))
@@ -24,16 +36,12 @@ def report_text(report: Report, name: str, language: str) -> str:
         if not check.agrees:
             lines.append(row(Message("conflict").text(language), "", check.summary.text(language)))
     lines += [row(Message("because").text(language), "", reason.text(language)) for reason in report.reasons]
+    lines += [row(Message("not seen").text(language), "", what.text(language)) for what in report.unseen
+              if what not in report.reasons]
     return "\n".join(lines)
 
 
 def row(first: str, second: str, rest: str) -> str:
     """An indented line of up to three columns."""
-    middle = wide(second, 11) if second else ""
-    return f"  {wide(first, 12)}{middle}{one_line(rest)}"
-
-
-def error_json(name: str, error: LabelkitError, language: str) -> dict[str, object]:
-    """What stands in the place of a result."""
-    return {"file": name, "error": {"type": type(error).__name__, "message": error.text(language),
-                                    "hint": error.hint.text(language) if error.hint else None}}
+    middle = padded(second, 11) if second else ""
+    return f"  {padded(first, 12)}{middle}{one_line(rest)}"

@@ -1,58 +1,102 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Objects in S3, Google Cloud Storage and Azure as files: names that are URLs, through obstore (extra `store`).
+"""Objects in S3, Google Cloud Storage and Azure, named by URL, through obstore (extra `store`).
 
-An object is fetched into a temporary folder, worked on under its own name, and what comes out is put in its place as a
-whole: a store shows no object before all of it has arrived. Credentials, region and endpoint are those of the
-environment (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_ACCOUNT_NAME, ...).
+An object is downloaded to a temporary folder, processed under its own name, and the result is uploaded. Stores show an
+object only when it is complete. Credentials, region and endpoint are taken from the environment (AWS_ACCESS_KEY_ID,
+AWS_ENDPOINT_URL, GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_ACCOUNT_NAME, ...). An endpoint may be plain HTTP if its
+URL says so. The metadata address of a cloud is asked for credentials only if the environment names it.
 """
 
 from __future__ import annotations
 
 import functools
 import io
-import tempfile
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING
 
 from labelkit import container, pipeline
+from labelkit.cli import s3_list
+from labelkit.container.workfolder import WorkFolder
+from labelkit.distribution import install_hint
 from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed, cannot_write
+from labelkit.messages import Message
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+    from obstore.store import ObjectStore, RetryConfig
 
 SCHEMES = ("s3", "gs", "az")
+_CREDENTIALS = {
+    "s3": ("AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+           "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_METADATA_ENDPOINT", "AWS_SKIP_SIGNATURE"),
+    "gs": ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_SERVICE_ACCOUNT", "GOOGLE_SERVICE_ACCOUNT_PATH",
+           "GOOGLE_SERVICE_ACCOUNT_KEY", "GOOGLE_SKIP_SIGNATURE"),
+    "az": ("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_ACCESS_KEY", "AZURE_STORAGE_SAS_KEY", "AZURE_STORAGE_SAS_TOKEN",
+           "AZURE_STORAGE_TOKEN", "AZURE_CLIENT_SECRET", "AZURE_STORAGE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE",
+           "AZURE_MSI_ENDPOINT", "AZURE_IDENTITY_ENDPOINT", "IDENTITY_ENDPOINT", "AZURE_USE_AZURE_CLI",
+           "AZURE_STORAGE_USE_EMULATOR", "AZURE_SKIP_SIGNATURE")}
+"""One of these says where credentials come from; without any, object_store asks a metadata address of the cloud."""
+_ENDPOINTS = (*s3_list.ENDPOINTS, "AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT", "GOOGLE_BASE_URL")
 _BLOCK = 1 << 16  # bytes of a ranged read
-_PART = 8 << 20  # bytes of a fetched object that are in memory at a time
-_RETRIES = {"max_retries": 4, "retry_timeout": timedelta(seconds=30)}
+_PART = 8 << 20  # bytes of a downloaded object in memory at a time
+_RETRIES: RetryConfig = {"max_retries": 4, "retry_timeout": timedelta(seconds=30)}
 
 
 def is_url(name: str) -> bool:
-    """Whether a name stands for an object, or for all below a prefix."""
+    """Whether a name is the URL of an object or of a prefix."""
     scheme, found, _ = name.partition("://")
     return bool(found) and scheme in SCHEMES
 
 
 def objects(url: str) -> list[str]:
-    """The URLs of what lies at `url`, or below it in order of name; hidden and empty objects are left out.
+    """The URL of the object at `url`, or of the objects below it in order of name, except hidden and empty ones.
 
-    Raises InvalidArgument where the store cannot be read.
+    Raises InvalidArgument if the store cannot be read.
     """
     store, key = _opened(url)
     with _readable(url):
-        names = [key] if key and not url.endswith("/") and _is_object(store, key) else sorted(_below(store, key))
+        names = [key] if key and not url.endswith("/") and _is_object(store, key) else sorted(_below(url, store, key))
     return [f"{_split(url)[0]}/{name}" for name in names]
 
 
-def _below(store: Any, prefix: str) -> Iterator[str]:
+def is_tidy(key: str) -> bool:
+    """Whether the client can name an object so: it has no empty part, `.` and `..`."""
+    return not {"", ".", ".."} & set(key.split("/"))
+
+
+def exists(url: str) -> bool:
+    """Whether there is an object at `url`. Raises InvalidArgument if the store cannot be read."""
+    store, key = _opened(url)
+    with _readable(url):
+        return _is_object(store, key)
+
+
+def _below(url: str, store: ObjectStore, prefix: str) -> Iterator[str]:
+    try:
+        found = list(_listed(store, prefix))
+    except _invalid_path():  # one such name hides all
+        if not url.startswith("s3://") or not s3_list.can_ask():
+            raise
+        found = list(s3_list.names(_split(url)[0].removeprefix("s3://"), prefix and prefix + "/"))
+    for name, size in found:
+        parts = name.removeprefix(prefix).split("/")
+        if size and not any(part[:1] == "." and part not in (".", "..") for part in parts):
+            yield name
+
+
+def _listed(store: ObjectStore, prefix: str) -> Iterator[tuple[str, int]]:
+    """(name, bytes) of every object below a prefix."""
     import obstore
     for page in obstore.list(store, prefix or None, chunk_size=1000):
         for entry in page:
-            parts = PurePosixPath(entry["path"]).parts[len(PurePosixPath(prefix).parts):]
-            if entry["size"] and not any(part.startswith(".") for part in parts):
-                yield entry["path"]
+            yield entry["path"], entry["size"]
 
 
-def _is_object(store: Any, key: str) -> bool:
+def _is_object(store: ObjectStore, key: str) -> bool:
     import obstore
     try:
         obstore.head(store, key)
@@ -62,19 +106,18 @@ def _is_object(store: Any, key: str) -> bool:
 
 
 def sniff(url: str) -> container.Format:
-    """The format of an object, read from as few of its bytes as tell it. Raises as `container.sniff` does."""
+    """The format of an object, found by reading only its first bytes. Raises what `container.sniff` raises."""
     with _readable(url):
-        file = _Ranges(*_opened(url))
-    file.name = url
+        file = _Ranges(*_opened(url), url)
     return container.sniff(io.BufferedReader(file, _BLOCK))
 
 
 class _Ranges(io.RawIOBase):
-    """An object as a seekable file; only what is read is fetched."""
+    """An object as a seekable file that downloads only what is read."""
 
-    def __init__(self, store: Any, key: str) -> None:
+    def __init__(self, store: ObjectStore, key: str, name: str) -> None:
         import obstore
-        self.store, self.key, self.position = store, key, 0
+        self.store, self.key, self.name, self.position = store, key, name, 0
         self.size = obstore.head(store, key)["size"]
 
     def readable(self) -> bool:
@@ -86,13 +129,14 @@ class _Ranges(io.RawIOBase):
     def tell(self) -> int:
         return self.position
 
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.size}[whence]
         self.position = max(0, start + offset)
         return self.position
 
-    def readinto(self, into: memoryview) -> int:
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
         import obstore
+        into = memoryview(buffer)
         count = min(len(into), self.size - self.position)
         if count <= 0:
             return 0
@@ -104,19 +148,17 @@ class _Ranges(io.RawIOBase):
 
 @contextmanager
 def fetched(url: str) -> Iterator[str]:
-    """The path of a copy of an object, its sidecar beside it; both go afterwards."""
-    with _folder() as folder:
-        store, key = _opened(url)
-        path = folder / PurePosixPath(key).name
+    """The path of a local copy of an object, with its sidecar beside it; both are removed afterwards."""
+    with _local_file(url) as (store, key, path):
         with _readable(url):
             _fetch(store, key, path)
         if not _holds_manifests(path):
-            with _readable(url + pipeline.SIDECAR), suppress(FileNotFoundError):  # it may have none
-                _fetch(store, key + pipeline.SIDECAR, Path(f"{path}{pipeline.SIDECAR}"))
+            with _readable(url + container.SIDECAR), suppress(FileNotFoundError):  # it may have none
+                _fetch(store, key + container.SIDECAR, Path(f"{path}{container.SIDECAR}"))
         yield str(path)
 
 
-def _fetch(store: Any, key: str, path: Path) -> None:
+def _fetch(store: ObjectStore, key: str, path: Path) -> None:
     import obstore
     parts = obstore.get(store, key).stream(min_chunk_size=_PART)
     with open(path, "wb") as file:
@@ -126,73 +168,100 @@ def _fetch(store: Any, key: str, path: Path) -> None:
 
 def _holds_manifests(path: Path) -> bool:
     try:
-        return pipeline.provenance().has_place(path)
-    except LabelkitError:  # said when it is worked on
+        return bool(pipeline.provenance().has_place(path))
+    except LabelkitError:  # reported when it is processed
         return True
 
 
 @contextmanager
 def placed(url: str) -> Iterator[str]:
-    """A path to write to. What is there in the end is put under `url`, its sidecar first; if nothing is, nothing is."""
-    with _folder() as folder:
-        store, key = _opened(url)
-        path = folder / PurePosixPath(key).name
+    """A path to write to. The file there is uploaded to `url` at the end, its sidecar first; no file, no upload."""
+    with _local_file(url) as (store, key, path):
         yield str(path)
         if not path.exists():
             return
         import obstore
-        sidecar = Path(f"{path}{pipeline.SIDECAR}")
+        sidecar = Path(f"{path}{container.SIDECAR}")
         try:
             if sidecar.exists():
-                obstore.put(store, key + pipeline.SIDECAR, sidecar, attributes={"Content-Type": "application/c2pa"})
+                obstore.put(store, key + container.SIDECAR, sidecar, attributes={"Content-Type": "application/c2pa"})
             obstore.put(store, key, path, attributes={"Content-Type": container.sniff(path).mime})
         except (OSError, _errors()) as error:
             raise OutputFailed("{where} cannot be written: {reason}", where=url, reason=_reason(error)) from error
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def _local_file(url: str) -> Iterator[tuple[ObjectStore, str, Path]]:
+    """The store and key of an object, and a path of the same name in a temporary folder."""
     try:
-        made = tempfile.TemporaryDirectory(prefix="labelkit-", ignore_cleanup_errors=True)
+        made = WorkFolder()
+        folder = made.path / "object"  # beside the lock, whatever the object is called
+        folder.mkdir()
     except OSError as error:
         raise cannot_write("a temporary file", error) from error
-    with made as folder:
-        yield Path(folder)
+    try:
+        store, key = _opened(url)
+        yield store, key, folder / PurePosixPath(key).name
+    finally:
+        made.close()
 
 
-def _opened(url: str) -> tuple[Any, str]:
+def _opened(url: str) -> tuple[ObjectStore, str]:
     """The store of a URL and the key in it."""
     root, key = _split(url)
+    if key and not is_tidy(key):
+        raise _refused_name(url, Message("it has an empty part, . or .."))
     with _readable(url):
         return _store(root), key
 
 
 def _split(url: str) -> tuple[str, str]:
-    """The root of a store and the key in it, which is taken as it is typed."""
+    """The root of a store and the key in it, unchanged."""
     scheme, _, rest = url.partition("://")
     parts = rest.split("/")
     depth = 2 if scheme == "az" else 1  # az://account/container/key
     if not all(parts[:depth]) or len(parts) < depth:
-        raise InvalidArgument("{where} cannot be opened: {reason}", where=url, reason="it names no bucket")
+        raise InvalidArgument("{where} cannot be opened: {reason}", where=url,
+                              reason=Message("the URL names no bucket"))
     return f"{scheme}://{'/'.join(parts[:depth])}", "/".join(parts[depth:]).strip("/")
 
 
 @functools.cache
-def _store(root: str) -> Any:
+def _store(root: str) -> ObjectStore:
     from obstore.store import from_url
-    return from_url(root, retry_config=_RETRIES)
+    scheme = root.partition("://")[0]
+    _check_credentials(scheme, root)
+    plain = any(os.environ.get(name, "").lower().startswith("http://") for name in _ENDPOINTS)
+    return from_url(root, retry_config=_RETRIES, client_options={"allow_http": True} if plain else None)
+
+
+def _check_credentials(scheme: str, root: str) -> None:
+    """Raise InvalidArgument if nothing says where credentials come from."""
+    names = _CREDENTIALS[scheme]
+    own = Path("~/.config/gcloud/application_default_credentials.json").expanduser()
+    if not any(os.environ.get(name) for name in names) and not (scheme == "gs" and own.is_file()):
+        raise InvalidArgument("{where} cannot be opened: {reason}", where=root,
+                              reason=Message("the environment has no credentials"), name=names[0], public=names[-1],
+                              hint="set {name}, or {public}=true for a public bucket")
 
 
 @contextmanager
 def _readable(where: str) -> Iterator[None]:
-    """What a store says, in our words."""
+    """Translate errors of a store into InvalidArgument."""
     try:
         yield
     except ImportError as error:
         raise InvalidArgument("{where}: object stores need obstore, which is not installed", where=where,
-                              hint='pip install "labelkit[store]"') from error
+                              hint=install_hint("store")) from error
+    except _invalid_path() as error:
+        raise _refused_name(where, _reason(error)) from error
     except (OSError, _errors()) as error:
         raise InvalidArgument("{where} cannot be opened: {reason}", where=where, reason=_reason(error)) from error
+
+
+def _refused_name(where: str, why: Message | str) -> InvalidArgument:
+    return InvalidArgument("{where} cannot be opened: {reason}", where=where, reason=why,
+                           hint="names of objects must not contain // or .. ; rename it")
 
 
 def _errors() -> type[Exception]:
@@ -200,6 +269,11 @@ def _errors() -> type[Exception]:
     return BaseError
 
 
+def _invalid_path() -> type[Exception]:
+    from obstore.exceptions import InvalidPathError
+    return InvalidPathError
+
+
 def _reason(error: Exception) -> str:
-    """The first line: what follows is for those who build the client."""
+    """The first line; the others are for developers of the client."""
     return str(error).partition("\n")[0]

@@ -6,130 +6,171 @@ FLAC    16 or 24 bits as in the source
 Ogg     Vorbis at the nominal bitrate of the source, Opus at its mean bitrate
 MP3     at the mean bitrate of the source
 M4A     AAC at the mean bitrate of the source, through PyAV where it is installed (the extra `video`)
-Tags, pictures and cue points are carried over by `audio_tags`.
+AIFF, AU, CAF and Wave64 are read only, and so are AAC, AC-3, AMR and WMA, through PyAV.
+`audio_encoding` writes, and `audio_tags` copies tags, pictures and cue points. Sound of more than HELD samples is never
+held: it is decoded block by block at each pass, and goes from file to file.
 """
 
 from __future__ import annotations
 
+import functools
 import io
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labelkit.codec.audio_tags import carried
-from labelkit.codec.library import SOUND, opened, pyav, translated
-from labelkit.codec.samples import AudioSamples
-from labelkit.errors import LimitExceeded, MalformedFile, UnsupportedFormat
+from labelkit.codec.audio_encoding import Source, encode, encode_file, encode_new, encode_new_file
+from labelkit.codec.backends import SOUND, ReaderFile, libsndfile, opened, pyav, translated
+from labelkit.codec.samples import (
+    BLOCK,
+    HELD,
+    LEAST_DECODED_RATE,
+    MOST_DECODED_RATE,
+    Audio,
+    AudioSamples,
+    AudioStream,
+    Waveform,
+    Weights,
+)
+from labelkit.codec.soundtrack import weights_of
+from labelkit.container import Reader, id3
+from labelkit.errors import LabelkitError, LimitExceeded, MalformedFile, UnsupportedFormat
+
+if TYPE_CHECKING:
+    import av
+    from _typeshed import WriteableBuffer
+    from av.audio.stream import AudioStream as AvStream
+    from av.container import InputContainer
+
+__all__ = ["HELD", "decode", "encode", "encode_file", "encode_new", "encode_new_file", "is_long"]
 
 _SAMPLES_PER_PIXEL = 4  # the bound on pixels, used for sound: 93 minutes of stereo at 48 kHz by default
 _MAX_CHANNELS = 64
 _UNKNOWN = (1 << 63) - 1  # frames of a FLAC that was written to a pipe
-_NEW = {"wav": ("WAV", "PCM_16"), "flac": ("FLAC", "PCM_16"), "ogg": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS"),
-        "mp3": ("MP3", "MPEG_LAYER_III")}
-_RATES = {"opus": (8_000, 12_000, 16_000, 24_000, 48_000),  # Hz
-          "mp3": (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)}
-_MP3_LEVEL = 0.44  # libsndfile's: 192 kbit/s, at low rates 96
+_DEMUXERS = {"aac": "aac", "ac3": "ac3", "eac3": "eac3", "amr": "amr", "wma": "asf", "caf": "caf"}  # FFmpeg's names
+_VORBIS_ORDER: dict[int, Weights] = {  # Vorbis I, 4.3.9, and Opus: L, C, R, back, effects last
+    5: (1, 1, 1, 1.41, 1.41), 6: (1, 1, 1, 1.41, 1.41, 0), 7: (1, 1, 1, 1.41, 1.41, 1, 0),
+    8: (1, 1, 1, 1.41, 1.41, 1, 1, 0)}
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    format: str  # of the container room: "wav", "flac", "ogg", "opus", "mp3", "m4a"
-    data: bytes
-    major: str = ""  # libsndfile's names
-    subtype: str = ""
-    endian: str = "FILE"
-    bitrate: float = 0.0
+class _File(ReaderFile):
+    """A view for libsndfile, which goes before the start where a broken file says so, and minds no failure."""
+
+    def __init__(self, reader: Reader, start: int = 0) -> None:
+        super().__init__(reader)
+        self._start = start
+        super().seek(start)
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        room = memoryview(buffer).cast("B")
+        try:
+            data = self.read(len(room))
+        except LabelkitError:  # the file shrank, or its disk fails: to the library it ends
+            return 0
+        room[: len(data)] = data
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_SET:
+            offset += self._start
+        place = {io.SEEK_SET: 0, io.SEEK_CUR: super().tell(), io.SEEK_END: self._reader.size}[whence] + offset
+        return (super().seek(place) if place >= self._start else super().tell()) - self._start
+
+    def tell(self) -> int:
+        return super().tell() - self._start
 
 
-def decode(data: bytes, format: str, name: str, max_pixels: int) -> AudioSamples:
-    """The sound in `data`; raises UnsupportedFormat, MalformedFile or LimitExceeded (over 4 * max_pixels samples)."""
-    if format == "m4a":
-        return _decode_m4a(data, name, max_pixels)
+def decode(reader: Reader, format: str, name: str, max_pixels: int) -> Audio:
+    """The sound in a file, an AudioStream where it has more than HELD samples.
+
+    Raises UnsupportedFormat, MalformedFile or LimitExceeded (over 4 * max_pixels samples); a stream raises them at each
+    pass for what is broken further on.
+    """
+    stream = _stream(reader, format, name, max_pixels)
+    return stream if stream.frames * stream.channels > HELD else _held(stream)
+
+
+def is_long(reader: Reader, format: str) -> bool:
+    """Whether the file states that it has more than HELD samples; False where it cannot be decoded."""
+    try:
+        stream = _stream(reader, format, reader.name, HELD)
+        return stream.frames * stream.channels > HELD
+    except LimitExceeded:
+        return True
+    except LabelkitError:
+        return False
+
+
+def _stream(reader: Reader, format: str, name: str, max_pixels: int) -> AudioStream:
+    """The sound as its file states it; `frames` is 0 where it states no length."""
+    if format == "m4a" or format in _DEMUXERS and format != "caf":
+        return _ffmpeg_stream(reader, format, name, max_pixels)
     if format == "oga":
         raise UnsupportedFormat("{where}: FLAC in Ogg is not decoded", where=name,
                                 hint="take the FLAC out of Ogg, which loses nothing, or write the metadata alone")
-    import soundfile
-    with translated(name, SOUND), soundfile.SoundFile(io.BytesIO(data)) as file:
-        samples = _read(file, name, max_pixels)
-        if not np.isfinite(samples).all():
-            raise MalformedFile("{where}: the sound holds samples that are not numbers", where=name)
-        bitrate = 8 * len(data) * file.samplerate / max(len(samples), 1)
-        source = _Source(format, data, file.format, file.subtype, file.endian, bitrate)
-        return AudioSamples(samples, file.samplerate, source)
-
-
-def _read(file, name: str, max_pixels: int) -> np.ndarray:
-    if file.frames < _UNKNOWN:
-        _check_size(file.frames, file.channels, name, max_pixels)
-        return file.read(dtype="float32", always_2d=True)
-    file.seekable = lambda: False  # soundfile would seek to an end that libsndfile does not know
-    parts, frames = [np.empty((0, file.channels), np.float32)], 0
-    while len(part := file.read(1 << 16, dtype="float32", always_2d=True)):
-        parts.append(part)
-        frames += len(part)
+    soundfile = libsndfile(name, format)
+    if format == "caf" and not _is_read_by_libsndfile(reader):  # it may hold AAC
+        return _ffmpeg_stream(reader, format, name, max_pixels)
+    start = _end_of_tags(reader) if format == "mp3" else 0
+    with translated(name, SOUND), soundfile.SoundFile(_File(reader, start)) as file:
+        _check_rate(file.samplerate, name)
+        frames = file.frames if file.frames < _UNKNOWN else 0
         _check_size(frames, file.channels, name, max_pixels)
-    return np.concatenate(parts)
+        bitrate = 8 * reader.size * file.samplerate / max(frames, 1)
+        source = Source(format, reader, file.format, file.subtype, file.endian, bitrate)
+        return AudioStream(functools.partial(_read_blocks, reader, start, name, max_pixels), file.samplerate,
+                           file.channels, frames, source,
+                           _VORBIS_ORDER.get(file.channels) if file.format == "OGG" else None)
 
 
-def encode(samples: AudioSamples) -> bytes:
-    """The file that `samples` came from, with these samples; raises UnsupportedFormat, MalformedFile."""
-    source: _Source = samples.source
-    if source.format == "m4a":
-        return _encode_m4a(samples)
+def _held(stream: AudioStream) -> Audio:
+    """The sound in memory; the stream, with its length counted, where it is longer than its file states."""
+    parts, frames = [np.empty((0, stream.channels), np.float32)], 0
+    for block in stream.blocks():
+        frames += len(block)
+        if frames * stream.channels <= HELD:
+            parts.append(block)
+        else:
+            parts.clear()
+    source = stream.source
+    if isinstance(source, Source) and frames != stream.frames and (source.subtype or not stream.frames):
+        source = replace(source, bitrate=8 * source.reader.size * stream.rate / max(frames, 1))
+    if not parts:
+        return replace(stream, frames=frames, source=source)
+    return AudioSamples(np.concatenate(parts), stream.rate, source, stream.weights)
+
+
+def _end_of_tags(reader: Reader) -> int:
+    """Where the tags before the sound of an MP3 end, of which the library would print what it does not like."""
+    try:
+        return id3.end_of_tags(reader)
+    except LabelkitError:
+        return 0
+
+
+def _is_read_by_libsndfile(reader: Reader) -> bool:
     import soundfile
-    with translated(source.format, SOUND):
-        encoded = _written(soundfile, samples.samples, samples.rate, source, _level(soundfile, samples, source))
-    return carried(source.data, encoded, source.format)
+    try:
+        soundfile.info(_File(reader))
+    except soundfile.LibsndfileError:
+        return False
+    return True
 
 
-def encode_new(samples: AudioSamples, format: str, percent: int | None) -> bytes:
-    """A new file: WAV and FLAC of 16 bits, the others at a bitrate for good listening. Raises UnsupportedFormat."""
-    if format not in _NEW:
-        raise UnsupportedFormat("sound cannot be encoded to {format}", format=format)
-    if samples.rate not in _RATES.get(format, (samples.rate,)):
-        raise UnsupportedFormat("{format} holds sound of {rates} Hz, got {got}", format=format, got=samples.rate,
-                                rates=", ".join(map(str, _RATES[format])), hint="resample it, or encode it to ogg")
+def _read_blocks(reader: Reader, start: int, name: str, max_pixels: int) -> Iterator[Waveform]:
+    """The sound through libsndfile, BLOCK frames at a time."""
     import soundfile
-    with translated(format, SOUND):
-        level = _MP3_LEVEL if format == "mp3" else None
-        return _written(soundfile, samples.samples, samples.rate, _Source(format, b"", *_NEW[format]), level)
-
-
-def _written(soundfile, samples: np.ndarray, rate: int, source: _Source, level: float | None) -> bytes:
-    out = io.BytesIO()
-    more = {} if level is None else {"compression_level": level}
-    if source.subtype == "MPEG_LAYER_III":
-        more["bitrate_mode"] = "CONSTANT"
-    with soundfile.SoundFile(out, "w", rate, samples.shape[1], source.subtype, source.endian, source.major,
-                             **more) as file:
-        for at in range(0, len(samples), 1 << 16):  # libsndfile 1.2 overflows its stack on long writes of Vorbis
-            file.write(samples[at : at + (1 << 16)])
-    return out.getvalue()
-
-
-def _level(soundfile, samples: AudioSamples, source: _Source) -> float | None:
-    """libsndfile's compression level, 0 to 1, that stands for the source's bitrate."""
-    channels = samples.samples.shape[1]
-    if source.subtype == "MPEG_LAYER_III":  # constant bitrate, linear over the ladder of the MPEG version
-        low, high = (32_000, 320_000) if samples.rate >= 32_000 else (8_000, 160_000)
-        return float(np.clip((high - source.bitrate) / (high - low), 0, 1))
-    if source.subtype == "OPUS":
-        return float(np.clip(1 - (source.bitrate / channels - 6_000) / 250_000, 0, 1))
-    if source.subtype != "VORBIS":
-        return None
-    wanted = _nominal(source.data) or source.bitrate
-    low, high = 0.0, 1.0
-    for _ in range(6):  # the nominal bitrate falls as the level rises
-        middle = (low + high) / 2
-        short = _written(soundfile, samples.samples[:1024], samples.rate, source, middle)
-        low, high = (middle, high) if _nominal(short) > wanted else (low, middle)
-    return (low + high) / 2
-
-
-def _nominal(data: bytes) -> int:
-    """The nominal bitrate in a Vorbis identification header (Vorbis I, 4.2.2), 0 where none is told."""
-    at = data[:512].find(b"\x01vorbis")
-    return max(0, int.from_bytes(data[at + 20 : at + 24], "little", signed=True)) if at >= 0 else 0
+    frames = 0
+    with translated(name, SOUND), soundfile.SoundFile(_File(reader, start)) as file:
+        file.seekable = lambda: False  # soundfile would seek behind each block, or to an end that nobody knows
+        while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
+            frames += len(block)
+            _check_size(frames, file.channels, name, max_pixels)
+            if not np.isfinite(block).all():
+                raise MalformedFile("{where}: the sound holds samples that are not numbers", where=name)
+            yield block
 
 
 def _check_size(frames: int, channels: int, name: str, max_pixels: int) -> None:
@@ -139,43 +180,65 @@ def _check_size(frames: int, channels: int, name: str, max_pixels: int) -> None:
                             where=name, frames=frames, channels=channels, limit=limit)
 
 
-def _decode_m4a(data: bytes, name: str, max_pixels: int) -> AudioSamples:
-    av = pyav(name, "m4a")
-    with translated(name, SOUND), opened(io.BytesIO(data)) as file:
-        stream = file.streams.audio[0]
-        if stream.codec_context.name != "aac":
-            raise UnsupportedFormat("{where}: M4A holding {codec} is not decoded", where=name,
-                                    codec=stream.codec_context.name,
-                                    hint="convert it to AAC, or label it with --layers metadata,provenance")
-        rows, resampler, frames = [], None, 0
-        for frame in file.decode(stream):
-            resampler = resampler or av.AudioResampler("fltp", frame.layout.name, frame.sample_rate)
-            frames += frame.samples
-            _check_size(frames, frame.layout.nb_channels, name, max_pixels)
-            rows += [part.to_ndarray() for part in resampler.resample(frame)]
-        if not rows:
+def _check_rate(rate: int, name: str) -> None:
+    if not LEAST_DECODED_RATE <= rate <= MOST_DECODED_RATE:
+        raise UnsupportedFormat("{where}: sound of {rate} Hz; that of {low} to {high} Hz is decoded", where=name,
+                                rate=rate, low=LEAST_DECODED_RATE, high=MOST_DECODED_RATE)
+
+
+def _ffmpeg_stream(reader: Reader, format: str, name: str, max_pixels: int) -> AudioStream:
+    pyav(name, format)
+    with translated(name, SOUND), opened(ReaderFile(reader), _DEMUXERS.get(format)) as file:
+        stream = _sound_of(file, format, name)
+        rate, layout = stream.codec_context.sample_rate, stream.codec_context.layout
+        _check_rate(rate, name)
+        frames = 0
+        if file.duration and format == "m4a":  # in microseconds; the edit list says how far the last frame is padded
+            frames = max(1, round(file.duration * rate / 1_000_000))
+        _check_size(frames, layout.nb_channels, name, max_pixels)
+        bitrate = stream.bit_rate or 8 * reader.size * rate / max(frames, 1)
+        return AudioStream(functools.partial(_ffmpeg_blocks, reader, format, name, max_pixels, frames), rate,
+                           layout.nb_channels, frames, Source(format, reader, bitrate=float(bitrate)),
+                           weights_of(layout))
+
+
+def _sound_of(file: InputContainer, format: str, name: str) -> AvStream:
+    stream = next(iter(file.streams.audio), None)
+    if stream is None or stream.codec_context is None:
+        raise MalformedFile("{where}: there is no sound in it", where=name)
+    if format == "m4a" and stream.codec_context.name != "aac":
+        raise UnsupportedFormat("{where}: M4A holding {codec} is not decoded", where=name,
+                                codec=stream.codec_context.name, other="AAC",
+                                hint="convert it to {other}, or leave the signal layers out of the plan")
+    return stream
+
+
+def _ffmpeg_blocks(reader: Reader, format: str, name: str, max_pixels: int, length: int) -> Iterator[Waveform]:
+    """The sound through FFmpeg, about BLOCK frames at a time; `length` frames, where that is not 0."""
+    left = length or max_pixels * _SAMPLES_PER_PIXEL + 1
+    with translated(name, SOUND), opened(ReaderFile(reader), _DEMUXERS.get(format)) as file:
+        rows: list[Waveform] = []
+        frames = held = 0
+        for part in _ffmpeg_parts(file, _sound_of(file, format, name)):
+            rows.append(part)
+            frames, held = frames + part.shape[1], held + part.shape[1]
+            _check_size(min(frames, left), len(part), name, max_pixels)
+            if length and frames >= length:
+                break
+            if held >= BLOCK:
+                yield np.ascontiguousarray(np.concatenate(rows, axis=1).T)[: max(0, left - frames + held)]
+                rows, held = [], 0
+        if not frames:
             raise MalformedFile("{where}: there is no sound in it", where=name)
-        rate = stream.codec_context.sample_rate
-        samples = np.ascontiguousarray(np.concatenate(rows, axis=1).T)
-        if file.duration:  # in microseconds; the last frame is padded, and the edit list says by how much
-            samples = samples[: max(1, round(file.duration * rate / 1_000_000))]
-        bitrate = stream.bit_rate or 8 * len(data) * rate / len(samples)
-        return AudioSamples(samples, rate, _Source("m4a", data, bitrate=float(bitrate)))
+        if rows:
+            yield np.ascontiguousarray(np.concatenate(rows, axis=1).T)[: max(0, left - frames + held)]
 
 
-def _encode_m4a(samples: AudioSamples) -> bytes:
-    av = pyav("m4a", "m4a")
-    out = io.BytesIO()
-    with translated("m4a", SOUND), opened(io.BytesIO(samples.source.data)) as source:
-        layout = source.streams.audio[0].layout.name
-        with av.open(out, "w", format="ipod") as file:
-            file.metadata.update(source.metadata)
-            stream = file.add_stream("aac", rate=samples.rate, layout=layout)
-            stream.bit_rate = int(samples.source.bitrate)
-            for at in range(0, len(samples.samples), 1024):
-                part = np.ascontiguousarray(np.clip(samples.samples[at : at + 1024], -1, 1).T)
-                frame = av.AudioFrame.from_ndarray(part, format="fltp", layout=layout)
-                frame.sample_rate, frame.pts = samples.rate, at
-                file.mux(stream.encode(frame))
-            file.mux(stream.encode(None))
-    return carried(samples.source.data, out.getvalue(), "m4a")
+def _ffmpeg_parts(file: InputContainer, stream: AvStream) -> Iterator[Waveform]:
+    """float32 [channels, frames] of each packet."""
+    import av
+    resampler: av.AudioResampler | None = None
+    for frame in file.decode(stream):
+        resampler = resampler or av.AudioResampler("fltp", frame.layout.name, frame.sample_rate)
+        for part in resampler.resample(frame):
+            yield part.to_ndarray().astype(np.float32, copy=False)

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
+
+Plane = npt.NDArray[np.uint8 | np.uint16]
+"""[height, width] of one component of a frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +29,19 @@ class Orientation:
             return cls(False, a < 0, d < 0)
         return cls(True, c < 0, b < 0)
 
-    def displayed(self, plane: np.ndarray) -> np.ndarray:
+    def displayed(self, plane: Plane) -> Plane:
         """A view of a stored plane [height, width] as it is displayed."""
         plane = plane.T if self.swap else plane
         return plane[::-1 if self.flip_y else 1, ::-1 if self.flip_x else 1]
 
-    def stored(self, plane: np.ndarray) -> np.ndarray:
+    def stored(self, plane: Plane) -> Plane:
         """The inverse: a view of a displayed plane as it is stored."""
         plane = plane[::-1 if self.flip_y else 1, ::-1 if self.flip_x else 1]
         return plane.T if self.swap else plane
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class FrameFormat:
     """What all frames of a film have in common.
 
     width, height  of the stored luma plane, after cropping flags
@@ -71,8 +75,8 @@ class Form:
 class Frame:
     """One frame; the arrays are the decoder's own memory, to be changed in place and not to be kept.
 
-    luma     uint8 [height, width], or uint16 where `form.bits` is above 8
-    chroma   () or two arrays of the same type, smaller as `form.halved` says
+    luma     uint8 [height, width], or uint16 where `format.bits` is above 8
+    chroma   () or two arrays of the same type, smaller as `format.halved` says
     alpha    the same type and size as luma, or None
     seconds  its time in the film, the first frame at 0
     index    its number, from 0; -1 where it is not known
@@ -80,26 +84,27 @@ class Frame:
     key      True for one that the codec coded by itself
     """
 
-    form: Form
-    luma: np.ndarray
-    chroma: tuple[np.ndarray, ...] = ()
-    alpha: np.ndarray | None = None
+    format: FrameFormat
+    luma: Plane
+    chroma: tuple[Plane, ...] = ()
+    alpha: Plane | None = None
     seconds: float = 0.0
     index: int = -1
     anchor: bool = True
     key: bool = False
 
-    def eight_bits(self) -> np.ndarray:
+    def eight_bits(self) -> npt.NDArray[np.uint8]:
         """The luma plane as uint8 [height, width]: itself, or its upper bits."""
-        return self.luma if self.form.bits == 8 else (self.luma >> (self.form.bits - 8)).astype(np.uint8)
+        shifted = self.luma if self.format.bits == 8 else self.luma >> (self.format.bits - 8)
+        return shifted.astype(np.uint8, copy=False)
 
-    def grey(self) -> np.ndarray:
+    def grey(self) -> npt.NDArray[np.uint8]:
         """uint8 [height, width] as displayed: upright, square pixels, black 0 and white 255."""
         plane = self.eight_bits()
-        if not self.form.full_range:
+        if not self.format.full_range:
             plane = _EXPANDED[plane]
-        plane = np.ascontiguousarray(self.form.orientation.displayed(plane))
-        height, width = self.form.displayed_size
+        plane = np.ascontiguousarray(self.format.orientation.displayed(plane))
+        height, width = self.format.displayed_size
         if plane.shape == (height, width):
             return plane
         from PIL import Image

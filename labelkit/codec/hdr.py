@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from labelkit.errors import UnsupportedFormat
 
 if TYPE_CHECKING:
     import av
+    from av.sidedata.sidedata import SideData
     from av.video.stream import VideoStream
 
 _PRIMARIES, _LIGHT = 50_000, 10_000  # the units of x264 and x265: 0.00002 and 0.0001 cd/m2
@@ -21,7 +22,8 @@ def side_data(frame: av.VideoFrame, stream: VideoStream) -> dict[str, bytes]:
     """What a decoded frame carries beside its samples, by FFmpeg's name."""
     # since PyAV 19 what holds for the whole stream may stand with its decoder alone, and iterating gives types
     found = {kind.name: data for kind, data in getattr(stream.codec_context, "decoded_side_data", {}).items()}
-    every = (frame.side_data[number] for number in range(len(frame.side_data)))
+    held = cast("Sequence[SideData]", frame.side_data)  # a mapping by type too
+    every = (held[number] for number in range(len(held)))
     return found | {data.type.name: bytes(data) for data in every}
 
 
@@ -33,7 +35,7 @@ def settings(found: Mapping[str, bytes], encoder: str, where: str) -> list[str] 
     """
     if any(name.startswith(("DOVI", "DYNAMIC_HDR")) for name in found):
         raise UnsupportedFormat("{where}: Dolby Vision and HDR10+ would not survive being encoded anew", where=where,
-                                hint="label it with --layers metadata,provenance")
+                                hint="leave the signal layers out of the plan")
     mastering, light = found.get("MASTERING_DISPLAY_METADATA"), found.get("CONTENT_LIGHT_LEVEL")
     levels = "{},{}".format(*struct.unpack_from("<2I", light)) if light else None
     if encoder == "libx265":

@@ -6,8 +6,10 @@ JPEG    the source's own quantisation tables, subsampling and progression, Huffm
 PNG     8 and 16 bits, see `labelkit.codec.png`; palettes become true colour; APNG keeps its frames
 WebP    lossless stays lossless; lossy at the quality that the source's quantiser stands for
 GIF     frames composed, each with its own palette of 256
-TIFF    compression and pages kept, JPEG inside it at quality 92; AVIF at quality 85; BMP as it is
-CMYK pictures can be read, and are refused when they would be written: labelling would change their colours.
+TIFF    compression and pages kept, JPEG inside it at quality 92; BMP as it is
+AVIF    at quality 85; more than 8 bits a sample, HDR and gain maps are refused
+CMYK pictures can be read, and are refused when they would be written: labelling would change their colours. ICO, PPM,
+TGA and JPEG 2000 are read only.
 """
 
 from __future__ import annotations
@@ -16,28 +18,33 @@ import importlib
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from labelkit.codec import carry, exif, png, webp
-from labelkit.codec.library import PICTURE, translated
-from labelkit.codec.samples import ImageSamples
+from labelkit.codec import ancillary, avif, exif, gif, jpeg, png, webp
+from labelkit.codec.backends import PICTURE, translated
+from labelkit.codec.samples import ImageSamples, Pixels
 from labelkit.errors import LimitExceeded, TruncatedFile, UnsupportedFormat
 
 if TYPE_CHECKING:
     from PIL import Image
+    from PIL.ImageFile import ImageFile
 
-_PLUGINS = {"jpeg": "Jpeg", "png": "Png", "webp": "WebP", "gif": "Gif", "tiff": "Tiff", "bmp": "Bmp", "avif": "Avif"}
+_PLUGINS = {"jpeg": "Jpeg", "png": "Png", "webp": "WebP", "gif": "Gif", "tiff": "Tiff", "bmp": "Bmp", "avif": "Avif",
+            "ico": "Ico", "ppm": "Ppm", "tga": "Tga", "jp2": "Jpeg2K"}
 _MAX_FRAMES = 10_000
 _JPEG_PIXELS_A_BYTE = 350  # a block of 64 pixels has a DC code of at least a bit in each of 1.5 planes
+_LARGE_SHARE, _PIXELS_A_BYTE = 4, 48  # of the bound on pixels; beyond it: 0.17 bits a pixel, less than flat art takes
 _DEFLATE_MOST = 1032  # bytes that one byte can stand for (zlib's technical details)
 _MAX_SCANS = 100  # real progressive JPEGs have about 10; each scan costs a pass over the whole picture
-_PLAIN = {"L": "L", "1": "L", "RGB": "RGB", "RGBA": "RGBA", "P": "RGB", "LA": "RGBA", "PA": "RGBA", "La": "RGBA",
+PLAIN = {"L": "L", "1": "L", "RGB": "RGB", "RGBA": "RGBA", "P": "RGB", "LA": "RGBA", "PA": "RGBA", "La": "RGBA",
           "RGBa": "RGBA", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB", "RGBX": "RGB"}
 _AVIF_QUALITY, _TIFF_JPEG_QUALITY = 85, 92
-_NEW = {"jpeg": {"quality": 92}, "png": {}, "webp": {"quality": 90}, "avif": {"quality": _AVIF_QUALITY},
-        "tiff": {"compression": "tiff_adobe_deflate"}}
+_NEW: dict[str, dict[str, int | str]] = {
+    "jpeg": {"quality": 92}, "png": {}, "webp": {"quality": 90}, "avif": {"quality": _AVIF_QUALITY},
+    "tiff": {"compression": "tiff_adobe_deflate"}}
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +52,29 @@ class _Source:
     format: str
     data: bytes
     mode: str
-    options: dict[str, object]
-    info: dict[str, object]
+    options: dict[str, Any]  # what Pillow takes, and what it found
+    info: dict[str | tuple[int, int], Any]
     durations: tuple[int, ...]
 
 
-def decode(data: bytes, format: str, name: str, max_pixels: int) -> ImageSamples:
-    """The picture in `data`; raises UnsupportedFormat, MalformedFile, TruncatedFile or LimitExceeded."""
+def decode(data: bytes, format: str, name: str, max_pixels: int, luma: bool = False) -> ImageSamples:
+    """The picture in `data`, of a colour JPEG the luma alone if that is enough.
+
+    Raises UnsupportedFormat, MalformedFile, TruncatedFile or LimitExceeded.
+    """
     if format not in _PLUGINS:
         raise UnsupportedFormat("{where}: {format} pictures cannot be decoded", where=name, format=format,
-                                hint="convert it to PNG or JPEG, or label it with --layers metadata,provenance")
+                                other="PNG",
+                                hint="convert it to {other}, or leave the signal layers out of the plan")
     with translated(name, PICTURE):
-        image = _open(data, format)
+        image = _open(gif.prepared(data, name, _MAX_FRAMES) if format == "gif" else data, format)
         if format == "jpeg":
             _check_jpeg(image, data, name)
+            if luma:
+                image.draft("L", image.size)  # without chroma: libjpeg then neither decodes it nor converts colours
         elif format == "png" and image.size[0] * image.size[1] <= max_pixels:
             _check_png(data, name)
+        _check_size(image, data, name, max_pixels)
         frames, durations = [], []
         for frame in _frames(image, name, max_pixels):
             frames.append(_pixels(frame, data, name))
@@ -69,12 +83,28 @@ def decode(data: bytes, format: str, name: str, max_pixels: int) -> ImageSamples
     return ImageSamples(tuple(frames), source)
 
 
+def luma_of_own(data: bytes) -> ImageSamples | None:
+    """The luma, uint8 [height, width], of a JPEG that was encoded here: upright, whole, and within every bound."""
+    pixels = jpeg.decode(data, "L", None)
+    if pixels is None:
+        with translated("bytes", PICTURE):
+            image = _open(data, "jpeg")
+            if image.mode not in ("RGB", "L") or image.info.get("adobe_transform") == 0:
+                return None
+            image.draft("L", image.size)
+            pixels = np.frombuffer(image.tobytes(), np.uint8).reshape(image.size[::-1])
+    return ImageSamples((pixels,))
+
+
 def encode(samples: ImageSamples) -> bytes:
     """The file that `samples` came from, with these pixels; raises UnsupportedFormat, MalformedFile."""
-    source: _Source = samples.source
+    source = samples.source
+    if not isinstance(source, _Source):
+        raise TypeError("samples that came from a picture file are wanted")
     if source.mode == "CMYK":
         raise UnsupportedFormat("a CMYK picture cannot be labelled in its pixels without changing its colours",
-                                hint="convert it to RGB, or label it with --layers metadata,provenance")
+                                other="RGB",
+                                hint="convert it to {other}, or leave the signal layers out of the plan")
     with translated(source.format, PICTURE):
         return _WRITERS[source.format](samples.frames, source)
 
@@ -84,7 +114,8 @@ def encode_new(samples: ImageSamples, format: str, percent: int | None) -> bytes
 
     percent  quality of lossy formats, 1 to 100; by default JPEG 92, WebP 90, AVIF 85. PNG and TIFF are lossless
     """
-    frame, profile = samples.frames[0], samples.source
+    frame = samples.frames[0]
+    profile = samples.source if isinstance(samples.source, bytes) else None
     if frame.dtype == np.uint16 and format != "png":
         raise UnsupportedFormat("{format} pictures of 16 bits a sample are not made", format=format,
                                 hint="encode them to PNG, or convert them to 8 bits")
@@ -96,17 +127,27 @@ def encode_new(samples: ImageSamples, format: str, percent: int | None) -> bytes
         if format == "png":
             encoded = png.encode(frame)
             return png.with_profile(encoded, profile) if profile else encoded
-        options = dict(_NEW[format])
+        options = {**_NEW[format]}
         if percent is not None and "quality" in options:
             options["quality"] = percent
-        return _save((frame,), format.upper(), icc_profile=profile, **options)
+        made = jpeg.encode(frame, {"icc_profile": profile, **options}) if format == "jpeg" else None
+        return made or _save((frame,), format.upper(), icc_profile=profile, **options)
 
 
-def _open(data: bytes, format: str) -> Image.Image:
+def _open(data: bytes, format: str) -> ImageFile:
     # the plugin itself, not Image.open: only the format that was sniffed is tried, and the bound is ours
     plugin = _PLUGINS[format]
     module = importlib.import_module(f"PIL.{plugin}ImagePlugin")
-    return getattr(module, f"{plugin}ImageFile")(io.BytesIO(data))
+    image: ImageFile = getattr(module, f"{plugin}ImageFile")(io.BytesIO(data))
+    return image
+
+
+def _check_size(image: Image.Image, data: bytes, name: str, max_pixels: int) -> None:
+    """Refuses a picture that is far larger than its bytes: a few of them would keep every layer busy for seconds."""
+    width, height = image.size
+    if width * height > max_pixels // _LARGE_SHARE + _PIXELS_A_BYTE * len(data):
+        raise LimitExceeded("{where}: a picture of {width}x{height} in {size} bytes is not decoded", where=name,
+                            width=width, height=height, size=len(data))
 
 
 def _check_jpeg(image: Image.Image, data: bytes, name: str) -> None:
@@ -139,27 +180,31 @@ def _frames(image: Image.Image, name: str, max_pixels: int) -> Iterator[Image.Im
             raise LimitExceeded("{where}: {frames} frames of {width}x{height}, at most {limit} megapixels in all are "
                                 "decoded", where=name, frames=count, width=image.size[0], height=image.size[1],
                                 limit=max_pixels // 1_000_000)
-        image.load()
+        if image.format != "JPEG":  # which is all in its header
+            image.load()
         yield image
 
 
-def _pixels(image: Image.Image, data: bytes, name: str) -> np.ndarray:
+def _pixels(image: Image.Image, data: bytes, name: str) -> Pixels:
     turn = exif.orientation(image.info.get("exif") or b"")
     if image.format == "PNG" and data[24] == 16 and data[25] in (2, 4, 6):  # Pillow would cut these to 8 bits
         if getattr(image, "n_frames", 1) > 1:
             raise UnsupportedFormat("{where}: animations of 16 bits a sample cannot be decoded", where=name,
                                     hint="convert it to 8 bits a sample")
         return exif.upright(png.decode16(data), turn)
+    pixels = jpeg.decode(data, image.mode, image.size) if image.format == "JPEG" else None
+    if pixels is not None:
+        return exif.upright(pixels, turn)
     if image.mode.startswith("I;16"):
         return exif.upright(np.asarray(image).astype(np.uint16), turn)
-    if image.mode not in _PLAIN:
+    if image.mode not in PLAIN:
         raise UnsupportedFormat("{where}: pictures of mode {mode} cannot be decoded", where=name, mode=image.mode,
                                 hint="convert it to 8 or 16 bits a sample")
-    mode = "RGBA" if image.has_transparency_data else _PLAIN[image.mode]
+    mode = "RGBA" if image.has_transparency_data else PLAIN[image.mode]
     return exif.upright(np.asarray(image if image.mode == mode else image.convert(mode)), turn)
 
 
-def _options(image: Image.Image, format: str, data: bytes) -> dict[str, object]:
+def _options(image: Image.Image, format: str, data: bytes) -> dict[str, Any]:
     """The settings with which Pillow writes a file like this one."""
     info = image.info
     kept = {key: info[key] for key in ("icc_profile", "xmp", "loop") if info.get(key) is not None}
@@ -177,16 +222,18 @@ def _options(image: Image.Image, format: str, data: bytes) -> dict[str, object]:
     return {key: kept[key] for key in ("loop",) if key in kept}
 
 
-def _jpeg_options(image: Image.Image, data: bytes) -> dict[str, object]:
-    from PIL import JpegImagePlugin
+def _jpeg_options(image: Image.Image, data: bytes) -> dict[str, Any]:
+    from PIL.JpegImagePlugin import JpegImageFile, get_sampling
+    if not isinstance(image, JpegImageFile):
+        raise TypeError("the plugin for JPEG gave another picture")
     tables = [image.quantization[key] for key in sorted(image.quantization)]
-    sampling = JpegImagePlugin.get_sampling(image) if image.mode != "L" else 0
+    sampling = get_sampling(image) if image.mode != "L" else 0
     return {"qtables": tables[:len(image.getbands())], "subsampling": max(sampling, 0),  # -1: an unusual one, so 4:4:4
-            "progressive": bool(image.info.get("progressive")), "optimize": carry.has_own_codes(data),
+            "progressive": bool(image.info.get("progressive")), "optimize": ancillary.has_own_codes(data),
             "keep_rgb": image.mode == "RGB" and image.info.get("adobe_transform") == 0}
 
 
-def _save(frames: tuple[np.ndarray, ...], format: str, **options: object) -> bytes:
+def _save(frames: tuple[Pixels, ...], format: str, **options: object) -> bytes:
     from PIL import Image
     first, *others = (Image.fromarray(np.ascontiguousarray(frame)) for frame in frames)
     out = io.BytesIO()
@@ -199,40 +246,47 @@ def _timing(source: _Source) -> dict[str, object]:
     return {"duration": list(source.durations)} if len(source.durations) > 1 else {}
 
 
-def _same_colour(source: _Source, frame: np.ndarray) -> bool:
+def _same_colour(source: _Source, frame: Pixels) -> bool:
     return (source.mode in ("L", "1", "LA", "La") or source.mode.startswith("I")) == (frame.ndim == 2)
 
 
-def _write_jpeg(frames: tuple[np.ndarray, ...], source: _Source) -> bytes:
+def _write_jpeg(frames: tuple[Pixels, ...], source: _Source) -> bytes:
     frame = frames[0]
-    encoded = _save(frames[:1], "JPEG", **source.options)
-    return carry.jpeg(source.data, encoded, frame.shape[1], frame.shape[0], same_colour=_same_colour(source, frame))
+    encoded = jpeg.encode(frame, source.options) or _save(frames[:1], "JPEG", **source.options)
+    return ancillary.jpeg(source.data, encoded, frame.shape[1], frame.shape[0], same_colour=_same_colour(source, frame))
 
 
-def _write_png(frames: tuple[np.ndarray, ...], source: _Source) -> bytes:
+def _write_png(frames: tuple[Pixels, ...], source: _Source) -> bytes:
     frame = frames[0]
     encoded = (png.encode(frame) if len(frames) == 1 else
                _save(frames, "PNG", compress_level=1, **source.options, **_timing(source)))
-    return carry.png_chunks(source.data, encoded, frame.shape[1], frame.shape[0],
+    return ancillary.png_chunks(source.data, encoded, frame.shape[1], frame.shape[0],
                             same_colour=_same_colour(source, frame))
 
 
-def _write_webp(frames: tuple[np.ndarray, ...], source: _Source) -> bytes:
+def _write_webp(frames: tuple[Pixels, ...], source: _Source) -> bytes:
     return _save(frames, "WEBP", **_upright_options(source, frames[0]), **_timing(source))
 
 
-def _write_gif(frames: tuple[np.ndarray, ...], source: _Source) -> bytes:
+def _write_gif(frames: tuple[Pixels, ...], source: _Source) -> bytes:
+    gif.check_comments(source.data)
     opaque = all(frame.ndim == 2 or frame.shape[2] == 3 or frame[..., 3].min() == 255 for frame in frames)
     flat = tuple(frame[..., :3] if opaque and frame.ndim == 3 else frame for frame in frames)
     return _save(flat, "GIF", disposal=1 if opaque else 2, comment=source.info.get("comment"),
                  **source.options, **_timing(source))
 
 
-def _write_plainly(frames: tuple[np.ndarray, ...], source: _Source) -> bytes:
+def _write_plainly(frames: tuple[Pixels, ...], source: _Source) -> bytes:
     return _save(frames, source.format.upper(), **_upright_options(source, frames[0]), **_timing(source))
 
 
-def _upright_options(source: _Source, frame: np.ndarray) -> dict[str, object]:
+def _write_avif(frames: tuple[Pixels, ...], source: _Source) -> bytes:
+    found = avif.check(source.data)
+    encoded = _write_plainly(frames, source)
+    return avif.described(encoded, found) if _same_colour(source, frames[0]) else encoded
+
+
+def _upright_options(source: _Source, frame: Pixels) -> dict[str, object]:
     options = dict(source.options)
     if "exif" in options:
         options["exif"] = exif.describe_upright(options["exif"], frame.shape[1], frame.shape[0])
@@ -243,6 +297,6 @@ def _upright_options(source: _Source, frame: np.ndarray) -> dict[str, object]:
     return options
 
 
-_WRITERS: dict[str, Callable[[tuple[np.ndarray, ...], _Source], bytes]] = {
+_WRITERS: dict[str, Callable[[tuple[Pixels, ...], _Source], bytes]] = {
     "jpeg": _write_jpeg, "png": _write_png, "webp": _write_webp, "gif": _write_gif,
-    "tiff": _write_plainly, "avif": _write_plainly, "bmp": _write_plainly}
+    "tiff": _write_plainly, "avif": _write_avif, "bmp": _write_plainly}

@@ -7,11 +7,23 @@ import heapq
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from av import AudioFrame, AudioStream, Packet, VideoFrame, VideoStream
+    from av.video.codeccontext import VideoCodecContext
+
+
+def audio_frames(packet: Packet[AudioStream]) -> list[AudioFrame]:
+    """The frames that a packet of sound brings; none where it is broken."""
     import av
 
+    try:
+        return packet.decode()
+    except av.FFmpegError:
+        return []
 
-def decoded_frames(packet: av.Packet, order: list[int] | None = None, decoder: av.CodecContext | None = None) -> list:
-    """The frames that a packet of pictures or sound brings; none where it is broken.
+
+def video_frames(packet: Packet[VideoStream], order: list[int] | None = None,
+                 decoder: VideoCodecContext | None = None) -> list[VideoFrame]:
+    """The frames that a packet of pictures brings; none where it is broken.
 
     order    times of decoding whose frames are still to come, kept for a file that tells no times of display: its
              frames get them in ascending order

@@ -12,12 +12,16 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
+import numpy.typing as npt
 
-from labelkit.errors import MalformedFile, TruncatedFile, UnsupportedFormat
+from labelkit.codec.samples import Pixels
+from labelkit.container import Reader, png as container_png
+from labelkit.container.png import SIGNATURE, chunk
+from labelkit.errors import LabelkitError, MalformedFile, TruncatedFile, UnsupportedFormat
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPE = {1: 0, 3: 2, 4: 6}  # channels -> colour type
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # colour type -> samples a pixel
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -26,23 +30,12 @@ _SAMPLE = 1 << 16  # bytes on which the zlib strategies are compared
 
 
 def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """(type, start, stop) of each chunk, header and check sum included; ends where the bytes do."""
-    position = len(SIGNATURE)
-    while position + 12 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, position)
-        stop = position + 12 + length
-        if stop > len(data):
-            return
-        yield kind, position, stop
-        position = stop
+    """(type, start, stop) of each chunk of a PNG, length and checksum included, as far as they are whole."""
+    with suppress(LabelkitError):
+        yield from container_png.chunks(Reader.of(data))
 
 
-def chunk(kind: bytes, body: bytes) -> bytes:
-    """One chunk, with its length and check sum."""
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def encode(pixels: np.ndarray) -> bytes:
+def encode(pixels: Pixels) -> bytes:
     """A PNG of uint8 or uint16 [height, width], [height, width, 3] or [height, width, 4]; no metadata."""
     height, width = pixels.shape[:2]
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
@@ -59,7 +52,7 @@ def with_profile(data: bytes, profile: bytes) -> bytes:
     return data[:at] + chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(profile)) + data[at:]
 
 
-def _filter(rows: np.ndarray, step: int) -> np.ndarray:
+def _filter(rows: npt.NDArray[np.uint8], step: int) -> npt.NDArray[np.uint8]:
     """uint8 [height, 1 + bytes]: each row with the Average filter (type 3); `step` is bytes a pixel."""
     height, count = rows.shape
     out = np.empty((height, 1 + count), np.uint8)
@@ -77,17 +70,17 @@ def _filter(rows: np.ndarray, step: int) -> np.ndarray:
     return out
 
 
-def _deflate(rows: np.ndarray) -> bytes:
+def _deflate(rows: npt.NDArray[np.uint8]) -> bytes:
     flat = rows.reshape(-1)
     start = max(0, (flat.size - _SAMPLE) // 2)
     sample = flat[start:start + _SAMPLE]
     sizes = {strategy: len(_compress(sample, strategy)) for strategy in (zlib.Z_HUFFMAN_ONLY, zlib.Z_DEFAULT_STRATEGY)}
-    return _compress(flat, min(sizes, key=sizes.get))
+    return _compress(flat, min(sizes, key=sizes.__getitem__))
 
 
-def _compress(data: np.ndarray, strategy: int) -> bytes:
+def _compress(data: npt.NDArray[np.uint8], strategy: int) -> bytes:
     worker = zlib.compressobj(1, zlib.DEFLATED, 15, 9, strategy)
-    return worker.compress(data) + worker.flush()
+    return worker.compress(data.data) + worker.flush()
 
 
 def header(data: bytes) -> tuple[int, int, int, int, bool]:
@@ -104,14 +97,15 @@ def least_bytes(data: bytes) -> int:
     return height * (1 + (width * bits * _CHANNELS.get(colour, 1) + 7) // 8)
 
 
-def decode16(data: bytes) -> np.ndarray:
+def decode16(data: bytes) -> npt.NDArray[np.uint16]:
     """uint16 [height, width, 3] or [height, width, 4] of a 16-bit colour or grey-with-alpha PNG."""
     width, height, bits, colour, interlaced = header(data)
     if bits != 16 or colour not in (2, 4, 6) or not width or not height:
         raise UnsupportedFormat("16-bit colour PNG wanted, got {bits} bits of colour type {colour}, {width}x{height}",
                                 bits=bits, colour=colour, width=width, height=height)
-    parts = {kind: data[start + 8:stop - 4] for kind, start, stop in chunks(data) if kind == b"tRNS"}
-    packed = b"".join(data[start + 8:stop - 4] for kind, start, stop in chunks(data) if kind == b"IDAT")
+    parts = [(kind, data[start + 8:stop - 4]) for kind, start, stop in chunks(data) if kind in (b"tRNS", b"IDAT")]
+    packed = b"".join(body for kind, body in parts if kind == b"IDAT")
+    transparent = next((body for kind, body in reversed(parts) if kind == b"tRNS"), b"")
     step = 2 * _CHANNELS[colour]
     passes = _ADAM7 if interlaced else ((0, 0, 1, 1),)
     pixels = np.zeros((height, width, step), np.uint8)
@@ -122,10 +116,10 @@ def decode16(data: bytes) -> np.ndarray:
         count = view.shape[0] * (1 + view.shape[1] * step)
         view[:] = _unfilter(raw[:count].reshape(view.shape[0], -1), step)
         raw = raw[count:]
-    return _as_rgb(pixels.view(">u2").astype(np.uint16), parts.get(b"tRNS", b""))
+    return _as_rgb(pixels.view(">u2").astype(np.uint16), transparent)
 
 
-def _as_rgb(pixels: np.ndarray, transparent: bytes) -> np.ndarray:
+def _as_rgb(pixels: npt.NDArray[np.uint16], transparent: bytes) -> npt.NDArray[np.uint16]:
     if pixels.shape[2] == 2:  # grey with alpha
         return pixels[:, :, [0, 0, 0, 1]]
     if pixels.shape[2] == 3 and len(transparent) == 6:
@@ -134,7 +128,7 @@ def _as_rgb(pixels: np.ndarray, transparent: bytes) -> np.ndarray:
     return pixels
 
 
-def _inflate(packed: bytes, count: int) -> np.ndarray:
+def _inflate(packed: bytes, count: int) -> npt.NDArray[np.uint8]:
     try:
         raw = zlib.decompressobj().decompress(packed, count)
     except zlib.error as error:
@@ -144,7 +138,7 @@ def _inflate(packed: bytes, count: int) -> np.ndarray:
     return np.frombuffer(raw, np.uint8)
 
 
-def _unfilter(rows: np.ndarray, step: int) -> np.ndarray:
+def _unfilter(rows: npt.NDArray[np.uint8], step: int) -> npt.NDArray[np.uint8]:
     """uint8 [height, width, step] of filtered rows [height, 1 + bytes].
 
     A pixel needs its left, upper and upper left neighbours, so all pixels of one anti-diagonal can be
@@ -162,7 +156,7 @@ def _unfilter(rows: np.ndarray, step: int) -> np.ndarray:
         top, bottom = max(0, diagonal - width + 1), min(height, diagonal + 1)
         at = (top + 1) * stride + (diagonal - top + 1) * step
 
-        def view(offset: int, top: int = top, bottom: int = bottom) -> np.ndarray:
+        def view(offset: int, top: int = top, bottom: int = bottom) -> npt.NDArray[np.uint8]:
             return np.lib.stride_tricks.as_strided(flat[offset:], (bottom - top, step), (stride - step, 1))
 
         here, left = view(at), view(at - step).astype(np.int16)
@@ -171,7 +165,8 @@ def _unfilter(rows: np.ndarray, step: int) -> np.ndarray:
     return out[1:, step:].reshape(height, width, step)
 
 
-def _predict(kinds: np.ndarray, left: np.ndarray, above: np.ndarray, corner: np.ndarray) -> np.ndarray:
+def _predict(kinds: npt.NDArray[np.intp], left: npt.NDArray[np.int16], above: npt.NDArray[np.int16],
+             corner: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
     to_left, to_above = np.abs(above - corner), np.abs(left - corner)
     to_corner = np.abs(left + above - 2 * corner)
     second = np.where(to_above <= to_corner, above, corner)

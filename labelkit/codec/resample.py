@@ -7,6 +7,7 @@ import functools
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from labelkit import kernels
 
@@ -17,7 +18,7 @@ _EDGE = 0.125  # width of the transition around half the lower rate, as a share 
 
 
 @functools.lru_cache(maxsize=32)
-def _bank(rate: int, to: int) -> tuple[np.ndarray, int, int]:
+def _bank(rate: int, to: int) -> tuple[npt.NDArray[np.float32], int, int]:
     """(float32 [phases, taps], up, down) of a Kaiser-windowed sinc; Kaiser and Schafer, 1980."""
     common = math.gcd(rate, to)
     up, down = to // common, rate // common
@@ -38,11 +39,11 @@ class Resampler:
         self._bank, self._up, self._down = _bank(rate, to)
         self._same = rate == to
         half = 0 if self._same else self._bank.shape[1] // 2
-        self.ahead = half  # how many input samples after its own time an output needs
+        self.lookahead = half  # how many input samples after its own time an output needs
         self._held = np.zeros((channels, max(half - 1, 0)), np.float32)
         self._position = 0  # of the next output, in 1/up input samples from the start of what is held
 
-    def push(self, x: np.ndarray) -> np.ndarray:
+    def push(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """float32 [channels, m] out of float32 [channels, n]: all that can be said so far."""
         if self._same:
             return x

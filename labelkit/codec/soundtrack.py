@@ -10,21 +10,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from labelkit.codec.packets import decoded_frames
-from labelkit.codec.samples import Sound, SoundChange
+from labelkit.codec.backends import time_base
+from labelkit.codec.packets import audio_frames
+from labelkit.codec.samples import LEAST_DECODED_RATE, MAX_SAMPLE_RATE, Sound, SoundChange, Waveform, Weights
 from labelkit.errors import UnsupportedFormat
 
 if TYPE_CHECKING:
     import av
+    from av import Packet
+    from av.audio.codeccontext import AudioCodecContext
     from av.audio.stream import AudioStream
     from av.container import InputContainer, OutputContainer
 
 _MAX_CHANNELS = 64
-_MAX_RATE = 192_000  # Hz
+_SURROUND = 1.41  # BS.1770-4, table 3
 _TOLERANCE_S = 0.04  # by which times in the file may be off before sound is put in or left out
 _MAX_FILLED_S = 3600  # of silence that is put into one film
 _LOUDEST = 100.0  # of a float sample; what lies beyond is no sound
@@ -46,115 +49,132 @@ def main_sound(container: InputContainer) -> AudioStream | None:
 
 def sound_of(stream: AudioStream | None, start: Fraction = Fraction(0)) -> Sound | None:
     """What a stream says of its sound, None where that is none that can be decoded; `start` is that of the film."""
-    context = stream.codec_context if stream else None
-    if context is None or not 0 < context.rate <= _MAX_RATE or not 1 <= context.layout.nb_channels <= _MAX_CHANNELS:
+    context: AudioCodecContext | None = stream.codec_context if stream else None  # None for an unknown codec
+    if stream is None or context is None:
         return None
-    begin = float((stream.start_time or 0) * (stream.time_base or Fraction(0)) - start)
-    return Sound(context.rate, context.layout.nb_channels, begin, _length(stream))
+    rate, channels = context.rate, context.layout.nb_channels
+    if not LEAST_DECODED_RATE <= rate <= MAX_SAMPLE_RATE or not 1 <= channels <= _MAX_CHANNELS:
+        return None
+    begin = float((stream.start_time or 0) * time_base(stream) - start)
+    return Sound(rate, channels, begin, _length(stream), weights_of(context.layout))
+
+
+def weights_of(layout: av.AudioLayout) -> Weights | None:
+    """How much each channel of a layout counts; None where the layout does not name them."""
+    names = [channel.name for channel in layout.channels]
+    if not all(names):
+        return None
+    has_sides = "SL" in names or "SR" in names  # what lies behind is then behind, not at the sides
+    surround = {"SL", "SR"} if has_sides else {"BL", "BR"}
+    return tuple(0.0 if name.startswith("LFE") else _SURROUND if name in surround else 1.0 for name in names)
 
 
 def _length(stream: AudioStream) -> float | None:
     """Seconds of a stream, as its header or the tag of Matroska tells."""
     if stream.duration:
-        return float(stream.duration * stream.time_base)
+        return float(stream.duration * time_base(stream))
     told = re.fullmatch(r"(\d{1,4}):(\d\d):(\d\d\.\d+)", stream.metadata.get("DURATION", ""))
     if not told:
         return None
     end = 3600 * int(told[1]) + 60 * int(told[2]) + float(told[3])
-    return max(0.0, end - float((stream.start_time or 0) * stream.time_base))
+    return max(0.0, end - float((stream.start_time or 0) * time_base(stream)))
 
 
-class Line:
-    """Decoded frames of one stream as one line of samples: one rate and layout, without gaps and overlaps.
+class SampleTimeline:
+    """The decoded frames of one stream as samples of one rate and layout, without gaps and overlaps.
 
     begin  place of its first sample, in samples from time 0 of the file; by default that of the first that comes
     """
 
     def __init__(self, stream: AudioStream, begin: int | None = None) -> None:
+        sound = sound_of(stream)
+        if sound is None:
+            raise ValueError("the stream holds no sound that can be decoded")
         self.begin = begin
-        self._sound, self._layout = sound_of(stream), stream.codec_context.layout.name
+        self._rate, self._channels, self._layout = sound.rate, sound.channels, stream.codec_context.layout.name
         self._next = begin or 0
         self._is_begun = False  # what comes first is put in its place exactly
-        self._may_fill = _MAX_FILLED_S * self._sound.rate
-        self._form: tuple = ()
+        self._may_fill = _MAX_FILLED_S * self._rate
+        self._format: tuple[str, str, int] | None = None
         self._resampler: av.AudioResampler | None = None
 
-    def take(self, frame: av.AudioFrame) -> Iterator[np.ndarray]:
+    def take(self, frame: av.AudioFrame) -> Iterator[Waveform]:
         """Chunks of float32 [frames, channels]."""
         import av
 
-        form = frame.format.name, frame.layout.name, frame.sample_rate
-        if form != self._form:  # a stream may change its form under way
-            self._form, self._resampler = form, av.AudioResampler("flt", self._layout, self._sound.rate)
-        wanted = self._next if frame.pts is None else round(frame.pts * frame.time_base * self._sound.rate)
+        format = frame.format.name, frame.layout.name, frame.sample_rate
+        if self._resampler is None or format != self._format:  # a stream may change its format under way
+            self._format, self._resampler = format, av.AudioResampler("flt", self._layout, self._rate)
+        wanted = self._next if frame.pts is None else round(frame.pts * time_base(frame) * self._rate)
         if self.begin is None:
             self.begin = self._next = wanted
         for part in self._resampler.resample(frame):
-            rows = part.to_ndarray().reshape(-1, self._sound.channels)
-            rows = np.clip(np.nan_to_num(rows), -_LOUDEST, _LOUDEST)
-            yield from self._placed(rows, wanted)
-            wanted += len(rows)
+            samples = part.to_ndarray().astype(np.float32, copy=False).reshape(-1, self._channels)
+            samples = np.clip(np.nan_to_num(samples), -_LOUDEST, _LOUDEST)
+            yield from self._placed(samples, wanted)
+            wanted += len(samples)
 
-    def _placed(self, rows: np.ndarray, wanted: int) -> Iterator[np.ndarray]:
+    def _placed(self, samples: Waveform, wanted: int) -> Iterator[Waveform]:
         late = wanted - self._next
-        if not self._is_begun and late < 0 or late < -_TOLERANCE_S * self._sound.rate:
-            rows = rows[-late:]
-        elif (not self._is_begun or late > _TOLERANCE_S * self._sound.rate) and 0 < late <= self._may_fill:
+        if not self._is_begun and late < 0 or late < -_TOLERANCE_S * self._rate:
+            samples = samples[-late:]
+        elif (not self._is_begun or late > _TOLERANCE_S * self._rate) and 0 < late <= self._may_fill:
             self._may_fill -= late
-            for at in range(0, late, self._sound.rate):
-                yield np.zeros((min(self._sound.rate, late - at), self._sound.channels), np.float32)
+            for at in range(0, late, self._rate):
+                yield np.zeros((min(self._rate, late - at), self._channels), np.float32)
             self._next += late
-        self._next += len(rows)
-        if len(rows):
+        self._next += len(samples)
+        if len(samples):
             self._is_begun = True
-            yield rows
+            yield samples
 
 
-class Sounding:
+class SoundEncoder:
     """The sound track of a film that is written: decoded, changed, encoded."""
 
-    def __init__(self, source: AudioStream, out: OutputContainer, changes: tuple[Callable, ...], bitrate: float,
-                 name: str) -> None:
-        sound = sound_of(source)
-        self._out, self._line = out, Line(source)
-        self._changes: list[SoundChange] = [make(sound.rate, sound.channels) for make in changes]
-        self._layout, self._rate = source.codec_context.layout.name, sound.rate
+    def __init__(self, source: AudioStream, out: OutputContainer,
+                 changes: tuple[Callable[[int, int], SoundChange], ...], bitrate: float, name: str) -> None:
+        self._out, self._timeline = out, SampleTimeline(source)
+        context = source.codec_context
+        self._layout, self._rate = context.layout.name, context.rate
+        self._changes = [make(self._rate, context.layout.nb_channels) for make in changes]
         self.stream = _added(source, out, bitrate, name)
         # AVI and FLV know no time before 0: there the encoder's delay takes the place of the first 20 ms
         self._skip = _delay(self.stream) if out.format.name in ("avi", "flv") else 0
         self._written = 0
 
-    def prepare(self, packet: av.Packet) -> Iterator[np.ndarray]:
+    def prepare(self, packet: Packet[AudioStream]) -> Iterator[Waveform]:
         """The samples that a packet brings, with the changes; what is broken becomes silence."""
-        for frame in decoded_frames(packet):
-            for rows in self._line.take(frame):
-                yield from self._changed(rows, 0)
+        for frame in audio_frames(packet):
+            for samples in self._timeline.take(frame):
+                yield from self._changed(samples, 0)
 
-    def _changed(self, rows: np.ndarray, first: int) -> Iterator[np.ndarray]:
+    def _changed(self, samples: Waveform, first: int) -> Iterator[Waveform]:
         for change in self._changes[first:]:
-            rows = change.push(rows)
-        if len(rows):
-            yield rows
+            samples = change.push(samples)
+        if len(samples):
+            yield samples
 
-    def put(self, rows: np.ndarray) -> None:
+    def put(self, samples: Waveform) -> None:
         """Encode samples and write what comes of it."""
         import av
 
-        skipped = min(len(rows), max(0, self._skip - self._written))
+        begin = self._timeline.begin or 0
+        skipped = min(len(samples), max(0, self._skip - self._written))
         self._written += skipped
-        for at in range(skipped, len(rows), _CHUNK_FRAMES):
-            part = np.clip(rows[at : at + _CHUNK_FRAMES], -1, 1)
+        for at in range(skipped, len(samples), _CHUNK_FRAMES):
+            part = np.clip(samples[at : at + _CHUNK_FRAMES], -1, 1)
             frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(part).reshape(1, -1), "flt", self._layout)
             frame.sample_rate, frame.time_base = self._rate, Fraction(1, self._rate)
-            frame.pts = self._line.begin + self._written
+            frame.pts = begin + self._written
             self._written += len(part)
             self._out.mux(self.stream.encode(frame))
 
     def finish(self) -> None:
         """What changes and encoder hold back."""
         for number, change in enumerate(self._changes, 1):
-            for rows in self._changed(change.finish(), number):
-                self.put(rows)
+            for samples in self._changed(change.finish(), number):
+                self.put(samples)
         self._out.mux(self.stream.encode(None))
 
 
@@ -170,7 +190,7 @@ def _added(source: AudioStream, out: OutputContainer, bitrate: float, name: str)
         raise UnsupportedFormat("{where}: sound in {codec} can be read but not written", where=name, codec=family,
                                 hint="convert the sound track to AAC, or label the picture alone") from error
     context = source.codec_context
-    stream = out.add_stream(encoder, rate=context.rate, layout=context.layout.name)
+    stream = cast("AudioStream", out.add_stream(encoder, rate=context.rate, layout=context.layout.name))
     own = context.format.name
     stream.codec_context.format = own if own in forms else forms[-1]
     if family in _LOSSY:
@@ -185,7 +205,7 @@ def _delay(stream: AudioStream) -> int:
     import av
 
     like = stream.codec_context
-    probe = av.CodecContext.create(like.codec.name, "w")
+    probe = cast("AudioCodecContext", av.CodecContext.create(like.codec.name, "w"))
     probe.format, probe.layout, probe.sample_rate = like.format.name, like.layout.name, like.sample_rate
     probe.bit_rate, probe.time_base = like.bit_rate or 0, Fraction(1, like.sample_rate)
     for number in range(16):
@@ -199,9 +219,11 @@ def _delay(stream: AudioStream) -> int:
 
 def bitrate_of(container: InputContainer, stream: AudioStream) -> float:
     """Bits a second of a stream: what the file says, else measured over the first seconds."""
-    if stream.bit_rate or stream.codec_context.bit_rate:
-        return float(stream.bit_rate or stream.codec_context.bit_rate)
-    size, begin, end = 0, None, 0.0
+    told = stream.bit_rate or stream.codec_context.bit_rate
+    if told:
+        return float(told)
+    size, end = 0, 0.0
+    begin: int | None = None
     for packet in container.demux(stream):
         if packet.pts is None:
             continue

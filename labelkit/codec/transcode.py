@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes a film with its frames changed: pictures are decoded, changed and encoded one at a time, all else is copied.
 
-Kept: container, codec family, size, sample format, time of every frame, colour description, HDR10's static metadata in
-H.264, H.265 and AV1, sample aspect, display matrix, interlacing flags; bit-exact: sound, subtitles, attachments,
-covers, other moving pictures, telemetry of cameras, the user data and XMP of MP4; chapters, dispositions, languages,
-tags, timecodes. What has no place in the new file is left out, and `Progress.left_out` says so.
+Kept: container, codec family, size, sample format, time of every frame and length of the last, key frames and the
+fragments that begin with them, colour description, HDR10's static metadata in H.264, H.265 and AV1, sample aspect,
+display matrix, interlacing flags; bit-exact: sound, subtitles, attachments, covers, other moving pictures, telemetry of
+cameras, the user data and XMP of MP4; chapters, dispositions, languages, tags, timecodes. What has no place in the new
+file is left out, and `Progress.left_out` says so.
 
 Quality. The defaults are what is commonly called visually lossless: x264 crf 18, x265 crf 20, VP9 crf 24, VP8 crf 8,
 SVT-AV1 crf 24, MPEG-2/4, H.263, MJPEG quantiser 2; FFV1, HuffYUV and UT Video are lossless, ProRes keeps its profile.
@@ -12,36 +13,40 @@ SVT-AV1 crf 24, MPEG-2/4, H.263, MJPEG quantiser 2; FFV1, HuffYUV and UT Video a
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, cast
 
 from labelkit import container
 from labelkit.codec import hdr
-from labelkit.codec.ahead import ahead
-from labelkit.codec.packets import decoded_frames
+from labelkit.codec.backends import time_base
+from labelkit.codec.packets import video_frames
+from labelkit.codec.prefetch import prefetch
 from labelkit.codec.samples import VideoSamples
-from labelkit.codec.soundtrack import Sounding, main_sound
+from labelkit.codec.soundtrack import SoundEncoder, main_sound
+from labelkit.codec.tracks import WRITTEN_BY_MUXER, ChangedSound, CopiedTrack, Track, describe
 from labelkit.codec.video import DEMUXERS, Film, display_matrix, planes, start_of, translated
-from labelkit.container import Reader, mp4
+from labelkit.container import Reader, bmff, mp4
 from labelkit.errors import InvalidArgument, UnsupportedFormat, cannot_write
 from labelkit.messages import Message
 from labelkit.plan import Quality
 
 if TYPE_CHECKING:
     import av
+    from av import Packet
     from av.container import InputContainer, OutputContainer
-    from av.stream import Stream
+    from av.stream import AttachmentStream, Stream
     from av.video.stream import VideoStream
 
 _X264 = ("libx264", {"crf": "18", "preset": "medium"})
 _ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
     "h264": _X264,
-    "hevc": ("libx265", {"crf": "20", "preset": "medium", "x265-params": "log-level=error"}),
+    "hevc": ("libx265", {"crf": "20", "preset": "medium", "forced-idr": "1", "x265-params": "log-level=error"}),
     "vp9": ("libvpx-vp9", {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}),
     "vp8": ("libvpx", {"crf": "8", "b": "40M", "deadline": "good", "cpu-used": "4"}),
     "av1": ("libsvtav1", {"crf": "24", "preset": "8"}),
@@ -56,14 +61,15 @@ _IMAGE_TYPES = {"mjpeg": "image/jpeg", "png": "image/png"}
 _MPEG4_LARGEST = 65_535  # of the denominator of a time base (ISO/IEC 14496-2, 6.3.3)
 _TELEMETRY = b"gpmd"  # of action cameras: the one kind of data that muxers take
 _FRAME_DURATION = 1 << 7  # AV_CODEC_FLAG_FRAME_DURATION: the last frame keeps its length; not for SVT-AV1
+_LONGEST_S = 24 * 3600  # of the last frame; more is a broken file
+_I_FRAME = 1  # libavutil's AV_PICTURE_TYPE_I
 _INTERLACED = 1 << 18 | 1 << 29  # AV_CODEC_FLAG_INTERLACED_DCT and _ME
 # Memory for 1080p stays under 400 MB on any number of cores: x264 holds about 5 MB for each frame of its lookahead and
 # 12 MB for each thread; its presets look ahead by 0 to 60 frames.
 _LOOKAHEAD_PIXELS = 16 * 1920 * 1080
 _LOOKAHEADS = {"ultrafast": 0, "superfast": 0, "veryfast": 10, "faster": 20, "fast": 30, "medium": 40, "slow": 50}
 _ENCODER_THREADS = 8
-_AHEAD = 4  # frames that are decoded and labelled while the encoder works
-_WRITTEN_BY_MUXER = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
+_PREFETCHED = 4  # frames that are decoded and labelled while the encoder works
 
 
 @dataclass(slots=True)
@@ -90,38 +96,47 @@ def encode(samples: VideoSamples, target: Path, quality: Quality | None = None,
     """
     import av
 
-    film: Film = samples.source
+    film = samples.source
+    if not isinstance(film, Film):
+        raise TypeError("samples that came from a film are wanted")
     progress = Progress(total_seconds=samples.seconds)
     if samples.sound_changes and not samples.sound:
         progress.left_out.append(Message("there is no sound track that a label could be put into"))
     try:
         with film.opened() as (source, main), translated(film.name):
-            with av.open(str(target), "w", format=_muxer(film), container_options=_muxer_options(film, source)) as out:
-                _transcode(_Run(samples, source, main, out, quality or Quality(), progress, report))
-        if film.format in ("mp4", "mov"):
-            _carry_tags(film.reader, target)
+            with av.open(str(target), "w", format=DEMUXERS[film.container_format],
+                         container_options=_muxer_options(film)) as out:
+                _transcode(_Run(samples, film, source, main, out, quality or Quality(), progress, report))
+        if film.container_format in ("mp4", "mov"):
+            if _complete(film.reader, target) < film.layout.count(b"moof"):
+                progress.left_out.append(Message("fragments that begin at no key frame are joined to those before"))
     except OSError as error:
-        raise cannot_write(target.name, error) from error
+        raise cannot_write(target, error) from error
     return progress
 
 
-def _carry_tags(source: Reader, target: Path) -> None:
-    """The user data of an MP4, bit by bit: iTunes tags, cover pictures and keys that muxers write anew or drop."""
-    with container.opened(target) as reader:
-        segments = mp4.carried(source, reader)
-        if segments:
-            container.save(reader, segments, target)
+def _complete(source: Reader, target: Path) -> int:
+    """The user data of an MP4, bit by bit: iTunes tags, cover pictures and keys that muxers write anew or drop; and the
+    length of its last frame. Returns the number of its fragments."""
+    with container.Transaction(target) as new:
+        with container.opened(target) as reader:
+            segments = mp4.completed(source, reader)
+            made = new.write("completed", reader, segments) if segments else None
+            fragments = sum(box.kind == b"moof" for box in bmff.boxes(reader, 0, reader.size))
+        if made:
+            new.commit(made)
+    return fragments
 
 
-def _muxer(film: Film) -> str:
-    return DEMUXERS[film.format]
-
-
-def _muxer_options(film: Film, source: InputContainer) -> dict[str, str]:
-    if film.format not in ("mp4", "mov"):
+def _muxer_options(film: Film) -> dict[str, str]:
+    if film.container_format not in ("mp4", "mov"):
         return {}
-    fragmented = film.is_fragmented
-    return {"movflags": "frag_keyframe+delay_moov+default_base_moof" if fragmented else "faststart"}
+    if b"moof" not in film.layout:
+        return {"movflags": "faststart"}
+    flags = "frag_keyframe+delay_moov+default_base_moof"
+    if b"sidx" in film.layout:  # an index of segments: of each, or of all before the first
+        flags += "+dash" if b"sidx" in film.layout[film.layout.index(b"moof"):] else "+dash+global_sidx"
+    return {"movflags": flags}
 
 
 @dataclass(slots=True)
@@ -129,6 +144,7 @@ class _Run:
     """What one transcode works with."""
 
     samples: VideoSamples
+    film: Film  # what the samples came from
     source: InputContainer
     main: VideoStream
     out: OutputContainer
@@ -136,45 +152,42 @@ class _Run:
     progress: Progress
     report: Callable[[Progress], None] | None
 
-    @property
-    def film(self) -> Film:
-        """The file that is read."""
-        return self.samples.source
-
 
 def _transcode(run: _Run) -> None:
     tracks = {stream.index: track for stream in run.source.streams if (track := _track(run, stream))}
     _copy_head(run)
-    with closing(ahead(_prepared(run, tracks), _AHEAD)) as items:  # whatever happens, its thread ends before `source`
-        for track, item in items:
-            track.put(item)
+    # whatever happens, the thread ends before `source` is closed
+    with closing(prefetch(_prepared(run, tracks), _PREFETCHED)) as writes:
+        for write in writes:
+            write()
     for track in tracks.values():
         track.finish()
 
 
-def _prepared(run: _Run, tracks: dict[int, _Track]) -> Iterator[tuple[_Track, object]]:
-    """Packets to copy and frames to encode, changed already: all that can be done while the encoder works."""
+def _prepared(run: _Run, tracks: Mapping[int, Track]) -> Iterator[Callable[[], None]]:
+    """What writes packets to copy and frames to encode, changed already: all that can be done before it is called."""
     for packet in run.source.demux([stream for stream in run.source.streams if stream.index in tracks]):
-        track = tracks[packet.stream.index]
-        for item in track.prepare(packet):
-            yield track, item
+        yield from tracks[packet.stream.index].writes(packet)
 
 
-def _track(run: _Run, stream: Stream) -> _Track | None:
+def _track(run: _Run, stream: Stream) -> Track | None:
     from av.stream import Disposition
 
     if stream == run.main:
         if run.film.is_cropped(stream.index):
             run.progress.left_out.append(Message("that players crop the film is left out: what was hidden is shown"))
-        return _Encoded(run, stream)
-    if run.samples.sound and run.samples.sound_changes and stream == main_sound(run.source):
-        track = Sounding(stream, run.out, run.samples.sound_changes, run.film.sound_bitrate, run.film.name)
-        _describe(track.stream, stream)
-        return track
+        return _EncodedTrack(run, run.main)
+    sound = main_sound(run.source) if run.samples.sound and run.samples.sound_changes else None
+    if sound is not None and stream == sound:
+        encoder = SoundEncoder(sound, run.out, run.samples.sound_changes, run.film.sound_bitrate, run.film.name)
+        describe(encoder.stream, sound)
+        return ChangedSound(encoder)
     if stream.type == "video" and stream.disposition & Disposition.attached_pic:
-        return _attached(run, stream)
+        _attach_cover(run, stream)
+        return None
     if stream.type == "attachment" and run.out.format.name == "matroska":
-        run.out.add_attachment(stream.name, stream.mimetype, stream.data)
+        attachment = cast("AttachmentStream", stream)
+        run.out.add_attachment(attachment.name or "", attachment.mimetype or "", attachment.data)
         return None
     if not _has_place(run, stream):
         if not _is_made_anew(run, stream):
@@ -185,7 +198,7 @@ def _track(run: _Run, stream: Stream) -> _Track | None:
     if stream.type == "video":
         run.progress.left_out.append(Message("stream {number}, more moving pictures, is copied without a label",
                                              number=stream.index))
-    return _Copied(run.out, stream)
+    return CopiedTrack(run.out, stream)
 
 
 def _has_place(run: _Run, stream: Stream) -> bool:
@@ -203,7 +216,7 @@ def _is_made_anew(run: _Run, stream: Stream) -> bool:
     return kind == b"tmcd" and "timecode" in run.main.metadata or kind == b"text" and bool(run.source.chapters())
 
 
-def _attached(run: _Run, stream: VideoStream) -> None:
+def _attach_cover(run: _Run, stream: Stream) -> None:
     """A cover picture: an attachment in Matroska; in MP4 it comes with the user data."""
     if run.out.format.name == "matroska" and stream.index in run.film.covers:
         kind = stream.metadata.get("mimetype") or _IMAGE_TYPES.get(stream.codec_context.name, "image/jpeg")
@@ -212,53 +225,12 @@ def _attached(run: _Run, stream: VideoStream) -> None:
 
 def _copy_head(run: _Run) -> None:
     for name, value in run.source.metadata.items():
-        if name not in _WRITTEN_BY_MUXER:
+        if name not in WRITTEN_BY_MUXER:
             run.out.metadata[name] = value
     run.out.set_chapters(run.source.chapters())
 
 
-def _describe(stream: Stream, source: Stream) -> None:
-    """Language, title and dispositions of a stream."""
-    stream.metadata.update({name: value for name, value in source.metadata.items()
-                            if name not in _WRITTEN_BY_MUXER and not name.startswith("DURATION")})
-    stream.disposition = source.disposition
-
-
-class _Track(Protocol):
-    """A stream that is written."""
-
-    def prepare(self, packet: av.Packet) -> Iterable[object]:
-        """What a packet of the source brings, as `put` takes it: all that can be done while others are written."""
-
-    def put(self, item: object) -> None:
-        """Write it."""
-
-    def finish(self) -> None:
-        """Write what is held back."""
-
-
-class _Copied:
-    """A stream whose packets pass as they are."""
-
-    def __init__(self, out: OutputContainer, source: Stream) -> None:
-        self.out = out
-        self.stream = out.add_stream_from_template(source, opaque=True)
-        _describe(self.stream, source)
-
-    def prepare(self, packet: av.Packet) -> list[av.Packet]:
-        """The packet, if it holds anything."""
-        return [packet] if packet.size and (packet.dts, packet.pts) != (None, None) else []
-
-    def put(self, packet: av.Packet) -> None:
-        """Write a packet."""
-        packet.stream = self.stream
-        self.out.mux(packet)
-
-    def finish(self) -> None:
-        """Nothing is held back."""
-
-
-class _Encoded:
+class _EncodedTrack(Track):
     """A stream of pictures: decoded, changed, encoded."""
 
     def __init__(self, run: _Run, source: VideoStream) -> None:
@@ -270,20 +242,23 @@ class _Encoded:
         self.order = self.film.new_order()
         self.decoder = self.film.transparent(source)
         self.awaited: set[int] = set()  # times of packets whose frames have not come
-        self.stream: VideoStream | None = None
-        self._prepare()
+        self.held: tuple[av.VideoFrame, int, int] | None = None  # the frame before, its time and its stated duration
+        self.durations: dict[int, int] = {}  # of frames that are being encoded, by their times
+        self.time_base = time_base(source)
+        self.stream = self._added()
 
-    def _prepare(self) -> None:
+    def _added(self) -> VideoStream:
         """The encoder, set up before the file's head is written; what only a frame tells comes from the first."""
         first = self.film.first
         form = first.format.name.replace("yuv", "yuva") if self.decoder else first.format.name
         if self.source.codec_context.name == "prores":
             form = form.replace("p12", "p10")  # what ProRes 4444 is decoded to, and encoded from
         name, options = _encoder(self.source, first, form, self.run)
-        stream = self.run.out.add_stream(name, rate=self.source.average_rate or self.source.guessed_rate or 25)
+        rate = self.source.average_rate or self.source.guessed_rate or 25
+        stream = cast("VideoStream", self.run.out.add_stream(name, rate=rate))
         context = stream.codec_context
         context.width, context.height, context.pix_fmt = first.width, first.height, form
-        context.time_base = stream.time_base = self.source.time_base
+        context.time_base = stream.time_base = self.time_base
         if name == "mpeg2video" or name == "mpeg4" and context.time_base.denominator > _MPEG4_LARGEST:
             context.time_base = 1 / Fraction(stream.average_rate or 25)  # they tell times in frames
         context.sample_aspect_ratio = self.source.sample_aspect_ratio or Fraction(0)
@@ -297,63 +272,84 @@ class _Encoded:
         matrix = display_matrix(first)
         if matrix:
             stream.set_display_matrix(matrix)
-        _describe(stream, self.source)
-        self.stream = stream
+        describe(stream, self.source)
+        return stream
 
-    def prepare(self, packet: av.Packet) -> Iterator[av.VideoFrame]:
-        """The frames that a packet brings, with the changes."""
+    def writes(self, packet: Packet[Stream]) -> Iterator[Callable[[], None]]:
+        """The frames, with the changes."""
         time = packet.dts if self.order is not None else packet.pts
         if packet.size and time is not None and not packet.is_discard:
             self.awaited.add(time)
-        for frame in decoded_frames(packet, self.order, self.decoder):
-            if self._is_due(frame):
-                yield self._changed(frame)
+        for frame in video_frames(cast("Packet[VideoStream]", packet), self.order, self.decoder):
+            time = self._time_of(frame)
+            if time is None:
+                continue
+            last, duration = self.held, int(frame.duration or 0)
+            self.held = self._changed(frame, time), time, duration
+            if last is not None:  # only now is it known how long it is shown: containers tell that of stored order
+                yield functools.partial(self._write, last[0], last[1], time - last[1])
 
-    def _is_due(self, frame: av.VideoFrame) -> bool:
-        """Whether the frame has a time of its own; one without any gets the next. Of two at one time one is shown."""
+    def _time_of(self, frame: av.VideoFrame) -> int | None:
+        """The time that a frame is shown at, the next for one that tells none; None for the second of two at one."""
         if frame.pts is None:
             frame.pts = 0 if self.last_pts is None else self.last_pts + max(1, frame.duration or 1)
-        self.awaited.discard(frame.pts)
-        self._note([time for time in self.awaited if time < frame.pts])  # frames come in the order of their times
-        if self.last_pts is not None and frame.pts <= self.last_pts:
-            return False
-        self.last_pts = frame.pts
+        time = frame.pts
+        self.awaited.discard(time)
+        self._note([other for other in self.awaited if other < time])  # frames come in the order of their times
+        if self.last_pts is not None and time <= self.last_pts:
+            return None
+        self.last_pts = time
         if frame.is_corrupt:
-            self._note([frame.pts])
-        return True
+            self._note([time])
+        return time
 
     def _note(self, times: Iterable[int]) -> None:
         for time in sorted(times):
             self.awaited.discard(time)
-            self.run.progress.damaged.append(round(float(time * self.source.time_base - self.start), 3))
+            self.run.progress.damaged.append(round(self._seconds(time), 3))
 
-    def put(self, frame: av.VideoFrame) -> None:
-        """Encode a frame and write what comes of it."""
-        self.run.out.mux(self.stream.encode(frame))
+    def _seconds(self, time: int) -> float:
+        """Seconds since the first frame."""
+        return float(time * self.time_base - self.start)
+
+    def _write(self, frame: av.VideoFrame, time: int, duration: int) -> None:
+        self.durations[time] = duration
+        self._mux(self.stream.encode(frame))
         progress = self.run.progress
         progress.frames += 1
-        progress.seconds = float(frame.pts * self.source.time_base - self.start)
+        progress.seconds = self._seconds(time)
         if self.run.report:
             self.run.report(progress)
 
-    def _changed(self, frame: av.VideoFrame) -> av.VideoFrame:
-        context = self.stream.codec_context
+    def _mux(self, packets: Iterable[Packet[VideoStream]]) -> None:
+        for packet in packets:
+            duration = self.durations.pop(packet.pts, 0) if packet.pts is not None else 0
+            if duration and self.stream.codec_context.time_base == self.time_base:
+                packet.duration = duration
+            self.run.out.mux(packet)
+
+    def _changed(self, frame: av.VideoFrame, time: int) -> av.VideoFrame:
+        context, is_key = self.stream.codec_context, frame.key_frame
         if (frame.width, frame.height, frame.format.name) != (context.width, context.height, context.pix_fmt):
             frame = frame.reformat(context.width, context.height, context.pix_fmt)  # as ffmpeg does when a film changes
         if self.run.samples.changes:
             frame.make_writable()
-            seconds = float(frame.pts * self.source.time_base - self.start)
-            view = planes(frame, self.run.samples.form, self.film.name, seconds, self.count)
+            view = planes(frame, self.run.samples.format, self.film.name, self._seconds(time), self.count)
             for change in self.run.samples.changes:
                 change(view)
         self.count += 1
-        frame.pict_type = 0  # the encoder decides anew
+        frame.pict_type = _I_FRAME if is_key else 0  # seeking and segments need the keys; the encoder decides the rest
         return frame
 
     def finish(self) -> None:
         """Encode what the encoder holds back."""
         self._note(self.awaited.copy())
-        self.run.out.mux(self.stream.encode(None))
+        if self.held is not None:
+            frame, time, duration = self.held
+            end = self.film.end_of(self.source.index)
+            left = None if end is None else round(end / self.time_base) - time
+            self._write(frame, time, left if left is not None and 0 < left <= _LONGEST_S / self.time_base else duration)
+        self._mux(self.stream.encode(None))
 
 
 def _encoder(stream: VideoStream, frame: av.VideoFrame, form: str, run: _Run) -> tuple[str, dict[str, str]]:
@@ -363,13 +359,15 @@ def _encoder(stream: VideoStream, frame: av.VideoFrame, form: str, run: _Run) ->
     family, where = stream.codec_context.codec.canonical_name, run.film.name
     if family not in _ENCODERS:
         raise UnsupportedFormat("{where}: films in {codec} can be read but not written", where=where, codec=family,
-                                hint="convert it to H.264, or label it with --layers metadata,provenance")
+                                other="H.264",
+                                hint="convert it to {other}, or leave the signal layers out of the plan")
     name, options = _ENCODERS[family]
     forms = [form.name for form in av.Codec(name, "w").video_formats or ()]
     if form not in forms:
         raise UnsupportedFormat("{where}: {codec} with samples of the form {form} can be read but not written",
                                 where=where, codec=family, form=form,
-                                hint="convert it to 8-bit 4:2:0, or label it with --layers metadata,provenance")
+                                other="8-bit 4:2:0",
+                                hint="convert it to {other}, or leave the signal layers out of the plan")
     asked = {"crf": run.quality.crf, "preset": run.quality.preset}
     options = {name: str(value if asked.get(name) is None else asked[name]) for name, value in options.items()}
     if options.get("preset", "").isdigit() != (name == "libsvtav1") and "preset" in options:
@@ -386,7 +384,7 @@ def _encoder(stream: VideoStream, frame: av.VideoFrame, form: str, run: _Run) ->
     elif name == "libsvtav1":
         os.environ.setdefault("SVT_LOG", "1")  # errors only: the library has no other switch for its own prints
     elif name == "prores_ks":
-        options["profile"] = _PRORES.get(stream.profile, "auto")
+        options["profile"] = _PRORES.get(stream.profile or "", "auto")
     elif form.startswith("yuva"):
         options["auto-alt-ref"] = "0"  # with it libvpx encodes no transparency
     more = hdr.settings(run.film.side_data, name, where)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Films, through PyAV (the extra `labelkit[video]`): frames are decoded as they are asked for; `transcode` writes.
+"""Films, through PyAV (the extra `video`): frames are decoded as they are asked for; `transcode` writes.
 
 PyAV is BSD code, its wheels link x264 and x265, which are GPL. The container is told by our own sniffing and no other
 file or address is opened, whatever the file names.
@@ -9,32 +9,35 @@ from __future__ import annotations
 
 import errno
 import functools
-import io
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from labelkit.codec import hdr, soundtrack
-from labelkit.codec.frame import Form, Frame, Orientation
-from labelkit.codec.library import opened, pyav
-from labelkit.codec.packets import decoded_frames
-from labelkit.codec.samples import VideoSamples
-from labelkit.container import Reader, bmff, mp4
+from labelkit.codec.backends import ReaderFile, opened, pyav, time_base
+from labelkit.codec.bars import active_area
+from labelkit.codec.frame import Frame, FrameFormat, Orientation, Plane
+from labelkit.codec.packets import audio_frames, video_frames
+from labelkit.codec.samples import VideoSamples, Waveform
+from labelkit.container import Reader, bmff, mp4tracks
 from labelkit.errors import LabelkitError, LimitExceeded, MalformedFile, UnsupportedFormat
 
 if TYPE_CHECKING:
     import av
     from av.container import InputContainer
+    from av.sidedata.sidedata import SideData
     from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
 
-DEMUXERS = {"mp4": "mp4", "mov": "mov", "mkv": "matroska", "webm": "webm", "avi": "avi", "flv": "flv"}
+DEMUXERS = {"mp4": "mp4", "mov": "mov", "mkv": "matroska", "webm": "webm", "avi": "avi", "flv": "flv",
+            "ts": "mpegts", "mpg": "mpeg", "wmv": "asf"}
+"""FFmpeg's names; the last three are read only."""
 MAX_FRAME_PIXELS = 1 << 26  # 8192 x 8192; a decoder holds up to 17 frames
 _MAX_STREAMS = 64
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -43,45 +46,49 @@ _UNALIGNED = 1  # AV_CODEC_FLAG_UNALIGNED: what H.264 and H.265 crop on the left
 _TRANSPARENT = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # decoders that keep alpha
 _TRANSFERS = {16: "pq", 18: "hlg"}  # Rec. ITU-T H.273, table 3
 _B_FRAME = 3  # libavutil's AV_PICTURE_TYPE_B
-_ACTIVE_SAMPLES = 3
-_BAR_LEVEL = 10  # 8-bit levels above black that coding noise in a black bar stays under
-_MIN_ACTIVE = 0.2  # of a side: less is a dark scene, not a letterbox
 
 
-def decode(reader: Reader, format: str, name: str, max_pixels: int) -> VideoSamples:
-    """The film in a file; raises UnsupportedFormat, MalformedFile or LimitExceeded."""
+def decode(reader: Reader, format: str, name: str, max_pixels: int, like: VideoSamples | None = None) -> VideoSamples:
+    """The film in a file; raises UnsupportedFormat, MalformedFile or LimitExceeded.
+
+    like  the film that it was encoded from: what is a black bar in that one is one here
+    """
     if format not in DEMUXERS:
         raise UnsupportedFormat("{where}: {format} films cannot be decoded", where=name, format=format)
     pyav(name, format)
     film = Film(reader, format, name, min(max_pixels, MAX_FRAME_PIXELS))
-    samples = VideoSamples(film.form, film.seconds, film, film.sound)
-    film.form = replace(film.form, active=_active(samples))
-    return replace(samples, form=film.form)
+    samples = VideoSamples(film.format, film.seconds, film, film.sound)
+    size = film.format.width, film.format.height
+    if like is not None and (like.format.width, like.format.height) == size:
+        film.format = replace(film.format, active=like.format.active)
+    else:
+        film.format = replace(film.format, active=active_area(samples))
+    return replace(samples, format=film.format)
 
 
 class Film:
     """A file whose frames can be read as often as wanted; each reading opens it anew."""
 
-    def __init__(self, reader: Reader, format: str, name: str, max_pixels: int) -> None:
-        self.reader, self.format, self.name, self.max_pixels = reader, format, name, max_pixels
-        self.form = Form(0, 0)
+    def __init__(self, reader: Reader, container_format: str, name: str, max_pixels: int) -> None:
+        self.reader, self.container_format, self.name, self.max_pixels = reader, container_format, name, max_pixels
+        self.format = FrameFormat(0, 0)
         with self.opened("SLICE") as (container, stream):
             first = next(self._decoded(container, stream), None)
             if first is None:
                 raise MalformedFile("{where}: not one frame can be decoded", where=name)
             self.first, self.side_data = first, hdr.side_data(first, stream)
-            self.form = form_of(first, stream, name)
-            self.start, self.time_base, self.seconds = start_of(stream), stream.time_base, _length(container, stream)
+            self.format = format_of(first, stream, name)
+            self.start, self.time_base, self.seconds = start_of(stream), time_base(stream), _length(container, stream)
             self.sound = soundtrack.sound_of(soundtrack.main_sound(container), self.start)
-            self._keys = sorted(float(entry.timestamp * stream.time_base - self.start)
+            self._keys = sorted(float(entry.timestamp * self.time_base - self.start)
                                 for entry in stream.index_entries if entry.is_keyframe)
 
     @contextmanager
     def opened(self, threads: str = "AUTO") -> Iterator[tuple[InputContainer, VideoStream]]:
         """The opened file and its main video stream; errors of the library become MalformedFile."""
-        av = pyav(self.name, self.format)
+        av = pyav(self.name, self.container_format)
         with translated(self.name):
-            with opened(View(self.reader), format=DEMUXERS[self.format], io_open=_refuse,
+            with opened(ReaderFile(self.reader), format=DEMUXERS[self.container_format], io_open=_refuse,
                         options={"max_pixels": str(self.max_pixels)}) as container:
                 stream = main_stream(container, self.name)
                 if self.new_order() is not None:  # guessed times take frames out of their order
@@ -99,9 +106,10 @@ class Film:
                                 where=self.name, width=width, height=height, limit=self.max_pixels // 1_000_000)
 
     @functools.cached_property
-    def is_fragmented(self) -> bool:
-        """Whether an MP4 comes in fragments."""
-        return any(box.kind == b"moof" for box in bmff.boxes(self.reader, 0, self.reader.size))
+    def layout(self) -> list[bytes]:
+        """The types of the boxes at the top of an MP4 or MOV, in order: whether it is in fragments, and has indexes."""
+        is_mp4 = self.container_format in ("mp4", "mov")
+        return [box.kind for box in bmff.boxes(self.reader, 0, self.reader.size)] if is_mp4 else []
 
     def frames(self, start: float, stop: float | None) -> Iterator[Frame]:
         """The frames from `start` to before `stop` seconds; what cannot be decoded is passed over."""
@@ -134,22 +142,23 @@ class Film:
             return [float(second) for second in range(max(1, math.ceil(self.seconds or 1)))]
         return [max(0.0, time) for time in self._keys]
 
-    def heard(self, start: float, stop: float | None) -> Iterator[np.ndarray]:
+    def heard(self, start: float, stop: float | None) -> Iterator[Waveform]:
         """The sound track from `start` to `stop` seconds; what cannot be decoded is silence."""
         with self.opened("SLICE") as (container, pictures):
             track = soundtrack.main_sound(container)
-            if track is None:
+            if track is None or self.sound is None:
                 return
             if start > 0:
                 self._seek(container, pictures, start)
-            line = soundtrack.Line(track, round((start + float(self.start)) * self.sound.rate))
-            left = math.inf if stop is None else round((stop - start) * self.sound.rate)
+            timeline = soundtrack.SampleTimeline(track, round((start + float(self.start)) * self.sound.rate))
+            left = None if stop is None else round((stop - start) * self.sound.rate)
             for packet in container.demux(track):
-                for rows in (rows for frame in decoded_frames(packet) for rows in line.take(frame)):
-                    yield rows[:left] if left < len(rows) else rows
-                    left -= len(rows)
-                    if left <= 0:
-                        return
+                for samples in (part for frame in audio_frames(packet) for part in timeline.take(frame)):
+                    yield samples[:left]
+                    if left is not None:
+                        left -= len(samples)
+                        if left <= 0:
+                            return
 
     def transparent(self, stream: VideoStream) -> VideoCodecContext | None:
         """A decoder that keeps the transparency of a WebM, which that of the stream drops; None where there is none."""
@@ -157,13 +166,16 @@ class Film:
 
         told = {name.lower(): value for name, value in stream.metadata.items()}
         decoder = _TRANSPARENT.get(stream.codec_context.name)
-        return av.CodecContext.create(decoder, "r") if decoder and told.get("alpha_mode") == "1" else None
+        if decoder is None or told.get("alpha_mode") != "1":
+            return None
+        return cast("VideoCodecContext", av.CodecContext.create(decoder, "r"))
 
     @functools.cached_property
     def sound_bitrate(self) -> float:
         """Bits a second of the sound track."""
         with self.opened("SLICE") as (container, _):
-            return soundtrack.bitrate_of(container, soundtrack.main_sound(container))
+            track = soundtrack.main_sound(container)
+            return soundtrack.bitrate_of(container, track) if track else 0.0
 
     def kind_of(self, number: int) -> bytes:
         """The four letters by which an MP4 or MOV tells what the stream with this number holds; b"" in others."""
@@ -171,12 +183,17 @@ class Film:
 
     def is_cropped(self, number: int) -> bool:
         """Whether an MP4 or MOV hides a part of the frames of the stream with this number."""
-        crops = mp4.track_crops(self.reader) if self.format in ("mp4", "mov") else []
+        crops = mp4tracks.track_crops(self.reader) if self.container_format in ("mp4", "mov") else []
         return number < len(crops) and crops[number]
+
+    def end_of(self, number: int) -> Fraction | None:
+        """When an MP4 or MOV says that the stream with this number ends, in seconds of its clock."""
+        ends = mp4tracks.track_ends(self.reader) if self.container_format in ("mp4", "mov") else []
+        return ends[number] if number < len(ends) else None
 
     @functools.cached_property
     def _kinds(self) -> list[bytes]:
-        return mp4.track_kinds(self.reader) if self.format in ("mp4", "mov") else []
+        return mp4tracks.track_kinds(self.reader) if self.container_format in ("mp4", "mov") else []
 
     @functools.cached_property
     def covers(self) -> dict[int, bytes]:
@@ -193,7 +210,7 @@ class Film:
         return found
 
     def _seek(self, container: InputContainer, stream: VideoStream, seconds: float) -> None:
-        container.seek(math.floor((seconds + 1e-4 + float(self.start)) / stream.time_base), stream=stream)
+        container.seek(math.floor((seconds + 1e-4 + float(self.start)) / time_base(stream)), stream=stream)
         stream.codec_context.flush_buffers()
 
     def _key(self, container: InputContainer, stream: VideoStream) -> av.VideoFrame | None:
@@ -210,49 +227,46 @@ class Film:
 
     def new_order(self) -> list[int] | None:
         """For `decoded_frames`: a list where the container, AVI, tells no times of display."""
-        return [] if self.format == "avi" else None
+        return [] if self.container_format == "avi" else None
 
     def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
         order = self.new_order()
         for packet in container.demux(stream):
-            yield from decoded_frames(packet, order)
+            yield from video_frames(packet, order)
 
     def _frame(self, decoded: av.VideoFrame, index: int) -> Frame:
         seconds = float(decoded.pts * self.time_base - self.start) if decoded.pts is not None else 0.0
-        return planes(decoded, self.form, self.name, seconds, index)
+        return planes(decoded, self.format, self.name, seconds, index)
 
 
-def planes(decoded: av.VideoFrame, form: Form, name: str, seconds: float = 0.0, index: int = -1) -> Frame:
-    """The planes of a decoded frame as arrays over its own memory; `form` is the film's."""
+def planes(decoded: av.VideoFrame, format: FrameFormat, name: str, seconds: float = 0.0, index: int = -1) -> Frame:
+    """The planes of a decoded frame as arrays over its own memory; `format` is the film's."""
     bits, halved = _sampling(decoded.format)
-    if (decoded.width, decoded.height, bits, halved) != (form.width, form.height, form.bits, form.halved):
-        form = replace(form, width=decoded.width, height=decoded.height, bits=bits, halved=halved, active=None)
-    kind = np.uint8 if form.bits == 8 else np.dtype("<u2")
-    arrays = []
+    if (decoded.width, decoded.height, bits, halved) != (format.width, format.height, format.bits, format.halved):
+        format = replace(format, width=decoded.width, height=decoded.height, bits=bits, halved=halved, active=None)
+    kind: np.dtype[np.uint8 | np.uint16] = np.dtype(np.uint8) if format.bits == 8 else np.dtype("<u2")
+    arrays: list[Plane] = []
     for plane in decoded.planes:
         if plane.line_size <= 0:
             raise UnsupportedFormat("{where}: frames stored upside down cannot be changed", where=name)
-        rows = np.frombuffer(plane, kind).reshape(plane.height, plane.line_size // kind_size(form))
+        rows = np.frombuffer(memoryview(plane), kind).reshape(plane.height, plane.line_size // kind.itemsize)
         arrays.append(rows[:, :plane.width])
-    colours = 0 if form.halved is None else 2
+    colours = 0 if format.halved is None else 2
     alpha = arrays[1 + colours] if len(arrays) > 1 + colours else None
     chroma = tuple(arrays[1:1 + colours])
-    return Frame(form, arrays[0], chroma, alpha, seconds, index, int(decoded.pict_type) != _B_FRAME, decoded.key_frame)
+    anchor = int(decoded.pict_type) != _B_FRAME
+    return Frame(format, arrays[0], chroma, alpha, seconds, index, anchor, decoded.key_frame)
 
 
-def kind_size(form: Form) -> int:
-    """Bytes of a sample."""
-    return 1 if form.bits == 8 else 2
-
-
-def form_of(frame: av.VideoFrame, stream: VideoStream, name: str) -> Form:
-    """The form of the film whose first frame this is; raises UnsupportedFormat for what is not Y'CbCr in planes."""
+def format_of(frame: av.VideoFrame, stream: VideoStream, name: str) -> FrameFormat:
+    """The format of the film whose first frame this is; raises UnsupportedFormat for what is not Y'CbCr in planes."""
     layout = frame.format
     planar = layout.is_planar or len(layout.components) == 1
     if layout.is_rgb or layout.has_palette or not planar or layout.is_big_endian or layout.is_bit_stream \
             or len(frame.planes) != len(layout.components) or not 8 <= layout.components[0].bits <= 16:
         raise UnsupportedFormat("{where}: samples of the form {form} cannot be labelled", where=name, form=layout.name,
-                                hint="convert the film to planar YUV, or label it with --layers metadata,provenance")
+                                other="planar YUV",
+                                hint="convert it to {other}, or leave the signal layers out of the plan")
     bits, halved = _sampling(layout)
     aspect = stream.sample_aspect_ratio or Fraction(1)
     if not Fraction(1, 16) < aspect < 16:
@@ -260,7 +274,7 @@ def form_of(frame: av.VideoFrame, stream: VideoStream, name: str) -> Form:
     matrix = display_matrix(frame)
     turn = Orientation.of_matrix(matrix) if matrix else Orientation()
     transfer = _TRANSFERS.get(int(frame.color_trc), "sdr")
-    return Form(frame.width, frame.height, bits, halved, _is_full_range(frame), transfer, turn, Fraction(aspect))
+    return FrameFormat(frame.width, frame.height, bits, halved, _is_full_range(frame), transfer, turn, Fraction(aspect))
 
 
 def _sampling(layout: av.VideoFormat) -> tuple[int, tuple[int, int] | None]:
@@ -277,8 +291,8 @@ def _is_full_range(frame: av.VideoFrame) -> bool:
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     """The nine integers of the display matrix, where the file has one."""
-    found = frame.side_data.get("DISPLAYMATRIX")
-    return None if found is None else tuple(int(value) for value in np.frombuffer(found, "<i4")[:9])
+    found = cast("Mapping[str, SideData]", frame.side_data).get("DISPLAYMATRIX")
+    return None if found is None else tuple(int(value) for value in np.frombuffer(bytes(found), "<i4")[:9])
 
 
 def main_stream(container: InputContainer, name: str) -> VideoStream:
@@ -295,78 +309,22 @@ def main_stream(container: InputContainer, name: str) -> VideoStream:
     main = next((stream for stream in streams if stream.disposition & Disposition.default), next(iter(streams), None))
     if main is None or main.codec_context is None:
         raise UnsupportedFormat("{where}: no moving pictures that can be decoded", where=name,
-                                hint="label it with --layers metadata,provenance; sound alone belongs into M4A")
+                                hint="leave the signal layers out of the plan; sound alone belongs in M4A")
     return main
 
 
 def start_of(stream: VideoStream) -> Fraction:
     """The time of the stream's first frame in seconds."""
-    return Fraction(stream.start_time or 0) * stream.time_base
+    return Fraction(stream.start_time or 0) * time_base(stream)
 
 
 def _length(container: InputContainer, stream: VideoStream) -> float | None:
     if stream.duration:
-        return float(stream.duration * stream.time_base)
+        return float(stream.duration * time_base(stream))
     return container.duration / 1e6 if container.duration else None
 
 
-def _active(samples: VideoSamples) -> tuple[int, int, int, int] | None:
-    """The rectangle that is not black in any of a few frames, where it leaves out bars along whole sides."""
-    length = samples.seconds or 0
-    brightest: list[np.ndarray] = []
-    for frame in samples.keys([length * (i + 0.5) / _ACTIVE_SAMPLES for i in range(_ACTIVE_SAMPLES)]):
-        if frame.form.width == samples.form.width and frame.form.height == samples.form.height:
-            plane = frame.eight_bits()
-            brightest.append(np.maximum.reduce([plane[:, i::8].max(1) for i in range(8) if i < plane.shape[1]]))
-            brightest.append(plane.max(0))
-    if not brightest:
-        return None
-    floor = _BAR_LEVEL + (0 if samples.form.full_range else 16)
-    y, height = _span(np.maximum.reduce(brightest[0::2]) > floor)
-    x, width = _span(np.maximum.reduce(brightest[1::2]) > floor)
-    return (x, y, width, height) if (width, height) != (samples.form.width, samples.form.height) else None
-
-
-def _span(bright: np.ndarray) -> tuple[int, int]:
-    """Start and length, in even samples, of what lies between dark ends; the whole where too little is left."""
-    places = np.flatnonzero(bright)
-    if not places.size:
-        return 0, len(bright)
-    start, stop = (int(places[0]) + 1) // 2 * 2, (int(places[-1]) + 1) // 2 * 2
-    if stop - start < _MIN_ACTIVE * len(bright):
-        return 0, len(bright)
-    return (start, stop - start) if len(bright) - (stop - start) > 2 else (0, len(bright))
-
-
-class View(io.RawIOBase):
-    """A file object of its own position over a Reader, for a library that reads and seeks."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader, self._position = reader, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def read(self, count: int = -1) -> bytes:
-        left = self._reader.size - self._position
-        count = left if count < 0 else max(0, min(count, left))
-        data = self._reader.at(self._position, count, limit=max(count, 1))
-        self._position += len(data)
-        return data
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._reader.size}[whence]
-        self._position = min(max(base + offset, 0), self._reader.size)
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
-
-def _refuse(url: str, flags: int, options: dict) -> None:
+def _refuse(url: str, flags: int, options: dict[str, str]) -> None:
     raise PermissionError(url)  # a film that names other files: references of QuickTime, playlists
 
 
@@ -380,7 +338,7 @@ def translated(name: str) -> Iterator[None]:
     except LabelkitError:
         raise
     except (av.FFmpegError, OverflowError) as error:
-        if getattr(error, "errno", None) in _NO_ROOM:
+        if isinstance(error, av.FFmpegError) and error.errno in _NO_ROOM:
             raise OSError(error.errno, error.strerror) from error
         raise MalformedFile("{where}: the film cannot be read: {reason}", where=name,
                             reason=getattr(error, "strerror", None) or str(error)) from error

@@ -4,17 +4,21 @@
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Iterator
+from contextlib import suppress
+
+from labelkit.container import Reader, riff
+from labelkit.errors import LabelkitError
 
 _SPEED = {"method": 3}
 _LOSSLESS = {"lossless": True, "quality": 30, "method": 1, "exact": True}
+_HEADER = 4096  # bytes of a picture that hold its quantisers
 _LOWEST_QUALITY, _DEFAULT_QUALITY = 50, 90
 
 
-def settings(data: bytes) -> dict[str, object]:
+def settings(data: bytes) -> dict[str, int | bool]:
     """Pillow's settings for a WebP like `data`: lossless, or at the quality of its first lossy frame."""
-    for kind, body in _streams(data):
+    for kind, body in _streams(Reader.of(data)):
         if kind == b"VP8L":
             return dict(_LOSSLESS)
         if kind == b"VP8 ":
@@ -22,14 +26,16 @@ def settings(data: bytes) -> dict[str, object]:
     return {"quality": _DEFAULT_QUALITY} | _SPEED
 
 
-def _streams(data: bytes, start: int = 12) -> Iterator[tuple[bytes, bytes]]:
-    while start + 8 <= len(data):
-        kind, size = struct.unpack_from("<4sI", data, start)
-        if kind == b"ANMF":  # a frame of an animation: 16 bytes of place and time, then chunks
-            yield from _streams(data[:start + 8 + size], start + 24)
-        elif kind in (b"VP8 ", b"VP8L"):
-            yield kind, data[start + 8:start + 8 + size]
-        start += 8 + size + (size & 1)
+def _streams(reader: Reader) -> Iterator[tuple[bytes, bytes]]:
+    """The pictures in the file, each with its kind, as far as they can be read."""
+    with suppress(LabelkitError):
+        for part in riff.read_riff(reader).chunks:
+            inner = [part]
+            if part.kind == b"ANMF":  # a frame of an animation: 16 bytes of place and time, then chunks
+                inner = riff.read_chunks(reader, part.body + 16, part.body + part.length)
+            for one in inner:
+                if one.kind in (b"VP8 ", b"VP8L"):
+                    yield one.kind, reader.at(one.body, min(one.length, _HEADER), "picture header")
 
 
 def _quality(frame: bytes) -> int:

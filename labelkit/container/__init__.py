@@ -14,11 +14,11 @@ Media data is neither read nor changed: an edit is a list of literal bytes and r
 
 from __future__ import annotations
 
-import re
-from types import ModuleType
+from typing import Any, Protocol
 
 from labelkit.container import (
     avi,
+    bare,
     flac,
     flv,
     gif,
@@ -30,10 +30,13 @@ from labelkit.container import (
     mp4,
     ogg,
     ooxml,
+    opendocument,
     pdf,
+    plaintext,
     png,
     svg,
     tiff,
+    unsupported,
     wav,
     webp,
     webpage,
@@ -47,6 +50,7 @@ from labelkit.container.base import (
     Changes,
     Format,
     Layout,
+    Patch,
     Reader,
     Segment,
     Slot,
@@ -54,49 +58,89 @@ from labelkit.container.base import (
     opened,
     splice,
 )
-from labelkit.container.output import join, save, stream, write_all
+from labelkit.container.embedded import holds_media
+from labelkit.container.output import SIDECAR, Transaction, hand_over, join, save, stream
 from labelkit.errors import UnsupportedFormat
 
-__all__ = ["C2PA", "EXIF", "TEXT", "XMP", "Format", "Layout", "Reader", "Segment", "Slot", "Source",
-           "edit", "join", "opened", "save", "scan", "slots", "sniff", "stream", "write_all"]
+__all__ = ["C2PA", "EXIF", "SIDECAR", "TEXT", "XMP", "Format", "Layout", "Reader", "Segment", "Slot", "Source",
+           "Transaction", "edit", "hand_over", "holds_media", "join", "look", "of_name", "opened", "refuse_unsupported",
+           "save", "scan", "slots", "sniff", "stream"]
 
-_MODULES = (jpeg, png, webp, gif, tiff, heif, svg, mp4, matroska, avi, flv, wav, flac, ogg, mp3, pdf, ooxml,
-            webpage, markdown)
-_HOMELESS = tuple((re.compile(start, re.DOTALL), name, other) for start, name, other in (
-    # how a format starts, its name, the formats that hold the same and a label
-    (rb"BM.{4}\x00{4}", "BMP", "PNG"),
-    (rb"\x00\x00\x01\x00", "ICO", "PNG"),
-    (rb"8BPS", "PSD", "TIFF"),
-    (rb"\xff\x0a|.{4}JXL \r\n", "JPEG XL", "AVIF"),
-    (rb"\xff\x4f\xff\x51|.{4}jP  \r\n", "JPEG 2000", "JPEG, PNG"),
-    (rb"\xff[\xf0\xf1\xf8\xf9]", "AAC (ADTS)", "M4A"),
-    (rb"#!AMR", "AMR", "M4A"),
-    (rb"FORM.{4}AIF[FC]", "AIFF", "WAV, FLAC"),
-    (rb"riff\x2e\x91\xcf\x11", "Wave64", "RF64"),
-    (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "ASF (WMA, WMV)", "M4A, MP4"),
-    (rb"\x00\x00\x01\xba", "MPEG-PS", "MP4"),
-    (rb"G.{187}G", "MPEG-TS", "MP4"),
-    (rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "DOC, XLS, PPT", "DOCX, XLSX, PPTX"),
-    (rb"\{\\rtf", "RTF", "DOCX"),
-))
+
+class _Module(Protocol):
+    """A file format or several: what each module of this room has."""
+
+    @property
+    def FORMATS(self) -> tuple[Format, ...]:
+        """The formats that it knows."""
+
+    def sniff(self, reader: Reader, head: bytes) -> Format | None:
+        """The format, where the first bytes are of one of FORMATS."""
+
+    def scan(self, reader: Reader, found: Format) -> Layout:
+        """See `labelkit.container.scan`."""
+
+    def patches(self, reader: Reader, layout: Layout[Any, Any], changes: Changes[Any],  # what its own `scan` gave
+                fresh: bytes | None) -> list[Patch]:
+        """The patches of `labelkit.container.edit`."""
+
+
+_MODULES: tuple[_Module, ...] = (jpeg, png, webp, gif, tiff, heif, svg, mp4, matroska, avi, flv, wav, flac, ogg, mp3,
+                                 pdf, opendocument, ooxml, webpage, markdown, plaintext)
 _BY_NAME = {found.name: module for module in _MODULES for found in module.FORMATS}
-_HEAD = 192  # bytes by which a format is told
+_HEAD = 192  # first bytes that `sniff` of each module gets
 
 
 def sniff(source: Source | Reader) -> Format:
-    """The format of a file, told by its first bytes; raises UnsupportedFormat."""
+    """The format of a file, told by its first bytes; raises UnsupportedFormat. A Reader remembers it.
+
+    Of formats that are not `writable` the samples alone can be read: `scan` and what writes labels refuse them.
+    """
     with opened(source) as reader:
-        return _find(reader)[1]
+        if reader.format is None:
+            reader.format = _identified(reader)
+        return reader.format
+
+
+def refuse_unsupported(source: Source | Reader) -> None:
+    """Raise UnsupportedFormat for a file of a format that has no place for a label, and for one of no known format."""
+    with opened(source) as reader:
+        found = sniff(reader)
+        if not found.writable:
+            raise unsupported.refusal(reader, unsupported.of_format(found))
 
 
 def scan(source: Source | Reader) -> Layout:
-    """The format and the slots of a file; raises UnsupportedFormat, MalformedFile, TruncatedFile, LimitExceeded."""
+    """The format and the slots of a file; raises UnsupportedFormat, MalformedFile, TruncatedFile, LimitExceeded.
+
+    A Reader remembers them: nobody changes a layout.
+    """
     with opened(source) as reader:
-        module, found = _find(reader)
-        layout = module.scan(reader, found)
+        if reader.layout is not None:
+            return reader.layout
+        found = sniff(reader)
+        refuse_unsupported(reader)
+        layout = _BY_NAME[found.name].scan(reader, found)
         if len(layout.slots) > MAX_SLOTS:
             raise reader.too_many("slot", MAX_SLOTS)
+        reader.layout = layout
         return layout
+
+
+def look(source: Source | Reader) -> Layout:
+    """`scan`, for those who read alone: also of BMP, ICO, PNM and TGA, in which no label has a place.
+
+    The layout of such a file has the texts that it holds all the same, and the format's `home` is "".
+    """
+    with opened(source) as reader:
+        found = sniff(reader)
+        return (None if found.writable else bare.scan(reader, found)) or scan(reader)
+
+
+def assume_made(reader: Reader) -> None:
+    """Spare `scan` a file that an encoder has just made of samples: it holds no label, text or manifest."""
+    if sniff(reader).name == "jpeg":
+        reader.layout = jpeg.made(reader)
 
 
 def slots(source: Source | Reader) -> list[Slot]:
@@ -115,17 +159,22 @@ def edit(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None =
     return splice(reader.size, module.patches(reader, layout, changes, fresh))
 
 
-def _find(reader: Reader) -> tuple[ModuleType, Format]:
+def of_name(name: str) -> Format:
+    """The format of that name."""
+    return next(found for found in _BY_NAME[name].FORMATS if found.name == name)
+
+
+def _identified(reader: Reader) -> Format:
     head = reader.head(_HEAD)
     for module in _MODULES:
         found = module.sniff(reader, head)
         if found:
-            return module, found
-    for start, name, other in _HOMELESS:
-        if start.match(head):
-            raise UnsupportedFormat("{where}: {format} has no place that a standard or guide gives to a label",
-                                    where=reader.name, format=name, other=other,
-                                    hint="convert the file to {other}, then label it")
+            return found
+    other = unsupported.sniff(reader)
+    if other and other.format:
+        return other.format
+    if other:
+        raise unsupported.refusal(reader, other)
     if not reader.size:
         raise UnsupportedFormat("{where}: the file is empty", where=reader.name)
     raise UnsupportedFormat("{where}: the format is not known (first bytes {head}); labels can be written to {formats}",

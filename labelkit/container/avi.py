@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labelkit.container.base import TEXT, Changes, Format, Layout, Moves, Patch, Reader
+from labelkit.container.base import TEXT, Changes, Format, Layout, Moves, Patch, Reader, Slot
 from labelkit.container.riff import (
     Chunk,
-    Form,
+    RiffFile,
     chunk,
     info_slots,
     is_list,
     own_slot,
     read_chunks,
-    read_form,
+    read_riff,
     size_patches,
 )
 
@@ -30,9 +30,12 @@ _INDEX_OF_INDEXES, _INDEX_OF_CHUNKS = 0, 1
 
 @dataclass(slots=True)
 class _State:
-    form: Form
+    riff: RiffFile
     movie: Chunk
     infos: list[Chunk]
+
+
+_Place = bytes | Chunk  # a chunk at the top by its name, or one in LIST INFO
 
 
 def sniff(reader: Reader, head: bytes) -> Format | None:
@@ -40,32 +43,32 @@ def sniff(reader: Reader, head: bytes) -> Format | None:
     return FORMATS[0] if head[:4] == b"RIFF" and head[8:12] == b"AVI " else None
 
 
-def scan(reader: Reader, found: Format) -> Layout:
+def scan(reader: Reader, found: Format) -> Layout[_State, _Place]:
     """The texts of LIST INFO, and XMP and C2PA chunks; raises MalformedFile and its children."""
-    form = read_form(reader)
-    layout = Layout(found, [])
+    riff = read_riff(reader)
+    slots: list[Slot[_Place]] = []
     movie, infos = None, []
-    for part in form.chunks:
+    for part in riff.chunks:
         slot = own_slot(reader, part)
         if slot:
-            layout.slots.append(slot)
+            slots.append(slot)
         elif is_list(reader, part, b"movi"):
             movie = movie or part
         elif is_list(reader, part, b"INFO"):
             infos.append(part)
-            layout.slots += info_slots(reader, part, home=True)
-    movie = movie or (form.chunks[-1] if form.chunks else Chunk(b"", 12, 12, 0, 12))
-    layout.insert_at = movie.start
-    layout.state = _State(form, movie, infos)
-    return layout
+            slots += info_slots(reader, part, home=True)
+    slots += [slot for part in riff.beyond if part.kind != b"C2PA" and (slot := own_slot(reader, part, home=False))]
+    movie = movie or (riff.chunks[-1] if riff.chunks else Chunk(b"", 12, 12, 0, 12))
+    return Layout(found, slots, _State(riff, movie, infos), movie.start)
 
 
-def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
+def patches(reader: Reader, layout: Layout[_State, _Place], changes: Changes[_Place],
+            fresh: bytes | None) -> list[Patch]:
     """The patches for new bodies, with sizes and indexes that change with them."""
     state = layout.state
-    texts = {slot.offset_bytes: body for slot, body in changes.items() if slot.name == "INFO"}
+    texts = {slot.offset_bytes: body for slot, body in changes.items() if isinstance(slot.state, Chunk)}
     done = [(slot.offset_bytes, slot.offset_bytes + slot.length_bytes, b"" if body is None else chunk(slot.state, body))
-            for slot, body in changes.items() if slot.name != "INFO"]
+            for slot, body in changes.items() if isinstance(slot.state, bytes)]
     for index, info in enumerate(state.infos):
         added = fresh if index == 0 else None
         inner = read_chunks(reader, info.body + 4, info.body + info.length)
@@ -73,7 +76,7 @@ def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | Non
             done.append((info.start, info.end, _rebuilt(reader, inner, texts, added)))
     if fresh is not None and not state.infos:
         done.append((layout.insert_at, layout.insert_at, chunk(b"LIST", b"INFO" + chunk(b"AIGC", fresh))))
-    done += size_patches(reader, state.form, done)
+    done += size_patches(reader, state.riff, done)
     return done + list(_index_patches(reader, state, Moves(done)))
 
 
@@ -92,7 +95,7 @@ def _index_patches(reader: Reader, state: _State, moves: Moves) -> Iterator[Patc
     """The patches for indexes that count from the start of the file."""
     if moves.none:
         return
-    for part in state.form.chunks:
+    for part in state.riff.chunks:
         if part.kind == b"idx1":
             yield from _old_index(reader, part, state.movie, moves)
         elif is_list(reader, part, b"hdrl"):

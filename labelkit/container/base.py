@@ -15,20 +15,31 @@ import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
-from typing import BinaryIO
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO, Generic
 
 import numpy as np
+import numpy.typing as npt
 
 from labelkit.errors import InvalidArgument, LimitExceeded, MalformedFile, TruncatedFile
 from labelkit.messages import Message
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    State = TypeVar("State", covariant=True, default=object)
+    Place = TypeVar("Place", covariant=True, default=object)
+else:  # defaults of type variables are of Python 3.13
+    from typing import TypeVar
+
+    State, Place = TypeVar("State"), TypeVar("Place")
 
 MAX_BODY = 16 << 20  # a slot's body is read whole only up to here; real packets are a few kB
 MAX_UNPACKED = 8 * MAX_BODY  # of one file, however often
 MAX_UNITS = 200_000  # chunks, boxes or segments of one file; a 4 GB PNG in 32 kB chunks has 130,000
 MAX_SLOTS = 10_000  # of one file, each of which is read for a label; the fullest real files have some hundreds
 
-Source = str | os.PathLike | bytes | bytearray | memoryview | BinaryIO
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 Segment = bytes | tuple[int, int]
 Patch = tuple[int, int, bytes]
 
@@ -42,20 +53,33 @@ class Reader:
     name    the file's name, for messages
     size    its length in bytes
     view    the bytes, where they are in memory: then `file` is never moved
+    format  the format of the file, once it has been told
+    layout  its slots, once they have been looked for
+    is_new  whether it has just been encoded: nothing depends yet on where its bytes lie
     """
 
-    __slots__ = ("file", "name", "size", "position", "view", "unpacked")
+    __slots__ = ("file", "name", "size", "position", "view", "unpacked", "format", "layout", "is_new")
 
     def __init__(self, file: BinaryIO, name: str, view: memoryview | None = None) -> None:
         self.file, self.name, self.view = file, name, view
         self.size = file.seek(0, io.SEEK_END)
         self.position = self.size
         self.unpacked = 0  # bytes so far
+        self.format: Format | None = None
+        self.layout: Layout | None = None
+        self.is_new = False
 
     @classmethod
     def of(cls, data: bytes, name: str = "bytes") -> Reader:
         """A reader over bytes in memory."""
         return cls(io.BytesIO(data), name, memoryview(data))
+
+    def whole(self, limit: int = MAX_BODY) -> bytes:
+        """All bytes of the file; where they are in memory they are not copied, whatever `limit` is."""
+        if self.view is not None:
+            held = self.view.obj
+            return held if isinstance(held, bytes) and len(held) == self.size else self.view.tobytes()
+        return self.at(0, self.size, "the file", limit)
 
     def seek(self, offset: int, what: str = "data") -> None:
         """Go to an absolute offset; raises TruncatedFile past the end."""
@@ -98,11 +122,15 @@ class Reader:
         self.seek(offset, what)
         return self.take(count, what, limit)
 
+    def lose_position(self) -> None:
+        """Another has moved the file: where it stands is not known any more."""
+        self.position = -1
+
     def head(self, count: int) -> bytes:
         """Up to `count` bytes from the start of the file."""
         return self.at(0, min(count, self.size))
 
-    def unpack(self, layout: str, what: str = "data") -> tuple:
+    def unpack(self, layout: str, what: str = "data") -> tuple[Any, ...]:
         """The next fields, as `struct` names them."""
         return struct.unpack(layout, self.take(struct.calcsize(layout), what))
 
@@ -116,10 +144,10 @@ class Reader:
             out = zlib.decompressobj(bits).decompress(data, limit + 1)
         except zlib.error as error:
             raise self.malformed(what, offset, Message("it does not unpack: {reason}", reason=str(error))) from error
+        self.unpacked += len(out)  # also where it is refused: it has cost the same
         if len(out) > limit:
             raise LimitExceeded("{where}: the text at byte {offset} unpacks to more than {limit} bytes",
                                 where=self.name, offset=offset, limit=limit)
-        self.unpacked += len(out)
         return out
 
     def truncated(self, what: str, offset: int, claimed: int, left: int) -> TruncatedFile:
@@ -166,7 +194,7 @@ def opened(source: Source | Reader) -> AbstractContextManager[Reader]:
 
 
 @contextmanager
-def _opened_file(path: str | os.PathLike) -> Iterator[Reader]:
+def _opened_file(path: str | os.PathLike[str]) -> Iterator[Reader]:
     try:
         file = open(path, "rb")
     except (OSError, ValueError) as error:
@@ -183,16 +211,18 @@ class Format:
     mime     media type
     family   "image", "audio", "video" or "document"
     home     kind of slot that holds a label in this format: XMP, or TEXT under the key AIGC
+    writable whether it has a place for a label; of others the samples alone can be read, and `home` is ""
     """
 
     name: str
     mime: str
     family: str
     home: str
+    writable: bool = True
 
 
 @dataclass(slots=True, eq=False)
-class Slot:
+class Slot(Generic[Place]):
     """A place in a file where bytes are kept.
 
     kind            XMP, EXIF, TEXT or C2PA
@@ -201,6 +231,7 @@ class Slot:
     offset_bytes    where its unit (segment, chunk, box) starts in the file
     length_bytes    length of the whole unit, header and padding included
     load            reads the body; raises LabelkitError for a body that is broken or above MAX_BODY
+    state           what the module of the format remembers of the slot
     home            a label may stay here; where False, one that is found can at most be taken out
     """
 
@@ -209,26 +240,32 @@ class Slot:
     offset_bytes: int
     length_bytes: int
     load: Callable[[], bytes]
+    state: Place
     key: str = ""
-    state: object = None
     home: bool = True
 
 
 @dataclass(slots=True)
-class Layout:
-    """The slots of one file, where a new one goes, and what its container module must remember."""
+class Layout(Generic[State, Place]):
+    """The slots of one file.
+
+    state      what the module of the format remembers of the file
+    insert_at  where a new slot goes
+    skipped    parts that could hold a slot and were not looked at: what, offset in bytes, why
+    """
 
     format: Format
-    slots: list[Slot]
+    slots: list[Slot[Place]]
+    state: State
     insert_at: int = 0
-    state: object = None
+    skipped: list[tuple[str, int, Message]] = field(default_factory=list)
 
 
-Changes = Mapping[Slot, bytes | None]
+Changes = Mapping[Slot[Place], bytes | None]
 
 
-def unit_patches(layout: Layout, changes: Changes, fresh: bytes | None,
-                 encode: Callable[[Slot | None, bytes], bytes]) -> list[Patch]:
+def unit_patches(layout: Layout[State, Place], changes: Changes[Place], fresh: bytes | None,
+                 encode: Callable[[Slot[Place] | None, bytes], bytes]) -> list[Patch]:
     """Patches that put each changed body (None: nothing) in its place and a fresh one at `insert_at`."""
     patches = [(slot.offset_bytes, slot.offset_bytes + slot.length_bytes, b"" if body is None else encode(slot, body))
                for slot, body in changes.items()]
@@ -271,7 +308,7 @@ class Moves:
         """The new offset of a byte that is not itself replaced."""
         return offset + self.sums[bisect.bisect_right(self.stops, offset)]
 
-    def of_all(self, offsets: np.ndarray) -> np.ndarray:
+    def of_all(self, offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """`of` for an array of offsets, int64 of any shape."""
         return offsets + np.array(self.sums, np.int64)[np.searchsorted(self.stops, offsets, side="right")]
 

@@ -70,7 +70,7 @@ def encode(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I4s", len(body) + 8, kind) + body
 
 
-def uuid_slot(reader: Reader, box: Box) -> Slot | None:
+def uuid_slot(reader: Reader, box: Box) -> Slot[Box] | None:
     """The XMP packet or C2PA store in a uuid box at the top of the file, where it is one of these."""
     if box.end - box.body < 16:
         return None
@@ -78,7 +78,7 @@ def uuid_slot(reader: Reader, box: Box) -> Slot | None:
     if kind is None:
         return None
     return Slot(kind, "uuid", box.start, box.end - box.start,
-                lambda: reader.at(box.body + 16, box.end - box.body - 16, "box uuid"), state=box, home=False)
+                lambda: reader.at(box.body + 16, box.end - box.body - 16, "box uuid"), box, home=False)
 
 
 def uuid_patch(slot: Slot, packet: bytes | None) -> Patch:

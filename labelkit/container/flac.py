@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from labelkit.container import id3, vorbis
@@ -19,10 +20,12 @@ _MAX_BLOCK = (1 << 24) - 1
 
 @dataclass(slots=True)
 class _State:
-    tags: list[id3.Tag]
     info: int  # where STREAMINFO starts
     block: tuple[int, int, int] | None  # first byte, start and stop of the comment block
     comments: vorbis.Comments
+
+
+_Place = int | id3.TagFrame  # a comment by its number, or a frame of a tag in front
 
 
 def sniff(reader: Reader, head: bytes) -> Format | None:
@@ -36,25 +39,25 @@ def sniff(reader: Reader, head: bytes) -> Format | None:
     return None
 
 
-def scan(reader: Reader, found: Format) -> Layout:
+def scan(reader: Reader, found: Format) -> Layout[_State, _Place]:
     """The comments, and the frames of ID3 tags in front; raises MalformedFile and its children."""
     tags = id3.tags(reader)
     start = (tags[-1].end if tags else 0) + 4
-    layout = Layout(found, id3.slots(tags, home=False))
-    state = layout.state = _State(tags, start, None, vorbis.empty())
-    for first, block, stop in _blocks(reader, start):
+    state = _State(start, None, vorbis.empty())
+    slots: list[Slot[_Place]] = [*id3.slots(tags, home=False)]
+    for first, block, stop in blocks(reader, start):
         kind = first & 0x7F
         if block == start and kind != _STREAMINFO:
             raise reader.malformed("FLAC", block, Message("there is no {chunk} chunk", chunk="STREAMINFO"))
         if kind == _COMMENT and state.block is None:
             state.block = first, block, stop
             state.comments = vorbis.parse(reader, reader.at(block + 4, stop - block - 4, "comments"), block)
-            layout.slots += [_slot(state, block + 4, index) for index in range(len(state.comments.entries))]
-    return layout
+            slots += [_slot(state, block + 4, index) for index in range(len(state.comments.entries))]
+    return Layout(found, slots, state)
 
 
-def _blocks(reader: Reader, start: int):
-    """(first byte, start, stop) of each metadata block."""
+def blocks(reader: Reader, start: int) -> Iterator[tuple[int, int, int]]:
+    """(first byte, start, stop) of each metadata block, the first of which lies at `start`."""
     for _ in range(_MAX_BLOCKS):
         raw = reader.at(start, 4, "metadata block")
         length = int.from_bytes(raw[1:], "big")
@@ -68,18 +71,19 @@ def _blocks(reader: Reader, start: int):
     raise reader.too_many("metadata block", _MAX_BLOCKS)
 
 
-def _slot(state: _State, offset: int, index: int) -> Slot:
+def _slot(state: _State, offset: int, index: int) -> Slot[int]:
     comments = state.comments
     return Slot(TEXT, "VORBIS_COMMENT", offset + comments.starts[index], 4 + len(comments.entries[index]),
-                lambda: comments.value(index), comments.key(index), index)
+                lambda: comments.value(index), index, comments.key(index))
 
 
-def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
+def patches(reader: Reader, layout: Layout[_State, _Place], changes: Changes[_Place],
+            fresh: bytes | None) -> list[Patch]:
     """The patches for new bodies; a file without a comment block gets one behind STREAMINFO."""
     state = layout.state
-    tags = {slot: body for slot, body in changes.items() if not slot.home}
-    done = id3.chunk_patches(tags)
-    entries = {slot.state: body for slot, body in changes.items() if slot.home}
+    done = id3.chunk_patches((slot.state, body) for slot, body in changes.items()
+                             if isinstance(slot.state, id3.TagFrame))
+    entries = {slot.state: body for slot, body in changes.items() if isinstance(slot.state, int)}
     if not entries and fresh is None:
         return done
     body = vorbis.build(state.comments, entries, fresh)
@@ -88,6 +92,6 @@ def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | Non
     if state.block:
         first, start, stop = state.block
         return [*done, (start, stop, bytes([first]) + len(body).to_bytes(3, "big") + body)]
-    first, start, stop = next(_blocks(reader, state.info))
+    first, start, stop = next(blocks(reader, state.info))
     block = bytes([_COMMENT | first & _LAST]) + len(body).to_bytes(3, "big") + body
     return [*done, (start, start + 1, bytes([first & ~_LAST])), (stop, stop, block)]

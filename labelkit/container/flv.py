@@ -6,6 +6,7 @@ File positions in the script data follow where the film moves. Script data is lo
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -50,15 +51,23 @@ class _Script:
     end: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Place:
+    """A value and the script tag that it stands in."""
+
+    script: _Script
+    value: _Value
+
+
 def sniff(reader: Reader, head: bytes) -> Format | None:
     """FLV, where the first bytes say so."""
     return FORMATS[0] if head[:4] == b"FLV\x01" else None
 
 
-def scan(reader: Reader, found: Format) -> Layout:
+def scan(reader: Reader, found: Format) -> Layout[list[_Script], _Place]:
     """The strings of onMetaData and onXMPData; `state` is their script tags."""
     start, = struct.unpack(">I", reader.at(5, 4, "header"))
-    layout = Layout(found, [], start + _TAG_END, [])
+    layout: Layout[list[_Script], _Place] = Layout(found, [], [], start + _TAG_END)
     reader.seek(layout.insert_at, "the first tag")
     position = layout.insert_at
     for _ in range(_LOOKED_AT):
@@ -138,20 +147,25 @@ def _walk_value(inner: Reader, values: list[_Value], path: tuple[str, ...], kind
     values.append(_Value(path, kind, start, value, inner.position))
 
 
-def _slots(script: _Script) -> Iterator[Slot]:
+def _slots(script: _Script) -> Iterator[Slot[_Place]]:
     for value in script.values:
         if len(value.path) == 1 and value.type in (_STRING, _LONG):
             kind = XMP if value.path[0] == "liveXML" else TEXT
             yield Slot(kind, script.name, script.start + _TAG_HEADER + value.start, value.stop - value.start,
-                       lambda value=value: script.data[value.value:value.stop],
-                       "" if kind == XMP else value.path[0], (script, value), script.name == "onMetaData")
+                       functools.partial(_text, script, value), _Place(script, value),
+                       "" if kind == XMP else value.path[0], script.name == "onMetaData")
 
 
-def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
+def _text(script: _Script, value: _Value) -> bytes:
+    return script.data[value.value:value.stop]
+
+
+def patches(reader: Reader, layout: Layout[list[_Script], _Place], changes: Changes[_Place],
+            fresh: bytes | None) -> list[Patch]:
     """The patches for new strings, with the file positions that change with them."""
-    bodies = {(slot.state[0].start, slot.state[1].start): body for slot, body in changes.items()}
+    bodies = {(slot.state.script.start, slot.state.value.start): body for slot, body in changes.items()}
     home = next((script for script in layout.state if script.name == "onMetaData"), None)
-    first = []
+    first: list[Patch] = []
     if fresh is not None and not home:
         first.append((layout.insert_at, layout.insert_at, _tag(reader, _NEW_HEAD, _new_script(fresh))))
 

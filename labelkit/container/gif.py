@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from labelkit.container.base import (
     C2PA,
     MAX_BODY,
+    MAX_SLOTS,
     TEXT,
     XMP,
     Changes,
@@ -20,12 +23,13 @@ from labelkit.messages import Message
 
 FORMATS = (Format("gif", "image/gif", "image", XMP),)
 
-_EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
-_APPLICATION, _COMMENT, _CONTROL = 0xFF, 0xFE, 0xF9
+EXTENSION, IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
+_APPLICATION, COMMENT, _CONTROL = 0xFF, 0xFE, 0xF9
 _XMP_ID = b"XMP DataXMP"
 _MAGIC = bytes([1, *range(255, -1, -1), 0])  # leads a reader of sub-blocks to the end from wherever it lands
 _MAX_BLOCKS = 4_000_000  # a GIF of 1 GB
 _WINDOW = 1 << 16
+_LONGEST_HEAD = 11  # bytes of a block before what it holds
 
 
 def sniff(reader: Reader, head: bytes) -> Format | None:
@@ -33,28 +37,42 @@ def sniff(reader: Reader, head: bytes) -> Format | None:
     return FORMATS[0] if head[:6] in (b"GIF87a", b"GIF89a") else None
 
 
-def scan(reader: Reader, found: Format) -> Layout:
+def scan(reader: Reader, found: Format) -> Layout[None, None]:
     """The XMP, comment and C2PA extensions; a new one goes before the first picture and its control block."""
+    layout: Layout[None, None] = Layout(found, [], None)
+    for kind, label, start, end in blocks(reader):
+        if kind != EXTENSION or label == _CONTROL:
+            layout.insert_at = layout.insert_at or start
+        elif label in (COMMENT, _APPLICATION):
+            _add(reader, layout, label, start, end)
+    return layout
+
+
+def blocks(reader: Reader) -> Iterator[tuple[int, int, int, int]]:
+    """(kind, label of an extension or 0, start, end) of each block up to the trailer, and of that."""
     flags = reader.at(10, 1, "screen descriptor")[0]
-    position = 13 + _table_bytes(flags)
-    layout = Layout(found, [])
+    position = base = 13 + _table_bytes(flags)
+    window = b""
     for _ in range(_MAX_BLOCKS):
-        kind = reader.at(position, 1, "block")[0]
+        at = position - base
+        if len(window) - at < _LONGEST_HEAD:
+            window, base, at = reader.at(position, min(_WINDOW, max(reader.size - position, 1)), "block"), position, 0
+        kind, label = window[at], 0
         if kind == _TRAILER:
-            layout.insert_at = layout.insert_at or position
-            return layout
-        if kind == _EXTENSION:
-            label = reader.at(position + 1, 1, "extension")[0]
-            end = _end_of_blocks(reader, position + 2)
-            if label == _CONTROL:
-                layout.insert_at = layout.insert_at or position
-            _add(reader, layout, label, position, end)
-        elif kind == _IMAGE:
-            layout.insert_at = layout.insert_at or position
-            end = _end_of_blocks(reader, position + 11 + _table_bytes(reader.at(position + 9, 1, "picture")[0]))
+            yield kind, label, position, position + 1
+            return
+        if kind == EXTENSION:
+            label, inner = reader.at(position + 1, 1, "extension")[0] if len(window) < 2 else window[at + 1], at + 2
+        elif kind == IMAGE:
+            inner = at + 11 + _table_bytes(window[at + 9] if len(window) > at + 9 else
+                                           reader.at(position + 9, 1, "picture")[0])
         else:
             raise reader.malformed("block", position, Message("{wanted} wanted, got {got}", wanted="21, 2C, 3B",
                                                               got=f"{kind:02X}"))
+        while inner < len(window) and window[inner]:
+            inner += 1 + window[inner]
+        end = base + inner + 1 if inner < len(window) else _end_of_blocks(reader, base + inner)
+        yield kind, label, position, end
         position = end
     raise reader.too_many("block", _MAX_BLOCKS)
 
@@ -78,17 +96,20 @@ def _end_of_blocks(reader: Reader, position: int) -> int:
     raise reader.truncated("sub-block", position, 1, 0)
 
 
-def _add(reader: Reader, layout: Layout, label: int, start: int, end: int) -> None:
+def _add(reader: Reader, layout: Layout[None, None], label: int, start: int, end: int) -> None:
     kind, skip = None, 0
-    if label == _COMMENT:
+    if label == COMMENT:
         kind, skip = TEXT, 2
     elif label == _APPLICATION and end - start > 14:
         name = reader.at(start + 3, 11, "extension")
         kind = XMP if name == _XMP_ID else C2PA if name.startswith(b"C2PA_GIF") else None
         skip = 14
     if kind:
+        if len(layout.slots) > MAX_SLOTS:
+            raise reader.too_many("slot", MAX_SLOTS)
         layout.slots.append(Slot(kind, "Comment" if kind == TEXT else "Application", start, end - start,
-                                 lambda: _body(reader, start + skip, end), "Comment" if kind == TEXT else ""))
+                                 lambda: _body(reader, start + skip, end), None,
+                                 "Comment" if kind == TEXT else ""))
 
 
 def _body(reader: Reader, start: int, end: int) -> bytes:
@@ -103,7 +124,7 @@ def _body(reader: Reader, start: int, end: int) -> bytes:
     return b"".join(parts)
 
 
-def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
+def patches(reader: Reader, layout: Layout[None, None], changes: Changes[None], fresh: bytes | None) -> list[Patch]:
     """The patches for new packets; a file of version 87a becomes one of 89a, which has extensions."""
     done = unit_patches(layout, changes, fresh, lambda _, body: b"\x21\xff\x0b" + _XMP_ID + _without_zeros(reader, body)
                         + _MAGIC)

@@ -21,6 +21,7 @@ FORMATS = (Format("avif", "image/avif", "image", XMP), Format("heic", "image/hei
 
 _AVIF = (b"avif", b"avis")
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"mif2", b"msf1", b"miaf")
+_JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _XMP_TYPE = b"application/rdf+xml"
 _IN_FILE, _IN_IDAT = 0, 1
 _MAX_ITEMS = 65_536
@@ -61,6 +62,17 @@ class _State:
     places: dict[int, _Place]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Item:
+    """An item: its number, and (start, stop) of its bytes in the file."""
+
+    number: int
+    ranges: list[tuple[int, int]]
+
+
+_Held = Box | _Item
+
+
 def sniff(reader: Reader, head: bytes) -> Format | None:
     """AVIF or HEIC, by the major brand, or with a general one by the compatible brands."""
     if head[4:8] != b"ftyp":
@@ -73,7 +85,7 @@ def sniff(reader: Reader, head: bytes) -> Format | None:
     return FORMATS[0] if brand in _AVIF else FORMATS[1] if brand in _HEIC else None
 
 
-def scan(reader: Reader, found: Format) -> Layout:
+def scan(reader: Reader, found: Format) -> Layout[_State, _Held]:
     """XMP and EXIF items, and the C2PA box; raises MalformedFile and its children."""
     top = bmff.boxes(reader, 0, reader.size)
     meta = next((box for box in top if box.kind == b"meta"), None)
@@ -88,16 +100,21 @@ def scan(reader: Reader, found: Format) -> Layout:
     locations = _locations(reader, inner[b"iloc"])
     state = _State(top, meta, inner, locations, [], primary,
                    {place.item: place for place in reversed(locations.places)})  # the first of two rows counts
-    layout = Layout(found, [slot for box in top if box.kind == b"uuid" and (slot := bmff.uuid_slot(reader, box))],
-                    state=state)
-    for item, kind in _items(reader, inner[b"iinf"]):
+    slots: list[Slot[_Held]] = [slot for box in top if box.kind == b"uuid" and (slot := bmff.uuid_slot(reader, box))]
+    for item, role in _items(reader, inner[b"iinf"]):
         state.items.append(item)
-        if kind:
-            layout.slots += _item_slot(reader, state, item, kind)
-    return layout
+        if role:
+            slots += _item_slot(reader, state, item, role)
+    return Layout(found, slots, state)
 
 
-def ranges(reader: Reader, layout: Layout) -> dict[int, list[tuple[int, int]]]:
+def item_ranges(reader: Reader) -> dict[int, list[tuple[int, int]]]:
+    """(start, stop) of the bytes of each item of an AVIF or HEIC, for the items that the file itself holds."""
+    found = sniff(reader, reader.at(0, min(64, reader.size)))
+    return ranges(reader, scan(reader, found)) if found else {}
+
+
+def ranges(reader: Reader, layout: Layout[_State, _Held]) -> dict[int, list[tuple[int, int]]]:
     """(start, stop) of the bytes of each item, for the items that this file itself holds."""
     found = {item: _ranges(reader, layout.state, item) for item in layout.state.places}
     return {item: pieces for item, pieces in found.items() if pieces}
@@ -163,7 +180,7 @@ def _ranges(reader: Reader, state: _State, item: int) -> list[tuple[int, int]] |
     return found
 
 
-def _item_slot(reader: Reader, state: _State, item: int, kind: str) -> list[Slot]:
+def _item_slot(reader: Reader, state: _State, item: int, kind: str) -> list[Slot[_Held]]:
     ranges = _ranges(reader, state, item)
     if not ranges:
         return []
@@ -174,21 +191,25 @@ def _item_slot(reader: Reader, state: _State, item: int, kind: str) -> list[Slot
                                 where=reader.name, what=f"item {item}", offset=ranges[0][0], claimed=length,
                                 limit=MAX_BODY)
         body = b"".join(reader.at(start, stop - start, f"item {item}") for start, stop in ranges)
+        if kind == XMP:  # some writers keep the header that the packet has in a JPEG
+            return body.removeprefix(_JPEG_XMP)
         skip = 4 + int.from_bytes(body[:4], "big") if kind == EXIF else 0  # ISO/IEC 23008-12, A.2.1
         return body[skip:]
     length = sum(stop - start for start, stop in ranges)
-    return [Slot(kind, "item", ranges[0][0], length, load, state=(item, ranges))]
+    return [Slot(kind, "item", ranges[0][0], length, load, _Item(item, ranges))]
 
 
-def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
+def patches(reader: Reader, layout: Layout[_State, _Held], changes: Changes[_Held],
+            fresh: bytes | None) -> list[Patch]:
     """The patches for new bodies, with the places of all items that move."""
-    state, done = layout.state, []
+    state = layout.state
+    done: list[Patch] = []
     added: dict[int, bytes] = {}
     for slot, body in changes.items():
-        if slot.name == "uuid":
-            done.append(bmff.uuid_patch(slot, body))
+        if isinstance(slot.state, _Item):
+            done += _item_patches(slot.state, slot.kind, body or b"", added)
         else:
-            done += _item_patches(slot, body or b"", added)
+            done.append(bmff.uuid_patch(slot, body))
     item = None
     if fresh is not None:
         item = max([*state.items, *(place.item for place in state.locations.places), 0]) + 1
@@ -199,18 +220,17 @@ def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | Non
     return _with_places(reader, state, done, added, item)
 
 
-def _item_patches(slot: Slot, body: bytes, added: dict[int, bytes]) -> Iterator[Patch]:
+def _item_patches(item: _Item, kind: str, body: bytes, added: dict[int, bytes]) -> Iterator[Patch]:
     """A body in the place of the old one where it fits, else the old one blanked and the new one in `added`."""
-    item, ranges = slot.state
-    if slot.kind == EXIF:  # as long as before, behind its header
+    ranges = item.ranges
+    if kind == EXIF:  # as long as before, behind its header
         start, stop = ranges[0][0], ranges[-1][1]
         if len(ranges) == 1:
             yield stop - len(body), stop, body
         return
-    room = slot.length_bytes
-    fits = len(ranges) == 1 and len(body) <= room
+    fits = len(ranges) == 1 and len(body) <= ranges[0][1] - ranges[0][0]
     if not fits:
-        added[item] = body
+        added[item.number] = body
     for start, stop in ranges:
         yield start, stop, body.ljust(stop - start) if fits else b" " * (stop - start)
 

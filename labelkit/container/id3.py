@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from labelkit.container.base import C2PA, MAX_BODY, MAX_UNITS, TEXT, XMP, Changes, Patch, Reader, Slot, splice
+from labelkit.container.base import C2PA, MAX_BODY, MAX_UNITS, TEXT, XMP, Patch, Reader, Slot, splice
 from labelkit.container.output import join
 from labelkit.errors import MalformedFile
 from labelkit.messages import Message
 
 _HEADER = 10
+_WINDOW = 1 << 14
 _PROBE = 512  # bytes of a frame in which its description must end
 _UNSYNCHRONISED, _EXTENDED, _FOOTER = 0x80, 0x40, 0x10
 _FRAME_ID = {2: re.compile(rb"[A-Z][A-Z0-9]{2}"), 3: re.compile(rb"[A-Z][A-Z0-9 ]{3}"),
              4: re.compile(rb"[A-Z][A-Z0-9]{3}")}
+_COMMENTS = {b"COMM": "Comment", b"COM": "Comment", b"USLT": "Lyrics", b"ULT": "Lyrics"}
 _SOFTWARE = {b"TSSE", b"TENC", b"TSS", b"TEN"}
 _ENCODINGS = ("latin-1", "utf-16", "utf-16-be", "utf-8")
 _C2PA_TYPES = (b"application/c2pa", b"application/x-c2pa-manifest-store")
@@ -55,6 +58,14 @@ class Tag:
     def decoded(self) -> bool:
         """Whether the frames are those of a decoded copy, whose offsets are none in the file."""
         return self.frames_reader.size == self.stop and self.body == 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TagFrame:
+    """A frame and the tag that it stands in."""
+
+    tag: Tag
+    frame: Frame
 
 
 def tags(reader: Reader, start: int = 0, stop: int | None = None) -> list[Tag]:
@@ -102,7 +113,7 @@ def _extended_length(tag: Tag) -> int:
 
 
 def _syncsafe(raw: bytes) -> int | None:
-    if any(byte & 0x80 for byte in raw):
+    if int.from_bytes(raw, "big") & 0x80808080:
         return None
     return raw[0] << 21 | raw[1] << 14 | raw[2] << 7 | raw[3]
 
@@ -110,10 +121,13 @@ def _syncsafe(raw: bytes) -> int | None:
 def _walk(tag: Tag) -> None:
     """Fill `frames` and `padding`; what follows the last frame that can be told is padding."""
     at, header = tag.body, 6 if tag.version == 2 else 10
+    width, is_name = 3 if tag.version == 2 else 4, _FRAME_ID[tag.version].fullmatch
+    window, base = b"", at  # read ahead: a tag may hold very many frames
     while tag.stop - at >= header:
-        raw = tag.frames_reader.at(at, header, "frame")
-        width = 3 if tag.version == 2 else 4
-        if not _FRAME_ID[tag.version].fullmatch(raw[:width]):
+        if at + header > base + len(window):
+            window, base = tag.frames_reader.at(at, min(_WINDOW, tag.stop - at), "frame"), at
+        raw = window[at - base:at - base + header]
+        if not is_name(raw[:width]):
             break
         size = _frame_size(tag, at, raw)
         if size > tag.stop - at - header:
@@ -145,20 +159,22 @@ def _frame_follows(tag: Tag, at: int) -> bool:
     return raw == b"\0\0\0\0" or bool(_FRAME_ID[4].fullmatch(raw))
 
 
-def slots(tags_found: list[Tag], *, home: bool) -> list[Slot]:
+def slots(tags_found: list[Tag], *, home: bool) -> list[Slot[TagFrame]]:
     """The texts, comments, encoder names, XMP packets and C2PA stores of tags; `home` as in Slot."""
     return [slot for tag in tags_found for frame in tag.frames if (slot := _slot(tag, frame, home))]
 
 
-def _slot(tag: Tag, frame: Frame, home: bool) -> Slot | None:
+def _slot(tag: Tag, frame: Frame, home: bool) -> Slot[TagFrame] | None:
     probe = _body(tag, frame, _PROBE)
     kind, key, skip = None, "", None
     if frame.kind in (b"TXXX", b"TXX") and probe:
         kind, (key, skip) = TEXT, _described(probe, 1)
-    elif frame.kind in (b"COMM", b"COM") and probe:
-        kind, key, skip = TEXT, "Comment", _described(probe, 4)[1]
+    elif frame.kind in _COMMENTS and probe:
+        kind, key, skip = TEXT, _COMMENTS[frame.kind], _described(probe, 4)[1]
     elif frame.kind in _SOFTWARE and probe:
         kind, key, skip = TEXT, "Encoder", 1
+    elif frame.kind[:1] == b"T" and b"{" in probe:  # a label in a title; other texts are none, and may be very many
+        kind, key, skip, home = TEXT, frame.kind.decode(), 1, False
     elif frame.kind == b"PRIV" and probe.startswith(b"XMP\0"):
         kind, skip = XMP, 4
     elif frame.kind == b"GEOB" and probe[1:].startswith(_C2PA_TYPES):
@@ -170,8 +186,9 @@ def _slot(tag: Tag, frame: Frame, home: bool) -> Slot | None:
 
     def load() -> bytes:
         body = _body(tag, frame, MAX_BODY)
-        return _text(body[:1], body[skip:]) if kind == TEXT else body[skip:]
-    return Slot(kind, frame.kind.decode(), start, length, load, key, (tag, frame), home)
+        # version 2.4 puts zeros between several texts of one frame
+        return _text(body[:1], body[skip:]).replace(b"\0", b" ") if kind == TEXT else body[skip:]
+    return Slot(kind, frame.kind.decode(), start, length, load, TagFrame(tag, frame), key, home)
 
 
 def _body(tag: Tag, frame: Frame, limit: int) -> bytes:
@@ -249,10 +266,10 @@ def new_tag(body: bytes) -> bytes:
     return b"ID3\3\0\0" + _safe(len(frame)) + frame
 
 
-def tag_patches(tag: Tag, changes: Changes, fresh: bytes | None) -> list[Patch]:
+def tag_patches(tag: Tag, bodies: Iterable[tuple[Frame, bytes | None]], fresh: bytes | None) -> list[Patch]:
     """The patches that give frames of one tag new bodies and put a fresh label in front."""
     patches = [(frame.start, frame.stop, b"" if body is None else _encode(tag.version, frame, body))
-               for (_, frame), body in ((slot.state, body) for slot, body in changes.items())]
+               for frame, body in bodies]
     if fresh is not None:
         patches.append((tag.body, tag.body, text_frame(tag.version, fresh)))
     if tag.body > tag.extended:
@@ -269,9 +286,9 @@ def tag_patches(tag: Tag, changes: Changes, fresh: bytes | None) -> list[Patch]:
     return [(tag.start + 5, tag.start + _HEADER, header), *patches, (tag.padding, tag.end, padding)]
 
 
-def chunk_patches(changes: Changes) -> list[Patch]:
+def chunk_patches(bodies: Iterable[tuple[TagFrame, bytes | None]]) -> list[Patch]:
     """The patches that take frames out of tags inside other containers; no tag changes its length."""
-    by_tag: dict[int, dict[Slot, bytes | None]] = {}
-    for slot, body in changes.items():
-        by_tag.setdefault(slot.state[0].start, {})[slot] = body
-    return [patch for part in by_tag.values() for patch in tag_patches(next(iter(part)).state[0], part, None)]
+    by_tag: dict[int, tuple[Tag, list[tuple[Frame, bytes | None]]]] = {}
+    for place, body in bodies:
+        by_tag.setdefault(place.tag.start, (place.tag, []))[1].append((place.frame, body))
+    return [patch for tag, inner in by_tag.values() for patch in tag_patches(tag, inner, None)]

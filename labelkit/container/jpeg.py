@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JPEG: marker segments up to the first scan (ISO/IEC 10918-1 B.1; XMP part 3, 1.1.3; C2PA 2.1, A.3.1)."""
+"""JPEG: marker segments up to the first scan (ISO/IEC 10918-1 B.1; XMP part 3, 1.1.3; C2PA 2.1, A.3.1), and texts
+between scans."""
 
 from __future__ import annotations
 
+import bisect
 import re
 import struct
 from collections.abc import Iterator
+
+import numpy as np
 
 from labelkit.container import jpegxmp, tiff
 from labelkit.container.base import (
@@ -23,18 +27,26 @@ from labelkit.container.base import (
     Slot,
     unit_patches,
 )
+from labelkit.container.jpegxmp import Place, State
 from labelkit.errors import LabelkitError
 from labelkit.messages import Message
 
 FORMATS = (Format("jpeg", "image/jpeg", "image", XMP),)
 
 _MAX_SEGMENT = 65533  # a segment's length field counts itself: 65535 - 2
-_EXIF_HEADER = b"Exif\0\0"
-_SOS, _EOI, _COM, _APP0, _APP1, _APP2, _APP11, _APP15 = 0xDA, 0xD9, 0xFE, 0xE0, 0xE1, 0xE2, 0xEB, 0xEF
+EXIF_HEADER = b"Exif\0\0"
+# what other readers take for these headers too
+_EXIF_LIKE = re.compile(rb".{0,4}?Exif\0.", re.DOTALL | re.IGNORECASE)
+_XMP_LIKE = re.compile(rb"http://ns\.adobe\.com/xap/1\.0/[\0 ]?(?=\s*<)|[^<]{0,64}(?=<(?:\?xpacket|x:xmpmeta|rdf:RDF))")
+_SOS, _EOI, COM, APP0, APP1, _APP2, _APP11, APP15 = 0xDA, 0xD9, 0xFE, 0xE0, 0xE1, 0xE2, 0xEB, 0xEF
+_SIZED = frozenset(range(0xC0, 0xFF)) - {_SOS, _EOI, *range(0xD0, 0xD9)}  # markers of segments with a length
 _MARKER = re.compile(rb"\xff([\x01-\xfe])")
+_LATER = np.isin(np.arange(256), (0xD9, *range(0xE0, 0xF0), 0xFE))  # markers that are looked for between scans
 _STRAY = 1024  # bytes in which the next marker is looked for
-_MPF_HEADER = b"MPF\0"
-_MPF_ENTRIES = 0xB002
+MPF_HEADER = b"MPF\0"
+MPF_ENTRIES = 0xB002
+_WINDOW = 1 << 16  # bytes of coded data that are looked at together: what is larger is fresh memory each time
+_IN_MEMORY = 1 << 18  # the same, of a file in memory
 _PROBE = 80  # bytes of a segment that tell what it is
 
 
@@ -43,39 +55,62 @@ def sniff(reader: Reader, head: bytes) -> Format | None:
     return FORMATS[0] if head[:3] == b"\xff\xd8\xff" else None
 
 
-def scan(reader: Reader, found: Format) -> Layout:
+def scan(reader: Reader, found: Format) -> Layout[State, Place]:
     """Every APPn and COM segment that can hold text; `state` is where tables of further pictures lie (CIPA DC-007)."""
-    layout = Layout(found, [], insert_at=2, state=[])
+    layout: Layout[State, Place] = Layout(found, [], [], 2)
     extensions = jpegxmp.Pieces()
     boxes: set[bytes] = set()
-    leading = True
-    for marker, start, body, length in _segments(reader):
-        leading = leading and marker in (_APP0, _APP1)
-        if not (_APP0 <= marker <= _APP15 or marker == _COM):
+    leading, end = True, 2
+    for marker, start, body, length in segments(reader):
+        end = body + length
+        leading = leading and marker in (APP0, APP1)
+        if not (APP0 <= marker <= APP15 or marker == COM):
             continue
         probe = reader.at(body, min(length, _PROBE), "segment")
-        if leading and (marker == _APP0 or probe.startswith(_EXIF_HEADER)):
+        if leading and (marker == APP0 or probe.startswith(EXIF_HEADER)):
             layout.insert_at = body + length
-        if marker == _APP2 and probe.startswith(_MPF_HEADER):
-            layout.state.append((body + len(_MPF_HEADER), length - len(_MPF_HEADER)))
-        elif marker == _APP1 and probe.startswith(jpegxmp.EXTENSION_HEADER):
+        if marker == _APP2 and probe.startswith(MPF_HEADER):
+            layout.state.append((body + len(MPF_HEADER), length - len(MPF_HEADER)))
+        elif marker == APP1 and probe.startswith(jpegxmp.EXTENSION_HEADER):
             extensions.add(probe, start, body + length - start)
         else:
             _add(reader, layout, marker, start, body, length, probe, boxes)
+    for marker, start, body, length in _between_scans(reader, end):
+        probe = reader.at(body, min(length, _PROBE), "segment")
+        _add(reader, layout, marker, start, body, length, probe, boxes, home=False)
     extension = extensions.slot(reader, [slot for slot in layout.slots if slot.kind == XMP])
     if extension:
         layout.slots.append(extension)
     return layout
 
 
-def _segments(reader: Reader):
+def made(reader: Reader) -> Layout[State, Place] | None:
+    """The layout of a JPEG without slots that begins with its JFIF segment; None for another."""
+    head = reader.head(20)
+    if head[2:4] != b"\xff\xe0" or head[6:11] != b"JFIF\0" or head[4:6] != b"\0\x10":
+        return None
+    return Layout(FORMATS[0], [], [], len(head))
+
+
+def segments(reader: Reader) -> Iterator[tuple[int, int, int, int]]:
     """(marker, start of segment, start of body, length of body), up to the first scan."""
-    reader.seek(2)
+    yield from _segments(reader, 2)
+
+
+def _segments(reader: Reader, position: int) -> Iterator[tuple[int, int, int, int]]:
     for _ in range(MAX_UNITS):
+        head = reader.at(position, 4) if position + 4 <= reader.size else b"\0\0\0\0"
+        length = head[2] << 8 | head[3]
+        if head[0] == 0xFF and head[1] in _SIZED and length >= 2 and position + 2 + length <= reader.size:
+            yield head[1], position, position + 4, length - 2
+            position += 2 + length
+            continue
+        reader.seek(position)  # no plain segment
         marker = _next_marker(reader)
         start = reader.position - 2
         if marker in (_SOS, _EOI):
             return
+        position = reader.position
         if marker == 0x01 or 0xD0 <= marker <= 0xD8:  # TEM, RSTn, SOI stand alone
             continue
         length, = reader.unpack(">H", "segment")
@@ -85,16 +120,55 @@ def _segments(reader: Reader):
         body = reader.position
         reader.seek(body + length - 2, "end of segment")
         yield marker, start, body, length - 2
-        reader.seek(body + length - 2)
+        position = body + length - 2
     raise reader.too_many("segment", MAX_UNITS)
+
+
+def _between_scans(reader: Reader, position: int) -> Iterator[tuple[int, int, int, int]]:
+    """APPn and COM segments, as `segments` has them, from the first scan to the end of the picture.
+
+    In coded data FF is followed by 00 or by D0 to D7 (B.1.1.5), so what looks like such a marker is one.
+    """
+    first, end = position, position  # of what has been looked at
+    places: list[int] = []
+    for _ in range(MAX_UNITS):
+        while (index := bisect.bisect_left(places, position)) == len(places):
+            first = max(end - 1, position)  # the last byte may be the half of a marker
+            window = (reader.view[first:first + _IN_MEMORY] if reader.view is not None else
+                      reader.at(first, min(_WINDOW, reader.size - first), "scan"))
+            if len(window) < 4:
+                return
+            places, end = [first + place for place in _later(window)], first + len(window)
+        start = places[index]
+        marker, head = reader.at(start + 1, 1)[0], reader.at(start + 2, min(2, reader.size - start - 2), "segment")
+        if marker == _EOI or len(head) < 2:
+            return
+        length, = struct.unpack(">H", head)
+        position = start + 2 + length
+        if length < 2 or position > reader.size:
+            return
+        yield marker, start, start + 4, length - 2
+
+
+def _later(window: bytes | memoryview) -> list[int]:
+    """Where in coded data an APPn or COM segment or the end of the picture may begin."""
+    coded = np.frombuffer(window, np.uint8)
+    marked = coded[1:] > 0xD7
+    marked &= coded[:-1] == 0xFF
+    if not marked.any():  # as nearly everywhere
+        return []
+    places = np.flatnonzero(marked)
+    found: list[int] = places[_LATER[coded[places + 1]]].tolist()
+    return found
 
 
 def _next_marker(reader: Reader) -> int:
     """The next marker; fill bytes are passed over (B.1.1.2), and so are stray bytes, as decoders do."""
     start = reader.position
     window = reader.take(2, "marker")
-    if window[0] != 0xFF or window[1] in (0, 0xFF):
-        window = reader.at(start, min(_STRAY, reader.size - start), "marker")
+    if window[0] == 0xFF and window[1] not in (0, 0xFF):
+        return window[1]
+    window = reader.at(start, min(_STRAY, reader.size - start), "marker")
     found = _MARKER.search(window)
     if found is None:
         raise reader.malformed("marker", start, Message("{wanted} wanted, got {got}", wanted="FF",
@@ -103,28 +177,30 @@ def _next_marker(reader: Reader) -> int:
     return found[1][0]
 
 
-def _add(reader: Reader, layout: Layout, marker: int, start: int, body: int, length: int, probe: bytes,
-         boxes: set[bytes]) -> None:
-    """A slot for the segment, where it is of a kind that has one."""
+def _add(reader: Reader, layout: Layout[State, Place], marker: int, start: int, body: int, length: int, probe: bytes,
+         boxes: set[bytes], *, home: bool = True) -> None:
+    """A slot for the segment, where it is of a kind that has one; `home` as in Slot."""
     skip, kind, key = 0, None, ""
-    if marker == _APP1 and probe.startswith(jpegxmp.HEADER):
+    if marker == APP1 and probe.startswith(jpegxmp.HEADER):
         kind, skip = XMP, len(jpegxmp.HEADER)
-    elif marker == _APP1 and probe.startswith(_EXIF_HEADER):
-        kind, skip = EXIF, len(_EXIF_HEADER)
+    elif marker == APP1 and (header := _XMP_LIKE.match(probe)):
+        kind, skip, home = XMP, header.end(), False
+    elif marker == APP1 and (header := _EXIF_LIKE.match(probe)):
+        kind, skip = EXIF, header.end()
     elif marker == _APP11 and (b"c2pa" in probe[:64] or probe[2:4] in boxes):
         kind = C2PA
         boxes.add(probe[2:4])  # En: segments of one box share it
-    elif marker == _COM:
+    elif marker == COM:
         kind, key = TEXT, "Comment"
     elif probe[:4].upper() == b"AIGC":
         kind, key = TEXT, "AIGC"
     if kind:
-        name = "COM" if marker == _COM else f"APP{marker - _APP0}"
+        name = "COM" if marker == COM else f"APP{marker - APP0}"
         layout.slots.append(Slot(kind, name, start, body + length - start,
-                                 lambda: reader.at(body + skip, length - skip), key, (marker, skip)))
+                                 lambda: reader.at(body + skip, length - skip), (marker, skip), key, home))
 
 
-def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
+def patches(reader: Reader, layout: Layout[State, Place], changes: Changes[Place], fresh: bytes | None) -> list[Patch]:
     """The patches for new bodies; what of an XMP packet does not fit goes into its extension. Raises LimitExceeded."""
     done = jpegxmp.patches(reader, layout, changes, fresh)
     done += unit_patches(layout, {slot: body for slot, body in changes.items() if slot.kind != XMP}, None,
@@ -138,7 +214,7 @@ def _picture_patches(reader: Reader, start: int, length: int, moves: Moves) -> I
     table = Reader.of(reader.at(start, length, "MPF"), reader.name)
     try:
         shape = tiff.shape_of(table)
-        entry = next((entry for entry in tiff.entries(table) if entry.tag == _MPF_ENTRIES), None)
+        entry = next((entry for entry in tiff.entries(table) if entry.tag == MPF_ENTRIES), None)
         rows = bytearray(entry.value(table)) if entry else bytearray()
     except LabelkitError:
         return  # a table that nobody can read
@@ -149,13 +225,15 @@ def _picture_patches(reader: Reader, start: int, length: int, moves: Moves) -> I
             struct.pack_into(field, rows, at + 8, moves.of(start + offset) - moves.of(start) & 0xFFFFFFFF)
         else:
             struct.pack_into(field, rows, at + 4, moves.of(size) & 0xFFFFFFFF)
-    if rows:
+    if entry and rows:
         yield start + entry.offset_bytes, start + entry.offset_bytes + len(rows), bytes(rows)
 
 
-def _encode(reader: Reader, slot: Slot, body: bytes) -> bytes:
+def _encode(reader: Reader, slot: Slot[Place] | None, body: bytes) -> bytes:
+    if slot is None or isinstance(slot.state, jpegxmp.Extension):
+        raise AssertionError("XMP is written by jpegxmp")
     marker, skip = slot.state
-    body = (_EXIF_HEADER if skip else b"") + body
+    body = (EXIF_HEADER if skip else b"") + body
     if len(body) > _MAX_SEGMENT:
         raise reader.too_big("a JPEG segment", _MAX_SEGMENT, len(body))
     return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body

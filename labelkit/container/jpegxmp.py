@@ -30,6 +30,20 @@ _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _EMPTY = (f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}"></rdf:RDF></x:xmpmeta>').encode()
 
 
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """An extension: its digest, and where its segments lie, as (start, length)."""
+
+    digest: bytes
+    places: list[tuple[int, int]]
+
+
+Place = tuple[int, int] | Extension
+"""What a slot of a JPEG is: a segment by its marker and the length of the header in its body, or an extension."""
+State = list[tuple[int, int]]
+"""(start, length) of the tables of further pictures."""
+
+
 @dataclass(slots=True)
 class Pieces:
     """The segments of extensions: (digest, offset in the whole, whole length, start, length) of each."""
@@ -43,7 +57,7 @@ class Pieces:
             total, offset = struct.unpack(">II", probe[mark + 32:_LEAD])
             self.found.append((probe[mark:mark + 32].upper(), offset, total, start, length))
 
-    def slot(self, reader: Reader, packets: list[Slot]) -> Slot | None:
+    def slot(self, reader: Reader, packets: list[Slot[Place]]) -> Slot[Extension] | None:
         """The slot of the extension that a packet names, else of the first one."""
         if not self.found:
             return None
@@ -52,7 +66,7 @@ class Pieces:
         pieces = sorted(one[1:] for one in self.found if one[0] == digest)
         start, length = min(piece[2:] for piece in pieces)
         return Slot(XMP, "ExtendedXMP", start, length, lambda: _whole(reader, digest, pieces),
-                    state=(digest, [piece[2:] for piece in pieces]), home=False)
+                    Extension(digest, [piece[2:] for piece in pieces]), home=False)
 
 
 def _whole(reader: Reader, digest: bytes, pieces: list[tuple[int, int, int, int]]) -> bytes:
@@ -74,40 +88,42 @@ def _whole(reader: Reader, digest: bytes, pieces: list[tuple[int, int, int, int]
     return bytes(out)
 
 
-def _digest(data: bytes) -> bytes:
+def _digest(data: bytes | bytearray) -> bytes:
     return hashlib.md5(data, usedforsecurity=False).hexdigest().upper().encode()
 
 
-def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
+def patches(reader: Reader, layout: Layout[State, Place], changes: Changes[Place], fresh: bytes | None) -> list[Patch]:
     """The patches for new packets and extensions. Raises LimitExceeded for a packet that cannot be made to fit.
 
     Where a packet gets too long, its padding goes first, then its largest properties move into the extension.
     """
-    extension = next((slot for slot in layout.slots if slot.name == "ExtendedXMP"), None)
-    old = extension.state[0] if extension else b""
-    packets = {slot: body for slot, body in changes.items() if slot.kind == XMP and slot is not extension}
-    rest = changes.get(extension)
-    if rest is not None:  # a packet that names the extension follows it
-        packets = {slot: slot.load() for slot in layout.slots if _names(slot, old)} | packets
+    held, extension = next(((slot, slot.state) for slot in layout.slots if isinstance(slot.state, Extension)),
+                           (None, None))
+    packets = {slot: body for slot, body in changes.items() if slot.kind == XMP and slot is not held}
+    rest = changes.get(held) if held else None
+    if rest is not None and extension:  # a packet that names the extension follows it
+        named = [slot for slot in layout.slots if _names(slot, extension.digest)]
+        packets = {**{slot: packets[slot] if slot in packets else slot.load() for slot in named}, **packets}
     done: list[Patch] = []
     for slot, body in [*packets.items(), (None, fresh)]:
         encoded = b""
         if body is not None:
-            body, moved = _fitted(reader, body, extension, rest)
+            body, moved = _fitted(reader, body, held, extension, rest)
             encoded = struct.pack(">HH", 0xFFE1, len(HEADER) + len(body) + 2) + HEADER + body
-            rest = moved if moved is not None else rest
-            encoded += _segments(rest) if moved is not None and extension is None else b""
+            if moved is not None:
+                rest = moved
+                encoded += _segments(moved) if extension is None else b""
         at, length = (slot.offset_bytes, slot.length_bytes) if slot else (layout.insert_at, 0)
         if slot or encoded:
             done.append((at, at + length, encoded))
-    if extension and (rest is not None or extension in changes):
-        (first, _), *_ = places = sorted(extension.state[1])
+    if extension and (rest is not None or held in changes):
+        (first, _), *_ = places = sorted(extension.places)
         done += [(start, start + length, _segments(rest or b"") if start == first else b"")
                  for start, length in places]
     return done
 
 
-def _names(slot: Slot, digest: bytes) -> bool:
+def _names(slot: Slot[Place], digest: bytes) -> bool:
     return slot.kind == XMP and slot.home and any(one[2].upper() == digest for one in _NAMED.finditer(slot.load()))
 
 
@@ -120,9 +136,10 @@ def _segments(body: bytes) -> bytes:
     return b"".join(out)
 
 
-def _fitted(reader: Reader, packet: bytes, extension: Slot | None, rest: bytes | None) -> tuple[bytes, bytes | None]:
+def _fitted(reader: Reader, packet: bytes, held: Slot[Place] | None, extension: Extension | None,
+            rest: bytes | None) -> tuple[bytes, bytes | None]:
     """The packet as it fits in one segment, and the new extension where it changed for that."""
-    old, moved = extension.state[0] if extension else b"", None
+    old, moved = extension.digest if extension else b"", None
     if rest is not None:
         packet = _NAMED.sub(lambda one: one[1] + (_digest(rest) if one[2].upper() == old else one[2]), packet)
     padding = _PADDING.search(packet)
@@ -132,7 +149,7 @@ def _fitted(reader: Reader, packet: bytes, extension: Slot | None, rest: bytes |
     if len(packet) > MAX_PACKET:
         named = _NAMED.search(packet)
         if bool(named) == bool(extension):  # else there is an extension that is none of this packet's
-            packet, moved = _moved(packet, rest or (extension.load() if extension else _EMPTY))
+            packet, moved = _moved(packet, rest or (held.load() if held else _EMPTY))
     if len(packet) > MAX_PACKET:
         raise reader.too_big("a JPEG segment", MAX_PACKET, len(packet))
     return packet, moved

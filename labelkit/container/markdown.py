@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Markdown: the label is the mapping AIGC in YAML front matter at the head of the file (TC260-PG-20258A, 6.5).
 
+Hugo's front matter in TOML, between lines of +++, holds it as a string or a table called AIGC; no guide names that.
 Of YAML this reads what labels are written in: block mappings of scalars, one-line mappings in JSON, quoted scalars.
 Text without front matter is taken for Markdown only where the file's name says so, because nothing else can.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,6 +23,12 @@ FORMATS = (Format("markdown", "text/markdown", "document", TEXT),)
 _LOOKED_AT = 256 << 10  # bytes in which front matter must end
 _NAMES, _NOT_NAMES = (".md", ".markdown", ".mdown", ".mkd"), (".yaml", ".yml")
 _FENCE = re.compile(rb"(?:\xef\xbb\xbf)?---[ \t]*\r?\n")
+_TOML_FENCE = re.compile(rb"(?:\xef\xbb\xbf)?\+\+\+[ \t]*\r?\n")
+_TOML_CLOSING = re.compile(rb"^\+\+\+[ \t]*(?:\r?\n|\Z)", re.MULTILINE)
+_TOML_ENTRY = re.compile(rb"""^(?:(?P<key>["']?\w*AIGC\w*["']?)[ \t]*=[^\r\n]*(?:\r?\n|\Z)|"""
+                         rb"""\[(?P<table>\w*AIGC\w*)\][ \t]*(?:\r?\n|\Z)(?:(?!\[)[^\r\n]*(?:\r?\n|\Z))*)""",
+                         re.MULTILINE | re.IGNORECASE)
+_TOML_TABLE = re.compile(rb"^\[", re.MULTILINE)
 _CLOSING = re.compile(rb"^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.MULTILINE)
 _GAP = re.compile(rb"(?:[ \t]*\r?\n)*")
 _ENTRY = re.compile(rb"""^(?P<quote>["']?)(?=\w*?AIGC)(?P<key>\w++)(?P=quote)[ \t]*:(?P<value>[^\r\n]*)(?:\r?\n|\Z)"""
@@ -30,21 +39,25 @@ _PAIR = re.compile(r"""[ \t]+["']?(\w+)["']?[ \t]*:[ \t]*(.*)""")
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """One front matter: where it starts with its fence, where its lines start and stop, where it ends."""
+    """One front matter: where it starts with its fence, where its lines start and stop, where it ends; YAML or TOML."""
 
     start: int
     lines: int
     stop: int
     end: int
+    toml: bool = False
+
+
+_State = tuple[bytes, list[_Block]]  # the head of the text, and the front matter in it
 
 
 def sniff(reader: Reader, head: bytes) -> Format | None:
     """Text that starts with closed front matter, or any UTF-8 text in a file that is named as Markdown."""
     name = reader.name.lower()
-    if name.endswith(_NOT_NAMES) or not (_FENCE.match(head) or name.endswith(_NAMES)):
+    if name.endswith(_NOT_NAMES) or not (_FENCE.match(head) or _TOML_FENCE.match(head) or name.endswith(_NAMES)):
         return None
     text = reader.head(_LOOKED_AT)
-    if b"\0" in text or not _is_utf8(text) or (text.startswith(b"+++") and not _FENCE.match(head)):
+    if b"\0" in text or not _is_utf8(text) or (_TOML_FENCE.match(text) and not next(_blocks(text), None)):
         return None
     return FORMATS[0] if name.endswith(_NAMES) or next(_blocks(text), None) else None
 
@@ -59,28 +72,48 @@ def _is_utf8(text: bytes) -> bool:
 
 def _blocks(text: bytes) -> Iterator[_Block]:
     """The front matter at the head of the file, and more of it where exports stacked labels on it."""
+    fence = _TOML_FENCE.match(text)
+    if fence:
+        closing = _TOML_CLOSING.search(text, fence.end())
+        if closing:
+            yield _Block(0, fence.end(), closing.start(), closing.end(), toml=True)
+        return
     start = 0
     while (fence := _FENCE.match(text, start)) and (closing := _CLOSING.search(text, fence.end())):
         block = _Block(start, fence.end(), closing.start(), closing.end())
         if start and not _ENTRY.search(text, block.lines, block.stop):
             return  # a rule of the text
         yield block
-        start = _GAP.match(text, block.end).end()
+        gap = _GAP.match(text, block.end)
+        start = gap.end() if gap else block.end
 
 
-def scan(reader: Reader, found: Format) -> Layout:
+def scan(reader: Reader, found: Format) -> Layout[_State, _Block]:
     """The AIGC entries of the front matter; `state` is its blocks and the head of the text."""
     text = reader.head(_LOOKED_AT)
     blocks = list(_blocks(text))
-    layout = Layout(found, [], state=(text, blocks))
+    layout: Layout[_State, _Block] = Layout(found, [], (text, blocks))
     for block in blocks:
+        if block.toml:
+            layout.slots += _toml_slots(reader, text, block)
+            continue
         for entry in _ENTRY.finditer(text, block.lines, block.stop):
             layout.slots.append(Slot(TEXT, "front matter", entry.start(), entry.end() - entry.start(),
-                                     lambda entry=entry: _body(entry), entry["key"].decode("ascii", "replace"), block))
+                                     functools.partial(_body, entry), block, entry["key"].decode("ascii", "replace")))
     return layout
 
 
-def _body(entry: re.Match) -> bytes:
+def _toml_slots(reader: Reader, text: bytes, block: _Block) -> Iterator[Slot[_Block]]:
+    """The AIGC entries of TOML; one that is a table or stands in one is at no home: what follows belongs to it."""
+    table = _TOML_TABLE.search(text, block.lines, block.stop)
+    for entry in _TOML_ENTRY.finditer(text, block.lines, block.stop):
+        key = (entry["key"] or entry["table"]).strip(b"\"'").decode("ascii", "replace")
+        yield Slot(TEXT, "TOML front matter", entry.start(), entry.end() - entry.start(),
+                   functools.partial(_toml_body, reader, entry), block, key,
+                   home=table is None or entry.start() < table.start())
+
+
+def _body(entry: re.Match[bytes]) -> bytes:
     """The value as JSON text: a mapping of scalars as an object, anything else as it stands."""
     value = entry["value"].decode("utf-8", "replace").strip()
     lines = entry["more"].decode("utf-8", "replace").splitlines()
@@ -92,6 +125,16 @@ def _body(entry: re.Match) -> bytes:
     pairs = [(pair[1], _scalar(pair[2].strip())) for line in lines if (pair := _PAIR.fullmatch(line))]
     members = ",".join(f"{json.dumps(name)}:{json.dumps(member, ensure_ascii=False)}" for name, member in pairs)
     return ("{" + members + "}").encode()
+
+
+def _toml_body(reader: Reader, entry: re.Match[bytes]) -> bytes:
+    """The value as JSON text: a string as it stands, a table as an object; raises MalformedFile."""
+    try:
+        value = next(iter(tomllib.loads(entry[0].decode()).values()))
+    except (ValueError, StopIteration, RecursionError) as error:
+        raise reader.malformed("front matter", entry.start(), Message("it is no TOML: {reason}",
+                                                                      reason=str(error)[:200])) from error
+    return (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)).encode()
 
 
 def _scalar(text: str) -> object:
@@ -110,7 +153,8 @@ def _scalar(text: str) -> object:
     return int(text) if re.fullmatch(r"[1-9]\d{0,17}|0", text) else text
 
 
-def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
+def patches(reader: Reader, layout: Layout[_State, _Block], changes: Changes[_Block],
+            fresh: bytes | None) -> list[Patch]:
     """The patches for new entries; front matter that loses its only entry goes, and text without any gets some."""
     text, blocks = layout.state
     line_end = b"\r\n" if b"\r\n" in text[:1000] else b"\n"
@@ -124,20 +168,24 @@ def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | Non
             done.append((block.start, block.end, b""))
         else:
             done += [(slot.offset_bytes, slot.offset_bytes + slot.length_bytes,
-                      b"" if body is None else _entry(reader, body, line_end)) for slot, body in inside.items()]
-    if fresh is not None and blocks and _INDENTED.match(text, blocks[0].lines, blocks[0].stop):
+                      b"" if body is None else _entry(reader, body, line_end, toml=block.toml))
+                     for slot, body in inside.items()]
+    if fresh is not None and blocks and not blocks[0].toml and _INDENTED.match(text, blocks[0].lines, blocks[0].stop):
         # behind a mapping of ours these lines would belong to it
         raise reader.malformed("front matter", blocks[0].lines, Message("its first line is indented"))
     if fresh is not None and blocks:
-        done.append((blocks[0].lines, blocks[0].lines, _entry(reader, fresh, line_end)))
+        done.append((blocks[0].lines, blocks[0].lines, _entry(reader, fresh, line_end, toml=blocks[0].toml)))
     elif fresh is not None:
         start = 3 if text.startswith(b"\xef\xbb\xbf") else 0
         done.append((start, start, b"---" + line_end + _entry(reader, fresh, line_end) + b"---" + line_end + line_end))
     return done
 
 
-def _entry(reader: Reader, body: bytes, line_end: bytes) -> bytes:
-    """The mapping AIGC with single-quoted values."""
+def _entry(reader: Reader, body: bytes, line_end: bytes, *, toml: bool = False) -> bytes:
+    """The mapping AIGC with single-quoted values; in TOML a string that holds it as JSON, before any table."""
+    if toml:
+        quoted = b"'" + body + b"'" if b"'" not in body else json.dumps(body.decode()).encode()
+        return b"AIGC = " + quoted + line_end
     try:
         members = json.loads(body)
         rows = [f"  {name}: '" + value.replace("'", "''") + "'" for name, value in members.items()]

@@ -54,7 +54,7 @@ class Element:
 
     def raw_name(self, data: bytes) -> bytes:
         """The name as it is written, prefix and all."""
-        return re.match(rb"<([^\s/>]+)", data[self.start:self.body]).group(1)
+        return re.split(rb"[\s/>]", data[self.start + 1:self.body], maxsplit=1)[0]
 
     def raw_attributes(self, data: bytes) -> list[tuple[bytes, int, int]]:
         """(name as written, start, stop) of each attribute, the space before it included."""

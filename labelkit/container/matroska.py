@@ -27,6 +27,7 @@ _CRC, _VOID, _POSITION = 0xBF, 0xEC, 0xA7
 _IN_CLUSTER = {0xE7, 0x5854, _POSITION, 0xAB, 0xA3, 0xA0, 0xAF, _VOID, _CRC}
 _MASTERS = {_SEEK_HEAD, _SEEK, _CUES, _CUE_POINT, _CUE_TRACK}
 _POSITIONS = {_SEEK_POSITION, _CUE_CLUSTER}
+_MAX_TAG_DEPTH = 64  # of tags inside tags; real ones have two or three
 _MAX_BLOCKS = 1_000_000  # blocks walked over in clusters of unknown size: three hours of film
 _MAX_DEPTH = 8  # of elements in an index; positions are in the third
 _MAX_INDEX = 400_000  # elements of seek heads and cues: 18 hours of film with a cue each second
@@ -104,13 +105,13 @@ def _element(reader: Reader, start: int, stop: int) -> _Element:
     return _Element(number, start, start + body, start + body + size)
 
 
-def scan(reader: Reader, found: Format) -> Layout:
+def scan(reader: Reader, found: Format) -> Layout[_State, _Element]:
     """The tags and the writing program; raises MalformedFile and its children."""
     segment = next((part for part in _elements(reader, 0, reader.size) if part.id == _SEGMENT), None)
     if segment is None:
         raise reader.malformed("Matroska", 0, Message("it holds no segment"))
-    layout = Layout(found, [], segment.end)
-    state = layout.state = _State(segment)
+    state = _State(segment)
+    layout: Layout[_State, _Element] = Layout(found, [], state, segment.end)
     position, blocks = segment.body, 0
     while position < segment.end:
         part = _element(reader, position, segment.end)
@@ -123,6 +124,8 @@ def scan(reader: Reader, found: Format) -> Layout:
             layout.insert_at = min(layout.insert_at, part.start)
         elif part.id == _TAGS:
             layout.slots += _tag_slots(reader, part)
+        elif part.id == _SEGMENT:
+            layout.skipped.append(("Segment", part.start, Message("a segment inside a segment is not read")))
         elif part.id == _INFO:
             layout.slots += [_slot(reader, "Info", part, one, one, "Encoder", False)
                              for one in _elements(reader, part.body, part.end) if one.id == _WRITING_APP]
@@ -143,8 +146,8 @@ def _closed(reader: Reader, cluster: _Element, blocks: int) -> tuple[_Element, i
     return _Element(cluster.id, cluster.start, cluster.body, position, True), blocks
 
 
-def _tag_slots(reader: Reader, tags: _Element) -> list[Slot]:
-    found = []
+def _tag_slots(reader: Reader, tags: _Element) -> list[Slot[_Element]]:
+    found: list[Slot[_Element]] = []
     for tag in _elements(reader, tags.body, tags.end):
         if tag.id != _TAG:
             continue
@@ -153,20 +156,35 @@ def _tag_slots(reader: Reader, tags: _Element) -> list[Slot]:
                         for part in parts if part.id == _TARGETS for target in _elements(reader, part.body, part.end))
         for simple in parts:
             if simple.id == _SIMPLE:
-                inner = {one.id: one for one in _elements(reader, simple.body, simple.end)}
-                if _NAME in inner and _STRING in inner:
-                    name = reader.at(inner[_NAME].body, inner[_NAME].end - inner[_NAME].body, "TagName", 4096)
-                    key = name.rstrip(b"\0").decode("utf-8", "replace")
-                    found.append(_slot(reader, "SimpleTag", tags, simple, inner[_STRING], key, whole))
+                found += _simple_slots(reader, tags, simple, simple, whole)
     return found
 
 
-def _slot(reader: Reader, name: str, top: _Element, unit: _Element, text: _Element, key: str, home: bool) -> Slot:
+def _simple_slots(reader: Reader, tags: _Element, outer: _Element, simple: _Element, home: bool,
+                  depth: int = 0) -> Iterator[Slot[_Element]]:
+    """The text of a SimpleTag and of those inside it, which go with the outer one."""
+    inner = list(_elements(reader, simple.body, simple.end))
+    last = {one.id: one for one in inner}
+    if _STRING in last:
+        named = last.get(_NAME)
+        name = reader.at(named.body, named.end - named.body, "TagName", 4096) if named else b""
+        key = name.rstrip(b"\0").decode("utf-8", "replace")
+        yield _slot(reader, "SimpleTag", tags, outer, last[_STRING], key, home and bool(named))
+    if depth > _MAX_TAG_DEPTH:
+        raise reader.too_many("tag", _MAX_TAG_DEPTH)
+    for one in inner:
+        if one.id == _SIMPLE:
+            yield from _simple_slots(reader, tags, outer, one, False, depth + 1)
+
+
+def _slot(reader: Reader, name: str, top: _Element, unit: _Element, text: _Element, key: str,
+          home: bool) -> Slot[_Element]:
     return Slot(TEXT, name, unit.start, unit.end - unit.start, lambda: reader.at(text.body, text.end - text.body, name),
-                key, top, home)
+                top, key, home)
 
 
-def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
+def patches(reader: Reader, layout: Layout[_State, _Element], changes: Changes[_Element],
+            fresh: bytes | None) -> list[Patch]:
     """The patches for new tags, with the sizes and positions that change with them."""
     state = layout.state
     bodies = {slot.offset_bytes: body for slot, body in changes.items()}

@@ -57,19 +57,20 @@ def _frame_length(reader: Reader, start: int) -> int | None:
     return samples * 125 * kilobits // _RATES[version][sampling] + (head[2] >> 1 & 1)
 
 
-def scan(reader: Reader, found: Format) -> Layout:
+def scan(reader: Reader, found: Format) -> Layout[list[id3.Tag], id3.TagFrame]:
     """The frames of every tag in front; `state` is the tags."""
     tags = id3.tags(reader)
-    return Layout(found, id3.slots(tags, home=True), 0, tags)
+    return Layout(found, id3.slots(tags, home=True), tags)
 
 
-def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
+def patches(reader: Reader, layout: Layout[list[id3.Tag], id3.TagFrame], changes: Changes[id3.TagFrame],
+            fresh: bytes | None) -> list[Patch]:
     """The patches for new bodies; a file without a tag gets one in front."""
     if not layout.state:
         return [] if fresh is None else [(0, 0, id3.new_tag(fresh))]
     done: list[Patch] = []
     for tag in layout.state:
-        part = {slot: body for slot, body in changes.items() if slot.state[0].start == tag.start}
+        part = [(slot.state.frame, body) for slot, body in changes.items() if slot.state.tag.start == tag.start]
         text, fresh = fresh, None
         if part or text is not None:
             done += id3.tag_patches(tag, part, text)

@@ -8,13 +8,10 @@ the media move by whole blocks, which file systems that share blocks between fil
 
 from __future__ import annotations
 
-import bisect
-import math
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from labelkit.container import bmff
+from labelkit.container import bmff, mp4tracks
 from labelkit.container.base import TEXT, XMP, Changes, Format, Layout, Moves, Patch, Reader, Segment, Slot, splice
 from labelkit.container.bmff import Box
 from labelkit.container.output import BLOCK
@@ -29,10 +26,10 @@ _PICTURES = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"mi
 _HANDLER = b"\0\0\0\0\0\0\0\0mdta" + bytes(13)
 _UTF8 = b"\0\0\0\1\0\0\0\0"  # well-known type 1, no locale
 _FREEFORM = b"----"
+_LABEL_KEY = b"AIGC"
 _USER_DATA = (b"udta", b"meta")
 _LARGE = 64 << 20  # bytes of a file in which a block more does not count
 _MAX_PARENTS = 1000  # boxes of user data, each compared with each change; real films have a handful
-_VISUAL_ENTRY, _MAX_ENTRY = 86, 1 << 16  # bytes of a sample entry before its boxes, and that are looked at
 _MAX_USER_DATA = 64 << 20  # bytes; cover pictures are among it
 
 
@@ -66,15 +63,14 @@ def sniff(reader: Reader, head: bytes) -> Format | None:
     return None
 
 
-def scan(reader: Reader, found: Format) -> Layout:
+def scan(reader: Reader, found: Format) -> Layout[_State, Box]:
     """Keys, iTunes tags, XMP and C2PA boxes; raises MalformedFile and its children, UnsupportedFormat without moov."""
     top = bmff.boxes(reader, 0, reader.size)
     moov = next((box for box in top if box.kind == b"moov"), None)
     if moov is None:
         raise UnsupportedFormat("{where}: no moov box; a label belongs to the whole film, not to one of its segments",
                                 where=reader.name)
-    layout = Layout(found, [])
-    layout.state = _State(top, moov, parents=[moov])
+    layout: Layout[_State, Box] = Layout(found, [], _State(top, moov, parents=[moov]))
     for box in top:
         slot = bmff.uuid_slot(reader, box) if box.kind == b"uuid" else None
         if slot:
@@ -92,7 +88,7 @@ def scan(reader: Reader, found: Format) -> Layout:
     return layout
 
 
-def _scan_user_data(reader: Reader, layout: Layout, udta: Box) -> None:
+def _scan_user_data(reader: Reader, layout: Layout[_State, Box], udta: Box) -> None:
     state = layout.state
     state.udta = state.udta or udta
     state.parents.append(udta)
@@ -106,8 +102,10 @@ def _scan_user_data(reader: Reader, layout: Layout, udta: Box) -> None:
             layout.slots.append(_slot(reader, kind, box.kind.decode(), box, box.body, box.kind.decode(), home=False))
 
 
-def _scan_meta(reader: Reader, layout: Layout, meta: Box, *, home: bool) -> None:
-    inner = {box.kind: box for box in bmff.meta_children(reader, meta)}
+def _scan_meta(reader: Reader, layout: Layout[_State, Box], meta: Box, *, home: bool) -> None:
+    boxes = bmff.meta_children(reader, meta)
+    inner = {box.kind: box for box in boxes}
+    _scan_other_lists(reader, layout, meta, boxes, inner[b"ilst"] if b"hdlr" in inner and b"ilst" in inner else None)
     if b"hdlr" not in inner or b"ilst" not in inner:
         return
     layout.state.parents += [meta, inner[b"ilst"]]
@@ -122,6 +120,21 @@ def _scan_meta(reader: Reader, layout: Layout, meta: Box, *, home: bool) -> None
     else:
         for item in items:
             _add_item(reader, layout, item, _item_name(reader, item), "ilst", False)
+
+
+def _scan_other_lists(reader: Reader, layout: Layout[_State, Box], meta: Box, boxes: list[Box],
+                      main: Box | None) -> None:
+    """The items of lists that ought not to be there, under the keys before them: other readers read every list."""
+    names: list[bytes] = []
+    others = [box for box in boxes if box.kind == b"ilst" and box is not main]
+    layout.state.parents += [meta, *others] if others and main is None else others
+    for box in boxes:
+        if box.kind == b"keys" and others:
+            names = _key_names(reader, box)
+        for item in bmff.children(reader, box) if box in others else ():
+            index = int.from_bytes(item.kind, "big")
+            name = names[index - 1].decode("utf-8", "replace") if 0 < index <= len(names) else _item_name(reader, item)
+            _add_item(reader, layout, item, name, "ilst", False)
 
 
 def _key_names(reader: Reader, keys: Box) -> list[bytes]:
@@ -144,19 +157,19 @@ def _key_of(kind: bytes) -> str:
             b"desc": "Description"}.get(kind, kind.decode("latin-1"))
 
 
-def _add_item(reader: Reader, layout: Layout, item: Box, key: str, name: str, home: bool) -> None:
+def _add_item(reader: Reader, layout: Layout[_State, Box], item: Box, key: str, name: str, home: bool) -> None:
     for box in bmff.children(reader, item):
         if box.kind == b"data" and box.end - box.body >= 8:
             layout.slots.append(_slot(reader, TEXT, name, item, box.body + 8, key, home))
             return
 
 
-def _slot(reader: Reader, kind: str, name: str, box: Box, body: int, key: str, home: bool) -> Slot:
-    return Slot(kind, name, box.start, box.end - box.start, lambda: reader.at(body, box.end - body, "item"), key, box,
+def _slot(reader: Reader, kind: str, name: str, box: Box, body: int, key: str, home: bool) -> Slot[Box]:
+    return Slot(kind, name, box.start, box.end - box.start, lambda: reader.at(body, box.end - body, "item"), box, key,
                 home)
 
 
-def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
+def patches(reader: Reader, layout: Layout[_State, Box], changes: Changes[Box], fresh: bytes | None) -> list[Patch]:
     """The patches for new bodies, with the sizes and offsets that change with them."""
     state = layout.state
     done = _keyed_patches(reader, state, changes, fresh)
@@ -165,7 +178,8 @@ def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | Non
             done.append(bmff.uuid_patch(slot, body))
         elif slot.name != "keys":
             done.append((slot.state.start, slot.state.end, b"" if body is None else bmff.encode(slot.state.kind, body)))
-    done += bmff.size_patches(reader, _outside(state.parents, done), done, (state.moov, state.udta))
+    done += bmff.size_patches(reader, _outside(state.parents, done), done,
+                              [state.moov, state.udta] if state.udta else [state.moov])
     growth = bmff.grown(state.moov, done, at_end=True)
     behind = [box for box in state.top if box.start >= state.moov.end and box.kind in (b"mdat", b"moof")]
     if growth and behind:
@@ -174,60 +188,30 @@ def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | Non
     return done + list(bmff.offset_patches(reader, state.top, Moves(done)))
 
 
-def carried(source: Reader, target: Reader) -> list[Segment]:
-    """The edit list that gives `target` what `source`, another MP4 or MOV, says of itself; [] where that says nothing.
+def completed(source: Reader, target: Reader) -> list[Segment]:
+    """The edit list that makes `target`, encoded from `source`, complete; [] where it is.
 
-    Its moov/udta and moov/meta with all tags and covers take the place of those of `target`, and its XMP comes to the
-    end. A C2PA manifest is not carried.
+    What `source`, another MP4 or MOV, says of itself: its moov/udta and moov/meta with all tags and covers take the
+    place of those of `target`, and its XMP comes to the end. A C2PA manifest is not copied. And the last frame of each
+    track lasts as long as its track says, which muxers tell wrong where frames are stored out of their order.
     """
     theirs, top = bmff.boxes(source, 0, source.size), bmff.boxes(target, 0, target.size)
     inner = [box for movie in theirs if movie.kind == b"moov" for box in bmff.children(source, movie)]
     moov = next((box for box in top if box.kind == b"moov"), None)
     if moov is None:
         return []
+    done, parents = mp4tracks.length_patches(target, moov)
     kept = _copies(source, [box for box in inner if box.kind in _USER_DATA])
-    done: list[Patch] = []
     if kept:
-        done = [(box.start, box.end, b"") for box in bmff.children(target, moov) if box.kind in _USER_DATA]
+        done += [(box.start, box.end, b"") for box in bmff.children(target, moov) if box.kind in _USER_DATA]
         done.append((moov.end, moov.end, kept))
-        done += bmff.size_patches(target, [moov], done, [moov])
-        done += bmff.offset_patches(target, top, Moves(done))
+    done += bmff.size_patches(target, [moov, *parents], done, [moov] if kept else [])
+    done += bmff.offset_patches(target, top, Moves(done))
     packets = _copies(source, [box for box in theirs if box.kind == b"uuid" and _is_xmp(source, box)])
     if packets:
         end = next((box.start for box in top if box.kind == b"mfra"), target.size)  # whose own end tells its size
         done.append((end, end, packets))
     return splice(target.size, done) if done else []
-
-
-def track_kinds(reader: Reader) -> list[bytes]:
-    """The four letters of each track's first sample entry, such as b"avc1", in the order of the tracks."""
-    return [entry[4:8] for entry in _entries(reader)]
-
-
-def track_crops(reader: Reader) -> list[bool]:
-    """Of each track whether players show less of its frames than they hold: clean apertures, ISO/IEC 14496-12."""
-    return [_is_cropped(entry) for entry in _entries(reader)]
-
-
-def _is_cropped(entry: bytes) -> bool:
-    at = entry.find(b"clap", _VISUAL_ENTRY)
-    if at < 0 or len(entry) < at + 20:
-        return False
-    (width, height), aperture = struct.unpack_from(">2H", entry, 32), struct.unpack_from(">4I", entry, at + 4)
-    across, down = (top / bottom if bottom else math.inf for top, bottom in (aperture[:2], aperture[2:]))
-    return across < width or down < height
-
-
-def _entries(reader: Reader) -> Iterator[bytes]:
-    """The sample entries of each track, b"" where there are none."""
-    for movie in (box for box in bmff.boxes(reader, 0, reader.size) if box.kind == b"moov"):
-        for track in (box for box in bmff.children(reader, movie) if box.kind == b"trak"):
-            inner = track
-            for step in (b"mdia", b"minf", b"stbl", b"stsd"):
-                inner = next((box for box in bmff.children(reader, inner) if box.kind == step), None) if inner else None
-            start, stop = (inner.body + 8, inner.end) if inner else (0, 0)  # after version and count
-            size = min(stop - start, _MAX_ENTRY)
-            yield reader.at(start, size, "sample entry") if size >= 8 else b""
 
 
 def _copies(reader: Reader, found: list[Box]) -> bytes:
@@ -245,43 +229,79 @@ def _outside(parents: list[Box], patches: list[Patch]) -> list[Box]:
     return [box for box in parents if not any(start <= box.start and box.end <= stop for start, stop in replaced)]
 
 
-def _keyed_patches(reader: Reader, state: _State, changes: Changes, fresh: bytes | None) -> list[Patch]:
+def _keyed_patches(reader: Reader, state: _State, changes: Changes[Box], fresh: bytes | None) -> list[Patch]:
+    """New keys and ilst boxes. A table in udta begins with the keys of the one outside it.
+
+    ffmpeg and MediaInfo read the items of every table by the keys of the first: so each item must have, in all tables,
+    a number that means the same. Where the one outside udta comes first, it gets the keys of the other too.
+    """
     by_start = {slot.state.start: body for slot, body in changes.items() if slot.name == "keys"}
-    done: list[Patch] = []
+    outer = next((keyed for keyed in state.keyed if not _inside(keyed.meta, state.udta)), None)
+    home = next((keyed for keyed in state.keyed if _inside(keyed.meta, state.udta)), None)
+    names, done = outer.names if outer else [], []
     for keyed in state.keyed:
-        touched = {item.start for _, item in keyed.items} & by_start.keys()
-        adds = fresh if fresh is not None and _inside(keyed.meta, state.udta) else None
-        if touched or adds is not None:
-            done += _rebuilt(reader, keyed, by_start, adds)
-            fresh = None if adds is not None else fresh
-    if fresh is not None:
-        done.append(_new_meta(reader, state, fresh))
-    return done
+        if keyed is not home and any(item.start in by_start for _, item in keyed.items):
+            left, rebuilt = _rebuilt(reader, keyed, by_start)
+            names = left if keyed is outer else names
+            done += rebuilt
+    if home and (fresh is not None or any(item.start in by_start for _, item in home.items)):
+        names, rebuilt = _rebuilt(reader, home, by_start, fresh, outer.names if outer else [], names)
+    elif fresh is not None:
+        names, rebuilt = _new_meta(reader, state, fresh, names)
+    else:
+        return done
+    if outer and names != outer.names and not (state.udta and state.udta.start < outer.meta.start):
+        done = [patch for patch in done if patch[0] != outer.keys.start]
+        done.append((outer.keys.start, outer.keys.end, _encode_keys(names)))
+    return done + rebuilt
 
 
 def _inside(box: Box, outer: Box | None) -> bool:
     return outer is not None and outer.start < box.start < outer.end
 
 
-def _rebuilt(reader: Reader, keyed: _Keys, bodies: dict[int, bytes | None], fresh: bytes | None) -> list[Patch]:
-    """New keys and ilst boxes: items that go take their keys with them, where no other item uses these."""
+def _rebuilt(reader: Reader, keyed: _Keys, bodies: dict[int, bytes | None], fresh: bytes | None = None,
+             before: list[bytes] | None = None, after: list[bytes] | None = None) -> tuple[list[bytes], list[Patch]]:
+    """New key names, and new keys and ilst boxes: items that go take their keys with them, where no other uses these.
+
+    before, after  the keys that the table begins with now, where it does, and that it shall begin with
+    """
     kept = [(index, item) for index, item in keyed.items if bodies.get(item.start, b"") is not None]
-    gone = sorted({index for index, _ in keyed.items} - {index for index, _ in kept})
-    left = set(gone)
-    names = [name for index, name in enumerate(keyed.names, 1) if index not in left]
-    renumbered = {index: index - bisect.bisect_left(gone, index) for index, _ in kept}
+    gone = {index for index, _ in keyed.items} - {index for index, _ in kept}
+    names, numbers = _renumbered(keyed.names, {index for index, _ in kept}, gone, before or [], after or [])
     items = []
     for index, item in kept:
-        number = struct.pack(">I", renumbered[index])
-        if item.start in bodies:
-            items.append(bmff.encode(number, _data(bodies[item.start])))
+        number = struct.pack(">I", numbers.get(index, 0))
+        if (body := bodies.get(item.start)) is not None:
+            items.append(bmff.encode(number, _data(body)))
         else:
             items.append(bmff.encode(number, reader.at(item.body, item.end - item.body, "item")))
     if fresh is not None:
-        names.append(b"AIGC")
-        items.append(bmff.encode(struct.pack(">I", len(names)), _data(fresh)))
-    return [(keyed.keys.start, keyed.keys.end, _encode_keys(names)),
-            (keyed.ilst.start, keyed.ilst.end, bmff.encode(b"ilst", b"".join(items)))]
+        names, number = _with_label_key(names)
+        items.append(bmff.encode(number, _data(fresh)))
+    return names, [(keyed.keys.start, keyed.keys.end, _encode_keys(names)),
+                   (keyed.ilst.start, keyed.ilst.end, bmff.encode(b"ilst", b"".join(items)))]
+
+
+def _renumbered(names: list[bytes], used: set[int], gone: set[int], before: list[bytes],
+                after: list[bytes]) -> tuple[list[bytes], dict[int, int]]:
+    """A table that begins with `after`, and the new number of each old one; see `_rebuilt`."""
+    shared = len(before) if names[:len(before)] == before else 0
+    made, numbers = list(after), {}
+    place = {name: number for number, name in reversed(list(enumerate(after, 1)))}
+    for index, name in enumerate(names, 1):
+        if index <= shared and name in place:
+            numbers[index] = place[name]
+        elif index not in gone and (index > shared or index in used):
+            made.append(name)
+            numbers[index] = len(made)
+    return made, numbers
+
+
+def _with_label_key(names: list[bytes]) -> tuple[list[bytes], bytes]:
+    """The table with the label's key, and the number of that as an item's four letters."""
+    names = names if _LABEL_KEY in names else [*names, _LABEL_KEY]
+    return names, struct.pack(">I", names.index(_LABEL_KEY) + 1)
 
 
 def _data(body: bytes) -> bytes:
@@ -293,11 +313,15 @@ def _encode_keys(names: list[bytes]) -> bytes:
     return bmff.encode(b"keys", struct.pack(">II", 0, len(names)) + entries)
 
 
-def _new_meta(reader: Reader, state: _State, body: bytes) -> Patch:
-    """A second meta box at the end of udta, in a udta of its own where there is none."""
-    meta = bmff.encode(b"meta", bytes(4) + bmff.encode(b"hdlr", _HANDLER) + _encode_keys([b"AIGC"])
-                       + bmff.encode(b"ilst", bmff.encode(b"\0\0\0\1", _data(body))))
+def _new_meta(reader: Reader, state: _State, body: bytes, first: list[bytes]) -> tuple[list[bytes], list[Patch]]:
+    """The key names of a second meta box, and that at the end of udta, in a udta of its own where there is none.
+
+    first  the keys that it begins with
+    """
+    names, number = _with_label_key(first)
+    meta = bmff.encode(b"meta", bytes(4) + bmff.encode(b"hdlr", _HANDLER) + _encode_keys(names)
+                       + bmff.encode(b"ilst", bmff.encode(number, _data(body))))
     outer = state.udta or state.moov
     inner = bmff.children(reader, outer)
     at = inner[-1].end if inner else outer.body  # QuickTime ends a list with four zero bytes
-    return at, at, meta if state.udta else bmff.encode(b"udta", meta)
+    return names, [(at, at, meta if state.udta else bmff.encode(b"udta", meta))]

@@ -14,6 +14,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from labelkit.container import vorbis
 from labelkit.container.base import MAX_BODY, TEXT, Changes, Format, Layout, Patch, Reader, Slot
@@ -30,8 +31,19 @@ _MAX_PAGES = 1 << 20  # 4 GB in pages of 4 kB
 _POLYNOMIAL = 0x04C11DB7
 _TURNED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _COMMENT_BLOCK, _MAX_BLOCK = 4, (1 << 24) - 1
-_KINDS = ((b"\x01vorbis", b"\x03vorbis", 3, FORMATS[0]), (b"OpusHead", b"OpusTags", 2, FORMATS[1]),
-          (b"\x7fFLAC", b"", 2, FORMATS[2]))
+
+
+class _Kind(NamedTuple):
+    """What an Ogg stream may be: how its first packet and that of its comments start, and how many headers it has."""
+
+    start: bytes
+    comments: bytes
+    headers: int
+    format: Format
+
+
+_KINDS = (_Kind(b"\x01vorbis", b"\x03vorbis", 3, FORMATS[0]), _Kind(b"OpusHead", b"OpusTags", 2, FORMATS[1]),
+          _Kind(b"\x7fFLAC", b"", 2, FORMATS[2]))
 
 
 @dataclass(slots=True)
@@ -57,11 +69,11 @@ def sniff(reader: Reader, head: bytes) -> Format | None:
     if head[:4] != b"OggS":
         return None
     first = _first_stream(reader)
-    return first[1][3] if first else None
+    return first[1].format if first else None
 
 
-def _first_stream(reader: Reader):
-    """The first page of the first stream with comments, and its row of _KINDS."""
+def _first_stream(reader: Reader) -> tuple[_Page, _Kind] | None:
+    """The first page of the first stream with comments, and what kind it is."""
     start = 0
     for _ in range(_MAX_STREAMS):
         page = _page(reader, start)
@@ -69,7 +81,7 @@ def _first_stream(reader: Reader):
             break
         body = reader.at(page.start + _HEADER + len(page.lacing), min(8, sum(page.lacing)), "packet")
         for kind in _KINDS:
-            if body.startswith(kind[0]):
+            if body.startswith(kind.start):
                 return page, kind
         start = page.stop
     return None
@@ -86,11 +98,15 @@ def _page(reader: Reader, start: int) -> _Page:
     return _Page(start, stop, flags, serial, number, lacing)
 
 
-def scan(reader: Reader, found: Format) -> Layout:
+def scan(reader: Reader, found: Format) -> Layout[_State, int]:
     """The comments of the first Vorbis, Opus or FLAC stream; raises MalformedFile and its children."""
-    first, (_, mark, packets_wanted, _) = _first_stream(reader)
+    stream = _first_stream(reader)
+    if stream is None:
+        raise reader.malformed("Ogg", 0, Message("it holds no stream with comments"))
+    first, kind = stream
+    mark = kind.comments
     state = _State(mark, [], [])
-    _read_headers(reader, state, first, packets_wanted - 1)
+    _read_headers(reader, state, first, kind.headers - 1)
     packet = state.packets[0]
     where = state.pages[0].start
     if not mark and packet[:1] and packet[0] & 0x7F == _COMMENT_BLOCK:
@@ -102,11 +118,11 @@ def scan(reader: Reader, found: Format) -> Layout:
     state.comments = vorbis.parse(reader, packet[len(mark):], where)
     length = state.pages[-1].stop - where
     slots = [_slot(state.comments, where, length, index) for index in range(len(state.comments.entries))]
-    return Layout(found, slots, 0, state)
+    return Layout(found, slots, state)
 
 
-def _slot(comments: vorbis.Comments, where: int, length: int, index: int) -> Slot:
-    return Slot(TEXT, "comment", where, length, lambda: comments.value(index), comments.key(index), index)
+def _slot(comments: vorbis.Comments, where: int, length: int, index: int) -> Slot[int]:
+    return Slot(TEXT, "comment", where, length, lambda: comments.value(index), index, comments.key(index))
 
 
 def _read_headers(reader: Reader, state: _State, first: _Page, wanted: int) -> None:
@@ -133,7 +149,7 @@ def _read_headers(reader: Reader, state: _State, first: _Page, wanted: int) -> N
     raise reader.too_many("header page", _MAX_HEADER_PAGES)
 
 
-def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
+def patches(reader: Reader, layout: Layout[_State, int], changes: Changes[int], fresh: bytes | None) -> list[Patch]:
     """The patches for new comments: header pages made anew, later pages renumbered where there are more of them."""
     if not changes and fresh is None:
         return []

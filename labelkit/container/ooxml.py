@@ -1,21 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """DOCX, XLSX, PPTX and their templates: the label is the custom property AIGC (TC260-PG-20258A, 6.1; ECMA-376-2).
 
-Members of the archive that do not change keep their compressed bytes. Archives of more than 4 GB have their places in
-64 bits (zip64: APPNOTE 6.3.10, 4.3.14 to 4.3.15, 4.5.3); one that has stays so, one that grows past 4 GB becomes so.
+Members of the archive that do not change keep their compressed bytes (`archive`).
 """
 
 from __future__ import annotations
 
-import struct
-import zlib
-from collections.abc import Iterator
+import functools
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from labelkit.container import markup
-from labelkit.container.base import TEXT, Changes, Format, Layout, Moves, Patch, Reader, Slot
-from labelkit.errors import UnsupportedFormat
+from labelkit.container import archive, markup
+from labelkit.container.base import TEXT, Changes, Format, Layout, Patch, Reader, Slot
+from labelkit.container.markup import Element
 from labelkit.messages import Message
 
 _MIME = "application/vnd.openxmlformats-officedocument."
@@ -31,34 +28,13 @@ _FORMAT_ID = "{D5CDD505-2E9C-101B-9397-08002B2CF9AE}"
 _VALUES = "http://schemas.openxmlformats.org/officeDocument/2006/docPropsVTypes"
 _EMPTY = (f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<Properties xmlns="{_PROPERTIES}" '
           f'xmlns:vt="{_VALUES}"></Properties>').encode()
-_MAX_MEMBER = 8 << 20  # bytes of an unpacked XML member; real ones are a few kB
-_COMMENT_ROOM = 65_535 + 22
-_WIDE, _WIDE_COUNT = 0xFFFFFFFF, 0xFFFF  # the value stands in 64 bits elsewhere
-_WIDE_EXTRA = 1
 
 
 @dataclass(slots=True)
-class _Member:
-    """One member: its row of the directory, its packed length, and where its record starts and stops.
+class _Package:
+    """The archive, and its custom properties as they stand."""
 
-    place_at    where in the row its start stands in 64 bits, 0 for nowhere
-    """
-
-    row: bytes
-    packed: int
-    start: int
-    place_at: int
-    stop: int = 0
-
-
-@dataclass(slots=True)
-class _Archive:
-    """The members by name, where the directory and its end record start, whether there is one of zip64 too."""
-
-    members: dict[str, _Member]
-    directory: int
-    end: int
-    wide: bool
+    archive: archive.Archive
     custom: bytes = b""
 
 
@@ -66,7 +42,7 @@ def sniff(reader: Reader, head: bytes) -> Format | None:
     """An OOXML document, by the folder of its main part."""
     if head[:4] != b"PK\x03\x04":
         return None
-    members = _read(reader).members
+    members = archive.read(reader).members
     if _TYPES not in members:
         return None
     for folder, found in (("word/", FORMATS[0]), ("xl/", FORMATS[1]), ("ppt/", FORMATS[2])):
@@ -75,144 +51,48 @@ def sniff(reader: Reader, head: bytes) -> Format | None:
     return None
 
 
-def _read(reader: Reader) -> _Archive:
-    """The directory of the archive; raises MalformedFile and its children."""
-    tail_at = max(reader.size - _COMMENT_ROOM, 0)
-    tail = reader.at(tail_at, reader.size - tail_at, "end of archive")
-    at = tail.rfind(b"PK\5\6")
-    if at < 0 or len(tail) - at < 22:
-        raise reader.malformed("archive", reader.size, Message("its end record is missing"))
-    count, length, start = struct.unpack("<10xHII", tail[at:at + 20])
-    wide = tail_at + at >= 20 and reader.at(tail_at + at - 20, 4) == b"PK\6\7"
-    if wide:
-        place, = struct.unpack("<Q", reader.at(tail_at + at - 12, 8))
-        mark, count, length, start = struct.unpack("<4s28xQQQ", reader.at(place, 56, "end of archive"))
-        if mark != b"PK\6\6":
-            raise reader.malformed("archive", place, Message("its end record is missing"))
-    rows = dict(_rows(reader, reader.at(start, length, "directory"), count, start))
-    archive = _Archive(rows, start, tail_at + at, wide)
-    records = sorted(archive.members.values(), key=lambda member: member.start)
-    stop = start
-    for member in reversed(records):
-        member.stop, stop = stop, member.start
-        if member.start + 30 > member.stop:
-            raise reader.malformed("directory", start, Message("a row of it is broken"))
-    return archive
-
-
-def _rows(reader: Reader, rows: bytes, count: int, offset: int) -> Iterator[tuple[str, _Member]]:
-    position, seen = 0, set()
-    for _ in range(min(count, len(rows))):
-        head = rows[position:position + 46]
-        stop = position + 46 + sum(struct.unpack("<HHH", head[28:34])) if len(head) == 46 else 0
-        if len(head) < 46 or head[:4] != b"PK\1\2" or stop > len(rows):
-            raise reader.malformed("directory", offset + position, Message("a row of it is broken"))
-        names, = struct.unpack("<H", head[28:30])
-        name = rows[position + 46:position + 46 + names].decode("utf-8", "replace")
-        if name in seen:
-            raise reader.malformed("directory", offset + position, Message("a member stands in it twice"))
-        seen.add(name)
-        yield name, _Member(rows[position:stop], *_places(rows[position:stop]))
-        position = stop
-
-
-def _places(row: bytes) -> tuple[int, int, int]:
-    """Packed length and start of a member, and where in its row the start stands in 64 bits, 0 for nowhere."""
-    packed, size, names, extras, start = struct.unpack("<20xIIHH10xI", row[:46])
-    at, stop, place_at = 46 + names, 46 + names + extras, 0
-    while at + 4 <= stop:
-        kind, length = struct.unpack("<HH", row[at:at + 4])
-        at += 4
-        if kind == _WIDE_EXTRA:
-            fields = [name for name, value in (("size", size), ("packed", packed), ("start", start)) if value == _WIDE]
-            if 8 * len(fields) <= min(length, stop - at):
-                found = {name: at + 8 * index for index, name in enumerate(fields)}
-                packed = _long(row, found["packed"]) if "packed" in found else packed
-                place_at = found.get("start", 0)
-                start = _long(row, place_at) if place_at else start
-            break
-        at += length
-    return packed, start, place_at
-
-
-def _long(row: bytes, at: int) -> int:
-    return struct.unpack("<Q", row[at:at + 8])[0]
-
-
-def _placed(row: bytes, place_at: int, start: int) -> bytes:
-    """The row of a member that starts elsewhere now."""
-    if place_at:
-        return row[:place_at] + struct.pack("<Q", start) + row[place_at + 8:]
-    if start < _WIDE:
-        return row[:42] + struct.pack("<I", start) + row[46:]
-    names, extras = struct.unpack("<HH", row[28:32])
-    at, stop, held, others = 46 + names, 46 + names + extras, b"", b""
-    while at + 4 <= stop:
-        length, = struct.unpack("<H", row[at + 2:at + 4])
-        if row[at:at + 2] == _WIDE_EXTRA.to_bytes(2, "little"):
-            held += row[at + 4:at + 4 + length]  # its lengths stand in 64 bits already
-        else:
-            others += row[at:at + 4 + length]
-        at += 4 + length
-    held += struct.pack("<Q", start)
-    extra = struct.pack("<HH", _WIDE_EXTRA, len(held)) + held + others
-    head = row[:6] + struct.pack("<H", 45) + row[8:30] + struct.pack("<H", len(extra)) + row[32:42]
-    return head + struct.pack("<I", _WIDE) + row[46:46 + names] + extra + row[stop:]
-
-
-def _unpacked(reader: Reader, archive: _Archive, name: str) -> bytes:
-    """The bytes of a member, which stays below a bound whatever it claims."""
-    member = archive.members[name]
-    flags, method, check = struct.unpack("<8xHH4xI", member.row[:20])
-    packed = member.packed
-    mark, names, extra = struct.unpack("<4s22xHH", reader.at(member.start, 30, f"member {name}"))
-    start = member.start + 30 + names + extra
-    if mark != b"PK\3\4" or start + packed > member.stop or flags & 1 or method not in (0, 8):
-        raise reader.malformed(f"member {name}", member.start, Message("it is encrypted, broken or packed otherwise"))
-    data = reader.at(start, packed, f"member {name}")
-    if method == 8:
-        data = reader.inflate(data, start, f"member {name}", _MAX_MEMBER, -zlib.MAX_WBITS)
-    if zlib.crc32(data) != check:
-        raise reader.malformed(f"member {name}", start, Message("its checksum is wrong"))
-    return data
-
-
-def scan(reader: Reader, found: Format) -> Layout:
+def scan(reader: Reader, found: Format) -> Layout[_Package, Element]:
     """The custom properties; raises MalformedFile and its children."""
-    archive = _read(reader)
-    layout = Layout(found, [], state=archive)
-    if _CUSTOM in archive.members:
-        archive.custom = _unpacked(reader, archive, _CUSTOM)
-        member = archive.members[_CUSTOM]
-        elements = markup.parse(archive.custom, _CUSTOM)
+    package = _Package(archive.read(reader))
+    layout: Layout[_Package, Element] = Layout(found, [], package)
+    member = package.archive.members.get(_CUSTOM)
+    if member:
+        package.custom = archive.unpacked(reader, package.archive, _CUSTOM)
+        elements = markup.parse(package.custom, _CUSTOM)
         for element in elements:
             if element.local == "property" and "name" in element.attributes and element.parent is elements[0]:
                 text = markup.text_of(elements, element).encode("utf-8", "replace")
                 layout.slots.append(Slot(TEXT, "custom.xml", member.start, member.stop - member.start,
-                                         lambda text=text: text, element.attributes["name"], element))
+                                         functools.partial(bytes, text), element, element.attributes["name"]))
     return layout
 
 
-def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
+def patches(reader: Reader, layout: Layout[_Package, Element], changes: Changes[Element],
+            fresh: bytes | None) -> list[Patch]:
     """The patches for new properties, with the directory that follows them."""
-    archive = layout.state
+    package = layout.state
     if not changes and fresh is None:
         return []
-    if any(name.startswith("_xmlsignatures/") for name in archive.members):
-        raise UnsupportedFormat("{where}: the document is signed; writing a label would break the signature",
-                                where=reader.name, hint="label the document before it is signed")
-    new = {_CUSTOM: _properties(archive.custom or _EMPTY, changes, fresh)}
+    refuse_signed(reader, package.archive)
+    new = {_CUSTOM: _properties(package.custom or _EMPTY, changes, fresh)}
     for name, make in ((_TYPES, _with_type), (_RELATIONS, _with_relation)):
-        if name not in archive.members:
-            raise reader.malformed("archive", archive.directory, Message("there is no member {name}", name=name))
-        old = _unpacked(reader, archive, name)
+        if name not in package.archive.members:
+            raise reader.malformed("archive", package.archive.directory,
+                                   Message("there is no member {name}", name=name))
+        old = archive.unpacked(reader, package.archive, name)
         text = make(old)
         if text != old:
             new[name] = text
-    return _written(reader, archive, new)
+    return archive.replaced(reader, package.archive, new)
 
 
-def _properties(data: bytes, changes: Changes, fresh: bytes | None) -> bytes:
+def refuse_signed(reader: Reader, found: archive.Archive) -> None:
+    """Raise UnsupportedFormat for a document with a signature, which any change would break."""
+    if any(name.startswith("_xmlsignatures/") for name in found.members):
+        raise archive.signed(reader)
+
+
+def _properties(data: bytes, changes: Changes[Element], fresh: bytes | None) -> bytes:
     """The custom properties with new values; a fresh one gets the next free number, 2 or more."""
     cuts = []
     for slot, body in changes.items():
@@ -253,45 +133,3 @@ def _with_relation(data: bytes) -> bytes:
     return markup.changed(data, [markup.append_to(data, elements[0], row)])
 
 
-def _written(reader: Reader, archive: _Archive, new: dict[str, bytes]) -> list[Patch]:
-    """The patches for new members and for the directory."""
-    done: list[Patch] = []
-    rows: dict[str, bytes] = {name: member.row for name, member in archive.members.items()}
-    tail = b""
-    for name, data in new.items():
-        record, rows[name] = _record(name, data, rows.get(name))
-        member = archive.members.get(name)
-        if member:
-            done.append((member.start, member.stop, record))
-        else:
-            tail += record
-    moves = Moves(done)
-    at = {name: moves.of(member.start) for name, member in archive.members.items()}
-    at.setdefault(_CUSTOM, moves.of(archive.directory))
-    directory = b"".join(_placed(row, archive.members[name].place_at if name not in new else 0, at[name])
-                         for name, row in rows.items())
-    start = moves.of(archive.directory) + len(tail)
-    return [*done, (archive.directory, archive.end + 20, tail + directory + _end(archive, len(rows), directory, start))]
-
-
-def _end(archive: _Archive, count: int, directory: bytes, start: int) -> bytes:
-    """The end record, up to its comment, with the one of zip64 in front of it where there was one or must be."""
-    wide = b""
-    if archive.wide or count >= _WIDE_COUNT or start + len(directory) >= _WIDE:
-        wide = struct.pack("<4sQHHIIQQQQ4sIQI", b"PK\6\6", 44, 45, 45, 0, 0, count, count, len(directory), start,
-                           b"PK\6\7", 0, start + len(directory), 1)
-    count = min(count, _WIDE_COUNT)
-    return wide + struct.pack("<4sHHHHII", b"PK\5\6", 0, 0, count, count, min(len(directory), _WIDE),
-                              min(start, _WIDE))
-
-
-def _record(name: str, data: bytes, old: bytes | None) -> tuple[bytes, bytes]:
-    """A member's record and its row of the directory, whose place is filled in later."""
-    engine = zlib.compressobj(9, zlib.DEFLATED, -15)
-    packed = engine.compress(data) + engine.flush()
-    when = old[12:16] if old else b"\0\0\x21\0"  # 1 January 1980, the first day that an archive knows
-    fields = struct.pack("<HHH", 20, 0, 8) + when + struct.pack(
-        "<IIIHH", zlib.crc32(data), len(packed), len(data), len(name), 0)
-    record = b"PK\3\4" + fields + name.encode() + packed
-    made_by, attributes = (old[4:6], old[38:42]) if old else (b"\x14\0", bytes(4))
-    return record, b"PK\1\2" + made_by + fields + bytes(6) + attributes + bytes(4) + name.encode()

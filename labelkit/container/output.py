@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Edit lists made into files: in memory, to a stream, or beside a target that is then replaced."""
+"""Edit lists made into files: in memory, to a stream, or in a transaction that replaces its target at once."""
 
 from __future__ import annotations
 
 import errno
 import io
 import os
-import secrets
-from collections.abc import Callable, Iterable, Iterator
+import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import TracebackType
 from typing import BinaryIO
 
 from labelkit.container.base import Reader, Segment
-from labelkit.errors import cannot_write
+from labelkit.container.workfolder import WorkFolder
+from labelkit.errors import OutputFailed, cannot_write
+
+SIDECAR = ".c2pa"
+"""What the name of a file gets for the manifest that lies beside it, where it has no place for one inside."""
 
 _COPY_CHUNK = 1 << 20
 _KERNEL_CHUNK = 1 << 30
@@ -97,31 +102,109 @@ def _portion(start: int, stop: int, place: int) -> int:
 
 def write_all(out: BinaryIO, data: bytes) -> None:
     """Write all of `data`: pipes, sockets and raw files may take less at a time."""
-    while data:
-        count = out.write(data)
-        data = memoryview(data)[len(data) if count is None else count:]
+    left = memoryview(data)
+    while left:
+        count: int | None = out.write(left)
+        left = left[len(left) if count is None else count:]
 
 
-def save(reader: Reader, segments: Iterable[Segment], target: str | os.PathLike,
-         check: Callable[[str], None] = lambda path: None) -> None:
-    """Write the edited file beside `target`, let `check` read it back, and rename it.
+class Transaction:
+    """One new file, made in a hidden folder beside its target and put in its place at once.
 
-    Raises OutputFailed, or what `check` raises, and then leaves `target` as it was.
+        with Transaction("film.mkv") as new:
+            with container.opened("film.mkv") as reader:
+                labelled = new.write("labelled", reader, edits)
+            new.commit(labelled)      # after the source is closed: Windows replaces no open file
+
+    target   the path to replace; None for stages in the system's folder for temporary files, of which none stays
+    like     the source, a path or a file: a new target is readable to no more people than it; ignored if it is neither
+    Until `commit` the target is as it was, and after an error too; the folder goes in either case. It is made with the
+    first stage; the name `lock` in it is taken. An OSError inside becomes OutputFailed, and one over a stage is said of
+    the target. What a killed process leaves is removed by `workfolder.remove_abandoned`.
     """
-    path = Path(target)
-    temporary = path.parent / f".{secrets.token_hex(8)}.part"
-    try:
-        # created with 0666, so that the umask applies: to ask for the umask is to change it for all threads meanwhile
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+
+    def __init__(self, target: str | os.PathLike[str] | None = None, *, like: object = None) -> None:
+        self.target = None if target is None else Path(target)
+        self._like = like
+        self._folder: WorkFolder | None = None
+
+    def __enter__(self) -> Transaction:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            folder.close()
+        cause = _cause(error, folder.path if folder else None)
+        if cause is not None:
+            raise cannot_write("a temporary file" if self.target is None else self.target, cause) from error
+
+    def stage(self, name: str) -> Path:
+        """A path in the folder."""
+        if self._folder is None:
+            self._folder = WorkFolder(None if self.target is None else self.target.parent)
+        return self._folder.path / name
+
+    def write(self, name: str, reader: Reader, segments: Iterable[Segment]) -> Path:
+        """The edited file as a new stage; returns its path."""
+        path = self.stage(name)
+        with open(path, "xb", buffering=0) as out:
+            stream(reader, segments, out)
+        return path
+
+    def commit(self, made: Path, sidecar: Path | None = None) -> None:
+        """Put a stage in the place of the target, whose permissions stay, and another one beside it as its manifest."""
+        if self.target is None:
+            raise ValueError("a transaction without a target has no place to put a file in")
+        mode = self._mode(made)
+        made.chmod(mode)
+        if sidecar is not None:
+            sidecar.chmod(mode)
+            os.replace(sidecar, f"{self.target}{SIDECAR}")
+        os.replace(made, self.target)
+
+
+    def _mode(self, made: Path) -> int:
+        """The permissions of the result: those of the target; else the usual ones, for others at most the source's."""
+        assert self.target is not None
+        if self.target.exists():
+            return self.target.stat().st_mode & 0o777
+        usual = made.stat().st_mode & 0o777
         try:
-            with open(handle, "wb", buffering=0) as out:
-                stream(reader, segments, out)
-            check(str(temporary))
-            if path.exists():
-                os.chmod(temporary, path.stat().st_mode & 0o777)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+            if isinstance(self._like, str | os.PathLike):
+                return usual & (os.stat(self._like).st_mode | stat.S_IRWXU)
+            if hasattr(self._like, "fileno"):
+                return usual & (os.fstat(self._like.fileno()).st_mode | stat.S_IRWXU)
+        except (OSError, ValueError):
+            pass  # bytes, or a file in memory
+        return usual
+
+
+def _cause(error: BaseException | None, folder: Path | None) -> OSError | None:
+    """The system's error, where it is about the target or about a file in the folder."""
+    if isinstance(error, OSError):
+        return error
+    if folder is None or not isinstance(error, OutputFailed) or not isinstance(error.__cause__, OSError):
+        return None
+    where = Path(str(error.message.facts.get("where")))
+    return error.__cause__ if where.is_relative_to(folder) else None
+
+
+def save(reader: Reader, segments: Iterable[Segment], target: str | os.PathLike[str]) -> None:
+    """Write the edited file in the place of `target`. Raises OutputFailed, and leaves `target` then as it was."""
+    with Transaction(target) as new:
+        new.commit(new.write("edited", reader, segments))
+
+
+def hand_over(made: bytes | Path, out: BinaryIO) -> None:
+    """Write a finished file, in memory or at a path, to a stream. Raises OutputFailed."""
+    try:
+        if isinstance(made, bytes):
+            write_all(out, made)
+            return
+        with open(made, "rb") as file:
+            while piece := file.read(_COPY_CHUNK):
+                write_all(out, piece)
     except OSError as error:
-        raise cannot_write(path, error) from error
+        raise cannot_write(getattr(out, "name", "stream"), error) from error

@@ -12,14 +12,8 @@ import struct
 from dataclasses import dataclass, field
 
 from labelkit.container.base import C2PA, TEXT, XMP, Changes, Format, Layout, Patch, Reader, Slot
-from labelkit.container.pdfobjects import (
-    BLANK,
-    Dictionary,
-    Found,
-    Name,
-    Objects,
-    Reference,
-)
+from labelkit.container.pdfobjects import Found, Objects
+from labelkit.container.pdfsyntax import BLANK, Dictionary, Name, Reference, Value
 from labelkit.errors import UnsupportedFormat
 from labelkit.messages import Message
 
@@ -40,12 +34,15 @@ class _State:
     keys: dict[str, bytes] = field(default_factory=dict)
 
 
+_Place = Found | None  # the object that a slot is a part of; None for a manifest, which is only seen
+
+
 def sniff(reader: Reader, head: bytes) -> Format | None:
     """PDF, where the first bytes say so."""
     return FORMATS[0] if head[:5] == b"%PDF-" else None
 
 
-def scan(reader: Reader, found: Format) -> Layout:
+def scan(reader: Reader, found: Format) -> Layout[_State, _Place]:
     """Texts of the Info dictionary, the document's XMP packet, and a C2PA manifest; raises MalformedFile."""
     objects = Objects(reader)
     if objects.trailer.get(b"Encrypt") is not None:
@@ -54,36 +51,34 @@ def scan(reader: Reader, found: Format) -> Layout:
                                 where=reader.name,
                                 hint="take the password off, then label the document")
     state = _State(objects)
-    layout = Layout(found, [], state=state)
-    info = objects.trailer.get(b"Info")
-    state.info = objects.get(info)
-    if state.info and isinstance(state.info.value, Dictionary):
-        for name, value in state.info.value.values.items():
+    layout: Layout[_State, _Place] = Layout(found, [], state)
+    info = objects.get(objects.trailer.get(b"Info"))
+    if info and isinstance(info.value, Dictionary):
+        state.info = info
+        for name, value in info.value.values.items():
             text = objects.resolve(value)
             if isinstance(text, bytes):
                 key = _KEYS.get(name, name.decode("latin-1"))
                 state.keys[key] = name
-                layout.slots.append(_slot(TEXT, "Info", state.info, text, key, True))
-    else:
-        state.info = None
+                layout.slots.append(_slot(TEXT, "Info", info, text, key, True))
     _add_packet(objects, layout)
     place = _find_manifest(reader)
     if place is not None:
-        layout.slots.append(Slot(C2PA, "embedded file", place, len(_MANIFEST), lambda: b"", home=False))
+        layout.slots.append(Slot(C2PA, "embedded file", place, len(_MANIFEST), lambda: b"", None, home=False))
     return layout
 
 
-def _slot(kind: str, name: str, found: Found, body: bytes, key: str, home: bool) -> Slot:
-    return Slot(kind, name, found.offset, len(body), lambda: body, key, found, home)
+def _slot(kind: str, name: str, found: Found, body: bytes, key: str, home: bool) -> Slot[Found]:
+    return Slot(kind, name, found.offset, len(body), lambda: body, found, key, home)
 
 
-def _add_packet(objects: Objects, layout: Layout) -> None:
+def _add_packet(objects: Objects, layout: Layout[_State, _Place]) -> None:
     root = objects.resolve(objects.trailer.get(b"Root"))
     found = objects.get(root.get(b"Metadata")) if isinstance(root, Dictionary) else None
     if found and isinstance(found.value, Dictionary):
         layout.state.packet = found
         layout.slots.append(Slot(XMP, "Metadata", found.offset, len(found.data[:found.value.stop]),
-                                 lambda: objects.stream_of(found), state=found, home=False))
+                                 lambda: objects.stream_of(found), found, home=False))
 
 
 def _find_manifest(reader: Reader) -> int | None:
@@ -98,46 +93,43 @@ def _find_manifest(reader: Reader) -> int | None:
     return None
 
 
-def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
+def patches(reader: Reader, layout: Layout[_State, _Place], changes: Changes[_Place],
+            fresh: bytes | None) -> list[Patch]:
     """The patch that appends an update with a new Info dictionary and, where it changes, a new XMP packet."""
     state = layout.state
-    size = state.objects.trailer.get(b"Size", int)
+    size = state.objects.trailer.integer(b"Size")
     if size is None or not 0 < size < 1 << 31:
         raise reader.malformed("PDF", state.objects.start, Message("a cross-reference or object is broken"))
     texts = {state.keys[slot.key]: body for slot, body in changes.items() if slot.kind == TEXT}
     new: dict[int, bytes] = {}
     info = state.info.reference if state.info else None
-    if info and state.info.data[state.info.value.stop:].lstrip(BLANK).startswith(b"stream"):
+    if state.info and state.info.data[state.info.dictionary.stop:].lstrip(BLANK).startswith(b"stream"):
         raise reader.malformed("PDF", state.info.offset, Message("a cross-reference or object is broken"))
     if texts or fresh is not None:
         info = info or Reference(size, 0)
         new[info.number] = _info(state.info, texts, fresh)
-    for slot, packet in changes.items():
-        if slot.kind == XMP:
-            body = packet or b""
-            new[slot.state.reference.number] = (b"<< /Type /Metadata /Subtype /XML /Length %d >>\nstream\n%s\nendstream"
-                                                % (len(body), body))
+    packets = {slot.state.reference: packet or b"" for slot, packet in changes.items()
+               if slot.kind == XMP and slot.state}
+    for reference, body in packets.items():
+        new[reference.number] = (b"<< /Type /Metadata /Subtype /XML /Length %d >>\nstream\n%s\nendstream"
+                                 % (len(body), body))
     if not new:
         return []
-    if any(found.generation for found in (info, *_references(changes)) if found):
+    if any(found.generation for found in (info, *packets) if found):
         raise UnsupportedFormat("{where}: its objects have been numbered anew, which is not written",
                                 where=reader.name, hint="save the document with another program, then label it")
     return [(reader.size, reader.size, _update(reader, state.objects, new, info, size))]
-
-
-def _references(changes: Changes) -> list[Reference]:
-    return [slot.state.reference for slot in changes if slot.kind == XMP]
 
 
 def _info(old: Found | None, texts: dict[bytes, bytes | None], fresh: bytes | None) -> bytes:
     """The Info dictionary with its other entries as they are written."""
     rows = []
     if old:
-        for name, (start, stop) in old.value.places.items():
+        for name, (start, stop) in old.dictionary.places.items():
             if name not in texts:
                 rows.append(old.data[start:stop])
-            elif texts[name] is not None:
-                rows.append(b"/AIGC " + _literal(texts[name].decode()))
+            elif (text := texts[name]) is not None:
+                rows.append(b"/AIGC " + _literal(text.decode()))
     if fresh is not None:
         rows.append(b"/AIGC " + _literal(fresh.decode()))
     return b"<< " + b"\n".join(rows) + b" >>"
@@ -170,7 +162,7 @@ def _update(reader: Reader, objects: Objects, new: dict[int, bytes], info: Refer
     return bytes(out + b"startxref\n%d\n%%%%EOF\n" % start)
 
 
-def _written(value: object) -> bytes:
+def _written(value: Value) -> bytes:
     """A value as a trailer writes it: names, numbers, references, strings in hexadecimal, arrays of these."""
     if isinstance(value, list):
         return b"[" + b" ".join(map(_written, value)) + b"]"

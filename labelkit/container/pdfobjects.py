@@ -1,167 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PDF objects: values with their places, cross-reference tables and streams, object streams (ISO 32000-2, 7.3, 7.5)."""
+"""PDF objects: cross-reference sections, object streams, and the objects that they place (ISO 32000-2, 7.5)."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from labelkit.container.base import MAX_BODY, Reader
+from labelkit.container.pdfsyntax import (
+    BLANK,
+    MAX_VALUES,
+    Broken,
+    Dictionary,
+    Name,
+    Reference,
+    Value,
+    past_space,
+    value_at,
+)
 from labelkit.errors import MalformedFile
 from labelkit.messages import Message
 
-_SPACE = re.compile(rb"(?:[\0\t\n\f\r ]++|%[^\r\n]*+)*+")
-_NUMBER = re.compile(rb"[+-]?(?:\d{1,20}\.?\d{0,20}|\.\d{1,20})")
-_REFERENCE = re.compile(rb"(\d{1,10})[\0\t\n\f\r ]+(\d{1,5})[\0\t\n\f\r ]+R(?![A-Za-z0-9])")
-_NAME = re.compile(rb"/([^\0\t\n\f\r ()<>\[\]{}/%]*+)")
-_WORD = re.compile(rb"true|false|null")
-_ESCAPE = re.compile(rb"\\(?:\r\n|[0-7]{1,3}|.)|\r\n?", re.DOTALL)
 _OBJECT = re.compile(rb"(\d{1,10})[\0\t\n\f\r ]+(\d{1,5})[\0\t\n\f\r ]+obj")
 _SUBSECTION = re.compile(rb"[\0\t\n\f\r ]*(\d{1,10}) +(\d{1,10})[\0\t\n\f\r ]*")
-BLANK = b"\0\t\n\f\r "
-_ESCAPED = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 _WINDOWS = (4096, 1 << 18, MAX_BODY)  # an object is read in a window, a larger one where it does not end in it
-_MAX_DEPTH = 32
-_MAX_VALUES, _MAX_STRING = 100_000, 1 << 20  # of one object that is read
 _MAX_SECTIONS, _MAX_SUBSECTIONS = 512, 32_768
 _MAX_ROWS = 2 * MAX_BODY  # bytes of all cross-reference streams
-
-
-class Name(bytes):
-    """A name, without its solidus."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """An indirect reference."""
-
-    number: int
-    generation: int
-
-
-@dataclass(slots=True)
-class Dictionary:
-    """A dictionary: its values, where each entry starts and stops in the bytes it was read from, and where it ends."""
-
-    values: dict[bytes, object] = field(default_factory=dict)
-    places: dict[bytes, tuple[int, int]] = field(default_factory=dict)
-    stop: int = 0
-
-    def get(self, name: bytes, kind: type | tuple[type, ...] = object) -> object:
-        """The value of an entry, or None where it is missing or of another type."""
-        value = self.values.get(name)
-        return value if isinstance(value, kind) else None
-
-
-class _Broken(Exception):
-    """The bytes at hand do not hold the whole value."""
-
-
-def value_at(data: bytes, at: int, depth: int = 0, count: list[int] | None = None) -> tuple[object, int]:
-    """The value that starts there, and where it ends; `count` holds how many values were read in the object."""
-    at = _SPACE.match(data, at).end()
-    first = data[at:at + 1]
-    count = [0] if count is None else count
-    count[0] += 1
-    if not first or depth > _MAX_DEPTH or count[0] > _MAX_VALUES:
-        raise _Broken
-    if data[at:at + 2] == b"<<":
-        return _dictionary(data, at + 2, depth, count)
-    if first == b"[":
-        return _array(data, at + 1, depth, count)
-    if first == b"(":
-        return _string(data, at + 1)
-    if first == b"<":
-        stop = data.find(b">", at)
-        digits = re.sub(rb"[^0-9A-Fa-f]", b"", data[at:stop])
-        return bytes.fromhex((digits + b"0" * (len(digits) % 2)).decode()), _found(stop) + 1
-    for pattern, make in _ATOMS:
-        found = pattern.match(data, at)
-        if found:
-            return make(found), found.end()
-    raise _Broken
-
-
-def _number(found: re.Match) -> int | float:
-    return int(found[0]) if found[0].lstrip(b"+-").isdigit() else float(found[0])
-
-
-def _found(place: int) -> int:
-    if place < 0:
-        raise _Broken
-    return place
-
-
-def _unescaped_name(raw: bytes) -> bytes:
-    return re.sub(rb"#([0-9A-Fa-f]{2})", lambda found: bytes([int(found[1], 16)]), raw)
-
-
-_ATOMS = (
-    (_NAME, lambda found: Name(_unescaped_name(found[1]))),
-    (_REFERENCE, lambda found: Reference(int(found[1]), int(found[2]))),
-    (_NUMBER, _number),
-    (_WORD, lambda found: {b"true": True, b"false": False, b"null": None}[found[0]]),
-)
-
-
-def _dictionary(data: bytes, at: int, depth: int, count: list[int]) -> tuple[Dictionary, int]:
-    found = Dictionary()
-    while True:
-        at = _SPACE.match(data, at).end()
-        if data[at:at + 2] == b">>":
-            found.stop = at + 2
-            return found, at + 2
-        start = at
-        name, at = value_at(data, at, depth + 1, count)
-        if not isinstance(name, Name):
-            raise _Broken
-        value, at = value_at(data, at, depth + 1, count)
-        found.values[bytes(name)] = value
-        found.places[bytes(name)] = start, at
-
-
-def _array(data: bytes, at: int, depth: int, count: list[int]) -> tuple[list, int]:
-    found: list[object] = []
-    while True:
-        at = _SPACE.match(data, at).end()
-        if data[at:at + 1] == b"]":
-            return found, at + 1
-        value, at = value_at(data, at, depth + 1, count)
-        found.append(value)
-
-
-def _string(data: bytes, at: int) -> tuple[bytes, int]:
-    start, depth = at, 1
-    for one in re.compile(rb"\\.|[()]", re.DOTALL).finditer(data, at):
-        depth += {b"(": 1, b")": -1}.get(one[0], 0)
-        if not depth:
-            return _ESCAPE.sub(_unescaped, data[start:one.start()]), one.end()
-        if one.end() - start > _MAX_STRING:
-            break
-    raise _Broken
-
-
-def _unescaped(found: re.Match) -> bytes:
-    text = found[0]
-    if text[:1] == b"\r":
-        return b"\n"
-    text = text[1:]
-    if text[:1].isdigit() and text[:1] < b"8":
-        return bytes([int(text, 8) & 0xFF])
-    return _ESCAPED.get(text, b"" if text in (b"\r\n", b"\n", b"\r") else text)
 
 
 @dataclass(slots=True)
 class Found:
     """An object: its value, the bytes it was read from and where it starts in them, and where they lie in the file."""
 
-    value: object
+    value: Value
     data: bytes
     at: int
     offset: int
-    reference: Reference | None = None
+    reference: Reference
+
+    @property
+    def dictionary(self) -> Dictionary:
+        """The value, an empty dictionary where it is none."""
+        return self.value if isinstance(self.value, Dictionary) else Dictionary()
 
 
 @dataclass(slots=True)
@@ -173,6 +55,12 @@ class _Section:
     ranges: list[tuple[int, int, int]]  # first number, count, where the rows start
     rows: bytes = b""
     widths: tuple[int, int, int] = (0, 0, 0)
+
+
+def _counts(values: list[Value]) -> list[int] | None:
+    """The numbers of an array, None where one of them is no whole number or below 0."""
+    numbers = [one for one in values if isinstance(one, int) and one >= 0]
+    return numbers if len(numbers) == len(values) else None
 
 
 class Objects:
@@ -194,7 +82,7 @@ class Objects:
         self.start = int(number[1])
         self.sections: list[_Section] = []
         self.subsections = self.rows = 0  # how many were read, and how many bytes
-        waiting, seen = [self.start], set()
+        waiting, seen = [self.start], set[int]()
         while waiting and len(seen) < _MAX_SECTIONS:
             place = waiting.pop(0)
             if place not in seen:
@@ -202,7 +90,7 @@ class Objects:
                 section = self._section(place)
                 self.sections.append(section)
                 waiting += [int(one) for name in (b"XRefStm", b"Prev")
-                            if (one := section.trailer.get(name, (int, float))) is not None]
+                            if isinstance(one := section.trailer.get(name), int | float)]
         self.trailer, self.stream = self.sections[0].trailer, self.sections[0].stream
 
     def _section(self, place: int) -> _Section:
@@ -214,19 +102,19 @@ class Objects:
         self.rows += len(rows)
         if self.rows > _MAX_ROWS:
             raise self.reader.too_many("byte of cross-reference streams", _MAX_ROWS)
-        trailer = found.value
-        widths = tuple(trailer.get(b"W", list) or ())
-        size = trailer.get(b"Size", int)
-        if len(widths) != 3 or not all(isinstance(one, int) and 0 <= one <= 8 for one in widths) or size is None:
+        trailer = found.dictionary
+        size = trailer.integer(b"Size")
+        widths = _counts(trailer.array(b"W"))
+        if widths is None or len(widths) != 3 or max(widths) > 8 or size is None:
             raise self._broken(place)
-        index = trailer.get(b"Index", list) or [0, size]
-        if len(index) % 2 or not all(isinstance(one, int) and one >= 0 for one in index):
+        index = _counts(trailer.array(b"Index") or [0, size])
+        if index is None or len(index) % 2:
             raise self._broken(place)
         ranges, at = [], 0
         for first, count in zip(index[::2], index[1::2], strict=True):
             ranges.append((first, count, at))
             at += count * sum(widths)
-        return _Section(trailer, True, ranges, rows, widths)
+        return _Section(trailer, True, ranges, rows, (widths[0], widths[1], widths[2]))
 
     def _table(self, at: int) -> _Section:
         ranges: list[tuple[int, int, int]] = []
@@ -234,7 +122,7 @@ class Objects:
             window = self.reader.at(at, min(64, self.reader.size - at), "cross-reference table")
             found = _SUBSECTION.match(window)
             if found is None:
-                word = _SPACE.match(window).end()
+                word = past_space(window, 0)
                 if window[word:word + 7] != b"trailer":
                     raise self._broken(at)
                 value = self._value(at + word + 7)[0]
@@ -251,14 +139,14 @@ class Objects:
     def _broken(self, place: int) -> MalformedFile:
         return self.reader.malformed("PDF", place, Message("a cross-reference or object is broken"))
 
-    def _value(self, place: int) -> tuple[object, bytes, int]:
+    def _value(self, place: int) -> tuple[Value, bytes, int]:
         """The value that starts at a place, the window it was read in, and where it ends in it."""
         for size in _WINDOWS:
             window = self.reader.at(place, min(size, max(self.reader.size - place, 0)), "object")
             try:
                 value, stop = value_at(window, 0)
                 return value, window, stop
-            except _Broken:
+            except Broken:
                 if place + size >= self.reader.size:
                     break
         raise self._broken(place)
@@ -266,13 +154,13 @@ class Objects:
     def at(self, place: int, number: int | None = None) -> Found:
         """The object that starts at a place of the file."""
         head = self.reader.at(place, min(64, max(self.reader.size - place, 0)), "object")
-        mark = _OBJECT.match(head, _SPACE.match(head).end())
+        mark = _OBJECT.match(head, past_space(head, 0))
         if mark is None or (number is not None and int(mark[1]) != number):
             raise self._broken(place)
         value, window, _ = self._value(place + mark.end())
         return Found(value, window, 0, place + mark.end(), Reference(int(mark[1]), int(mark[2])))
 
-    def get(self, reference: object) -> Found | None:
+    def get(self, reference: Value) -> Found | None:
         """The object that a reference names, or None where there is none."""
         if not isinstance(reference, Reference):
             return None
@@ -311,8 +199,8 @@ class Objects:
                     break
                 holder = self.at(row[1], number)
                 data = self.stream_of(holder)
-                first = holder.value.get(b"First", int)
-                if first is None or not 0 <= first <= len(data) or index > _MAX_VALUES:
+                first = holder.dictionary.integer(b"First")
+                if first is None or not 0 <= first <= len(data) or index > MAX_VALUES:
                     break
                 words = data[:first].split(None, 2 * index + 2)[:2 * index + 2]
                 numbers = [int(one) for one in words if one.isdigit() and len(one) <= 10]
@@ -321,19 +209,21 @@ class Objects:
                 at = first + numbers[2 * index + 1]
                 try:
                     return Found(value_at(data, at)[0], data, at, holder.offset, wanted)
-                except _Broken:
+                except Broken:
                     break
         raise self._broken(self.start)
 
-    def resolve(self, value: object) -> object:
+    def resolve(self, value: Value) -> Value:
         """The value itself, or the one that a reference names."""
-        found = self.get(value) if isinstance(value, Reference) else None
-        return found.value if found else None if isinstance(value, Reference) else value
+        if not isinstance(value, Reference):
+            return value
+        found = self.get(value)
+        return found.value if found else None
 
     def stream_of(self, found: Found) -> bytes:
         """The bytes of a stream object, unpacked and bounded; raises MalformedFile for other filters than Flate."""
-        dictionary = found.value
-        length = self.resolve(dictionary.get(b"Length")) if isinstance(dictionary, Dictionary) else None
+        dictionary = found.dictionary
+        length = self.resolve(dictionary.get(b"Length"))
         if not isinstance(length, int) or length < 0:
             raise self._broken(found.offset)
         mark = re.compile(rb"[\0\t\n\f\r ]*stream(?:\r\n|\n|\r)").match(found.data, dictionary.stop)
@@ -350,12 +240,12 @@ class Objects:
             raise self.reader.malformed("PDF", found.offset, Message("a stream is packed otherwise than by Flate"))
         return self._unpredicted(self.reader.inflate(raw, found.offset, "PDF"), parameters, found.offset)
 
-    def _unpredicted(self, data: bytes, parameters: object, offset: int) -> bytes:
+    def _unpredicted(self, data: bytes, parameters: Value, offset: int) -> bytes:
         """Rows without the PNG predictor that tables are packed with (None or Up in practice)."""
-        predictor = parameters.get(b"Predictor", int) if isinstance(parameters, Dictionary) else None
-        if predictor in (None, 1):
+        predictor = parameters.integer(b"Predictor") if isinstance(parameters, Dictionary) else None
+        if not isinstance(parameters, Dictionary) or predictor is None or predictor == 1:
             return data
-        columns = parameters.get(b"Columns", int) or 1
+        columns = parameters.integer(b"Columns") or 1
         if predictor < 10 or not 0 < columns <= 65_536:
             raise self._broken(offset)
         count = len(data) // (columns + 1)

@@ -23,16 +23,17 @@ def sniff(reader: Reader, head: bytes) -> Format | None:
     return FORMATS[0] if _START.match(reader.head(_PROBE)) else None
 
 
-def scan(reader: Reader, found: Format) -> Layout:
+def scan(reader: Reader, found: Format) -> Layout[None, None]:
     """The picture as one XMP slot, and its C2PA element; raises LimitExceeded for one above the bound of a slot."""
-    layout = Layout(found, [Slot(XMP, "svg", 0, reader.size, lambda: reader.at(0, reader.size, "SVG"))])
+    layout = Layout(found, [Slot(XMP, "svg", 0, reader.size, lambda: reader.at(0, reader.size, "SVG"), None)], None)
     manifest = _MANIFEST.search(reader.at(0, reader.size, "SVG"))
     if manifest:
         layout.slots.append(Slot(C2PA, "c2pa:manifest", manifest.start(), reader.size - manifest.start(),
-                                 lambda: reader.at(manifest.start(), reader.size - manifest.start(), "SVG")))
+                                 lambda: reader.at(manifest.start(), reader.size - manifest.start(), "SVG"),
+                                 None))
     return layout
 
 
-def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
+def patches(reader: Reader, layout: Layout[None, None], changes: Changes[None], fresh: bytes | None) -> list[Patch]:
     """The patch for the changed picture."""
     return [(0, reader.size, body) for body in changes.values() if body is not None]

@@ -12,19 +12,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from labelkit.container.base import C2PA, MAX_BODY, TEXT, XMP, Changes, Format, Layout, Patch, Reader, Slot
-from labelkit.errors import MalformedFile
+from labelkit.errors import LimitExceeded, MalformedFile
 from labelkit.messages import Message
 
 FORMATS = (Format("tiff", "image/tiff", "image", XMP),)
 
-IMAGE_DESCRIPTION, SOFTWARE, USER_COMMENT = 0x010E, 0x0131, 0x9286
+IMAGE_DESCRIPTION, SOFTWARE, ARTIST, USER_COMMENT = 0x010E, 0x0131, 0x013B, 0x9286
 CHARSETS = (b"ASCII\0\0\0", b"UNICODE\0", b"JIS\0\0\0\0\0", b"\0\0\0\0\0\0\0\0")  # Exif 3.0, table 9
 _XMP, _C2PA = 0x02BC, 0xCD41
 _TEXTS = {IMAGE_DESCRIPTION: "ImageDescription", SOFTWARE: "Software", USER_COMMENT: "UserComment"}
-_EXIF_DIRECTORY = 0x8769
+EXIF_DIRECTORY = 0x8769
 _UNDEFINED = 7
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-_MAX_DIRECTORIES = 32
+_MAX_DIRECTORIES = 10_000  # of one file: pages, their EXIF directories
 _MAX_ENTRIES = 8192
 
 
@@ -89,24 +89,28 @@ def shape_of(reader: Reader) -> Shape:
 
 
 def entries(reader: Reader) -> Iterator[Entry]:
-    """The entries of every directory that can be reached; each directory once, at most 32 of them."""
+    """The entries of every directory that can be reached, each directory once; raises LimitExceeded for too many."""
     shape = shape_of(reader)
-    waiting, seen = [_first(reader, shape)], set()
-    while waiting and len(seen) < _MAX_DIRECTORIES:
+    waiting, seen = [first(reader, shape)], set[int]()
+    while waiting:
         start = waiting.pop()
         if start and start not in seen:
+            if len(seen) == _MAX_DIRECTORIES:
+                raise reader.too_many("directory", _MAX_DIRECTORIES)
             seen.add(start)
             for entry in directory(reader, shape, start):
                 yield entry
-                if entry.tag == _EXIF_DIRECTORY:
+                if entry.tag == EXIF_DIRECTORY:
                     reader.seek(entry.place + struct.calcsize(shape.entry) - struct.calcsize(shape.offset))
                     waiting += reader.unpack(shape.offset, "offset of a directory")
             waiting.append(_next(reader, shape, start))
 
 
-def _first(reader: Reader, shape: Shape) -> int:
+def first(reader: Reader, shape: Shape) -> int:
+    """Where the first directory starts."""
     reader.seek(shape.first, "offset of the first directory")
-    return reader.unpack(shape.offset, "offset of the first directory")[0]
+    offset: int = reader.unpack(shape.offset, "offset of the first directory")[0]
+    return offset
 
 
 def directory(reader: Reader, shape: Shape, start: int) -> list[Entry]:
@@ -124,7 +128,7 @@ def directory(reader: Reader, shape: Shape, start: int) -> list[Entry]:
     return found
 
 
-def _end_of(shape: Shape, start: int, count: int) -> int:
+def link_of(shape: Shape, start: int, count: int) -> int:
     """Where the offset of the next directory stands."""
     return start + struct.calcsize(shape.count) + count * struct.calcsize(shape.entry)
 
@@ -132,45 +136,57 @@ def _end_of(shape: Shape, start: int, count: int) -> int:
 def _next(reader: Reader, shape: Shape, start: int) -> int:
     count, = struct.unpack(shape.count, reader.at(start, struct.calcsize(shape.count), "directory"))
     try:
-        reader.seek(_end_of(shape, start, count), "end of directory")
-        return reader.unpack(shape.offset, "offset of the next directory")[0]
+        reader.seek(link_of(shape, start, count), "end of directory")
+        offset: int = reader.unpack(shape.offset, "offset of the next directory")[0]
     except MalformedFile:
         return 0  # the last directory often ends its block without the closing zero
+    return offset
 
 
 def has_more_pages(reader: Reader) -> bool:
     """Whether a directory follows the first one; raises MalformedFile for what is no TIFF."""
     shape = shape_of(reader)
-    return bool(_next(reader, shape, _first(reader, shape)))
+    return bool(_next(reader, shape, first(reader, shape)))
 
 
-def scan(reader: Reader, found: Format) -> Layout:
+def scan(reader: Reader, found: Format) -> Layout[Shape, Entry]:
     """XMP and C2PA of the first directory, texts of every directory; `state` is the shape of the file."""
     shape = shape_of(reader)
-    layout = Layout(found, [], state=shape)
-    own = {entry.place for entry in directory(reader, shape, _first(reader, shape))}
-    for entry in entries(reader):
-        if entry.tag == _XMP:
-            layout.slots.append(_slot(reader, XMP, "tag 700", entry, 0, "", home=entry.place in own))
-        elif entry.tag == _C2PA:
-            layout.slots.append(_slot(reader, C2PA, "tag 52545", entry, 0, ""))
-        elif entry.tag in _TEXTS:
-            skip = 0
-            if entry.tag == USER_COMMENT and entry.length_bytes >= 8:
-                skip = 8 if reader.at(entry.offset_bytes, 8, "UserComment") in CHARSETS else 0
-            layout.slots.append(_slot(reader, TEXT, "EXIF", entry, skip, _TEXTS[entry.tag]))
+    layout: Layout[Shape, Entry] = Layout(found, [], shape)
+    start = first(reader, shape)
+    own = {entry.place for entry in directory(reader, shape, start)}
+    try:
+        for entry in entries(reader):
+            _add(reader, layout, entry, home=entry.place in own)
+    except LimitExceeded as error:  # pages of a scanned book: the first holds the label
+        layout.skipped.append(("directory", start, error.message))
     return layout
 
 
+def _add(reader: Reader, layout: Layout[Shape, Entry], entry: Entry, *, home: bool) -> None:
+    """A slot for the entry, where it is of a kind that has one."""
+    if entry.tag == _XMP:
+        layout.slots.append(_slot(reader, XMP, "tag 700", entry, 0, "", home=home))
+    elif entry.tag == _C2PA:
+        layout.slots.append(_slot(reader, C2PA, "tag 52545", entry, 0, ""))
+    elif entry.tag in _TEXTS:
+        skip = 0
+        if entry.tag == USER_COMMENT and entry.length_bytes >= 8:
+            skip = 8 if reader.at(entry.offset_bytes, 8, "UserComment") in CHARSETS else 0
+        layout.slots.append(_slot(reader, TEXT, "EXIF", entry, skip, _TEXTS[entry.tag]))
+
+
 def _slot(reader: Reader, kind: str, name: str, entry: Entry, skip: int, key: str,
-          home: bool = False) -> Slot:
+          home: bool = False) -> Slot[Entry]:
     start, length = entry.offset_bytes + skip, entry.length_bytes - skip
-    return Slot(kind, name, start, length, lambda: reader.at(start, length, name, MAX_BODY), key, entry, home)
+    return Slot(kind, name, start, length, lambda: reader.at(start, length, name, MAX_BODY), entry, key, home)
 
 
-def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
+def patches(reader: Reader, layout: Layout[Shape, Entry], changes: Changes[Entry],
+            fresh: bytes | None) -> list[Patch]:
     """The patches for new bodies: packets in place where they fit, else at the end; texts overwritten by zeros."""
-    shape, done, end = layout.state, [], reader.size
+    shape, end = layout.state, reader.size
+    done: list[Patch] = []
     tail: list[bytes] = []
 
     def append(data: bytes) -> int:
@@ -201,7 +217,7 @@ def _entry_patch(shape: Shape, entry: Entry, length: int, offset: int) -> Patch:
 
 def _new_directory(reader: Reader, shape: Shape, append: Callable[[bytes], int], packet: bytes) -> Patch:
     """The first directory anew at the end, with an entry for the packet in the order of tags."""
-    start = _first(reader, shape)
+    start = first(reader, shape)
     old = directory(reader, shape, start)
     row = struct.calcsize(shape.entry)
     rows = [reader.at(entry.place, row, "directory entry") for entry in old]

@@ -6,12 +6,24 @@ from __future__ import annotations
 import struct
 
 from labelkit.container.base import C2PA, EXIF, XMP, Changes, Format, Layout, Patch, Reader, Slot, unit_patches
-from labelkit.container.riff import Chunk, chunk, read_form, size_patches
+from labelkit.container.riff import (
+    Chunk,
+    RiffFile,
+    chunk,
+    info_patches,
+    info_slots,
+    is_list,
+    loader,
+    name_of,
+    read_riff,
+    size_patches,
+)
 from labelkit.messages import Message
 
 FORMATS = (Format("webp", "image/webp", "image", XMP),)
 
-_KINDS = {b"XMP ": XMP, b"EXIF": EXIF, b"C2PA": C2PA}
+_KINDS = {b"XMP ": XMP, b"XMP\0": XMP, b"EXIF": EXIF, b"C2PA": C2PA}
+_Place = bytes | Chunk  # a chunk at the top by its name, or one in LIST INFO
 _XMP_FLAG, _ALPHA_FLAG = 0x04, 0x10
 
 
@@ -20,26 +32,35 @@ def sniff(reader: Reader, head: bytes) -> Format | None:
     return FORMATS[0] if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else None
 
 
-def scan(reader: Reader, found: Format) -> Layout:
-    """The XMP, EXIF and C2PA chunks; `state` is the RIFF form."""
-    form = read_form(reader)
-    if not form.chunks:
+def scan(reader: Reader, found: Format) -> Layout[RiffFile, _Place]:
+    """The XMP, EXIF and C2PA chunks, and the texts of LIST INFO; `state` is the RIFF file."""
+    riff = read_riff(reader)
+    if not riff.chunks:
         raise reader.malformed("WebP", 12, Message("it holds no chunk"))
-    slots = [Slot(_KINDS[part.kind], part.kind.decode().strip(), part.start, part.end - part.start,
-                  _loader(reader, part), state=part.kind) for part in form.chunks if part.kind in _KINDS]
-    return Layout(found, slots, form.chunks[-1].end, form)
+    layout: Layout[RiffFile, _Place] = Layout(found, [], riff, riff.chunks[-1].end)
+    for part in [*riff.chunks, *riff.beyond]:
+        inside = part.start < riff.stop
+        if part.kind in _KINDS and (inside or part.kind != b"C2PA"):
+            # the last letter of XMP is a blank; readers take a zero for it too
+            home = inside and part.kind != b"XMP\0"
+            layout.slots.append(Slot(_KINDS[part.kind], name_of(part), part.start, part.end - part.start,
+                                     loader(reader, part), part.kind, home=home))
+        elif inside and is_list(reader, part, b"INFO"):
+            layout.slots += info_slots(reader, part, home=False)
+    return layout
 
 
-def _loader(reader: Reader, part: Chunk):
-    return lambda: reader.at(part.body, part.length, "chunk")
-
-
-def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
+def patches(reader: Reader, layout: Layout[RiffFile, _Place], changes: Changes[_Place],
+            fresh: bytes | None) -> list[Patch]:
     """The patches for new bodies, with the XMP flag of VP8X and the RIFF size set to match."""
     padding = b"\0" * (layout.insert_at & 1)  # the last chunk lacks its own
-    done = unit_patches(layout, changes, fresh, lambda slot, body: chunk(slot.state, body) if slot
-                        else padding + chunk(b"XMP ", body))
-    kept = [slot for slot in layout.slots if slot.kind == XMP and changes.get(slot, b"") is not None]
+
+    def encode(slot: Slot[_Place] | None, body: bytes) -> bytes:
+        return chunk(slot.state, body) if slot and isinstance(slot.state, bytes) else padding + chunk(b"XMP ", body)
+    top = {slot: body for slot, body in changes.items() if isinstance(slot.state, bytes)}
+    done = unit_patches(layout, top, fresh, encode)
+    done += info_patches(slot for slot in changes if not isinstance(slot.state, bytes))
+    kept = [slot for slot in layout.slots if slot.kind == XMP and slot.home and changes.get(slot, b"") is not None]
     done += _header(reader, layout.state.chunks[0], has_xmp=bool(kept) or fresh is not None)
     return done + size_patches(reader, layout.state, done)
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import re
 from collections.abc import Iterator
@@ -14,6 +15,10 @@ FORMATS = (Format("html", "text/html", "document", TEXT),)
 
 _PROBE, _LOOKED_AT = 4096, 1 << 20  # bytes that tell HTML, and bytes in which the head must end
 _START = re.compile(PROLOG + rb"<(?:!doctype\s+html|html|head)[\s>]", re.IGNORECASE | re.DOTALL)
+# The tags by which browsers tell HTML (WHATWG MIME Sniffing, 7.1), and two more that begin a head without its tag
+_FRAGMENT = re.compile(PROLOG + rb"<(?:script|iframe|h1|div|font|table|a|style|title|b|body|br|p|meta|link)[\s>]",
+                       re.IGNORECASE | re.DOTALL)
+_NAMES = (".html", ".htm")
 _TAG = re.compile(rb"""<([a-z][^\s/>]*+)((?:[^>"']|"[^"]*+"|'[^']*+')*+)>""", re.IGNORECASE)
 _ATTRIBUTE = re.compile(rb"""([^\s=/"'>]++)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'>]++))?""")
 _CLOSING = {name: re.compile(b"</" + name, re.IGNORECASE)  # elements that hold text, in which nothing is a tag
@@ -22,23 +27,26 @@ _KEYS = {"generator": "Software", "description": "Description"}
 
 
 def sniff(reader: Reader, head: bytes) -> Format | None:
-    """HTML, where a document type, html or head comes first behind comments."""
+    """HTML, where a document type, html or head comes first behind comments, or another tag of HTML in a file that is
+    named so: the tags of the head may be left out, and Markdown begins with such tags too."""
     if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"<":
         return None
-    return FORMATS[0] if _START.match(reader.head(_PROBE)) else None
+    probe = reader.head(_PROBE)
+    bare = reader.name.lower().endswith(_NAMES) and _FRAGMENT.match(probe)
+    return FORMATS[0] if bare or _START.match(probe) else None
 
 
-def scan(reader: Reader, found: Format) -> Layout:
+def scan(reader: Reader, found: Format) -> Layout[None, None]:
     """The named meta elements of the head; a new one goes behind the charset, else behind what opens the document."""
     page = reader.head(_LOOKED_AT)
-    layout = Layout(found, [], 3 if page.startswith(b"\xef\xbb\xbf") else 0)
+    layout: Layout[None, None] = Layout(found, [], None, 3 if page.startswith(b"\xef\xbb\xbf") else 0)
     for name, start, stop, attributes in _tags(page):
         if name in (b"!doctype", b"html", b"head") or (name == b"meta" and b"charset" in attributes):
             layout.insert_at = stop
         if name == b"meta" and b"name" in attributes and b"content" in attributes:
             key = _text(attributes[b"name"]).decode("utf-8", "replace")
-            layout.slots.append(Slot(TEXT, "meta", start, stop - start,
-                                     lambda value=attributes[b"content"]: _text(value), _KEYS.get(key.lower(), key)))
+            content = functools.partial(_text, attributes[b"content"])
+            layout.slots.append(Slot(TEXT, "meta", start, stop - start, content, None, _KEYS.get(key.lower(), key)))
     return layout
 
 
@@ -79,7 +87,7 @@ def _text(value: bytes) -> bytes:
     return html.unescape(value.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
 
-def patches(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None) -> list[Patch]:
+def patches(reader: Reader, layout: Layout[None, None], changes: Changes[None], fresh: bytes | None) -> list[Patch]:
     """The patches for new meta elements."""
     return unit_patches(layout, changes, fresh, lambda _, body: b"<meta name=\"AIGC\" content='" + body.replace(
         b"&", b"&amp;").replace(b"'", b"&#39;").replace(b"<", b"&lt;") + b"'/>")

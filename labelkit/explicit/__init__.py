@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The explicit label, which people see or hear: `draw` puts it on, `confirm` and `find` look for it. GB 45438-2025,
-clause 5."""
+"""The explicit label, which people see or hear (GB 45438-2025, clause 5).
+
+`draw` puts it on, `confirm` reads it back right after, `find` searches any file for it. Pictures, sound, films and
+texts have a folder each, with drawing and finding in files of their own; `rules` and `wording` hold what the standard
+asks of all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import cast
 
-from labelkit.codec.samples import AudioSamples, ImageSamples, Samples, VideoSamples
+from labelkit.codec.samples import Audio, ImageSamples, Samples, TextSamples, VideoSamples
 from labelkit.errors import UnsupportedFormat
-from labelkit.explicit import audio, image, soundtrack, video
-from labelkit.explicit.finding import find as find_in_picture
+from labelkit.evidence import Drawn, DrawnFilmText, DrawnSound, DrawnWords, StatedPlace
+from labelkit.explicit import audio, image, text, video
 from labelkit.explicit.rules import check_text
 from labelkit.plan import Explicit
 from labelkit.report import Finding
@@ -17,39 +22,56 @@ from labelkit.report import Finding
 __all__ = ["check_text", "confirm", "draw", "find"]
 
 
-def draw(samples: Samples, explicit: Explicit) -> tuple[Samples, dict[str, object]]:
-    """`samples` with the label, and the evidence of it as JSON values; in a film at the times of `explicit.showing`.
+def draw(samples: Samples, explicit: Explicit, *, in_place: bool = False) -> tuple[Samples, Drawn]:
+    """`samples` with the label, and how it was drawn; in a film at the times of `explicit.showing`.
 
-    Raises what `image.draw` and `video.draw` raise.
+    in_place  the caller no longer needs writable pictures, which are then drawn on
+
+    Raises what `image.draw`, `audio.draw`, `video.draw` and `text.draw` raise.
     """
     if isinstance(samples, ImageSamples):
-        return image.draw_frames(samples, explicit)
-    if isinstance(samples, AudioSamples):
+        return image.draw_frames(samples, explicit, in_place=in_place)
+    if isinstance(samples, Audio):
         return audio.draw(samples, explicit)
     if isinstance(samples, VideoSamples):
         return video.draw(samples, explicit)
+    if isinstance(samples, TextSamples):
+        return text.draw(samples, explicit)
     raise UnsupportedFormat("an explicit label for {kind} cannot be made", kind=type(samples).__name__)
 
 
-def confirm(decoded: Callable[[], Samples], explicit: Explicit | None, drawn: Mapping[str, object] | None) -> None:
-    """Raise OutputFailed where a spoken label, or one in the sound of a film, of evidence `drawn` is not heard in the
-    labelled file; no other kind of label is looked for, and nothing is decoded for it."""
-    if explicit and drawn and drawn.get("sound") in ("speech", "both"):
-        audio.confirm(decoded(), explicit, drawn)
-    elif explicit and drawn and drawn.get("soundtrack"):
-        soundtrack.confirm(decoded(), explicit, drawn["soundtrack"])
+def confirm(decoded: Callable[[], Samples], explicit: Explicit | None, drawn: Drawn | None) -> None:
+    """Raises OutputFailed where a spoken label, any in the sound of a film, or words in a text do not read back from
+    the labelled file.
+
+    decoded  decodes the labelled file; not called for other labels, which need no confirmation
+    drawn    what `draw` put in
+    """
+    if explicit is None or drawn is None:
+        return
+    if isinstance(drawn, DrawnSound):
+        if drawn.sound in ("speech", "both"):
+            audio.confirm(cast(Audio, decoded()), explicit, drawn)  # `draw` drew it into sound
+    elif isinstance(drawn, DrawnWords):
+        text.confirm(cast(TextSamples, decoded()), drawn)
+    elif isinstance(drawn, DrawnFilmText) and drawn.soundtrack:
+        video.confirm(cast(VideoSamples, decoded()), explicit, drawn.soundtrack)  # `draw` drew it into a film
 
 
-def find(samples: Samples, expected_text: str | None = None, *, read_text: bool = False) -> Finding:
+def find(samples: Samples, expected_text: str | None = None, *, read_text: bool = False,
+         stated_place: StatedPlace | None = None) -> Finding:
     """What the samples show of an explicit label.
 
     expected_text   a text that another layer names
-    read_text       read text in any font too, as `finding.find` does; of sound nothing is read
+    read_text       read text in any font too, as `image.find` does; ignored for sound and texts
+    stated_place    where another layer says that it is; pictures are looked at there first
     """
     if isinstance(samples, ImageSamples):
-        return find_in_picture(samples, expected_text, read_text=read_text)
-    if isinstance(samples, AudioSamples):
+        return image.find(samples, expected_text, read_text=read_text, stated_place=stated_place)
+    if isinstance(samples, Audio):
         return audio.find(samples)
     if isinstance(samples, VideoSamples):
         return video.find(samples, expected_text, read_text=read_text)
+    if isinstance(samples, TextSamples):
+        return text.find(samples)
     raise UnsupportedFormat("an explicit label in {kind} cannot be looked for", kind=type(samples).__name__)

@@ -1,22 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What GB 45438-2025 asks of an explicit label, as checks; the strict reading wherever the text leaves a choice."""
+"""What GB 45438-2025 asks of an explicit label, as checks. Where its text leaves a choice, they are strict."""
 
 from __future__ import annotations
 
 import math
 
 from labelkit.errors import InvalidArgument, InvalidLabel
+from labelkit.explicit.wording import is_negated
 from labelkit.plan import MIN_HEIGHT_SHARE
 
 AI_ELEMENTS = ("人工智能", "AI")
 GENERATION_ELEMENTS = ("生成", "合成")
 
 # The standard sets no size in pixels; it wants text that is clearly legible (5.2). Below 10 pixels
-# the strokes of 智 and 能 merge, so a small picture is refused instead of being given a smudge.
+# the strokes of 智 and 能 merge, so a picture too small for that is refused.
 MIN_INK_PX = 10
 
-# WCAG 2.1, 1.4.3, level AA. The 3:1 that large text may use does not do: a picture is also seen as a
-# thumbnail, where a label of 5 % of the short side is small text.
+# WCAG 2.1, 1.4.3, level AA. The 3:1 allowed for large text is not enough: pictures are also seen as
+# thumbnails, where a label of 5 % of the short side is small text.
 MIN_CONTRAST = 4.5
 
 # Text without a plate has to stand on its own after recompression and shrinking: level AAA (1.4.6).
@@ -25,13 +26,16 @@ MIN_PLAIN_CONTRAST = 7.0
 MAX_CHARACTERS = 64  # a label is a line or two; bounds the time and memory of rasterising
 
 
-def check_text(text: str) -> None:
-    """Refuses a label text without both elements; raises InvalidLabel naming the clause (GB 45438-2025 5.2-5.6)."""
+def check_text(text: object) -> None:
+    """Raises InvalidLabel, naming the clause, for a label text without both elements (GB 45438-2025 5.2-5.6)."""
     if not isinstance(text, str):
         raise InvalidArgument("the label text is a string, got {got}", got=type(text).__name__)
     if len(text) > MAX_CHARACTERS:
         raise InvalidArgument("the label text may have {most} characters, got {count}",
                               most=MAX_CHARACTERS, count=len(text))
+    if is_negated(text):
+        raise InvalidLabel("GB 45438-2025 5.2: the label text says that the content is generated, {text} says that it "
+                           "is not", text=repr(text), hint="write for example AI生成")
     if not any(element in text for element in AI_ELEMENTS):
         raise InvalidLabel("GB 45438-2025 5.2: the label text must hold 人工智能 or AI, got {text}",
                            text=repr(text), hint="write for example AI生成")
@@ -44,14 +48,14 @@ def element_characters(text: str) -> str:
     """The characters of `text` whose height counts: those of the elements that the standard asks for, in order.
 
     "Text height" is not defined (em, capital, ink). Measuring the ink of the lowest of these characters,
-    the capitals A and I among them, satisfies every reading. Other words may hold low characters such as 一.
+    capitals A and I included, satisfies every reading. Other words may hold low characters such as 一.
     """
     return "".join(element for element in AI_ELEMENTS + GENERATION_ELEMENTS if element in text)
 
 
 def floor_px(height: int, width: int, share: float = MIN_HEIGHT_SHARE) -> int:
     """Lowest permitted ink height in pixels for a picture of `height` x `width` pixels (GB 45438-2025 5.2, 5.4)."""
-    # the epsilon keeps 0.07 * 100 = 7.000000000000001 from costing a pixel
+    # without the epsilon, 0.07 * 100 = 7.000000000000001 would be rounded up to 8
     return max(MIN_INK_PX, math.ceil(share * min(height, width) - 1e-9))
 
 
@@ -72,5 +76,5 @@ def luminance(colour: tuple[float, float, float]) -> float:
 
 def contrast(first: tuple[float, float, float], second: tuple[float, float, float]) -> float:
     """Contrast ratio 1-21 of two sRGB colours of 0-255 per channel (WCAG 2.1)."""
-    low, high = sorted((luminance(first), luminance(second)))
-    return (high + 0.05) / (low + 0.05)
+    one, other = luminance(first) + 0.05, luminance(second) + 0.05
+    return one / other if one > other else other / one

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hooks for generation pipelines; each file needs only its own host."""
+"""Hooks for generation pipelines and servers; each file needs only its own host."""

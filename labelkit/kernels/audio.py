@@ -7,12 +7,19 @@ Same arguments, same buffers. The transforms add in another order than the compi
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
+
+from labelkit.kernels.contract import Float32, Int8, UInt16
+
+Plane = npt.NDArray[Any]
 
 _FRAME, _HOP, _HALF, _LIMIT, _SHIELD = 1024, 512, 512, 64, 256
 _MOVE_LOW, _MOVE_SLOPE, _MOVE_HIGH = 0.17, 0.18, 2.6
 _SWELL, _SWELL_LOW, _SWELL_HIGH, _PACE = 0.1, 0.6, 1.25, 0.05
-_NEAR = 0.05
+_NEAR, _PACE_LIMIT = 0.05, 1 << 20
 _SPREAD, _SMOOTH, _MOST, _OVER, _RAMP, _FADE = 4, 1, 2.0, 0.3, 0.4, 0.02
 
 
@@ -21,31 +28,33 @@ def audio_mark_scratch(channels: int) -> int:
     return 0
 
 
-def audio_mark(x, channels, frames, roots, window, edges, signs, phase, depths, mean, scratch, out) -> None:
+def audio_mark(x: Float32, channels: int, frames: int, roots: Float32, window: Float32, edges: UInt16, signs: Int8,
+               phase: int, depths: Float32, mean: Float32, scratch: Float32, out: Float32) -> None:
     """Add to `out` what makes the bands of x follow the signs."""
-    x, out, edges = x.reshape(channels, -1), out.reshape(channels, -1), edges.astype(int)
-    low, high = edges[0], edges[-1]
+    x, out, at = x.reshape(channels, -1), out.reshape(channels, -1), edges.astype(np.intp)
+    low, high = at[0], at[-1]
     for f in range(frames):
         part = slice(f * _HOP, f * _HOP + _FRAME)
         spectrum = np.fft.rfft(x[:, part] * window, axis=1)
         power = np.square(np.abs(spectrum[:, low:high])).sum(0)
-        level = np.log2(np.add.reduceat(power, edges[:-1] - low) / np.diff(edges) + 1e-13)
+        level = np.log2(np.add.reduceat(power, at[:-1] - low) / np.diff(at) + 1e-13)
         loudness = np.log2(power.sum() + 1e-13)
         mean[0] = loudness if mean[0] < -1e8 else mean[0] + (loudness - mean[0]) * _PACE
         share = np.clip(np.exp2(_SWELL * (mean[0] - loudness)), _SWELL_LOW, _SWELL_HIGH)
         move = np.minimum(_MOVE_LOW + _MOVE_SLOPE * (level.max() - level), _MOVE_HIGH)
         change = np.exp2(share * depths * move * signs[(phase + f) % len(signs)]) - 1
         gain = np.zeros(_HALF + 1)
-        gain[low:high] = np.repeat(change, np.diff(edges))
+        gain[low:high] = np.repeat(change, np.diff(at))
         out[:, part] += (np.fft.irfft(spectrum * gain, axis=1) * window).astype(np.float32)
 
 
-def audio_shield(host, difference, ratio, roots, window, scratch, out) -> None:
+def audio_shield(host: Float32, difference: Float32, ratio: float, roots: Float32, window: Float32, scratch: Float32,
+                 out: Float32) -> None:
     """Add to `out` the difference, lowered in the bins where it is louder than `ratio` of its host."""
-    def spectrum(x):
+    def spectrum(x: Float32) -> Plane:
         return np.fft.rfft(np.lib.stride_tricks.sliding_window_view(x, _SHIELD)[:: _SHIELD // 2] * window, axis=1)
 
-    def power(x):
+    def power(x: Plane) -> Plane:
         inner = np.square(np.abs(x))
         inner[:, [0, -1]] = 0
         return inner + np.roll(inner, 1, 1) + np.roll(inner, -1, 1)
@@ -59,19 +68,19 @@ def audio_shield(host, difference, ratio, roots, window, scratch, out) -> None:
     out[_SHIELD // 2 :] += halves[:, 1].reshape(-1).astype(np.float32)
 
 
-def audio_limit(host, difference, ratio, scratch, out) -> None:
+def audio_limit(host: Float32, difference: Float32, ratio: float, scratch: Float32, out: Float32) -> None:
     """The difference, lowered where it is louder than `ratio` of its host."""
     n, half = len(out), _LIMIT // 2
 
-    def energy(x):
-        total = np.concatenate([[0], np.cumsum(np.square(x, dtype=np.float64))])
+    def energy(x: Float32) -> Plane:
+        total: Plane = np.concatenate([[0], np.cumsum(np.square(x, dtype=np.float64))])
         return total[_LIMIT : _LIMIT + n] - total[:n]
 
     share = ratio * np.sqrt((energy(host) + 1e-12) / (energy(difference) + 1e-14))
     out[:] = difference[half : half + n] * np.minimum(share, 1)
 
 
-def audio_resample(x, bank, phases, up, down, position, y) -> None:
+def audio_resample(x: Float32, bank: Float32, phases: int, up: int, down: int, position: int, y: Float32) -> None:
     """Each output is a sum of products with the row of the bank for its fraction."""
     place = position + np.arange(len(y), dtype=np.int64) * down
     taps = bank.reshape(phases, -1)
@@ -83,7 +92,8 @@ def audio_resample(x, bank, phases, up, down, position, y) -> None:
             y[part] = np.einsum("ij,ij->i", views[place[part] // up], taps[rows[part]])
 
 
-def audio_spectrum(x, frames, hop, roots, window, low, high, scratch, out) -> None:
+def audio_spectrum(x: Float32, frames: int, hop: int, roots: Float32, window: Float32, low: int, high: int,
+                   scratch: Float32, out: Float32) -> None:
     """Running sums of log2 power, a little of the neighbours' with it, over the bins of each frame."""
     for f in range(frames):
         power = np.square(np.abs(np.fft.rfft(x[f * hop : f * hop + _FRAME] * window)[: high + 1])) + 1e-12
@@ -93,13 +103,16 @@ def audio_spectrum(x, frames, hop, roots, window, low, high, scratch, out) -> No
         np.cumsum(np.log2(near), out=out[f, 1:])
 
 
-def audio_chips(spectrum, frames, index, part, width, floors, weights, pace, rows, scratch, out) -> None:
+def audio_chips(spectrum: Float32, frames: int, index: UInt16, part: Float32, width: Float32, floors: Float32,
+                weights: Float32, pace: float, rows: int, scratch: Float32, out: Float32) -> None:
     """Whiten and weight the bands, and sum them up to chips."""
-    sums, index = spectrum.reshape(frames, -1), index.astype(int)
-    edge = sums[:, index] + part * (sums[:, index + 1] - sums[:, index])
+    if not 0 < pace <= _PACE_LIMIT:
+        raise ValueError(f"pace: a number above 0 and up to {_PACE_LIMIT} wanted, got {pace}")
+    sums, edges = spectrum.reshape(frames, -1), index.astype(np.intp)
+    edge = sums[:, edges] + part * (sums[:, edges + 1] - sums[:, edges])
     level = np.diff(edge, axis=1) * width
     at = np.arange(rows) * pace
-    f = np.minimum(at.astype(int), frames - 1)
+    f = np.minimum(at, frames - 1).astype(np.intp)
     share = (at - f)[:, None]
     level = level[f] + share * (level[np.minimum(f + 1, frames - 1)] - level[f])
     sharp = level - _mean(level, 1, 1)
@@ -109,11 +122,11 @@ def audio_chips(spectrum, frames, index, part, width, floors, weights, pace, row
     weight *= np.maximum(1 - _FADE * (smooth.max(1, keepdims=True) - smooth), 0)
     cell = np.clip(sharp / np.sqrt(deviation + 1e-4), -_MOST, _MOST) * weight
     pair = np.pad(cell[:, 1:-1:2] - cell[:, 2:-1:2], ((0, 11), (0, 0)))
-    first = sum(pair[h : h + rows] for h in range(5))
-    out[:] = first - sum(pair[h : h + rows] for h in range(6, 11))
+    first, second = (np.add.reduce([pair[h : h + rows] for h in hops]) for hops in (range(5), range(6, 11)))
+    out[:] = first - second
 
 
-def audio_rows(chips, signs, length, hit, variance) -> None:
+def audio_rows(chips: Float32, signs: Float32, length: int, hit: Float32, variance: Float32) -> None:
     """Each row of the chips against the pattern at each place where its period can start."""
     ways = signs.shape[1]
     n = len(chips) // length
@@ -124,9 +137,10 @@ def audio_rows(chips, signs, length, hit, variance) -> None:
         out[:] = by_row[np.arange(n)[:, None], start % length, rows]
 
 
-def _mean(x: np.ndarray, half: int, axis: int) -> np.ndarray:
+def _mean(x: Plane, half: int, axis: int) -> Plane:
     """Mean over 2 * half + 1 neighbours along an axis, the edges standing for what is beyond them."""
     pad = [(half, half) if a == axis else (0, 0) for a in range(2)]
     padded = np.pad(x, pad, mode="edge").astype(np.float64)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=axis)
-    return windows.mean(-1).astype(np.float32)
+    mean: Plane = windows.mean(-1).astype(np.float32)
+    return mean

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two databases that the log can stand in. Each gives rows for a statement, a stream of rows, and a transaction
-that no other writer comes between; parameters are written `?` in both."""
+"""The two databases that can hold the log. Both return the rows of a statement at once or as a stream, and run
+transactions that exclude other writers; parameters are written `?` in both."""
 
 from __future__ import annotations
 
@@ -9,12 +9,28 @@ import itertools
 import os
 import sqlite3
 import threading
+import time
 import urllib.parse
 from collections.abc import Iterator, Sequence
 from types import ModuleType
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from labelkit.distribution import install_hint
 from labelkit.errors import InvalidArgument, LabelkitError, MalformedFile, OutputFailed
-from labelkit.log.entry import KEEP_DAYS
+from labelkit.log.entry import EXPIRED, KEEP_DAYS
+
+if TYPE_CHECKING:
+    import psycopg
+
+Row = tuple[Any, ...]
+"""Values of the columns, as sqlite3 and psycopg type them."""
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+Connection = TypeVar("Connection", bound=_Closable)
 
 DAY = 86_400_000_000  # microseconds
 _WAIT_SECONDS = 30.0
@@ -24,8 +40,10 @@ _INDEXES = "".join(f"CREATE INDEX labelkit_by_{column} ON labelkit_records ({col
                    for column in ("mark", "produce_id", "sha256_before", "sha256_after"))
 _NEVER_CHANGED = "records of the label log are never changed"
 _KEPT = f"records of the label log are kept for {KEEP_DAYS} days"
-_TOO_YOUNG = f"OLD.time > (SELECT time FROM labelkit_records ORDER BY number DESC LIMIT 1) - {KEEP_DAYS * DAY}"
-# the triggers stop mistakes; intent is found by the chain
+IS_LABELLING = f"substr(body, 1, {len(EXPIRED)}) <> '{EXPIRED}'"
+_NEWEST = f"SELECT time FROM labelkit_records WHERE {IS_LABELLING} ORDER BY number DESC LIMIT 1"
+_TOO_YOUNG = f"OLD.time > COALESCE(({_NEWEST}), 0) - {KEEP_DAYS * DAY}"
+# triggers prevent mistakes; the chain reveals manipulation
 _SQLITE_SCHEMA = f"""
 CREATE TABLE labelkit_records ({_COLUMNS.format(big="INTEGER")}) STRICT;
 {_INDEXES}
@@ -49,25 +67,28 @@ CREATE TRIGGER labelkit_kept BEFORE DELETE ON labelkit_records FOR EACH ROW EXEC
 """
 
 
-class Connections:
-    """One connection for each thread of each process; what a child inherits by a fork it leaves alone."""
+class Connections(Generic[Connection]):
+    """One connection per thread and process. Connections inherited by a fork are not touched."""
 
     def __init__(self) -> None:
         self._local = threading.local()
-        self._kept: list[tuple[int, object]] = []  # an inherited connection must not even be closed, as dropping would
+        self._kept: list[tuple[int, Connection]] = []  # keeps inherited ones alive: dropping them would close them
 
-    def get(self) -> object | None:
-        """This thread's connection, if it has one."""
-        return self._local.connection if getattr(self._local, "process", None) == os.getpid() else None
+    def get(self) -> Connection | None:
+        """The connection of this thread, or None."""
+        if getattr(self._local, "process", None) != os.getpid():
+            return None
+        connection: Connection = self._local.connection
+        return connection
 
-    def put(self, connection: object) -> object:
-        """Make it this thread's connection."""
+    def put(self, connection: Connection) -> Connection:
+        """Set the connection of this thread."""
         self._kept.append((os.getpid(), connection))
         self._local.connection, self._local.process = connection, os.getpid()
         return connection
 
     def close(self) -> None:
-        """Close those of this process."""
+        """Close the connections of this process."""
         for process, connection in self._kept:
             if process == os.getpid():
                 connection.close()
@@ -76,32 +97,36 @@ class Connections:
 
 
 class SQLite:
-    """A file, made with mode 0600 where there is none, in write-ahead mode."""
+    """A file in write-ahead mode, created with mode 0600 if it does not exist."""
 
     def __init__(self, path: str) -> None:
         self.name = self.target = os.path.abspath(path)
-        self.connections = Connections()
+        self.connections = Connections[sqlite3.Connection]()
         with self.guarded():
             with contextlib.suppress(FileExistsError):
                 os.close(os.open(self.target, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             if not self._has_table():
-                # two processes may come first at once: the second waits for the lock and looks again
+                # two processes may create it at once: the second waits for the lock and checks again
                 with self.writing(durable=True):
                     if not self._has_table():
                         for statement in _statements(_SQLITE_SCHEMA):
                             self.rows(statement)
 
-    def rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple]:
+    def rows(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
         """All rows of a statement."""
         return self._connection().execute(statement, values).fetchall()
 
-    def stream(self, statement: str) -> Iterator[tuple]:
-        """The rows of a statement, one after the other."""
+    def stream(self, statement: str) -> Iterator[Row]:
+        """The rows of a statement, one by one."""
         return iter(self._connection().execute(statement))
+
+    def clock(self) -> int:
+        """The time of this machine, in microseconds since 1970."""
+        return time.time_ns() // 1000
 
     @contextlib.contextmanager
     def writing(self, *, durable: bool) -> Iterator[None]:
-        """A transaction; `durable` ones are on the disk at its end."""
+        """A transaction; a `durable` one is on the disk when it ends."""
         connection = self._connection()
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         connection.execute("BEGIN IMMEDIATE")
@@ -114,7 +139,7 @@ class SQLite:
 
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
-        """Turns the database's errors into ours."""
+        """Translate errors of the database into LabelkitError."""
         try:
             yield
         except (sqlite3.OperationalError, sqlite3.IntegrityError, OSError) as error:
@@ -136,34 +161,38 @@ class SQLite:
 
 
 class PostgreSQL:
-    """A database server, by DSN: for many writers on many machines. Every transaction is on its disk at the end."""
+    """A database server, given by DSN, for many writers on many machines. Every transaction is on disk when it ends."""
 
     def __init__(self, dsn: str) -> None:
         parts = urllib.parse.urlsplit(dsn)
         self.target, self.name = dsn, f"{parts.scheme}://{parts.hostname or ''}{parts.path}"  # without the password
-        self.connections = Connections()
+        self.connections = Connections["psycopg.Connection[Row]"]()
         self._names = itertools.count()
         with self.guarded():
             if not self._has_table():
                 with self._connection().transaction():
-                    self.rows("SELECT pg_advisory_xact_lock(7305804402566162805)")  # two may come first at once
+                    self.rows("SELECT pg_advisory_xact_lock(7305804402566162805)")  # two may create it at once
                     if not self._has_table():
                         self._connection().execute(_POSTGRESQL_SCHEMA)
 
-    def rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple]:
+    def rows(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
         """All rows of a statement."""
         cursor = self._connection().execute(statement.replace("?", "%s"), values or None)
         return cursor.fetchall() if cursor.description else []
 
-    def stream(self, statement: str) -> Iterator[tuple]:
-        """The rows of a statement, one after the other, held on the server."""
+    def stream(self, statement: str) -> Iterator[Row]:
+        """The rows of a statement, one by one, from a cursor on the server."""
         connection = self._connection()
         with connection.transaction(), connection.cursor(f"labelkit_{next(self._names)}") as cursor:
             yield from cursor.execute(statement)
 
+    def clock(self) -> int:
+        """The time of the server, in microseconds since 1970."""
+        return int(self.rows("SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint")[0][0])
+
     @contextlib.contextmanager
     def writing(self, *, durable: bool) -> Iterator[None]:
-        """A transaction that other writers wait for; readers do not."""
+        """A transaction that blocks other writers, but not readers; always durable."""
         connection = self._connection()
         with connection.transaction():
             connection.execute("LOCK TABLE labelkit_records IN EXCLUSIVE MODE")
@@ -171,7 +200,7 @@ class PostgreSQL:
 
     @contextlib.contextmanager
     def guarded(self) -> Iterator[None]:
-        """Turns the database's errors into ours."""
+        """Translate errors of the database into LabelkitError."""
         try:
             yield
         except LabelkitError:
@@ -180,22 +209,22 @@ class PostgreSQL:
             raise _unusable(self.name, error) from error
 
     def _has_table(self) -> bool:
-        return self.rows("SELECT to_regclass('labelkit_records') IS NOT NULL")[0][0]
+        return bool(self.rows("SELECT to_regclass('labelkit_records') IS NOT NULL")[0][0])
 
-    def _connection(self) -> object:
+    def _connection(self) -> psycopg.Connection[Row]:
         connection = self.connections.get()
         if connection is None or connection.closed:
-            connection = _psycopg().connect(self.target, autocommit=True, connect_timeout=int(_WAIT_SECONDS))
-            self.connections.put(connection)
+            connection = self.connections.put(
+                _psycopg().connect(self.target, autocommit=True, connect_timeout=int(_WAIT_SECONDS)))
         return connection
 
 
-def database(target: str | os.PathLike) -> SQLite | PostgreSQL:
-    """The database at a path, or at a postgresql:// DSN."""
+def database(target: str | os.PathLike[str]) -> SQLite | PostgreSQL:
+    """The database at a path or at a postgresql:// DSN."""
     if isinstance(target, str) and target.startswith(("postgresql://", "postgres://")):
         return PostgreSQL(target)
     if not isinstance(target, str | os.PathLike):
-        raise InvalidArgument("a path or a postgresql:// DSN is wanted, got {got}", got=type(target).__name__)
+        raise InvalidArgument("a label log is a path or a postgresql:// DSN, got {got}", got=type(target).__name__)
     return SQLite(os.fspath(target))
 
 
@@ -209,12 +238,12 @@ def _psycopg() -> ModuleType:
         import psycopg
     except ImportError as error:
         raise InvalidArgument("a label log in PostgreSQL needs the package psycopg",
-                              hint='pip install "labelkit[postgresql]"') from error
+                              hint=install_hint("postgresql")) from error
     return psycopg
 
 
 def _statements(script: str) -> Iterator[str]:
-    """The statements of a script one by one, for executescript would end the transaction."""
+    """The statements of a script one by one, because executescript would commit the transaction."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line

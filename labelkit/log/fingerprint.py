@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A perceptual hash of a picture: 64 bits that stay nearly the same through resizing and compression.
+"""A perceptual hash of a picture: 64 bits that hardly change under resizing and compression.
 
-The signs of 64 low frequencies of the brightness against their median (the "pHash" of Zauner, 2010). It finds
-candidates in the log when every layer is gone from a file; it proves nothing, and anybody can make a picture that
-has a wanted fingerprint. Pictures with hardly any structure (a gradient, a flat ground) have none that is stable.
+Each bit compares one of 64 low frequencies of the luma with their median (pHash, Zauner 2010). It finds candidates in
+the log for a file that lost all its layers. It proves nothing: anybody can make a picture with a given fingerprint.
+The fingerprint of pictures without structure (gradients, flat areas) is not stable.
 """
 
 from __future__ import annotations
@@ -11,16 +11,20 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+import numpy.typing as npt
 
 from labelkit.errors import InvalidArgument
 
+Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+Floats = npt.NDArray[np.float64]
+
 _GRID, _LOW = 32, 8
-_SAMPLES = 8  # at least, along each side of a block of the grid; the rest of a large picture is not read
+_SAMPLES = 8  # at least, along each side of a block of the grid; further samples of a large picture are skipped
 NEAR = 10  # bits; photographs at JPEG q50 or half the size differ in 0 to 8, unrelated ones in 20 to 44
 
 
-def fingerprint(picture: np.ndarray) -> int:
-    """The fingerprint, 64 bits, of uint8 or uint16 [height, width] or [height, width, 3 or 4]; alpha is not seen.
+def fingerprint(picture: Pixels) -> int:
+    """The 64-bit fingerprint of uint8 or uint16 [height, width] or [height, width, 3 or 4]; alpha is ignored.
 
     Raises InvalidArgument for another shape or type.
     """
@@ -38,32 +42,32 @@ def fingerprint(picture: np.ndarray) -> int:
 
 
 def distance(first: int, second: int) -> int:
-    """In how many of the 64 bits two fingerprints differ."""
+    """The number of bits in which two fingerprints differ."""
     return (first ^ second).bit_count()
 
 
-def _shrunk(picture: np.ndarray) -> np.ndarray:
-    """float64 [32, 32] or [32, 32, channels]: means of the picture's blocks, or nearest samples of a smaller one."""
+def _shrunk(picture: Pixels) -> Floats:
+    """float64 [32, 32] or [32, 32, channels]: means of the blocks, or nearest samples of a smaller picture."""
     steps = [max(1, size // (_GRID * _SAMPLES)) for size in picture.shape[:2]]
-    picture = picture[::steps[0], ::steps[1]]
-    for axis in (0, 1):
-        picture = _means(picture, axis)
-    return picture
+    return _means(_means(picture[::steps[0], ::steps[1]], 0), 1)
 
 
-def _means(picture: np.ndarray, axis: int) -> np.ndarray:
+def _means(picture: Pixels | Floats, axis: int) -> Floats:
     size = picture.shape[axis]
     edges = np.arange(_GRID + 1) * size // _GRID
     if size < _GRID:
-        return np.take(picture, edges[:-1], axis).astype(np.float64)
+        nearest: Floats = np.take(picture, edges[:-1], axis).astype(np.float64)
+        return nearest
     sums = np.add.reduceat(picture, edges[:-1], axis, dtype=np.float64)
     shape = [1] * picture.ndim
     shape[axis] = _GRID
-    return sums / np.diff(edges).reshape(shape)
+    means: Floats = sums / np.diff(edges).reshape(shape)
+    return means
 
 
 @functools.cache
-def _cosines() -> np.ndarray:
+def _cosines() -> Floats:
     """float64 [8, 32]: the frequencies 1 to 8 of the DCT-II, without the mean."""
     positions = (2 * np.arange(_GRID) + 1) / (2 * _GRID)
-    return np.cos(np.pi * np.arange(1, _LOW + 1)[:, None] * positions)
+    cosines: Floats = np.cos(np.pi * np.arange(1, _LOW + 1)[:, None] * positions)
+    return cosines

@@ -12,9 +12,10 @@ import re
 from dataclasses import dataclass
 
 from labelkit.errors import MalformedFile
+from labelkit.evidence import Deviation, Disagreement
 from labelkit.label import FIELDS, Kind, Label, provider_code_problem
 
-MAX_VALUE = 256 << 10  # bytes of JSON looked at; real values are under 4 kB
+MAX_VALUE = 1 << 20  # bytes of JSON looked at; real values are under 4 kB, texts around them can be larger
 _MAX_DEVIATIONS = 64
 _KINDS = {kind.value: kind for kind in Kind}
 _BY_LOWER = {name.lower(): name for name in FIELDS}
@@ -35,13 +36,15 @@ class Statement:
     fields      the seven fields as strings; "" where one is missing, null or a placeholder
     kind        the Kind that `Label` states, or None
     form        how it was packed, outermost first: "prefix", "base64", "entities", "quoted", "wrapped", "bare"
-    deviations  how it departs from Annex E: {"field", "deviation", ...} each, JSON values
+    deviations  how it departs from Annex E
+    conflicts   the names that are given more than once, with different values: parsers disagree on which one counts
     """
 
     fields: dict[str, str]
     kind: Kind | None
     form: tuple[str, ...]
-    deviations: tuple[dict, ...]
+    deviations: tuple[Deviation, ...]
+    conflicts: tuple[Disagreement, ...] = ()
 
     @property
     def label(self) -> Label | None:
@@ -62,14 +65,15 @@ def read(raw: bytes | str) -> Statement:
         raise MalformedFile("an AIGC value has at most {limit} bytes, got {got}", limit=MAX_VALUE, got=len(raw))
     text = raw if isinstance(raw, str) else decode(raw)
     try:
-        members, form = _unpack(text.strip("\0 \t\r\n\ufeff"), ())
-        return _statement(members, form)
+        found, form = _unpack(text.strip("\0 \t\r\n\ufeff"), ())
+        return _statement(found, form)
     except RecursionError as error:
         raise _nothing(text) from error
 
 
 def decode(raw: bytes) -> str:
     """Text of unknown encoding: UTF-8, UTF-16 where zeros say so, GB 18030, else Latin-1."""
+    names: tuple[str, ...]
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         names = ("utf-16",)
     elif b"\0" in raw.rstrip(b"\0")[:16]:
@@ -84,8 +88,20 @@ def decode(raw: bytes) -> str:
     return raw.decode("latin-1")
 
 
-def _unpack(text: str, form: tuple[str, ...]) -> tuple[list[tuple[str, object]], tuple[str, ...]]:
-    """The members of the innermost AIGC object, and the wrappings that were taken off."""
+class _Object(list[tuple[str, object]]):
+    """A JSON object as its pairs, so that a name given twice is seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The innermost AIGC object, and its rivals: what other parsers may read in its place (see `_descend`)."""
+
+    members: _Object
+    rivals: tuple[_Object, ...] = ()
+
+
+def _unpack(text: str, form: tuple[str, ...]) -> tuple[_Found, tuple[str, ...]]:
+    """The innermost AIGC object, and the wrappings that were taken off."""
     if len(form) > 6:
         raise _nothing(text)
     prefix = _PREFIX.match(text)
@@ -100,16 +116,31 @@ def _unpack(text: str, form: tuple[str, ...]) -> tuple[list[tuple[str, object]],
     return _descend(value, form)
 
 
-def _descend(value: object, form: tuple[str, ...]) -> tuple[list[tuple[str, object]], tuple[str, ...]]:
+def _descend(value: object, form: tuple[str, ...]) -> tuple[_Found, tuple[str, ...]]:
+    """The first AIGC object in a value. Its rivals: other members called AIGC, and fields that stand beside them."""
     if isinstance(value, str):
         return _unpack(value.strip(), (*form, "quoted"))
     if isinstance(value, _Object):
-        for name, inner in value:
-            if name.lower() == "aigc" and isinstance(inner, _Object | str):
-                return _descend(inner, (*form, "wrapped"))
-        if any(_canonical(name) for name, _ in value):
-            return value, form if "wrapped" in form else (*form, "bare")
-    raise _nothing(str(value))
+        named = [inner for name, inner in value if name.lower() == "aigc"]
+        wrapped = next((inner for inner in named if isinstance(inner, _Object | str)), None)
+        beside = _Object((name, inner) for name, inner in value if _canonical(name))
+        if wrapped is not None:
+            found, packed = _descend(wrapped, (*form, "wrapped"))
+            rivals = [_rival(inner) for inner in named if inner is not wrapped] + ([beside] if beside else [])
+            return _Found(found.members, (*found.rivals, *rivals)), packed
+        if beside:
+            return _Found(value), form if "wrapped" in form else (*form, "bare")
+    raise _nothing(str(value)[:40])
+
+
+def _rival(value: object) -> _Object:
+    """The seven fields of another AIGC member; what it does not state is empty to whoever reads it."""
+    try:
+        members = _descend(value, ())[0].members
+    except MalformedFile:
+        members = _Object()
+    known = {canonical: inner for name, inner in members if (canonical := _canonical(name))}
+    return _Object((name, known.get(name, "")) for name in FIELDS)
 
 
 def _unwrap(text: str, form: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
@@ -124,10 +155,6 @@ def _unwrap(text: str, form: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     raise _nothing(text)
 
 
-class _Object(list):
-    """A JSON object as its pairs, so that a name given twice is seen."""
-
-
 _DECODER = json.JSONDecoder(object_pairs_hook=_Object, strict=False)
 
 
@@ -139,36 +166,44 @@ def _canonical(name: str) -> str | None:
     return name if name in FIELDS else _BY_LOWER.get(name.replace("_", "").replace("-", "").lower())
 
 
-def _statement(members: list[tuple[str, object]], form: tuple[str, ...]) -> Statement:
-    fields, deviations = dict.fromkeys(FIELDS, ""), []
-    seen: set[str] = set()
-    for name, value in members:
+def _statement(found: _Found, form: tuple[str, ...]) -> Statement:
+    fields = dict.fromkeys(FIELDS, "")
+    deviations: list[Deviation] = []
+    said: dict[str, list[str]] = {}
+    for name, value in found.members:
         canonical = _canonical(name)
         if canonical is None:
-            deviations.append({"field": _printable(name[:80]), "deviation": "unknown field"})
+            deviations.append(Deviation(_printable(name[:80]), "unknown field"))
             continue
         if name != canonical:
-            deviations.append({"field": canonical, "deviation": "spelling", "got": _printable(name[:80])})
-        if canonical in seen:
-            deviations.append({"field": canonical, "deviation": "repeated"})
+            deviations.append(Deviation(canonical, "spelling", _printable(name[:80])))
+        if canonical in said:
+            deviations.append(Deviation(canonical, "repeated"))
+            said[canonical].append(_text(canonical, value, []))
             continue
-        seen.add(canonical)
         fields[canonical] = _text(canonical, value, deviations)
-    deviations += [{"field": name, "deviation": "missing"} for name in FIELDS if name not in seen]
-    deviations += [{"field": name, "deviation": "empty"} for name in FIELDS
-                   if name in seen and not fields[name] and not name.startswith("Reserved")
-                   and not any(found["field"] == name and found["deviation"] in ("null", "placeholder")
+        said[canonical] = [fields[canonical]]
+    for rival in found.rivals:
+        deviations.append(Deviation("AIGC", "repeated"))
+        for name, value in rival:
+            said.setdefault(_canonical(name) or name, [""]).append(_text(_canonical(name) or name, value, []))
+    deviations += [Deviation(name, "missing") for name in FIELDS if name not in said]
+    deviations += [Deviation(name, "empty") for name in FIELDS
+                   if name in said and not fields[name] and not name.startswith("Reserved")
+                   and not any(found.field == name and found.deviation in ("null", "placeholder")
                                for found in deviations)]
     kind = _KINDS.get(fields["Label"])
     if kind is None and fields["Label"]:
-        deviations.append({"field": "Label", "deviation": "not 1, 2 or 3", "got": fields["Label"][:80]})
-    return Statement(fields, kind, form, tuple(deviations[:_MAX_DEVIATIONS]))
+        deviations.append(Deviation("Label", "not 1, 2 or 3", fields["Label"][:80]))
+    conflicts = tuple(Disagreement(name, tuple(dict.fromkeys(value[:80] for value in values)))
+                      for name, values in said.items() if len(set(values)) > 1)
+    return Statement(fields, kind, form, tuple(deviations[:_MAX_DEVIATIONS]), conflicts)
 
 
-def _text(name: str, value: object, deviations: list[dict]) -> str:
+def _text(name: str, value: object, deviations: list[Deviation]) -> str:
     """The field as a string, noting what is not as Annex E wants it."""
-    def note(deviation: str, **facts: object) -> None:
-        deviations.append({"field": name, "deviation": deviation, **facts})
+    def note(deviation: str, got: str | None = None, position: int | None = None) -> None:
+        deviations.append(Deviation(name, deviation, got, position))
 
     if isinstance(value, str) and _COMMON.fullmatch(value):
         _note_code(name, value, deviations)
@@ -178,22 +213,22 @@ def _text(name: str, value: object, deviations: list[dict]) -> str:
         value = "" if value is None else _plain(value)
     value = _printable(value)
     if _PLACEHOLDER.fullmatch(value):
-        note("placeholder", got=value[:80])
+        note("placeholder", value[:80])
         return ""
     reserved = name.startswith("Reserved")
     outside = (_OUTSIDE_RESERVED if reserved else _OUTSIDE).search(value)
     if outside:
-        note("character", got=outside.group(), position=outside.start())
+        note("character", outside.group(), outside.start())
     _note_code(name, value, deviations)
     return value
 
 
-def _note_code(name: str, value: str, deviations: list[dict]) -> None:
+def _note_code(name: str, value: str, deviations: list[Deviation]) -> None:
     """Note a provider code that cannot be one."""
     if name in ("ContentProducer", "ContentPropagator") and _CODE_LIKE.fullmatch(value):
         problem = _code_problem(value)
         if problem:
-            deviations.append({"field": name, "deviation": "provider code", "got": value, "problem": problem})
+            deviations.append(Deviation(name, "provider code", value, problem=str(problem)))
 
 
 def _printable(text: str) -> str:
@@ -202,10 +237,10 @@ def _printable(text: str) -> str:
 
 
 def _plain(value: object) -> str:
-    return json.dumps(_dictionaries(value), ensure_ascii=False, separators=(",", ":"))
-
-
-def _dictionaries(value: object) -> object:
+    """The JSON text of a nested value; a name given twice stays twice, for the reader of the text to judge."""
     if isinstance(value, _Object):
-        return {name: _dictionaries(inner) for name, inner in value}
-    return [_dictionaries(inner) for inner in value] if isinstance(value, list) else value
+        return "{" + ",".join(f"{_dumps(name)}:{_plain(inner)}" for name, inner in value) + "}"
+    return "[" + ",".join(map(_plain, value)) + "]" if isinstance(value, list) else _dumps(value)
+
+
+_dumps = json.JSONEncoder(ensure_ascii=False).encode

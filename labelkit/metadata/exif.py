@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from labelkit.container.base import Reader
-from labelkit.container.tiff import CHARSETS, IMAGE_DESCRIPTION, SOFTWARE, USER_COMMENT, entries
-from labelkit.errors import LabelkitError
+from labelkit.container.tiff import ARTIST, CHARSETS, IMAGE_DESCRIPTION, SOFTWARE, USER_COMMENT, entries
+from labelkit.errors import LabelkitError, LimitExceeded
 from labelkit.metadata import aigc
 
-_NAMES = {IMAGE_DESCRIPTION: "ImageDescription", USER_COMMENT: "UserComment", SOFTWARE: "Software"}
-_MAX_VALUE = 64 << 10
+_NAMES = {IMAGE_DESCRIPTION: "ImageDescription", USER_COMMENT: "UserComment", SOFTWARE: "Software", ARTIST: "Artist"}
+_MAX_VALUE = 1 << 20
 _LEAD = b"Exif\0\0"
 
 
@@ -26,19 +26,27 @@ class Value:
     start: int
 
 
-def values(block: bytes) -> Iterator[Value]:
+def values(block: bytes, passed: list[LabelkitError] | None = None) -> Iterator[Value]:
     """The texts that can hold a label or a generator's name; stops where the block breaks off.
 
+    passed  gets an error for what is longer than is read
     Some writers keep JPEG's "Exif" in front of the block in other formats.
     """
     lead = len(_LEAD) if block.startswith(_LEAD) else 0
     reader = Reader.of(block[lead:], "EXIF")
     try:
         for entry in entries(reader):
-            if entry.tag in _NAMES and entry.length_bytes <= _MAX_VALUE:
+            if entry.tag in _NAMES and entry.length_bytes > _MAX_VALUE:
+                if passed is not None and entry.offset_bytes + entry.length_bytes <= reader.size:
+                    passed.append(LimitExceeded("the {what} has {claimed} bytes, at most {limit} are read",
+                                                what=_NAMES[entry.tag], claimed=entry.length_bytes, limit=_MAX_VALUE))
+            elif entry.tag in _NAMES:
                 raw = entry.value(reader)
                 skip = 8 if entry.tag == USER_COMMENT and raw[:8] in CHARSETS else 0
                 yield Value(_NAMES[entry.tag], raw[skip:], lead + entry.offset_bytes + skip)
+    except LimitExceeded as error:
+        if passed is not None:
+            passed.append(error)
     except LabelkitError:
         return  # what was read before the break still counts
 

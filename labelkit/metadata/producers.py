@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who stands behind a provider code, where that is public: codes and names seen in the services' own files."""
+"""Names of known providers: codes and names found in the files that the services produce."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BY_NAME = {"kling": "Kuaishou (Kling)", "minimax": "MiniMax", "doubao": "ByteDa
 
 
 def name_of(party: str) -> str | None:
-    """The public name behind a ContentProducer or ContentPropagator value, or None."""
+    """The company behind a ContentProducer or ContentPropagator value, or None if it is not known."""
     if len(party) == 27:
         return _BY_CREDIT_CODE.get(party[4:22])
     return _BY_CREDIT_CODE.get(party) or _BY_NAME.get(party.lower())

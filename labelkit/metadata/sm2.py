@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SM2 keys and signatures (GB/T 32918): who signs, what holds, and the files that keys lie in.
+"""SM2 keys and signatures (GB/T 32918): signers, verification and key files.
 
-SM2 comes from gmalg (MIT, pure Python, no dependencies, alive in 2026): 22 ms to verify, 12 ms to sign. Looked at and
-not taken: cryptography has SM3 and no SM2; gmssl-pyx verifies in 0.7 ms but its C library writes to stderr whenever a
-signature is wrong, and has no wheels for ARM; snowland-smx (6 ms) takes the nonce from the caller; gmssl, tongsuopy
-and gmssl-python stand still since 2023. Being Python, gmalg does not hide the key from whoever can time the signer;
-a key that must be hidden belongs into an HSM, behind `Sm2Signer`'s callback.
+SM2 is computed by gmalg (MIT, pure Python, no dependencies, maintained in 2026): 22 ms to verify, 12 ms to sign.
+Rejected: cryptography has SM3 but no SM2; gmssl-pyx verifies in 0.7 ms, but its C library prints to stderr for every
+wrong signature and has no ARM wheels; snowland-smx (6 ms) takes the nonce from the caller; gmssl, tongsuopy and
+gmssl-python are unmaintained since 2023. gmalg does not run in constant time: whoever can time the signer may learn the
+key. A key that needs protection from that belongs in an HSM, behind the callback of `Sm2Signer`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import ModuleType
 
-from labelkit.errors import InvalidArgument, SigningFailed, cannot_write
+from labelkit.distribution import install_hint
+from labelkit.errors import InvalidArgument, SigningFailed
+from labelkit.keyfiles import read, write_new
 
 USER_ID = b"1234567812345678"  # the default of GB/T 35276 and GM/T 0009
 MAX_PINS = 64
+FORMS = ("der", "raw")
 _MAX_FILE = 1 << 16
 _PRIVATE, _PUBLIC = (re.compile(rb"-----BEGIN %b-----(.+?)-----END %b-----" % (name, name), re.DOTALL)
                      for name in (b"PRIVATE KEY", b"PUBLIC KEY"))
@@ -38,46 +40,57 @@ _EC_ALGORITHM = bytes.fromhex("301306072a8648ce3d0201") + _CURVE_OID
 
 @dataclass(frozen=True, slots=True)
 class Sm2Signer:
-    """Who signs labels: a public key, 65 bytes 04 || x || y, and a function from a message to its signature.
+    """Signs labels: a public key, 65 bytes 04 || x || y, and a function from a message to its signature.
 
-    The function may ask an HSM; it returns r || s (64 bytes) or DER, over SM3(Z || message) with the default user id.
+    The function may call an HSM. It returns r || s (64 bytes) or DER, over SM3(Z || message) with the default user id.
+    `form` is how signature and key are written, whatever the function returns: "der", with the key as
+    SubjectPublicKeyInfo, as StepFun does, or "raw", r || s and 04 || x || y, which simple verifiers read (MiniMax's
+    form but for the key, which it compresses).
     """
 
     public_key: bytes
     sign: Callable[[bytes], bytes]
+    form: str = "der"
 
     def __post_init__(self) -> None:
+        if self.form not in FORMS:
+            raise InvalidArgument("the form of an SM2 signature is {forms}, got {got}", forms=", ".join(FORMS),
+                                  got=repr(self.form))
         if point(self.public_key) is None or not callable(self.sign):
-            raise InvalidArgument("an SM2 public key (65 bytes, 04 || x || y) and a signing function are wanted")
+            raise InvalidArgument("an SM2 signer needs a public key (65 bytes, 04 || x || y) and a signing function")
 
     @classmethod
-    def from_secret(cls, secret: bytes) -> Sm2Signer:
-        """The signer of a private key of 32 bytes, a number from 1 to n - 2."""
+    def from_secret(cls, secret: bytes, *, form: str = "der") -> Sm2Signer:
+        """The signer of a private key: 32 bytes, a number from 1 to n - 2."""
         if not isinstance(secret, bytes) or len(secret) != 32 or not 1 <= int.from_bytes(secret, "big") <= ORDER - 2:
             raise InvalidArgument("an SM2 private key is 32 bytes, a number from 1 to n - 2")
-        public = gmalg().SM2(secret, USER_ID).generate_pk(secret)
+        require_gmalg()
+        from gmalg import SM2
+
+        public = SM2(secret, USER_ID).generate_pk(secret)
 
         def sign(message: bytes) -> bytes:
-            parts = gmalg().SM2(secret, USER_ID, public).sign(message)
+            parts = SM2(secret, USER_ID, public).sign(message)
             return b"".join(part.rjust(32, b"\0") for part in parts)
 
-        return cls(public, sign)
+        return cls(public, sign, form)
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> Sm2Signer:
+    def load(cls, path: str | os.PathLike[str], *, form: str = "der") -> Sm2Signer:
         """The signer of an unencrypted PKCS#8 file, as `keygen` and `openssl genpkey -algorithm SM2` write it."""
-        found = _PRIVATE.search(_read(path))
+        found = _PRIVATE.search(read(path, _MAX_FILE))
         secret = _pkcs8_secret(found.group(1)) if found else None
         if secret is None:
-            raise InvalidArgument("{where}: an unencrypted PKCS#8 SM2 key in PEM form is wanted", where=str(path),
+            raise InvalidArgument("{where} holds no unencrypted PKCS#8 SM2 key in PEM form", where=str(path),
                                   hint="openssl genpkey -algorithm SM2 -out sm2.pem")
-        return cls.from_secret(secret)
+        return cls.from_secret(secret, form=form)
 
 
-def keygen(private: str | os.PathLike, public: str | os.PathLike) -> Sm2Signer:
-    """Write a new SM2 key, mode 0600, and its public half for verifiers to pin, both in PEM; never overwrites.
+def keygen(private: str | os.PathLike[str], public: str | os.PathLike[str]) -> Sm2Signer:
+    """Write a new SM2 private key, mode 0600, and its public key for verifiers to pin, both as PEM.
 
-    Raises InvalidArgument, OutputFailed, and SigningFailed where gmalg is not installed.
+    Existing files are never overwritten. Raises InvalidArgument, OutputFailed, and SigningFailed if gmalg is not
+    installed.
     """
     secret = (1 + secrets.randbelow(ORDER - 2)).to_bytes(32, "big")
     signer = Sm2Signer.from_secret(secret)
@@ -85,50 +98,55 @@ def keygen(private: str | os.PathLike, public: str | os.PathLike) -> Sm2Signer:
     if taken:
         raise InvalidArgument("{where} exists; keys are never overwritten", where=str(taken[0]))
     key = der(0x30, der(2, b"\1") + der(4, secret) + der(0xA1, der(3, b"\0" + signer.public_key)))  # RFC 5915
-    _write_new(private, _pem("PRIVATE KEY", der(0x30, der(2, b"\0") + _EC_ALGORITHM + der(4, key))), 0o600)
-    _write_new(public, _pem("PUBLIC KEY", spki(signer.public_key)), 0o644)
+    write_new(private, _pem("PRIVATE KEY", der(0x30, der(2, b"\0") + _EC_ALGORITHM + der(4, key))), 0o600)
+    write_new(public, _pem("PUBLIC KEY", spki(signer.public_key)), 0o644)
     return signer
 
 
-def load_pins(path: str | os.PathLike) -> tuple[bytes, ...]:
-    """The public keys in a PEM file, 65 bytes each, at most 64; raises InvalidArgument for a file with none."""
-    found = [_decoded(text) for text in _PUBLIC.findall(_read(path))]
+def load_pins(path: str | os.PathLike[str]) -> tuple[bytes, ...]:
+    """The 1 to 64 public keys in a PEM file, 65 bytes each; raises InvalidArgument for a file without any."""
+    found = [_decoded(text) for text in _PUBLIC.findall(read(path, _MAX_FILE))]
     keys = tuple(key for raw in found if (key := point(raw)) and spki(key) == raw)
     if not keys or len(keys) != len(found) or len(keys) > MAX_PINS:
-        raise InvalidArgument("{where}: 1 to {limit} SM2 public keys in PEM form are wanted", where=str(path),
+        raise InvalidArgument("{where} must hold 1 to {limit} SM2 public keys in PEM form", where=str(path),
                               limit=MAX_PINS, hint="openssl pkey -in sm2.pem -pubout -out sm2.pub.pem")
     return keys
 
 
-def holds(point: bytes, message: bytes, pair: tuple[int, int]) -> bool:
-    """Whether (r, s) signs the message under a public key of 65 bytes and the default user id."""
-    r, s = (number.to_bytes(32, "big") for number in pair)
+def verifies(public_key: bytes, message: bytes, signature: tuple[int, int]) -> bool:
+    """Whether (r, s) is a signature of the message by a public key of 65 bytes, with the default user id."""
+    require_gmalg()
+    from gmalg import SM2
+
+    r, s = (number.to_bytes(32, "big") for number in signature)
     try:
-        return bool(gmalg().SM2(pk=point, uid=USER_ID).verify(message, r, s))
-    except (TypeError, ValueError):  # gmalg meets the point at infinity
+        return SM2(pk=public_key, uid=USER_ID).verify(message, r, s)
+    except (TypeError, ValueError):  # raised by gmalg for the point at infinity
         return False
 
 
-def gmalg() -> ModuleType:
-    """The library; raises SigningFailed where it is not installed."""
+def require_gmalg() -> None:
+    """Raise SigningFailed if gmalg is not installed."""
     try:
-        import gmalg
+        import gmalg  # noqa: F401
     except ImportError as error:
-        raise SigningFailed("SM2 needs the package gmalg", hint='pip install "labelkit[sm2]"') from error
-    return gmalg
+        raise SigningFailed("SM2 needs the package gmalg", hint=install_hint("sm2")) from error
 
 
 def sm3(data: bytes) -> bytes:
-    """SM3 (GB/T 32905), by OpenSSL where it has it, else by gmalg."""
+    """SM3 (GB/T 32905), computed by OpenSSL if it has SM3, else by gmalg."""
     if "sm3" in hashlib.algorithms_available:
         return hashlib.new("sm3", data).digest()
-    digest = gmalg().SM3()
+    require_gmalg()
+    from gmalg import SM3
+
+    digest = SM3()
     digest.update(data)
     return digest.value()
 
 
 def point(raw: object) -> bytes | None:
-    """04 || x || y of a point on the curve, from any form seen: that, x || y, compressed, 00 || x (even y), SPKI."""
+    """A point as 04 || x || y, read from that, x || y, compressed, 00 || x (even y) or SPKI; None if it is not one."""
     if not isinstance(raw, bytes):
         return None
     if raw.startswith(b"\x30") and _CURVE_OID in raw[:40]:
@@ -158,7 +176,7 @@ def spki(public_key: bytes) -> bytes:
 
 
 def tags(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """(tag, body) of each DER element; stops at the first that is broken."""
+    """(tag, body) of each DER element up to the first malformed one."""
     while len(data) >= 2:
         tag, size, start = data[0], data[1], 2
         if size > 0x80:
@@ -195,20 +213,3 @@ def _pem(name: str, data: bytes) -> bytes:
     text = base64.b64encode(data).decode()
     lines = [text[at:at + 64] for at in range(0, len(text), 64)]
     return "\n".join([f"-----BEGIN {name}-----", *lines, f"-----END {name}-----", ""]).encode()
-
-
-def _read(path: str | os.PathLike) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read(_MAX_FILE)
-    except OSError as error:
-        raise InvalidArgument("{where} cannot be opened: {reason}", where=str(path),
-                              reason=error.strerror or "it cannot be read") from error
-
-
-def _write_new(path: str | os.PathLike, data: bytes, mode: int) -> None:
-    try:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            file.write(data)
-    except OSError as error:
-        raise cannot_write(path, error) from error

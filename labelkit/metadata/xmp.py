@@ -81,10 +81,11 @@ def put(packet: bytes, value: str) -> bytes:
     found = _properties(parsed)
     cuts = [(one.start, one.stop, b"") for one in found]
     home = next((index for index, one in enumerate(found) if one.inner and one.namespace == NAMESPACE), None)
-    if home is None:
+    inner = None if home is None else found[home].inner
+    if home is None or inner is None:
         cuts += _insertions(parsed, text)
     else:
-        cuts[home] = (*found[home].inner, text)
+        cuts[home] = (*inner, text)
     return _joined(parsed, cuts)
 
 
@@ -117,7 +118,7 @@ def _properties(parsed: _Packet) -> list[Property]:
 
 def _attributes(parsed: _Packet, element: Element) -> list[Property]:
     """The properties among the attributes of an element: the parser keeps them in the order in which they stand."""
-    places = [place for name, *place in element.raw_attributes(parsed.data)
+    places = [(start, stop) for name, start, stop in element.raw_attributes(parsed.data)
               if name != b"xmlns" and not name.startswith(b"xmlns:")]
     return [Property(value, name.rpartition("\n")[0], *place)
             for (name, value), place in zip(element.attributes.items(), places, strict=False)
@@ -189,5 +190,5 @@ def _parse(packet: bytes) -> _Packet:
         data = data if encoding == "utf-8" else data.decode(encoding).encode()
     except UnicodeError as error:
         raise MalformedFile("the XMP packet is not {encoding}: {problem}", encoding=encoding.upper(),
-                            problem=error.reason) from error
+                            problem=getattr(error, "reason", str(error))) from error
     return _Packet(mark, encoding, data, markup.parse(data, "XMP packet"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signer: a certificate chain and the key, or the callback, that signs with it."""
+"""Signer: a certificate chain, and the private key or the callback that signs with it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ import os
 import re
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from labelkit.errors import InvalidArgument
 from labelkit.messages import Message
-from labelkit.provenance.engine import PURPOSES, library, reason
-from labelkit.provenance.trust import read_pem
+from labelkit.provenance.bundles import read_pem
+from labelkit.provenance.engine import PURPOSES, reason, without_secrets
 
 if TYPE_CHECKING:
-    from cryptography.x509 import Certificate
+    import c2pa
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+    from cryptography.x509 import Certificate, ExtensionType
+    ExtensionKind = TypeVar("ExtensionKind", bound=ExtensionType)
 
 _KEY_BLOCK = re.compile(rb"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.*?-----END \1PRIVATE KEY-----", re.DOTALL)
 _CURVES = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
@@ -24,16 +27,16 @@ _MIN_RSA_BITS = 2048  # C2PA 2.1, 13.2 digital signatures
 
 
 class Signer:
-    """Signs manifests with one certificate. Make it with `load`, `from_pem`, `from_callback` or `from_pkcs11`.
+    """Signs manifests with one certificate. Create it with `load`, `from_pem`, `from_callback` or `from_pkcs11`.
 
     subject       the name that verifiers will show: the certificate's organisation, else its common name
     not_before, not_after
                   datetime, UTC: when the certificate starts and ends
-    algorithm     "es256", "es384", "es512", "ps256" or "ed25519", as the key asks
+    algorithm     "es256", "es384", "es512", "ps256" or "ed25519", given by the key
     has_time_stamp
-                  whether signatures are time-stamped; without, they end with the certificate
+                  whether signatures are time-stamped; without a time-stamp they expire with the certificate
 
-    Usable from many threads and, pickled or forked, in many processes; its repr shows no key.
+    May be used by many threads and, pickled or forked, by many processes. Its repr does not show the key.
     """
 
     def __init__(self, chain: Sequence[Certificate], key: bytes | Callable[[bytes], bytes],
@@ -41,59 +44,61 @@ class Signer:
         leaf = chain[0]
         _check_leaf(leaf)
         if time_stamp_url is not None and not re.match(r"https?://[\x21-\x7e]+\Z", str(time_stamp_url)):
-            raise InvalidArgument("ta_url is an http or https URL, got {got}", got=repr(time_stamp_url))
+            raise InvalidArgument("ta_url must be an http or https URL, got {got}",
+                                  got=without_secrets(repr(time_stamp_url)))
         self._chain = b"".join(_pem(certificate) for certificate in chain)
         self._key = key
         self._time_stamp_url = time_stamp_url
-        self._native: tuple[int, object] | None = None
+        self._native: tuple[int, c2pa.Signer] | None = None
         self._failure = threading.local()
         self.subject = _name(leaf)
         self.not_before, self.not_after = leaf.not_valid_before_utc, leaf.not_valid_after_utc
         self.algorithm = _algorithm(leaf)
 
     @classmethod
-    def load(cls, *paths: str | os.PathLike, password: bytes | None = None, ta_url: str | None = None) -> Signer:
-        """Read chain and key from one PEM file or from several.
+    def load(cls, *paths: str | os.PathLike[str], password: bytes | None = None, ta_url: str | None = None) -> Signer:
+        """Read chain and key from one or several PEM files.
 
         password    of an encrypted key
-        ta_url      time-stamping authority (RFC 3161), asked over the network at every signature
-        Raises InvalidArgument, saying what the certificate lacks, for one that no verifier would accept.
+        ta_url      time-stamping authority (RFC 3161), called over the network for every signature
+        Raises InvalidArgument, naming what the certificate lacks, if no verifier would accept it.
         """
         return cls.from_pem(b"\n".join(read_pem(path) for path in paths), password=password, ta_url=ta_url)
 
     @classmethod
     def from_pem(cls, pem: bytes, *, password: bytes | None = None, ta_url: str | None = None) -> Signer:
-        """The signer of a PEM text: certificates in any order, and one key (PKCS#8, SEC1, PKCS#1; encrypted or not)."""
+        """Read PEM text: certificates in any order, and one key (PKCS#8, SEC1 or PKCS#1; encrypted or not)."""
         from cryptography.hazmat.primitives import serialization
 
         key = _load_key(pem, password)
-        form = serialization.PublicFormat.SubjectPublicKeyInfo
-        public = key.public_key().public_bytes(serialization.Encoding.DER, form)
+        spki = serialization.PublicFormat.SubjectPublicKeyInfo
+        public = key.public_key().public_bytes(serialization.Encoding.DER, spki)
         chain = _ordered(_load_chain(pem), public)
-        # c2pa reads PKCS#8 alone
+        # c2pa reads only PKCS#8
         private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
                                     serialization.NoEncryption())
         return cls(chain, private, ta_url)
 
     @classmethod
     def from_callback(cls, sign: Callable[[bytes], bytes], chain: bytes, *, ta_url: str | None = None) -> Signer:
-        """A signer whose key stays in an HSM or a key service.
+        """A signer whose key stays in an HSM or a key management service.
 
-        sign     gets the bytes to sign, returns the signature over them by the leaf's key: raw r||s or DER for
-                 ECDSA (SHA-256 for P-256, 384 for P-384, 512 for P-521), PSS with SHA-256 for RSA, Ed25519
+        sign     takes the bytes to sign and returns the signature by the leaf's key: raw r||s or DER for ECDSA
+                 (SHA-256 for P-256, SHA-384 for P-384, SHA-512 for P-521), PSS with SHA-256 for RSA, Ed25519
         chain    PEM, the leaf first
         """
         if not callable(sign):
-            raise InvalidArgument("a function from bytes to a signature is wanted, got {got}", got=type(sign).__name__)
+            raise InvalidArgument("sign must be a function from bytes to a signature, got {got}",
+                                  got=type(sign).__name__)
         return cls(_load_chain(chain), sign, ta_url)
 
     @classmethod
     def from_pkcs11(cls, uri: str, *, pin: str | None = None, ta_url: str | None = None) -> Signer:
-        """A signer whose key and certificates lie in a token, an HSM or a smart card (`labelkit[pkcs11]`).
+        """A signer whose key and certificates are in a PKCS#11 token: an HSM or a smart card (the extra `pkcs11`).
 
         uri    pkcs11:token=NAME;object=NAME?module-path=FILE&pin-source=file:FILE, see `labelkit.provenance.pkcs11`
-        pin    where the URI names no source of it
-        Raises InvalidArgument, saying what the URI, the token or the certificate lacks.
+        pin    if the URI has no pin-source
+        Raises InvalidArgument, naming what the URI, the token or the certificate lacks.
         """
         from cryptography import x509
 
@@ -110,34 +115,43 @@ class Signer:
 
     @property
     def has_time_stamp(self) -> bool:
-        """Whether each signature gets a time-stamp."""
+        """Whether signatures are time-stamped."""
         return self._time_stamp_url is not None
 
-    def native(self) -> object:
+    def native(self) -> c2pa.Signer:
         """The c2pa signer of this process. Raises c2pa's own errors."""
-        # no lock, which a fork could leave held: two threads that come first both make one, and one is kept
+        # without a lock, which a fork could leave held: two threads may both create one, and the last is kept
         if self._native is None or self._native[0] != os.getpid():
             self._native = os.getpid(), self._make_native()
         return self._native[1]
 
-    def _make_native(self) -> object:
-        c2pa = library()
-        if callable(self._key):
-            algorithm = c2pa.C2paSigningAlg[self.algorithm.upper()]
-            return c2pa.Signer.from_callback(self._call, algorithm, self._chain.decode(), self._time_stamp_url)
-        return c2pa.Signer.from_info(c2pa.C2paSignerInfo(
-            alg=self.algorithm, sign_cert=self._chain, private_key=self._key, ta_url=self._time_stamp_url))
+    def _make_native(self) -> c2pa.Signer:
+        import c2pa
 
-    def _call(self, message: bytes) -> bytes:
-        try:
-            return self._key(message)
-        except Exception as error:
-            self._failure.error = error  # c2pa says only that signing failed
-            raise
+        key = self._key
+        if isinstance(key, bytes):
+            return c2pa.Signer.from_info(c2pa.C2paSignerInfo(  # type: ignore[no-untyped-call]  # the library's
+                alg=self.algorithm, sign_cert=self._chain, private_key=key, ta_url=self._time_stamp_url))
+
+        def call(message: bytes) -> bytes:
+            try:
+                return key(message)
+            except Exception as error:
+                self._failure.error = error  # c2pa reports only that signing failed
+                raise
+
+        algorithm = c2pa.C2paSigningAlg[self.algorithm.upper()]
+        return c2pa.Signer.from_callback(call, algorithm, self._chain.decode(), self._time_stamp_url)
+
+    @property
+    def time_stamp_server(self) -> str:
+        """The address of the time-stamping authority, without user name, password and query; empty without one."""
+        return without_secrets(self._time_stamp_url or "")
 
     def take_failure(self) -> str:
-        """What the callback raised during the last signature of this thread, else an empty string."""
-        error, self._failure.error = getattr(self._failure, "error", None), None
+        """What the callback raised during the last signature of this thread, or an empty string."""
+        error: Exception | None = getattr(self._failure, "error", None)
+        self._failure.error = None
         return f"{type(error).__name__}: {reason(error)}" if error else ""
 
     def __getstate__(self) -> dict[str, object]:
@@ -156,14 +170,14 @@ def _pem(certificate: Certificate) -> bytes:
     return certificate.public_bytes(Encoding.PEM)
 
 
-def _load_key(pem: bytes, password: bytes | None) -> object:
+def _load_key(pem: bytes, password: bytes | None) -> PrivateKeyTypes:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     blocks = [match.group() for match in _KEY_BLOCK.finditer(pem)]
     if len(blocks) != 1:
-        raise InvalidArgument("one private key in PEM form is wanted, got {count}", count=len(blocks),
-                              hint="labelkit keygen writes a signer.pem that holds chain and key")
+        raise InvalidArgument("a signer needs exactly one private key in PEM form, got {count}", count=len(blocks),
+                              hint="labelkit keygen writes a signer.pem with the chain and the key")
     try:
         return load_pem_private_key(blocks[0], password)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -176,7 +190,8 @@ def _load_chain(pem: bytes) -> list[Certificate]:
     try:
         return x509.load_pem_x509_certificates(pem)
     except (ValueError, TypeError) as error:
-        raise InvalidArgument("a certificate chain in PEM form is wanted: {reason}", reason=reason(error)) from error
+        raise InvalidArgument("a signer needs a certificate chain in PEM form: {reason}",
+                              reason=reason(error)) from error
 
 
 def _public(certificate: Certificate) -> bytes:
@@ -186,10 +201,10 @@ def _public(certificate: Certificate) -> bytes:
 
 
 def _ordered(certificates: list[Certificate], public: bytes) -> list[Certificate]:
-    """The certificate of the key, then each one's issuer as far as they are there."""
+    """The certificate of the key, then the issuer of each as far as they are given."""
     chain = [c for c in certificates if _public(c) == public][:1]
     if not chain:
-        raise InvalidArgument("the private key belongs to none of the {count} certificates", count=len(certificates))
+        raise InvalidArgument("the private key matches none of the {count} certificates", count=len(certificates))
     while chain[-1].issuer != chain[-1].subject and len(chain) <= len(certificates):
         issuers = [c for c in certificates if c.subject == chain[-1].issuer]
         if not issuers:
@@ -218,36 +233,35 @@ def _algorithm(leaf: Certificate) -> str:
     if isinstance(key, ed25519.Ed25519PublicKey):
         return "ed25519"
     kind = f"{type(key).__name__} {getattr(key, 'key_size', '')}".strip()
-    raise InvalidArgument("C2PA signs with P-256, P-384, P-521, Ed25519 or RSA from {bits} bits, got {got}",
+    raise InvalidArgument("C2PA needs a P-256, P-384, P-521, Ed25519 or RSA key of at least {bits} bits, got {got}",
                           bits=_MIN_RSA_BITS, got=kind)
-
-
-def _purposes(leaf: Certificate) -> set[str]:
-    return {oid.dotted_string for oid in _extension(leaf, "ExtendedKeyUsage") or ()}
 
 
 def _and(first: Message, second: Message) -> Message:
     return Message("{first}; {second}", first=first, second=second)
 
 
-def _extension(certificate: Certificate, name: str) -> object | None:
+def _extension(certificate: Certificate, kind: type[ExtensionKind]) -> ExtensionKind | None:
     from cryptography import x509
 
     try:
-        return certificate.extensions.get_extension_for_class(getattr(x509, name)).value
+        return certificate.extensions.get_extension_for_class(kind).value
     except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
         return None
 
 
 def _check_leaf(leaf: Certificate) -> None:
-    """Raise for what every C2PA verifier refuses; c2pa itself says only "the certificate is invalid"."""
-    usage, constraints = _extension(leaf, "KeyUsage"), _extension(leaf, "BasicConstraints")
+    """Raise InvalidArgument if C2PA verifiers would refuse the certificate; c2pa says only that it is invalid."""
+    from cryptography import x509
+
+    usage, constraints = _extension(leaf, x509.KeyUsage), _extension(leaf, x509.BasicConstraints)
+    purposes = {oid.dotted_string for oid in _extension(leaf, x509.ExtendedKeyUsage) or ()}
     lacks = [problem for wrong, problem in (
         (leaf.issuer == leaf.subject, Message("an issuer other than itself")),
         (constraints is not None and constraints.ca, Message("CA:FALSE")),
         (usage is None or not usage.digital_signature, Message("key usage digitalSignature")),
-        (_extension(leaf, "AuthorityKeyIdentifier") is None, Message("an authority key identifier")),
-        (not _purposes(leaf) & set(PURPOSES), Message("an extended key usage out of {oids}", oids=", ".join(PURPOSES))),
+        (_extension(leaf, x509.AuthorityKeyIdentifier) is None, Message("an authority key identifier")),
+        (not purposes & set(PURPOSES), Message("an extended key usage out of {oids}", oids=", ".join(PURPOSES))),
     ) if wrong]
     if lacks:
         raise InvalidArgument("the certificate of {subject} cannot sign C2PA manifests; it lacks {lacks}",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes LabelKitCJK-Regular.otf, the bundled font: the characters of labels out of Noto Sans CJK SC.
+"""Makes LabelKitCJK-Regular.otf, the bundled font: a subset of Noto Sans CJK SC with the characters of labels.
 
     python make_subset.py /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc
 
@@ -12,6 +12,10 @@ from __future__ import annotations
 import hashlib
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fontTools.cffLib import CFFFontSet
 
 SOURCE_SHA256 = "b76b0433203017ca80401b2ee0dd69350349871c4b19d504c34dbdd80541690a"
 FACE_SC = 2  # of the collection: the forms of mainland China
@@ -29,8 +33,8 @@ _NAMES = {1: "LabelKit CJK", 2: "Regular", 3: "2.004;labelkit;LabelKitCJK-Regula
           6: "LabelKitCJK-Regular"}
 
 
-def make(source: Path, target: Path) -> int:
-    """Writes the subset of `source` to `target`; returns its size in bytes."""
+def make(source: Path, target: Path, characters: str = CHARACTERS) -> int:
+    """Writes the subset of `source` with these characters to `target`; returns its size in bytes."""
     from fontTools import subset
     from fontTools.ttLib import TTFont
 
@@ -40,7 +44,7 @@ def make(source: Path, target: Path) -> int:
     options = subset.Options(hinting=False, desubroutinize=True, layout_features=[], name_IDs=[0, *_NAMES, 5, 13, 14],
                              notdef_outline=True, recalc_timestamp=False)
     cutter = subset.Subsetter(options)
-    cutter.populate(text=CHARACTERS)
+    cutter.populate(text=characters)
     cutter.subset(font)
     for record in font["name"].names:
         record.string = _NAMES.get(record.nameID, record.toUnicode())
@@ -49,7 +53,7 @@ def make(source: Path, target: Path) -> int:
     return target.stat().st_size
 
 
-def _rename_cff(cff) -> None:
+def _rename_cff(cff: CFFFontSet) -> None:
     cff.fontNames = [_NAMES[6]]
     top = cff.topDictIndex[0]
     top.FullName, top.FamilyName = _NAMES[4], _NAMES[1]

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Samples in memory instead of a file: arrays and Pillow images to samples, and the labelled samples back."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from labelkit import codec, scratch
+from labelkit.codec import exif, image
+from labelkit.codec.samples import BLOCK, HELD, AudioStream, ImageSamples, Samples, Waveform
+from labelkit.errors import InvalidArgument, LimitExceeded
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from typing_extensions import TypeIs
+
+    Held: TypeAlias = npt.NDArray[Any] | Image.Image
+    """uint8, uint16 or float (0 to 1, worked on as 8 bits) [height, width], [height, width, 3] RGB or
+    [height, width, 4] RGBA, or a Pillow image; with a rate, float (full scale +-1, worked on as float32) or int16,
+    [frames] or [frames, channels]."""
+
+_SAMPLES_PER_PIXEL = 4  # of sound, as `codec.audio` bounds files
+_DEEP = ("I;16", "I;16L", "I;16B", "I;16N")
+_ENDINGS = {"jpg": "jpeg", "jpe": "jpeg", "tif": "tiff", "oga": "ogg"}
+
+
+def is_held(source: object) -> TypeIs[Held]:
+    """Whether `source` is an array or a Pillow image."""
+    return isinstance(source, np.ndarray) or hasattr(source, "getbands")
+
+
+def samples_of(held: Held, rate: int | None, max_pixels: int = codec.MAX_PIXELS) -> Samples:
+    """What the layers work on: sound where there is a rate in Hz, else a picture.
+
+    max_pixels  bound of a picture, as for files
+    Raises InvalidArgument, and LimitExceeded for more samples than are worked on: an array may claim any number of
+    them, by views of a single one.
+    """
+    if isinstance(held, np.ndarray):
+        held = _plain(held, max_pixels if rate is None else _SAMPLES_PER_PIXEL * max_pixels)
+    elif rate is None and held.width * held.height > max_pixels:
+        raise _too_many([held.height, held.width], max_pixels)
+    if rate is not None:
+        return _sound(held, rate)
+    if isinstance(held, np.ndarray):
+        if held.ndim == 1:
+            raise InvalidArgument("an array of one dimension is sound, which needs its rate",
+                                  hint="give rate, the sampling rate in Hz")
+        pixels = held.view() if held.dtype.kind != "f" else _quantised(held)
+        pixels.flags.writeable = False  # the layers may change writable frames in place
+        return ImageSamples((pixels,))
+    return _picture(held)
+
+
+@contextmanager
+def lent(held: Held, rate: int | None, max_pixels: int = codec.MAX_PIXELS) -> Iterator[Callable[[], Samples]]:
+    """What gives `samples_of` anew at each call, in memory that is lent where that can be.
+
+    The layers may change them in place, and nothing of them may be used after the `with` block.
+    """
+    if rate is not None or not isinstance(held, np.ndarray) or not _can_be_lent(held):
+        yield lambda: samples_of(held, rate, max_pixels)
+        return
+    held = _plain(held, max_pixels)  # before memory is taken for as many samples as it claims
+    with scratch.lent(held.nbytes) as memory:
+        frame = memory.view(held.dtype).reshape(held.shape)
+
+        def fresh() -> Samples:
+            np.copyto(frame, held)
+            return ImageSamples((frame,))
+        yield fresh
+
+
+def _can_be_lent(held: npt.NDArray[Any]) -> bool:
+    is_picture = held.ndim == 2 or held.ndim == 3 and 1 <= held.shape[2] <= 4
+    return is_picture and held.dtype.name in ("uint8", "uint16")
+
+
+def _picture(held: Image.Image) -> ImageSamples:
+    """A Pillow image as a viewer shows it: upright, in 8 or 16 bits."""
+    frames = getattr(held, "n_frames", 1)
+    if frames > 1:
+        raise InvalidArgument("a Pillow image of {frames} frames or pictures, of which one would be labelled",
+                              frames=frames, hint="hand in the file, or a copy of one of them")
+    turn = exif.orientation(held.info.get("exif") or b"")
+    if held.mode in _DEEP:
+        return ImageSamples((exif.upright(np.asarray(held).astype(np.uint16), turn),), held.info.get("icc_profile"))
+    if held.mode not in image.PLAIN:
+        raise InvalidArgument("Pillow images of mode {mode} are not taken", mode=held.mode,
+                              hint="convert it to 8 or 16 bits a sample")
+    mode = "RGBA" if held.has_transparency_data else image.PLAIN[held.mode]
+    profile = held.info.get("icc_profile") if (held.mode in ("L", "1")) == (mode == "L") else None
+    return ImageSamples((exif.upright(np.asarray(held if held.mode == mode else held.convert(mode)), turn),), profile)
+
+
+def refuse_loss(held: Held) -> None:
+    """Raise InvalidArgument for a picture that can be read, but not labelled without changing its colours."""
+    if getattr(held, "mode", None) == "CMYK":
+        raise InvalidArgument("a CMYK picture cannot be labelled in its pixels without changing its colours",
+                              hint="convert it to RGB")
+
+
+def _plain(array: npt.NDArray[Any], limit: int) -> npt.NDArray[Any]:
+    """The array without the arithmetic of its own type (`numpy.matrix`), if it has at most so many samples."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise InvalidArgument("a masked array has samples that are not there", hint="give array.filled(VALUE)")
+    if math.prod(array.shape[:2]) > limit:
+        raise _too_many(list(array.shape), limit)
+    return np.asarray(array)
+
+
+def _too_many(shape: list[int], limit: int) -> LimitExceeded:
+    return LimitExceeded("samples in memory of the shape {shape}; at most {limit} are worked on at once",
+                         shape=shape, limit=f"{limit:,}")
+
+
+def _quantised(picture: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
+    """uint8 pixels of floats in [0, 1]."""
+    if picture.size and not (picture.min() >= 0 and picture.max() <= 1):  # a NaN fails too
+        raise InvalidArgument("a picture of {kind} has samples from 0 to 1, got {low} to {high}",
+                              kind=picture.dtype.name, low=picture.min(), high=picture.max(),
+                              hint="of samples from -1 to 1 give (samples + 1) / 2, of those up to 255 samples / 255")
+    levels: npt.NDArray[np.floating] = np.rint(picture * np.float32(255))
+    return levels.astype(np.uint8)
+
+
+def _sound(held: Held, rate: int) -> AudioStream:
+    """Sound in memory as a stream of blocks, so that nothing but the result is as large as it."""
+    from labelkit.watermark.audio.inputs import channels_of, check_rate  # loads the whole wing: for sound only
+
+    check_rate(rate)
+    samples = cast("npt.NDArray[np.float32 | np.int16]", held)
+    if isinstance(samples, np.ndarray) and samples.dtype.name in ("float16", "float64"):
+        with np.errstate(over="ignore"):  # what is infinite is refused
+            samples = samples.astype(np.float32)
+    channels = channels_of(samples)  # refuses everything else
+    rows = samples.reshape(len(samples), channels)
+    return AudioStream(functools.partial(_blocks, rows), rate, channels, len(rows))
+
+
+def _blocks(samples: npt.NDArray[np.float32 | np.int16]) -> Iterator[Waveform]:
+    """float32 at full scale +-1, of [frames, channels]."""
+    for at in range(0, len(samples), BLOCK):
+        block = samples[at : at + BLOCK].astype(np.float32, copy=False)
+        yield block / np.float32(32768) if samples.dtype == np.int16 else block
+
+
+def is_long(held: Held, rate: int | None) -> bool:
+    """Whether it is sound of more samples than the codec holds."""
+    return rate is not None and isinstance(held, np.ndarray) and held.size > HELD
+
+
+def like(held: Held, samples: Samples) -> Held:
+    """The labelled samples as what they came as: an array of the same type and dimensions, or a Pillow image."""
+    if isinstance(samples, AudioStream):
+        return _sound_like(cast("npt.NDArray[np.float32 | np.int16]", held), samples)
+    if not isinstance(samples, ImageSamples):
+        raise TypeError("what came in memory is a picture or a stream")
+    pixels = samples.frames[0]
+    if isinstance(held, np.ndarray):
+        return (pixels / np.float32(255)).astype(held.dtype) if held.dtype.kind == "f" else pixels
+    from PIL import Image
+    made = Image.fromarray(pixels)
+    made.info = dict(held.info)
+    if made.info.get("exif"):
+        made.info["exif"] = exif.describe_upright(made.info["exif"], *made.size)
+    if isinstance(made.info.get("xmp"), bytes):
+        made.info["xmp"] = exif.xmp_upright(made.info["xmp"])
+    return made
+
+
+def _sound_like(held: npt.NDArray[np.float32 | np.int16], samples: AudioStream) -> npt.NDArray[np.float32 | np.int16]:
+    made = np.empty((samples.frames, samples.channels), held.dtype)
+    done = 0
+    for block in samples.blocks():
+        part = made[done : done + len(block)]
+        part[:] = np.clip(np.rint(block * np.float32(32768)), -32768, 32767) if held.dtype == np.int16 else block
+        done += len(block)
+    return made if held.ndim == 2 else made[:, 0]
+
+
+def format_of(source: object, rate: int | None, format: str | None, target: object) -> str | None:
+    """The format that samples are encoded to: the one named, else that of the target's suffix; None for no encoding.
+
+    Raises InvalidArgument for a format that labelkit does not encode, and for a rate or format given with a file.
+    """
+    if not is_held(source):
+        if rate is not None or format is not None:
+            raise InvalidArgument("rate and format are of samples in memory; a file keeps its own")
+        return None
+    ending = Path(target).suffix.lstrip(".") if isinstance(target, str | os.PathLike) else None
+    name = format if format is not None else ending
+    if name is None:
+        if target is not None:
+            raise InvalidArgument("samples in memory go to a binary file in a format that must be named",
+                                  hint="give format, such as \"png\"")
+        return None
+    known = _ENDINGS.get(str(name).lower(), str(name).lower())
+    if known not in codec.NEW:
+        raise InvalidArgument("samples are encoded to {formats}, got {got}", formats=", ".join(codec.NEW),
+                              got=repr(name))
+    if rate is None and known in codec.SOUND:
+        raise InvalidArgument("{format} holds sound, which needs its rate", format=known,
+                              hint="give rate, the sampling rate in Hz")
+    return known

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the commands verify files: in this process, or in processes with limits on time and memory."""
+
+from __future__ import annotations
+
+import argparse
+import io
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeAlias
+
+from labelkit import kernels, pipeline, threads
+from labelkit.cli import store
+from labelkit.cli.files import Item
+from labelkit.report import Layer, Report
+
+if TYPE_CHECKING:
+    from labelkit.cli.options import Checks
+
+Verify: TypeAlias = Callable[[str | io.BytesIO], Report]
+
+
+def wanted(items: Sequence[Item], options: argparse.Namespace) -> bool:
+    """Whether files are read in processes of their own: as asked, else where a folder is worked on."""
+    asked: bool | None = options.isolate
+    return any(item.from_folder for item in items) if asked is None else asked
+
+
+@contextmanager
+def verifier(items: Sequence[Item], options: argparse.Namespace, settings: Checks,
+             layers: Collection[Layer] = tuple(Layer)) -> Iterator[Verify]:
+    """A function that verifies one file with these settings; may be called from several threads."""
+    if not wanted(items, options):
+        yield lambda source: pipeline.verify(source, layers=layers, **settings)
+        return
+    from labelkit.isolation import Pool
+    kernels.warn_if_missing()  # the processes have nobody to tell
+    processes = min(options.jobs or threads.cores(), len(items) or 1)
+    if not any(store.is_url(item.path) for item in items):  # else most of the time is spent waiting
+        processes = min(processes, threads.cores())
+    with Pool(processes, layers=tuple(layers), **settings) as pool:
+        yield pool.verify

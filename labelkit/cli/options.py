@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What options of several commands name: keys, signers, and how to verify."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+from typing import TYPE_CHECKING, TypedDict
+
+from labelkit.cli.trust import C2PA, NONE
+from labelkit.explicit.image import ocr
+from labelkit.key import Key
+from labelkit.metadata.sm2 import Sm2Signer, load_pins
+
+if TYPE_CHECKING:
+    from labelkit.provenance import Signer, TrustList
+
+
+class Checks(TypedDict):
+    """The arguments of `labelkit.verify` that the options of every verifying command give."""
+
+    key: Key | None
+    trust: TrustList | None
+    pins: tuple[bytes, ...]
+    effort: str
+    now: datetime.datetime
+    max_pixels: int
+    ocr: bool
+
+
+def checks(options: argparse.Namespace) -> Checks:
+    """The arguments of `labelkit.verify` for the options of a command."""
+    if options.ocr:
+        ocr.check_available()
+    trust = None
+    if options.trust != C2PA:
+        from labelkit.provenance import TrustList
+        trust = TrustList.none() if options.trust == NONE else TrustList.load(options.trust)
+    return {"ocr": ocr.available() if options.ocr is None else options.ocr, "key": key_of(options), "trust": trust,
+            "pins": load_pins(options.sm2_pin) if options.sm2_pin else (), "effort": options.effort,
+            "now": datetime.datetime.now(datetime.UTC), "max_pixels": options.max_megapixels * 1_000_000}
+
+
+def key_of(options: argparse.Namespace) -> Key | None:
+    """The watermark key of --key, or None for the public one."""
+    return Key.load(options.key) if options.key else None
+
+
+def sm2_signer_of(options: argparse.Namespace) -> Sm2Signer | None:
+    """The signer of labels that --sm2-key names."""
+    return Sm2Signer.load(options.sm2_key, form=options.sm2_form) if options.sm2_key else None
+
+
+def signer_of(options: argparse.Namespace) -> Signer | None:
+    """The signer of manifests that --signer names."""
+    if not options.signer:
+        return None
+    from labelkit.provenance import Signer
+
+    password = os.environ.get("LABELKIT_SIGNER_PASSWORD")
+    if options.signer.startswith("pkcs11:"):
+        return Signer.from_pkcs11(options.signer, pin=password, ta_url=options.ta_url)
+    return Signer.load(options.signer, password=password.encode() if password else None, ta_url=options.ta_url)

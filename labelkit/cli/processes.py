@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Work on the files of a run in forked processes, where threads would wait for each other.
+
+Labelling a picture holds the interpreter's lock for a quarter of its time, and between files nearly all is Python. A
+fork begins with all that this process has loaded. Each has a pipe for its tasks and one for its results.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import selectors
+import signal
+import struct
+import sys
+import threading
+from collections.abc import Callable, Generator, Sequence
+from typing import BinaryIO, Generic, NoReturn, TypeVar
+
+from labelkit import threads, unforeseen
+from labelkit.errors import LabelkitError, LimitExceeded
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+LEAST = 9  # files from which on a fork is worth its start
+_AHEAD = 4  # items for each process that are given out before the first of them is done
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_LENGTH = struct.Struct("<q")
+_DIED = "{where}: the process that read it came to an end: it crashed, or needed too much time or memory"
+
+
+def are_possible() -> bool:
+    """Whether this process can be forked: a fork of one with several threads may wait for ever."""
+    return (sys.platform == "linux" and threading.current_thread() is threading.main_thread()
+            and not os.environ.get(unforeseen.DEBUG)  # a traceback does not go through a pipe
+            and len(os.listdir("/proc/self/task")) == 1)
+
+
+def in_order(work: Callable[[Item], Result], items: Sequence[Item], jobs: int, name: Callable[[Item], str],
+             stop: threading.Event | None = None) -> Generator[tuple[Item, Result | LabelkitError], None, None]:
+    """`threads.in_order` in processes; a file whose process dies gets a LimitExceeded, and the run goes on.
+
+    name  what an item is called in that error
+    stop  set in every process when the run ends early
+    """
+    pool = _Pool(work, items, stop)
+    try:
+        for _ in range(jobs):
+            pool.start()
+        for index, item in enumerate(items):
+            while index not in pool.results:
+                pool.give_out(index + _AHEAD * jobs)
+                pool.receive(lambda lost: LimitExceeded(_DIED, where=name(items[lost])))
+            yield item, pool.results.pop(index)
+    finally:
+        pool.close()
+
+
+class _Pool(Generic[Item, Result]):
+    """The processes of a run, what each works on, and the results that nobody has taken yet."""
+
+    def __init__(self, work: Callable[[Item], Result], items: Sequence[Item], stop: threading.Event | None) -> None:
+        self.results: dict[int, Result | LabelkitError] = {}
+        self._work, self._items, self._stop = work, items, stop
+        self._processes: list[_Process] = []
+        self._next = 0
+        self._selector = selectors.DefaultSelector()
+
+    def start(self) -> None:
+        """Fork one more process."""
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()  # else every process would write what waits in them
+        tasks, to_process = os.pipe()
+        from_process, replies = os.pipe()
+        gc.freeze()  # else the collector touches, and so copies, every page that is shared
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # what arrives in a fork is lost in its hooks
+        number = os.fork()
+        if not number:
+            for theirs in (to_process, from_process, *(end for one in self._processes for end in one.ends)):
+                os.close(theirs)
+            _handle_signals(self._stop, before)
+            _serve(self._work, self._items, os.fdopen(tasks, "rb"), os.fdopen(replies, "wb"))
+        process = _Process(number, to_process, os.fdopen(from_process, "rb"))
+        self._processes.append(process)
+        self._selector.register(process.replies, selectors.EVENT_READ, process)
+        os.close(tasks)
+        os.close(replies)
+        gc.unfreeze()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def give_out(self, end: int) -> None:
+        """Give items before the index `end` to processes that have nothing to do."""
+        for process in self._processes:
+            if process.at is None and self._next < min(end, len(self._items)):
+                process.at, self._next = self._next, self._next + 1
+                try:
+                    os.write(process.tasks, _LENGTH.pack(process.at))
+                except BrokenPipeError:
+                    pass  # it has died, as `receive` will see
+
+    def receive(self, lost: Callable[[int], LabelkitError]) -> None:
+        """Wait for results; `lost` gives that of an item whose process died, in whose place another starts."""
+        for key, _ in self._selector.select():
+            process: _Process = key.data
+            head = process.replies.read(_LENGTH.size)
+            body = process.replies.read(_LENGTH.unpack(head)[0]) if len(head) == _LENGTH.size else b""
+            if process.at is not None:
+                self.results[process.at] = pickle.loads(body) if body else lost(process.at)
+            process.at = None
+            if not body:
+                self._selector.unregister(process.replies)
+                self._processes.remove(process)
+                process.end()
+                self.start()
+
+    def close(self) -> None:
+        """Let what has begun come to its end, films at their next frame, and wait for the processes."""
+        for process in self._processes:
+            if process.at is not None:
+                os.kill(process.number, signal.SIGINT)
+        for process in self._processes:
+            process.end()
+        self._selector.close()
+
+
+class _Process:
+    """A forked process: its number, the pipe for tasks, the one with replies, and the index that it works at."""
+
+    def __init__(self, number: int, tasks: int, replies: BinaryIO) -> None:
+        self.number, self.tasks, self.replies = number, tasks, replies
+        self.at: int | None = None
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The ends of the pipes that this process holds."""
+        return self.tasks, self.replies.fileno()
+
+    def end(self) -> None:
+        """Close the pipe for tasks, by which the process ends after the file that it works on, and wait for it."""
+        os.close(self.tasks)
+        self.replies.close()
+        os.waitpid(self.number, 0)
+
+
+def _handle_signals(stop: threading.Event | None, mask: set[int | signal.Signals]) -> None:
+    """Let signals set `stop`, if there is one, and no more: they reach a whole group, and the run ends the others."""
+    def on_signal(*_: object) -> None:
+        if stop:
+            stop.set()
+
+    for number in _SIGNALS:
+        signal.signal(number, on_signal)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _serve(work: Callable[[Item], Result], items: Sequence[Item], tasks: BinaryIO, replies: BinaryIO) -> NoReturn:
+    """Work on the items whose indices come, until no more can come."""
+    code = 0
+    try:
+        os.environ[threads.OF_LIBRARIES] = "1"
+        while len(head := tasks.read(_LENGTH.size)) == _LENGTH.size:
+            reply = _reply(work, items[_LENGTH.unpack(head)[0]])
+            replies.write(_LENGTH.pack(len(reply)) + reply)
+            replies.flush()
+    except BaseException:  # the run was stopped, or is gone: there is nobody to tell
+        code = 1
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code)
+
+
+def _reply(work: Callable[[Item], Result], item: Item) -> bytes:
+    result = work(item)
+    try:
+        return pickle.dumps(result)
+    except Exception as error:
+        return pickle.dumps(unforeseen.translated(error))

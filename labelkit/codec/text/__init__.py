@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Documents <-> their text: a module for each kind, with read(data, name) -> (blocks, source).
+
+`decode` gives the text as a reader sees it; `encode` writes the file with the words of a label in it and every other
+byte as it was.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from labelkit.codec.samples import TextSamples
+
+MODULES = {"txt": "plain", "markdown": "markdown", "html": "html", "srt": "subtitles", "vtt": "subtitles",
+           "ass": "subtitles", "json": "chat", "jsonl": "chat", "docx": "office", "odt": "office",
+           "epub": "epub", "pptx": "slides"}
+"""The module that reads each format."""
+IN_MEMORY = tuple(name for name, module in MODULES.items() if module not in ("office", "epub", "slides"))
+"""The formats of texts that can be strings."""
+
+
+def decode(data: bytes, format: str, name: str, _max_pixels: int = 0) -> TextSamples:
+    """The text of a document; raises UnsupportedFormat, MalformedFile, LimitExceeded."""
+    blocks, source = importlib.import_module(f"labelkit.codec.text.{MODULES[format]}").read(data, name)
+    return TextSamples(tuple(blocks), source)
+
+
+def encode(samples: TextSamples) -> bytes:
+    """The document with the words of `samples` in it; raises HostTooSmall where a place is not to be had."""
+    return samples.source.labelled(samples.words)

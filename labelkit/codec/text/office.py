@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DOCX and ODT: the label is a paragraph of the body (ECMA-376-1, 17.3.1; ODF 1.3, 5.1.3).
+
+Text is read in headers, body and footers. Members of the archive that do not change keep their bytes.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+from labelkit.codec.samples import Block, Words
+from labelkit.container import archive, join, markup, ooxml, opendocument
+from labelkit.container.base import Reader, splice
+from labelkit.container.markup import Element
+from labelkit.errors import HostTooSmall, MalformedFile
+
+_HEADINGS = re.compile(r"heading|title|^[1-9]$", re.IGNORECASE)
+_AROUND = re.compile(r"word/(?:header|footer)\d*\.xml")
+_TAG = re.compile(r"<[^<>]*>")
+_NOTE = re.compile(r"<(office:annotation|text:note)[ >](?:(?!</\1>).)*+</\1>", re.DOTALL)
+_LONG = 1 << 16  # bytes of a paragraph that are read
+_SKIPPED = {"Fallback", "del", "tracked-changes", "annotation", "note", "sequence-decls"}
+_ITEMS = {"tc", "list-item", "table-cell"}
+
+
+@dataclass(slots=True)
+class _Document:
+    """An archive, its main part with the elements in it, and the element that holds the paragraphs."""
+
+    reader: Reader
+    archive: archive.Archive
+    part: str
+    data: bytes
+    body: Element
+    paragraphs: list[Element]
+    last: int
+    paragraph: Callable[[bytes, str], bytes]
+
+    def labelled(self, words: Sequence[Words]) -> bytes:
+        """See `TextSource`; raises HostTooSmall for the middle of one paragraph, UnsupportedFormat if signed"""
+        ooxml.refuse_signed(self.reader, self.archive)
+        opendocument.refuse_signed(self.reader, self.archive)
+        if not words:
+            return self.reader.whole()
+        new = markup.changed(self.data, [self._change(one) for one in words])
+        patches = archive.replaced(self.reader, self.archive, {self.part: new})
+        return join(self.reader, splice(self.reader.size, patches))
+
+    def _change(self, words: Words) -> tuple[int, int, bytes]:
+        new = self.paragraph(self.body.raw_name(self.data), escape("[AI]" if words.mark else words.text))
+        if words.place == "start":
+            at = self.paragraphs[0].start if self.paragraphs else self.last
+        elif words.place == "end":
+            at = self.last
+        elif len(self.paragraphs) < 2:
+            raise HostTooSmall("a text of one paragraph has no middle for a label",
+                               hint="put the label at the start or the end")
+        else:
+            at = self.paragraphs[len(self.paragraphs) // 2].start
+        return at, at, new
+
+
+def read(data: bytes, name: str) -> tuple[Sequence[Block], _Document]:
+    """The paragraphs of a document; raises MalformedFile and its children."""
+    reader = Reader.of(data, name)
+    found = archive.read(reader)
+    is_odt = "content.xml" in found.members
+    part = "content.xml" if is_odt else "word/document.xml"
+    if part not in found.members:
+        raise MalformedFile("{where}: there is no {part} in it", where=name, part=part)
+    whole = archive.unpacked(reader, found, part)
+    elements = markup.parse(whole, part)
+    body = next((one for one in elements if one.local == ("text" if is_odt else "body")
+                 and one.parent is not None and one.parent.local == ("body" if is_odt else "document")), None)
+    if body is None or body.empty:
+        raise MalformedFile("{where}: there is no text in it", where=name)
+    own = [one for one in elements if one.parent is body]
+    paragraphs = [one for one in own if one.local in ("p", "h", "tbl", "table", "sdt", "list")]
+    section = next((one for one in own if one.local == "sectPr"), None)
+    around = [one for one in found.members if _AROUND.fullmatch(one)]
+    blocks = [block for one in around if "header" in one for block in _part(reader, found, one)]
+    blocks += _blocks(elements, whole)
+    blocks += [block for one in around if "footer" in one for block in _part(reader, found, one)]
+    document = _Document(reader, found, part, whole, body, paragraphs, section.start if section else body.end_tag,
+                         _open_document if is_odt else _word)
+    return blocks, document
+
+
+def _part(reader: Reader, found: archive.Archive, name: str) -> Iterator[Block]:
+    data = archive.unpacked(reader, found, name)
+    yield from _blocks(markup.parse(data, name), data)
+
+
+def _word(body: bytes, text: str) -> bytes:
+    prefix = body[:-len(b"body")]
+    return b"<%bp><%br><%bt>%b</%bt></%br></%bp>" % (prefix, prefix, prefix, text.encode(), prefix, prefix, prefix)
+
+
+def _open_document(body: bytes, text: str) -> bytes:
+    # the body is office:text; what the prefix of text: is, the document may say otherwise
+    return (b'<text:p xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0">%b</text:p>' % text.encode())
+
+
+@dataclass(slots=True)
+class _State:
+    """What holds of an element, those around it included."""
+
+    paragraph: int = -1
+    role: str = "text"
+    skipped: bool = False
+
+
+def _blocks(elements: list[Element], data: bytes) -> Iterator[Block]:
+    """The paragraphs in their order; of hidden runs, deleted text and alternatives nothing."""
+    states: list[_State] = []
+    texts: dict[int, list[str]] = {}
+    roles: dict[int, str] = {}
+    hidden = {one.parent.parent.index for one in elements
+              if one.local == "vanish" and one.parent and one.parent.parent and _is_on(one)}
+    for one in elements:
+        around = states[one.parent.index] if one.parent else _State()
+        state = _State(around.paragraph, around.role, around.skipped or one.local in _SKIPPED or one.index in hidden)
+        if one.local in ("p", "h"):
+            state.paragraph = one.index
+            texts[one.index], roles[one.index] = [], "heading" if one.local == "h" else around.role
+        elif one.local in _ITEMS:
+            state.role = "item"
+        elif state.paragraph >= 0 and one.local in ("pStyle", "numPr", "outlineLvl"):
+            roles[state.paragraph] = _role(one) or roles[state.paragraph]
+        states.append(state)
+        if state.paragraph < 0 or state.skipped:
+            continue
+        if one.local == "t":
+            texts[state.paragraph] += one.texts
+        elif one.local in ("p", "h") and one.namespace.startswith("urn:oasis"):  # its words stand between elements
+            texts[state.paragraph].append(_words(data[one.body:one.end_tag]))
+    for index, pieces in texts.items():
+        text = "".join(pieces).strip()
+        if text:
+            yield Block(text, roles[index])
+
+
+def _words(content: bytes) -> str:
+    """The characters of a paragraph of OpenDocument, without its notes."""
+    return html.unescape(_TAG.sub("", _NOTE.sub("", content[:_LONG].decode("utf-8", "replace"))))
+
+
+def _role(setting: Element) -> str:
+    """What a setting of a paragraph makes it, "" for nothing special."""
+    if setting.local == "numPr" or setting.local == "pStyle" and _value(setting).lower().startswith("list"):
+        return "item"
+    return "heading" if setting.local == "outlineLvl" or _HEADINGS.search(_value(setting)) else ""
+
+
+def _is_on(element: Element) -> bool:
+    return _value(element).lower() not in ("0", "false", "off")
+
+
+def _value(element: Element) -> str:
+    return next((value for name, value in element.attributes.items() if name.rpartition("\n")[2] == "val"), "")

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Texts in which no standard or guide gives a label a place of its own: they carry it as words, and no metadata.
+
+They are told by their names, and by what text in a file of that name looks like: nothing else tells plain text.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from labelkit.container.base import Changes, Format, Layout, Patch, Reader
+from labelkit.errors import UnsupportedFormat
+
+FORMATS = tuple(Format(name, mime, "document", "") for name, mime in (
+    ("txt", "text/plain"), ("srt", "application/x-subrip"), ("vtt", "text/vtt"), ("ass", "text/x-ssa"),
+    ("json", "application/json"), ("jsonl", "application/jsonl")))
+
+_PROBE = 1 << 16
+_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
+_BY_ENDING = {".txt": "txt", ".text": "txt", ".srt": "srt", ".vtt": "vtt", ".ass": "ass", ".ssa": "ass",
+              ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_LOOKS = {"srt": re.compile(rb"-->"), "vtt": re.compile(rb"WEBVTT"),
+          "ass": re.compile(rb"\[Script Info\]", re.IGNORECASE),
+          **dict.fromkeys(("json", "jsonl"), re.compile(
+              rb'"(?:role|from|sender|author)"\s*:\s*(?:\{\s*"role"\s*:\s*)?"(?:assistant|model|ai|bot|gpt|chatgpt)"|'
+              rb'"(?:prompt|instruction|question|query)"\s*:', re.IGNORECASE))}
+_BINARY = frozenset(range(32)) - {9, 10, 12, 13, 27}
+
+
+def sniff(reader: Reader, head: bytes) -> Format | None:
+    """A text, by the ending of its name; not what holds control characters, nor JSON that holds no chat."""
+    name = next((name for ending, name in _BY_ENDING.items() if reader.name.lower().endswith(ending)), None)
+    probe = reader.head(_PROBE)
+    if name is None or not probe or not probe.startswith(_MARKS) and _BINARY.intersection(probe):
+        return None
+    if name in _LOOKS and not _LOOKS[name].search(probe.replace(b"\0", b"")):
+        return None
+    return next(found for found in FORMATS if found.name == name)
+
+
+def scan(reader: Reader, found: Format) -> Layout[None, None]:
+    """No slots: there are none."""
+    return Layout(found, [], None)
+
+
+def patches(reader: Reader, layout: Layout[None, None], changes: Changes[None], fresh: bytes | None) -> list[Patch]:
+    """None; raises UnsupportedFormat for a label."""
+    if changes or fresh is not None:
+        raise UnsupportedFormat("{where}: {format} has no place for metadata; it carries its label as words",
+                                where=reader.name, format=layout.format.name)
+    return []

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Evidence from the file: its metadata and its C2PA manifests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from labelkit.evidence.values import Json, if_known
+
+# Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """How a field of an AIGC value departs from GB 45438-2025 Annex E."""
+
+    field: str
+    deviation: str
+    got: str | None = if_known()
+    position: int | None = if_known()
+    problem: str | None = if_known()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelCarrier:
+    """A metadata slot that holds a label, or what should be one.
+
+    slot                          its name, such as "iTXt XML:com.adobe.xmp"
+    home                          whether the guide for the format wants the label there
+    offset_bytes, length_bytes    where it lies in the file
+    problem                       why it cannot be read; then form, fields and deviations are not known
+    form                          how the value was packed, outermost first
+    """
+
+    slot: str
+    home: bool
+    offset_bytes: int
+    length_bytes: int
+    problem: str | None = if_known()
+    form: tuple[str, ...] | None = if_known()
+    fields: Mapping[str, str] | None = if_known()
+    deviations: tuple[Deviation, ...] | None = if_known()
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A field for which the labels of one file, or one label twice, state different values."""
+
+    field: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A sign of a generator that weighs less than a label; `value` or `key` is what it says."""
+
+    trace: str
+    slot: str
+    offset_bytes: int
+    length_bytes: int
+    value: str | None = if_known()
+    key: str | None = if_known()
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadSlot:
+    """A slot that could hold a label and was not read."""
+
+    slot: str
+    offset_bytes: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureEvidence:
+    """What a reserved code proves; see `metadata.security_data.Outcome`."""
+
+    state: str
+    reason: str
+    key: str | None
+    form: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetadataEvidence:
+    """All that is label-like in a file's metadata; `producer` is the public name behind a known code."""
+
+    format: str
+    family: str
+    carriers: tuple[LabelCarrier, ...]
+    duplicates: int
+    disagreements: tuple[Disagreement, ...]
+    producer: str | None
+    signatures: Mapping[str, SignatureEvidence]
+    traces: tuple[Trace, ...]
+    unread: tuple[UnreadSlot, ...]
+
+
+# Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class TimeStamp:
+    """An RFC 3161 time-stamp, and whether its authority is trusted."""
+
+    time: str
+    trusted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SoftBinding:
+    """A C2PA soft binding: the algorithm, and its value as hex."""
+
+    alg: str | None
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What one manifest of a file's history says of AI, on the word of its own signer.
+
+    relation    "active"; "parent", of an earlier version of the whole; "component", of a part of it
+    signer      who signed it
+    intact      it holds, and so does every manifest between it and the file
+    trusted     its signer is trusted, and so is each signer between it and the file, on whose word the link rests
+    sources     the last parts of the digital source types that it states, such as "trainedAlgorithmicMedia"
+    generative  it states that generative AI made or altered the content
+    aigc        the fields of its AIGC label as found
+    """
+
+    relation: str
+    signer: str | None
+    intact: bool
+    trusted: bool
+    sources: tuple[str, ...]
+    generative: bool
+    aigc: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who besides the signer is named in a manifest (CAWG identity assertion).
+
+    kind    its signature type, such as "cawg.x509.cose"
+    state   "valid"; "untrusted", the issuer is not known; "unchecked", it cannot be resolved without the network;
+            "invalid"
+    issuer  who vouches for it
+    names   the persons or accounts that it names
+    """
+
+    kind: str | None
+    state: str
+    issuer: str | None
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestEvidence:
+    """What a manifest states, by whom it is signed, and whether it holds.
+
+    state               the engine's word: "Trusted", "Valid" or "Invalid"
+    codes               C2PA failure codes
+    intact              nothing was changed since it was signed; trust and time aside
+    trusted             the active manifest's signer is trusted
+    aigc                the label fields as found, by name
+    explicit            the explicit label that the manifest names, JSON values
+    manifests           how many the file holds
+    warnings            "no-time-stamp", "certificate-ends-soon", "certificate-ended"
+    ai_generated        a manifest that holds states generative AI, or an AIGC label of kind 1
+    trust_list          name of the list by which signers were judged, None where there was none
+    statements          what the manifests of the history say of AI, the active one first, each by its own signer
+    identities          who else is named in the active manifest
+    """
+
+    state: str
+    codes: tuple[str, ...]
+    intact: bool
+    trusted: bool
+    digital_source_type: str | None
+    generator: str | None
+    created: str | None
+    claim_generator: str | None
+    title: str | None
+    soft_bindings: tuple[SoftBinding, ...]
+    aigc: Mapping[str, str | None]
+    explicit: Json
+    signer: str | None
+    issuer: str | None
+    not_after: str | None
+    algorithm: str | None
+    time_stamp: TimeStamp | None
+    manifests: int
+    warnings: tuple[str, ...]
+    ai_generated: bool
+    trust_list: str | None = None
+    statements: tuple[Statement, ...] = ()
+    identities: tuple[Identity, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableManifest:
+    """Why a manifest was not read: `state` is "Remote", "Unsearchable", "OverBound" or "Unreadable"."""
+
+    state: str
+    reason: str
+    trusted: bool | None = if_known()
+    intact: bool | None = if_known()

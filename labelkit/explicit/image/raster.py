@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rasterises text to coverage masks: font size, line breaks, plate and badge. The masks are cached and read-only."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from labelkit.errors import MalformedFile, MissingGlyph
+from labelkit.explicit.image.font import Font
+from labelkit.explicit.rules import element_characters
+
+if TYPE_CHECKING:
+    from PIL.ImageFont import FreeTypeFont
+
+UInt8: TypeAlias = npt.NDArray[np.uint8]
+
+INK = 128  # coverage from which a pixel counts as ink when heights are measured
+CACHED_RENDERINGS = 64
+
+# In units of the ink height. The space around the text makes a plate look calm; WCAG asks for none.
+_PAD_X, _PAD_Y, _LEADING, _RADIUS = 0.62, 0.50, 0.55, 0.30
+_MAX_EM = 6  # em per ink height above which a font is rejected as broken: bounds the memory of a canvas
+
+_BADGE, _BADGE_TEXT, _BADGE_GAP = 1.50, 0.53, 0.50
+
+# A line never breaks inside an element, a word or a number, nor before closing punctuation.
+_PIECES = re.compile(r"(?:人工智能|生成|合成|[\x21-\x7e]+|.)[，。、！？：；）》」】]*")
+
+
+class Glyph(NamedTuple):
+    """A visible character and the box of its ink in pixels."""
+
+    character: str
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def moved(self, dx: int, dy: int) -> Glyph:
+        """The glyph elsewhere."""
+        return self._replace(x=self.x + dx, y=self.y + dy)
+
+
+def bounds(glyphs: tuple[Glyph, ...]) -> tuple[int, int, int, int]:
+    """(left, top, right, bottom) of the ink of all glyphs, right and bottom exclusive."""
+    return (min(glyph.x for glyph in glyphs), min(glyph.y for glyph in glyphs),
+            max(glyph.x + glyph.width for glyph in glyphs), max(glyph.y + glyph.height for glyph in glyphs))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rendering:
+    """One label, ready to be laid over pixels.
+
+    ink, plate      uint8 [height, width], coverage 0-255 of the glyphs and of the rounded plate behind them
+    em_px           font size that this took
+    ink_height_px   height of the lowest element character, counting pixels of coverage >= INK
+    glyphs          every visible character in the masks
+    """
+
+    ink: UInt8
+    plate: UInt8
+    em_px: float
+    ink_height_px: int
+    glyphs: tuple[Glyph, ...]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        height, width = self.ink.shape
+        return height, width
+
+
+@functools.lru_cache(maxsize=CACHED_RENDERINGS)
+def render(lines: tuple[str, ...], ink_px: int, style: str, font: str | Path | None) -> Rendering:
+    """The label `lines` with an ink height of at least `ink_px` pixels in the font at path `font`.
+
+    The font size is chosen by the measured ink, because fonts differ in how high they draw at one size.
+    Raises MissingGlyph or MalformedFile for a font that cannot draw the text. A font file that changes
+    while the process runs is not read again.
+    """
+    text = "".join(lines)
+    face = Font.open(font)
+    face.check(text + "AI" if style == "icon" else text)
+    em, ink_height = _fit_em(face, element_characters(text) or text, ink_px)
+    rows, glyphs = _stack([_line(face, em, line) for line in lines], round(_LEADING * ink_height))
+    if style == "icon":
+        rows, glyphs = _with_badge(face, rows, glyphs, ink_height)
+    pad_y, pad_x = max(2, round(_PAD_Y * ink_height)), max(3, round(_PAD_X * ink_height))
+    ink = np.pad(rows, ((pad_y, pad_y), (pad_x, pad_x)))
+    plate = _rounded(ink.shape[0], ink.shape[1], _RADIUS * (ink_height + 2 * pad_y))
+    for mask in (ink, plate):
+        mask.flags.writeable = False
+    return Rendering(ink, plate, em, ink_height, tuple(glyph.moved(pad_x, pad_y) for glyph in glyphs))
+
+
+@functools.lru_cache(maxsize=1024)
+def width_em(text: str, font: str | Path | None) -> float:
+    """Advance width of `text` in ems."""
+    return float(Font.open(font).at(100).getlength(text)) / 100
+
+
+@functools.lru_cache(maxsize=1024)
+def height_em(character: str, font: str | Path | None) -> float:
+    """Ink height of `character` in ems, to a thousandth or two."""
+    return _ink_height(Font.open(font), 500, character) / 500
+
+
+@functools.lru_cache(maxsize=256)
+def break_lines(text: str, count: int, font: str | Path | None) -> tuple[str, ...] | None:
+    """`text` in `count` lines of about equal width, or None where it has fewer pieces."""
+    pieces = _PIECES.findall(text)
+
+    def measure(line: str) -> float:
+        return width_em(line, font)
+
+    if count > len(pieces):
+        return None
+    for slack in np.linspace(1.0, 2.0, 21):
+        lines = _greedy(pieces, slack * measure(text) / count, measure)
+        if len(lines) <= count:
+            return tuple(lines)
+    return tuple(_greedy(pieces, max(measure(piece) for piece in pieces), measure))
+
+
+def _greedy(pieces: list[str], width: float, measure: Callable[[str], float]) -> list[str]:
+    lines = [""]
+    for piece in pieces:
+        if lines[-1] and measure((lines[-1] + piece).strip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return [line.strip() for line in lines]
+
+
+def _fit_em(face: Font, characters: str, ink_px: int) -> tuple[float, int]:
+    lowest = min(_ink_height(face, 200, c) for c in set(characters))
+    em = max(1.0, ink_px * 200 / lowest - 0.5)
+    while em <= _MAX_EM * ink_px + 16:
+        height = min(_ink_height(face, em, c) for c in set(characters))
+        if height >= ink_px:
+            return em, height
+        em += 0.25
+    raise MalformedFile("{font} cannot draw {characters} {height} pixels high",
+                        font=face.name, characters=characters, height=ink_px)
+
+
+def _ink_height(face: Font, em: float, character: str) -> int:
+    rows = np.flatnonzero((_draw(face.at(em), character)[0] >= INK).any(axis=1))
+    if not rows.size:
+        raise MissingGlyph("{font} draws nothing for {characters}", font=face.name, characters=character)
+    return int(rows[-1] - rows[0] + 1)
+
+
+def _draw(font: FreeTypeFont, text: str) -> tuple[UInt8, int]:
+    """Coverage of `text` with its baseline at a whole row, and that row."""
+    from PIL import Image, ImageDraw
+
+    left, top, right, bottom = font.getbbox(text, anchor="ls")
+    if max(-top, bottom, -left) > 8 * font.size + 8 or right > 8 * font.size * (len(text) + 1):
+        raise MalformedFile("the font draws {characters} {width} x {height} pixels large at {em} pixels per em",
+                            characters=text, width=int(right - left), height=int(bottom - top), em=font.size)
+    ascent, margin = max(1, -int(top)) + 2, max(0, -int(left)) + 2
+    canvas = Image.new("L", (margin + max(1, int(right)) + 3, ascent + max(1, int(bottom)) + 3))
+    ImageDraw.Draw(canvas).text((margin, ascent), text, fill=255, font=font, anchor="ls")
+    return np.asarray(canvas), ascent
+
+
+def _line(face: Font, em: float, line: str) -> tuple[UInt8, list[Glyph]]:
+    """One line cropped to its ink, and its characters within the crop."""
+    font = face.at(em)
+    mask, _ = _draw(font, line)
+    ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    left, top = int(xs[0]), int(ys[0])
+    mask = mask[top:ys[-1] + 1, left:xs[-1] + 1]
+    origin = max(0, -int(font.getbbox(line, anchor="ls")[0])) + 2 - left
+    glyphs = []
+    for i, character in enumerate(line):
+        start, end = (round(origin + font.getlength(line[:i + n])) for n in (0, 1))
+        start = max(0, start)
+        cell = mask[:, start:max(start + 1, end)] >= INK
+        rows, columns = np.flatnonzero(cell.any(axis=1)), np.flatnonzero(cell.any(axis=0))
+        if rows.size:
+            glyphs.append(Glyph(character, start + int(columns[0]), int(rows[0]), int(columns[-1] - columns[0] + 1),
+                                int(rows[-1] - rows[0] + 1)))
+    return mask, glyphs
+
+
+def _stack(lines: list[tuple[UInt8, list[Glyph]]], leading: int) -> tuple[UInt8, list[Glyph]]:
+    if len(lines) == 1:
+        return lines[0]
+    width = max(mask.shape[1] for mask, _ in lines)
+    rows: list[UInt8] = []
+    glyphs: list[Glyph] = []
+    y = 0
+    for mask, of_line in lines:
+        left = (width - mask.shape[1]) // 2
+        rows.append(np.pad(mask, ((0, leading), (left, width - left - mask.shape[1]))))
+        glyphs += [glyph.moved(left, y) for glyph in of_line]
+        y += mask.shape[0] + leading
+    return np.concatenate(rows)[:y - leading], glyphs
+
+
+def _with_badge(face: Font, text: UInt8, glyphs: list[Glyph], ink_height: int) -> tuple[UInt8, list[Glyph]]:
+    """The AI corner mark, a filled badge with the letters cut out, left of the text."""
+    side = round(_BADGE * ink_height)
+    em, _ = _fit_em(face, "AI", max(4, round(_BADGE_TEXT * side)))
+    letters, _ = _line(face, em, "AI")
+    width = max(side, letters.shape[1] + round(0.4 * side))
+    badge = _rounded(side, width, 0.24 * side).copy()
+    y, x = (side - letters.shape[0]) // 2, (width - letters.shape[1]) // 2
+    hole = badge[y:y + letters.shape[0], x:x + letters.shape[1]]
+    hole[:] = np.minimum(hole, 255 - letters)
+    gap = round(_BADGE_GAP * ink_height)
+    height = max(side, text.shape[0])
+    out = np.zeros((height, width + gap + text.shape[1]), np.uint8)
+    out[(height - side) // 2:(height - side) // 2 + side, :width] = badge
+    top = (height - text.shape[0]) // 2
+    out[top:top + text.shape[0], width + gap:] = text
+    return out, [glyph.moved(width + gap, top) for glyph in glyphs]
+
+
+def _rounded(height: int, width: int, radius: float) -> UInt8:
+    """Coverage uint8 [height, width] of a rectangle with round corners, anti-aliased by its signed distance."""
+    radius = min(radius, height / 2, width / 2)
+    dy = np.abs(np.arange(height) + 0.5 - height / 2) - (height / 2 - radius)
+    dx = np.abs(np.arange(width) + 0.5 - width / 2) - (width / 2 - radius)
+    distance = np.hypot(np.maximum(dy, 0)[:, None], np.maximum(dx, 0)[None]) - radius
+    cover: UInt8 = np.round(np.clip(0.5 - distance, 0, 1) * 255).astype(np.uint8)
+    return cover

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Puts the explicit label into a text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from labelkit.codec.samples import TextSamples, Words
+from labelkit.errors import InvalidLabel
+from labelkit.evidence import DrawnWords
+from labelkit.explicit import rules
+from labelkit.explicit.text import finding, notices
+from labelkit.plan import Explicit
+
+
+def draw(samples: TextSamples, explicit: Explicit) -> tuple[TextSamples, DrawnWords]:
+    """The text with the label, and what was put in where.
+
+    A place where these words stand as a label already is left as it is. Raises InvalidLabel for words without both
+    elements, and for those that say more than a label: they would not be read as one again.
+    """
+    words = words_of(explicit)
+    there = finding.stands_at(samples, words[0].text)
+    added = tuple(one for one in words if one.place not in there)
+    drawn = DrawnWords(text=words[0].text, places=tuple(one.place for one in words), mark=words[0].mark)
+    return replace(samples, words=(*samples.words, *added)), drawn
+
+
+def words_of(explicit: Explicit) -> tuple[Words, ...]:
+    """What a plan puts into a text, one for each place."""
+    mark = explicit.style == "icon"
+    text = "AI" if mark else " ".join(explicit.text.split())
+    if not mark:
+        rules.check_text(text)
+        if not text.isprintable():
+            raise InvalidLabel("the label text holds characters that are not printed: {text}", text=repr(text))
+        text = text if _reads(text) else f"【{text}】"
+        if not _reads(text):
+            raise InvalidLabel("{text} would be read as a text about AI and not as a label", text=repr(text),
+                               hint="write for example AI生成")
+    places = ("start", "end") if explicit.place == "both" else (explicit.place,)
+    return tuple(Words(text, place, mark) for place in places)
+
+
+def _reads(text: str) -> bool:
+    """Whether words are read as a label where they stand alone."""
+    return any(notice.whole for notice in notices.notices(text))

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Findings as JSON and back, where the other side is not trusted.
+
+Every dataclass of `labelkit.evidence` is an object with its class under "", so that what may be one of several is told
+apart; a message is its English template, which must be one of labelkit's own, and its facts. `read_reply` takes nothing
+that is not of the declared type.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import functools
+import json
+import re
+import types
+import typing
+from collections.abc import Mapping
+
+from labelkit import errors, evidence, messages
+from labelkit.errors import LabelkitError, MalformedFile
+from labelkit.finding import Finding, Layer, Status
+from labelkit.label import FIELDS, Kind, Label
+from labelkit.messages import Message
+from labelkit.payload import Payload
+from labelkit.report import Report
+
+MAX_TEXT = 64 << 10  # characters of one text
+MAX_DEPTH = 40
+MAX_INTEGER = 1 << 64
+_CLASS = ""
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_RESERVED = {"template", "hint", "self"}
+_EVIDENCE: object = evidence.Evidence | None
+
+
+class Reported(Exception):
+    """The other side sent an error: that of the file."""
+
+    def __init__(self, error: LabelkitError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class _Wrong(Exception):
+    """A value is not of the declared type."""
+
+
+def bad_reply(where: str) -> LabelkitError:
+    """The error for a reply that makes no sense."""
+    return MalformedFile("{where}: the process that read it answered with what is no report", where=where)
+
+
+def write_report(report: Report) -> bytes:
+    """The findings of a report; all else follows from them."""
+    return _encode({"findings": {finding.layer.value: {
+        "status": finding.status.value, "summary": _message(finding.summary),
+        "label": [finding.label.kind.value, finding.label.fields()] if finding.label else None,
+        "payload": finding.payload.hex if finding.payload else None, "evidence": _pack(finding.evidence),
+        "missed": [_message(what) for what in finding.missed], "asked": finding.asked} for finding in report}})
+
+
+def write_error(error: LabelkitError) -> bytes:
+    """An error, its hint included."""
+    return _encode({"error": type(error).__name__, "message": _message(error.message),
+                    "hint": error.hint.template if error.hint else None})
+
+
+def _encode(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+def _message(message: Message) -> list[object]:
+    return [message.template, {name: _fact(value) for name, value in message.facts.items()}]
+
+
+def _fact(value: object) -> object:
+    if isinstance(value, Message):
+        return _message(value)
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _pack(value: object) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {_CLASS: type(value).__name__, **{one.name: _pack(getattr(value, one.name))
+                                                 for one in dataclasses.fields(value)}}
+    if isinstance(value, Mapping):
+        return {str(name): _pack(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_pack(inner) for inner in value]
+    return evidence.to_json(value)
+
+
+def read_reply(reply: bytes, where: str) -> dict[Layer, Finding]:
+    """The findings in a reply; raises Reported with the error in it, MalformedFile for what is neither."""
+    try:
+        found = json.loads(reply)
+        if not isinstance(found, dict):
+            raise _Wrong
+        if "error" in found:
+            raise Reported(_error(found))
+        findings = _of(found.get("findings"), dict)
+        if set(findings) != {layer.value for layer in Layer}:
+            raise _Wrong
+        return {layer: _finding(layer, _of(findings[layer.value], dict)) for layer in Layer}
+    except (_Wrong, LabelkitError, KeyError, ValueError, TypeError, RecursionError) as error:
+        raise bad_reply(where) from error
+
+
+def _error(found: dict[str, object]) -> LabelkitError:
+    kind = getattr(errors, str(found["error"]), None)
+    if not isinstance(kind, type) or not issubclass(kind, LabelkitError):
+        raise _Wrong
+    message = _read_message(found.get("message"))
+    hint = None if found.get("hint") is None else _of(found["hint"], str)
+    if hint is not None:
+        _checked(Message(hint, **message.facts))
+    made: LabelkitError = kind(message.template, hint=hint, **message.facts)
+    return made
+
+
+def _finding(layer: Layer, found: dict[str, object]) -> Finding:
+    label, payload, missed = found.get("label"), found.get("payload"), _of(found.get("missed"), list)
+    return Finding(layer, Status(found.get("status")), _read_message(found.get("summary")),
+                   None if label is None else _label(_of(label, list)),
+                   None if payload is None else _payload(_of(payload, str)),
+                   typing.cast("evidence.Evidence | None", _typed(found.get("evidence"), _EVIDENCE, 0)),
+                   tuple(map(_read_message, missed)), _of(found.get("asked"), bool))
+
+
+def _label(found: list[object]) -> Label:
+    kind, fields = found
+    values = _of(fields, dict)
+    return Label.as_found(Kind(kind), {name: _text(values[name]) for name in FIELDS})
+
+
+def _payload(text: str) -> Payload:
+    raw = bytes.fromhex(text)
+    if len(raw) != 8:
+        raise _Wrong
+    return Payload.from_bytes(raw)
+
+
+T = typing.TypeVar("T")
+
+
+def _of(value: object, kind: type[T]) -> T:
+    if not isinstance(value, kind):
+        raise _Wrong
+    return value
+
+
+def _text(value: object) -> str:
+    text = _of(value, str)
+    if len(text) > MAX_TEXT:
+        raise _Wrong
+    return text
+
+
+def _read_message(value: object, depth: int = 0) -> Message:
+    """A message whose template is one of labelkit's and whose facts fit it."""
+    template, facts = _of(value, list)
+    if depth > MAX_DEPTH or not all(_NAME.fullmatch(name) and name not in _RESERVED for name in _of(facts, dict)):
+        raise _Wrong
+    return _checked(Message(_of(template, str), **{name: _read_fact(fact, depth) for name, fact in facts.items()}))
+
+
+def _read_fact(value: object, depth: int) -> object:
+    if isinstance(value, list):
+        return _read_message(value, depth + 1)
+    return _scalar(value)
+
+
+def _checked(message: Message) -> Message:
+    """A template from outside could ask `format` for anything; and one that does not fit its facts fails later."""
+    if message.template not in messages.templates() or len(message.text()) > 4 * MAX_TEXT:
+        raise _Wrong
+    for language in messages.LANGUAGES:
+        message.text(language)
+    return message
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, object]:
+    return {**evidence.field_types(kind)}
+
+
+def _typed(value: object, hint: object, depth: int) -> object:
+    """The value as its type hint declares it."""
+    if depth > MAX_DEPTH:
+        raise _Wrong
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if hint is typing.Any:
+        return _json(value, depth)
+    if origin in (typing.Union, types.UnionType):
+        return _one_of(value, inner, depth)
+    if hint is type(None):
+        return _of(value, type(None))
+    if hint is float:
+        return value if isinstance(value, float) else float(_integer(value))
+    if hint is int:
+        return _integer(value)
+    if hint is str:
+        return _text(value)
+    if hint is bool:
+        return _of(value, bool)
+    if origin is tuple:
+        items = _of(value, list)
+        kinds = [inner[0]] * len(items) if inner[-1] is Ellipsis else list(inner)
+        return tuple(_typed(one, kind, depth + 1) for one, kind in zip(items, kinds, strict=True))
+    if origin is collections.abc.Mapping:
+        return {_text(name): _typed(one, inner[1], depth + 1) for name, one in _of(value, dict).items()}
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        return _dataclass(_of(value, dict), hint, depth)
+    raise _Wrong
+
+
+def _integer(value: object) -> int:
+    if isinstance(value, bool) or abs(_of(value, int)) > MAX_INTEGER:
+        raise _Wrong
+    return _of(value, int)
+
+
+def _one_of(value: object, kinds: tuple[object, ...], depth: int) -> object:
+    """The value as the first that it fits; classes are told apart by their name."""
+    if isinstance(value, dict) and _CLASS in value:
+        kinds = tuple(kind for kind in kinds if getattr(kind, "__name__", None) == value[_CLASS])
+    for kind in kinds:
+        try:
+            return _typed(value, kind, depth + 1)
+        except _Wrong:
+            continue
+    raise _Wrong
+
+
+def _dataclass(value: dict[str, object], kind: type, depth: int) -> object:
+    hints = _hints(kind)
+    if value.get(_CLASS) != kind.__name__ or set(value) - {_CLASS} != set(hints):
+        raise _Wrong
+    return kind(**{name: _typed(value[name], hint, depth + 1) for name, hint in hints.items()})
+
+
+def _json(value: object, depth: int) -> evidence.Json:
+    """Any JSON, within the bounds."""
+    if depth > MAX_DEPTH:
+        raise _Wrong
+    if isinstance(value, dict):
+        return {_text(name): _json(one, depth + 1) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_json(one, depth + 1) for one in value]
+    return _scalar(value)
+
+
+def _scalar(value: object) -> None | bool | int | float | str:
+    if value is None or isinstance(value, bool | float):
+        return value
+    return _integer(value) if isinstance(value, int) else _text(value)

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a kernel is called with: the protocol that the compiled module and the NumPy twins both satisfy.
+
+native/lk.h holds the full contract of each kernel under the name `lk_<kernel>`; native/binding/ checks the buffers and
+calls it. Arrays are C-contiguous and aligned, but for rows of pixels, which may lie apart. Arguments are positional.
+What a kernel writes shares no memory with its other arguments. Each raises ValueError for what breaks its contract.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Int8: TypeAlias = npt.NDArray[np.int8]
+UInt8: TypeAlias = npt.NDArray[np.uint8]
+Int16: TypeAlias = npt.NDArray[np.int16]
+UInt16: TypeAlias = npt.NDArray[np.uint16]
+Int32: TypeAlias = npt.NDArray[np.int32]
+UInt32: TypeAlias = npt.NDArray[np.uint32]
+Int64: TypeAlias = npt.NDArray[np.int64]
+Float32: TypeAlias = npt.NDArray[np.float32]
+
+
+class Kernels(Protocol):
+    """All kernels. `scratch` is memory to work in, of the size that native/lk.h states; the twins leave it alone."""
+
+    def polar_scratch(self, n: int, paths: int, /) -> int:
+        """Bytes of scratch that `polar_decode` wants for a code of n bits."""
+
+    def polar_decode(self, soft: Int32, frozen: UInt8, paths: int, scratch: UInt8, bits: UInt8, metric: Int64,
+                     /) -> None:
+        """List decoding of a polar code: `bits` [paths, k] and `metric` [paths] from `soft` and `frozen` [n]."""
+
+    def image_gain(self, pixels: UInt8, gain: UInt8, base: int, slope: int, top: int, /) -> None:
+        """Local `gain` [ceil(height / 8), ceil(width / 8)] of `pixels` [height, width, channels]."""
+
+    def film_gain(self, luma: UInt8, level: UInt16, ease: UInt8, gain: UInt8, base: int, slope: int, top: int,
+                  /) -> None:
+        """Local `gain` of a film's frame `luma` [height, width, 1], from and into the `level` of its cells."""
+
+    def image_embed(self, pixels: UInt8, out: UInt8, gain: UInt8, flat: Int16, textured: Int8, fades: bool,
+                    scratch: Int16, /) -> None:
+        """`out`, which may be `pixels` [height, width, channels]: the picture with a tile [p, p * channels] added."""
+
+    def tile_make(self, columns: Float32, low: int, waves: Float32, flat: Int16, textured: Int8, /) -> None:
+        """The tile `flat` and `textured` [p, p * channels] from the `columns` [2, p, count, 2] of its spectra."""
+
+    def image_luma(self, pixels: UInt8, luma: UInt8, /) -> None:
+        """`luma` [height, width] of `pixels` [height, width, channels], as ITU-R BT.601 weighs them."""
+
+    def plane_whiten(self, luma: UInt8, out: Int8, scratch: Int32, noise: int, /) -> None:
+        """`out` [height, width]: `luma` without its slow parts, weighted by the inverse of its local energy."""
+
+    def plane_fold(self, plane: Int8, out: Int32, /) -> None:
+        """`out` [p, p]: the sum of `plane` [height, width] over period p, both ways."""
+
+    def plane_fold_lattice(self, plane: Int8, origin: UInt32, step: UInt32, out: Int32, /) -> None:
+        """`out` [256, 256]: the sum of `plane` [height, width] over the cells of any lattice."""
+
+    def lattice_score(self, r: Float32, height: int, width: int, vectors: Float32, score: Float32, /) -> None:
+        """`score` [count]: how much of an autocorrelation `r` [n, n] lies on each lattice of `vectors` [count, 4]."""
+
+    def plane_resample(self, plane: UInt8, left: float, top: float, right: float, bottom: float, out: UInt8,
+                       scratch: UInt32, /) -> None:
+        """`out`: a box of `plane` [height, width], in fractional samples, at another scale."""
+
+    def plane_match(self, plane: UInt8, pattern: UInt8, least: int, scratch: Int64, place: Int64, score: Float32,
+                    /) -> None:
+        """`place` and `score` [2] of the highest and lowest correlation of `pattern` [h, w] with `plane` [H, W]."""
+
+    def jpeg_scan(self, pixels: UInt8, across: int, down: int, quantisers: UInt16, codes: UInt32, out: UInt8,
+                  size: Int64, /) -> None:
+        """`out`, its first `size` [1] bytes: the entropy-coded segment of a baseline JPEG of `pixels`. 0 bytes where
+        there may be too little room. `quantisers` [2, 64] and Huffman `codes` [2, 272] are of luma and of the others,
+        which are subsampled by `across` and `down`."""
+
+    def audio_mark_scratch(self, channels: int, /) -> int:
+        """Floats of scratch that `audio_mark` wants."""
+
+    def audio_mark(self, x: Float32, channels: int, frames: int, roots: Float32, window: Float32, edges: UInt16,
+                   signs: Int8, phase: int, depths: Float32, mean: Float32, scratch: Float32, out: Float32,
+                   /) -> None:
+        """Add to `out` what makes the bands of `x` [channels, samples] follow the `signs` [period, bands]."""
+
+    def audio_shield(self, host: Float32, difference: Float32, ratio: float, roots: Float32, window: Float32,
+                     scratch: Float32, out: Float32, /) -> None:
+        """Add to `out` the `difference`, lowered in the bins where it is louder than `ratio` of its `host`."""
+
+    def audio_limit(self, host: Float32, difference: Float32, ratio: float, scratch: Float32, out: Float32,
+                    /) -> None:
+        """`out` [n]: the `difference` [n + 64], lowered in time where it is louder than `ratio` of its `host`."""
+
+    def audio_resample(self, x: Float32, bank: Float32, phases: int, up: int, down: int, position: int, y: Float32,
+                       /) -> None:
+        """`y`: samples at (position + j * down) / up of `x`, through the filters `bank` [phases, taps]."""
+
+    def audio_spectrum(self, x: Float32, frames: int, hop: int, roots: Float32, window: Float32, low: int, high: int,
+                       scratch: Float32, out: Float32, /) -> None:
+        """`out` [frames, high - low + 1]: running sums of log2 power over the bins of each frame of `x`."""
+
+    def audio_chips(self, spectrum: Float32, frames: int, index: UInt16, part: Float32, width: Float32,
+                    floors: Float32, weights: Float32, pace: float, rows: int, scratch: Float32, out: Float32,
+                    /) -> None:
+        """`out` [rows, bands / 2 - 1]: the value of every chip at every start."""
+
+    def audio_rows(self, chips: Float32, signs: Float32, length: int, hit: Float32, variance: Float32, /) -> None:
+        """`hit` and `variance` [rows / length, 16 * length] of `chips` [rows, pairs] against `signs` [pairs, 16]."""
+
+
+class Compiled(Kernels, Protocol):
+    """The module `labelkit._native`: the kernels, and the instruction sets that they are compiled for."""
+
+    def isa(self) -> str:
+        """The instruction set in use, the fastest that the processor has until `use_isa` is called."""
+
+    def isas(self) -> list[str]:
+        """All that this build and this processor have, slowest first."""
+
+    def use_isa(self, name: str, /) -> None:
+        """Switch to one of `isas()`, for tests and benchmarks; not while kernels run."""
+
+
+NAMES = tuple(name for name in vars(Kernels) if not name.startswith("_"))
+"""The names of the kernels."""

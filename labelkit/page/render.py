@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reports as one self-contained HTML page: the demo's page of many files, and the report of one.
+
+The page is in English and Chinese, switched without a script. It loads nothing, and everything that comes from a file
+is escaped. Pictures, sounds and films are put in as they are, so that the page shows the very files; PNG as lossless
+WebP where that is smaller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from labelkit.compliance import Outcome, Result
+from labelkit.finding import names_of
+from labelkit.messages import Message
+from labelkit.page.markup import Media, bilingual, bullet_list, chip, data_uri, document, escaped, row, table
+from labelkit.report import Finding, Layer, Report, Status, Verdict
+
+MAX_DEPTH = 8  # levels of nested evidence that are shown
+MAX_ROWS = 120  # values of evidence of one layer that are shown
+
+_VERDICTS = {Verdict.CONFIRMED: Message("confirmed AI-generated"), Verdict.POSSIBLE: Message("possibly AI-generated"),
+             Verdict.SUSPECTED: Message("suspected AI-generated"), Verdict.NONE: Message("no sign of AI generation"),
+             Verdict.UNDETERMINED: Message("cannot tell: nothing was found, and not all was looked at")}
+_LAYERS = {Layer.EXPLICIT: Message("Explicit label"), Layer.WATERMARK: Message("Watermark"),
+           Layer.METADATA: Message("Metadata"), Layer.PROVENANCE: Message("Provenance (C2PA)")}
+_MEANINGS = {Layer.EXPLICIT: Message("what people see or hear, GB 45438-2025 clause 5"),
+             Layer.WATERMARK: Message("a number inside the pixels or the sound, which survives the loss of all "
+                                      "file data"),
+             Layer.METADATA: Message("the AIGC label among the file's data, GB 45438-2025 Annex E"),
+             Layer.PROVENANCE: Message("a signed manifest that any change of the file breaks")}
+_STATUSES = {Status.VALID: ("✓", Message("valid")), Status.INVALID: ("✗", Message("invalid")),
+             Status.ABSENT: ("–", Message("absent")), Status.UNCHECKED: ("?", Message("unchecked"))}
+_OUTCOMES = {Outcome.PASS: ("valid", Message("pass")), Outcome.FAIL: ("invalid", Message("FAIL")),
+             Outcome.CANNOT_TELL: ("unchecked", Message("cannot tell"))}
+_TITLE = Message("Verification report")
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """One labelled file: its name, its bytes before and after (None for a report alone), and the report of verify."""
+
+    name: str
+    report: Report
+    before: bytes | None = None
+    after: bytes | None = None
+
+
+def page(exhibits: Sequence[Exhibit], *, language: str = "en") -> str:
+    """The demo page: a summary of all files, then each with its pictures and its report; `language` is shown first."""
+    intro = Message("Each file was labelled in four layers, then verified again from the written file alone.")
+    body = [_summary(exhibits), *(_exhibited(exhibit, number) for number, exhibit in enumerate(exhibits))]
+    return document(Message("labelkit: labelled and verified"), bilingual(intro), "".join(body), language)
+
+
+def report_page(name: str, facts: Mapping[str | Message, object], report: Report, rules: Sequence[Result] = (), *,
+                title: Message = _TITLE, preview: Media | None = None, after: str = "", language: str = "en") -> str:
+    """The report of one file as a page to hand over, all evidence open.
+
+    facts    what identifies the file and the judgement, such as the SHA-256 and the time
+    rules    the results of `compliance.check`, shown first
+    preview  media type and bytes of a picture of what was judged
+    after    HTML at the end
+    """
+    picture = f'<img class="preview" src="{data_uri(preview)}" alt="{escaped(name)}">' if preview else ""
+    intro = f"<dl>{''.join(row(key, value) for key, value in facts.items())}</dl>" if facts else ""
+    body = _rules(rules, report) + article(name, report, 0, after=after, is_open=True)
+    return document(title, picture + intro, body, language)
+
+
+def _summary(exhibits: Sequence[Exhibit]) -> str:
+    columns = [Message("File"), Message("Verdict"), *_LAYERS.values()]
+    head = (f'<th scope="col">{bilingual(text)}</th>' for text in columns)
+    rows = (f'<tr><th scope="row"><a class="mono" href="#file-{number}">{escaped(exhibit.name)}</a></th>'
+            + "".join(map(_cell, columns[1:], [_verdict(exhibit.report),
+                                               *(_status(finding.status) for finding in exhibit.report)])) + "</tr>"
+            for number, exhibit in enumerate(exhibits))
+    legend = "".join(f"<li><strong>{bilingual(name)}</strong> {bilingual(_MEANINGS[layer])}</li>"
+                     for layer, name in _LAYERS.items())
+    return f'<ul class="legend">{legend}</ul>\n{table(Message("Summary of all files"), head, rows, "summary")}'
+
+
+def _cell(column: Message, content: str) -> str:
+    """A cell that knows its column: narrow screens show no head."""
+    return f'<td data-en="{escaped(column.text("en"))}" data-zh="{escaped(column.text("zh-CN"))}">{content}</td>'
+
+
+def _overall(results: Sequence[Result], report: Report) -> str:
+    """What all rules together come to, and what the absence of a watermark means where no rule speaks of it."""
+    failed, left = (sum(rule.outcome is outcome for rule in results) for outcome in (Outcome.FAIL, Outcome.CANNOT_TELL))
+    lines = [Message("Not compliant: {failed} of {all} rules fail", failed=failed, all=len(results)) if failed else
+             Message("Open: no rule fails, {left} of {all} need a person", left=left, all=len(results)) if left else
+             Message("Compliant: all {all} rules pass", all=len(results))]
+    if report[Layer.WATERMARK].status is Status.ABSENT and not any(rule.rule == "watermark" for rule in results):
+        lines.append(Message("No watermark was found. That breaks no rule: GB 45438-2025 6.2 allows one and asks for "
+                             "none, and the Labeling Measures, Article 5, encourage it."))
+    return "".join(f'<p class="overall">{bilingual(line)}</p>' for line in lines)
+
+
+def _rules(results: Sequence[Result], report: Report) -> str:
+    if not results:
+        return ""
+    head = (f'<th scope="col" class="{style}">{bilingual(title)}</th>' for style, title in (
+        ("outcome", Message("Outcome")), ("clause", Message("Clause")), ("asks", Message("Rule")),
+        ("found", Message("Found"))))
+    counts = {outcome: sum(rule.outcome is outcome for rule in results) for outcome in Outcome}
+    tally = "".join(f"<li>{_outcome(outcome)} {count}</li>" for outcome, count in counts.items() if count)
+    title = Message("Rule by rule")
+    return (f'<div class="title"><h2>{bilingual(title)}</h2><ul class="tally">{tally}</ul></div>'
+            + _overall(results, report)
+            + table(title, head, map(_rule, results), "rules"))
+
+
+def _rule(result: Result) -> str:
+    failed = ' class="invalid-row"' if result.outcome is Outcome.FAIL else ""
+    return (f'<tr{failed}><td>{_outcome(result.outcome)}</td><th scope="row">{bilingual(result.clause)}</th>'
+            f'<td>{bilingual(result.asks)}</td><td class="found">{bilingual(result.found)}</td></tr>')
+
+
+def article(name: str, report: Report, number: int, *, shown: str = "", after: str = "", is_open: bool = False) -> str:
+    """The report of one file as an <article>.
+
+    shown, after  HTML before the layers, and at the end
+    is_open       whether all evidence is shown
+    """
+    layers = "".join(_layer(finding, is_open) for finding in report)
+    return (f'<article id="file-{number}" aria-labelledby="name-{number}"><div class="title">'
+            f'<h2 id="name-{number}">{escaped(name)}</h2>{_verdict(report)}</div>\n{shown}'
+            f'<ul class="layers">{layers}</ul>\n'
+            f'<div class="why"><div><h3>{bilingual(Message("Why this verdict"))}</h3>'
+            f"{bullet_list(map(bilingual, report.reasons))}</div>{_unseen(report)}{_cross_checks(report)}</div>"
+            f"{after}</article>\n")
+
+
+def _exhibited(exhibit: Exhibit, number: int) -> str:
+    from labelkit.page import figures  # what makes them is wanted on the demo page alone
+
+    compared = (figures.comparison(exhibit.name, exhibit.before, exhibit.after, exhibit.report)
+                if exhibit.before and exhibit.after else "")
+    return article(exhibit.name, exhibit.report, number, shown=compared)
+
+
+def _layer(finding: Finding, is_open: bool) -> str:
+    rows = list(_rows(finding))
+    shown = "".join(row(key, value) for key, value in rows[:MAX_ROWS])
+    if len(rows) > MAX_ROWS:
+        shown += row("…", f"{len(rows) - MAX_ROWS}")
+    evidence = (f"<details{' open' if is_open else ''}><summary>{bilingual(Message('Evidence'))}</summary>"
+                f"<dl>{shown}</dl></details>" if rows else "")
+    return (f'<li><div class="name">{bilingual(_LAYERS[finding.layer])} {_status(finding.status)}</div>'
+            f"<p>{bilingual(finding.summary)}</p>{evidence}</li>")
+
+
+def _rows(finding: Finding) -> Iterator[tuple[str, object]]:
+    """What a layer states and shows, as (name, value)."""
+    if finding.payload:
+        yield "payload", finding.payload.hex
+    if finding.label:
+        yield from ((f"label.{name}", value) for name, value in finding.label.fields().items())
+    yield from _flattened(finding.evidence_dict())
+
+
+def _flattened(value: object, name: str = "", depth: int = 0) -> Iterator[tuple[str, object]]:
+    """Nested evidence as (dotted name, value); lists of plain values stay on one line, empty ones are left out."""
+    if isinstance(value, Mapping):
+        parts = [(f"{name}.{key}" if name else str(key), inner) for key, inner in value.items()]
+    elif isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value):
+        parts = [(f"{name}[{number}]", inner) for number, inner in enumerate(value)]
+    else:
+        if isinstance(value, list):
+            value = ", ".join(map(str, value))
+        if value is not None and value != "":
+            yield name, value
+        return
+    if parts and depth == MAX_DEPTH:
+        yield name, "…"
+        return
+    for part, inner in parts:
+        yield from _flattened(inner, part, depth + 1)
+
+
+def _unseen(report: Report) -> str:
+    """What was left out, and what was asked for and not looked at."""
+    left_out = [finding.layer for finding in report if not finding.asked]
+    lines = [Message("left out: {layers}", layers=names_of(left_out))] if left_out else []
+    lines += report.unseen
+    title = bilingual(Message("Not looked at"))
+    return f"<div><h3>{title}</h3>{bullet_list(map(bilingual, lines))}</div>" if lines else ""
+
+
+def _cross_checks(report: Report) -> str:
+    if not report.cross_checks:
+        return ""
+    lines = (f"{chip('valid', Message('agrees')) if check.agrees else chip('invalid', Message('contradicts'))} "
+             f"{bilingual(check.summary)}" for check in report.cross_checks)
+    return f"<div><h3>{bilingual(Message('Layers compared'))}</h3>{bullet_list(lines)}</div>"
+
+
+def _status(status: Status) -> str:
+    sign, word = _STATUSES[status]
+    return chip(status.value, word, sign)
+
+
+def _verdict(report: Report) -> str:
+    shown = _VERDICTS[report.verdict]
+    if report.verdict is Verdict.NONE and not all(finding.asked for finding in report):
+        shown = Message("no sign of AI generation in what was looked at")
+    return chip(report.verdict.value, shown)
+
+
+def _outcome(outcome: Outcome) -> str:
+    return chip(*_OUTCOMES[outcome])

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// The page: takes files in, hands them to the worker one after the other, and shows a card for each.
+
+import { Card, say } from "./card.js";
+import { load, seal, startWorker } from "./load.js";
+import { decoded } from "./media.js";
+
+const state = document.getElementById("state");
+const bar = document.getElementById("loaded");
+const waiting = [];
+let runtime = null, verifier = null, current = null, count = 0;
+
+function tell(name, detail = "") {
+  state.dataset.state = name;
+  say(state, name, detail);
+}
+
+async function prepare() {
+  tell("loading");
+  runtime = await load((share) => { bar.value = share; });
+  tell("starting");
+  seal();
+  await restart();
+}
+
+async function restart() {
+  verifier = null;
+  const started = await startWorker(runtime);
+  verifier = started;
+  bar.hidden = true;
+  tell("ready");
+  next();
+}
+
+function add(files) {
+  for (const file of files) {
+    const card = new Card(count++, file, cancel);
+    waiting.push(card);
+    document.getElementById("cards").append(card.element);
+  }
+  next();
+}
+
+function cancel(card) {
+  const place = waiting.indexOf(card);
+  if (place >= 0) {
+    waiting.splice(place, 1);
+  } else if (current === card) {  // Python cannot be interrupted: its worker ends, and another takes its place
+    verifier.worker.terminate();
+    verifier = current = null;
+    restart().catch(failed);
+  }
+  card.cancelled();
+}
+
+async function next() {
+  if (!verifier || current || !waiting.length) return;
+  const card = current = waiting.shift(), mine = verifier;
+  try {
+    card.show(await verified(card, mine));
+  } catch (error) {
+    if (current === card) card.unreadable(error);
+  }
+  if (current === card) current = null;
+  next();
+}
+
+async function verified(card, { ask, worker }) {
+  worker.onstage = (stage) => card.stage(stage);
+  card.stage("look");
+  const bytes = await card.file.arrayBuffer();
+  const found = await ask({ ask: "look", name: card.file.name, bytes });
+  if (found.error) return found;
+  let media = null;
+  if (found.decode) {
+    card.stage("media");
+    media = await decoded(found, card.file, () => card.isCancelled);
+  }
+  const answer = await ask({ ask: "verify", name: card.file.name, mime: found.mime, manifest: found.manifest, media,
+                             moment: new Date().toISOString(), number: card.number });
+  return { ...answer, found };
+}
+
+function failed(error) {
+  tell("failed", String(error && error.message || error));
+}
+
+function language() {
+  const known = localStorage.getItem("language") || (navigator.language.startsWith("zh") ? "zh" : "en");
+  const show = (short) => { document.documentElement.lang = short === "zh" ? "zh-CN" : "en"; };
+  for (const short of ["en", "zh"]) {
+    const button = document.getElementById(short);
+    button.checked = short === known;
+    button.addEventListener("change", () => { localStorage.setItem("language", short); show(short); });
+  }
+  show(known);
+}
+
+function entrances() {
+  for (const id of ["files", "folder"]) {
+    const input = document.getElementById(id);
+    input.addEventListener("change", () => { add([...input.files]); input.value = ""; });
+  }
+  const drop = document.getElementById("drop");
+  addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
+  addEventListener("dragleave", () => drop.classList.remove("over"));
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    drop.classList.remove("over");
+    dropped(event.dataTransfer).then(add);
+  });
+  addEventListener("paste", (event) => add([...event.clipboardData.files]));
+}
+
+// The files that were dropped, those in folders too.
+async function dropped(given) {
+  const entries = [...given.items].map((item) => item.webkitGetAsEntry && item.webkitGetAsEntry());
+  if (!entries.some((entry) => entry && entry.isDirectory)) return [...given.files];
+  const found = [];
+  for (const entry of entries) if (entry) await walk(entry, found);
+  return found;
+}
+
+async function walk(entry, found) {
+  if (entry.isFile) return void found.push(await new Promise((resolve, reject) => entry.file(resolve, reject)));
+  const reader = entry.createReader();
+  for (;;) {  // a reader gives its entries in parts, and an empty one at the end
+    const part = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!part.length) return;
+    for (const inner of part) await walk(inner, found);
+  }
+}
+
+language();
+entrances();
+prepare().catch(failed);

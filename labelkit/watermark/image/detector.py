@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Decide whether a picture carries a mark of a key.
+
+The steps in order of cost; one is taken only when those before it found nothing:
+  fast    the period that a picture of this size is given, at its own scale
+  normal  the periods of larger pictures (crops); then upright lattices at every scale
+  deep    lattices at any angle and of unequal sides, in the shrunk picture, then at its own resolution
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from labelkit.key import Key
+from labelkit.plan import check_effort
+from labelkit.watermark.detection import Detection
+from labelkit.watermark.image.pixels import check_array, eight_bits, luma_of
+from labelkit.watermark.image.search import TileSearch, first_found, undecoded
+
+_STEPS = {"fast": 1, "normal": 3, "deep": 5}
+
+
+def detect(pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32], key: Key | None = None, *,
+           effort: str = "normal") -> Detection:
+    """Whether a mark of `key` is in the picture, and which.
+
+    pixels  uint8, uint16 or float32 arrays as for `image.embed`, of any size
+    key     None is the public key
+    effort  "fast", "normal" or "deep"
+    Where a mark was decoded, `geometry` is an `ImageGeometry`. A mark whose bits cannot be decoded is found with
+    payload None where the synchronisation pattern alone decides. Raises InvalidArgument for other arguments.
+    """
+    check_array(pixels)
+    check_effort(effort)
+    pixels = pixels if pixels.ndim == 3 else pixels[..., None]
+    search = TileSearch.of_picture(luma_of(eight_bits(pixels)), Key.of(key))
+    steps = search.own_period, search.own_scale, search.any_scale, search.any_lattice, search.fine_lattice
+    found = first_found(step() for step in steps[: _STEPS[effort]])
+    return found.detection(effort) if found else undecoded(search.trials, effort)

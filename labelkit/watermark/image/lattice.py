@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find the lattice on which a periodic tile repeats, without knowing what the tile holds.
+
+A lattice is given by its two vectors in pixels, the columns of float64 [2, 2]: x in the first row, y in the second.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import numpy.typing as npt
+
+from labelkit import kernels
+
+Lattice = npt.NDArray[np.float64]
+
+MIN_LATTICE_SCORE = 3.0  # in standard deviations; two or three lattices of a typical unmarked picture pass it
+MIN_SPACING = 28.0  # pixels; below it a tile holds too little of its band
+_RING_WIDTH = 16  # pixels
+
+
+class Autocorrelation:
+    """The autocorrelation of a whitened plane, its spectrum flattened so that no structure of the host stands out.
+
+    plane          int8 [height, width]; of larger ones the middle max_side x max_side is taken
+
+    values         float32 [n, n], periodic; n is a power of two
+    height, width  of the part of the plane that was taken
+    deviation      float32 [n], the standard deviation of `values` by distance from the origin in pixels
+    noise          the deviation far from the origin
+    """
+
+    def __init__(self, plane: npt.NDArray[np.int8], max_side: int = 1024) -> None:
+        self.height, self.width = (min(side, max_side) for side in plane.shape)
+        y, x = ((side - min(side, max_side)) // 2 for side in plane.shape)
+        n = 256
+        while n < max(self.height, self.width):
+            n *= 2
+        padded = np.zeros((n, n), np.float32)
+        padded[: self.height, : self.width] = plane[y : y + self.height, x : x + self.width]
+        spectrum = np.fft.rfft2(padded).astype(np.complex64, copy=False)[:, :-1]
+        power = spectrum.real**2 + spectrum.imag**2
+        flat = np.zeros((n, n // 2 + 1), np.float32)
+        above = np.minimum(power / (_local_mean(power) + np.float32(1e-6)), np.float32(6)) - np.float32(1)
+        flat[:, :-1] = above * _band_weights(n)
+        self.values = np.fft.irfft2(flat, s=(n, n)).astype(np.float32, copy=False)
+        self.deviation = _deviation_by_radius(self.values)
+        self.noise = float(np.median(self.deviation[n // 8 : n // 2]))
+
+    def score(self, flat_vectors: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+        """float32 [count] scores, in standard deviations, of float [count, 4] lattice vectors (v1x, v1y, v2x, v2y)."""
+        vectors = np.ascontiguousarray(flat_vectors, np.float32)
+        score = np.empty(len(vectors), np.float32)
+        kernels.lattice_score(self.values, self.height, self.width, vectors, score)
+        length = np.minimum(np.hypot(vectors[:, 0], vectors[:, 1]), np.hypot(vectors[:, 2], vectors[:, 3]))
+        return score / self.deviation[np.minimum(length, len(self.deviation) - 1).astype(np.int64)]
+
+    def upright(self, count: int) -> list[Lattice]:
+        """The best lattices with equal sides along the picture's, at most `count`, best first."""
+        spacing = np.arange(MIN_SPACING, max(0.9 * min(self.height, self.width), MIN_SPACING + 1), 0.25)
+        zero = np.zeros_like(spacing)
+        return self._best_distinct(np.stack([spacing, zero, zero, spacing], 1), count)
+
+    def rotated(self, count: int) -> list[Lattice]:
+        """The best lattices with equal sides at any angle, at most `count`, best first."""
+        shorter, longer = sorted((self.height, self.width))
+        reach = int(min(0.75 * longer, 0.95 * shorter, 0.5 * len(self.values)))
+        x, y = (a.ravel().astype(np.float32) for a in np.meshgrid(np.arange(1, reach), np.arange(0, reach)))
+        kept = (np.hypot(x, y) >= MIN_SPACING) & (np.hypot(x, y) < reach)
+        x, y = x[kept], y[kept]
+        return self._best_distinct(np.stack([x, y, -y, x], 1), count)
+
+    def rectangular(self, count: int) -> list[Lattice]:
+        """The best upright lattices of unequal sides, the longer at most 1.5 times the shorter, best first."""
+        across, down = (self._best_spacings(length, axis) for length, axis in ((self.width, 0), (self.height, 1)))
+        pairs = [(a, 0, 0, b) for a in across for b in down if 1 / 1.5 < a / b < 1.5]
+        return self._best_distinct(np.array(pairs).reshape(-1, 4), count)
+
+    def _best_spacings(self, length: int, axis: int) -> npt.NDArray[np.float64]:
+        """Up to 16 spacings in pixels along one axis at whose multiples the autocorrelation is highest, best first."""
+        spacing = np.arange(MIN_SPACING, max(0.9 * length, MIN_SPACING + 1), 0.25)
+        position = spacing[:, None] * np.arange(1, 16)
+        weight = np.maximum(1 - position / length, 0)
+        line = self.values[0] if axis == 0 else self.values[:, 0]
+        value = np.interp(np.minimum(position, length), np.arange(length + 1), line[np.arange(length + 1) % len(line)])
+        score = (weight * value).sum(1) / np.sqrt(np.square(weight).sum(1) + 1e-9)
+        kept: list[int] = []
+        for i in np.argsort(-score, kind="stable"):
+            if all(abs(spacing[i] - spacing[j]) > 0.01 * spacing[j] for j in kept):
+                kept.append(int(i))
+                if len(kept) == 16:
+                    break
+        return spacing[kept]
+
+    def _best_distinct(self, vectors: npt.NDArray[np.floating], count: int) -> list[Lattice]:
+        """The `count` best of [n, 4] lattices that differ: chosen by a few near multiples, ranked by all of them.
+
+        The ranking needs all multiples: a lattice of half the density scores as high on its own few.
+        """
+        if not len(vectors):
+            return []
+        score = self.score(vectors)
+        first = np.argsort(-score, kind="stable")[: 60 * count] if len(score) < 4096 else _largest(score, 60 * count)
+        lattices = vectors[first].reshape(-1, 2, 2).transpose(0, 2, 1).astype(np.float64)
+        total = self._peak_sums(lattices) / self.noise
+        kept: list[Lattice] = []
+        for i in np.argsort(-total, kind="stable"):
+            if total[i] < MIN_LATTICE_SCORE or len(kept) == count:
+                break
+            near = 0.012 * np.abs(lattices[i]).max() + 1
+            if all(np.abs(lattices[i] - other).max() > near for other in kept):
+                kept.append(lattices[i])
+        return kept
+
+    def refine(self, vectors: Lattice) -> Lattice:
+        """The lattice near `vectors` with the highest sum of peaks: far multiples fix it to parts in a thousand.
+
+        First scale and angle by steps, then all four numbers by a least-squares fit to the peaks; a step that lowers
+        the sum is not taken.
+        """
+        best, total = vectors, self._peak_sums(vectors[None])[0]
+        for step in (0.004, 0.002, 0.001, 0.0005, 0.00025):
+            trials = best @ (np.eye(2) + step * _STEPS)
+            totals = self._peak_sums(trials)
+            if totals.max() > total:
+                best, total = trials[totals.argmax()], totals.max()
+        for start, reach in ((vectors, 3), (best, 2), (best, 1)):
+            multiples, positions, weight = self._peaks_near(start, reach)
+            if len(weight) < 3:
+                continue
+            solution = np.linalg.lstsq(multiples * weight, positions * weight, rcond=None)[0]
+            fit = solution.T.astype(np.float64, copy=False)
+            fitted = self._peak_sums(fit[None])[0]
+            if fitted > total and 0.8 < np.linalg.det(fit) / np.linalg.det(vectors) < 1.25:
+                best, total = fit, fitted
+        return best
+
+    def _peak_sums(self, lattices: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """float64 [count]: the autocorrelation at all multiples of [count, 2, 2] lattices, weighted by overlap."""
+        positions = lattices @ _MULTIPLES.T
+        x, y = positions[:, 0], positions[:, 1]
+        weight = np.maximum(1 - np.abs(x) / self.width, 0) * np.maximum(1 - np.abs(y) / self.height, 0)
+        mask, n = len(self.values) - 1, len(self.values)
+        x0, y0 = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
+        fx, fy = x - x0, y - y0
+        flat = self.values.ravel()
+        top = flat[(y0 & mask) * n + (x0 & mask)] * (1 - fx) + flat[(y0 & mask) * n + (x0 + 1 & mask)] * fx
+        bottom = flat[(y0 + 1 & mask) * n + (x0 & mask)] * (1 - fx) + flat[(y0 + 1 & mask) * n + (x0 + 1 & mask)] * fx
+        sums: npt.NDArray[np.float64] = (weight * (top * (1 - fy) + bottom * fy)).sum(1)
+        sums /= np.sqrt(np.square(weight).sum(1) + 1e-9)
+        return sums
+
+    def _peaks_near(self, vectors: Lattice, reach: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64],
+                                                                 npt.NDArray[np.float64]]:
+        """Multiples (i, j) with a clear peak within `reach` pixels, the positions (x, y) of the peaks, and weights."""
+        x, y = vectors @ _MULTIPLES.T
+        overlap = np.maximum(1 - np.abs(x) / self.width, 0) * np.maximum(1 - np.abs(y) / self.height, 0)
+        kept = overlap >= 0.15
+        x, y, overlap, multiples = np.rint(x[kept]), np.rint(y[kept]), overlap[kept], _MULTIPLES[kept]
+        near, mask = np.arange(-reach, reach + 1), len(self.values) - 1
+        rows = (y.astype(np.int64)[:, None, None] + near[:, None]) & mask
+        columns = (x.astype(np.int64)[:, None, None] + near) & mask
+        patches = self.values[rows, columns]
+        row, column = np.divmod(patches.reshape(-1, len(near) ** 2).argmax(1), len(near))
+        inner = (row > 0) & (row < 2 * reach) & (column > 0) & (column < 2 * reach)
+        k = np.flatnonzero(inner)
+        row, column = row[k], column[k]
+        top = patches[k, row, column]
+        dx = _parabola_peak(patches[k, row, column - 1], top, patches[k, row, column + 1])
+        dy = _parabola_peak(patches[k, row - 1, column], top, patches[k, row + 1, column])
+        positions = np.stack([x[k] + column - reach + dx, y[k] + row - reach + dy], 1)
+        weight = top * overlap[k] / self.noise
+        clear = weight >= 1.5
+        return multiples[k][clear], positions[clear], weight[clear, None]
+
+
+_STEPS = np.array([[[1, 0], [0, 1]], [[-1, 0], [0, -1]], [[0, -1], [1, 0]], [[0, 1], [-1, 0]],
+                   [[1, 0], [0, 0]], [[-1, 0], [0, 0]], [[0, 0], [0, 1]], [[0, 0], [0, -1]]], np.float64)
+_MULTIPLES = np.array([(i, j) for i in range(8) for j in range(-7, 8) if i or j > 0], np.float64)
+
+
+def _parabola_peak(left: npt.NDArray[np.float32], middle: npt.NDArray[np.float32],
+                   right: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Where the parabola through values at -1, 0 and 1 peaks."""
+    curvature = np.minimum(left - 2 * middle + right, -1e-6)
+    peak: npt.NDArray[np.float32] = 0.5 * (left - right) / curvature
+    return peak
+
+
+def fold(plane: npt.NDArray[np.int8], vectors: Lattice) -> npt.NDArray[np.int32]:
+    """int32 [256, 256]: the sum of an int8 plane's repeats over a lattice."""
+    inverse = np.linalg.inv(vectors).ravel() * 2.0**32
+    step = (np.rint(inverse).astype(np.int64) & 0xFFFFFFFF).astype(np.uint32)
+    folded = np.empty((256, 256), np.int32)
+    kernels.plane_fold_lattice(plane, np.zeros(2, np.uint32), step, folded)
+    return folded
+
+
+def _largest(score: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.intp]:
+    return np.argpartition(-score, count)[:count]
+
+
+def _local_mean(power: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The mean power of the 15 x 15 bins around each bin of a half spectrum without its last column."""
+    power = np.concatenate([power[:, 7:0:-1], power, power[:, -2:-9:-1]], 1)
+    power = np.concatenate([power[-7:], power, power[:7]])
+    return _running_sum15(_running_sum15(power).T).T * np.float32(1 / 225)
+
+
+def _running_sum15(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Sums of 15 consecutive rows."""
+    three: npt.NDArray[np.float32] = x[:-2] + x[1:-1] + x[2:]
+    n = len(x) - 14
+    return three[:n] + three[3 : n + 3] + three[6 : n + 6] + three[9 : n + 9] + three[12 : n + 12]
+
+
+@functools.lru_cache(maxsize=8)
+def _band_weights(n: int) -> npt.NDArray[np.float32]:
+    """float32 [n, n / 2]: the weight of each bin of a half spectrum, by the share of the tile's energy there."""
+    frequency = np.hypot(np.fft.fftfreq(n)[:, None], np.fft.rfftfreq(n)[None])[:, :-1]
+    # a tile at its own scale ends at a quarter of the sampling rate; one shrunk to half, at the half
+    steps = [frequency < 0.012, frequency < 0.25, frequency < 0.36, frequency < 0.49]
+    return np.select(steps, [0.0, 1.0, 0.6, 0.35], 0.0).astype(np.float32)
+
+
+def _deviation_by_radius(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """float32 [n]: the standard deviation of an autocorrelation by radius in pixels; it grows towards the origin."""
+    n = len(values)
+    ring = _ring_index(n)
+    energy = np.bincount(ring, np.square(values[: n // 2 : 2, ::2]).ravel()) / np.bincount(ring)
+    deviation: npt.NDArray[np.float64] = np.repeat(np.sqrt(energy + 1e-12), _RING_WIDTH)[:n]
+    return deviation.astype(np.float32)
+
+
+@functools.lru_cache(maxsize=8)
+def _ring_index(n: int) -> npt.NDArray[np.intp]:
+    """intp: the ring of every second sample of the upper half of an [n, n] autocorrelation, flattened."""
+    x = np.minimum(np.arange(n), n - np.arange(n))[::2]
+    return (np.hypot(np.arange(0, n // 2, 2)[:, None], x) // _RING_WIDTH).astype(np.intp).ravel()

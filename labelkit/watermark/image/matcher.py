@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Decide whether a folded plane holds a tile of a key: synchronisation, soft bits, and the count of trials.
+
+Bins are scaled to unit noise ring by ring, their magnitudes are limited, and the key's phases are removed. Whatever the
+host, the remaining phases are random. So on unmarked media the real parts of the bins, on which the synchronisation
+pattern lies, are projections of random angles; their sum exceeds z standard deviations with probability below Q(z), the
+tail of the normal distribution. Whatever the real parts are, the signs of the imaginary parts, on which the coded bits
+lie, are fair coins: their sum after the signs of one word, weighted as the real parts suggest, exceeds z with
+probability Q(z) too.
+
+So on unmarked media a sum of both scores, each weighted by the amplitude share of its pattern, is a standard normal
+variable at every shift. It decides. All of these count as trials: all shifts, those between the grid's too (the
+expected number of peaks of such a field, Adler 1981), orientations, signs and lattices (`Trials.count`), and all 2^64
+words. The CRC decides nothing; it chooses among the paths of a list.
+
+A clear peak without a word is a decoy: somebody laid the synchronisation pattern alone over the picture, stronger than
+the mark is. The next peaks are then tried. They are among the shifts that are counted already.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from labelkit.watermark import ecc
+from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
+from labelkit.watermark.image import tile
+
+SHIFTS = tile.GRID**2
+MIN_SCORE = 4.5  # below it no word was ever decoded, and noise reaches it in most candidates
+CLEAR_SCORE = 7.5  # nothing but a second mark reaches it beside the first
+MAX_DECOYS = 7  # further peaks that are tried where a clear one holds no word
+WORDS = 2.0**64
+PEAKS = 0.0504  # expected peaks above z, for each shift of the grid, divided by z exp(-z^2 / 2)
+MAX_MAGNITUDE = 1.5  # of a bin, in noise deviations
+ORIENTATIONS = np.array([  # how the tile's axes may lie in the picture: quarter turns, then the same mirrored
+    [[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]],
+    [[-1, 0], [0, 1]], [[0, 1], [1, 0]], [[1, 0], [0, -1]], [[0, -1], [-1, 0]]])
+
+
+@dataclass(slots=True)
+class Trials:
+    """What one decision has tried so far.
+
+    paths       that the list decoder keeps
+    count       shifts, orientations and signs tried
+    best_score  of the synchronisation pattern, in standard deviations
+    """
+
+    paths: int = 8
+    count: int = 0
+    best_score: float = 0.0
+
+    def sync_chance(self) -> float:
+        """The probability that unmarked media reach `best_score` in one of the trials, 0 to 1."""
+        return min(1.0, self.count * 0.5 * math.erfc(self.best_score / math.sqrt(2)))
+
+    def word_chance(self, score: float) -> float:
+        """The probability that unmarked media reach `score` with any word, at any shift, in one of the trials."""
+        passed = PEAKS * score * math.exp(-0.5 * min(score, 35.0) ** 2)  # never stated as zero
+        return min(1.0, self.count * WORDS * passed)
+
+
+@dataclass(frozen=True, slots=True)
+class TileMatch:
+    """A decoded tile.
+
+    word                 64 bits
+    score                standard deviations above unmarked media
+    false_positive_rate  chance that unmarked media give this answer, every trial counted
+    orientation          index into ORIENTATIONS
+    shift                (y, x) in samples of the 128 x 128 grid, fractions included
+    others               further words of the key on the same lattice
+    """
+
+    word: int
+    score: float
+    false_positive_rate: float
+    orientation: int
+    shift: tuple[float, float]
+    others: tuple[int, ...] = ()
+
+
+@functools.lru_cache(maxsize=32)
+def _bin_index(grid: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Where the bins of each orientation lie in a half spectrum of [grid, grid]: row and column int64 [8, 2048], and
+    whether the conjugate lies there, bool."""
+    kx, ky, _ = tile.annulus()
+    x = ORIENTATIONS[:, 0, :1] * kx + ORIENTATIONS[:, 0, 1:] * ky
+    y = ORIENTATIONS[:, 1, :1] * kx + ORIENTATIONS[:, 1, 1:] * ky
+    conjugate = x < 0
+    sign = np.where(conjugate, -1, 1)
+    inside = (np.abs(x) < grid // 2) & (np.abs(y) < grid // 2)
+    return np.where(inside, sign * y % grid, 0), np.where(inside, sign * x, 0), conjugate
+
+
+def match(spectrum: npt.NDArray[np.complex64], keyed: tile.KeyedBins, trials: Trials,
+          orientations: int = 8) -> TileMatch | None:
+    """The word in a folded plane, or None where no word passes the bar of a decision.
+
+    spectrum      complex64 [p, 37], `tile.analyse` of the folded plane
+    trials        is brought up to date
+    orientations  how many of ORIENTATIONS are tried, 1 or 8
+    """
+    bins = limited_bins(spectrum, orientations) * keyed.phase.conj()
+    correlation = _correlate(bins)
+    trials.count += 2 * orientations * SHIFTS
+    trials.best_score = max(trials.best_score, float(correlation.max()), -float(correlation.min()))
+    first, decoyed = None, False
+    for score, peak in _peaks(correlation, MIN_SCORE, MAX_DECOYS + 1):
+        first = _decoded_at(bins, peak, keyed, trials)
+        if first or score < CLEAR_SCORE and not decoyed:
+            break
+        decoyed = True
+    if first is None:
+        return None
+    others: list[int] = []
+    for _, peak in _peaks(correlation, CLEAR_SCORE, 3):  # another payload of this key, embedded over the first
+        other = _decoded_at(bins, peak, keyed, trials)
+        if other is None or other.word == first.word:
+            break
+        others.append(other.word)
+    return replace(first, others=tuple(others))
+
+
+def limited_bins(spectrum: npt.NDArray[np.complex64], orientations: int = 8) -> npt.NDArray[np.complex64]:
+    """complex64 [orientations, 2048]: the tile's bins in a spectrum, in noise deviations, magnitudes limited.
+
+    spectrum  complex64 [p, 37], `tile.analyse` of a folded plane
+    """
+    row, column, conjugate = _bin_index(len(spectrum))
+    bins = spectrum[row[:orientations], column[:orientations]]
+    return _limit(np.where(conjugate[:orientations], bins.conj(), bins))
+
+
+@dataclass(frozen=True, slots=True)
+class _Peak:
+    """Of the correlation: sign (that of a negative is negative), orientation and shift."""
+
+    sign: int
+    orientation: int
+    row: int
+    column: int
+
+
+def _peaks(correlation: npt.NDArray[np.float32], min_score: float, count: int) -> Iterator[tuple[float, _Peak]]:
+    """Up to `count` peaks with their scores, the strongest first; each is erased when it is taken."""
+    for _ in range(count):
+        high, low = int(np.argmax(correlation)), int(np.argmin(correlation))
+        sign = 1 if correlation.flat[high] >= -correlation.flat[low] else -1
+        orientation, row, column = map(int, np.unravel_index(high if sign > 0 else low, correlation.shape))
+        score = sign * float(correlation[orientation, row, column])
+        if score < min_score:
+            return
+        near = np.arange(-3, 4)
+        correlation[orientation][np.ix_((row + near) % tile.GRID, (column + near) % tile.GRID)] = 0
+        yield score, _Peak(sign, orientation, row, column)
+
+
+def _decoded_at(bins: npt.NDArray[np.complex64], peak: _Peak, keyed: tile.KeyedBins,
+                trials: Trials) -> TileMatch | None:
+    return _decode(peak.sign * bins[peak.orientation], (peak.row, peak.column), peak.orientation, keyed, trials)
+
+
+def _limit(bins: npt.NDArray[np.complex64]) -> npt.NDArray[np.complex64]:
+    """Bins [..., 2048] in units of their ring's noise, magnitudes limited."""
+    energy = np.square(bins.real) + np.square(bins.imag)
+    rings = energy[0].reshape(tile.RINGS, -1)  # all orientations hold the same rings
+    noise = np.sqrt(np.median(rings, axis=1) / np.float32(math.log(2)) + np.float32(1e-12))
+    noise = np.repeat(noise, rings.shape[1]).astype(np.float32)
+    limited: npt.NDArray[np.complex64] = bins / np.maximum(noise, np.sqrt(energy) / np.float32(MAX_MAGNITUDE))
+    return limited
+
+
+def _correlate(bins: npt.NDArray[np.complex64]) -> npt.NDArray[np.float32]:
+    """float32 [count, 128, 128]: the projection on the synchronisation pattern at every shift, unit deviation."""
+    kx, ky, _ = tile.annulus()
+    pairs = bins if len(bins) % 2 == 0 else np.concatenate([bins, np.zeros_like(bins)])
+    spectrum = np.zeros((len(pairs) // 2, tile.GRID, tile.GRID), np.complex64)  # two real planes to a transform
+    spectrum[:, ky, kx] = pairs[::2] + 1j * pairs[1::2]
+    spectrum[:, -ky, -kx] = pairs[::2].conj() + 1j * pairs[1::2].conj()
+    planes = np.fft.ifft2(spectrum).astype(np.complex64, copy=False)
+    both = np.stack([planes.real, planes.imag], 1).reshape(-1, tile.GRID, tile.GRID)[: len(bins)]
+    norm = np.sqrt(2.0 * np.sum(np.square(np.abs(bins)), axis=1))  # the sum is over both members of each pair
+    correlation: npt.NDArray[np.float32] = both * (SHIFTS / np.maximum(norm, 1e-9))[:, None, None].astype(np.float32)
+    return correlation
+
+
+def _decode(bins: npt.NDArray[np.complex64], peak: tuple[int, int], orientation: int, keyed: tile.KeyedBins,
+            trials: Trials) -> TileMatch | None:
+    shift, aligned = _refine_shift(bins, peak)
+    soft = _soft_values(aligned)
+    coded = np.bincount(keyed.bit, soft, tile.CODED_BITS).astype(np.float64, copy=False)
+    word = ecc.decode(coded, trials.paths)
+    if word is None:
+        return None
+    sync_score, code_score = _scores(aligned, soft, keyed.signs(word))
+    score = sync_score * tile.SYNC_SHARE**0.5 + code_score * (1 - tile.SYNC_SHARE) ** 0.5
+    rate = trials.word_chance(score)
+    return TileMatch(word, score, rate, orientation, shift) if rate <= MAX_FALSE_POSITIVE_RATE else None
+
+
+def scores(aligned: npt.NDArray[np.complex64], signs: npt.NDArray[np.float32]) -> tuple[float, float]:
+    """The projections of bins on the synchronisation pattern and on a word, in standard deviations.
+
+    aligned  complex64 [2048]: `limited_bins` without the phases of key and shift
+    signs    float32 [2048], +-1: the word's, as `KeyedBins.signs` gives them
+    """
+    return _scores(aligned, _soft_values(aligned), signs)
+
+
+def _scores(aligned: npt.NDArray[np.complex64], soft: npt.NDArray[np.float64],
+            signs: npt.NDArray[np.float32]) -> tuple[float, float]:
+    sync = float(aligned.real.sum() / np.sqrt(max(0.5 * float(np.square(np.abs(aligned)).sum()), 1e-30)))
+    return sync, float((soft * signs).sum() / np.sqrt(max(float(np.square(soft).sum()), 1e-30)))
+
+
+def _refine_shift(bins: npt.NDArray[np.complex64],
+                  peak: tuple[int, int]) -> tuple[tuple[float, float], npt.NDArray[np.complex64]]:
+    """The shift refined between the grid's steps by two Newton steps, and the bins with it removed."""
+    kx, ky, _ = tile.annulus()
+    k = np.stack([ky, kx]).astype(np.float32) * np.float32(2 * np.pi / tile.GRID)
+    shift = np.array(peak, np.float32)
+    for _ in range(2):
+        aligned = _rotated(bins, shift @ k)
+        gradient = -(k * aligned.imag).sum(1)
+        hessian = (k * aligned.real) @ k.T
+        if np.linalg.det(hessian) > 0 and hessian[0, 0] > 0:
+            shift = shift + np.clip(np.linalg.solve(hessian, gradient), -0.5, 0.5).astype(np.float32)
+    return (float(shift[0]), float(shift[1])), _rotated(bins, shift @ k)
+
+
+def _rotated(bins: npt.NDArray[np.complex64], angle: npt.NDArray[np.float32]) -> npt.NDArray[np.complex64]:
+    """bins * exp(1j * angle); NumPy vectorises the real functions and not the complex one."""
+    phasor = np.empty(len(bins), np.complex64)
+    phasor.real, phasor.imag = np.cos(angle), np.sin(angle)
+    return phasor * bins
+
+
+def _soft_values(bins: npt.NDArray[np.complex64]) -> npt.NDArray[np.float64]:
+    """float64 [2048]: the imaginary parts of aligned bins, each ring weighted by the mean real part of the five rings
+    around it."""
+    rings = bins.reshape(tile.RINGS, -1)
+    response = np.convolve(np.pad(rings.real.mean(1), 2, mode="edge"), np.full(5, 0.2), mode="valid")
+    return (rings.imag * (np.maximum(response, 0) + 0.02)[:, None]).ravel()

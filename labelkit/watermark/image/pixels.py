@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pixels as the image carrier takes them: arguments checked, luma, whitened and decimated planes."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias, TypeGuard, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from labelkit import kernels
+from labelkit.errors import HostTooSmall, InvalidArgument
+from labelkit.payload import Payload
+from labelkit.plan import check_strength
+
+NOISE = 25  # grey levels squared: what stays of the variance of the smoothest ground of pictures
+MIN_SIDE = 96  # pixels; below it hardly any picture was read back
+Pixels: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
+PixelT = TypeVar("PixelT", bound=np.uint8 | np.uint16 | np.float32)
+
+
+def check_array(pixels: object) -> None:
+    """Raise InvalidArgument unless `pixels` is an array of a type and shape that `image.embed` takes."""
+    if not isinstance(pixels, np.ndarray):
+        raise InvalidArgument("pixels must be a NumPy array, got {got}", got=type(pixels).__name__)
+    right = pixels.ndim == 2 or pixels.ndim == 3 and 1 <= pixels.shape[2] <= 4
+    if not right or pixels.dtype not in (np.uint8, np.uint16, np.float32) or 0 in pixels.shape:
+        raise InvalidArgument("pixels must be uint8, uint16 or float32 [height, width] or [height, width, 1..4], got "
+                              "{dtype} {shape}", dtype=str(pixels.dtype), shape=str(pixels.shape))
+
+
+def check_settings(payload: object, strength: object, width: int, height: int) -> None:
+    """Raise InvalidArgument for a payload or strength that cannot be embedded, HostTooSmall for a size in pixels."""
+    if not isinstance(payload, Payload):
+        raise InvalidArgument("payload must be a Payload, got {got}", got=type(payload).__name__)
+    check_strength(strength)
+    if min(height, width) < MIN_SIDE:
+        raise HostTooSmall("a picture of {width} x {height} pixels cannot carry the 64 bits of the watermark; the "
+                           "shortest side must be at least {least}", width=width, height=height, least=MIN_SIDE,
+                           hint="set required=False to label it without a watermark")
+
+
+def is_eight_bit(pixels: npt.NDArray[Any]) -> TypeGuard[npt.NDArray[np.uint8]]:
+    """Whether the samples are uint8."""
+    return pixels.dtype == np.uint8
+
+
+def eight_bits(pixels: npt.NDArray[PixelT]) -> npt.NDArray[np.uint8]:
+    """uint8 pixels of the same shape: themselves, the upper bits of uint16, or floats in [0, 1] times 255."""
+    if is_eight_bit(pixels):
+        return pixels
+    if pixels.dtype == np.uint16:
+        return (cast("npt.NDArray[np.uint16]", pixels) >> 8).astype(np.uint8)
+    return (np.clip(np.nan_to_num(pixels), 0.0, 1.0) * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)
+
+
+def is_rows(pixels: npt.NDArray[Any]) -> bool:
+    """Whether [height, width, channels] lies in memory as rows of interleaved samples, which kernels take."""
+    return pixels.strides[2] == 1 and pixels.strides[1] == pixels.shape[2] and pixels.strides[0] >= 0
+
+
+def interleaved_rows(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """uint8 [height, width, channels] as rows of interleaved samples; a copy only where it must be."""
+    return pixels if is_rows(pixels) else np.ascontiguousarray(pixels)
+
+
+def luma_of(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """uint8 [height, width]: the luma of uint8 pixels [height, width, 1..4]."""
+    luma = np.empty(pixels.shape[:2], np.uint8)
+    kernels.image_luma(interleaved_rows(pixels), luma)
+    return luma
+
+
+def whiten(luma: npt.NDArray[np.uint8], noise: int = NOISE) -> npt.NDArray[np.int8]:
+    """int8 [height, width]: a uint8 plane without its predictable part, weighted by how much noise hides there.
+
+    noise  variance that stays on the smoothest ground, in grey levels squared
+    """
+    out = np.empty(luma.shape, np.int8)
+    kernels.plane_whiten(luma, out, np.empty(24 * (luma.shape[1] + 16), np.int32), noise)
+    return out
+
+
+def decimate(plane: npt.NDArray[np.uint8], factor: int) -> npt.NDArray[np.uint8]:
+    """A uint8 plane shrunk by a whole factor: each sample is the mean of factor x factor, the rest is cut off."""
+    height, width = (side // factor * factor for side in plane.shape)
+    blocks = plane[:height, :width].reshape(height // factor, factor, width // factor, factor)
+    total: npt.NDArray[np.uint32] = blocks.sum(3, dtype=np.uint16).sum(1, dtype=np.uint32)
+    return ((total + factor * factor // 2) // (factor * factor)).astype(np.uint8)

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The search for a tile in a whitened plane: at the scale of the picture, at any scale, on any lattice.
+
+A tile is periodic, so the autocorrelation of a marked plane peaks on the tile's lattice (lattice.py), whatever the
+payload. Each lattice is tried in its eight orientations (quarter turns, mirror), at every shift, and as a negative.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from labelkit import kernels
+from labelkit.evidence import ImageGeometry
+from labelkit.key import Key
+from labelkit.payload import Payload
+from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE, Detection
+from labelkit.watermark.image import lattice, tile
+from labelkit.watermark.image.matcher import ORIENTATIONS, TileMatch, Trials, match
+from labelkit.watermark.image.pixels import decimate, whiten
+
+WORKING_SIDE = 512  # pixels: lattices are searched on a plane shrunk to about this
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedTile:
+    """A decoded tile and the lattice it lies on: float64 [2, 2], columns are its two vectors (x, y) in pixels."""
+
+    match: TileMatch
+    vectors: npt.NDArray[np.float64]
+
+    @property
+    def payload(self) -> Payload:
+        """The decoded 64 bits."""
+        return Payload.from_int(self.match.word)
+
+    def detection(self, effort: str) -> Detection:
+        """The decision, with the tile's geometry."""
+        mirrored = self.match.orientation >= 4
+        x_axis = self.vectors @ ORIENTATIONS[self.match.orientation][:, 0] * (-1 if mirrored else 1)
+        one, two = ((round(float(x), 3), round(float(y), 3)) for x, y in self.vectors.T)
+        geometry = ImageGeometry(
+            period=round(math.sqrt(abs(np.linalg.det(self.vectors))), 2), mirrored=mirrored,
+            angle=round(math.degrees(math.atan2(-x_axis[1], x_axis[0])), 2) + 0.0, lattice=(one, two),
+            also=tuple(Payload.from_int(word).hex for word in self.match.others) or None)
+        return Detection(True, self.payload, self.match.score, self.match.false_positive_rate, geometry, effort)
+
+
+class TileSearch:
+    """One search: the plane and the key it looks with, and what it has tried. Each step returns a tile or None.
+
+    plane    int8 [height, width], whitened
+    keyed    the bins of the key
+    trials   counts what is tried; searches that make one decision share it
+    shrunk   makes the plane in which lattices are looked for, smaller by `coarse_factor`; None for `plane` itself
+    """
+
+    def __init__(self, plane: npt.NDArray[np.int8], keyed: tile.KeyedBins, trials: Trials,
+                 shrunk: Callable[[], npt.NDArray[np.int8]] | None = None) -> None:
+        self.plane, self.keyed, self.trials, self._shrunk = plane, keyed, trials, shrunk
+
+    @classmethod
+    def of_picture(cls, luma: npt.NDArray[np.uint8], key: Key) -> TileSearch:
+        """The search in a picture, given as its luma, uint8 [height, width]."""
+        factor = coarse_factor(*luma.shape)
+        shrunk = None if factor == 1 else lambda: whiten(decimate(luma, factor))
+        return cls(whiten(luma), tile.keyed_bins(key), Trials(), shrunk)
+
+    def own_period(self) -> LocatedTile | None:
+        """The period that a picture of this size is given, unturned."""
+        height, width = self.plane.shape
+        return self._on_period(tile.period(width, height), orientations=1)
+
+    def own_scale(self) -> LocatedTile | None:
+        """The periods of pictures of which this one may be a part, down to a twentieth, in all orientations."""
+        own = tile.period(*self.plane.shape)
+        return first_found(self._on_period(p) for p in tile.PERIODS if 0.9 * own <= p <= 2.1 * own)
+
+    def any_scale(self) -> LocatedTile | None:
+        """Upright lattices of any spacing."""
+        factor, correlation = self._coarse
+        return self._on_any(correlation, factor, correlation.upright(8))
+
+    def any_lattice(self) -> LocatedTile | None:
+        """Lattices at any angle, and upright ones of unequal sides."""
+        factor, correlation = self._coarse
+        return self._on_any(correlation, factor, correlation.rotated(12) + correlation.rectangular(12))
+
+    def fine_lattice(self) -> LocatedTile | None:
+        """The same on the middle of the picture at its own resolution."""
+        if self._coarse[0] == 1:
+            return None
+        correlation = lattice.Autocorrelation(self.plane)
+        return self._on_any(correlation, 1,
+                            correlation.upright(8) + correlation.rotated(8) + correlation.rectangular(8))
+
+    @functools.cached_property
+    def _coarse(self) -> tuple[int, lattice.Autocorrelation]:
+        """The factor by which the plane was shrunk, and the autocorrelation of the shrunk plane."""
+        plane = self.plane if self._shrunk is None else self._shrunk()
+        return coarse_factor(*self.plane.shape), lattice.Autocorrelation(plane)
+
+    def _on_any(self, correlation: lattice.Autocorrelation, factor: int,
+                lattices: list[npt.NDArray[np.float64]]) -> LocatedTile | None:
+        return first_found(self.on_lattice(correlation.refine(vectors) * factor) for vectors in lattices)
+
+    def _on_period(self, p: int, orientations: int = 8) -> LocatedTile | None:
+        return self._match(fold(self.plane, p), np.eye(2) * p, orientations)
+
+    def on_lattice(self, vectors: npt.NDArray[np.float64], orientations: int = 8) -> LocatedTile | None:
+        """The tile on a lattice of column vectors, float64 [2, 2], in the first one or all eight orientations."""
+        return self._match(lattice.fold(self.plane, vectors), vectors, orientations)
+
+    def _match(self, folded: npt.NDArray[np.int32], vectors: npt.NDArray[np.float64],
+               orientations: int) -> LocatedTile | None:
+        found = match(tile.analyse(folded), self.keyed, self.trials, orientations)
+        return LocatedTile(found, vectors) if found else None
+
+
+def first_found(tiles: Iterable[LocatedTile | None]) -> LocatedTile | None:
+    """The first tile of an iterable, which is read no further; None where there is none."""
+    return next((one for one in tiles if one), None)
+
+
+def undecoded(trials: Trials, effort: str) -> Detection:
+    """The decision where no word was decoded: the synchronisation pattern alone may show that a mark is there."""
+    chance = trials.sync_chance()
+    present = chance <= MAX_FALSE_POSITIVE_RATE
+    return Detection(present, None, trials.best_score, chance if present else 1.0, effort=effort)
+
+
+def coarse_factor(height: int, width: int) -> int:
+    """By how much a plane is shrunk before lattices are looked for; the short side of a strip keeps 16 samples."""
+    return max(1, min(round(max(height, width) / WORKING_SIDE), min(height, width) // 16))
+
+
+def fold(plane: npt.NDArray[np.int8], p: int) -> npt.NDArray[np.int32]:
+    """int32 [p, p]: the sum of a plane's repeats of p x p samples."""
+    folded = np.empty((p, p), np.int32)
+    kernels.plane_fold(plane, folded)
+    return folded

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Locate a known mark in time: the stretches of a film that carry it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from labelkit.evidence import FilmGeometry, ImageGeometry
+from labelkit.key import Key
+from labelkit.watermark.detection import Detection
+from labelkit.watermark.image import lattice, matcher, search, tile
+from labelkit.watermark.image.search import LocatedTile
+from labelkit.watermark.video.accumulator import FilmAccumulator, whitened
+from labelkit.watermark.video.sampling import FrameSampler, SampledFrame, thinned
+
+_MARKED_SCORE = 3.5  # standard deviations: a frame that reaches it carries the mark that is known to be in the film
+_EDGE_SCORE = 1.5  # half-way between unmarked frames and the weakest marked ones
+_EDGE_SECONDS = 0.2  # distance of the frames in which an edge is looked for
+_SURVEY_FRAMES = 4  # read over the whole film, once the mark is known
+
+Span = tuple[float, float]
+
+
+class MatchedFilter:
+    """Scores how clearly one known mark, lying as it was found, shows in a plane.
+
+    total  int8 [height, width], the sum of frames in which the mark was found
+    """
+
+    def __init__(self, found: LocatedTile, key: Key, total: npt.NDArray[np.int8]) -> None:
+        self._vectors, self._orientation = found.vectors, found.match.orientation
+        keyed = tile.keyed_bins(key)
+        k = np.stack([keyed.ky, keyed.kx]) * (2 * np.pi / tile.GRID)
+        signs = keyed.signs(found.match.word)
+        expected = np.sqrt(tile.SYNC_SHARE) + 1j * np.sqrt(1 - tile.SYNC_SHARE) * signs
+        self._expected = np.exp(-1j * (np.array(found.match.shift) @ k)) * expected * keyed.phase
+        if self.score(total) < 0:  # a negative of the film
+            self._expected = -self._expected
+
+    def score(self, plane: npt.NDArray[np.int8]) -> float:
+        """Standard deviations above unmarked planes; int8 [height, width]."""
+        bins = matcher.limited_bins(tile.analyse(self._folded(plane)))[self._orientation]
+        matched = (bins * self._expected.conj()).real.sum()
+        return float(matched / np.sqrt(0.5 * np.square(np.abs(bins)).sum() + 1e-9))
+
+    def is_marked(self, frame: SampledFrame) -> bool:
+        """Whether a frame carries the mark."""
+        return self.score(whitened(frame.luma)) >= _MARKED_SCORE
+
+    def _folded(self, plane: npt.NDArray[np.int8]) -> npt.NDArray[np.int32]:
+        """The plane folded as the search that found the lattice folded it."""
+        p = round(float(self._vectors[0, 0]))
+        whole = np.array_equal(self._vectors, np.eye(2) * p)
+        return search.fold(plane, p) if whole else lattice.fold(plane, self._vectors)
+
+
+def with_spans(found: LocatedTile, accumulator: FilmAccumulator, sampler: FrameSampler, key: Key) -> Detection:
+    """The decision with a `FilmGeometry`: the stretches that carry the mark, as far as frames were read.
+
+    Without a stretch the geometry stays that of a picture.
+    """
+    detection = found.detection(accumulator.effort)
+    matched = MatchedFilter(found, key, accumulator.total.plane)
+    planes = dict(accumulator.planes)
+    if accumulator.effort != "fast":
+        planes |= {frame.seconds: whitened(frame.luma) for frame in sampler.evenly_spaced(_SURVEY_FRAMES)}
+    states = [(seconds, matched.score(plane) >= _MARKED_SCORE) for seconds, plane in sorted(planes.items())]
+    spans = _spans(states, sampler.seconds, lambda left, right, begins: _edge(sampler, matched, left, right, begins))
+    geometry = detection.geometry
+    if not spans or not isinstance(geometry, ImageGeometry):
+        return detection
+    return replace(detection, geometry=FilmGeometry(
+        geometry.period, geometry.mirrored, geometry.angle, geometry.lattice, geometry.also, spans=tuple(spans),
+        begin_seconds=spans[0][0], end_seconds=spans[-1][1]))
+
+
+def _spans(states: list[tuple[float, bool]], length: float | None,
+           edge: Callable[[float, float, bool], float]) -> list[Span]:
+    """(begin, end) of each run of marked frames, in seconds; `edge` finds its ends between the frames around them.
+
+    states  (seconds, marked) of each frame that was read, ascending
+    length  of the film, None where it is not known
+    """
+    spans: list[list[float]] = []
+    before: tuple[float, bool] = (0.0, False)
+    for number, (seconds, marked) in enumerate(states):
+        if marked and not before[1]:
+            spans.append([0.0 if number == 0 else edge(before[0], seconds, True), seconds])
+        elif before[1] and not marked:
+            spans[-1][1] = edge(before[0], seconds, False)
+        before = seconds, marked
+    if before[1]:
+        spans[-1][1] = length if length is not None else before[0]
+    return [(round(begin, 3), round(end, 3)) for begin, end in spans]
+
+
+def _edge(sampler: FrameSampler, matched: MatchedFilter, left: float, right: float, begins: bool) -> float:
+    """When, between a marked and an unmarked frame, the mark begins or ends: by key frames first, then frame by frame.
+
+    left, right  their times in seconds
+    begins       whether the later one is the marked one
+    """
+    keys = sampler.key_times(left, right)
+    while keys:
+        middle = keys[len(keys) // 2]
+        frame = sampler.key_frame_at(middle)
+        if frame is not None and matched.is_marked(frame) == begins:
+            right = middle
+        else:
+            left = middle
+        keys = [key for key in keys if left < key < right]
+    seconds, excess = [], []
+    for frame in thinned(sampler.between(left, right), _EDGE_SECONDS):
+        seconds.append(frame.seconds)
+        excess.append(matched.score(whitened(frame.luma)) - _EDGE_SCORE)
+    # the split with the most evidence on the marked side: one frame alone may be too flat to tell
+    total = np.concatenate([[0.0], np.cumsum(excess)])
+    split = int(np.argmin(total) if begins else np.argmax(total))
+    return seconds[split] if split < len(seconds) else right

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The watermark in films: a tile as in `labelkit.watermark.image` on the luma of every frame, at one origin in all.
+
+`embed` and `detect` take films; `mark_frames` and `detect_frames` take frames in memory. Every frame carries the mark
+on its own: a frame saved as a picture is verified as a picture. In a sum of whitened frames the mark adds up and what
+differs averages out, so a few frames decide what one cannot.
+
+The gain of the high band follows the activity of 8 x 8 cells of the frame alone, so that still ground stays still and
+costs an encoder nothing after the first frame. The mark is 1.0 grey levels rms on flat ground and 1.8 on textured
+ground: PSNR stays above 42 dB on any. Films of 720p and more get three quarters of that. Where the scene moves, the
+mark stands still and an encoder codes it anew in every frame; there the high band, which costs the most bits, is
+lowered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from labelkit import kernels
+from labelkit.codec.frame import Frame
+from labelkit.codec.samples import VideoSamples
+from labelkit.errors import InvalidArgument
+from labelkit.key import Key
+from labelkit.payload import Payload
+from labelkit.watermark.image import gain, tile
+from labelkit.watermark.image.pixels import check_array, check_settings, luma_of
+
+_MIN_MOTION_GAIN = 0.75
+_MOTION_LEVELS = 1.0  # grey levels: where the mean of a cell changes by so many, the gain falls half-way to the least
+_FULL_STRENGTH_PIXELS, _MIN_SIZE_FACTOR = 400_000, 0.75
+_FLAT_RANGE = 2  # grey levels: frames that vary by no more, black ones above all, stay as they are
+
+
+def embed(samples: VideoSamples, payload: Payload, key: Key | None = None, *, strength: float = 1.0) -> VideoSamples:
+    """The film with `payload` in every frame that encode writes; black bars stay black.
+
+    key       None is the public key
+    strength  0.25 to 4
+    Raises HostTooSmall, InvalidArgument.
+    """
+    active = samples.format.active
+    width, height = active[2:] if active else (samples.format.width, samples.format.height)
+    marker = Marker(width, height, payload, key, strength)
+    return samples.map(marker.mark)
+
+
+def mark_frames(frames: Iterable[npt.NDArray[np.uint8]], payload: Payload, key: Key | None = None, *,
+                strength: float = 1.0) -> Iterator[npt.NDArray[np.uint8]]:
+    """Each frame with `payload` in it, one in and one out, for generators that have no file.
+
+    frames    uint8 [height, width] luma or [height, width, 3] RGB, all of one size; they are not changed
+    key       None is the public key
+    strength  0.25 to 4
+    Raises HostTooSmall, InvalidArgument.
+    """
+    marker = None
+    for frame in frames:
+        if marker is None:
+            check_array(frame)
+            marker = Marker(frame.shape[1], frame.shape[0], payload, key, strength)
+        yield marker.marked(frame)
+
+
+class Marker:
+    """Marks the frames of one film.
+
+    width, height  of the frames, without black bars, in pixels
+    key            None is the public key
+    strength       0.25 to 4
+    size           (height, width)
+    Raises HostTooSmall, InvalidArgument.
+    """
+
+    def __init__(self, width: int, height: int, payload: Payload, key: Key | None = None,
+                 strength: float = 1.0) -> None:
+        check_settings(payload, strength, width, height)
+        self.size = height, width
+        self._payload, self._key, self._strength = payload, Key.of(key), strength * _size_factor(width * height)
+        self._grid = np.empty((-(-height // 8), -(-width // 8)), np.uint8)
+        self._cell_sums, self._has_previous = np.zeros(self._grid.shape, np.uint16), False
+
+    def mark(self, frame: Frame) -> None:
+        """Mark the luma of a frame in place. Raises InvalidArgument for a frame of another size."""
+        x, y, width, height = frame.format.active or (0, 0, frame.format.width, frame.format.height)
+        if (height, width) != self.size:  # codec scales every frame of a film to the size of its first one
+            raise InvalidArgument("a frame is {width} x {height} pixels, expected {wanted}", width=width,
+                                  height=height, wanted=f"{self.size[1]} x {self.size[0]}")
+        self._has_previous &= frame.index != 0  # a film that is encoded again comes out the same
+        luma = frame.luma[y:y + height, x:x + width]
+        if frame.format.bits == 8:
+            self.mark_pixels(_one_channel(luma))
+            return
+        down = frame.format.bits - 8
+        host = (luma >> down).astype(np.uint8)
+        marked = host.copy()
+        self.mark_pixels(_one_channel(marked))
+        change = (marked.astype(np.int32) - host) << down
+        luma[...] = np.clip(luma + change, 0, (1 << frame.format.bits) - 1)
+
+    def marked(self, frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """A marked copy of a frame in memory; see `mark_frames`. Raises InvalidArgument for other arrays."""
+        check_array(frame)
+        if frame.dtype != np.uint8 or frame.shape[:2] != self.size:
+            raise InvalidArgument("frames are uint8 arrays of one size, {wanted}; got {dtype} {shape}",
+                                  wanted=str(list(self.size)), dtype=str(frame.dtype), shape=str(list(frame.shape)))
+        marked = np.array(frame, order="C")
+        self.mark_pixels(marked if marked.ndim == 3 else _one_channel(marked))
+        return marked
+
+    def mark_pixels(self, pixels: npt.NDArray[np.uint8]) -> None:
+        """Mark uint8 [height, width, channels] in place; a flat frame stays flat."""
+        if np.ptp(pixels[::16, ::16]) <= _FLAT_RANGE and np.ptp(pixels) <= _FLAT_RANGE:
+            return
+        channels = pixels.shape[2]
+        luma = pixels if channels == 1 else luma_of(pixels)[..., None]
+        motion_gains = _MOTION_GAINS if self._has_previous else _FULL_GAINS
+        kernels.film_gain(luma, self._cell_sums, motion_gains, self._grid, gain.BASE_GAIN, gain.GAIN_SLOPE,
+                          gain.GAIN_TOP)
+        self._has_previous = True
+        height, width = self.size
+        flat, textured = tile.patterns(self._key, int(self._payload), tile.period(width, height), self._strength,
+                                       channels, bands=tile.FILM)
+        tile.add(pixels, pixels, self._grid, flat, textured)
+
+
+def _motion_gains(change: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+    """uint8 shares, in 128ths, of the gain that cells keep whose means have changed by so many grey levels."""
+    kept = _MIN_MOTION_GAIN + (1 - _MIN_MOTION_GAIN) / (1 + np.square(change / _MOTION_LEVELS))
+    return np.rint(128 * kept).astype(np.uint8)
+
+
+_MOTION_GAINS, _FULL_GAINS = _motion_gains(np.arange(64) / 8), np.full(64, 128, np.uint8)
+
+
+def _size_factor(pixels: int) -> float:
+    """The share of the strength for a film of so many pixels: more pixels carry the same bits with less."""
+    return max(_MIN_SIZE_FACTOR, min(1.0, float((_FULL_STRENGTH_PIXELS / pixels) ** 0.4)))
+
+
+def _one_channel(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A view [height, width, 1] of a plane with rows of any length; a new axis alone would have a stride of 0."""
+    return np.lib.stride_tricks.as_strided(plane, (*plane.shape, 1), (*plane.strides, plane.itemsize))
