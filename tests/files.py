@@ -17,7 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from labelkit import metadata
 from labelkit.label import Kind, Label
+from labelkit.report import Status
 
 LABEL = Label(Kind.GENERATED, "001191440300708461136T1XGW3", "2026-000017")
 OTHER = Label(Kind.GENERATED, "001191110102MACQD9K64010000", "cc75f5e99aae4210", reserved_code1='{"a":"b"}')
@@ -119,10 +121,11 @@ def riff_with(data: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-def exif(description: bytes = b"", comment: bytes = b"", software: bytes = b"", order: str = "<") -> bytes:
-    """A TIFF structure with ImageDescription, Software, and UserComment in an Exif directory."""
+def exif(description: bytes = b"", comment: bytes = b"", software: bytes = b"", order: str = "<",
+         artist: bytes = b"") -> bytes:
+    """A TIFF structure with ImageDescription, Software, Artist, and UserComment in an Exif directory."""
     mark = b"II*\0" if order == "<" else b"MM\0*"
-    texts = [(0x010E, 2, description), (0x0131, 2, software)]
+    texts = [(0x010E, 2, description), (0x0131, 2, software), (0x013B, 2, artist)]
     first = [entry for entry in texts if entry[2]]
     count = len(first) + 1
     heap_at = 8 + 2 + 12 * count + 4 + 2 + 12 + 4
@@ -147,7 +150,18 @@ def tool(name: str, *arguments: str, data: bytes | None = None) -> str:
     path = shutil.which(name)
     if path is None:
         pytest.skip(f"{name} is not installed")
-    return subprocess.run([path, *arguments], input=data, capture_output=True, timeout=60, check=True).stdout.decode()
+    done = subprocess.run([path, *arguments], input=data, capture_output=True, timeout=600, check=True)
+    return done.stdout.decode(errors="replace")
+
+
+@functools.cache
+def decoys_before_a_label() -> bytes:
+    """A PNG whose label stands behind compressed packets that use up what is unpacked of one file."""
+    def packed(packet: bytes) -> bytes:
+        return chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(packet))
+    label = f'<x xmlns:TC260="http://www.tc260.org.cn/ns/AIGC/1.0/" TC260:AIGC=\'{LABEL.to_json()}\'/>'
+    decoy = packed(b"<x>" + b" " * ((16 << 20) - 7) + b"</x>")
+    return png_with(*[decoy] * 8, packed(label.encode()))
 
 
 def exiftool_label(data: bytes) -> str:
@@ -218,3 +232,18 @@ def ffprobe_labels(data: bytes, suffix: str, folder: object) -> list[str]:
     shown = json.loads(text)
     tags = [shown.get("format", {}).get("tags", {}), *(stream.get("tags", {}) for stream in shown.get("streams", []))]
     return [value for part in tags for name, value in part.items() if name.upper() == "AIGC"]
+
+
+def one_label(data: bytes) -> bool:
+    """Whether the file holds LABEL, and no other label."""
+    finding = metadata.read(data)
+    return (finding.status, finding.label, finding.evidence.duplicates) == (Status.VALID, LABEL, 0)
+
+
+def relabelled(data: bytes) -> bytes:
+    """A file that OTHER labelled with LABEL in its place, and no trace of the old label."""
+    assert (metadata.read(data).status, metadata.read(data).label) == (Status.VALID, OTHER)
+    out = metadata.write(data, LABEL)
+    assert one_label(out)
+    assert OTHER.produce_id.encode() not in out
+    return out

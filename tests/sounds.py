@@ -1,11 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sound for the tests, made here: something like speech, something like music, and noise."""
+"""Sound for the tests, made here: like speech, like music, and noise; and WAV files of it."""
 
 from __future__ import annotations
 
 import functools
+import io
+import wave
 
 import numpy as np
+
+
+def wave_bytes(samples: np.ndarray, rate: int) -> bytes:
+    """A WAV of 16 bits from float [frames] or [frames, channels], full scale +-1."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1 if samples.ndim == 1 else samples.shape[1])
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        out.writeframes(np.round(samples * 32767).astype("<i2").tobytes())
+    return file.getvalue()
 
 
 def _shaped(x: np.ndarray, rate: int, peaks: list[tuple[float, float]]) -> np.ndarray:

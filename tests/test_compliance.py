@@ -9,15 +9,19 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 import labelkit as lk
-from labelkit import metadata
+from labelkit import explicit, metadata
+from labelkit.codec.samples import ImageSamples
 from labelkit.compliance import Outcome, Profile, check
+from labelkit.explicit.image.font import BUNDLED
 from labelkit.label import Kind, Label
 from labelkit.log import Entry, LabelLog, Waiver
 from labelkit.messages import Message
+from labelkit.payload import Payload
 from labelkit.report import Finding, Layer, Report, Status
-from labelkit.watermark.payload import Payload
+from tests.evidence import evidence as evidence_of
 from tests.files import chunk, png_with
 from tests.media import LABEL, photo, saved
 
@@ -39,8 +43,9 @@ def report(*findings: Finding) -> Report:
                            for layer in Layer})
 
 
-def finding(layer: Layer, status: Status = Status.VALID, **others: object) -> Finding:
-    return Finding(layer, status, Message("no manifest"), **others)
+def finding(layer: Layer, status: Status = Status.VALID, evidence: dict | None = None, **others: object) -> Finding:
+    facts = None if evidence is None else evidence_of(layer, evidence)
+    return Finding(layer, status, Message("no manifest"), evidence=facts, **others)
 
 
 def in_png(value: dict[str, object] | str, key: bytes = b"AIGC") -> Report:
@@ -53,10 +58,19 @@ def in_png_bytes(value: dict[str, object] | str, key: bytes = b"AIGC") -> bytes:
     return png_with(chunk(b"tEXt", key + b"\0" + text.encode()))
 
 
+@pytest.mark.parametrize(("again", "metadata_label"), [('"Label":"2"', FAIL), ('"Label":"1"', PASS)])
+def test_a_field_that_is_given_twice_fails(again, metadata_label):
+    text = json.dumps(FIELDS)[:-1] + "," + again + "}"
+    found = outcomes(in_png(text))
+    assert found["metadata-label"] == [metadata_label]
+    assert found["field-names"] == [FAIL]
+
+
 def test_a_file_of_ours_passes_every_rule_of_the_standard():
     results = check(lk.verify(lk.embed(saved(photo(), "JPEG", quality=92), label=LABEL)))
     assert {result.outcome for result in results} == {PASS}
-    assert {"explicit-label", "explicit-position", "explicit-height", "metadata-label", "metadata-unique", GUIDE,
+    assert {"explicit-label", "explicit-position", "explicit-height", "explicit-contrast", "metadata-label",
+            "metadata-unique", GUIDE,
             "json-form", "seven-fields", "field-names", "label-value", "characters", "elements", "provider-code",
             "signature", "layers-agree"} == {result.rule for result in results}
 
@@ -247,3 +261,54 @@ def test_a_code_is_no_name(producer, public, name, system):
     label = Label(Kind.GENERATED, producer, "1")
     found = outcomes(report(finding(Layer.METADATA, label=label, evidence={"producer": public})), Profile.CALIFORNIA)
     assert (found["provider-name"], found["system"]) == ([name], [system])
+
+
+# legibility
+
+
+def seen(**facts: object) -> Report:
+    known = {"text": "AI生成", "position": "bottom-right", "height_share": 0.06, **facts}
+    return report(finding(Layer.EXPLICIT, evidence=known))
+
+
+@pytest.mark.parametrize(("contrast", "outcome"), [(21.0, PASS), (3.0, PASS), (2.9, OPEN), (2.4, FAIL), (1.3, FAIL)])
+def test_a_label_that_hardly_differs_from_its_ground_is_not_legible(contrast, outcome):
+    assert outcomes(seen(contrast=contrast))["explicit-contrast"] == [outcome]
+    assert "explicit-contrast" not in outcomes(seen())
+
+
+@pytest.mark.parametrize(("levels", "outcome"), [([-6.0], PASS), ([-20.0], PASS), ([-22.0], OPEN), ([-40.0], FAIL),
+                                                 ([-40.0, -6.0], PASS), ([None], OPEN)])
+def test_a_rhythm_that_drowns_in_the_programme_is_not_distinguishable(levels, outcome):
+    heard = [{"sound": "rhythm", "start_s": 0.4, "level_db": level, "loudness_lufs": -50.0} for level in levels]
+    sound = report(finding(Layer.EXPLICIT, evidence={"heard": heard}),
+                   dataclasses.replace(metadata.read(in_png_bytes(FIELDS)), status=Status.VALID))
+    facts = dataclasses.replace(sound.metadata, family="audio")
+    sound = report(*(dataclasses.replace(one, evidence=facts) if one.layer is Layer.METADATA else one for one in sound))
+    assert outcomes(sound)["explicit-level"] == [outcome]
+
+
+@pytest.mark.parametrize(("ink", "outcome"), [((40, 40, 60), FAIL), ((230, 40, 40), PASS), ((255, 255, 255), PASS)])
+def test_contrast_is_that_of_the_colours(ink, outcome):
+    sheet = Image.new("RGB", (600, 400), (5, 5, 5))
+    ImageDraw.Draw(sheet).text((590, 390), "AI生成", fill=ink, font=ImageFont.truetype(str(BUNDLED), 36), anchor="rs")
+    found = explicit.find(ImageSamples((np.asarray(sheet),)))
+    assert outcomes(report(found))["explicit-contrast"] == [outcome]
+
+
+# names, codes and numbers
+
+
+@pytest.mark.parametrize(("value", "outcome"), [
+    (LABEL.content_producer, PASS), (LABEL.content_producer[:-1], FAIL), (LABEL.content_producer.lower(), FAIL),
+    ("009" + LABEL.content_producer[3:], FAIL), ("Acme", PASS), ("00-Agent", PASS), ("00Agency", PASS)])
+def test_what_looks_like_a_code_is_judged_as_one(value, outcome):
+    found = outcomes(in_png({**FIELDS, "ContentProducer": value, "ContentPropagator": "Acme"}))
+    assert found["provider-code"] == [outcome, PASS]
+
+
+def test_a_number_of_ten_thousand_characters_is_named_and_not_shown_in_full():
+    long = in_png({**FIELDS, "ProduceID": "x" * 10_000})
+    assert outcomes(long)["value-length"] == [OPEN]
+    assert len(str(long[Layer.METADATA].summary)) < 300
+    assert "value-length" not in outcomes(in_png(FIELDS))

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """embed and verify end to end: every kind of source, and what is refused."""
 
+import dataclasses
 import io
 import subprocess
 import sys
 import threading
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,14 @@ from PIL import Image
 
 import labelkit as lk
 from labelkit import codec, metadata
-from labelkit.errors import HostTooSmall, InvalidArgument, LabelkitError, OutputFailed, UnsupportedFormat
+from labelkit.errors import (
+    HostTooSmall,
+    InvalidArgument,
+    LabelkitError,
+    OutputFailed,
+    UnsupportedFormat,
+    WatermarkLeftOut,
+)
 from tests.media import LABEL, photo, saved
 
 OTHERS = lk.Label(lk.Kind.GENERATED, "somebody-else", "9")
@@ -112,14 +121,14 @@ def test_all_four_layers(signer, anchors, source):
     report.require(*lk.Layer)
     assert report.verdict is lk.Verdict.CONFIRMED
     assert {check.subject for check in report.cross_checks} == {"content", "watermark", "label"}
-    assert report[lk.Layer.PROVENANCE].evidence["trusted"] is True
-    assert report[lk.Layer.PROVENANCE].evidence["explicit"]["text"] == "AI生成"
+    assert report[lk.Layer.PROVENANCE].evidence.trusted is True
+    assert report[lk.Layer.PROVENANCE].evidence.explicit["text"] == "AI生成"
 
 
-def test_manifest_from_file_to_file_without_decoding(signer, source, tmp_path):
+def test_manifest_from_file_to_file_without_decoding(signer, anchors, source, tmp_path):
     target = tmp_path / "out.jpg"
     lk.embed(source, target, LABEL, plan=lk.Plan(explicit=None, watermark=None, provenance=signer))
-    report = lk.verify(target, layers=[lk.Layer.METADATA, lk.Layer.PROVENANCE])
+    report = lk.verify(target, trust=anchors, layers=[lk.Layer.METADATA, lk.Layer.PROVENANCE])
     report.require(lk.Layer.METADATA, lk.Layer.PROVENANCE)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out.jpg"]
 
@@ -136,7 +145,7 @@ def test_a_manifest_is_never_broken_in_silence(signer, source, tmp_path):
     with pytest.raises(InvalidArgument, match="manifest"):
         lk.embed(signed, label=LABEL)
     again = lk.embed(signed, label=LABEL, plan=lk.Plan(explicit=None, watermark=None, provenance=signer))
-    assert lk.verify(again)[lk.Layer.PROVENANCE].evidence["manifests"] == 2
+    assert lk.verify(again)[lk.Layer.PROVENANCE].evidence.manifests == 2
     lk.embed(signed, label=LABEL, replace=True)
 
 
@@ -146,7 +155,7 @@ def test_a_label_of_another_producer_is_replaced_only_when_asked(source):
         lk.embed(theirs, label=LABEL)
     assert metadata.read(lk.embed(theirs, label=LABEL, replace=True)).label == LABEL
     ours = lk.embed(source, label=LABEL, plan=FILE_SIDE)
-    spread = LABEL.spread_by("platform", "5")
+    spread = LABEL.propagated_by("platform", "5")
     assert metadata.read(lk.embed(ours, label=spread, plan=FILE_SIDE)).label == spread
 
 
@@ -162,7 +171,7 @@ def test_the_private_key_alone_finds_its_mark(source):
     key = lk.Key(b"sixteen bytes or more of secret")
     labelled = lk.embed(source, label=LABEL, key=key)
     found = lk.verify(labelled, key=key)[lk.Layer.WATERMARK]
-    assert found.payload == lk.Payload.of(LABEL) and found.evidence["key_is_public"] is False
+    assert found.payload == lk.Payload.of(LABEL) and found.evidence.key_is_public is False
     assert lk.verify(labelled)[lk.Layer.WATERMARK].status is lk.Status.ABSENT
 
 
@@ -225,6 +234,27 @@ def test_pictures_that_cannot_carry_a_watermark_are_refused():
         lk.embed(saved(np.full((256, 256, 3), 255, np.uint8), "PNG"), label=LABEL, plan=lk.Plan(explicit=None))
 
 
+def test_what_cannot_carry_a_watermark_is_labelled_without_it_if_the_plan_says_so():
+    white = saved(np.full((256, 256, 3), 255, np.uint8), "PNG")
+    with pytest.raises(HostTooSmall, match="flat") as refused:
+        lk.embed(white, label=LABEL, plan=lk.Plan(explicit=None))
+    assert "required=False" in str(refused.value.hint)
+    plan = lk.Plan(explicit=None, watermark=lk.Watermark(required=False))
+    with pytest.warns(WatermarkLeftOut, match="labelled without a watermark: the picture is flat"):
+        labelled = lk.embed(white, label=LABEL, plan=plan)
+    report = lk.verify(labelled)
+    assert report[lk.Layer.METADATA].status is lk.Status.VALID
+    assert report[lk.Layer.WATERMARK].status is lk.Status.ABSENT
+    said: list[object] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert lk.embed(white, label=LABEL, plan=plan, on_left_out=said.append) == labelled
+        lk.embed(saved(photo(320, 320), "PNG"), label=LABEL, plan=plan, on_left_out=said.append)
+    assert len(said) == 1 and "flat" in said[0].text("en")
+    with pytest.raises(HostTooSmall):
+        lk.embed(white, label=LABEL, plan=dataclasses.replace(plan, metadata=False))
+
+
 def test_what_is_written_is_read_back(source, monkeypatch):
     from labelkit import watermark
     monkeypatch.setattr(watermark, "embed", lambda samples, *_: samples)  # marks nothing
@@ -236,13 +266,26 @@ def test_what_is_written_is_read_back(source, monkeypatch):
 def test_a_mark_that_its_own_file_takes_away_is_made_stronger():
     poor = saved(photo(256, 320), "JPEG", quality=40)
     with pytest.raises(OutputFailed, match="does not read back"):
-        lk.embed(poor, label=LABEL, plan=lk.Plan(watermark=lk.Watermark(most=1.0)))
+        lk.embed(poor, label=LABEL, plan=lk.Plan(watermark=lk.Watermark(max_strength=1.0)))
     report = lk.verify(lk.embed(poor, label=LABEL))
     assert report[lk.Layer.WATERMARK].payload == lk.Payload.of(LABEL) and report.verdict is lk.Verdict.CONFIRMED
-    assert lk.Watermark(0.5, most=0.6).strengths() == [0.5, 0.6] and lk.Watermark(4).strengths() == [4]
+    assert lk.Watermark(0.5, max_strength=0.6).strengths() == [0.5, 0.6] and lk.Watermark(4).strengths() == [4]
     for wrong in (0.9, 4.1, "much"):
         with pytest.raises(InvalidArgument):
-            lk.Watermark(most=wrong)
+            lk.Watermark(max_strength=wrong)
+
+
+def test_the_former_name_of_max_strength_still_works_and_warns():
+    with pytest.warns(DeprecationWarning, match="max_strength") as warned:
+        former = lk.Watermark(0.5, most=0.6)
+    assert warned[0].filename == __file__
+    assert former == lk.Watermark(0.5, max_strength=0.6) and former.most == former.max_strength == 0.6
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert dataclasses.replace(former, strength=0.4).strengths()[-1] == 0.6
+        assert lk.Watermark(0.5, max_strength=0.6).max_strength == 0.6
+    with pytest.warns(DeprecationWarning), pytest.raises(InvalidArgument):
+        lk.Watermark(0.5, most=0.4)
 
 
 @pytest.mark.parametrize("data", [b"", b"\0", b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"RIFF\4\0\0\0WEBP", b"GIF89a",
@@ -255,7 +298,7 @@ def test_files_of_nothing(data, tmp_path):
             report = call()
         except LabelkitError:
             continue
-        assert isinstance(report, lk.Report) and report.verdict is lk.Verdict.NONE
+        assert isinstance(report, lk.Report) and report.verdict is lk.Verdict.UNDETERMINED and report.unseen
     assert not (tmp_path / "o.png").exists()
 
 
@@ -271,7 +314,7 @@ def test_a_broken_layer_is_a_finding_and_the_rest_is_answered(source):
     report = lk.verify(labelled[:len(labelled) // 2])
     assert statuses(report)["metadata"] == "valid"
     assert statuses(report)["watermark"] == statuses(report)["explicit"] == "unchecked"
-    assert report[lk.Layer.WATERMARK].evidence["error"] == "TruncatedFile"
+    assert report[lk.Layer.WATERMARK].evidence.error == "TruncatedFile"
     with pytest.raises(LabelkitError):
         lk.verify(labelled[:len(labelled) // 2], layers=[lk.Layer.WATERMARK])
 
@@ -293,10 +336,10 @@ def test_threads_do_not_disturb_each_other(source):
 
 
 def test_the_import_is_light():
-    code = ("import time, sys; start = time.process_time(); import labelkit; spent = time.process_time() - start\n"
+    code = ("import sys; before = len(sys.modules); import labelkit\n"
             "heavy = {'cv2', 'c2pa', 'av', 'soundfile', 'PIL', 'numpy'} & set(sys.modules)\n"
-            "print(sorted(heavy)); assert spent < 0.15")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60,
+            "print(sorted(heavy)); assert len(sys.modules) - before < 60")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600,
                           cwd=Path(lk.__file__).parents[1])
     assert done.stdout == "[]\n", done.stderr
 

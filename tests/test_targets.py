@@ -45,6 +45,26 @@ def test_a_target_that_is_no_file_is_left_alone(source, tmp_path, plan):
     assert lk.verify(plain).verdict is lk.Verdict.CONFIRMED
 
 
+@pytest.mark.parametrize("plan", [lk.Plan(), FILE_SIDE])
+def test_a_private_source_gives_a_private_result(source, tmp_path, plan):
+    before = os.umask(0o022)
+    try:
+        for mode, expected in ((0o600, 0o600), (0o640, 0o640), (0o644, 0o644), (0o666, 0o644), (0o400, 0o600)):
+            source.chmod(mode)
+            target = tmp_path / f"{mode:o}.jpg"
+            lk.embed(source, target, LABEL, plan=plan)
+            assert stat.S_IMODE(target.stat().st_mode) == expected
+        source.chmod(0o600)
+        with open(source, "rb") as file:
+            lk.embed(file, tmp_path / "file.jpg", LABEL, plan=plan)
+        lk.embed(source.read_bytes(), tmp_path / "bytes.jpg", LABEL, plan=plan)
+        metadata.write_file(source, tmp_path / "metadata.jpg", LABEL)
+    finally:
+        os.umask(before)
+    modes = {name: stat.S_IMODE((tmp_path / f"{name}.jpg").stat().st_mode) for name in ("file", "bytes", "metadata")}
+    assert modes == {"file": 0o600, "bytes": 0o644, "metadata": 0o600}
+
+
 def test_permissions_of_a_new_file_and_of_a_replaced_one(source, tmp_path, signer):
     target = tmp_path / "out.jpg"
     before = os.umask(0o027)
@@ -80,7 +100,7 @@ def test_a_full_disk_leaves_nothing_behind(source, tmp_path, plan, keys):
             f"try: lk.embed(sys.argv[1], sys.argv[2], label, plan=lk.{plan})\n"
             "except lk.LabelkitError as error: print(type(error).__name__, error)\n")
     done = subprocess.run([sys.executable, "-c", code, source, target, keys / "signer.pem"], capture_output=True,
-                          text=True, timeout=60, cwd=Path(lk.__file__).parents[1])
+                          text=True, timeout=600, cwd=Path(lk.__file__).parents[1])
     assert "Failed" in done.stdout and "File too large" in done.stdout, done.stdout + done.stderr
     assert target.read_bytes() == b"what was there before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out.jpg"]

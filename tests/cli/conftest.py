@@ -16,8 +16,12 @@ PRODUCER = ["--producer", "acme"]
 
 @pytest.fixture(autouse=True)
 def plain_world(monkeypatch, tmp_path):
-    """No settings of the machine's user, English, an empty folder to work in, and nobody to read text in pictures."""
-    monkeypatch.setattr("labelkit.explicit.ocr.available", lambda: False)
+    """No settings of the machine's user, English, an empty folder to work in, and nobody to read text in pictures.
+
+    Folders are verified in this process unless --isolate says otherwise: starting others takes seconds a test.
+    """
+    monkeypatch.setattr("labelkit.explicit.image.ocr.available", lambda: False)
+    monkeypatch.setattr("labelkit.cli.isolated.wanted", lambda items, options: bool(options.isolate))
     for name in [name for name in os.environ if name.startswith(("LABELKIT_", "LC_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("LANG", "C.UTF-8")

@@ -22,9 +22,9 @@ WAIVED = ["--log", "labels.db", "--waive-recipient", "user-77", "--waive-agreeme
 
 @pytest.fixture
 def reading(monkeypatch):
-    """Text is read, as it is where labelkit[ocr] is installed."""
+    """Text is read, as it is where the extra `ocr` is installed."""
     pytest.importorskip("rapidocr")
-    monkeypatch.setattr("labelkit.explicit.ocr.available", lambda: True)
+    monkeypatch.setattr("labelkit.explicit.image.ocr.available", lambda: True)
 
 
 def foreign(name: str, share: float = 0.07) -> None:
@@ -48,9 +48,9 @@ def test_check_reads_labels_in_other_fonts_where_it_can(run, reading):
 def test_without_the_extra_it_cannot_tell_and_says_what_would(run):
     foreign("cat.png")
     code, out, _ = run("check", "cat.png")
-    assert code == 2 and "labelkit[ocr]" in out
+    assert code == 2 and "aigc-labelkit[ocr]" in out
     code, out, err = run("verify", "cat.png", "--ocr")
-    assert (code, out) == (2, "") and 'pip install "labelkit[ocr]"' in err
+    assert (code, out) == (2, "") and 'pip install "aigc-labelkit[ocr]"' in err
 
 
 def test_verify_reads_only_when_asked(run, reading):
@@ -124,7 +124,7 @@ def test_a_pin_on_the_command_line_is_refused(run):
 def test_a_relative_path_in_the_settings_is_no_token(run):
     Path("labelkit.toml").write_text('signer = "pkcs11:object=a?pin-value=13579"\n')
     write("cat.jpg")
-    assert "pin-source" in run("embed", "cat.jpg", "-o", "out.jpg", *PRODUCER)[2]
+    assert "pin-source" in run("embed", "cat.jpg", "-o", "out.jpg", *PRODUCER, "--config", "labelkit.toml")[2]
 
 
 def test_the_page_names_the_file_the_rules_and_the_time_and_shows_the_picture(run):
@@ -138,3 +138,29 @@ def test_the_page_names_the_file_the_rules_and_the_time_and_shows_the_picture(ru
     run("check", "a.md", "--html", "text.html")
     text = Path("text.html").read_text("utf-8")
     assert '<img class="preview"' not in text and 'class="invalid-row"' in text
+
+
+def test_a_folder_has_a_total_and_no_page(run):
+    Path("in").mkdir()
+    write("in/bare.jpg")
+    Path("in/good.jpg").write_bytes(lk.embed(saved(photo(), "JPEG", quality=92), label=LABEL))
+    Path("in/bad.jpg").write_text("no picture")
+    code, _, err = run("check", "in")
+    assert code == 2
+    assert err.splitlines()[-1] == "3 files: 1 pass every rule, 1 fail one, 0 leave one open, 1 could not be judged"
+    assert "files:" not in run("check", "in/good.jpg")[2]
+    code, out, err = run("check", "in", "--html", "page.html")
+    assert (code, out) == (2, "") and "writes the report of one file, got 3 files" in err and "hint: " in err
+
+
+def test_a_place_in_webp_is_named_once(run):
+    Path("a.webp").write_bytes(metadata.write(saved(photo(), "WEBP"), LABEL))
+    assert re.search(r"\n +1: XMP @ \d+\n", run("check", "a.webp")[1])
+
+
+def test_chinese_output_is_chinese_throughout(run):
+    write("cat.jpg")
+    run("embed", "cat.jpg", "-o", "out.jpg", *PRODUCER)
+    english, chinese = (run("check", "out.jpg", "--lang", language)[1] for language in ("en", "zh-CN"))
+    assert "\n               bare\n" in english
+    assert "bare" not in chinese and "\n               无外层对象\n" in chinese

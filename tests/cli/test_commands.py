@@ -17,13 +17,12 @@ from PIL import Image
 
 import labelkit as lk
 from labelkit import metadata
-from labelkit.cli import files, parser
-from labelkit.cli.text import one_line
+from labelkit.cli import parser, values
+from labelkit.cli.text import one_line, without_user_info
 from tests.cli.conftest import PRODUCER, write
 from tests.media import LABEL, photo, saved
 
 ROOT = Path(lk.__file__).parents[1]
-UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 def spawn(*words: object, **options: object) -> subprocess.Popen:
@@ -81,41 +80,6 @@ def test_a_label_that_the_standard_forbids(run):
     assert not Path("out.jpg").exists()
 
 
-def test_folders_are_mirrored_and_one_bad_file_stops_nothing(run):
-    write("in/a.jpg")
-    write("in/sub/deep/b.jpg", 2)
-    write("in/.hidden/c.jpg")
-    Path("in/readme").write_text("not a picture")
-    Path("in/notes.md").write_text("# Notes\n\nbeside the pictures\n")
-    Path("in/bad.jpg").write_bytes(b"\xff\xd8\xff\xe0 broken")
-    code, out, err = run("embed", "in", "-o", "out", *PRODUCER)
-    assert code == 1
-    assert sorted(map(str, Path("out").rglob("*.jpg"))) == ["out/a.jpg", "out/sub/deep/b.jpg"]
-    assert len(out.splitlines()) == 2 and "bad.jpg" in err
-    assert err.splitlines()[-1] == "2 labelled, 1 failed, 2 passed over as no media"
-    ids = {metadata.read(path).label.produce_id for path in Path("out").rglob("*.jpg")}
-    assert len(ids) == 2 and all(UUID.fullmatch(one) for one in ids)
-    code, out, err = run("verify", "out", "--json")
-    assert code == 0 and [json.loads(line)["verdict"] for line in out.splitlines()] == ["confirmed"] * 2
-
-
-def test_what_is_named_as_media_is_never_passed_over_in_silence(run):
-    """An empty picture, or one of a format that is not known, would leave unlabelled."""
-    write("in/a.jpg")
-    Path("in/empty.png").write_bytes(b"")
-    Path("in/old.bmp").write_bytes(b"BM" + bytes(100))
-    Path("in/half.mkv").write_bytes(b"")
-    Path("in/notes.txt").write_text("beside the pictures")
-    code, out, err = run("embed", "in", "-o", "out", *PRODUCER)
-    assert code == 1 and [path.name for path in Path("out").iterdir()] == ["a.jpg"]
-    assert err.splitlines()[-1] == "1 labelled, 3 failed, 1 passed over as no media"
-    assert "in/empty.png: the file is empty" in err and "convert the file to PNG" in err
-    assert run("verify", "in", "--require", "explicit")[0] == 2
-    for name in ("empty.png", "old.bmp", "half.mkv"):
-        Path("in", name).unlink()
-    assert run("embed", "in", "-o", "out", *PRODUCER)[0] == 0
-
-
 def test_a_file_is_named_once_in_an_error(run):
     write("in/a.jpg")
     Path("in/bad.jpg").write_bytes(Path("in/a.jpg").read_bytes()[:1500])
@@ -127,38 +91,6 @@ def test_a_file_is_named_once_in_an_error(run):
         assert run("embed", "in/small.png", "-o", "out.png", *PRODUCER, "--lang", language)[2].startswith(said)
 
 
-def test_an_output_folder_inside_the_input_is_not_labelled_again(run):
-    write("a.jpg")
-    for _ in range(2):
-        assert run("embed", ".", "-o", "out", *PRODUCER)[0] == 0
-        assert [str(path) for path in Path("out").rglob("*")] == ["out/a.jpg"]
-
-
-def test_results_that_would_fall_together_are_refused(run):
-    write("x/a.jpg")
-    write("y/a.jpg")
-    code, _, err = run("embed", "x", "y", "-o", "out", *PRODUCER)
-    assert code == 2 and "x/a.jpg and y/a.jpg would both be written to out/a.jpg" in err
-    assert not Path("out").exists()
-
-
-def test_one_number_is_not_given_to_two_files(run):
-    write("a.jpg")
-    write("b.jpg")
-    code, _, err = run("embed", "a.jpg", "b.jpg", "-o", "out", *PRODUCER, "--produce-id", "1")
-    assert code == 2 and "--produce-id names one file's content, 2 files came" in err
-
-
-def test_in_place_keeps_links_and_modes(run):
-    path = write("a.jpg")
-    path.chmod(0o640)
-    Path("link.jpg").symlink_to("a.jpg")
-    assert run("embed", "link.jpg", "--in-place", *PRODUCER)[0] == 0
-    assert Path("link.jpg").is_symlink() and metadata.read("a.jpg").label
-    assert path.stat().st_mode & 0o777 == 0o640
-    assert run("embed", "a.jpg", "-o", "a.jpg", *PRODUCER)[0] == 1, "only when asked for"
-
-
 def test_layers_and_their_settings(run):
     write("cat.jpg")
     code, out, _ = run("embed", "cat.jpg", "-o", "out.jpg", *PRODUCER, "--layers", "metadata", "--explicit-present",
@@ -166,10 +98,10 @@ def test_layers_and_their_settings(run):
     assert code == 0 and json.loads(out)["watermark"] is None
     assert np.array_equal(np.asarray(Image.open("cat.jpg")), np.asarray(Image.open("out.jpg")))
     code, out, err = run("embed", "cat.jpg", "-o", "out.jpg", *PRODUCER, "--text", "好看的猫")
-    assert code == 1 and "cat.jpg" in err
+    assert code == 2 and "5.2: the label text must hold" in err and "cat.jpg" not in err, "once, not for every file"
     code, _, err = run("embed", "cat.jpg", "-o", "o.jpg", *PRODUCER, "--layers", "provenance")
     assert (code, err) == (2, "the provenance layer needs a signer\n"
-                              "hint: give --signer PEM; labelkit keygen makes one\n")
+                              "hint: give --signer PEM; labelkit keygen generates one\n")
     assert run("embed", "cat.jpg", "-o", "o.jpg", *PRODUCER, "--corner", "top-left", "--text", "人工智能合成")[0] == 0
     assert "top left" in run("verify", "o.jpg")[1]
 
@@ -177,7 +109,7 @@ def test_layers_and_their_settings(run):
 def test_files_are_not_converted(run):
     write("cat.jpg")
     code, _, err = run("embed", "cat.jpg", "-o", "out.png", *PRODUCER)
-    assert code == 1 and "named as another format than its source, which is jpeg" in err
+    assert code == 1 and "is not of jpeg, the format of its source" in err
     assert not Path("out.png").exists()
     os.rename("cat.jpg", "cat.png")
     for name in ("out.png", "out", "out.jpeg", "out.backup"):
@@ -193,7 +125,7 @@ def test_sounds_are_not_converted_either(run):
                                    ("a.ogg", ("b.flac", "b.wav"), ("c.oga", "c.opus", "c.ogg"))):
         for name in refused:
             code, _, err = run("embed", source, "-o", name, *keep)
-            assert code == 1 and "named as another format" in err and not Path(name).exists()
+            assert code == 1 and "the format of its source" in err and not Path(name).exists()
         for name in taken:
             assert run("embed", source, "-o", name, *keep)[0] == 0
 
@@ -204,7 +136,8 @@ def test_json_is_complete(run):
     done = json.loads(out)
     assert code == 0 and set(done) == {"file", "output", "label", "watermark"}
     code, out, _ = run("verify", "out.jpg", "missing", "--json")
-    assert code == 2 and out == "", "nothing begins with a name that is no file"
+    there, missing = map(json.loads, out.splitlines())
+    assert code == 2 and there["verdict"] == "confirmed" and missing["error"]["type"] == "InvalidArgument"
     Path("bad.jpg").write_bytes(b"nothing")
     code, out, _ = run("verify", "out.jpg", "bad.jpg", "--json", "--require", "metadata,watermark,provenance")
     good, bad = map(json.loads, out.splitlines())
@@ -213,6 +146,13 @@ def test_json_is_complete(run):
     assert good["layers"]["watermark"]["payload"]["hex"] == done["watermark"]
     assert good["layers"]["metadata"]["label"] == done["label"]
     assert bad["error"]["type"] == "UnsupportedFormat" and bad["file"] == "bad.jpg"
+
+
+def test_keygen_without_the_package_for_sm2_writes_nothing(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gmalg", None)
+    code, out, err = run("keygen", "keys", "--organisation", "Acme", "--sm2")
+    assert code == 2 and out == "" and "hint: pip install" in err and not Path("keys").exists()
+    assert run("keygen", "keys", "--organisation", "Acme")[0] == 0, "and the retry is not refused"
 
 
 def test_keygen_sign_and_trust(run):
@@ -245,11 +185,11 @@ def test_inspect_shows_offsets(run):
 def test_standard_input_and_output():
     data = saved(photo(), "JPEG", quality=92)
     with spawn("embed", "-", "-o", "-", *PRODUCER) as process:
-        labelled, err = process.communicate(data, timeout=60)
+        labelled, err = process.communicate(data, timeout=600)
     assert process.returncode == 0 and err.startswith(b"stdin -> stdout: labelled")
     assert metadata.read(labelled).label.content_producer == "acme"
     with spawn("verify", "-") as process:
-        out, _ = process.communicate(labelled, timeout=60)
+        out, _ = process.communicate(labelled, timeout=600)
     assert process.returncode == 0 and out.startswith(b"stdin: CONFIRMED")
 
 
@@ -259,20 +199,21 @@ def test_a_reader_that_goes_away_is_no_error():
     process.stdout.close()
     assert process.stderr.read() == b""
     process.stdin.close()
-    assert process.wait(60) == 0
+    assert process.wait(600) == 0
 
 
 def test_ctrl_c_ends_cleanly():
-    for index in range(40):
-        write(f"in/{index}.jpg")
+    first = write("in/0.jpg")
+    for index in range(1, 400):  # so many that the run does not end before the signal on a busy machine
+        os.link(first, f"in/{index}.jpg")
     with spawn("embed", "in", "-o", "out", *PRODUCER, "--jobs", "2") as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 600
         while not list(Path("out").glob("*.jpg")) and time.monotonic() < deadline:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=600)
     assert process.returncode == 130 and err.decode().endswith("stopped; no file was left half written\n")
-    assert 0 < len(list(Path("out").iterdir())) < 40
+    assert 0 < len(list(Path("out").iterdir())) < 400
     for path in Path("out").iterdir():
         assert metadata.read(path).label, "every file that is there is whole"
 
@@ -291,49 +232,20 @@ def test_values_in_files_cannot_forge_lines(run):
     assert one_line("a\n\x1b[31mb\u202ec") == "a\\n\\x1b[31mb\\u202ec"
 
 
-def test_special_files_are_refused(run):
-    os.mkfifo("pipe")
-    for name in ("pipe", "/dev/null", "nul\0byte"):
-        assert run("verify", name)[0] == 2
-        assert run("embed", name, "-o", "out", *PRODUCER)[0] == 2
+def test_json_is_safe_on_a_terminal_and_the_same_data(run):
+    name = "a\x9b31m\u202egpj.\u2066\x7f\U000e0001\u4e2d.jpg"
+    write(name)
+    out = run("verify", name, "--json")[1]
+    assert all(character.isprintable() for character in out.rstrip("\n")) and "中" in out
+    assert json.loads(out)["file"] == name
+    raw = os.fsdecode(b"\xff.jpg")
+    write(raw)
+    assert json.loads(run("verify", raw, "--json")[1])["file"] == raw
 
 
-def test_an_empty_folder_is_not_a_success(run):
-    Path("empty").mkdir()
-    assert run("verify", "empty") == (2, "", "nothing to verify was found\n")
-    code, _, err = run("embed", "empty", "-o", "out", *PRODUCER)
-    assert code == 2 and "nothing to label was found" in err
-
-
-def test_jobs_give_the_same_results_in_the_same_order(run):
-    for index in range(6):
-        write(f"in/{index}.jpg", index)
-    run("embed", "in", "-o", "out", *PRODUCER)
-    assert run("verify", "out", "--jobs", "1") == run("verify", "out", "--jobs", "4")
-
-
-def test_a_progress_bar_only_on_a_terminal(run, monkeypatch, capsys):
-    for index in range(5):
-        write(f"in/{index}.jpg", index)
-    assert "[" not in run("verify", "in")[2]
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    options = parser.build("en").parse_args(["verify", "in"])
-    for _, result in files.run(lambda item: item.path, files.collect(options)[0], 2):
-        print(result, file=sys.stderr)
-    shown = capsys.readouterr().err
-    assert "\r\x1b[Kin/1.jpg\n[############..................] 2/5\r\x1b[Kin/2.jpg\n" in shown
-    assert shown.endswith("] 5/5\r\x1b[K"), "nothing is left of it"
-    list(files.run(lambda item: None, files.collect(options)[0][:2], 1))
-    assert capsys.readouterr().err == "", "not for a few files"
-
-
-def test_an_unwritable_output(run):
-    write("cat.jpg")
-    Path("file").write_text("in the way")
-    code, _, err = run("embed", "cat.jpg", "-o", "file/out.jpg", *PRODUCER)
-    assert code == 1 and "cannot be written" in err
-    code, _, err = run("embed", "cat.jpg", "-o", "/proc/out.jpg", *PRODUCER)
-    assert code == 1 and "cannot be written" in err
+def test_user_info_of_urls_is_left_out():
+    assert without_user_info("GET https://user:pw@host/x?a=b@c http://u@h") == "GET https://***@host/x?a=b@c http://***@h"
+    assert without_user_info("write to me@example.org or https://host/@me") == "write to me@example.org or https://host/@me"
 
 
 def test_the_version_is_shown(run):
@@ -347,12 +259,12 @@ def test_the_start_is_light():
             "try: main(['embed', '--help'])\n"
             "except SystemExit: pass\n"
             "print(sorted({'cv2', 'c2pa', 'av', 'soundfile', 'PIL', 'numpy'} & set(sys.modules)), file=sys.stderr)")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, cwd=ROOT)
     assert done.stderr == "[]\n"
 
 
 def test_names_are_those_of_the_library():
-    assert parser.LAYERS == tuple(layer.value for layer in lk.Layer)
+    assert values.LAYERS == tuple(layer.value for layer in lk.Layer)
     assert parser.KINDS == tuple(kind.name.lower() for kind in lk.Kind)
 
 
@@ -365,11 +277,49 @@ def test_an_existing_label_is_replaced_only_when_asked(run):
     assert LABEL.content_producer != metadata.read("b.jpg").label.content_producer == "other"
 
 
-def test_documents_are_taken_where_their_layers_are_asked_for(run):
-    Path("in").mkdir()
-    Path("in/notes.md").write_text("# Notes\n\nmade by a model\n")
-    assert run("embed", "in", "-o", "out", *PRODUCER)[0] == 2, "nothing to label"
-    assert run("embed", "in", "-o", "out", *PRODUCER, "--layers", "metadata")[0] == 0
-    assert metadata.read("out/notes.md").label.content_producer == "acme"
-    code, _, err = run("embed", "in/notes.md", "-o", "x.md", *PRODUCER)
-    assert code == 1 and "no samples" in err
+def test_a_certificate_is_no_watermark_key(run, keys):
+    write("cat.jpg")
+    for name in ("anchors.pem", "signer.pem"):
+        code, _, err = run("embed", "cat.jpg", "-o", "out.jpg", *PRODUCER, "--key", keys / name)
+        assert code == 2 and not Path("out.jpg").exists()
+    assert "anchors.pem is a certificate" in run("verify", "cat.jpg", "--key", keys / "anchors.pem")[2]
+
+
+def test_quiet_runs_say_errors_only(run):
+    write("in/a.jpg")
+    Path("in/notes.log").write_text("text")
+    assert run("embed", "in", "-o", "out", *PRODUCER, "--quiet") == (0, "", "")
+    for command in ("verify", "check", "inspect"):
+        assert run(command, "out", "-q") == (0, "", "")
+    assert run("inspect", "out/a.jpg")[1].startswith("out/a.jpg:\n")
+    assert run("verify", "in", "-q") == (1, "", "")
+    assert json.loads(run("verify", "out", "-q", "--json")[1])["verdict"] == "confirmed"
+    code, out, err = run("verify", "out", "missing.jpg", "-q")
+    assert (code, out) == (2, "") and err == "missing.jpg cannot be opened: No such file or directory\n"
+
+
+def test_misspelt_words_get_a_suggestion(run):
+    for words, meant in ((["embed", "a", "-o", "b", "--protucer", "x"], "--producer"), (["verfy", "a"], "verify"),
+                         (["verify", "a", "--efort=fast"], "--effort"), (["verify", "a", "--effort", "fats"], "fast")):
+        code, _, err = run(*words)
+        assert code == 2 and f"hint: did you mean {meant}? See labelkit" in err, err
+    for words in (["verify", "a", "--zzzz"], ["xyz"], ["embed", "a", "-o", "b"]):
+        assert "did you mean" not in run(*words)[2]
+
+
+def test_what_cannot_carry_a_watermark_is_labelled_without_it_if_possible(run):
+    Path("white.png").write_bytes(saved(np.full((256, 256, 3), 255, np.uint8), "PNG"))
+    words = ["white.png", "-o", "out.png", *PRODUCER, "--produce-id", "17", "--layers", "watermark,metadata",
+             "--explicit-present"]
+    code, out, err = run("embed", *words)
+    assert code == 1 and not Path("out.png").exists() and "--watermark if-possible" in err
+    code, out, err = run("embed", *words, "--watermark", "if-possible")
+    assert code == 0 and out == "white.png -> out.png: labelled, id 17\n"
+    assert err.startswith("out.png: labelled without a watermark: the picture is flat")
+    assert lk.verify("out.png")[lk.Layer.METADATA].status is lk.Status.VALID
+    code, out, _ = run("embed", *words, "--watermark", "if-possible", "--json")
+    line = json.loads(out)
+    assert line["watermark"] is None and "flat" in line["watermark_left_out"]
+    code, out, _ = run("embed", write("photo.png"), "-o", "p.png", *PRODUCER, "--watermark", "if-possible", "--json")
+    line = json.loads(out)
+    assert line["watermark"] and "watermark_left_out" not in line

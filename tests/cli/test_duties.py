@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from labelkit.label import Kind
 from labelkit.log import LabelLog
 from labelkit.metadata import security_data
 from tests.cli.conftest import PRODUCER
-from tests.files import movie, sound
+from tests.files import decoys_before_a_label, movie, sound
 from tests.media import LABEL, photo, saved
 
 PLATFORM = ["--propagator", "platform"]
@@ -47,15 +49,18 @@ def test_a_labelled_upload_is_confirmed_and_keeps_its_producer(run):
                    f"  notice      {NOTICE}\n"
                    "  written     Label 1, propagator platform, number post-9\n"
                    "  because     the metadata label states Label 1\n")
-    assert metadata.read("out.jpg").label == LABEL.spread_by("platform", "post-9")
+    assert metadata.read("out.jpg").label == LABEL.propagated_by("platform", "post-9")
     assert np.array_equal(np.asarray(Image.open("cat.jpg")), np.asarray(Image.open("out.jpg")))
 
 
 def test_a_plain_upload_owes_nothing_unless_it_is_declared(run):
     write("cat.jpg")
     code, out, err = run("propagate", "cat.jpg", "-o", "out.jpg", *PLATFORM)
-    assert (code, err) == (0, "") and not Path("out.jpg").exists()
-    assert out.startswith("cat.jpg: no sign of AI generation\n  written     nothing, there is nothing to say\n")
+    assert (code, err) == (0, "") and Path("out.jpg").read_bytes() == Path("cat.jpg").read_bytes()
+    assert out.startswith("cat.jpg -> out.jpg: no sign of AI generation\n  written     a copy: no label is required\n")
+    assert json.loads(run("propagate", "cat.jpg", "-o", "o.jpg", *PLATFORM, "--json")[1])["output"] == "o.jpg"
+    out = run("propagate", "cat.jpg", "--in-place", *PLATFORM)[1]
+    assert out.startswith("cat.jpg: no sign of AI generation\n  written     nothing: no label is required\n")
     code, out, _ = run("propagate", "cat.jpg", "-o", "out.jpg", *PLATFORM, "--declared")
     assert code == 0 and "POSSIBLY AI-generated" in out and "可能" in out
     label = metadata.read("out.jpg").label
@@ -78,7 +83,7 @@ def test_a_label_in_doubt_is_reported_and_not_overwritten(run):
     code, out, err = run("propagate", "cat.jpg", "--in-place", *PLATFORM)
     assert code == 1 and path.read_bytes() == before
     assert "cat.jpg: SUSPECTED" in out and "the layers contradict each other" in out
-    assert "  written     nothing: the file's own label is in doubt, somebody must look at it\n" in out
+    assert "  written     nothing: the file's own label is in doubt and needs a person to decide\n" in out
     assert err == ""
 
 
@@ -95,14 +100,14 @@ def test_the_notice_is_owed_where_writing_fails_too(run, keys):
     path.write_bytes(lk.embed(path.read_bytes(), label=LABEL, plan=lk.Plan(provenance=signer)))
     code, out, err = run("propagate", "cat.jpg", "-o", "out.jpg", *PLATFORM)
     assert code == 1 and NOTICE in out and "  written     nothing, because of an error\n" in out
-    assert "would break the signature" in err and "hint: embed with a signer" in err and not Path("out.jpg").exists()
+    assert "would break the signature" in err and "hint: use --signer" in err and not Path("out.jpg").exists()
     code, out, err = run("propagate", "cat.jpg", "-o", "out.jpg", *PLATFORM, "--json")
     one = json.loads(out)
     assert (one["tier"], one["notice"], one["output"]) == ("confirmed", NOTICE, None) and one["error"]["hint"]
     assert run("propagate", "cat.jpg", "-o", "out.jpg", *PLATFORM, "--signer", keys / "signer.pem")[0] == 0
     report = lk.verify("out.jpg", trust=lk.TrustList.load(keys / "anchors.pem"))
-    assert report.verdict is lk.Verdict.CONFIRMED and report[lk.Layer.PROVENANCE].evidence["manifests"] == 2
-    assert report.label.content_propagator == "platform" and report[lk.Layer.PROVENANCE].evidence["trusted"]
+    assert report.verdict is lk.Verdict.CONFIRMED and report[lk.Layer.PROVENANCE].evidence.manifests == 2
+    assert report.label.content_propagator == "platform" and report[lk.Layer.PROVENANCE].evidence.trusted
 
 
 def test_propagate_speaks_json_and_chinese(run):
@@ -116,19 +121,30 @@ def test_propagate_speaks_json_and_chinese(run):
     assert out.startswith("cat.jpg -> out.jpg: 属于人工智能生成合成内容\n  提示        该内容属于")
 
 
+def test_an_upload_that_was_not_read_wholly_is_not_said_to_be_plain(run):
+    Path("cat.png").write_bytes(decoys_before_a_label())
+    code, out, err = run("propagate", "cat.png", "-o", "out.png", *PLATFORM, "--effort", "fast")
+    assert code == 2 and not Path("out.png").exists()
+    assert out.startswith("cat.png: CANNOT TELL: nothing was found")
+    assert "  written     nothing: not all of the file could be looked at\n" in out and "no sign" not in out
+    code, out, _ = run("propagate", "cat.png", "-o", "out.png", *PLATFORM, "--effort", "fast", "--declared")
+    assert code == 2 and "POSSIBLY" in out and not Path("out.png").exists(), "a second label may stand there"
+
+
 def test_folders_of_uploads(run):
     write("in/a.jpg", LABEL)
     write("in/b.jpg", seed=2)
     Path("in/bad.jpg").write_bytes(b"\xff\xd8\xff\xe0 broken")
     code, out, err = run("propagate", "in", "-o", "out", *PLATFORM, "--effort", "fast")
-    assert code == 1 and [path.name for path in Path("out").iterdir()] == ["a.jpg"]
-    assert err.splitlines()[-1].startswith("1 labelled, 1 owe no label, ")
+    assert code == 1 and sorted(path.name for path in Path("out").iterdir()) == ["a.jpg", "b.jpg"], "OUT can be served"
+    assert Path("out/b.jpg").read_bytes() == Path("in/b.jpg").read_bytes()
+    assert err.splitlines()[-1].startswith("1 labelled, 1 need no label, ")
 
 
 @pytest.mark.parametrize("words,said", [
     (["cat.jpg", "-o", "out.jpg"], "--propagator"), (["cat.jpg", *PLATFORM], "--output"),
     (["cat.jpg", "-o", "out.jpg", "--propagator", "平台"], "Annex E j)"),
-    (["cat.jpg", "cat.jpg", "-o", "out/", *PLATFORM, "--propagate-id", "1"], "--propagate-id names one file"),
+    (["cat.jpg", "cat.jpg", "-o", "out/", *PLATFORM, "--propagate-id", "1"], "--propagate-id is the number of one"),
     (["missing.jpg", "-o", "out.jpg", *PLATFORM], "missing.jpg")])
 def test_propagate_refuses_before_it_begins(words, said, run):
     write("cat.jpg")
@@ -178,7 +194,7 @@ def test_the_page_for_an_auditor(run):
     assert "GB 45438-2025 6.1 c)" in text and "文件中只有一个元数据标识" in text and "SHA-256" in text
     write("dog.jpg", seed=2)
     code, _, err = run("check", "cat.jpg", "dog.jpg", "--html", "page.html")
-    assert code == 2 and "--html writes the report of one file, 2 files came" in err
+    assert code == 2 and "--html writes the report of one file, got 2 files" in err
     code, _, err = run("check", "cat.jpg", "--html", "no/such/page.html")
     assert code == 2 and "cannot be written" in err
 
@@ -227,8 +243,8 @@ def test_tampering_with_the_log_is_found(run):
 
 
 @pytest.mark.parametrize("words,said", [
-    (["verify", "missing.db"], "missing.db is no label log: there is no such file"),
-    (["find", "cat.jpg"], "find takes one WHAT"), (["head", "cat.jpg", "x"], "find takes one WHAT"),
+    (["verify", "missing.db"], "missing.db: there is no such label log"),
+    (["find", "cat.jpg"], "find needs WHAT"), (["head", "cat.jpg", "x"], "find needs WHAT"),
     (["verify", "cat.jpg"], "not a label log"), (["shred", "cat.jpg"], "shred"),
     (["verify", "labels.db", "--head", "1"], "a head is NUMBER:HASH")])
 def test_log_refuses_what_it_cannot_answer(words, said, run):
@@ -254,7 +270,7 @@ def test_no_explicit_label_is_left_out_without_a_record(words, layers, run):
 def test_sounds_and_films_neither(name, run):
     Path(name).write_bytes(sound("WAV") if name == "tone.wav" else movie("mp4"))
     code, _, err = run("embed", name, "-o", f"out-{name}", *PRODUCER, "--layers", "metadata")
-    assert code == 1 and "no explicit label would be put on" in err
+    assert code == 1 and "would get no explicit label" in err
     assert run("embed", name, "-o", f"out-{name}", *PRODUCER, "--layers", "metadata", "--explicit-present")[0] == 0
 
 
@@ -299,18 +315,32 @@ def test_signed_labels_are_told_from_pinned_and_changed_ones(run, sm2):
     forged = metadata.read("out.jpg").label.fields() | {"ProduceID": "forged"}
     metadata.write_file("out.jpg", "forged.jpg", lk.Label.from_fields(forged))
     code, out, _ = run("verify", "forged.jpg")
-    assert code == 1 and "metadata    INVALID    the signature does not fit the label" in out and "SUSPECTED" in out
+    assert code == 1 and "metadata    INVALID    the signature does not match the label" in out and "SUSPECTED" in out
     code, out, _ = run("propagate", "forged.jpg", "-o", "served.jpg", *PLATFORM)
     assert code == 1 and "in doubt" in out and not Path("served.jpg").exists()
     code, out, _ = run("check", "forged.jpg")
     assert code == 1 and "  FAIL         TC260-PG-202511A: ReservedCode1 is empty or protects the label\n" in out
 
 
+def test_keygen_writes_nothing_where_it_cannot_make_every_key(run, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "gmalg", None)
+        code, out, err = run("keygen", "keys", "--organisation", "Acme", "--sm2")
+        assert (code, out) == (2, "") and "gmalg" in err and not Path("keys").exists()
+    assert run("keygen", "keys", "--organisation", "Acme", "--sm2")[0] == 0, "a second try is not refused"
+
+
+def test_the_raw_form_of_a_signature_is_chosen_with_an_option(run, sm2):
+    write("cat.jpg")
+    assert run("embed", "cat.jpg", "-o", "out.jpg", *PRODUCER, "--sm2-key", sm2, "--sm2-form", "raw")[0] == 0
+    assert metadata.read("out.jpg").evidence.signatures["ReservedCode1"].form == "raw, hashed once"
+
+
 def test_a_platform_signs_its_own_fields_and_leaves_the_producers_signature(run, sm2):
     write("cat.jpg", security_data.sign(LABEL, metadata.sm2.Sm2Signer.load(sm2)))
     assert run("propagate", "cat.jpg", "-o", "out.jpg", *PLATFORM, "--sm2-key", sm2)[0] == 0
-    states = metadata.read("out.jpg").evidence["signatures"]
-    assert [found["state"] for found in states.values()] == ["verified-self", "verified-self"]
+    states = metadata.read("out.jpg").evidence.signatures
+    assert [found.state for found in states.values()] == ["verified-self", "verified-self"]
     label = metadata.read("out.jpg").label
     assert label.reserved_code1 == metadata.read("cat.jpg").label.reserved_code1
 
@@ -321,9 +351,9 @@ def test_keys_are_never_overwritten_and_rubbish_is_refused(run, sm2):
     assert code == 2 and "never overwritten" in err
     write("cat.jpg")
     code, _, err = run("embed", "cat.jpg", "-o", "out.jpg", *PRODUCER, "--sm2-key", "keys/signer.pem")
-    assert code == 2 and "an unencrypted PKCS#8 SM2 key in PEM form is wanted" in err
+    assert code == 2 and "holds no unencrypted PKCS#8 SM2 key in PEM form" in err
     code, _, err = run("verify", "cat.jpg", "--sm2-pin", "keys/anchors.pem")
-    assert code == 2 and "SM2 public keys in PEM form are wanted" in err
+    assert code == 2 and "must hold 1 to 64 SM2 public keys in PEM form" in err
 
 
 # the clock
@@ -346,3 +376,20 @@ def test_uploads_from_a_pipe(run, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
     code, out, _ = run("check", "-", "--json")
     assert code == 2 and json.loads(out)["file"] == "-"
+
+
+def test_an_export_may_be_cut_off_by_its_reader(run, tmp_path):
+    """As by `labelkit log export X | head -1`."""
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError(32, "Broken pipe")
+    write("cat.jpg")
+    run("embed", "cat.jpg", "-o", "out.jpg", *PRODUCER, "--log", "labels.db")
+    with LabelLog("labels.db") as log, pytest.raises(BrokenPipeError):
+        log.export(Closed())
+    process = subprocess.Popen([sys.executable, "-m", "labelkit", "log", "export", "labels.db"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               env={**os.environ, "PYTHONPATH": str(Path(lk.__file__).parents[1])})
+    process.stdout.close()
+    assert (process.stderr.read(), process.wait(600)) == (b"", 0)
+    process.stderr.close()

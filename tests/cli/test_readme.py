@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import labelkit
-from labelkit.cli import main as cli, parser, settings
+from labelkit.cli import main as cli, parser, settings, values
 
 README = Path(labelkit.__file__).parents[1] / "README.md"
 
@@ -32,12 +32,12 @@ def test_every_command_line_parses():
     assert len(lines) >= 7
     for line in lines:
         words = shlex.split(line.partition(" #")[0])[1:]
-        assert parser.build("en").parse_args(words).command == words[0]
+        assert parser.build().parse_args(words).command == words[0]
 
 
 def test_the_negative_twin_a_wrong_option_does_not_parse(capsys):
     with pytest.raises(SystemExit):
-        parser.build("en").parse_args(["verify", "x", "--no-such-option"])
+        parser.build().parse_args(["verify", "x", "--no-such-option"])
 
 
 def test_the_python_example_runs(monkeypatch, tmp_path):
@@ -50,12 +50,13 @@ def test_the_python_example_runs(monkeypatch, tmp_path):
     assert Path("cat.labelled.png").exists() and labelkit.verify("cat.webp").verdict is labelkit.Verdict.CONFIRMED
 
 
-def test_the_settings_example_is_accepted(monkeypatch, tmp_path):
-    (tmp_path / "labelkit.toml").write_text(re.search(r"```toml\n(.*?)```", README.read_text("utf-8"), re.DOTALL)[1])
-    monkeypatch.chdir(tmp_path)
-    words = settings.with_defaults(["embed", "x", "-o", "y"], parser.build("en"), {"XDG_CONFIG_HOME": str(tmp_path)})
-    options = parser.build("en").parse_args(words)
-    assert (options.corner, options.layers) == ("top-left", list(parser.LAYERS))
+def test_the_settings_example_is_accepted(tmp_path):
+    (tmp_path / "labelkit").mkdir()
+    example = re.search(r"```toml\n(.*?)```", README.read_text("utf-8"), re.DOTALL)[1]
+    (tmp_path / "labelkit" / "config.toml").write_text(example)
+    words, _ = settings.with_defaults(["embed", "x", "-o", "y"], parser.build(), {"XDG_CONFIG_HOME": str(tmp_path)})
+    options = parser.build().parse_args(words)
+    assert (options.corner, options.layers) == ("top-left", list(values.LAYERS))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="make")

@@ -88,7 +88,7 @@ def test_a_recording_that_would_not_be_heard_is_refused(embed):
     write_wave("voice.wav", noise(1.5, RATE))
     for more in ((), ("--sound", "rhythm")):
         assert embed("--recording", "voice.wav", *more)[:2] == (
-            2, "--recording is a spoken label, and --sound asks for none\nhint: say --sound speech or --sound both\n")
+            2, "--recording is a spoken label, but --sound asks for none\nhint: give --sound speech or --sound both\n")
 
 
 @pytest.mark.parametrize("words", [("--sound", "song"), ("--place", "top"), ("--repeat", "often")])

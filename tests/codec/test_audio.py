@@ -19,9 +19,9 @@ from labelkit import codec, container
 from labelkit.codec.resample import Resampler
 from labelkit.codec.samples import AudioSamples
 from labelkit.container import bmff
-from labelkit.errors import LabelkitError, LimitExceeded, MalformedFile
+from labelkit.errors import LabelkitError, LimitExceeded, MalformedFile, UnsupportedFormat
 from tests import sounds
-from tests.media import photo, saved
+from tests.media import LABEL, photo, saved
 
 soundfile = pytest.importorskip("soundfile")
 RATE = 44_100
@@ -213,3 +213,70 @@ def test_attacks_and_codec_agree_on_decoding(name):
     x = sounds.music(2)
     y, _ = audio_attacks.apply(name, x, RATE)
     assert y.shape == x.shape
+
+
+def stated(rate: int) -> bytes:
+    """A WAV whose head states a rate, whatever it was made with."""
+    data = written("WAV", "PCM_16", sounds.noise(4, 8_000))
+    return data[:24] + struct.pack("<I", rate) + data[28:]
+
+
+@pytest.mark.parametrize("rate", [1, 9, 999, 768_001, (1 << 31) - 1])
+def test_a_rate_that_no_sound_has_is_a_reason_not_a_crash(rate):
+    data = stated(rate)
+    with pytest.raises(UnsupportedFormat, match="Hz"):
+        labelkit.embed(data, label=LABEL, plan=labelkit.Plan(watermark=None))
+    report = labelkit.verify(data)
+    assert report[labelkit.Layer.METADATA].status is labelkit.Status.ABSENT  # looked at all the same
+    for layer in (labelkit.Layer.EXPLICIT, labelkit.Layer.WATERMARK):
+        assert report[layer].status is labelkit.Status.UNCHECKED
+
+
+@pytest.mark.parametrize("rate", [4_000, 384_000])
+def test_a_rate_that_the_watermark_does_not_take_leaves_the_other_layers(rate):
+    labelled = labelkit.embed(stated(rate), label=LABEL, plan=labelkit.Plan(watermark=None))
+    report = labelkit.verify(labelled)
+    assert report[labelkit.Layer.WATERMARK].status is labelkit.Status.UNCHECKED
+    assert report[labelkit.Layer.METADATA].status is labelkit.Status.VALID
+    assert report[labelkit.Layer.EXPLICIT].status is not labelkit.Status.UNCHECKED
+    with pytest.raises(LabelkitError, match="Hz"):
+        labelkit.embed(stated(rate), label=LABEL)
+
+
+def chunks(data: bytes) -> list[bytes]:
+    """The names of the chunks of a WAV, in order."""
+    start, found = 12, []
+    while start + 8 <= len(data):
+        kind, length = struct.unpack_from("<4sI", data, start)
+        found.append(kind)
+        start += 8 + length + length % 2
+    return found
+
+
+@pytest.mark.parametrize("format", ["WAV", "WAVEX"])
+@pytest.mark.parametrize("watermark", [labelkit.plan.Watermark(), None], ids=["marked", "explicit alone"])
+def test_the_label_of_a_wav_that_is_written_anew_stands_before_the_sound(format, watermark):
+    plan = labelkit.Plan(watermark=watermark)
+    once = labelkit.embed(written(format, "PCM_16", sounds.music(12)), label=LABEL, plan=plan)
+    again = labelkit.embed(once, label=LABEL, plan=plan)
+    for out in (once, again):
+        assert chunks(out).count(b"AIGC") == 1 and chunks(out).index(b"AIGC") < chunks(out).index(b"data")
+        assert labelkit.verify(out)[labelkit.Layer.METADATA].label == LABEL
+    fresh = labelkit.embed(sounds.music(12), label=LABEL, rate=RATE, format="wav", plan=plan)
+    assert chunks(fresh).index(b"AIGC") < chunks(fresh).index(b"data")
+
+
+def test_the_label_of_a_wav_whose_sound_stays_stands_behind_it():
+    source = written("WAV", "PCM_16")
+    out = labelkit.embed(source, label=LABEL, plan=labelkit.Plan(explicit=None, watermark=None))
+    assert chunks(out)[-1] == b"AIGC" and out.index(b"data") == source.index(b"data")
+
+
+def test_chunks_of_a_wav_stay_on_their_side_of_the_sound():
+    source = written("WAV", "PCM_16", sounds.music(12))
+    place = source.index(b"data")
+    source = source[:place] + b"bext" + struct.pack("<I", 10) + b"described." + source[place:] + b"cue " + struct.pack(
+        "<II", 4, 0)
+    source = source[:4] + struct.pack("<I", len(source) - 8) + source[8:]
+    names = chunks(labelkit.embed(source, label=LABEL))
+    assert names.index(b"bext") < names.index(b"AIGC") < names.index(b"data") < names.index(b"cue ")

@@ -32,7 +32,7 @@ def run(name: str, *arguments: object) -> bytes:
     path = shutil.which(name)
     if path is None:
         pytest.skip(f"{name} is not installed")
-    return subprocess.run([path, *map(str, arguments)], capture_output=True, timeout=90, check=True).stdout
+    return subprocess.run([path, *map(str, arguments)], capture_output=True, timeout=600, check=True).stdout
 
 
 def saved(array: np.ndarray | Image.Image, format: str, **options: object) -> bytes:
@@ -332,3 +332,42 @@ def test_a_flat_picture_is_as_small_as_it_can_be_and_one_that_claims_more_is_ref
     claims = data[:8] + png.chunk(b"IHDR", struct.pack(">II", 9000, 9000) + data[24:29]) + data[33:]
     with pytest.raises(TruncatedFile, match="9000x9000 cannot be whole"):
         codec.decode(claims)
+
+
+def luma_of(data: bytes) -> np.ndarray:
+    return codec.decode(data, luma=True).frames[0]
+
+
+@pytest.mark.parametrize("options", [{"subsampling": 0}, {"subsampling": 2}, {"progressive": True}, {"keep_rgb": True},
+                                     {"quality": 20}])
+def test_the_luma_of_a_jpeg_is_that_of_its_colours(options):
+    data = saved(picture(97, 131), "JPEG", **{"quality": 90, **options})
+    colours = codec.decode(data).frames[0]
+    luma = luma_of(data)
+    assert luma.shape == (97, 131) and luma.dtype == np.uint8 and colours.shape == (97, 131, 3)
+    assert np.abs(colours @ (0.299, 0.587, 0.114) - luma).max() < (3 if options.get("subsampling") == 0 else 24)
+    assert np.abs(colours @ (0.299, 0.587, 0.114) - luma).mean() < 1
+
+
+@pytest.mark.parametrize("turn", [3, 6])
+def test_luma_is_upright_too(turn):
+    data = saved(picture(48, 64), "JPEG", exif=exif_with(turn))
+    colours = codec.decode(data).frames[0]
+    assert luma_of(data).shape == colours.shape[:2] == ((64, 48) if turn == 6 else (48, 64))
+    assert np.abs(colours @ (0.299, 0.587, 0.114) - luma_of(data)).mean() < 1
+
+
+@pytest.mark.parametrize("make", [lambda: saved(picture(channels=4), "PNG"), lambda: saved(picture(), "WEBP"),
+                                  lambda: saved(picture(channels=1), "JPEG"),
+                                  lambda: saved(Image.new("CMYK", (64, 48), (9, 99, 30, 4)), "JPEG")])
+def test_other_pictures_come_as_ever_though_their_luma_would_do(make):
+    data = make()
+    assert np.array_equal(luma_of(data), codec.decode(data).frames[0])
+
+
+def test_a_cut_jpeg_is_an_error_in_luma_too():
+    data = saved(picture(200, 200), "JPEG")
+    with pytest.raises(TruncatedFile):
+        codec.decode(data[:len(data) // 2], luma=True)
+    with pytest.raises(LimitExceeded):
+        codec.decode(data, max_pixels=1000, luma=True)

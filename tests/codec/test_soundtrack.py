@@ -13,7 +13,7 @@ import pytest
 
 from labelkit import codec, container
 from labelkit.codec import transcode
-from labelkit.codec.soundtrack import Line
+from labelkit.codec.soundtrack import SampleTimeline
 from labelkit.errors import LabelkitError, UnsupportedFormat
 from labelkit.plan import Quality
 from tests.codec.test_video import bright, needs, silent, streams_of
@@ -66,7 +66,7 @@ def played(path: Path) -> np.ndarray:
     placed = "aresample=async=1:first_pts=0:min_hard_comp=0.02"
     run = subprocess.run(["ffmpeg", "-v", "error", "-copyts", "-i", str(path), "-map", "0:a:0", "-ac", "1",
                           "-ar", "48000", "-af", placed, "-f", "f32le", "-"],
-                         capture_output=True, check=True, timeout=60)
+                         capture_output=True, check=True, timeout=600)
     return np.frombuffer(run.stdout, "<f4").astype(float)
 
 
@@ -212,11 +212,11 @@ def test_sound_is_heard_by_time(tmp_path):
     assert plain.sound is None and not list(plain.heard())
 
 
-def line(rate: int = 1000) -> Line:
+def line(rate: int = 1000) -> SampleTimeline:
     """A line of a stream made up here: mono at `rate`."""
     with av.open("/dev/null", "w", format="matroska") as out:
         stream = out.add_stream("pcm_s16le", rate=rate, layout="mono")
-        return Line(stream)
+        return SampleTimeline(stream)
 
 
 def frame(values: np.ndarray, at: int, rate: int = 1000) -> av.AudioFrame:

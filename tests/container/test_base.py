@@ -6,10 +6,12 @@ import os
 
 import pytest
 
+import labelkit as lk
 from labelkit import container
 from labelkit.container import base, output
 from labelkit.errors import InvalidArgument, LimitExceeded, OutputFailed, TruncatedFile
 from tests import files
+from tests.media import LABEL, photo, saved
 
 
 def test_taking_what_is_there():
@@ -89,17 +91,48 @@ def test_saving_over_the_source_and_with_its_permissions(tmp_path):
     assert os.listdir(tmp_path) == ["data.bin"]
 
 
-def test_a_failed_check_leaves_the_target_as_it_was(tmp_path):
+@pytest.mark.parametrize("error", [OutputFailed("no"), OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_what_fails_before_the_commit_leaves_the_target_as_it_was(error, tmp_path):
     path = tmp_path / "data.bin"
     path.write_bytes(b"before")
-
-    def refuse(temporary: str) -> None:
-        raise OutputFailed("{where} cannot be written: {reason}", where=temporary, reason="no")
-
-    with container.opened(b"after") as reader, pytest.raises(OutputFailed):
-        output.save(reader, [(0, 5)], path, refuse)
+    with pytest.raises((OutputFailed, KeyboardInterrupt)) as raised, container.Transaction(path) as new:
+        new.write("after", base.Reader.of(b"after"), [(0, 5)])
+        raise error
     assert path.read_bytes() == b"before"
     assert os.listdir(tmp_path) == ["data.bin"]
+    assert str(raised.value) == (f"{path} cannot be written: No space left on device"
+                                 if isinstance(error, OSError) else str(error))
+
+
+def test_an_error_over_a_stage_is_said_of_the_target_and_any_other_as_it_is(tmp_path):
+    for where, wanted in ((None, "a temporary file"), (tmp_path / "out", tmp_path / "out")):
+        with pytest.raises(OutputFailed) as raised, container.Transaction(where) as new:
+            container.save(base.Reader.of(b"x"), [(0, 1)], new.stage("no") / "file")
+        assert str(raised.value) == f"{wanted} cannot be written: No such file or directory"
+        with pytest.raises(OutputFailed) as raised, container.Transaction(where) as new:
+            new.stage("unused")
+            container.save(base.Reader.of(b"x"), [(0, 1)], tmp_path / "no" / "file")
+        assert str(raised.value) == f"{tmp_path / 'no' / 'file'} cannot be written: No such file or directory"
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_manifest_is_put_beside_the_file_with_it(tmp_path):
+    (tmp_path / "film.mkv").write_bytes(b"before")
+    with container.Transaction(tmp_path / "film.mkv") as new:
+        made, manifest = (new.write(name, base.Reader.of(name.encode()), [(0, 4)]) for name in ("film", "signed"))
+        assert sorted(path.name for path in made.parent.iterdir()) == ["film", "lock", "signed"]
+        assert made.parent.parent == tmp_path and made.parent.name.startswith(".labelkit-")
+        new.commit(made, manifest)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"film.mkv": b"film",
+                                                                             "film.mkv.c2pa": b"sign"}
+
+
+def test_a_transaction_in_which_nothing_is_made_touches_nothing(tmp_path):
+    with container.Transaction(tmp_path / "no" / "file"):
+        pass
+    with container.Transaction() as new, pytest.raises(ValueError):
+        new.commit(tmp_path)
+    assert os.listdir(tmp_path) == []
 
 
 def test_saving_into_a_missing_folder_is_an_error(tmp_path):
@@ -143,3 +176,53 @@ def test_systems_without_kernel_copies_get_the_same_bytes(missing, tmp_path, mon
         output.save(reader, [(5, 2_000_000), b"x", (2_000_000, 2_304_000)], tmp_path / "b")
     assert (tmp_path / "b").read_bytes() == (bytes(range(256)) * 9000)[5:2_000_000] + b"x" + (
         bytes(range(256)) * 9000)[2_000_000:]
+
+
+@pytest.fixture
+def sniffs(monkeypatch) -> list[str]:
+    """The names of the files whose format was told, each time that it was."""
+    from labelkit.container import png
+
+    counted, original = [], png.sniff
+    monkeypatch.setattr(png, "sniff", lambda reader, head: counted.append(reader.name) or original(reader, head))
+    return counted
+
+
+def test_a_reader_is_told_its_format_once(sniffs):
+    with container.opened(files.png_with()) as reader:
+        assert [container.sniff(reader).name for _ in range(3)] == ["png"] * 3
+        assert container.scan(reader).format is container.sniff(reader)
+    assert sniffs == ["bytes"]
+    container.sniff(files.png_with())  # other bytes are another file
+    assert len(sniffs) == 2
+
+
+def test_embed_tells_the_format_of_its_source_and_of_its_result_once(sniffs, tmp_path):
+    source, target = tmp_path / "in.png", tmp_path / "out.png"
+    source.write_bytes(saved(photo(), "PNG"))
+    for plan in (lk.Plan(), lk.Plan(explicit=None, watermark=None)):
+        lk.embed(source, target, LABEL, plan=plan)
+        assert len(sniffs) == 2  # the second reads the written label back, as any verifier would
+        sniffs.clear()
+    lk.verify(target, layers=[lk.Layer.METADATA, lk.Layer.PROVENANCE, lk.Layer.WATERMARK])
+    assert len(sniffs) == 1
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs a list of open files")
+@pytest.mark.parametrize("plan", [lk.Plan(), lk.Plan(explicit=None, watermark=None)], ids=["all", "file side"])
+def test_the_source_is_closed_before_it_is_replaced(plan, tmp_path, monkeypatch):
+    """Windows replaces no file that is open."""
+    path, open_then = tmp_path / "in.png", []
+    path.write_bytes(saved(photo(), "PNG"))
+
+    def replace(made: object, target: object, original=os.replace) -> None:
+        names = [os.readlink(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")
+                 if os.path.exists(f"/proc/self/fd/{number}")]
+        open_then.extend(name for name in names
+                         if name.startswith(str(tmp_path)) and not name.endswith("/lock"))  # of the new folder
+        original(made, target)
+
+    monkeypatch.setattr(output.os, "replace", replace)
+    before = path.read_bytes()
+    lk.embed(path, path, LABEL, plan=plan, in_place=True)
+    assert path.read_bytes() != before and open_then == []

@@ -108,8 +108,8 @@ def test_a_broken_extension_is_reported_and_left_alone(segments, problem):
     data = picture(packet("", note(digest_of(LABELLED_EXTENSION))), *segments)
     finding = metadata.read(data)
     assert finding.status is Status.ABSENT
-    assert [one["slot"] for one in finding.evidence["unread"]] == ["ExtendedXMP"]
-    assert problem in finding.evidence["unread"][0]["problem"]
+    assert [one.slot for one in finding.evidence.unread] == ["ExtendedXMP"]
+    assert problem in finding.evidence.unread[0].problem
     out = metadata.write(data, LABEL)
     assert metadata.read(out).label == LABEL and all(one in out for one in segments)
 

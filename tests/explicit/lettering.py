@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from labelkit.explicit.font import BUNDLED
+from labelkit.explicit.image.font import BUNDLED
 from tests.media import photo
 
 SIZE = 512

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The label that people hear: put where it was asked for, as loud as it should be, and found again."""
+"""The audible label: it is where it was asked for, as loud as it should be, and found again."""
 
 from __future__ import annotations
 
 import importlib.util
 import shutil
 import subprocess
-import wave
 
 import numpy as np
 import pytest
@@ -15,7 +14,8 @@ from benchmarks import audio_attacks as attacks
 from labelkit import explicit
 from labelkit.codec.samples import AudioSamples
 from labelkit.errors import InvalidArgument, InvalidLabel, OutputFailed, UnsupportedFormat
-from labelkit.explicit import audio, loudness, rhythm
+from labelkit.evidence import DrawnSound, ExplicitEvidence, HeardLabel
+from labelkit.explicit.audio import drawing as audio, loudness, morse, recordings
 from labelkit.plan import Explicit
 from labelkit.report import Status
 from tests import sounds
@@ -27,15 +27,16 @@ def programme(seconds: float = 8, rate: int = RATE) -> AudioSamples:
     return AudioSamples(sounds.speech(seconds, rate)[:, None], rate)
 
 
-def found(samples: AudioSamples) -> list[dict]:
-    return explicit.find(samples).evidence.get("heard", [])
+def found(samples: AudioSamples) -> list[HeardLabel]:
+    evidence = explicit.find(samples).evidence
+    return list(evidence.heard or ()) if isinstance(evidence, ExplicitEvidence) else []
 
 
 # ---- the rhythm
 
 @pytest.mark.parametrize("unit_s", [0.08, 0.1, 0.12])
 def test_morse_timing(unit_s):
-    x = rhythm.tone(8_000, unit_s=unit_s)
+    x = morse.tone(8_000, unit_s=unit_s)
     loud = np.abs(x).reshape(11, -1).max(1) > 0.5
     assert list(loud.astype(int)) == [1, 0, 1, 1, 1, 0, 0, 0, 1, 0, 1]
     assert np.abs(x[:8]).max() < 0.1 and np.abs(x[-8:]).max() < 0.1, "shaped edges"
@@ -46,9 +47,9 @@ def test_it_is_put_where_it_was_asked_for(place, starts):
     host = programme()
     labelled, evidence = explicit.draw(host, Explicit(place=place))
     heard = found(labelled)
-    assert len(heard) == len(evidence["starts_s"]) == starts
-    for said, seen in zip(evidence["starts_s"], heard, strict=True):
-        assert abs(said - seen["start_s"]) < 0.05
+    assert len(heard) == len(evidence.starts_s) == starts
+    for said, seen in zip(evidence.starts_s, heard, strict=True):
+        assert abs(said - seen.start_s) < 0.05
     assert explicit.find(labelled).status is Status.VALID
     assert len(labelled.samples) > len(host.samples)
 
@@ -57,7 +58,7 @@ def test_the_programme_itself_is_untouched():
     host = programme()
     labelled, evidence = explicit.draw(host, Explicit(place="start"))
     assert np.array_equal(labelled.samples[-len(host.samples):], host.samples)
-    assert evidence["starts_s"][0] >= 0.25, "head room for outputs that sleep"
+    assert evidence.starts_s[0] >= 0.25, "head room for outputs that sleep"
 
 
 def test_in_the_middle_it_is_put_into_a_pause():
@@ -65,20 +66,20 @@ def test_in_the_middle_it_is_put_into_a_pause():
     quiet = host.samples.copy()
     quiet[int(5.6 * RATE) : int(6.2 * RATE)] = 0
     _, evidence = explicit.draw(AudioSamples(quiet, RATE), Explicit(place="middle"))
-    assert 5.6 <= evidence["starts_s"][0] - 0.4 <= 6.2
+    assert 5.6 <= evidence.starts_s[0] - 0.4 <= 6.2
 
 
 def test_it_repeats():
     labelled, evidence = explicit.draw(programme(30), Explicit(repeat_s=8))
-    assert len(evidence["starts_s"]) >= 3 and len(found(labelled)) == len(evidence["starts_s"])
+    assert len(evidence.starts_s) >= 3 and len(found(labelled)) == len(evidence.starts_s)
 
 
 @pytest.mark.parametrize("gain", [0.05, 0.3, 1.0])
 def test_its_loudness_follows_the_programme(gain):
     host = AudioSamples(sounds.speech(8, RATE)[:, None] * np.float32(gain), RATE)
     labelled, evidence = explicit.draw(host, Explicit())
-    at = int(evidence["starts_s"][0] * RATE)
-    label = labelled.samples[at : at + int(evidence["seconds"] * RATE)]
+    at = int(evidence.starts_s[0] * RATE)
+    label = labelled.samples[at : at + int(evidence.seconds * RATE)]
     under = loudness.integrated(host.samples, RATE) - loudness.integrated(label, RATE)
     assert abs(under - audio.UNDER_LU) < 1.5 or loudness.integrated(label, RATE) < -34.5
     assert np.abs(labelled.samples).max() <= 1
@@ -135,17 +136,17 @@ def test_a_clip_of_nothing_can_be_asked():
 @pytest.mark.parametrize("text, language, characters", [("AI生成", "zh", 10), ("made by AI", "en", None)])
 def test_the_bundled_labels(text, language, characters):
     labelled, evidence = explicit.draw(programme(), Explicit(sound="speech", text=text))
-    assert evidence["text"] == audio.SPOKEN[language]
+    assert evidence.text == recordings.SPOKEN[language]
     if characters:  # GB 45438-2025 5.3, note 4
-        assert 120 <= characters / (evidence["seconds"] / 60) <= 160
+        assert 120 <= characters / (evidence.seconds / 60) <= 160
     assert np.abs(labelled.samples).max() <= 1
 
 
 def test_rhythm_and_speech_together():
     labelled, evidence = explicit.draw(programme(), Explicit(sound="both"))
     heard = found(labelled)
-    assert evidence["seconds"] > 5 and [one["sound"] for one in heard] == ["rhythm", "speech"]
-    assert 1.3 < heard[1]["start_s"] - heard[0]["start_s"] < 1.7
+    assert evidence.seconds > 5 and [one.sound for one in heard] == ["rhythm", "speech"]
+    assert 1.3 < heard[1].start_s - heard[0].start_s < 1.7
     for language, said in (("en", "Morse code at 0.4 s"), ("zh-CN", "语音标识“本音频由人工智能生成”")):
         assert said in explicit.find(labelled).summary.text(language)
 
@@ -160,8 +161,8 @@ SPEECH_SURVIVES = [*(name for name in SURVIVES if name != "speed_1.25"), "speed_
 def test_a_bundled_label_is_known_again_wherever_it_stands(text, language, place):
     labelled, evidence = explicit.draw(programme(20), Explicit(sound="speech", text=text, place=place))
     [heard] = found(labelled)
-    assert (heard["sound"], heard["text"], heard["speed"]) == ("speech", audio.SPOKEN[language], 1.0)
-    assert abs(heard["start_s"] - evidence["starts_s"][0]) < 0.1
+    assert (heard.sound, heard.text, heard.speed) == ("speech", recordings.SPOKEN[language], 1.0)
+    assert abs(heard.start_s - evidence.starts_s[0]) < 0.1
     assert explicit.find(labelled).status is Status.VALID
     for level in (0.01, 0.5):
         assert len(found(AudioSamples(labelled.samples * np.float32(level), RATE))) == 1
@@ -174,21 +175,21 @@ def test_a_bundled_label_is_known_again_after(name, text, language):
         pytest.skip(f"{name} needs " + ("soundfile" if not importlib.util.find_spec("soundfile") else "av"))
     labelled, _ = explicit.draw(programme(), Explicit(sound="speech", text=text))
     attacked, rate = attacks.apply(name, labelled.samples, RATE, seed=1)
-    assert [one["text"] for one in found(AudioSamples(attacked.reshape(len(attacked), -1), rate))] == [
-        audio.SPOKEN[language]]
+    assert [one.text for one in found(AudioSamples(attacked.reshape(len(attacked), -1), rate))] == [
+        recordings.SPOKEN[language]]
 
 
 def test_both_languages_and_repeats_are_told_apart():
     chinese, _ = explicit.draw(programme(30), Explicit(sound="speech", repeat_s=10))
     english, _ = explicit.draw(programme(5), Explicit(sound="speech", text="made by AI", place="end"))
     heard = found(AudioSamples(np.concatenate([chinese.samples, english.samples]), RATE))
-    assert [one["text"] for one in heard] == [*[audio.SPOKEN["zh"]] * 3, audio.SPOKEN["en"]]
+    assert [one.text for one in heard] == [*[recordings.SPOKEN["zh"]] * 3, recordings.SPOKEN["en"]]
 
 
 def test_a_label_across_blocks_of_a_minute_is_heard_once():
     long = AudioSamples(np.tile(sounds.speech(20, RATE), 8)[:, None], RATE)
     labelled, evidence = explicit.draw(long, Explicit(sound="speech", repeat_s=17))
-    assert [round(one["start_s"]) for one in found(labelled)] == [round(start) for start in evidence["starts_s"]]
+    assert [round(one.start_s) for one in found(labelled)] == [round(start) for start in evidence.starts_s]
 
 
 def other_words(label: np.ndarray) -> dict[str, np.ndarray]:
@@ -205,7 +206,7 @@ def other_words(label: np.ndarray) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("language", ["zh", "en"])
 @pytest.mark.parametrize("words", ["cut short", "begun late", "reordered", "backwards", "middle gone", "another end"])
 def test_the_same_voice_saying_something_else_is_no_label(words, language):
-    voice = audio._speech(Explicit(text=audio.SPOKEN[language]), RATE)
+    voice = recordings.speech(Explicit(text=recordings.SPOKEN[language]), RATE)
     for x, heard in ((voice, 1), (other_words(voice)[words], 0)):
         around = np.concatenate([np.zeros(RATE // 2, np.float32), x, np.zeros(RATE // 2, np.float32)])
         assert len(found(AudioSamples(around[:, None].astype(np.float32), RATE))) == heard
@@ -230,11 +231,7 @@ def test_another_sentence_of_the_same_synthesiser_is_no_label(voice, pace, text,
 def test_a_recording_of_ones_own_is_read_back(tmp_path):
     """`verify` does not know it; `embed` does, and says so where it is not in what was written."""
     path = tmp_path / "own.wav"
-    with wave.open(str(path), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(RATE)
-        out.writeframes((sounds.speech(2.5, RATE, seed=7) * 30_000).astype("<i2").tobytes())
+    path.write_bytes(sounds.wave_bytes(sounds.speech(2.5, RATE, seed=7), RATE))
     wanted = Explicit(sound="both", recording=path, text="本节目由AI合成", place="both")
     host = programme()
     labelled, evidence = explicit.draw(host, wanted)
@@ -245,19 +242,16 @@ def test_a_recording_of_ones_own_is_read_back(tmp_path):
             explicit.confirm(lambda x=attacked: AudioSamples(x.reshape(len(x), -1), RATE), wanted, evidence)
     with pytest.raises(OutputFailed, match="not heard"):
         explicit.confirm(lambda: host, wanted, evidence)
-    explicit.confirm(lambda: host, Explicit(), {"sound": "rhythm", "starts_s": [0.4], "seconds": 1.1})
-    assert [one["sound"] for one in found(labelled)] == ["rhythm", "rhythm"]
+    rhythm = DrawnSound(sound="rhythm", text="AI", place="start", starts_s=(0.4,), seconds=1.1)
+    explicit.confirm(lambda: host, Explicit(), rhythm)  # a rhythm is not confirmed
+    assert [one.sound for one in found(labelled)] == ["rhythm", "rhythm"]
 
 
 def test_any_recording(tmp_path):
     path = tmp_path / "own.wav"
-    with wave.open(str(path), "wb") as out:
-        out.setnchannels(2)
-        out.setsampwidth(2)
-        out.setframerate(44_100)
-        out.writeframes((sounds.music(2) * 20_000).astype("<i2").tobytes())
+    path.write_bytes(sounds.wave_bytes(sounds.music(2), 44_100))
     _, evidence = explicit.draw(programme(), Explicit(sound="speech", recording=path, text="本节目由AI合成"))
-    assert evidence["seconds"] == pytest.approx(2, abs=0.01) and evidence["text"] == "本节目由AI合成"
+    assert evidence.seconds == pytest.approx(2, abs=0.01) and evidence.text == "本节目由AI合成"
     with pytest.raises(InvalidLabel):
         explicit.draw(programme(), Explicit(sound="speech", recording=path, text="AI播客"))
 
@@ -274,3 +268,100 @@ def test_recordings_that_cannot_be_used(tmp_path):
 def test_settings_are_checked(settings):
     with pytest.raises(InvalidArgument):
         Explicit(**settings)
+
+
+# ---- rhythms of other makers, and how loud one is
+
+
+def with_rhythm(unit_s: float, pitch_hz: float, gain_db: float = -10.0) -> AudioSamples:
+    tone = morse.tone(RATE, unit_s=unit_s, pitch_hz=pitch_hz) * np.float32(10 ** (gain_db / 20))
+    pause = np.zeros(int(max(0.4, 3 * unit_s) * RATE), np.float32)
+    return AudioSamples(np.concatenate([pause, tone, pause, sounds.speech(8, RATE)])[:, None], RATE)
+
+
+@pytest.mark.parametrize("unit_s", [0.04, 0.06, 0.1, 0.2, 0.3, 0.4])
+@pytest.mark.parametrize("pitch_hz", [400, 440, 1000, 2000, 3000])
+def test_the_standard_names_neither_pace_nor_pitch(unit_s, pitch_hz):
+    [heard] = found(with_rhythm(unit_s, pitch_hz))
+    assert heard.unit_s == pytest.approx(unit_s, rel=0.06) and abs(heard.pitch_hz - pitch_hz) < 40
+
+
+def melody(seed: int, seconds: int = 40) -> AudioSamples:
+    """Single notes and rests, as long as dots and dashes, on a scale: what is most like a rhythm and is none."""
+    random = np.random.default_rng(seed)
+    out, at, unit_s = np.zeros(seconds * RATE), 0, random.uniform(0.05, 0.4)
+    while at < len(out):
+        n = int(unit_s * random.choice([1, 1, 2, 3]) * RATE)
+        t = np.arange(n) / RATE
+        note = np.sin(2 * np.pi * 440 * 2 ** (random.integers(-3, 24) / 12) * t) * np.exp(-t * random.choice([0, 2]))
+        out[at : at + n] += (random.random() < 0.7) * note[: len(out) - at]
+        at += n
+    return AudioSamples((0.3 * out).astype(np.float32)[:, None], RATE)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_melody_is_no_rhythm(seed):
+    assert not found(melody(seed))
+
+
+@pytest.mark.parametrize("pitch_hz", [500, 1047, 2500])
+@pytest.mark.parametrize("gain_db", [-40.0, -6.0])
+def test_loudness_of_a_rhythm_is_that_of_its_tone(pitch_hz, gain_db):
+    samples = with_rhythm(0.1, pitch_hz, gain_db)
+    [heard] = found(samples)
+    t = np.arange(2 * RATE) / RATE
+    sine = (10 ** (gain_db / 20) * np.sin(2 * np.pi * pitch_hz * t)).astype(np.float32)[:, None]
+    assert heard.loudness_lufs == pytest.approx(loudness.integrated(sine, RATE), abs=1)
+    speech = loudness.integrated(sounds.speech(8, RATE)[:, None], RATE)
+    assert heard.level_db == pytest.approx(heard.loudness_lufs - speech, abs=1)
+    assert "dB against the programme" in str(explicit.find(samples).summary)
+
+
+def test_a_rhythm_alone_has_no_level():
+    tone = morse.tone(RATE)
+    [heard] = found(AudioSamples(np.pad(tone, RATE)[:, None], RATE))
+    assert heard.level_db is None and heard.loudness_lufs == pytest.approx(-3, abs=1)
+
+
+# ---- how loud it is on several channels
+
+LAYOUTS = {1: (1,), 2: (1, 1), 5: (1, 1, 1, 1.41, 1.41), 6: (1, 1, 1, 0, 1.41, 1.41)}
+
+
+@pytest.mark.parametrize("sound", ["rhythm", "speech"])
+@pytest.mark.parametrize("channels", LAYOUTS)
+def test_the_label_is_as_loud_on_many_channels_as_on_one(channels, sound):
+    one = sounds.speech(8, RATE)
+    host = AudioSamples(np.repeat(one[:, None], channels, axis=1), RATE)
+    explicit = Explicit(sound=sound, text="AI生成")
+    marked, drawn = audio.draw(host, explicit)
+    begin = round(drawn.starts_s[0] * RATE)
+    label = marked.samples[begin:begin + round(drawn.seconds * RATE)]
+    under = loudness.integrated(host.samples, RATE) - loudness.integrated(label, RATE)
+    assert under == pytest.approx(audio.UNDER_LU if sound == "rhythm" else 0, abs=1)
+    silent = [channel for channel in range(channels) if not np.abs(label[:, channel]).max()]
+    assert silent == ([3] if channels == 6 else [])
+
+
+def test_weights_that_the_file_tells_go_before_the_usual_order():
+    vorbis = (1, 1, 1, 1.41, 1.41, 0)
+    host = np.repeat(sounds.speech(8, RATE)[:, None], 6, axis=1) * np.float32(0.2)
+    marked, drawn = audio.draw(AudioSamples(host, RATE, None, vorbis), Explicit())
+    label = marked.samples[round(drawn.starts_s[0] * RATE):][:round(drawn.seconds * RATE)]
+    assert [bool(np.abs(label[:, channel]).max()) for channel in range(6)] == [True] * 5 + [False]
+
+
+def test_effects_of_low_frequency_do_not_count_and_surround_counts_more():
+    t = np.arange(48_000 * 2) / 48_000
+    tone = (0.1 * np.sin(2 * np.pi * 997 * t)).astype(np.float32)
+
+    def alone(channel: int) -> float:
+        samples = np.zeros((len(tone), 6), np.float32)
+        samples[:, channel] = tone
+        return loudness.integrated(samples, 48_000)
+    assert alone(3) == loudness.SILENT_LUFS
+    assert alone(4) - alone(0) == pytest.approx(1.5, abs=0.02) and alone(2) == pytest.approx(alone(0), abs=0.001)
+
+
+def test_a_rate_of_almost_nothing_has_no_loudness():
+    assert loudness.integrated(np.ones((100, 1), np.float32), 1) == loudness.SILENT_LUFS

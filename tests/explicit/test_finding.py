@@ -11,9 +11,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from labelkit import codec, explicit
 from labelkit.codec.samples import ImageSamples
-from labelkit.explicit.finding import TEXTS, find_in
-from labelkit.explicit.font import BUNDLED
-from labelkit.explicit.image import draw
+from labelkit.evidence import StatedPlace, to_json
+from labelkit.explicit.image import ocr
+from labelkit.explicit.image.drawing import draw
+from labelkit.explicit.image.finding import TEXTS, find_in
+from labelkit.explicit.image.font import BUNDLED
 from labelkit.plan import CORNERS, EDGES, Explicit
 from labelkit.report import Layer, Status
 from tests.explicit.grounds import GROUNDS, ground
@@ -70,7 +72,7 @@ def test_position_is_named(corner, border):
     finding = explicit.find(ImageSamples((out,)))
     assert finding.status is Status.VALID
     if not border:
-        assert finding.evidence["position"] == corner
+        assert finding.evidence.position == corner
 
 
 @pytest.mark.parametrize("plan", [Explicit(style="icon"), Explicit(opacity=0.6), Explicit(height=0.12),
@@ -123,7 +125,7 @@ def test_a_low_label_is_invalid_and_says_how_low():
     host[-400:, -400:] = large  # 5 % of 400 is 3.6 % of 560
     finding = explicit.find(ImageSamples((host,)))
     assert finding.status is Status.INVALID
-    assert 0.038 < finding.evidence["height_share"] < 0.046
+    assert 0.038 < finding.evidence.height_share < 0.046
     assert "5 %" in str(finding.summary) and "GB 45438-2025 5.2" in finding.summary.text("zh-CN")
 
 
@@ -131,17 +133,17 @@ def test_finding_is_valid_with_json_evidence():
     samples, drawn = explicit.draw(ImageSamples((ground("noise", 512, 512),)), Explicit())
     finding = explicit.find(samples)
     assert finding.layer is Layer.EXPLICIT and finding.status is Status.VALID
-    evidence = json.loads(json.dumps(finding.evidence))
-    assert evidence["text"] == drawn["text"] == "AI生成" and evidence["position"] == drawn["position"]
+    evidence = json.loads(json.dumps(finding.evidence_dict()))
+    assert evidence["text"] == drawn.text == "AI生成" and evidence["position"] == drawn.position
     assert abs(evidence["height_share"] - 0.06) < 0.004  # of 生; the capital A is at 5 %
     assert str(finding.summary).startswith('"AI生成" bottom right, ')
     assert "右下角" in finding.summary.text("zh-CN")
-    assert drawn["height_share"] >= 0.05 and drawn["contrast"] >= 4.5
+    assert drawn.height_share >= 0.05 and drawn.contrast >= 4.5
 
 
 def test_absent_names_the_texts_that_were_looked_for():
     finding = explicit.find(ImageSamples((ground("waves"),)))
-    assert finding.status is Status.ABSENT and "AI生成" in finding.evidence["texts"]
+    assert finding.status is Status.ABSENT and "AI生成" in finding.evidence.texts
 
 
 def test_expected_text_is_looked_for():
@@ -155,6 +157,51 @@ def test_expected_text_is_looked_for():
 def test_hostile_expected_text_is_ignored(hostile):
     assert find_in(ground("waves"), hostile) is None
     assert find_in(draw(ground("waves"), Explicit())[0], hostile).text == "AI生成"
+
+
+def twice_labelled() -> tuple[np.ndarray, list[StatedPlace]]:
+    """A picture with a label at the top left and a larger one at the right, and where they are."""
+    places = []
+    out = ground("waves", 600, 800)
+    for plan in (Explicit(corner="top-left", height=0.08), Explicit(corner="right", height=0.12)):
+        out, placement = draw(out, plan)
+        places.append(StatedPlace(placement.box, placement.ink_height_px))
+    return out, places
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_the_stated_place_is_looked_at_first(which):
+    out, places = twice_labelled()
+    found = find_in(out, stated_place=places[which])
+    assert np.allclose(found.box, places[which].box, atol=4)
+
+
+@pytest.mark.parametrize("box", [(0, 0, 800, 600), (700, 500, 60, 20), (0, 0, 1, 1), (799, 599, 1 << 24, 1 << 24),
+                                 (1 << 24, 1 << 24, 40, 20), (5, 5, 0, 0)])
+@pytest.mark.parametrize("ink", [1, 30, 1 << 24])
+def test_a_wrong_place_hides_no_label_and_makes_none(box, ink):
+    wrong = StatedPlace(box, ink)
+    labelled, placement = draw(ground("waves", 600, 800), Explicit(corner="top-left", height=0.08))
+    assert np.allclose(find_in(labelled, stated_place=wrong).box, placement.box, atol=4)
+    assert find_in(ground("waves", 600, 800), stated_place=wrong) is None
+
+
+@pytest.mark.parametrize("stated", [{}, {"box": [1, 2, 3, 4]}, {"box": [1, 2, 3], "ink_height_px": 9},
+                                    {"box": [1, 2, 3, True], "ink_height_px": 9}, {"box": "1234", "ink_height_px": 9},
+                                    {"box": [1, 2, 3.5, 4], "ink_height_px": 9}, {"box": None, "ink_height_px": 9},
+                                    {"box": [-1, 2, 3, 4], "ink_height_px": 9},
+                                    {"box": [1, 2, 3, 0], "ink_height_px": 9},
+                                    {"box": [1, 2, 3, 10**30], "ink_height_px": 9},
+                                    {"box": [1, 2, 3, 4], "ink_height_px": 0}])
+def test_a_place_that_no_picture_has_is_none(stated):
+    assert StatedPlace.of(stated) is None
+    assert StatedPlace.of({"box": [1, 2, 3, 4], "ink_height_px": 9}) == StatedPlace((1, 2, 3, 4), 9)
+
+
+def test_a_stated_place_is_read_from_a_drawn_label():
+    _, drawn = explicit.draw(ImageSamples((ground("noise", 512, 512),)), Explicit())
+    place = StatedPlace.of(json.loads(json.dumps(to_json(drawn))))
+    assert place == StatedPlace(tuple(drawn.box), drawn.ink_height_px)
 
 
 def test_wrapped_label_of_a_small_picture_is_found():
@@ -176,7 +223,7 @@ def test_label_on_a_very_long_picture_is_found_where_it_is(corner, shape):
 def test_animation_is_labelled_in_every_frame_and_a_bare_frame_is_reported():
     frames = tuple(ground(name) for name in GROUNDS[:5])
     samples, drawn = explicit.draw(ImageSamples(frames), Explicit())
-    assert drawn["frames"] == 5 and explicit.find(samples).status is Status.VALID
+    assert drawn.frames == 5 and explicit.find(samples).status is Status.VALID
     broken = ImageSamples((*samples.frames[:4], frames[4]))
     finding = explicit.find(broken)
     assert finding.status is Status.INVALID and "2 of 3" in str(finding.summary)
@@ -193,4 +240,36 @@ def test_samples_are_found_labelled_and_not_bare(path):
     assert explicit.find(samples).status is Status.ABSENT
     labelled, _ = explicit.draw(samples, Explicit())
     finding = explicit.find(labelled)
-    assert finding.status is Status.VALID and finding.evidence["position"] == "bottom-right"
+    assert finding.status is Status.VALID and finding.evidence.position == "bottom-right"
+
+
+def written(text: str, size: int = 36, font: object = BUNDLED) -> np.ndarray:
+    """A grey picture with a text at its lower right, which no check of ours has seen."""
+    sheet = Image.fromarray(ground("gradient", 400, 600) // 3)
+    pen, face = ImageDraw.Draw(sheet), ImageFont.truetype(str(font), size)
+    pen.text((590, 390), text, fill="white", font=face, anchor="rs")
+    return np.asarray(sheet)
+
+
+@pytest.mark.parametrize("text", ["非AI生成", "不是AI生成", "未使用AI生成", "禁止AI合成", "不含AI生成",
+                                  "本图非由AI生成"])
+def test_a_negation_before_the_label_makes_it_none(text):
+    finding = explicit.find(ImageSamples((written(text),)))
+    assert finding.status is Status.ABSENT
+    assert "not AI-generated" in str(finding.summary) and finding.evidence.mention.text in text
+
+
+@pytest.mark.parametrize("text", ["AI生成", "豆包AI生成", "可灵AI生成", "本内容由AI生成", "是AI生成", "经AI生成"])
+def test_other_words_before_the_label_leave_it_one(text):
+    assert explicit.find(ImageSamples((written(text),))).status is Status.VALID
+
+
+@pytest.mark.parametrize(("line", "status"), [("拒绝AI生成", Status.ABSENT), ("天工AI生成", Status.VALID),
+                                              ("", Status.VALID)])
+def test_what_the_font_does_not_have_is_read_where_text_may_be_read(line, status, monkeypatch):
+    monkeypatch.setattr(ocr, "line_around", lambda pixels, box: line)
+    before = written("界AI生成")
+    assert explicit.find(ImageSamples((before,)), read_text=True).status is status
+    assert explicit.find(ImageSamples((before,))).status is Status.VALID
+    monkeypatch.setattr(ocr, "line_around", lambda pixels, box: pytest.fail("nothing stands before it"))
+    assert explicit.find(ImageSamples((written("AI生成"),)), read_text=True).status is Status.VALID

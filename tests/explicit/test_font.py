@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from labelkit.errors import InvalidArgument, LabelkitError, MalformedFile, MissingGlyph
-from labelkit.explicit.font import BUNDLED, Font
-from labelkit.explicit.image import draw
+from labelkit.explicit.image.drawing import draw
+from labelkit.explicit.image.font import BUNDLED, Font
 from labelkit.plan import Explicit
 from tests.explicit.grounds import ground
 

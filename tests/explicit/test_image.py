@@ -8,7 +8,7 @@ import pytest
 
 from labelkit.errors import HostTooSmall, InvalidArgument, InvalidLabel
 from labelkit.explicit import rules
-from labelkit.explicit.image import STEADY, draw
+from labelkit.explicit.image.drawing import OPAQUE_PLATE, draw
 from labelkit.plan import CORNERS, EDGES, Explicit
 from tests.explicit.grounds import GROUNDS, ground
 
@@ -249,10 +249,10 @@ def test_what_is_no_picture_is_refused(pixels):
         draw(pixels, Explicit())
 
 
-def test_a_steady_look_is_the_same_on_every_frame():
+def test_an_opaque_plate_is_the_same_on_every_frame():
     labels = []
     for name in GROUNDS:
-        out, placement = draw(ground(name), Explicit(), look=STEADY)
+        out, placement = draw(ground(name), Explicit(), treatment=OPAQUE_PLATE)
         x, y, w, h = placement.box
         assert placement.contrast >= rules.MIN_CONTRAST
         labels.append(out[y:y + h, x:x + w])
@@ -260,7 +260,7 @@ def test_a_steady_look_is_the_same_on_every_frame():
 
 
 def test_cached_and_fresh_renderings_are_identical():
-    from labelkit.explicit import image, raster
+    from labelkit.explicit.image import drawing as image, raster
 
     first, _ = draw(ground("noise"), Explicit(style="icon"))
     again, _ = draw(ground("noise"), Explicit(style="icon"))
@@ -271,14 +271,14 @@ def test_cached_and_fresh_renderings_are_identical():
 
 
 def test_a_cached_rendering_cannot_be_changed():
-    from labelkit.explicit.raster import render
+    from labelkit.explicit.image.raster import render
 
     with pytest.raises(ValueError, match="read-only"):
         render(("AI生成",), 20, "text", None).ink[0, 0] = 1
 
 
 def test_threads_draw_what_one_thread_draws():
-    from labelkit.explicit import raster
+    from labelkit.explicit.image import raster
 
     expected = [draw(ground("noise", 200 + 10 * i, 300), Explicit())[0] for i in range(6)]
     raster.render.cache_clear()

@@ -15,9 +15,9 @@ from labelkit import explicit
 from labelkit.codec.samples import ImageSamples
 from labelkit.compliance import Outcome, check
 from labelkit.errors import LimitExceeded, UnsupportedFormat
-from labelkit.explicit import ocr
-from labelkit.explicit.finding import find_in
-from labelkit.explicit.font import BUNDLED
+from labelkit.explicit.image import ocr
+from labelkit.explicit.image.finding import find_in
+from labelkit.explicit.image.font import BUNDLED
 from labelkit.report import Layer, Status
 from tests.explicit.lettering import SIZE, labelled, word
 from tests.media import photo, saved
@@ -41,23 +41,23 @@ def test_a_label_in_another_font_is_read_where_it_stands(text, place):
     pixels = labelled(text, place=place)
     assert find_in(pixels) is None, "our own search knows this font, so nothing is shown"
     finding = find(pixels)
-    assert (finding.status, finding.evidence["text"].replace(" ", "")) == (Status.VALID, text)
-    assert finding.evidence["position"] in (place, place.split("-")[0]), "a long text reaches to the middle"
-    assert finding.evidence["seen_by"] == "reading"
-    assert finding.evidence["height_share"] == pytest.approx(0.07, rel=0.12)
-    assert finding.evidence["contrast"] > 4.5
+    assert (finding.status, finding.evidence.text.replace(" ", "")) == (Status.VALID, text)
+    assert finding.evidence.position in (place, place.split("-")[0]), "a long text reaches to the middle"
+    assert finding.evidence.seen_by == "reading"
+    assert finding.evidence.height_share == pytest.approx(0.07, rel=0.12)
+    assert finding.evidence.contrast > 4.5
 
 
 def test_without_reading_it_stays_unseen_and_says_what_would_help():
     finding = explicit.find(ImageSamples((labelled("AI生成"),)))
-    assert finding.status is Status.ABSENT and "labelkit[ocr]" in str(finding.summary)
+    assert finding.status is Status.ABSENT and "aigc-labelkit[ocr]" in str(finding.summary)
     assert lk.verify(saved(labelled("AI生成"), "PNG"), layers=[Layer.EXPLICIT])[Layer.EXPLICIT].status is Status.ABSENT
 
 
 def test_our_own_label_is_seen_by_its_font():
     finding = find(lk.embed(np.array(photo(SIZE, SIZE)), label=lk.Label(lk.Kind.GENERATED, "acme", "1"),
                             plan=lk.Plan(watermark=None)))
-    assert (finding.status, finding.evidence["seen_by"]) == (Status.VALID, "font")
+    assert (finding.status, finding.evidence.seen_by) == (Status.VALID, "font")
 
 
 @pytest.mark.parametrize("share,status", [(0.03, Status.INVALID), (0.043, Status.INVALID), (0.052, Status.VALID)])
@@ -69,7 +69,7 @@ def test_a_low_label_is_told_from_one_of_the_legal_height(share, status):
 def test_dark_ink_and_large_pictures_and_both_directions():
     for shape in ((1500, 2400), (256, 256), (2000, 400), (300, 2400)):
         finding = find(labelled("AI生成", 0.08, dark=True, base=photo(*shape)))
-        assert finding.status is Status.VALID and finding.evidence["position"] == "bottom-right", shape
+        assert finding.status is Status.VALID and finding.evidence.position == "bottom-right", shape
 
 
 def test_two_lines_and_scattered_words_are_one_label():
@@ -80,7 +80,7 @@ def test_two_lines_and_scattered_words_are_one_label():
         stacked.paste((20,) * 3, (10, y - 5, 30 + ink.width, y + 45))
         stacked.paste((240,) * 3, (20, y), ink)
     finding = find(np.asarray(stacked))
-    assert finding.status is Status.VALID and finding.evidence["text"].replace(" ", "") == "人工智能生成合成"
+    assert finding.status is Status.VALID and finding.evidence.text.replace(" ", "") == "人工智能生成合成"
     assert find(two).status is Status.ABSENT, "the second text alone names no AI"
 
 
@@ -88,7 +88,7 @@ def test_two_lines_and_scattered_words_are_one_label():
 def test_an_english_label_is_seen_and_whether_it_satisfies_the_standard_is_left_open(text):
     pixels = labelled(text, latin=True)
     finding = find(pixels)
-    assert finding.status is Status.VALID and finding.evidence["wording"] == "english"
+    assert finding.status is Status.VALID and finding.evidence.wording == "english"
     assert rules(pixels)["explicit-label"] is Outcome.CANNOT_TELL
 
 
@@ -113,7 +113,7 @@ def test_a_word_before_it_belongs_to_it():
 
 def test_a_headline_in_the_words_of_a_label_is_a_mention():
     finding = find(labelled("AI生成", 0.25, place="top"))
-    assert finding.status is Status.ABSENT and finding.evidence["mention"]["text"] == "AI生成"
+    assert finding.status is Status.ABSENT and finding.evidence.mention.text == "AI生成"
 
 
 def test_the_words_in_the_middle_are_no_label():
@@ -134,7 +134,7 @@ def test_a_page_of_text_about_ai_is_no_label():
 def test_a_picture_without_text_fails_and_passes_with_a_label():
     assert rules(np.array(photo(SIZE, SIZE))) == {"explicit-label": Outcome.FAIL}
     assert rules(labelled("AI生成")) == {"explicit-label": Outcome.PASS, "explicit-position": Outcome.PASS,
-                                       "explicit-height": Outcome.PASS}
+                                       "explicit-height": Outcome.PASS, "explicit-contrast": Outcome.PASS}
     assert rules(labelled("AI生成", 0.03))["explicit-height"] is Outcome.FAIL
 
 
@@ -158,7 +158,7 @@ def test_a_film_shows_its_label_from_the_first_frame_on_for_two_seconds(seconds,
     path = film(tmp_path / "film.mp4", size=(480, 360), count=30, rate=10, luma=luma)
     finding = lk.verify(path, layers=[Layer.EXPLICIT], ocr=True)[Layer.EXPLICIT]
     assert finding.status is status, str(finding.summary)
-    assert finding.evidence["seen_by"] == "reading"
+    assert finding.evidence.seen_by == "reading"
     assert lk.verify(path, layers=[Layer.EXPLICIT])[Layer.EXPLICIT].status is Status.ABSENT
 
 
@@ -179,7 +179,7 @@ def test_noise_and_letters_of_any_kind_end_in_an_answer():
 def test_what_a_model_sees_does_not_change_between_threads():
     pictures = [labelled("AI生成"), labelled("AI-generated", latin=True)] * 3
     with ThreadPoolExecutor(3) as pool:
-        texts = list(pool.map(lambda pixels: find(pixels).evidence["text"], pictures))
+        texts = list(pool.map(lambda pixels: find(pixels).evidence.text, pictures))
     assert len(set(texts[::2])) == len(set(texts[1::2])) == 1
 
 

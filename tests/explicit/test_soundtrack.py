@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The audible label over the sound of a film: where it lies, how loud it is, and that the programme keeps its time."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from labelkit.codec.frame import Form
+from labelkit.codec.frame import FrameFormat
 from labelkit.codec.samples import AudioSamples, Sound, VideoSamples
 from labelkit.errors import HostTooSmall, InvalidArgument, OutputFailed
-from labelkit.explicit import audio, loudness, soundtrack
+from labelkit.evidence import DrawnSound
+from labelkit.explicit.audio import drawing as audio, loudness
+from labelkit.explicit.audio.finding import find_labels
+from labelkit.explicit.video import soundtrack
 from labelkit.plan import Explicit
 from tests.sounds import music, speech
 from tests.watermark.test_soundtrack import Reel
@@ -16,9 +21,10 @@ RATE = 16_000
 TALK = np.repeat(speech(30.0, RATE)[:, None], 2, axis=1)
 
 
-def laid(programme: np.ndarray, explicit: Explicit, chunk: int = 4096, rate: int = RATE) -> tuple[np.ndarray, dict]:
+def laid(programme: np.ndarray, explicit: Explicit, chunk: int = 4096,
+         rate: int = RATE) -> tuple[np.ndarray, DrawnSound]:
     """The programme with the label, through chunks of one size, and the evidence."""
-    samples = VideoSamples(Form(320, 240), len(programme) / rate, None, Sound(rate, programme.shape[1]))
+    samples = VideoSamples(FrameFormat(320, 240), len(programme) / rate, None, Sound(rate, programme.shape[1]))
     samples, evidence = soundtrack.draw(samples, explicit)
     overlay = samples.sound_changes[0](rate, programme.shape[1])
     parts = [overlay.push(programme[at:at + chunk]) for at in range(0, len(programme), chunk)]
@@ -36,16 +42,16 @@ def test_the_same_comes_out_whatever_the_chunks(chunk):
 @pytest.mark.parametrize("programme", [TALK, music(30.0, RATE)], ids=["speech", "music"])
 def test_every_label_is_heard_where_the_evidence_says(settings, count, programme):
     out, evidence = laid(programme, Explicit(**settings))
-    heard = audio.heard(AudioSamples(out, RATE))
-    assert len(heard) == len(evidence["starts_s"]) == count
-    assert [one["start_s"] for one in heard] == pytest.approx(evidence["starts_s"], abs=0.06)
-    assert not audio.heard(AudioSamples(programme.reshape(len(programme), -1), RATE))
+    heard = find_labels(AudioSamples(out, RATE))
+    assert len(heard) == len(evidence.starts_s) == count
+    assert [one.start_s for one in heard] == pytest.approx(evidence.starts_s, abs=0.06)
+    assert not find_labels(AudioSamples(programme.reshape(len(programme), -1), RATE))
 
 
 def test_the_programme_keeps_its_time_and_is_softer_under_the_label_alone():
     out, evidence = laid(TALK, Explicit(place="middle", sound="speech"))
     assert out.shape == TALK.shape
-    start, length = evidence["starts_s"][0], evidence["seconds"]
+    start, length = evidence.starts_s[0], evidence.seconds
     away = np.ones(len(TALK), bool)
     away[int((start - 0.7) * RATE):int((start + length + 0.7) * RATE)] = False
     assert np.array_equal(out[away], TALK[away]) and not np.array_equal(out[~away], TALK[~away])
@@ -59,7 +65,7 @@ def test_the_label_follows_the_loudness_of_the_programme():
     levels = []
     for gain in (0.6, 2.0):
         out, evidence = laid(TALK * np.float32(gain), Explicit(sound="speech"))
-        begin, length = int(evidence["starts_s"][0] * RATE), int(evidence["seconds"] * RATE)
+        begin, length = int(evidence.starts_s[0] * RATE), int(evidence.seconds * RATE)
         levels.append(loudness.integrated(out[begin:begin + length], RATE))
     assert levels[1] - levels[0] == pytest.approx(20 * np.log10(2 / 0.6), abs=2)
 
@@ -67,7 +73,7 @@ def test_the_label_follows_the_loudness_of_the_programme():
 def test_what_is_too_short_is_refused():
     with pytest.raises(HostTooSmall):
         laid(TALK[:RATE], Explicit())
-    samples = VideoSamples(Form(320, 240), 30.0, None, Sound(RATE, 2))
+    samples = VideoSamples(FrameFormat(320, 240), 30.0, None, Sound(RATE, 2))
     overlay = soundtrack.draw(samples, Explicit())[0].sound_changes[0](RATE, 2)
     overlay.push(TALK[:RATE])  # the film goes on, its sound does not
     with pytest.raises(HostTooSmall):
@@ -76,35 +82,35 @@ def test_what_is_too_short_is_refused():
 
 
 def test_a_film_of_no_known_length_has_the_label_at_its_start():
-    samples = VideoSamples(Form(320, 240), None, None, Sound(RATE, 2))
-    assert soundtrack.draw(samples, Explicit())[1]["starts_s"] == [audio.LEAD_S]
+    samples = VideoSamples(FrameFormat(320, 240), None, None, Sound(RATE, 2))
+    assert soundtrack.draw(samples, Explicit())[1].starts_s == (audio.LEAD_S,)
     for settings in ({"place": "end"}, {"repeat_s": 60.0}):
         with pytest.raises(InvalidArgument):
             soundtrack.draw(samples, Explicit(**settings))
 
 
 def test_sound_that_begins_late_or_ends_early_has_its_label_inside():
-    samples = VideoSamples(Form(320, 240), 60.0, None, Sound(RATE, 2, begin=1.5, seconds=30.0))
+    samples = VideoSamples(FrameFormat(320, 240), 60.0, None, Sound(RATE, 2, begin=1.5, seconds=30.0))
     samples, evidence = soundtrack.draw(samples, Explicit(place="both"))
-    assert evidence["starts_s"][0] == 1.9 and 27 < evidence["starts_s"][1] < 31.5
+    assert evidence.starts_s[0] == 1.9 and 27 < evidence.starts_s[1] < 31.5
     overlay = samples.sound_changes[0](RATE, 2)
     out = np.concatenate([overlay.push(TALK), overlay.finish()])
-    heard = audio.heard(AudioSamples(out, RATE))
-    assert [one["start_s"] + 1.5 for one in heard] == pytest.approx(evidence["starts_s"], abs=0.06)
+    heard = find_labels(AudioSamples(out, RATE))
+    assert [one.start_s + 1.5 for one in heard] == pytest.approx(evidence.starts_s, abs=0.06)
 
 
 @pytest.mark.parametrize("settings,count", [({}, 1), ({"place": "both"}, 2), ({"repeat_s": 8.0}, 4)])
 def test_sound_that_begins_before_the_picture_has_its_label_with_the_picture(settings, count):
     begin = -1.5
-    samples = VideoSamples(Form(320, 240), 28.5, None, Sound(RATE, 2, begin, 30.0))
+    samples = VideoSamples(FrameFormat(320, 240), 28.5, None, Sound(RATE, 2, begin, 30.0))
     samples, evidence = soundtrack.draw(samples, Explicit(**settings))
     overlay = samples.sound_changes[0](RATE, 2)
     out = np.concatenate([overlay.push(TALK), overlay.finish()])
-    heard = [one["start_s"] + begin for one in audio.heard(AudioSamples(out, RATE))]
-    assert min(heard) >= 0 and len(heard) == count and heard == pytest.approx(evidence["starts_s"], abs=0.06)
+    heard = [one.start_s + begin for one in find_labels(AudioSamples(out, RATE))]
+    assert min(heard) >= 0 and len(heard) == count and heard == pytest.approx(evidence.starts_s, abs=0.06)
     with pytest.raises(HostTooSmall):  # long enough, were it not for what no picture is shown to
-        soundtrack.draw(VideoSamples(Form(320, 240), 4.0, None, Sound(RATE, 2, begin, 3.0)), Explicit())
-    soundtrack.draw(VideoSamples(Form(320, 240), 4.0, None, Sound(RATE, 2, 0.0, 3.0)), Explicit())
+        soundtrack.draw(VideoSamples(FrameFormat(320, 240), 4.0, None, Sound(RATE, 2, begin, 3.0)), Explicit())
+    soundtrack.draw(VideoSamples(FrameFormat(320, 240), 4.0, None, Sound(RATE, 2, 0.0, 3.0)), Explicit())
 
 
 @pytest.mark.parametrize("sound", ["rhythm", "speech", "both"])
@@ -114,7 +120,7 @@ def test_a_label_is_confirmed_where_it_is_and_nowhere_else(sound):
     labelled = Reel(lambda a, b: out[int(a * RATE):int(b * RATE), 0], 30.0).samples()
     soundtrack.confirm(labelled, explicit, drawn)
     bare = Reel(lambda a, b: TALK[int(a * RATE):int(b * RATE), 0], 30.0).samples()
-    moved = {**drawn, "starts_s": [start + 8 for start in drawn["starts_s"][:1]]}
+    moved = replace(drawn, starts_s=tuple(start + 8 for start in drawn.starts_s[:1]))
     for samples, said in ((bare, drawn), (labelled, moved)):
         with pytest.raises(OutputFailed):
             soundtrack.confirm(samples, explicit, said)
@@ -132,7 +138,7 @@ def test_many_repeats_cost_no_more_by_the_chunk():
     many = soundtrack.Overlay(Explicit(), tuple(5.0 * i for i in range(5)), RATE, 2)
     for at in range(0, len(TALK), 4096):
         many.push(TALK[at:at + 4096])
-    assert len(many._starts) <= 1  # what is over is not looked at again
+    assert len(many._starts) <= 1  # labels that have ended are dropped
 
 
 def test_only_the_opening_is_held_back():
@@ -151,4 +157,4 @@ def test_it_is_found_in_a_long_film_and_not_where_there_is_none(place):
     heard = soundtrack.find(Reel(lambda a, b: out[int(a * RATE):int(b * RATE)], 120.0).samples())
     assert len(heard) == 1
     assert not soundtrack.find(Reel(lambda a, b: long[int(a * RATE):int(b * RATE)], 120.0).samples())
-    assert soundtrack.find(VideoSamples(Form(320, 240), 1.0, None)) == []
+    assert soundtrack.find(VideoSamples(FrameFormat(320, 240), 1.0, None)) == []

@@ -10,16 +10,16 @@ import pytest
 
 from labelkit import codec, container, explicit
 from labelkit.codec import transcode
-from labelkit.codec.frame import Form, Frame, Orientation
+from labelkit.codec.frame import Frame, FrameFormat, Orientation
 from labelkit.errors import HostTooSmall, InvalidArgument, InvalidLabel
-from labelkit.explicit import video
-from labelkit.explicit.finding import find_in
+from labelkit.explicit.image.finding import find_in
+from labelkit.explicit.video import drawing as video
 from labelkit.plan import Explicit, Quality, Showing
 from labelkit.report import Status
 from tests.films import film, scene
 
 
-def frame(form: Form, seconds: float = 0.0, level: float = 0.45) -> Frame:
+def frame(form: FrameFormat, seconds: float = 0.0, level: float = 0.45) -> Frame:
     """A grey frame of a form."""
     kind = np.uint8 if form.bits == 8 else np.uint16
     value = int(level * (1 << form.bits))
@@ -31,15 +31,18 @@ def frame(form: Form, seconds: float = 0.0, level: float = 0.45) -> Frame:
 
 
 FORMS = {
-    "plain": Form(640, 360), "ten bits": Form(640, 360, bits=10), "grey": Form(640, 360, halved=None),
-    "full range": Form(640, 360, full_range=True), "4:2:2": Form(640, 360, halved=(1, 0)), "odd": Form(641, 359),
-    "anamorphic": Form(480, 360, aspect=Fraction(4, 3)), "tall pixels": Form(640, 360, aspect=Fraction(1, 2)),
-    "turned": Form(640, 360, orientation=Orientation(True, True, False)),
-    "turned the other way": Form(640, 360, orientation=Orientation(True, False, True)),
-    "upside down": Form(640, 360, orientation=Orientation(False, True, True)),
-    "mirrored": Form(640, 360, orientation=Orientation(False, True, False)),
-    "turned and anamorphic": Form(480, 360, aspect=Fraction(4, 3), orientation=Orientation(True, True, False)),
-    "pq": Form(640, 360, bits=10, transfer="pq"), "hlg": Form(640, 360, bits=10, transfer="hlg"),
+    "plain": FrameFormat(640, 360), "ten bits": FrameFormat(640, 360, bits=10),
+    "grey": FrameFormat(640, 360, halved=None),
+    "full range": FrameFormat(640, 360, full_range=True), "4:2:2": FrameFormat(640, 360, halved=(1, 0)),
+    "odd": FrameFormat(641, 359),
+    "anamorphic": FrameFormat(480, 360, aspect=Fraction(4, 3)),
+    "tall pixels": FrameFormat(640, 360, aspect=Fraction(1, 2)),
+    "turned": FrameFormat(640, 360, orientation=Orientation(True, True, False)),
+    "turned the other way": FrameFormat(640, 360, orientation=Orientation(True, False, True)),
+    "upside down": FrameFormat(640, 360, orientation=Orientation(False, True, True)),
+    "mirrored": FrameFormat(640, 360, orientation=Orientation(False, True, False)),
+    "turned and anamorphic": FrameFormat(480, 360, aspect=Fraction(4, 3), orientation=Orientation(True, True, False)),
+    "pq": FrameFormat(640, 360, bits=10, transfer="pq"), "hlg": FrameFormat(640, 360, bits=10, transfer="hlg"),
 }
 
 
@@ -64,7 +67,7 @@ def test_the_label_is_upright_and_high_enough_as_displayed(name, corner):
 def test_ink_and_plate_have_the_code_values_of_range_and_transfer(name, white, black):
     drawn = frame(FORMS[name])
     video.Drawing(Explicit()).draw(drawn)
-    x, y, width, height = video.Drawing(Explicit()).evidence(FORMS[name])["box"]
+    x, y, width, height = video.Drawing(Explicit()).drawn(FORMS[name]).box
     inside = drawn.luma[y:y + height, x:x + width]
     assert abs(int(inside.max()) - white) <= 1 and abs(int(inside.min()) - black) <= 1
     chroma = drawn.chroma[0][y // 2 + 1:(y + height) // 2 - 1, x // 2 + 1:(x + width) // 2 - 1]
@@ -80,14 +83,14 @@ def test_outside_the_label_nothing_changes():
 
 
 def test_bars_keep_clear_of_the_label_and_count_for_its_height():
-    form = Form(360, 640, active=(0, 220, 360, 202))
+    form = FrameFormat(360, 640, active=(0, 220, 360, 202))
     drawn = frame(form)
     video.Drawing(Explicit()).draw(drawn)
-    x, y, width, height = video.Drawing(Explicit()).evidence(form)["box"]
+    x, y, width, height = video.Drawing(Explicit()).drawn(form).box
     assert 220 <= y and y + height <= 422
     assert find_in(drawn.grey()[220:422]).glyph_height_px >= 0.05 * 360 * 0.97  # not of the 202 rows inside
     assert replace(form, active=None) != form
-    y = video.Drawing(Explicit()).evidence(replace(form, active=None))["box"][1]
+    y = video.Drawing(Explicit()).drawn(replace(form, active=None)).box[1]
     assert y > 422
 
 
@@ -108,7 +111,7 @@ def test_a_faded_label_lies_between_bare_and_full():
     frames = [frame(FORMS["plain"], seconds) for seconds in (1.0, 2.5, 5.0)]
     for one in frames:
         drawing.draw(one)
-    x, y, width, height = drawing.evidence(FORMS["plain"])["box"]
+    x, y, width, height = drawing.drawn(FORMS["plain"]).box
     full, half, bare = (int(one.luma[y:y + height, x:x + width].max()) for one in frames)
     assert full > half > bare
 
@@ -125,7 +128,7 @@ def test_what_a_film_cannot_have_is_refused(tmp_path):
     with pytest.raises(InvalidLabel):
         video.Drawing(Explicit(text="AI播客"))
     with pytest.raises(HostTooSmall):
-        video.Drawing(Explicit()).evidence(Form(48, 20))
+        video.Drawing(Explicit()).drawn(FrameFormat(48, 20))
 
 
 def found(path, text=None):
@@ -147,14 +150,14 @@ def test_a_drawn_label_is_found_in_the_file_and_none_without(name, settings, tmp
     evidence = labelled(source, tmp_path / ("out_" + name))
     finding = found(tmp_path / ("out_" + name))
     assert finding.status is Status.VALID, str(finding.summary)
-    assert finding.evidence["position"] == evidence["position"] == "bottom-right"
+    assert finding.evidence.position == evidence.position == "bottom-right"
     assert found(source).status is Status.ABSENT
 
 
 def test_a_text_of_the_users_is_found_when_it_is_named(tmp_path):
     source = film(tmp_path / "film.mp4", count=10, size=(480, 360))
     labelled(source, tmp_path / "out.mp4", Explicit(text="本片由AI合成"))
-    assert found(tmp_path / "out.mp4", "本片由AI合成").evidence["text"] == "本片由AI合成"
+    assert found(tmp_path / "out.mp4", "本片由AI合成").evidence.text == "本片由AI合成"
 
 
 def test_a_label_that_goes_too_early_is_invalid(tmp_path):
@@ -163,7 +166,7 @@ def test_a_label_that_goes_too_early_is_invalid(tmp_path):
     def frames():
         for index, rows in enumerate(scene(320, 240, 60)):
             out = rows.copy()
-            one = Frame(Form(320, 240, halved=None), out, (), None, index / 25, index)
+            one = Frame(FrameFormat(320, 240, halved=None), out, (), None, index / 25, index)
             if index < 25:
                 drawing.draw(one)
             yield out

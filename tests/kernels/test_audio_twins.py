@@ -12,8 +12,9 @@ import pytest
 
 from labelkit import kernels
 from labelkit.kernels import audio as twin
-from labelkit.watermark.audio_pattern import BANDS, EDGES, PAIRS, roots, windows
+from labelkit.watermark.audio.pattern import BANDS, EDGES, PAIRS, roots, windows
 from tests import sounds
+from tests.backends import using
 
 COMPILED = kernels.backends()[1:]
 TOLERANCE = 1e-3
@@ -86,12 +87,10 @@ CASES = {"mark": mark, "mark mono": lambda k: mark(k, 1), "limit": limit, "shiel
 def test_twins_agree(case):
     want = CASES[case](twin)
     assert np.isfinite(want).all() and np.abs(want).max() > 0
-    before = kernels.backend()
     results = []
     for isa in COMPILED:
-        kernels.use(isa)
-        results.append(CASES[case](kernels.native))
-    kernels.use(before)
+        with using(isa):
+            results.append(CASES[case](kernels.native))
     for got in results:
         assert np.array_equal(got, results[0]), "instruction sets agree to the bit"
         assert np.abs(got - want).max() <= TOLERANCE * np.abs(want).max()
@@ -129,16 +128,12 @@ def test_the_shield_keeps_a_difference_out_of_the_holes_of_a_spectrum_and_nothin
 @pytest.mark.parametrize("isa", COMPILED)
 def test_a_shield_in_parts_gives_the_bits_of_the_whole(isa):
     host, difference = sounds.speech(1)[: 51 * 128], sounds.noise(1, 16_000, 0.02)[: 51 * 128]
-    before = kernels.backend()
-    kernels.use(isa)
-    try:
+    with using(isa):
         whole = shielded(host, difference, 0.1)
         parts = np.zeros(len(host), np.float32)
         for first, end in ((0, 4), (4, 16), (16, 50)):
             part = slice(first * 128, (end + 1) * 128)
             parts[part] += shielded(host[part], difference[part], 0.1)
-    finally:
-        kernels.use(before)
     assert np.array_equal(parts, whole)
 
 
@@ -163,10 +158,5 @@ def test_a_shield_in_parts_gives_the_bits_of_the_whole(isa):
                              np.ones(256, np.float32), np.zeros(SHIELD_SCRATCH, np.float32), np.zeros(384, np.float32)),
 ])
 def test_arguments_are_checked(isa, call):
-    before = kernels.backend()
-    kernels.use(isa)
-    try:
-        with pytest.raises(ValueError):
-            call(kernels.native)
-    finally:
-        kernels.use(before)
+    with using(isa), pytest.raises(ValueError):
+        call(kernels.native)

@@ -8,6 +8,7 @@ import pytest
 
 from labelkit import kernels
 from labelkit.kernels import reference
+from tests.backends import using
 
 COMPILED = kernels.backends()[1:]
 SHAPES = [(200, 333, 3), (64, 1100, 3), (130, 77, 4), (61, 90, 2), (130, 77, 1), (9, 700, 3), (5, 3, 3), (1, 1, 1)]
@@ -15,10 +16,8 @@ SHAPES = [(200, 333, 3), (64, 1100, 3), (130, 77, 4), (61, 90, 2), (130, 77, 1),
 
 @pytest.fixture(params=COMPILED)
 def native(request: pytest.FixtureRequest):
-    before = kernels.backend()
-    kernels.use(request.param)
-    yield kernels.native
-    kernels.use(before)
+    with using(request.param):
+        yield kernels.native
 
 
 def test_something_is_compiled() -> None:
@@ -66,7 +65,8 @@ def test_film_gain(native, shape) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("p", [96, 7])
-def test_embed(native, shape, p) -> None:
+@pytest.mark.parametrize("fades", [False, True])
+def test_embed(native, shape, p, fades) -> None:
     random = np.random.default_rng(2)
     channels = shape[2]
     pixels, gain = _pixels(shape), random.integers(0, 256, _cells(shape)).astype(np.uint8)
@@ -75,10 +75,10 @@ def test_embed(native, shape, p) -> None:
     scratch = np.empty(3 * (8 * channels * gain.shape[1] + 64), np.int16)
     want, got = np.empty(shape, np.uint8), np.empty(shape, np.uint8)
     for module, out in ((reference, want), (native, got)):
-        module.image_embed(pixels, out, gain, flat, textured, scratch)
+        module.image_embed(pixels, out, gain, flat, textured, fades, scratch)
     assert np.array_equal(want, got)
     in_place = pixels.copy()
-    native.image_embed(in_place, in_place, gain, flat, textured, scratch)
+    native.image_embed(in_place, in_place, gain, flat, textured, fades, scratch)
     assert np.array_equal(want, in_place)
     if channels in (2, 4):
         assert np.array_equal(got[..., -1], pixels[..., -1])
@@ -103,7 +103,7 @@ def test_tile(native, p, channels) -> None:
 
 def test_the_tile_is_the_plane_of_its_spectrum(native) -> None:
     """Against NumPy's inverse transform of the whole spectrum."""
-    from labelkit.watermark import tile
+    from labelkit.watermark.image import tile
     p = 150
     random = np.random.default_rng(3)
     bins = (random.normal(0, 9, (2, 2048)) + 1j * random.normal(0, 9, (2, 2048))).astype(np.complex64)
@@ -114,8 +114,8 @@ def test_the_tile_is_the_plane_of_its_spectrum(native) -> None:
     spectrum[:, -ky, -kx] += bins.conj()
     plane = np.fft.ifft2(spectrum, norm="forward").real
     flat, textured = np.empty((p, p), np.int16), np.empty((p, p), np.int8)
-    native.tile_make(tile._columns(bins, p).view(np.float32).reshape(2, p, tile.COLUMNS, 2), 9, tile._waves(p), flat,
-                     textured)
+    columns = tile._half_spectrum_columns(bins, p).view(np.float32).reshape(2, p, tile.COLUMNS, 2)
+    native.tile_make(columns, 9, tile._row_waves(p), flat, textured)
     assert abs(flat - np.clip(plane[0], -8191, 8191)).max() < 0.52
     assert abs(textured - np.clip(plane[1], -127, 127)).max() < 0.52
 
@@ -163,6 +163,76 @@ def test_lattice_score(native) -> None:
     assert np.array_equal(want, got)
 
 
+BOXES = [((60, 83), (0, 0, 83, 60), (20, 31)), ((60, 83), (-7.3, -4.6, 90.2, 71.9), (17, 23)),
+         ((60, 83), (10.25, 7.5, 40.75, 20.125), (5, 12)), ((60, 83), (-3.5, 2, 30.1, 9.4), (40, 120)),
+         ((60, 83), (100.5, -80.2, 160, -20.1), (6, 7)), ((1, 1), (-3, -3, 4, 4), (3, 3)),
+         ((5, 400), (0, 0, 400, 5), (7, 3)), ((300, 5), (0, 0, 5, 300), (1, 9))]
+
+
+@pytest.mark.parametrize("shape,box,size", BOXES)
+def test_resampling(native, shape, box, size) -> None:
+    plane = np.random.default_rng(6).integers(0, 256, shape).astype(np.uint8)
+    want, got = np.zeros(size, np.uint8), np.ones(size, np.uint8)
+    for module, out in ((reference, want), (native, got)):
+        module.plane_resample(plane, *box, out, np.empty(3 * size[1] + 2 * shape[1] + 1, np.uint32))
+    assert np.array_equal(want, got)
+
+
+def test_resampling_keeps_means_and_flat_ground(native) -> None:
+    plane = np.random.default_rng(7).integers(0, 256, (96, 128)).astype(np.uint8)
+    out = np.empty((12, 16), np.uint8)
+    native.plane_resample(plane, 0, 0, 128, 96, out, np.empty(48 + 257, np.uint32))
+    assert np.abs(out - plane.reshape(12, 8, 16, 8).mean((1, 3))).max() <= 0.5
+    native.plane_resample(np.full((96, 128), 255, np.uint8), -50, -50, 180, 150, out, np.empty(48 + 257, np.uint32))
+    assert (out == 255).all()
+
+
+@pytest.mark.parametrize("shape,size", [((60, 83), (15, 14)), ((40, 700), (22, 600)), ((33, 64), (33, 64)),
+                                        ((90, 70), (1, 1)), ((80, 300), (79, 3)), ((5, 5), (2, 5))])
+@pytest.mark.parametrize("worst", [False, True])
+@pytest.mark.parametrize("least", [0, 25, 65025])
+def test_matching(native, shape, size, worst, least) -> None:
+    random = np.random.default_rng(8)
+    plane, pattern = (random.integers(0, 256, sides).astype(np.uint8) for sides in (shape, size))
+    if worst:
+        plane, pattern = (np.where(side > 127, 255, 0).astype(np.uint8) for side in (plane, pattern))
+    found = []
+    for module in (reference, native):
+        place, score = np.full(2, -1), np.full(2, 9, np.float32)
+        room = 3 * shape[1] + size[0] * (shape[1] + 64)
+        module.plane_match(plane, pattern, least, np.empty(room, np.int64), place, score)
+        found.append((place.tolist(), score.tolist()))
+    assert found[0] == found[1]
+
+
+def test_matching_is_the_correlation_coefficient(native) -> None:
+    random = np.random.default_rng(9)
+    plane, pattern = (random.integers(0, 256, sides).astype(np.uint8) for sides in ((30, 41), (6, 7)))
+    values = np.array([[np.corrcoef(plane[y:y + 6, x:x + 7].ravel(), pattern.ravel())[0, 1] for x in range(35)]
+                       for y in range(25)])
+    place, score = np.empty(2, np.int64), np.empty(2, np.float32)
+    native.plane_match(plane, pattern, 25, np.empty(3 * 41 + 6 * 105, np.int64), place, score)
+    assert place.tolist() == [values.argmax(), values.argmin()]
+    assert np.allclose(score, [values.max(), values.min()], atol=1e-6)
+
+
+def test_a_pattern_is_found_where_it_is_and_its_negative_too(native) -> None:
+    random = np.random.default_rng(10)
+    plane, pattern = (random.integers(0, 200, sides).astype(np.uint8) for sides in ((50, 60), (9, 8)))
+    plane[20:29, 31:39], plane[3:12, 40:48] = pattern, 255 - pattern
+    place, score = np.empty(2, np.int64), np.empty(2, np.float32)
+    native.plane_match(plane, pattern, 25, np.empty(3 * 60 + 9 * 124, np.int64), place, score)
+    assert place.tolist() == [20 * 53 + 31, 3 * 53 + 40] and score.tolist() == [1, -1]
+
+
+def test_flat_ground_and_flat_patterns_match_nothing(native) -> None:
+    noise = np.random.default_rng(11).integers(0, 256, (20, 20)).astype(np.uint8)
+    for plane, pattern in ((noise // 64 + 100, noise[:5, :5].copy()), (noise, np.full((5, 5), 9, np.uint8))):
+        place, score = np.full(2, 7), np.ones(2, np.float32)
+        native.plane_match(plane, pattern, 25, np.empty(60 + 5 * 84, np.int64), place, score)
+        assert score.tolist() == [0, 0]
+
+
 @pytest.mark.parametrize("n", [128, 1024])
 @pytest.mark.parametrize("paths", [1, 8, 32, 256])
 def test_polar_decoder(native, n, paths) -> None:
@@ -176,6 +246,52 @@ def test_polar_decoder(native, n, paths) -> None:
         module.polar_decode(soft, frozen, paths, np.empty(module.polar_scratch(n, paths), np.uint8), bits, metric)
         results.append((bits, metric))
     assert np.array_equal(results[0][0], results[1][0]) and np.array_equal(results[0][1], results[1][1])
+
+
+def _codes() -> np.ndarray:
+    """Any prefix code will do: each symbol by its number in 9 bits."""
+    return np.tile((np.arange(272) << 8 | 9).astype(np.uint32), (2, 1))
+
+
+@pytest.mark.parametrize("across,down", [(1, 1), (2, 1), (2, 2)])
+@pytest.mark.parametrize("shape", [(200, 333, 3), (64, 1100, 3), (9, 700, 3), (5, 3, 3), (1, 1, 3), (33, 256, 3)])
+@pytest.mark.parametrize("coarse", [1, 20, 255])
+def test_jpeg(native, shape, across, down, coarse) -> None:
+    pixels, results = _pixels(shape), []
+    quantisers = np.minimum(np.arange(128) // 3 + coarse, 255).astype(np.uint16).reshape(2, 64)
+    for module in (reference, native):
+        out, size = np.zeros(512 * (6 + 6 * (shape[0] // 8 + 1) * (shape[1] // 8 + 1)), np.uint8), np.zeros(1, np.int64)
+        module.jpeg_scan(pixels, across, down, quantisers, _codes(), out, size)
+        results.append(out[:size[0]])
+    assert results[0].size and np.array_equal(*results)
+
+
+def test_a_jpeg_without_room_is_not_written(native) -> None:
+    pixels, quantisers = _pixels((64, 64, 3)), np.ones((2, 64), np.uint16)
+    for module in (reference, native):
+        for room in (0, 512, 4096):
+            memory, size = np.full(room + 8, 7, np.uint8), np.ones(1, np.int64)
+            module.jpeg_scan(pixels, 2, 2, quantisers, _codes(), memory[:room], size)
+            assert not size[0] and (memory[room:] == 7).all()
+
+
+@pytest.mark.parametrize("call", [
+    lambda k, q, c: k.jpeg_scan(np.zeros((8, 8, 3), np.uint8), 1, 2, q, c, np.zeros(9999, np.uint8), np.zeros(1, "q")),
+    lambda k, q, c: k.jpeg_scan(np.zeros((8, 8, 1), np.uint8), 2, 2, q, c, np.zeros(9999, np.uint8), np.zeros(1, "q")),
+    lambda k, q, c: k.jpeg_scan(np.zeros((8, 8, 4), np.uint8), 1, 1, q, c, np.zeros(9999, np.uint8), np.zeros(1, "q")),
+    lambda k, q, c: k.jpeg_scan(np.zeros((8, 8, 3), np.uint8), 1, 1, q * 0, c, np.zeros(9999, np.uint8),
+                                np.zeros(1, "q")),
+    lambda k, q, c: k.jpeg_scan(np.zeros((8, 8, 3), np.uint8), 1, 1, q * 256, c, np.zeros(9999, np.uint8),
+                                np.zeros(1, "q")),
+    lambda k, q, c: k.jpeg_scan(np.zeros((8, 8, 3), np.uint8), 1, 1, q, c + 8, np.zeros(9999, np.uint8),
+                                np.zeros(1, "q")),
+    lambda k, q, c: k.jpeg_scan(np.zeros((8, 8, 3), np.uint8), 1, 1, q, c - 8, np.zeros(9999, np.uint8),
+                                np.zeros(1, "q")),
+])
+def test_what_no_jpeg_has_is_refused(native, call) -> None:
+    for module in (reference, native):
+        with pytest.raises(ValueError):
+            call(module, np.ones((2, 64), np.uint16), _codes())
 
 
 @pytest.mark.parametrize("call", [

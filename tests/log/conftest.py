@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import datetime
 import itertools
 import os
 import shutil
@@ -12,7 +13,20 @@ from pathlib import Path
 
 import pytest
 
+from labelkit.label import Kind, Label
+from labelkit.log import Entry, LabelLog
+from labelkit.payload import Payload
+from labelkit.plan import Plan
+
+NOW = datetime.datetime(2024, 11, 24, 8, 0, tzinfo=datetime.UTC)  # long past: records are not dated in the future
 _SCHEMAS = itertools.count()
+
+
+def entry(number: int = 1, **others: object) -> Entry:
+    label = Label(Kind.GENERATED, "001191440300708461136T1XGW3", f"id-{number}")
+    values = {"time": NOW, "label": label, "payload": Payload.of(label), "plan": Plan(), "sha256_before": f"{0:064x}",
+              "sha256_after": f"{number:064x}", "fingerprint": (1 << 63) + number}
+    return Entry(**{**values, **others})
 
 
 def _program(name: str) -> str | None:
@@ -30,7 +44,7 @@ def postgresql() -> Iterator[str]:
     if user:
         shutil.chown(folder, user["user"], user["group"])
     data = f"{folder}/data"
-    quiet = {"check": True, "capture_output": True, "timeout": 60, "cwd": folder, **user}
+    quiet = {"check": True, "capture_output": True, "timeout": 600, "cwd": folder, **user}
     try:
         subprocess.run([_program("initdb"), "-D", data, "-U", "labelkit", "-A", "trust", "-N"], **quiet)
         options = f"-F -c listen_addresses= -c unix_socket_directories={folder}"
@@ -55,6 +69,12 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {schema}")
     return f"{dsn}&options=-csearch_path%3D{schema}"
+
+
+@pytest.fixture
+def log(target: str) -> Iterator[LabelLog]:
+    with LabelLog(target) as log:
+        yield log
 
 
 @pytest.fixture

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+"""The label log: what it finds, what tampering it reveals, and what it refuses."""
+
 from __future__ import annotations
 
 import datetime
@@ -14,26 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from labelkit.errors import InvalidArgument, MalformedFile, OutputFailed
-from labelkit.label import Kind, Label
-from labelkit.log import KEEP_DAYS, Entry, Head, LabelLog, Waiver, audit_lines
+from labelkit.log import Head, LabelLog, Record, Waiver, audit_lines
+from labelkit.payload import Payload
 from labelkit.plan import Plan
-from labelkit.watermark.payload import Payload
+from tests.log.conftest import NOW, entry
 
-NOW = datetime.datetime(2026, 11, 24, 8, 0, tzinfo=datetime.UTC)
 WAIVED = Plan(explicit=None)
-
-
-def entry(number: int = 1, **others: object) -> Entry:
-    label = Label(Kind.GENERATED, "001191440300708461136T1XGW3", f"id-{number}")
-    values = {"time": NOW, "label": label, "payload": Payload.of(label), "plan": Plan(), "sha256_before": f"{0:064x}",
-              "sha256_after": f"{number:064x}", "fingerprint": (1 << 63) + number}
-    return Entry(**{**values, **others})
-
-
-@pytest.fixture
-def log(target):
-    with LabelLog(target) as log:
-        yield log
 
 
 def test_payload_of_a_stripped_file_leads_back_to_its_label(log):
@@ -111,10 +99,10 @@ def test_untouched_log_is_intact_and_knows_its_heads(log):
 
 @pytest.mark.parametrize(("tampering", "named"), [
     ("UPDATE labelkit_records SET body = replace(body, 'id-5', 'id-6') WHERE number = 5", "record 5 was changed"),
-    ("UPDATE labelkit_records SET time = time + 1 WHERE number = 5", "record 5 is filed"),
-    ("UPDATE labelkit_records SET mark = NULL WHERE number = 5", "record 5 is filed"),
-    ("UPDATE labelkit_records SET sha256_after = sha256_before WHERE number = 5", "record 5 is filed"),
-    ("UPDATE labelkit_records SET body = 'x' WHERE number = 5", "record 5 of the log is not one"),
+    ("UPDATE labelkit_records SET time = time + 1 WHERE number = 5", "the search columns of record 5"),
+    ("UPDATE labelkit_records SET mark = NULL WHERE number = 5", "the search columns of record 5"),
+    ("UPDATE labelkit_records SET sha256_after = sha256_before WHERE number = 5", "the search columns of record 5"),
+    ("UPDATE labelkit_records SET body = 'x' WHERE number = 5", "record 5 of the log is malformed"),
     ("UPDATE labelkit_records SET body = '{\"time\":1,\"payload\":[]}' WHERE number = 5", "record 5"),
     ("DELETE FROM labelkit_records WHERE number = 5", "record 6 follows record 4"),
     ("DELETE FROM labelkit_records WHERE number < 5", "records 1 to 4 are missing"),
@@ -147,36 +135,6 @@ def test_database_itself_refuses_changes_and_early_removal(statement, log, sql):
     with pytest.raises(Exception, match="records of the label log"):
         sql(statement, triggers=True)
     assert log.verify(head=log.head()).intact
-
-
-def test_records_are_kept_for_six_months(log):
-    log.record(*(entry(number, time=NOW + datetime.timedelta(days=number)) for number in range(1, 11)))
-    kept = log.head()
-    assert log.expire(now=NOW + datetime.timedelta(days=KEEP_DAYS + 1)) == 1
-    assert log.expire(now=NOW + datetime.timedelta(days=KEEP_DAYS + 5)) == 4
-    assert log.find(produce_id="id-5") == [] and log.find(produce_id="id-6")
-    assert log.verify(head=kept).intact and log.verify(head=log.head()).intact
-    assert log.expire(now=NOW + datetime.timedelta(days=KEEP_DAYS + 5)) == 0
-    for days in (KEEP_DAYS - 1, 0, "200"):
-        with pytest.raises(InvalidArgument, match="six months"):
-            log.expire(now=NOW, keep_days=days)
-
-
-def test_whole_log_may_expire_and_goes_on(log):
-    log.record(entry(1), entry(2))
-    assert log.expire(now=NOW + datetime.timedelta(days=400)) == 2
-    log.record(entry(3, time=NOW + datetime.timedelta(days=401)))
-    audit = log.verify()
-    assert (audit.intact, audit.records, audit.head.number) == (True, 2, 4)
-
-
-def test_removal_disguised_as_expiry_is_found(log, sql):
-    log.record(*(entry(number) for number in range(1, 6)))
-    log.expire(now=NOW + datetime.timedelta(days=400))
-    log.record(*(entry(number, time=NOW + datetime.timedelta(days=401)) for number in range(7, 10)))
-    assert log.verify().intact
-    sql("DELETE FROM labelkit_records WHERE number = 6")
-    assert not log.verify().intact
 
 
 def test_export_is_audited_without_the_database(log):
@@ -266,3 +224,25 @@ def test_missing_driver_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(InvalidArgument, match="psycopg"):
         LabelLog("postgresql://127.0.0.1/labels")
+
+
+@pytest.mark.parametrize("facts", ['{"time":1,"waiver":{"who":"x"}}', '{"time":1,"waiver":7}',
+                                   '{"time":1,"payload":"xy"}', '{"time":1,"payload":3}', '{"time":1,"payload":"00"}',
+                                   '{"time":1,"expired":{"number":"1","hash":"","time":0}}',
+                                   '{"time":99999999999999999999}', '{"time":1,"label":[3]}', "[]"])
+def test_a_record_of_any_bytes_raises_our_errors_alone(facts):
+    record = Record(1, "", facts)
+    raised = 0
+    for name in ("waiver", "payload", "expiry", "time", "columns"):
+        try:
+            value = getattr(record, name)
+            value() if name == "columns" else value
+        except MalformedFile:
+            raised += 1
+    assert raised
+
+
+def test_a_record_gives_back_what_was_entered():
+    record = Record(1, "", entry(3, plan=WAIVED, waiver=Waiver("acme", "v1")).body())
+    assert (record.waiver, record.payload, record.time, record.expiry) == (
+        Waiver("acme", "v1"), entry(3).payload, NOW, None)

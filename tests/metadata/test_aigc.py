@@ -8,6 +8,7 @@ import json
 import pytest
 
 from labelkit.errors import LabelkitError, MalformedFile
+from labelkit.evidence import to_json
 from labelkit.label import FIELDS, Kind
 from labelkit.metadata import aigc
 from tests.files import LABEL, OTHER
@@ -16,7 +17,7 @@ FULL = LABEL.fields()
 
 
 def deviations(statement: aigc.Statement) -> set[tuple[str, str]]:
-    return {(found["field"], found["deviation"]) for found in statement.deviations}
+    return {(found.field, found.deviation) for found in statement.deviations}
 
 
 @pytest.mark.parametrize("label", [LABEL, OTHER])
@@ -100,6 +101,41 @@ def test_a_name_given_twice_is_named_and_the_first_value_counts():
     assert ("Label", "repeated") in deviations(statement)
 
 
+REST = '"ContentProducer":"p","ProduceID":"7"'
+
+
+@pytest.mark.parametrize(("text", "fields"), [
+    ('{"Label":"2","Label":"1",' + REST + "}", {"Label"}),
+    ('{"Label":"2","label":"1",' + REST + "}", {"Label"}),
+    ('{"AIGC":{"Label":"1",' + REST + '},"AIGC":{"Label":"1","ContentProducer":"q","ProduceID":"7"}}',
+     {"ContentProducer"}),
+    ('{"AIGC":{"Label":"1",' + REST + '},"aigc":{}}', {"Label", "ContentProducer", "ProduceID"}),
+    ('{"AIGC":null,"AIGC":{"Label":"1",' + REST + "}}", {"Label", "ContentProducer", "ProduceID"}),
+    ('{"AIGC":{"Label":"1",' + REST + '},"Label":"2"}', {"Label"}),
+    ('{"AIGC":{"Label":"1",' + REST + '},"PropagateID":"9"}', {"PropagateID"}),
+])
+def test_a_name_with_two_values_is_a_conflict(text, fields):
+    statement = aigc.read(text)
+    assert {found.field for found in statement.conflicts} == fields
+    assert any(found.deviation == "repeated" for found in statement.deviations)
+
+
+@pytest.mark.parametrize("text", [
+    '{"Label":"1","Label":"1",' + REST + "}",
+    '{"AIGC":{"Label":"1",' + REST + '},"AIGC":{"Label":"1",' + REST + "}}",
+    '{"AIGC":{"Label":"1",' + REST + '},"Label":"1"}',
+])
+def test_a_name_with_one_value_given_twice_is_a_deviation_and_no_conflict(text):
+    statement = aigc.read(text)
+    assert statement.conflicts == () and statement.complete
+    assert any(found.deviation == "repeated" for found in statement.deviations)
+
+
+def test_a_name_given_twice_inside_a_reserved_code_stays_twice():
+    statement = aigc.read('{"Label":"1",' + REST + ',"ReservedCode1":{"a":1,"a":[2,{"b":null}]}}')
+    assert statement.fields["ReservedCode1"] == '{"a":1,"a":[2,{"b":null}]}'
+
+
 @pytest.mark.parametrize("value", ["0", "4", "", "true", "yes", " 1"])
 def test_an_attribute_outside_the_standard_is_no_statement(value):
     statement = aigc.read(json.dumps({**FULL, "Label": value}))
@@ -119,7 +155,7 @@ def test_a_nested_object_becomes_its_json_text():
 
 def test_half_a_surrogate_pair_cannot_break_the_report():
     statement = aigc.read('{"Label":"1","ContentProducer":"\\ud800","ProduceID":"1","\\udfff":1}')
-    json.dumps([statement.fields, list(statement.deviations)], ensure_ascii=False).encode()
+    json.dumps([statement.fields, to_json(statement.deviations)], ensure_ascii=False).encode()
 
 
 def test_fields_come_in_the_order_of_the_standard():

@@ -21,7 +21,7 @@ OLD = OTHER.to_json().encode()
 def one_label(data: bytes) -> bool:
     """Whether the label is there, once, and nothing of the other one is left."""
     finding = metadata.read(data)
-    return (finding.label == LABEL and len(finding.evidence["carriers"]) == 1
+    return (finding.label == LABEL and len(finding.evidence.carriers) == 1
             and OTHER.produce_id.encode() not in data.replace(b"\0", b""))
 
 
@@ -256,7 +256,7 @@ def test_flac_comments_of_others_are_replaced_and_the_rest_kept():
     info, frames = flac_parts()
     entries = (b"TITLE=\xe5\xb1\xb1", b"aigc=" + OLD, b"DESCRIPTION=" + OTHER.to_json(wrapped=True).encode())
     data = b"fLaC" + block(0, info) + block(4, comments(*entries)) + block(1, bytes(99), last=True) + frames
-    assert metadata.read(data).evidence["duplicates"] == 1
+    assert metadata.read(data).evidence.duplicates == 1
     out = metadata.write(data, LABEL)
     assert one_label(out)
     assert out.endswith(block(1, bytes(99), last=True) + frames)
@@ -268,7 +268,7 @@ def test_flac_behind_an_id3_tag_has_one_label_in_its_comments():
     assert container.sniff(data).name == "flac"
     out = metadata.write(data, LABEL)
     assert one_label(out) and b"a song" in out
-    assert metadata.read(out).evidence["carriers"][0]["slot"] == "VORBIS_COMMENT AIGC"
+    assert metadata.read(out).evidence.carriers[0].slot == "VORBIS_COMMENT AIGC"
 
 
 def test_comments_that_claim_too_much_are_refused():

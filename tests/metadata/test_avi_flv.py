@@ -17,7 +17,7 @@ OLD = OTHER.to_json().encode()
 
 def read(data: bytes) -> tuple:
     finding = metadata.read(data)
-    return finding.status, finding.label, finding.evidence["duplicates"]
+    return finding.status, finding.label, finding.evidence.duplicates
 
 
 # AVI

@@ -99,21 +99,21 @@ def test_the_label_reads_back_and_the_payload_stays(case):
     out = metadata.write(host, LABEL)
     finding = metadata.read(out)
     assert (finding.status, finding.label) == (Status.VALID, LABEL)
-    assert len(finding.evidence["carriers"]) == 1 and not finding.evidence["carriers"][0]["deviations"]
+    assert len(finding.evidence.carriers) == 1 and not finding.evidence.carriers[0].deviations
     assert case.payload(out) == case.payload(host)
 
 
 def test_a_plain_file_has_no_label_and_no_trace(case):
     finding = metadata.read(case.make())
     assert (finding.status, finding.label) == (Status.ABSENT, None)
-    assert finding.evidence["carriers"] == [] and finding.evidence["traces"] == []
+    assert finding.evidence.carriers == () and finding.evidence.traces == ()
 
 
 def test_writing_again_replaces_the_label(case):
     first = metadata.write(case.make(), OTHER)
     second = metadata.write(first, LABEL)
     assert metadata.read(second).label == LABEL
-    assert len(metadata.read(second).evidence["carriers"]) == 1
+    assert len(metadata.read(second).evidence.carriers) == 1
     assert OTHER.produce_id.encode() not in second
     assert metadata.write(second, LABEL) == second
     assert case.payload(second) == case.payload(case.make())
@@ -129,6 +129,7 @@ def test_other_slots_keep_their_bodies(case):
 
 
 def test_file_to_file_gives_the_same_bytes(case, tmp_path):
-    (tmp_path / "a").write_bytes(case.make())
+    data = case.make()  # once: some encoders write the time
+    (tmp_path / "a").write_bytes(data)
     metadata.write_file(tmp_path / "a", tmp_path / "b", LABEL)
-    assert (tmp_path / "b").read_bytes() == metadata.write(case.make(), LABEL)
+    assert (tmp_path / "b").read_bytes() == metadata.write(data, LABEL)

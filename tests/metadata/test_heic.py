@@ -11,6 +11,7 @@ from PIL import Image
 
 import labelkit as lk
 from labelkit import container, metadata
+from labelkit.metadata import xmp
 from tests import files
 from tests.media import LABEL, photo
 
@@ -49,3 +50,13 @@ def test_pictures_stay_and_the_label_is_read(pictures, options, signer, anchors,
         lk.Verdict.CONFIRMED)
     if "exif" in options:
         assert files.tool("exiftool", "-s3", "-ImageDescription", str(path)).strip() == "a cat"
+
+
+def test_a_packet_behind_the_header_of_a_jpeg_is_read_and_written_without():
+    packet = b"http://ns.adobe.com/xap/1.0/\0" + xmp.fresh(files.OTHER.to_json())
+    host = heic(1, xmp=packet)
+    assert metadata.read(host).label == files.OTHER
+    out = metadata.write(host, LABEL)
+    assert metadata.read(out).label == LABEL and len(metadata.read(out).evidence.carriers) == 1
+    assert all(map(np.array_equal, decoded(host), decoded(out)))
+    assert metadata.write(heic(1, xmp=b"http://ns.adobe.com/xap/1.0/\0" + files.XMP_PACKET), LABEL)

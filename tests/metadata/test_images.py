@@ -73,7 +73,7 @@ def test_the_label_reads_back_and_pixels_stay(name):
     out = metadata.write(HOSTS[name], LABEL)
     finding = metadata.read(out)
     assert (finding.layer, finding.status, finding.label) == (Layer.METADATA, Status.VALID, LABEL)
-    assert finding.evidence["duplicates"] == 0 and not finding.evidence["carriers"][0]["deviations"]
+    assert finding.evidence.duplicates == 0 and not finding.evidence.carriers[0].deviations
     assert (files.decoded(out) == files.decoded(HOSTS[name])).all()
 
 
@@ -86,7 +86,7 @@ def test_exiftool_reads_the_label(name):
 def test_a_plain_file_has_no_label(name):
     finding = metadata.read(HOSTS[name])
     assert (finding.status, finding.label) == (Status.ABSENT, None)
-    assert finding.evidence["carriers"] == [] and finding.evidence["traces"] == []
+    assert finding.evidence.carriers == () and finding.evidence.traces == ()
 
 
 @pytest.mark.parametrize("name", HOSTS)
@@ -101,10 +101,10 @@ def test_a_label_of_others_is_read_with_its_place(name):
     data = LABELLED[name]
     finding = metadata.read(data)
     assert (finding.status, finding.label) == (Status.VALID, OTHER)
-    carrier, = finding.evidence["carriers"]
-    unit = data[carrier["offset_bytes"]:carrier["offset_bytes"] + carrier["length_bytes"]]
+    carrier, = finding.evidence.carriers
+    unit = data[carrier.offset_bytes:carrier.offset_bytes + carrier.length_bytes]
     assert b"AIGC" in unit.replace(b"\0", b"") or b"Raw profile type" in unit
-    json.dumps(dict(finding.evidence))
+    json.dumps(finding.evidence_dict())
 
 
 @pytest.mark.parametrize("name", LABELLED)
@@ -112,7 +112,7 @@ def test_a_label_of_others_gives_way_to_ours(name):
     out = metadata.write(LABELLED[name], LABEL)
     finding = metadata.read(out)
     assert (finding.status, finding.label) == (Status.VALID, LABEL)
-    assert len(finding.evidence["carriers"]) == 1
+    assert len(finding.evidence.carriers) == 1
     assert OTHER.produce_id.encode() not in out.replace(b"\0", b"")
     assert (files.decoded(out) == files.decoded(LABELLED[name])).all()
 
@@ -195,15 +195,15 @@ def test_a_label_in_an_empty_propagator_form_is_valid_with_its_deviations():
     finding = metadata.read(files.png_with(itxt(b"XML:com.adobe.xmp", xmp.fresh(value))))
     assert finding.status is Status.VALID and finding.label.kind is Kind.GENERATED
     assert finding.label.content_propagator == ""
-    assert finding.evidence["producer"] == "ByteDance (Doubao)"
-    assert {found["field"] for found in finding.evidence["carriers"][0]["deviations"]} == {
+    assert finding.evidence.producer == "ByteDance (Doubao)"
+    assert {found.field for found in finding.evidence.carriers[0].deviations} == {
         "ContentPropagator", "PropagateID"}
 
 
 def test_two_equal_labels_are_one_statement_and_counted():
     data = files.png_with(files.chunk(b"tEXt", b"AIGC\0" + OLD), itxt(b"XML:com.adobe.xmp", xmp.fresh(OTHER.to_json())))
     finding = metadata.read(data)
-    assert (finding.status, finding.label, finding.evidence["duplicates"]) == (Status.VALID, OTHER, 1)
+    assert (finding.status, finding.label, finding.evidence.duplicates) == (Status.VALID, OTHER, 1)
     assert "it stands 2 times in the file" in str(finding.summary)
     alone = metadata.read(files.png_with(files.chunk(b"tEXt", b"AIGC\0" + OLD)))
     assert "times in the file" not in str(alone.summary)
@@ -213,7 +213,7 @@ def test_two_labels_that_differ_are_invalid_and_the_fields_named():
     data = files.png_with(files.chunk(b"tEXt", b"AIGC\0" + OLD), itxt(b"XML:com.adobe.xmp", xmp.fresh(LABEL.to_json())))
     finding = metadata.read(data)
     assert (finding.status, finding.label) == (Status.INVALID, None)
-    assert "ProduceID" in {found["field"] for found in finding.evidence["disagreements"]}
+    assert "ProduceID" in {found.field for found in finding.evidence.disagreements}
     assert "differ" in str(finding.summary)
 
 

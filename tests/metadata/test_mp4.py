@@ -10,7 +10,7 @@ from labelkit.errors import MalformedFile, UnsupportedFormat
 from labelkit.metadata import xmp
 from labelkit.report import Status
 from tests import files
-from tests.files import LABEL, OTHER
+from tests.files import LABEL, OTHER, relabelled, tool
 
 OLD = OTHER.to_json().encode()
 UTF8 = b"\0\0\0\1\0\0\0\0"
@@ -186,11 +186,7 @@ def test_media_of_a_large_film_move_by_whole_blocks(large, tmp_path):
 @pytest.mark.parametrize("name", LABELLED)
 def test_a_label_of_others_gives_way_and_the_rest_stays(name):
     data = LABELLED[name]
-    assert (metadata.read(data).status, metadata.read(data).label) == (Status.VALID, OTHER)
-    out = metadata.write(data, LABEL)
-    finding = metadata.read(out)
-    assert (finding.status, finding.label, finding.evidence["duplicates"]) == (Status.VALID, LABEL, 0)
-    assert OTHER.produce_id.encode() not in out
+    out = relabelled(data)
     assert chunk_bytes(out) == WANTED
     for kept in (b"a film", b"\xa9nam"):
         assert (kept in out) == (kept in data)
@@ -201,6 +197,47 @@ def test_other_keys_keep_their_values():
     with container.opened(out) as reader:
         found = {slot.key: slot.load() for slot in container.slots(reader)}
     assert found == {"a": b"1", "AIGC": LABEL.to_json().encode(), "b": b"2"}
+
+
+MAKE = (b"com.apple.quicktime.make", b"Apple")
+WHERE = {"alone": (keyed(MAKE, full=False),), "behind": (box(b"udta", itunes(TITLE)), keyed(MAKE, full=False)),
+         "in front": (keyed(MAKE), box(b"udta", itunes(TITLE))),
+         "old label": (box(b"udta", keyed((b"AIGC", OLD))), keyed(MAKE)),
+         "labelled itself": (keyed((b"AIGC", OLD), MAKE), box(b"udta", keyed((b"b", b"2"))))}
+
+
+def tables(data: bytes) -> list[tuple[list[bytes], dict[int, bytes]]]:
+    """Of each meta box of keys, in the order of the file: its key names, and its values by their numbers."""
+    found = []
+    start, stop = inner(data, b"moov")
+    holders = [(start, stop)] + [(a, b) for kind, a, b in walk(data, start, stop) if kind == b"udta"]
+    for kind, a, b in sorted((part for holder in holders for part in walk(data, *holder)), key=lambda part: part[1]):
+        if kind == b"meta":
+            parts = {name: (c, d) for name, c, d in walk(data, a + (data[a + 4:a + 8] != b"hdlr") * 4, b)}
+            if b"keys" in parts:
+                names = [data[c:d] for _, c, d in walk(data, parts[b"keys"][0] + 8, parts[b"keys"][1])]
+                found.append((names, {int.from_bytes(data[c - 4:c], "big"): data[c + 16:d]
+                                      for _, c, d in walk(data, *parts[b"ilst"])}))
+    return found
+
+
+@pytest.mark.parametrize("name", WHERE)
+def test_items_of_two_tables_of_keys_have_numbers_that_mean_the_same_in_the_first(name):
+    """By which ffmpeg and MediaInfo read those of both."""
+    out = metadata.write(film(WHERE[name]), LABEL)
+    (first, _), *_ = found = tables(out)
+    assert len(found) == 2 and chunk_bytes(out) == WANTED
+    values = [(first[number - 1], value) for _, items in found for number, value in items.items()]
+    wanted = [MAKE, (b"AIGC", LABEL.to_json().encode())] + [(b"b", b"2")] * (name == "labelled itself")
+    own = [(names[number - 1], value) for names, items in found for number, value in items.items()]
+    assert sorted(own) == sorted(values) == sorted(wanted)
+    assert metadata.read(out).label == LABEL and metadata.read(out).status is Status.VALID
+    assert metadata.write(metadata.write(out, OTHER), LABEL) == out
+
+
+def test_one_table_of_keys_stays_alone():
+    (names, items), = tables(metadata.write(film((box(b"udta", keyed((b"com.x", b"1"))),)), LABEL))
+    assert names == [b"com.x", b"AIGC"] and items == {1: b"1", 2: LABEL.to_json().encode()}
 
 
 def test_iptc_and_dublin_core_in_a_uuid_box_are_kept():
@@ -252,7 +289,7 @@ def test_a_manifest_is_not_broken():
     with pytest.raises(UnsupportedFormat, match="C2PA"):
         metadata.write(data, LABEL)
     assert chunk_bytes(metadata.write(data, LABEL, resign=True)) == WANTED
-    assert metadata.read(data).evidence["traces"][0]["trace"] == "C2PA manifest store"
+    assert metadata.read(data).evidence.traces[0].trace == "C2PA manifest store"
 
 
 @pytest.mark.parametrize("data", [FTYP, FTYP + box(b"mdat", MEDIA), FTYP + box(b"moov", box(b"cmov", bytes(9)))])
@@ -275,3 +312,28 @@ def test_the_brand_tells_the_format(brand, name):
 
 def test_quicktime_without_ftyp_is_told():
     assert container.sniff(film()[len(FTYP):]).name == "mov"
+
+
+def test_lists_beside_the_one_that_counts_are_read_and_emptied():
+    """exiftool reads every list of a meta box, under the keys before it, and without a handler too."""
+    def listed(value: bytes) -> bytes:
+        return box(b"ilst", box(struct.pack(">I", 1), box(b"data", UTF8, value)))
+    keys = box(b"keys", struct.pack(">II", 0, 1), box(b"mdta", b"AIGC"))
+    for parts in ((listed(b"{"), keys, listed(OLD)), (keys, listed(OLD)), (handler(b"mdta"), keys, listed(OLD),
+                                                                         listed(b"a cat"))):
+        host = film((box(b"udta", box(b"meta", bytes(4), *parts)),))
+        assert OTHER.produce_id in tool("exiftool", "-a", "-", data=host)
+        found = metadata.read(host)
+        assert found.label == OTHER or found.status is Status.INVALID
+        out = metadata.write(host, LABEL)
+        found = metadata.read(out)
+        assert (found.status, found.label, len(found.evidence.carriers)) == (Status.VALID, LABEL, 1)
+        assert OTHER.produce_id.encode() not in out and chunk_bytes(out) == WANTED
+
+
+def test_a_list_under_other_keys_is_no_label():
+    keys = box(b"keys", struct.pack(">II", 0, 1), box(b"mdta", b"title"))
+    items = box(b"ilst", box(struct.pack(">I", 1), box(b"data", UTF8, b"a cat")))
+    host = film((box(b"udta", box(b"meta", bytes(4), keys, items)),))
+    assert metadata.read(host).status is Status.ABSENT
+    assert items in metadata.write(host, LABEL)

@@ -21,9 +21,9 @@ from labelkit import container, metadata
 from tests import files
 from tests.files import LABEL, OTHER
 from tests.metadata.test_audio import info, wav_with
-from tests.metadata.test_documents import CUSTOM, VT, custom_property, document
 from tests.metadata.test_formats import CASES
-from tests.metadata.test_mp4 import UTF8, box, inner
+from tests.metadata.test_mp4 import UTF8, box, inner, keyed, walk
+from tests.metadata.test_ooxml import CUSTOM, VT, custom_property, document
 from tests.metadata.test_pdf import TITLE_INFO, packed, plain
 
 COVER = files.picture("PNG")
@@ -85,6 +85,21 @@ def wav() -> bytes:
                     (b"cue ", struct.pack("<IIIIIII", 1, 1, 0, 0x61746164, 0, 0, 100)))
 
 
+APPLE = {b"com.apple.quicktime.make": b"Apple", b"com.apple.quicktime.model": b"iPhone 15",
+         b"com.apple.quicktime.creationdate": b"2025-01-02T03:04:05+0800"}
+
+
+def phone(*order: str) -> bytes:
+    """A film with keys under moov, as phones and Macs write them, and user data of the old kind, in an order."""
+    data = files.movie("mov")
+    start, stop = inner(data, b"moov")  # which lies last, so that no offset counts
+    assert stop == len(data)
+    parts = {"meta": keyed(*APPLE.items(), full=False),
+             "udta": box(b"udta", box(b"\xa9nam", b"\0\6\x55\xc4a film"), bytes(4))}
+    head = [data[a - 8:b] for kind, a, b in walk(data, start, stop) if kind != b"udta"]
+    return data[:start - 8] + box(b"moov", *head, *(parts[name] for name in order))
+
+
 TAGS = (("title", "山"), ("artist", "someone"))
 HOSTS: dict[str, Callable[[], bytes]] = {
     **{name: case.make for name, case in CASES.items()},
@@ -92,7 +107,9 @@ HOSTS: dict[str, Callable[[], bytes]] = {
     "webp with all": lambda: files.picture("WEBP", exif=b"Exif\0\0" + files.exif(b"a cat\0"), xmp=files.XMP_PACKET),
     "tiff described": lambda: files.picture("TIFF", tiffinfo={270: "a cat", 305: "Editor", 700: files.XMP_PACKET}),
     "m4a with cover": lambda: m4a(video=""), "mp4 with cover": lambda: m4a("mp4"),
-    "mov titled": lambda: files.movie("mov", metadata=TAGS), "flv titled": lambda: files.movie(
+    "mov titled": lambda: files.movie("mov", metadata=TAGS),
+    "mov of a phone": lambda: phone("meta"), "mov of a phone, udta first": lambda: phone("udta", "meta"),
+    "mov of a phone, udta last": lambda: phone("meta", "udta"), "flv titled": lambda: files.movie(
         "flv", video="flv", audio="", metadata=TAGS),
     "mp3 with cover": mp3, "flac with cover": flac, "wav with all": wav,
     "opus titled": lambda: files.movie("ogg", video="", audio="libopus", metadata=TAGS),
@@ -106,6 +123,9 @@ OTHERS_SHOWN = {  # what a host is known to hold beside the label, as exiftool n
     "webp with all": {"ImageDescription", "Title"}, "tiff described": {"ImageDescription", "Software", "Title"},
     "m4a with cover": {"Title", "Artist", "CoverArt", "TrackNumber", "Mood"},
     "mp4 with cover": {"Title", "Artist", "CoverArt", "TrackNumber", "Mood"},
+    "mov of a phone": {"Make", "Model", "CreationDate"},
+    "mov of a phone, udta first": {"Make", "Model", "CreationDate", "Title"},
+    "mov of a phone, udta last": {"Make", "Model", "CreationDate", "Title"},
     "mp3 with cover": {"Title", "Artist", "Comment", "Picture", "Mood"}, "flac with cover": {"Picture", "PictureWidth"},
     "wav with all": {"Title", "Artist", "Description", "CuePoints"}, "opus titled": {"Title", "Artist"},
     "docx": {"Owner"}, "pdf": {"Title", "Producer"}, "pdf packed": {"Title", "Producer"},
@@ -167,7 +187,9 @@ def _by_pillow_pdf(data: bytes) -> list[str]:
 
 def test_every_binary_format_has_a_reader_of_its_own_here():
     formats = {found.name for module in container._MODULES for found in module.FORMATS}
-    assert formats - IN_THE_TESTS.keys() == {"heic", "html", "markdown"}  # read in tests of their own
+    elsewhere = {"heic", "html", "markdown", "odt", "ods", "odp", "epub"}  # read in tests of their own
+    no_place = {"txt", "srt", "vtt", "ass", "json", "jsonl"}
+    assert formats - IN_THE_TESTS.keys() == elsewhere | no_place
     assert {container.sniff(make()).name for make in HOSTS.values()} == IN_THE_TESTS.keys()
 
 

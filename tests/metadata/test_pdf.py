@@ -95,7 +95,7 @@ FILES = {
 
 def read(data: bytes) -> tuple:
     finding = metadata.read(data)
-    return finding.status, finding.label, finding.evidence["duplicates"]
+    return finding.status, finding.label, finding.evidence.duplicates
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -176,7 +176,7 @@ def test_a_stream_that_unpacks_without_end_is_bounded():
     start = data.rindex(b"\nxref") + 1
     data = re.sub(rb"startxref\n\d+", b"startxref\n%d" % start, data)
     finding = metadata.read(data)
-    assert finding.status is Status.ABSENT and "unpacks to more than" in finding.evidence["unread"][0]["problem"]
+    assert finding.status is Status.UNCHECKED and "unpacks to more than" in finding.evidence.unread[0].problem
     with pytest.raises(LimitExceeded):
         with container.opened(data) as reader:
             next(slot for slot in container.slots(reader) if slot.kind == "xmp").load()

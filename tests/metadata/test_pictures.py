@@ -22,7 +22,7 @@ SHORT = (b"<r:RDF xmlns:r='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><r:Descr
 
 def one_label(data: bytes) -> bool:
     finding = metadata.read(data)
-    return ((finding.status, finding.label) == (Status.VALID, LABEL) and len(finding.evidence["carriers"]) == 1
+    return ((finding.status, finding.label) == (Status.VALID, LABEL) and len(finding.evidence.carriers) == 1
             and OTHER.produce_id.encode() not in data)
 
 
@@ -161,14 +161,14 @@ def test_a_text_that_two_directories_share_is_blanked():
     at = next(at for at in range(10, 300, 12) if data[at:at + 2] == b"\x0e\x01")
     data[1000:1002] = struct.pack("<H", 9)  # one entry more in the second
     data[1002 + 8 * 12:1002 + 9 * 12 + 4] = data[at:at + 12] + bytes(4)
-    assert metadata.read(bytes(data)).evidence["duplicates"] == 1
+    assert metadata.read(bytes(data)).evidence.duplicates == 1
     out = metadata.write(bytes(data), LABEL)
     assert one_label(out) and WRAPPED not in out
 
 
 def test_a_generator_named_in_tiff_is_a_trace():
-    assert metadata.read(tiff((305, 2, b"Midjourney\0"))).evidence["traces"][0]["value"] == "Midjourney"
-    assert metadata.read(tiff((305, 2, b"Scanner 2.0\0"))).evidence["traces"] == []
+    assert metadata.read(tiff((305, 2, b"Midjourney\0"))).evidence.traces[0].value == "Midjourney"
+    assert metadata.read(tiff((305, 2, b"Scanner 2.0\0"))).evidence.traces == ()
 
 
 def test_a_packet_of_a_later_page_is_no_home():

@@ -12,11 +12,12 @@ from hypothesis import given, settings, strategies as st
 import labelkit
 from labelkit import metadata
 from labelkit.errors import InvalidArgument, LabelkitError, SigningFailed
+from labelkit.evidence import SignatureEvidence
 from labelkit.label import FIELDS, Kind, Label
 from labelkit.metadata.security_data import SM3_WITH_SM2, State, seal, sign, verify
 from labelkit.metadata.sm2 import Sm2Signer, keygen, load_pins
 from labelkit.report import Status
-from tests.files import picture
+from tests.files import chunk, picture, png_with
 
 gmalg = pytest.importorskip("gmalg")
 
@@ -78,7 +79,7 @@ def test_signed_label_is_legal_and_verifies(signer):
     outcome = verify(signed.fields(), pinned=[signer.public_key])
     assert (outcome.state, outcome.form) == (State.VERIFIED_PINNED, "der, hashed once")
     assert verify({**signed.fields(), "ProduceID": "2026-000018"}).state is State.FAILED
-    assert verify(signed.spread_by("platform", "9").fields()).state is State.VERIFIED_SELF
+    assert verify(signed.propagated_by("platform", "9").fields()).state is State.VERIFIED_SELF
 
 
 def test_other_key_is_not_pinned(signer):
@@ -133,7 +134,7 @@ def test_second_slot_is_judged_only_for_the_producers_own_signature(signer):
 
 
 def test_a_propagators_signature_covers_its_own_fields(signer):
-    spread = sign(LABEL, signer).spread_by("platform", "9").fields()
+    spread = sign(LABEL, signer).propagated_by("platform", "9").fields()
     sealed = {**spread, "ReservedCode2": seal(spread, signer, "ReservedCode2")}
     assert verify(sealed).state is State.VERIFIED_SELF
     assert verify(sealed, "ReservedCode2", pinned=[signer.public_key]).state is State.VERIFIED_PINNED
@@ -147,14 +148,14 @@ def test_the_reader_judges_the_signature_of_a_label(signer):
     signed = sign(LABEL, signer)
     finding = metadata.read(metadata.write(picture("JPEG"), signed), pinned=[signer.public_key])
     assert (finding.status, finding.label) == (Status.VALID, signed)
-    assert finding.evidence["signatures"]["ReservedCode1"]["state"] == "verified-pinned"
+    assert finding.evidence.signatures["ReservedCode1"].state == "verified-pinned"
     assert str(finding.summary).endswith("; signed with a pinned key")
     changed = Label.from_fields({**signed.fields(), "ProduceID": "forged"})
     finding = metadata.read(metadata.write(picture("JPEG"), changed))
-    assert finding.status is Status.INVALID and "does not fit" in str(finding.summary)
-    assert finding.evidence["signatures"]["ReservedCode1"]["state"] == "failed"
-    states = metadata.read(metadata.write(picture("JPEG"), LABEL)).evidence["signatures"]
-    assert {found["state"] for found in states.values()} == {"absent"}
+    assert finding.status is Status.INVALID and "does not match" in str(finding.summary)
+    assert finding.evidence.signatures["ReservedCode1"].state == "failed"
+    states = metadata.read(metadata.write(picture("JPEG"), LABEL)).evidence.signatures
+    assert {found.state for found in states.values()} == {"absent"}
 
 
 def test_every_pinned_key_is_tried(signer):
@@ -167,7 +168,7 @@ def test_every_pinned_key_is_tried(signer):
 
 
 def test_a_propagators_signature_says_what_it_covers(signer):
-    spread = sign(LABEL, signer).spread_by("platform", "9")
+    spread = sign(LABEL, signer).propagated_by("platform", "9")
     covered = json.loads(seal(spread.fields(), signer, "ReservedCode2"))["SecurityData"]["PubSD"][0]
     assert covered["TBSData"] == {"Type": "Md", "Fields": ["Label", "ContentPropagator", "PropagateID"]}
     ours = json.loads(spread.reserved_code1)["SecurityData"]["PubSD"][0]
@@ -176,7 +177,7 @@ def test_a_propagators_signature_says_what_it_covers(signer):
 
 def test_a_pin_that_is_no_key_is_the_callers_error(signer):
     data = metadata.write(picture("JPEG"), LABEL)
-    with pytest.raises(InvalidArgument, match="pinned holds SM2 public keys"):
+    with pytest.raises(InvalidArgument, match="pinned must hold at most 64 SM2 public keys"):
         labelkit.verify(data, layers=[labelkit.Layer.METADATA], pins=[b"junk"])
     found = labelkit.verify(data, layers=[labelkit.Layer.METADATA], pins=[signer.public_key])
     assert found.verdict is labelkit.Verdict.CONFIRMED
@@ -187,8 +188,8 @@ def test_without_gmalg_a_signed_label_is_valid_and_its_signature_unchecked(signe
     monkeypatch.setitem(sys.modules, "gmalg", None)
     finding = metadata.read(data)
     assert finding.status is Status.VALID
-    assert finding.evidence["signatures"]["ReservedCode1"] == {
-        "state": "unsupported", "reason": "SM2 needs the package gmalg", "key": None, "form": None}
+    assert finding.evidence.signatures["ReservedCode1"] == SignatureEvidence(
+        "unsupported", "SM2 needs the package gmalg", None, None)
 
 
 def test_made_keys_load_and_are_never_overwritten(tmp_path):
@@ -233,7 +234,7 @@ def test_key_off_the_curve_is_not_used(signer):
 def test_openssl_verifies_our_signature_and_we_load_its_key(tmp_path):
     def openssl(*arguments: object) -> str:
         command = ["openssl", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=30).stdout
+        return subprocess.run(command, capture_output=True, text=True, timeout=600).stdout
 
     key, public, message, signature = (tmp_path / name for name in ("sm2.pem", "public.pem", "message", "signature"))
     openssl("genpkey", "-algorithm", "SM2", "-out", key)
@@ -301,3 +302,43 @@ def test_no_value_raises(public, wrapped, text):
 def test_deep_and_long_values_are_bounded():
     for value in ("[" * 60_000, "x" * 1_000_000, '{"SecurityData":' * 5000):
         assert verify(fields(value)).state is State.UNSUPPORTED
+
+
+def test_security_data_that_gives_a_name_two_values_proves_nothing(signer):
+    text = sign(LABEL, signer).reserved_code1
+    twice = text.replace('"PubSD":', '"PubSD":[],"PubSD":', 1)
+    assert verify(fields(twice)).state is State.UNSUPPORTED
+    assert verify(fields(text.replace('"Version":1', '"Version":1,"Version":1'))).state is State.VERIFIED_SELF
+
+
+def test_a_signed_label_with_a_second_producer_is_invalid(signer):
+    signed = sign(LABEL, signer).to_json()
+    text = signed[:-1] + ',"ContentProducer":"somebody-else"}'
+    found = metadata.read(png_with(chunk(b"tEXt", b"AIGC\0" + text.encode())), pinned=[signer.public_key])
+    assert found.status is Status.INVALID
+    assert found.evidence.signatures == {}
+    assert [conflict.field for conflict in found.evidence.disagreements] == ["ContentProducer"]
+    again = signed[:-1] + f',"ContentProducer":"{LABEL.content_producer}"' + "}"
+    found = metadata.read(png_with(chunk(b"tEXt", b"AIGC\0" + again.encode())), pinned=[signer.public_key])
+    assert found.status is Status.VALID
+    assert found.evidence.signatures["ReservedCode1"].state == "verified-pinned"
+
+
+def test_the_raw_form_is_written_on_request_and_read():
+    signed = sign(LABEL, Sm2Signer.from_secret(SECRET, form="raw"))
+    entries = json.loads(signed.reserved_code1)["SecurityData"]["PubSD"]
+    assert [len(entries[0]["Signature"]), len(entries[1]["KeyValue"])] == [128, 130]
+    assert entries[1]["KeyValue"].startswith("04")
+    outcome = verify(signed.fields())
+    assert (outcome.state, outcome.form) == (State.VERIFIED_SELF, "raw, hashed once")
+    assert verify(signed.fields(), pinned=[Sm2Signer.from_secret(SECRET).public_key]).state is State.VERIFIED_PINNED
+    assert verify({**signed.fields(), "ProduceID": "another"}).state is State.FAILED
+    assert verify(sign(LABEL, Sm2Signer.from_secret(SECRET)).fields()).form == "der, hashed once"
+    with pytest.raises(InvalidArgument, match="der, raw"):
+        Sm2Signer.from_secret(SECRET, form="p1363")
+
+
+def test_the_summary_says_that_a_signature_can_be_copied(signer):
+    signed = metadata.read(metadata.write(picture("PNG"), sign(LABEL, signer)))
+    assert "covers the label and not the content, so it can be copied to another file" in str(signed.summary)
+    assert "copied" not in str(metadata.read(metadata.write(picture("PNG"), LABEL)).summary)

@@ -92,7 +92,7 @@ def time_stamping_authority(folder: Path) -> Iterator[tuple[str, Path]]:
     def answer(handler: http.server.BaseHTTPRequestHandler) -> bytes:
         (folder / "query").write_bytes(handler.rfile.read(int(handler.headers["Content-Length"])))
         subprocess.run(["openssl", "ts", "-reply", "-config", folder / "tsa.cnf", "-queryfile", folder / "query",
-                        "-out", folder / "reply"], check=True, capture_output=True, timeout=30)
+                        "-out", folder / "reply"], check=True, capture_output=True, timeout=600)
         return (folder / "reply").read_bytes()
 
     with server(answer) as (url, _):

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from labelkit.label import Kind, Label
+from labelkit.payload import Payload
 from labelkit.provenance import Claim, Signer, TrustList, keygen
-from labelkit.watermark.payload import Payload
 from tests.provenance.certificates import NOW
 
 LABEL = Label(Kind.GENERATED, "001191440300708461136T1XGW3", "2026-000017")

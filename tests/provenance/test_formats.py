@@ -73,7 +73,7 @@ def test_label_and_manifest_hold_together_and_media_are_untouched(embedded, clai
     signed = sign(metadata.write(host, claim.label), claim, signer)
     assert metadata.read(signed).label == claim.label
     finding = validate(signed, trust=trust)
-    assert (finding.status, finding.evidence["state"], finding.label) == (Status.VALID, "Trusted", claim.label)
+    assert (finding.status, finding.evidence.state, finding.label) == (Status.VALID, "Trusted", claim.label)
     assert case.read(signed) == case.read(host)
 
 
@@ -86,17 +86,17 @@ def test_label_written_after_the_signature_breaks_it(embedded, claim, signer, tr
 def test_later_label_keeps_the_first_manifest_as_parent(embedded, claim, signer, trust):
     host, case = embedded
     first = sign(metadata.write(host, claim.label), claim, signer)
-    spread = claim.label.spread_by("platform", "post-9")
+    spread = claim.label.propagated_by("platform", "post-9")
     second = sign(metadata.write(first, spread, resign=True), Claim(spread), signer, parent=first)
     finding = validate(second, trust=trust)
-    assert (finding.status, finding.label, finding.evidence["manifests"]) == (Status.VALID, spread, 2)
+    assert (finding.status, finding.label, finding.evidence.manifests) == (Status.VALID, spread, 2)
     assert metadata.read(second).label == spread
     assert case.read(second) == case.read(host)
 
 
 def test_format_without_a_place_takes_a_sidecar(beside, claim, signer, trust):
     labelled = metadata.write(beside, claim.label)
-    with pytest.raises(UnsupportedFormat, match="no place|keeps no manifest"):
+    with pytest.raises(UnsupportedFormat, match="cannot embed a manifest"):
         sign(labelled, claim, signer)
     assert validate(labelled, trust=trust).status is Status.ABSENT
     store = sign_sidecar(labelled, claim, signer)

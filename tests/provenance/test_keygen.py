@@ -21,13 +21,13 @@ def test_new_keys_sign_and_are_trusted(keys, picture, claim):
     signer = Signer.load(keys[0])
     assert signer.subject == "Acme Imaging"
     assert signer.not_after - NOW > datetime.timedelta(days=1824)
-    assert validate(sign(picture(), claim, signer), trust=TrustList.load(keys[1])).evidence["trusted"]
+    assert validate(sign(picture(), claim, signer), trust=TrustList.load(keys[1])).evidence.trusted
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 def test_openssl_accepts_the_chain(keys):
     command = ["openssl", "verify", "-purpose", "smimesign", "-CAfile", keys[1], keys[0]]
-    assert subprocess.run(command, capture_output=True, timeout=30).returncode == 0
+    assert subprocess.run(command, capture_output=True, timeout=600).returncode == 0
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no modes on this system")
@@ -76,7 +76,7 @@ def test_trust_list_holds_certificates_alone(keys, tmp_path):
     with pytest.raises(InvalidArgument, match=rf"^{re.escape(str(keys[0]))}: a trust list holds certificates"):
         TrustList.load(keys[0])
     (tmp_path / "empty.pem").write_bytes(b"nothing")
-    with pytest.raises(InvalidArgument, match="empty.pem: certificates in PEM form"):
+    with pytest.raises(InvalidArgument, match="empty.pem holds no certificates in PEM form"):
         TrustList.load(tmp_path / "empty.pem")
     with pytest.raises(InvalidArgument, match="object identifiers"):
         TrustList(keys[1].read_text(), purposes=("emailProtection",))
@@ -84,5 +84,5 @@ def test_trust_list_holds_certificates_alone(keys, tmp_path):
 
 def test_importing_the_room_imports_neither_c2pa_nor_cryptography():
     program = "import sys, labelkit.provenance; print(sorted({'c2pa', 'cryptography'} & set(sys.modules)))"
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=600)
     assert result.stdout.strip() == "[]"

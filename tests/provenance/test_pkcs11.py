@@ -81,9 +81,9 @@ def test_a_key_in_a_token_signs_what_every_verifier_trusts(name, token, picture,
     signer = Signer.from_pkcs11(uri(token, name))
     assert (signer.algorithm, signer.subject) == (name, "Test Works")
     finding = validate(sign(picture(), claim, signer), trust=TrustList.load(token / f"{name}.pem"))
-    assert finding.status is Status.VALID and finding.evidence["trusted"]
+    assert finding.status is Status.VALID and finding.evidence.trusted
     stranger = validate(sign(picture(), claim, signer), trust=TrustList.load(token / "es256.pem"))
-    assert stranger.evidence["trusted"] is (name == "es256")
+    assert stranger.evidence.trusted is (name == "es256")
 
 
 def test_the_key_may_be_named_by_id_and_the_rest_by_the_environment(token, monkeypatch, picture, claim):
@@ -109,7 +109,7 @@ def test_threads_forks_and_pickles_use_the_same_signer(token, picture, claim):
 
 
 @pytest.mark.parametrize("wrong,says", [
-    ("pkcs11:token=works;object=es256?pin-value=24680", "PIN"), ("pkcs11:token=works", "not named"),
+    ("pkcs11:token=works;object=es256?pin-value=24680", "PIN"), ("pkcs11:token=works", "names no key"),
     ("pkcs11:object=es256", "module"), ("pkcs11:object=es256?module-path=/nowhere.so", "cannot be used"),
     (f"pkcs11:token=other;object=es256?module-path={MODULE}", "cannot be used"),
     (f"pkcs11:token=works;object=other?module-path={MODULE}", "cannot be used"),

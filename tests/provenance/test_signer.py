@@ -7,13 +7,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+import labelkit as lk
 from labelkit.errors import InvalidArgument, SigningFailed
+from labelkit.label import Kind, Label
 from labelkit.provenance import Signer, TrustList, sign, validate
-from tests.provenance.certificates import key_pem, make_chain, new_key, self_signed
+from tests.provenance.certificates import key_pem, make_chain, new_key, self_signed, server
 
 
 def signs(signer: Signer, root: bytes, data: bytes, claim) -> bool:
-    return validate(sign(data, claim, signer), trust=TrustList(root.decode())).evidence["trusted"]
+    return validate(sign(data, claim, signer), trust=TrustList(root.decode())).evidence.trusted
 
 
 @pytest.mark.parametrize(("make", "algorithm"), [
@@ -126,5 +128,23 @@ def test_time_stamp_url_is_checked_and_reached_only_when_given(keys, picture, cl
         with pytest.raises(InvalidArgument, match="ta_url"):
             Signer.load(keys[0], ta_url=url)
     dead = Signer.load(keys[0], ta_url="http://127.0.0.1:9/")
-    with pytest.raises(SigningFailed):
+    with pytest.raises(SigningFailed, match="the time-stamping authority http://127.0.0.1:9/ gave no valid") as one:
         sign(picture(), claim, dead)
+    assert "without a time-stamp" in str(one.value.hint)
+    with server() as (url, asked), pytest.raises(SigningFailed, match=f"{url} gave no valid time-stamp"):
+        sign(picture(), claim, Signer.load(keys[0], ta_url=url))
+    assert asked == ["/"]
+
+
+def test_no_message_shows_what_a_time_stamp_url_keeps_secret(keys, picture, claim):
+    for url in ("http://user:secret@127.0.0.1:9/tsa?token=secret", "http://secret@127.0.0.1:9", "ftp://user:secret@x/"):
+        with pytest.raises((SigningFailed, InvalidArgument)) as failed:
+            sign(picture(), claim, Signer.load(keys[0], ta_url=url))
+        assert "secret" not in str(failed.value) + failed.value.text("zh-CN") and "://" in str(failed.value)
+
+
+def test_a_failed_signature_names_the_file(keys, source, tmp_path):
+    dead = Signer.load(keys[0], ta_url="http://127.0.0.1:9/")
+    with pytest.raises(SigningFailed, match="^picture.jpg: the time-stamping"):
+        lk.embed(source, tmp_path / "out.jpg", Label(Kind.GENERATED, "acme", "1"), plan=lk.Plan(provenance=dead))
+    assert not (tmp_path / "out.jpg").exists()

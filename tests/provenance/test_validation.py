@@ -36,10 +36,10 @@ def test_right_root_is_trusted_and_label_payload_and_text_come_back(picture, cla
     finding = validate(sign(picture(), claim, signer), trust=trust, now=NOW)
     assert (finding.status, finding.label, finding.payload) == (Status.VALID, claim.label, claim.payload)
     seen = finding.evidence
-    assert (seen["state"], seen["trusted"], seen["intact"], seen["codes"]) == ("Trusted", True, True, [])
-    assert (seen["signer"], seen["issuer"]) == ("Acme Imaging", "Acme Imaging")
-    assert (seen["ai_generated"], seen["explicit"]) == (True, claim.explicit)
-    assert seen["claim_generator"].startswith("labelkit")
+    assert (seen.state, seen.trusted, seen.intact, seen.codes) == ("Trusted", True, True, ())
+    assert (seen.signer, seen.issuer) == ("Acme Imaging", "Acme Imaging")
+    assert (seen.ai_generated, seen.explicit) == (True, claim.explicit)
+    assert seen.claim_generator.startswith("labelkit")
     ends = f"{signer.not_after:%Y-%m-%d}"
     assert str(finding.summary) == ("signed by Acme Imaging, trusted; without a time-stamp, it holds until the "
                                     f"certificate ends on {ends}")
@@ -51,8 +51,8 @@ def test_wrong_root_is_valid_but_not_trusted(picture, claim, signer, tmp_path):
     for trust in (other, None):
         finding = validate(sign(picture(), claim, signer), trust=trust)
         assert (finding.status, finding.label) == (Status.VALID, claim.label)
-        assert (finding.evidence["state"], finding.evidence["trusted"]) == ("Valid", False)
-        assert finding.evidence["codes"] == ["signingCredential.untrusted"]
+        assert (finding.evidence.state, finding.evidence.trusted) == ("Valid", False)
+        assert finding.evidence.codes == ("signingCredential.untrusted",)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF"])
@@ -65,15 +65,15 @@ def test_one_flipped_bit_of_the_content_is_never_valid(kind, picture, claim, sig
         assert validate(flipped(signed, place), trust=trust).status is not Status.VALID, place
     broken = validate(flipped(signed, outside[-60]), trust=trust)
     assert (broken.status, broken.label, broken.payload) == (Status.INVALID, None, None)
-    assert not broken.evidence["intact"] and not broken.evidence["trusted"]
+    assert not broken.evidence.intact and not broken.evidence.trusted
 
 
 def test_flipped_bit_of_an_assertion_is_invalid(picture, claim, signer, trust):
     signed = sign(picture(), claim, signer)
     finding = validate(flipped(signed, signed.index(b"2026-000017") + 3), trust=trust)
     assert finding.status is Status.INVALID
-    assert "assertion.hashedURI.mismatch" in finding.evidence["codes"]
-    assert finding.evidence["ai_generated"], "a broken manifest still says what it says"
+    assert "assertion.hashedURI.mismatch" in finding.evidence.codes
+    assert finding.evidence.ai_generated, "a broken manifest still says what it says"
 
 
 def test_bytes_cut_off_or_added_are_invalid(picture, claim, signer, trust):
@@ -86,9 +86,9 @@ def test_certificate_that_ended_makes_an_intact_file_invalid():
     """The file was signed on 2026-11-24 by a certificate that ended seconds later; see make_expired.py beside it."""
     finding = validate(DATA / "expired.jpg", trust=TrustList.load(DATA / "expired_anchors.pem"), now=NOW)
     assert finding.status is Status.INVALID
-    assert finding.evidence["codes"] == ["signingCredential.expired", "signingCredential.untrusted"]
-    assert (finding.evidence["intact"], finding.evidence["trusted"]) == (True, False)
-    assert finding.evidence["warnings"] == ["no-time-stamp", "certificate-ended"]
+    assert finding.evidence.codes == ("signingCredential.expired", "signingCredential.untrusted")
+    assert (finding.evidence.intact, finding.evidence.trusted) == (True, False)
+    assert finding.evidence.warnings == ("no-time-stamp", "certificate-ended")
     assert "the certificate ended on 2026-11-24" in str(finding.summary)
 
 
@@ -97,7 +97,7 @@ def test_warnings_depend_on_the_time_that_is_given(picture, claim, signer, trust
     ends = signer.not_after
     for now, expected in ((NOW, []), (ends - datetime.timedelta(59), ["certificate-ends-soon"]),
                           (ends + datetime.timedelta(1), ["certificate-ended"]), (None, [])):
-        assert validate(signed, trust=trust, now=now).evidence["warnings"] == ["no-time-stamp", *expected]
+        assert validate(signed, trust=trust, now=now).evidence.warnings == ("no-time-stamp", *expected)
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
@@ -108,9 +108,9 @@ def test_time_stamp_is_trusted_only_under_its_own_root(picture, claim, keys, tmp
         signed = sign(picture(), claim, signer)
     for stamps, trusted in ((root, True), (None, False)):
         finding = validate(signed, trust=TrustList.load(keys[1], time_stamps=stamps))
-        assert finding.evidence["trusted"] and finding.evidence["warnings"] == []
+        assert finding.evidence.trusted and finding.evidence.warnings == ()
         assert str(finding.summary) == "signed by Acme Imaging, trusted"
-        assert finding.evidence["time_stamp"]["trusted"] is trusted
+        assert finding.evidence.time_stamp.trusted is trusted
 
 
 def test_certificate_purposes_are_the_verifiers_choice(picture, claim):
@@ -118,7 +118,7 @@ def test_certificate_purposes_are_the_verifiers_choice(picture, claim):
     from cryptography.x509 import ObjectIdentifier
     leaf, root = make_chain(key, usage=ObjectIdentifier("1.3.6.1.4.1.62558.2.1"))
     signed = sign(picture(), claim, Signer.from_pem(leaf + root + key_pem(key)))
-    assert validate(signed, trust=TrustList(root.decode())).evidence["trusted"]
+    assert validate(signed, trust=TrustList(root.decode())).evidence.trusted
     narrow = TrustList(root.decode(), purposes=("1.3.6.1.5.5.7.3.4",))
     assert validate(signed, trust=narrow).status is Status.INVALID
 
@@ -136,8 +136,8 @@ def test_url_in_a_file_is_never_fetched(picture, signer):
 def test_text_from_a_file_is_cut_and_cannot_steer_a_terminal(picture, claim, signer, trust):
     nasty = Claim(claim.label, explicit={"text": "\x1b[2J\u202eAI"}, title="\x1b]0;owned\x07" + "x" * 100_000)
     evidence = validate(sign(picture(), nasty, signer), trust=trust).evidence
-    assert len(evidence["title"]) == 256
-    assert all(text.isprintable() for text in (evidence["title"], evidence["explicit"]["text"]))
+    assert len(evidence.title) == 256
+    assert all(text.isprintable() for text in (evidence.title, evidence.explicit["text"]))
 
 
 def test_foreign_label_is_read_and_a_wrong_one_is_only_shown(picture, claim, signer, trust):
@@ -154,12 +154,12 @@ def test_foreign_label_is_read_and_a_wrong_one_is_only_shown(picture, claim, sig
 
     finding = validate(signed_by_others(claim.label.fields()), trust=trust)
     assert (finding.label, finding.payload) == (claim.label, None)
-    assert finding.evidence["claim_generator"] == "Other Tool 2"
-    assert finding.evidence["generator"] == "Other Model"
+    assert finding.evidence.claim_generator == "Other Tool 2"
+    assert finding.evidence.generator == "Other Model"
     wrong = validate(signed_by_others({"Label": "7", "ContentProducer": "x"}), trust=trust)
     assert (wrong.status, wrong.label) == (Status.VALID, None)
-    assert wrong.evidence["aigc"] == {"Label": "7", "ContentProducer": "x"}
-    assert not wrong.evidence["ai_generated"]
+    assert wrong.evidence.aigc == {"Label": "7", "ContentProducer": "x"}
+    assert not wrong.evidence.ai_generated
 
 
 def boxes_changed(store: bytes, owner: bytes, body: bytes) -> bytes:
@@ -238,7 +238,7 @@ def test_mutated_files_give_a_finding_or_our_error(kind, mime, picture, claim, s
     for _ in range(150):
         data = mutated(random.choice(files), random)
         finding = validate(data, trust=trust, now=NOW)
-        json.dumps(finding.evidence, ensure_ascii=False).encode()
+        json.dumps(finding.evidence_dict(), ensure_ascii=False).encode()
         assert finding.summary.text("zh-CN")
         try:
             sign(data, claim, signer, mime=mime)

@@ -3,23 +3,26 @@
 
 import resource
 import struct
-import time
+import sys
 import zlib
+from collections.abc import Callable
+from types import FrameType
 
 import pytest
 
 from labelkit import container, metadata
 from labelkit.container import Reader
+from labelkit.container.base import MAX_BODY, MAX_UNPACKED
 from labelkit.container.pdfobjects import Objects
 from labelkit.errors import LabelkitError, LimitExceeded, MalformedFile
 from labelkit.report import Status
 from tests import files
 from tests.files import LABEL, OTHER
-from tests.metadata.test_documents import CUSTOM, custom_property, document
 from tests.metadata.test_matroska import element
 from tests.metadata.test_mp4 import FTYP, box, film
+from tests.metadata.test_ooxml import CUSTOM, custom_property, document
 
-SLOWEST_SECONDS, MOST_MEMORY = 2.0, 512 << 20
+MOST_CALLS, MOST_MEMORY = 8_000_000, 512 << 20  # calls: about 2 s where nothing else runs
 START = b"startxref\n%d\n%%%%EOF\n"
 RDF = ('<x:xmpmeta xmlns:x="adobe:ns:meta/" {}><r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#">{}'
        '</r:RDF></x:xmpmeta>')
@@ -152,17 +155,52 @@ READ = {
 }
 
 
+def calls_of(action: Callable[[], object]) -> int:
+    """How many functions, of Python and of C, `action` calls until it returns or refuses."""
+    count = 0
+
+    def profile(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+        if count > MOST_CALLS:
+            raise AssertionError("too many calls")
+
+    sys.setprofile(profile)
+    try:
+        action()
+    except LabelkitError:
+        pass
+    finally:
+        sys.setprofile(None)
+    return count
+
+
 @pytest.mark.parametrize("name", READ)
 def test_what_looks_large_takes_little(name):
     data = READ[name]()
-    memory, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
-    for call in (metadata.inspect, lambda one: metadata.write(one, LABEL)):
-        try:
-            call(data)
-        except LabelkitError:
-            pass
-    assert time.process_time() - started < 2 * SLOWEST_SECONDS
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert 0 < calls_of(lambda: metadata.inspect(data)) <= MOST_CALLS
+    assert 0 < calls_of(lambda: metadata.write(data, LABEL)) <= MOST_CALLS
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory) << 10 < MOST_MEMORY
+
+
+def test_work_without_end_is_counted():
+    with pytest.raises(AssertionError, match="too many calls"):
+        calls_of(lambda: [len("a") for _ in range(MOST_CALLS + 1)])
+
+
+@pytest.mark.parametrize("size", [250 << 10, MAX_BODY + 1], ids=["read", "each refused"])
+def test_what_a_file_unpacks_to_is_bounded(size):
+    """All texts together, also where each is too long by itself."""
+    reader = Reader.of(png(*[files.chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(size), 9))] * 1000))
+    refused = 0
+    for slot in container.slots(reader):
+        try:
+            slot.load()
+        except LimitExceeded:
+            refused += 1
+    assert refused == (1000 if size > MAX_BODY else 1000 - MAX_UNPACKED // size)
+    assert MAX_UNPACKED - size < reader.unpacked <= MAX_UNPACKED + 1000  # one byte more each shows that there is more
 
 
 def test_extents_over_the_same_bytes_are_bounded():
@@ -170,7 +208,7 @@ def test_extents_over_the_same_bytes_are_bounded():
     slot, = container.slots(data)
     with pytest.raises(LimitExceeded):
         slot.load()
-    assert [one["slot"] for one in metadata.read(data).evidence["unread"]] == ["item"]
+    assert [one.slot for one in metadata.read(data).evidence.unread] == ["item"]
 
 
 @pytest.mark.parametrize("depth", [1, 8, 9, 3000])

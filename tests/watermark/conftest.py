@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from labelkit.key import Key
+from labelkit.payload import Payload
 from labelkit.watermark import audio
-from labelkit.watermark.payload import Payload
 from tests import sounds
 
 PAYLOAD = Payload.from_int(0x3123456789ABCDEF)

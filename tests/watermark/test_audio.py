@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The audio carrier: what goes in comes out again, and nothing comes out of what was never marked."""
+"""The audio watermark: what was embedded is detected, and nothing is detected in unmarked sound."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from labelkit import watermark
 from labelkit.codec.samples import AudioSamples
 from labelkit.errors import HostTooSmall, InvalidArgument
 from labelkit.key import Key
-from labelkit.watermark import audio, audio_mark
-from labelkit.watermark.payload import Payload
+from labelkit.payload import Payload
+from labelkit.watermark import audio
+from labelkit.watermark.audio import difference
 from tests import sounds
 from tests.watermark.conftest import KEY, PAYLOAD
 
@@ -77,10 +78,10 @@ def test_silence_stays_silent_and_attacks_have_no_echo_before_them():
     assert np.quantile(local, 0.005) > 12, "10 ms at a time"
 
 
-@pytest.mark.parametrize("shield, filled", [(None, False), (1e3, True)])
-def test_gaps_before_an_attack_are_not_filled_where_other_bands_are_loud(shield, filled, monkeypatch):
-    if shield:
-        monkeypatch.setattr(audio_mark, "SHIELD", shield)
+@pytest.mark.parametrize("limit, filled", [(None, False), (1e3, True)])
+def test_gaps_before_an_attack_are_not_filled_where_other_bands_are_loud(limit, filled, monkeypatch):
+    if limit:
+        monkeypatch.setattr(difference, "SPECTRAL_LIMIT", limit)
     spectra, hz = (np.fft.rfft(sounds.noise(6, 16_000, 0.3, seed)) for seed in (1, 2)), np.arange(48_001) / 6
     low, high = (np.fft.irfft(x * (abs(hz - f) < g)) for x, f, g in zip(spectra, (650, 3_000), (350, 500), strict=True))
     host = (low + high * np.where(np.arange(96_000) // 1_600 % 2, 1, 0.003)).astype(np.float32)  # on and off
@@ -160,7 +161,7 @@ def test_presence_alone_is_found_in_a_clip_too_short_for_an_id(seconds):
         marked = audio.embed(host, rate, None, KEY)
         for effort in ("fast", "normal", "deep"):
             found = audio.detect(marked, rate, KEY, effort=effort)
-            assert found.found and found.payload is None and found.geometry["presence_only"]
+            assert found.found and found.payload is None and found.presence_only
             assert 0 < found.false_positive_rate <= 1e-9
         assert snr(host, marked) > 22
         assert not audio.detect(host, rate, KEY, effort="deep").found, "unmarked"
@@ -174,13 +175,13 @@ def test_presence_alone_survives(name):
     if name not in attacks.names():
         pytest.skip(f"{name} needs av")
     attacked, rate = attacks.apply(name, audio.embed(sounds.speech(3), 16_000, None, KEY), 16_000, seed=1)
-    assert audio.detect(attacked, rate, KEY).geometry.get("presence_only")
+    assert audio.detect(attacked, rate, KEY).presence_only
 
 
 @pytest.mark.parametrize("name", ["speed_0.9", "speed_1.1", "pitch_+1"])
 def test_presence_alone_on_the_time_axis(name):
     attacked, rate = attacks.apply(name, audio.embed(sounds.speech(3), 16_000, None, KEY), 16_000, seed=1)
-    assert audio.detect(attacked, rate, KEY, effort="deep").geometry.get("presence_only")
+    assert audio.detect(attacked, rate, KEY, effort="deep").presence_only
     assert not audio.detect(attacked, rate, KEY, effort="normal").found
 
 
@@ -188,24 +189,24 @@ def test_an_id_is_never_taken_for_presence_nor_presence_for_an_id():
     for seconds in (1, 2, 4, 12, 40):
         host = sounds.speech(seconds, seed=3)
         presence = audio.embed(host, 16_000, None, KEY)
-        assert audio.detect(presence, 16_000, KEY, effort="deep").geometry["presence_only"]
+        assert audio.detect(presence, 16_000, KEY, effort="deep").presence_only
         marker = audio.AudioMarker(16_000, 1, PAYLOAD, KEY)  # which marks whether it will be read or not
         marked = np.concatenate([marker.push(host), marker.finish()])
-        assert not audio.detect(marked, 16_000, KEY, effort="deep").geometry.get("presence_only")
+        assert not audio.detect(marked, 16_000, KEY, effort="deep").presence_only
 
 
 def test_a_short_marked_sound_is_placed_in_a_long_one():
     effect = audio.embed(sounds.music(1.5, 16_000)[:, 0], 16_000, None, KEY)
     found = audio.detect(np.concatenate([sounds.speech(20), effect, sounds.speech(20, seed=4)]), 16_000, KEY)
-    assert found.found and abs(found.geometry["start_s"] - 20) < 0.5 and abs(found.geometry["end_s"] - 21.5) < 0.5
+    assert found.found and abs(found.geometry.start_s - 20) < 0.5 and abs(found.geometry.end_s - 21.5) < 0.5
 
 
 def test_an_id_beside_presence_is_the_answer(speech):
     effect = audio.embed(sounds.music(3, 16_000)[:, 0], 16_000, None, KEY)
     gap = sounds.speech(70, seed=4)
     found = audio.detect(np.concatenate([effect, gap, speech]), 16_000, KEY)
-    assert found.payload == PAYLOAD and "presence_only" not in found.geometry
-    assert {segment["payload"] for segment in found.geometry["segments"]} == {PAYLOAD.hex, None}
+    assert found.payload == PAYLOAD and found.geometry.presence_only is None
+    assert {segment.payload for segment in found.geometry.segments} == {PAYLOAD.hex, None}
 
 
 def test_too_short_for_presence_too():
@@ -216,11 +217,19 @@ def test_too_short_for_presence_too():
         audio.embed(np.zeros(48_000, np.float32), 16_000, None, KEY)
 
 
-def test_a_stream_can_carry_presence_alone():
-    host = sounds.speech(2)
-    marker = audio.AudioMarker(16_000, 1, None, KEY)
-    parts = [marker.push(host[at : at + 500]) for at in range(0, len(host), 500)]
-    assert np.array_equal(np.concatenate([*parts, marker.finish()]), audio.embed(host, 16_000, None, KEY))
+@pytest.mark.parametrize("kind", [np.float32, np.int16])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_sound_can_be_marked_in_place(speech, kind, channels):
+    host = np.repeat(speech[:, None], channels, axis=1)
+    host = (host * 20_000).astype(kind) if kind == np.int16 else host
+    wanted = audio.embed(host, 16_000, PAYLOAD, KEY)
+    room = host.copy()
+    assert audio.embed(room, 16_000, PAYLOAD, KEY, out=room) is room and np.array_equal(room, wanted)
+    other = np.zeros_like(host)
+    assert audio.embed(host, 16_000, PAYLOAD, KEY, out=other) is other and np.array_equal(other, wanted)
+    for wrong in (other[:-1], other.astype(np.float64), other[..., None]):
+        with pytest.raises(InvalidArgument, match="out must be"):
+            audio.embed(host, 16_000, PAYLOAD, KEY, out=wrong)
 
 
 @pytest.mark.parametrize("samples, rate, more", [
@@ -239,7 +248,7 @@ def test_what_cannot_be_taken_is_refused(samples, rate, more):
 
 
 @pytest.mark.parametrize("level", [9e3, 1e-20])
-def test_sound_at_the_ends_of_the_scale_is_looked_at_quietly(level):
+def test_sound_at_the_ends_of_the_scale_raises_no_warnings(level):
     with np.errstate(all="raise"):
         assert not audio.detect(sounds.noise(8, 16_000, level / 4), 16_000, KEY, effort="deep").found
 
@@ -249,55 +258,6 @@ def test_unknown_effort_is_refused():
         audio.detect(np.zeros(9, np.float32), 16_000, effort="enormous")
 
 
-# ---- streams
-
-@pytest.mark.parametrize("rate, channels", [(16_000, 1), (24_000, 1), (44_100, 2), (48_000, 1)])
-def test_a_stream_gives_the_samples_of_the_whole(rate, channels):
-    host = sounds.music(5, rate)[:, :channels]
-    whole = audio.embed(host, rate, PAYLOAD, KEY)
-    random = np.random.default_rng(rate)
-    for most in (50, 3_000, 50_000):
-        marker = audio.AudioMarker(rate, channels, PAYLOAD, KEY)
-        parts, at = [], 0
-        while at < len(host):
-            step = int(random.integers(0, most))
-            parts.append(marker.push(host[at : at + step]))
-            at += step
-            assert at - sum(map(len, parts)) <= 0.1 * rate + step, "latency of 100 ms at most"
-        assert np.array_equal(np.concatenate([*parts, marker.finish()]), whole)
-        assert marker.latency_s <= 0.1
-
-
-def test_a_stream_refuses_another_number_of_channels():
-    marker = audio.AudioMarker(16_000, 2, PAYLOAD, KEY)
-    with pytest.raises(InvalidArgument):
-        marker.push(np.zeros(100, np.float32))
-
-
-def test_a_streaming_detector_decides_as_on_the_whole(speech):
-    detector = audio.AudioDetector(16_000, 1, KEY)
-    for at in range(0, len(speech), 777):
-        detector.push(speech[at : at + 777])
-    assert detector.finish() == audio.detect(speech, 16_000, KEY)
-
-
-def test_a_long_stream_is_searched_in_bounded_memory(speech):
-    """Ten minutes of noise with two marked stretches; what is held is a window of a minute."""
-    detector = audio.AudioDetector(16_000, 1, KEY)
-    held = 0
-    for minute in range(10):
-        block = sounds.noise(60, 16_000, 0.002, seed=minute)
-        if minute in (2, 7):
-            block[320_000 : 320_000 + len(speech)] = speech
-        for at in range(0, len(block), 160_000):
-            detector.push(block[at : at + 160_000])
-            held = max(held, sum(part.nbytes for part in detector._parts))
-    found = detector.finish()
-    starts = sorted(segment["start_s"] for segment in found.geometry["segments"])
-    assert found.payload == PAYLOAD and np.allclose(starts, [140, 440], atol=1)
-    assert held < 8e6
-
-
 # ---- geometry
 
 def test_a_marked_stretch_is_placed_in_unmarked_sound(speech):
@@ -305,16 +265,16 @@ def test_a_marked_stretch_is_placed_in_unmarked_sound(speech):
     whole = np.concatenate([sounds.speech(20, seed=5), speech[: 10 * rate], sounds.speech(30, seed=6)])
     found = audio.detect(whole, rate, KEY)
     assert found.payload == PAYLOAD
-    assert abs(found.geometry["start_s"] - 20) < 0.3 and abs(found.geometry["end_s"] - 30) < 0.3
-    assert len(found.geometry["segments"]) == 1
+    assert abs(found.geometry.start_s - 20) < 0.3 and abs(found.geometry.end_s - 30) < 0.3
+    assert len(found.geometry.segments) == 1
 
 
 def test_two_marks_in_one_file_are_both_found(speech):
     other = audio.embed(sounds.speech(12, seed=9), 16_000, OTHER, KEY)
     found = audio.detect(np.concatenate([speech, other]), 16_000, KEY)
-    segments = {segment["payload"]: segment for segment in found.geometry["segments"]}
+    segments = {segment.payload: segment for segment in found.geometry.segments}
     assert segments.keys() == {PAYLOAD.hex, OTHER.hex}
-    assert abs(segments[PAYLOAD.hex]["end_s"] - 12) < 0.5 and abs(segments[OTHER.hex]["start_s"] - 12) < 0.5
+    assert abs(segments[PAYLOAD.hex].end_s - 12) < 0.5 and abs(segments[OTHER.hex].start_s - 12) < 0.5
 
 
 def test_two_keys_mark_the_same_sound(speech):
@@ -324,7 +284,7 @@ def test_two_keys_mark_the_same_sound(speech):
     assert audio.detect(both, 16_000, second).payload == OTHER
 
 
-def test_one_channel_alone_is_looked_at_where_the_mean_is_empty():
+def test_one_channel_alone_is_searched_where_the_mean_is_silent():
     host = sounds.music(8)[:, :1]
     marked = audio.embed(np.hstack([host, -host]), 44_100, PAYLOAD, KEY)
     assert audio.detect(marked, 44_100, KEY).payload == PAYLOAD
@@ -335,19 +295,6 @@ def test_what_is_not_found_names_the_key_that_was_meant(key, named, other):
     samples = AudioSamples(sounds.speech(4)[:, None], 16_000)
     said = str(watermark.find(samples, key).summary)
     assert said.startswith(f"no watermark of {named}, score") and other not in said
-
-
-def test_a_marker_takes_one_stream_of_one_form():
-    host = sounds.speech(0.2)
-    for first, second in ((host, (host * 32767).astype(np.int16)), (host, host[:, None]), (host[:, None], host)):
-        marker = audio.AudioMarker(16_000, 1, PAYLOAD, KEY)
-        marker.push(first)
-        with pytest.raises(InvalidArgument, match="one stream"):
-            marker.push(second)
-        marker.push(first)  # what was refused did not count
-        marker.finish()
-        with pytest.raises(InvalidArgument, match="one stream"):
-            marker.push(first)
 
 
 @pytest.mark.parametrize("key", [b"sixteen bytes or more of secret", "secret"])

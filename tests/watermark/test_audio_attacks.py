@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The audio carrier after what happens to sound between labelling and verification."""
+"""The audio watermark after what happens to sound between labelling and verification."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_time_axis(name, speech):
     found = audio.detect(attacked, rate, KEY, effort="deep")
     assert found.payload == PAYLOAD
     if name.startswith("speed"):
-        assert found.geometry["speed"] == pytest.approx(TIMED[name], rel=0.005)
+        assert found.geometry.speed == pytest.approx(TIMED[name], rel=0.005)
 
 
 @pytest.mark.parametrize("name, tempo", [("speed_1.1_tempo_0.97", 1.1 * 0.97), ("speed_0.93_tempo_1.04", 0.93 * 1.04)])
@@ -46,20 +46,20 @@ def test_speed_and_tempo_together(name, tempo, speech):
     attacked, rate = attacks.apply(name, speech, 16_000, seed=1)
     found = audio.detect(attacked, rate, KEY, effort="deep")
     assert found.payload == PAYLOAD and found.false_positive_rate <= 1e-9
-    assert found.geometry["tempo"] == pytest.approx(tempo, rel=0.005)
+    assert found.geometry.tempo == pytest.approx(tempo, rel=0.005)
 
 
-def test_slow_drift_is_told_without_the_deep_search(speech):
+def test_slow_drift_is_measured_without_the_deep_search(speech):
     plain = audio.detect(speech, 16_000, KEY).geometry
     for factor in (0.994, 1.004):
         found = audio.detect(attacks.speed(speech[:, None], factor)[:, 0].astype(np.float32), 16_000, KEY)
         assert found.payload == PAYLOAD
-        assert found.geometry["speed"] == pytest.approx(factor, abs=0.002), "20 ms over 12 s"
-    assert plain["speed"] == plain["tempo"] == 1.0
+        assert found.geometry.speed == pytest.approx(factor, abs=0.002), "20 ms over 12 s"
+    assert plain.speed == plain.tempo == 1.0
 
 
 def test_speed_needs_the_deep_search(speech):
-    """The negative twin: what the search in scale finds is not there without it."""
+    """The negative twin: without the search for replays the mark is not found."""
     attacked, rate = attacks.apply("speed_1.1", speech, 16_000)
     assert not audio.detect(attacked, rate, KEY, effort="normal").found
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The decision on the audio carrier: chances that can be counted, and the bound that rests on them."""
+"""The decision of the audio detector: probabilities that can be counted, and the bound that rests on them."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import numpy as np
 import pytest
 
 from labelkit.key import Key
-from labelkit.watermark import audio_search as search
-from labelkit.watermark.audio_decision import log_rate, log_tail, score
-from labelkit.watermark.audio_pattern import pattern
-from labelkit.watermark.payload import Payload
+from labelkit.payload import Payload
+from labelkit.watermark.audio.pattern import pattern
+from labelkit.watermark.audio.significance import log_false_positive_rate, log_tail_probability, score
+from labelkit.watermark.audio.synchronizer import ROW, STARTS, Replay, Spectrum, fold
 from tests import sounds
 
 PAYLOAD = Payload.from_int(0x3123456789ABCDEF)
 
 
 def test_random_keys_stay_under_the_bound():
-    """The bound holds over keys: the correlations of one host with many keys are no wider than chance makes them."""
-    spectrum = search.Spectrum.of(sounds.music(12, 16_000).mean(1))
-    chips = spectrum.chips(search.Replay())
+    """The bound holds over keys: the correlations of one host with many keys spread no wider than chance allows."""
+    spectrum = Spectrum.of(sounds.music(12, 16_000).mean(1))
+    chips = spectrum.chips(Replay())
     scores = []
     for k in range(60):
         signs = pattern(Key(k.to_bytes(16, "big"))).chips(PAYLOAD)
-        path = np.full(len(chips) // search.ROW, (k * 37) % search.STARTS)
-        scores.append(score(search.fold(chips, path), signs))
+        path = np.full(len(chips) // ROW, (k * 37) % STARTS)
+        scores.append(score(fold(chips, path), signs))
     assert np.abs(scores).max() < 4.5 and 0.6 < np.std(scores) < 1.5
 
 
@@ -38,18 +38,18 @@ def test_the_chance_of_a_sum_is_exact():
     sums = np.sort(np.array(list(itertools.product((-1, 1), repeat=12))) @ values)
     for total in range(1, int(values.sum()) + 1):
         share = np.count_nonzero(sums >= total) / len(sums)
-        assert math.exp(log_tail(values, total)) == pytest.approx(share, rel=1e-9)
-    assert log_tail(values, int(values.sum()) + 1) == -math.inf and log_tail(values, 0) == 0.0
+        assert math.exp(log_tail_probability(values, total)) == pytest.approx(share, rel=1e-9)
+    assert log_tail_probability(values, int(values.sum()) + 1) == -math.inf and log_tail_probability(values, 0) == 0.0
     beyond = math.log(sum(math.comb(608, k) for k in range(440, 609))) - 608 * math.log(2)
-    assert log_tail(np.full(608, 7), 7 * (2 * 440 - 608)) == pytest.approx(beyond, rel=1e-9)
+    assert log_tail_probability(np.full(608, 7), 7 * (2 * 440 - 608)) == pytest.approx(beyond, rel=1e-9)
 
 
 def test_the_bound_counts_candidates():
     signs = np.random.default_rng(4).choice([-1.0, 1.0], (16, 38))
     noise = np.random.default_rng(5).standard_normal((16, 38))
     for strength, passes in ((0.4, False), (0.9, True)):
-        rate, more = (log_rate(noise + strength * signs, signs, tried) for tried in (50.0, 53.0))
+        rate, more = (log_false_positive_rate(noise + strength * signs, signs, tried) for tried in (50.0, 53.0))
         assert (rate < math.log(1e-9)) == passes
         assert more == pytest.approx(rate + 3) if passes else more == 0.0
-    assert log_rate(np.zeros((16, 38)), signs, 0.0) == 0.0
-    assert log_rate(-signs, signs, 0.0) == 0.0, "the opposite of a pattern is no mark"
+    assert log_false_positive_rate(np.zeros((16, 38)), signs, 0.0) == 0.0
+    assert log_false_positive_rate(-signs, signs, 0.0) == 0.0, "the opposite of a pattern is no mark"

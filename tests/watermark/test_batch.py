@@ -9,9 +9,9 @@ import pytest
 from labelkit.errors import InvalidArgument
 from labelkit.integrations.diffusers import PipelineWatermark
 from labelkit.label import Kind, Label
+from labelkit.payload import Payload
 from labelkit.watermark import image
-from labelkit.watermark.batch import embed_batch
-from labelkit.watermark.payload import Payload
+from labelkit.watermark.image.batch import embed_batch
 from tests.media import photo
 
 PAYLOADS = [Payload(kind=1, producer=7, content=n) for n in range(2)]

@@ -11,9 +11,11 @@ import pytest
 from benchmarks import image_attacks
 from labelkit.errors import HostTooSmall, InvalidArgument
 from labelkit.key import Key
+from labelkit.payload import Payload
+from labelkit.plan import EFFORTS
 from labelkit.watermark import image
 from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
-from labelkit.watermark.payload import Payload
+from labelkit.watermark.image import matcher, tile
 from tests.media import photo
 
 PAYLOAD = Payload(kind=1, producer=0xABCDEF, content=0x123456789)
@@ -31,6 +33,11 @@ def marked(host: np.ndarray) -> np.ndarray:
     return image.embed(host, PAYLOAD)
 
 
+@pytest.fixture(scope="module")
+def hard(host: np.ndarray) -> np.ndarray:
+    return image.embed(host, PAYLOAD, robustness="hard")
+
+
 def _psnr(host: np.ndarray, marked: np.ndarray) -> float:
     return 10 * np.log10(255**2 / np.mean(np.square(host.astype(float) - marked)))
 
@@ -44,17 +51,17 @@ def _is_read(picture: np.ndarray, effort: str = "normal", key: Key | None = None
 def test_mark_is_read_and_the_host_is_close(host, marked) -> None:
     found = image.detect(marked, effort="fast")
     assert found.found and found.payload == PAYLOAD and found.score > 8
-    assert found.geometry["angle"] == 0 and not found.geometry["mirrored"] and "also" not in found.geometry
+    assert found.geometry.angle == 0 and not found.geometry.mirrored and found.geometry.also is None
     assert _psnr(host, marked) > 42
 
 
-@pytest.mark.parametrize("effort", image.EFFORTS)
+@pytest.mark.parametrize("effort", EFFORTS)
 def test_unmarked_picture_has_no_mark(host, effort) -> None:
     found = image.detect(host, effort=effort)
     assert not found.found and found.payload is None and found.false_positive_rate == 1.0 and found.effort == effort
 
 
-@pytest.mark.parametrize("effort", image.EFFORTS)
+@pytest.mark.parametrize("effort", EFFORTS)
 def test_wrong_key_finds_nothing(host, marked, effort) -> None:
     private = image.embed(host, PAYLOAD, PRIVATE)
     assert _is_read(private, key=PRIVATE)
@@ -78,18 +85,18 @@ def test_normal_effort_after(marked, host, attack) -> None:
 
 
 @pytest.mark.parametrize("attack", ["turn_2", "turn_20", "turn_7_inside", "turn_33_inside", "aspect_0_85", "aslant_2"])
-def test_deep_effort_after(marked, host, attack) -> None:
-    assert _is_read(image_attacks.apply(attack, marked), "deep")
+def test_deep_effort_after(hard, host, attack) -> None:
+    assert _is_read(image_attacks.apply(attack, hard), "deep")
     assert not image.detect(image_attacks.apply(attack, host), effort="deep").found
 
 
 def test_geometry_says_how_the_picture_was_turned(marked) -> None:
-    assert image.detect(marked[:, ::-1]).geometry["mirrored"]
-    assert image.detect(np.rot90(marked)).geometry["angle"] == 90
+    assert image.detect(marked[:, ::-1]).geometry.mirrored
+    assert image.detect(np.rot90(marked)).geometry.angle == 90
     turned = image.detect(image_attacks.apply("turn_20", marked), effort="deep").geometry
-    assert abs(turned["angle"] - 20) < 0.5 and not turned["mirrored"]
+    assert abs(turned.angle - 20) < 0.5 and not turned.mirrored
     shrunk = image.detect(image_attacks.apply("scale_0_6", marked)).geometry
-    assert abs(shrunk["period"] / image.detect(marked).geometry["period"] - 0.6) < 0.01
+    assert abs(shrunk.period / image.detect(marked).geometry.period - 0.6) < 0.01
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 1), (0, 3), (3,), (1,)])
@@ -140,7 +147,23 @@ def test_strength_trades_fidelity_for_score(host) -> None:
 
 def test_two_marks_of_one_key_are_both_named(marked) -> None:
     found = image.detect(image.embed(marked, OTHER))
-    assert {found.payload.hex, *found.geometry["also"]} == {PAYLOAD.hex, OTHER.hex}
+    assert {found.payload.hex, *found.geometry.also} == {PAYLOAD.hex, OTHER.hex}
+
+
+@pytest.mark.parametrize("strength,hides", [(1.2, True), (0.0, False)])
+def test_a_decoy_does_not_hide_the_mark(host, strength, hides, monkeypatch) -> None:
+    """The synchronisation pattern alone, laid over elsewhere: the strongest peak then holds no word."""
+    marked = image.embed(host, PAYLOAD)
+    p, key = tile.period(768, 640), Key.public()
+    keyed = tile.keyed_bins(key)
+    spectrum = np.zeros((p, p), complex)
+    spectrum[keyed.ky % p, keyed.kx % p] = keyed.phase * np.exp(-2j * np.pi * (0.37 * keyed.kx + 0.61 * keyed.ky))
+    pattern = np.fft.ifft2(spectrum).real
+    laid = np.tile(pattern / pattern.std(), (8, 8))[:640, :768, None] * strength
+    attacked = np.clip(np.rint(marked + laid), 0, 255).astype(np.uint8)
+    assert _is_read(attacked, "fast")
+    monkeypatch.setattr(matcher, "MAX_DECOYS", 0)
+    assert _is_read(attacked, "fast") is not hides
 
 
 def test_marks_of_two_keys_are_read_apart(marked) -> None:
@@ -178,7 +201,8 @@ def test_other_arrays_are_refused(pixels) -> None:
 
 
 def test_wrong_arguments_are_refused(host) -> None:
-    for arguments in ({"payload": "abc"}, {"payload": PAYLOAD, "strength": 9}, {"payload": PAYLOAD, "strength": "1"}):
+    for arguments in ({"payload": "abc"}, {"payload": PAYLOAD, "strength": 9}, {"payload": PAYLOAD, "strength": "1"},
+                      {"payload": PAYLOAD, "robustness": "most"}):
         with pytest.raises(InvalidArgument):
             image.embed(host, **arguments)
     with pytest.raises(InvalidArgument, match="effort"):

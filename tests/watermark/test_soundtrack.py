@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 
 from labelkit import watermark
-from labelkit.codec.frame import Form
+from labelkit.codec.frame import FrameFormat
 from labelkit.codec.samples import Sound, VideoSamples
+from labelkit.evidence import AudioGeometry, NoGeometry
 from labelkit.key import Key
+from labelkit.payload import Payload
 from labelkit.plan import Watermark
 from labelkit.report import Status
-from labelkit.watermark import audio, soundtrack
+from labelkit.watermark import audio
 from labelkit.watermark.detection import Detection
-from labelkit.watermark.payload import Payload
+from labelkit.watermark.finding import compare_soundtrack
+from labelkit.watermark.video import soundtrack
 from tests.films import picture, scene
 from tests.sounds import speech
 
@@ -35,7 +38,7 @@ class Reel:
             yield rows[at:at + 5000]
 
     def samples(self, rate: int = RATE) -> VideoSamples:
-        return VideoSamples(Form(320, 240), self.seconds, self, Sound(rate, 1))
+        return VideoSamples(FrameFormat(320, 240), self.seconds, self, Sound(rate, 1))
 
 
 def cut(sound: np.ndarray):
@@ -58,7 +61,7 @@ def test_a_mark_is_found_and_other_keys_find_nothing(effort):
 @pytest.mark.parametrize("effort,most", [("fast", 12), ("normal", 36)])
 def test_what_is_listened_to_is_bounded_whatever_the_length(effort, most):
     reel = Reel(lambda start, stop: TALK[:int((stop - start) * RATE)], 36_000.0)
-    heard = soundtrack.detect(reel.samples(), effort=effort).geometry["heard"]
+    heard = soundtrack.detect(reel.samples(), effort=effort).geometry.heard
     assert sum(end - begin for begin, end in heard) <= most
     assert effort == "fast" or heard[-1][1] == pytest.approx(36_000.0)
 
@@ -69,29 +72,34 @@ def test_a_mark_at_the_end_alone_is_found_and_placed_in_the_film():
     assert not soundtrack.detect(Reel(cut(late), seconds).samples(), effort="fast").found
     found = soundtrack.detect(Reel(cut(late), seconds).samples())
     assert found.payload == PAYLOAD
-    assert found.geometry["start_s"] == pytest.approx(seconds - 12, abs=1)
-    assert found.geometry["segments"][0]["end_s"] == pytest.approx(seconds, abs=1)
+    assert found.geometry.start_s == pytest.approx(seconds - 12, abs=1)
+    assert found.geometry.segments[0].end_s == pytest.approx(seconds, abs=1)
     whole = soundtrack.detect(Reel(cut(late), seconds).samples(), effort="deep")
-    assert whole.geometry["start_s"] == pytest.approx(120, abs=1)
+    assert whole.geometry.start_s == pytest.approx(120, abs=1)
 
 
 def test_silence_and_nothing_are_no_errors():
-    assert soundtrack.detect(VideoSamples(Form(320, 240), 1.0, None)) is None
+    assert soundtrack.detect(VideoSamples(FrameFormat(320, 240), 1.0, None)) is None
     assert soundtrack.detect(Reel(cut(TALK), 60.0).samples(7_350)) is None  # no rate that marks have
     for reel in (Reel(lambda start, stop: np.zeros(100, np.float32), 60.0), Reel(cut(TALK[:0]), 60.0)):
         assert not soundtrack.detect(reel.samples()).found
 
 
-def answer(payload: Payload | None, found: bool = True) -> Detection:
-    return Detection(found, payload, 30.0 if found else 2.0, 1e-30 if found else 1.0)
+def answer(payload: Payload | None, found: bool = True, presence_only: bool = False) -> Detection:
+    geometry = AudioGeometry(presence_only=True) if presence_only else NoGeometry()
+    return Detection(found, payload, 30.0 if found else 2.0, 1e-30 if found else 1.0, geometry)
 
 
 @pytest.mark.parametrize("seen,heard,says", [
     (answer(PAYLOAD), answer(PAYLOAD), "the same"), (answer(PAYLOAD), answer(OTHER), "different content"),
     (answer(None, False), answer(PAYLOAD), "it was replaced"), (answer(None), answer(PAYLOAD), "cannot be read"),
-    (answer(PAYLOAD), answer(None, False), None)])
+    (answer(PAYLOAD), answer(None, False), None), (answer(PAYLOAD), answer(None, presence_only=True), "without an id"),
+    (answer(None, False), answer(None, presence_only=True), "without an id"),
+    (answer(PAYLOAD), answer(None), "carries a mark without an id"), (answer(None, False), answer(None, False), None),
+    (answer(None), answer(None), "carries a mark without an id"),
+    (answer(None, False), answer(None), "it was replaced")])
 def test_picture_and_sound_are_compared(seen, heard, says):
-    said = soundtrack.told(seen, heard)
+    said = compare_soundtrack(seen, heard)
     assert said is None if says is None else says in str(said)
     assert not said or "different content" not in str(said) or OTHER.hex in str(said)
 
@@ -106,7 +114,7 @@ class Film(Reel):
     def frames(self, start, stop):
         from labelkit.codec.video import planes
         for index, rows in enumerate(self.rows):
-            frame = planes(picture(rows), Form(480, 360), "film", index / 4, index)
+            frame = planes(picture(rows), FrameFormat(480, 360), "film", index / 4, index)
             if start <= frame.seconds < (stop or 12):
                 yield frame
 
@@ -117,7 +125,7 @@ class Film(Reel):
         return [0.0]
 
     def found(self):
-        samples = VideoSamples(Form(480, 360), 12.0, self, Sound(RATE, 1))
+        samples = VideoSamples(FrameFormat(480, 360), 12.0, self, Sound(RATE, 1))
         return watermark.find(samples)
 
 
@@ -128,16 +136,31 @@ MARKED_SEEN = [rows for rows in watermark.video.mark_frames(SEEN, PAYLOAD)]
 def test_the_finding_tells_what_was_replaced():
     both = Film(MARKED_SEEN, cut(MARKED)).found()
     assert (both.status, both.payload) == (Status.VALID, PAYLOAD) and "carries the same" in str(both.summary)
-    assert both.evidence["soundtrack"]["payload"] == PAYLOAD.hex
+    assert both.evidence.soundtrack.payload == PAYLOAD.hex
     other = Film(MARKED_SEEN, cut(audio.embed(TALK, RATE, OTHER))).found()
     assert (other.status, other.payload) == (Status.VALID, PAYLOAD) and "different content" in str(other.summary)
     replaced = Film(SEEN, cut(MARKED)).found()
     assert (replaced.status, replaced.payload) == (Status.VALID, PAYLOAD) and "it was replaced" in str(replaced.summary)
-    assert replaced.evidence["found"] is False
+    assert replaced.evidence.found is False
     sound_gone = Film(MARKED_SEEN, cut(TALK)).found()
-    assert sound_gone.payload == PAYLOAD and sound_gone.evidence["soundtrack"]["found"] is False
+    assert sound_gone.payload == PAYLOAD and sound_gone.evidence.soundtrack.found is False
+    presence = cut(audio.embed(TALK, RATE, None))
+    sound_alone = Film(SEEN, presence).found()
+    assert (sound_alone.status, sound_alone.payload) == (Status.VALID, None)
+    assert "without an id" in str(sound_alone.summary) and sound_alone.evidence.soundtrack.presence_only
+    beside = Film(MARKED_SEEN, presence).found()
+    assert (beside.status, beside.payload) == (Status.VALID, PAYLOAD) and "without an id" in str(beside.summary)
     neither = Film(SEEN, cut(TALK)).found()
     assert neither.status is Status.ABSENT and neither.payload is None
+
+
+def test_a_sound_track_may_carry_presence_alone():
+    present = cut(audio.embed(TALK, RATE, None))
+    both = Film(MARKED_SEEN, present).found()
+    assert (both.status, both.payload) == (Status.VALID, PAYLOAD) and "without an id" in str(both.summary)
+    assert both.evidence.soundtrack.presence_only and both.evidence.soundtrack.payload is None
+    alone = Film(SEEN, present).found()
+    assert (alone.status, alone.payload) == (Status.VALID, None) and "without an id" in str(alone.summary)
 
 
 def test_only_what_is_asked_for_is_changed():

@@ -10,13 +10,16 @@ import pytest
 from benchmarks import video_attacks
 from labelkit import codec, container, watermark
 from labelkit.codec import transcode
-from labelkit.codec.frame import Form, Frame
+from labelkit.codec.frame import Frame, FrameFormat
 from labelkit.errors import HostTooSmall, InvalidArgument
 from labelkit.key import Key
+from labelkit.payload import Payload
 from labelkit.plan import Quality
-from labelkit.watermark import evidence, image, tile, video
-from labelkit.watermark.payload import Payload
-from labelkit.watermark.search import Tally
+from labelkit.watermark import image, video
+from labelkit.watermark.image import tile
+from labelkit.watermark.image.matcher import Trials
+from labelkit.watermark.image.pixels import whiten
+from labelkit.watermark.video.accumulator import FilmSearch, PlaneSum
 from tests.films import film, scene
 
 PAYLOAD = Payload(kind=1, producer=0xABCDEF, content=0x123456789)
@@ -46,7 +49,7 @@ def marked(plain) -> Path:
 def test_the_payload_is_read_back_and_where_it_lies(marked, effort):
     found = detected(marked, effort=effort)
     assert found.payload == PAYLOAD and found.effort == effort and found.false_positive_rate < 1e-9
-    assert (found.geometry["begin_seconds"], found.geometry["end_seconds"]) == (0.0, 2.0)
+    assert (found.geometry.begin_seconds, found.geometry.end_seconds) == (0.0, 2.0)
 
 
 @pytest.mark.parametrize("effort", ["fast", "normal", "deep"])
@@ -79,12 +82,12 @@ def test_a_marked_stretch_is_found_and_located(size, spans, tmp_path):
         for index, rows in enumerate(scene(*size, 275, seed=4)):
             rows = rows.copy()
             if spans[0][0] <= index / 25 < spans[0][1]:
-                marker.mark(Frame(Form(*size, halved=None), rows))
+                marker.mark(Frame(FrameFormat(*size, halved=None), rows))
             yield rows
 
     found = detected(film(tmp_path / "film.mp4", size=size, luma=frames()))
     assert found.payload == PAYLOAD
-    assert np.abs(np.array(found.geometry["spans"]) - spans).max() < 1.0
+    assert np.abs(np.array(found.geometry.spans) - spans).max() < 1.0
 
 
 def changes(marker: video.Marker, frames: list[np.ndarray], first: int = 0) -> list[np.ndarray]:
@@ -92,7 +95,7 @@ def changes(marker: video.Marker, frames: list[np.ndarray], first: int = 0) -> l
     added = []
     for index, rows in enumerate(frames, first):
         copy = rows.copy()
-        marker.mark(Frame(Form(*SIZE, halved=None), copy, index=index))
+        marker.mark(Frame(FrameFormat(*SIZE, halved=None), copy, index=index))
         added.append(copy.astype(np.int16) - rows)
     return added
 
@@ -132,7 +135,7 @@ def test_a_film_of_more_pixels_is_marked_with_less():
 
 
 def test_a_frame_coded_alone_weighs_more():
-    total, plane = evidence.Sum(), np.random.default_rng(2).integers(-9, 10, (64, 64)).astype(np.int8)
+    total, plane = PlaneSum(), np.random.default_rng(2).integers(-9, 10, (64, 64)).astype(np.int8)
     total.add(plane, key=True)
     total.add(plane.T.copy(), key=False)
     alike = [np.corrcoef(total.plane.ravel(), one.ravel())[0, 1] for one in (plane, plane.T)]
@@ -145,7 +148,7 @@ def test_a_film_scaled_between_usual_sizes_needs_no_lattice_search(key, payload)
     luma = np.tile(next(iter(scene(*SIZE, 1))), (2, 2))
     frame = next(video.mark_frames([luma], PAYLOAD))
     small = np.asarray(Image.fromarray(frame).resize((960, 540), Image.Resampling.BICUBIC))
-    found = evidence.Search(image.whiten(small), tile.carrier(key or Key.public()), Tally()).usual_scale()
+    found = FilmSearch(whiten(small), tile.keyed_bins(key or Key.public()), Trials()).usual_scale()
     assert (found and found.payload) == payload
 
 
@@ -161,6 +164,17 @@ def test_frames_in_memory_go_in_and_out(plain):
         video.detect_frames([])
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
+def test_frames_of_any_sample_type_are_searched(kind):
+    scale = {np.uint8: 1.0, np.uint16: 257.0, np.float32: 1 / 255}[kind]
+    plain = next(iter(scene(*SIZE, 1)))
+    marked = next(video.mark_frames([plain], PAYLOAD))
+    assert video.detect_frames([(marked * scale).astype(kind)], effort="fast").payload == PAYLOAD
+    assert not video.detect_frames([(plain * scale).astype(kind)], effort="fast").found
+    with pytest.raises(InvalidArgument):
+        video.detect_frames([marked.astype(np.float64)])
+
+
 def test_fidelity_of_every_frame():
     for rows in scene(*SIZE, 3, seed=9):
         marked = next(video.mark_frames([rows], PAYLOAD))
@@ -170,23 +184,23 @@ def test_fidelity_of_every_frame():
 
 @pytest.mark.parametrize("bits", [10, 12])
 def test_deeper_samples_carry_the_same_mark(bits):
-    form = Form(*SIZE, bits=bits, halved=None)
+    form = FrameFormat(*SIZE, bits=bits, halved=None)
     rows = next(scene(*SIZE, 1))
     deep, flat = rows.astype(np.uint16) << bits - 8, rows.copy()
     video.Marker(*SIZE, PAYLOAD).mark(Frame(form, deep))
-    video.Marker(*SIZE, PAYLOAD).mark(Frame(Form(*SIZE, halved=None), flat))
+    video.Marker(*SIZE, PAYLOAD).mark(Frame(FrameFormat(*SIZE, halved=None), flat))
     assert np.array_equal(deep >> bits - 8, flat)
     assert video.detect_frames([Frame(form, deep)]).payload == PAYLOAD
 
 
 def test_black_frames_and_black_bars_stay_black():
     black = np.full((360, 640), 16, np.uint8)
-    video.Marker(*SIZE, PAYLOAD).mark(Frame(Form(*SIZE), black))
+    video.Marker(*SIZE, PAYLOAD).mark(Frame(FrameFormat(*SIZE), black))
     assert (black == 16).all()
     rows = next(scene(*SIZE, 1)).copy()
     rows[:48], rows[312:] = 16, 16
     before = rows.copy()
-    video.Marker(640, 264, PAYLOAD).mark(Frame(Form(*SIZE, active=(0, 48, 640, 264)), rows))
+    video.Marker(640, 264, PAYLOAD).mark(Frame(FrameFormat(*SIZE, active=(0, 48, 640, 264)), rows))
     assert (rows[:48] == 16).all() and (rows[312:] == 16).all()
     assert (rows[48:312] != before[48:312]).mean() > 0.2
 
@@ -195,7 +209,7 @@ def test_rows_of_any_length_are_marked_in_place():
     buffer = np.zeros((360, 704), np.uint8)
     view = buffer[:, :640]
     view[:] = next(scene(*SIZE, 1))
-    video.Marker(*SIZE, PAYLOAD).mark(Frame(Form(*SIZE), view))
+    video.Marker(*SIZE, PAYLOAD).mark(Frame(FrameFormat(*SIZE), view))
     assert not buffer[:, 640:].any()
     assert video.detect_frames([np.ascontiguousarray(view)]).payload == PAYLOAD
 

@@ -6,21 +6,20 @@ from __future__ import annotations
 import io
 import math
 import re
-import wave
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import labelkit
-from labelkit.cli import render, sounds
-from labelkit.cli.render import Exhibit, page
-from labelkit.cli.sounds import AMPLIFIED, Sounds
 from labelkit.errors import LimitExceeded, UnsupportedFormat
 from labelkit.label import Kind, Label
+from labelkit.page import audio_preview, figures
+from labelkit.page.audio_preview import AMPLIFIED, AudioPreview
+from labelkit.page.render import Exhibit, page
 from labelkit.plan import Explicit, Plan
-from tests.cli.test_render import HOSTILE, Reader, picture, png, report
-from tests.sounds import music, noise, speech
+from tests.page.test_render import HOSTILE, Reader, picture, png, report
+from tests.sounds import music, noise, speech, wave_bytes
 
 RATE = 16_000
 TALK = speech(8.0, RATE)
@@ -28,14 +27,8 @@ MARKED = TALK + noise(8.0, RATE, 0.002)
 TONE = (0.2 * np.sin(2 * np.pi * 880 * np.arange(2 * RATE) / RATE)).astype(np.float32)
 
 
-def wav(sound: np.ndarray, rate: int = RATE) -> bytes:
-    file = io.BytesIO()
-    with wave.open(file, "wb") as out:
-        out.setnchannels(1 if sound.ndim == 1 else sound.shape[1])
-        out.setsampwidth(2)
-        out.setframerate(rate)
-        out.writeframes(np.round(sound * 32767).astype("<i2").tobytes())
-    return file.getvalue()
+def wav(samples: np.ndarray, rate: int = RATE) -> bytes:
+    return wave_bytes(samples, rate)
 
 
 def pixels(spectrogram: tuple[str, bytes]) -> np.ndarray:
@@ -60,7 +53,7 @@ def inserted(*at: float) -> np.ndarray:
 @pytest.mark.parametrize("known", [True, False], ids=["heard", "not heard"])
 @pytest.mark.parametrize("at", [(0.0,), (8.0,), (3.0,), (0.0, 8.0), (2.0, 5.0)], ids=str)
 def test_the_programme_is_found_around_its_labels(at, known):
-    shown = Sounds.of(wav(TALK), wav(inserted(*at)), len(at) if known else 0)
+    shown = AudioPreview.of(wav(TALK), wav(inserted(*at)), len(at) if known else 0)
     wanted = 10 * math.log10(np.square(TALK, dtype=float).sum() / np.square(MARKED - TALK, dtype=float).sum())
     assert shown.snr_db == pytest.approx(wanted, abs=0.2)
     assert shown.seconds == (8.0, pytest.approx(8.0 + 2 * len(at)))
@@ -76,23 +69,23 @@ def test_the_programme_is_found_around_its_labels(at, known):
 @pytest.mark.parametrize("after", [noise(10.0, RATE), np.concatenate([TONE, TALK[::-1]]), TALK[:-RATE],
                                    np.stack([TALK, TALK], 1)], ids=["other", "reversed", "shorter", "stereo"])
 def test_the_negative_twin_what_is_another_sound_has_no_difference(after):
-    shown = Sounds.of(wav(TALK), wav(after), 1)
+    shown = AudioPreview.of(wav(TALK), wav(after), 1)
     assert shown.difference is None and math.isnan(shown.snr_db)
 
 
 def test_the_search_is_bounded():
     """A file may hold any number of rhythms."""
     after = wav(np.concatenate([np.zeros(33 * 2, np.float32), TALK]))
-    assert Sounds.of(wav(TALK), after, 33).difference is None
-    assert Sounds.of(wav(TALK), after, 32).difference is not None
+    assert AudioPreview.of(wav(TALK), after, 33).difference is None
+    assert AudioPreview.of(wav(TALK), after, 32).difference is not None
 
 
 def test_another_rate_has_no_difference():
-    assert Sounds.of(wav(TALK), wav(TALK, 2 * RATE), 1).difference is None
+    assert AudioPreview.of(wav(TALK), wav(TALK, 2 * RATE), 1).difference is None
 
 
 def test_nothing_changed_is_said_so():
-    shown = Sounds.of(wav(TALK), wav(np.concatenate([TONE, TALK])), 1)
+    shown = AudioPreview.of(wav(TALK), wav(np.concatenate([TONE, TALK])), 1)
     assert shown.snr_db == math.inf
     assert (pixels(shown.difference)[:, ~empty(shown.difference), :3] == (8, 8, 24)).all()
 
@@ -100,25 +93,25 @@ def test_nothing_changed_is_said_so():
 def test_the_difference_is_amplified_as_it_says():
     """A tone that became a tenth louder differs by itself, amplified ten times."""
     tone = (0.1 * np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE)).astype(np.float32)
-    shown = Sounds.of(wav(tone), wav(tone * (1 + 1 / AMPLIFIED)), 0)
+    shown = AudioPreview.of(wav(tone), wav(tone * (1 + 1 / AMPLIFIED)), 0)
     before, difference = pixels(shown.before), pixels(shown.difference)
-    row = sounds._HEIGHT - 1 - 1000 * sounds._HEIGHT // (RATE // 2)
+    row = audio_preview._HEIGHT - 1 - 1000 * audio_preview._HEIGHT // (RATE // 2)
     assert abs(before[row] - difference[row]).max() <= 8
     assert before[row, :, :3].sum() > 3 * before[5, :, :3].sum()
 
 
 def test_a_spectrogram_stays_small_whatever_the_length(monkeypatch):
     for seconds in (0.01, 1, 60):
-        width = pixels(Sounds.of(wav(noise(seconds, RATE)), wav(noise(seconds, RATE)), 0).after).shape[1]
-        assert 1 <= width <= sounds._WIDTH
-    monkeypatch.setattr(sounds, "MAX_SECONDS", 7)
+        width = pixels(AudioPreview.of(wav(noise(seconds, RATE)), wav(noise(seconds, RATE)), 0).after).shape[1]
+        assert 1 <= width <= audio_preview._WIDTH
+    monkeypatch.setattr(audio_preview, "MAX_SECONDS", 7)
     with pytest.raises(LimitExceeded, match="more than 7 s"):
-        Sounds.of(wav(TALK), wav(TALK), 0)
+        AudioPreview.of(wav(TALK), wav(TALK), 0)
 
 
 def test_what_is_no_sound_is_refused():
     with pytest.raises(UnsupportedFormat, match="no sound to draw"):
-        Sounds.of(png(picture()), png(picture()), 0)
+        AudioPreview.of(png(picture()), png(picture()), 0)
 
 
 def test_sounds_are_played_and_drawn_with_words_in_both_languages():
@@ -137,7 +130,7 @@ def test_sounds_are_played_and_drawn_with_words_in_both_languages():
 
 
 def test_a_large_sound_is_drawn_but_not_carried(monkeypatch):
-    monkeypatch.setattr(render, "MAX_PLAYED_BYTES", len(wav(TALK)))
+    monkeypatch.setattr(figures, "MAX_PLAYED_BYTES", len(wav(TALK)))
     read = Reader(page([Exhibit("a.wav", report(), wav(TALK), wav(inserted(0.0)))]))
     tags = [tag for tag, _ in read.tags]
     assert (tags.count("audio"), tags.count("img")) == (1, 3)
@@ -157,9 +150,9 @@ def test_a_labelled_file_of_the_library_is_found_again(tmp_path):
     out = io.BytesIO()
     labelkit.embed(io.BytesIO(source), out, Label(Kind.GENERATED, "maker", "7"),
                    plan=Plan(explicit=Explicit(place="both")))
-    heard = labelkit.verify(out.getvalue())[labelkit.Layer.EXPLICIT].evidence["heard"]
+    heard = labelkit.verify(out.getvalue())[labelkit.Layer.EXPLICIT].evidence.heard
     assert len(heard) == 2
-    shown = Sounds.of(source, out.getvalue(), len(heard))
+    shown = AudioPreview.of(source, out.getvalue(), len(heard))
     assert 15 < shown.snr_db < 60
     share = empty(shown.difference).mean()
     assert share == pytest.approx(1 - shown.seconds[0] / shown.seconds[1], abs=0.01)

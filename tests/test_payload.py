@@ -6,8 +6,8 @@ import pytest
 
 from labelkit.errors import InvalidArgument
 from labelkit.label import Kind, Label
+from labelkit.payload import Payload
 from labelkit.watermark import ecc
-from labelkit.watermark.payload import Payload
 
 LABEL = Label(Kind.GENERATED, "001191440300708461136T1XGW3", "2026-000017")
 

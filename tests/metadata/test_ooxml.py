@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The label in OOXML documents, HTML and Markdown: members, elements and lines of others stay."""
+"""The label in OOXML documents: one registered property, and the members of others as they were."""
 
 import html.parser
 import io
-import json
 import struct
 import xml.etree.ElementTree as ElementTree
 import zipfile
@@ -12,10 +11,8 @@ import pytest
 
 from labelkit import container, metadata
 from labelkit.errors import LimitExceeded, MalformedFile, UnsupportedFormat
-from labelkit.label import FIELDS, Kind, Label
-from labelkit.report import Status
 from tests import files
-from tests.files import LABEL, OTHER
+from tests.files import LABEL, OTHER, one_label
 
 TYPES = ('<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
          '<Default Extension="xml" ContentType="application/xml"/></Types>')
@@ -62,11 +59,6 @@ def opened(data: bytes) -> zipfile.ZipFile:
     archive = zipfile.ZipFile(io.BytesIO(data))
     assert archive.testzip() is None
     return archive
-
-
-def one_label(data: bytes) -> bool:
-    finding = metadata.read(data)
-    return (finding.status, finding.label, finding.evidence["duplicates"]) == (Status.VALID, LABEL, 0)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -234,157 +226,3 @@ def test_a_row_that_the_directory_cuts_off_is_refused():
 def test_broken_archives_are_refused(data):
     with pytest.raises((MalformedFile, UnsupportedFormat)):
         metadata.write(data, LABEL)
-
-
-# HTML
-
-QUOTED = html.escape(OTHER.to_json())
-PAGES = {
-    "plain": '<!DOCTYPE html><html><head><meta charset="utf-8"><title>t</title></head><body>x</body></html>',
-    "no head": "<!doctype html><p>x",
-    "only html": "<html lang=zh><body>x</body></html>",
-    "xhtml": '<?xml version="1.0"?><!-- a --><!DOCTYPE html><html xmlns="x"><head><title>t</title></head></html>',
-    "mark": "\ufeff<!DOCTYPE html><html><head></head></html>",
-    "label": f'<!DOCTYPE html><head><meta name="AIGC" content="{QUOTED}"><title>t</title></head>',
-    "single quotes": f"<!DOCTYPE html><head><META content='{OTHER.to_json()}' NAME=aigc /><title>t</title></head>",
-    "two labels": f'<!DOCTYPE html><head><meta name="AIGC" content="{QUOTED}"><title>t</title><meta name="AIGC" content'
-                  f'="{QUOTED}"></head>',
-    "label in a script": f"<!DOCTYPE html><head><script>'<meta name=\"AIGC\" content=\"{QUOTED}\">'</script></head>",
-    "label in a comment": f'<!DOCTYPE html><head><!-- <meta name="AIGC" content="{QUOTED}"> --></head>',
-}
-
-
-class Metas(html.parser.HTMLParser):
-    """The named meta elements as the standard library's parser sees them."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, str]] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list) -> None:
-        if tag == "meta" and dict(attrs).get("name"):
-            self.found.append((dict(attrs)["name"].upper(), dict(attrs)["content"]))
-
-    handle_startendtag = handle_starttag
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_html_has_one_label_in_front_and_the_rest_as_it_was(name):
-    page = PAGES[name]
-    out = metadata.write(page.encode(), LABEL)
-    assert one_label(out) and metadata.write(out, LABEL) == out
-    assert Metas(out.decode()).found == [("AIGC", LABEL.to_json())]
-    rest = out.decode()
-    start = rest.index('<meta name="AIGC" content=\'')
-    rest = rest[:start] + rest[rest.index("/>", start) + 2:]
-    for old in (f'<meta name="AIGC" content="{QUOTED}">', f"<META content='{OTHER.to_json()}' NAME=aigc />"):
-        page = page.replace(old, "") if "script" not in name and "comment" not in name else page
-    assert rest == page
-
-
-@pytest.mark.parametrize("name", ["label", "single quotes", "two labels"])
-def test_a_label_of_others_in_html_is_read(name):
-    assert metadata.read(PAGES[name].encode()).label == OTHER
-
-
-@pytest.mark.parametrize("name", ["plain", "label in a script", "label in a comment"])
-def test_html_that_only_mentions_a_label_has_none(name):
-    assert metadata.read(PAGES[name].encode()).status is Status.ABSENT
-
-
-def test_a_generator_named_in_html_is_a_trace():
-    page = b'<!DOCTYPE html><head><meta name="generator" content="ChatGPT"></head>'
-    assert [found["value"] for found in metadata.read(page).evidence["traces"]] == ["ChatGPT"]
-
-
-@pytest.mark.parametrize("page", [b"<p>x</p>", b"text", b"<!doctype svg>", b"<" * 9000, b"<!--" * 4000, b"<?x" * 4000,
-                                  b"<!---->" * 2000])
-def test_what_is_no_html_is_refused(page):
-    with pytest.raises(UnsupportedFormat):
-        container.sniff(page)
-
-
-# Markdown
-
-def front(*lines: str) -> str:
-    return "---\n" + "".join(line + "\n" for line in lines) + "---\n"
-
-
-BLOCK = ["AIGC:", *(f"    {name}: '{value}'" for name, value in reversed(OTHER.fields().items()))]
-TEXT = "\n# 标题\n\n---\n\ntext: 'x'\n"
-NOTES = {
-    "front matter": front("title: 山", "tags: [a, b]") + TEXT,
-    "block": front(*BLOCK) + TEXT,
-    "one line": front("AIGC: " + OTHER.to_json()) + TEXT,
-    "quoted line": front("AIGC: '" + OTHER.to_json(wrapped=True) + "'") + TEXT,
-    "folded": front("AIGC: |", "  " + OTHER.to_json()) + TEXT,
-    "among others": front("title: 山", *BLOCK, "tags: [a, b]") + TEXT,
-    "stacked": front(*BLOCK) + "\n" + front(*BLOCK) + front("AIGC: " + OTHER.to_json()) + TEXT,
-    "mark": "\ufeff" + front(*BLOCK) + TEXT,
-    "dots": "---\n" + "\n".join(BLOCK) + "\n...\n" + TEXT,
-}
-LABELLED_NOTES = [name for name in NOTES if name != "front matter"]
-
-
-@pytest.mark.parametrize("name", NOTES)
-@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
-def test_markdown_has_one_label_and_its_text_stays(name, line_end):
-    note = NOTES[name].replace("\n", line_end)
-    out = metadata.write(note.encode(), LABEL)
-    assert one_label(out) and metadata.write(out, LABEL) == out
-    assert out.decode().endswith(TEXT.replace("\n", line_end))
-    assert OTHER.produce_id.encode() not in out
-    for kept in ("title: 山" + line_end, "tags: [a, b]" + line_end):
-        assert (kept in out.decode()) == (kept in note)
-    assert out.decode().replace("\r\n", "").count("\n") == (0 if line_end == "\r\n" else out.count(b"\n"))
-
-
-@pytest.mark.parametrize("name", LABELLED_NOTES)
-def test_a_label_of_others_in_markdown_is_read(name):
-    assert metadata.read(NOTES[name].encode()).label == OTHER
-
-
-def test_the_label_stands_in_front_matter_as_the_guide_shows_it():
-    out = metadata.write(NOTES["front matter"].encode(), LABEL).decode()
-    lines = out.splitlines()
-    assert lines[:2] == ["---", "AIGC:"]
-    assert [line.split(":")[0].strip() for line in lines[2:9]] == list(FIELDS)
-    assert lines[2] == "  Label: '1'"
-
-
-def test_quotes_and_signed_data_survive_the_way_through_yaml():
-    label = Label(Kind.GENERATED, "it's", "2", json.dumps({"SecurityData": "it's"}, separators=(",", ":")))
-    assert metadata.read(metadata.write(NOTES["block"].encode(), label)).label == label
-
-
-def test_text_is_markdown_where_its_name_says_so(tmp_path):
-    for name, works in (("a.md", True), ("a.MARKDOWN", True), ("a.txt", False), ("a", False)):
-        path = tmp_path / name
-        path.write_text("# plain text, 文字\n", "utf-8")
-        if works:
-            metadata.write_file(path, path, LABEL)
-            assert metadata.read(path).label == LABEL and path.read_text("utf-8").endswith("\n\n# plain text, 文字\n")
-        else:
-            with pytest.raises(UnsupportedFormat):
-                metadata.write_file(path, path, LABEL)
-
-
-@pytest.mark.parametrize("note", [b"---\nnot closed\n", b"---\n\0\n---\n", b"---\n\xff\xfe\n---\n",
-                                  b"text\n---\nx\n---\n"])
-def test_text_without_front_matter_is_not_told(note):
-    with pytest.raises(UnsupportedFormat):
-        container.sniff(note)
-
-
-@pytest.mark.parametrize("first", ["  title: x", "\n\tContentPropagator: '1'", " \r\n  Label: '2'"])
-def test_front_matter_that_would_run_into_the_label_is_refused(first):
-    with pytest.raises(MalformedFile, match="indented"):
-        metadata.write(front(first, "tags: x").encode(), LABEL)
-    assert one_label(metadata.write(front("tags: x", first).encode(), LABEL))
-
-
-def test_a_rule_behind_front_matter_is_text():
-    note = front("title: x") + front("text: y")
-    out = metadata.write(note.encode(), LABEL).decode()
-    assert out.endswith(front("text: y"))

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from labelkit.key import Key
-from labelkit.watermark import ecc, search, tile
+from labelkit.watermark import ecc
+from labelkit.watermark.image import matcher, tile
 
 WORD = 0x123456789ABCDEF0
 
@@ -15,19 +16,19 @@ def spectrum(amplitude: float, seed: int) -> np.ndarray:
     random = np.random.default_rng(seed)
     plane = random.standard_normal((128, 128)).astype(np.float32)
     flat, textured = tile.patterns(Key.public(), WORD, 128, 1.0)
-    pattern = flat / tile.FLAT_UNIT + textured / tile.PATTERN_UNIT * tile.BASE_GAIN
+    pattern = flat / tile.FLAT_UNIT + textured / tile.PATTERN_UNIT * tile.HIGH_RMS
     return tile.analyse(np.rint(1000 * (plane + amplitude * pattern / pattern.std())).astype(np.int32))
 
 
-def matched(amplitude: float, seed: int = 1, key: Key | None = None) -> tuple[search.Match | None, search.Tally]:
-    tally = search.Tally()
-    return search.match(spectrum(amplitude, seed), tile.carrier(key or Key.public()), tally, 1), tally
+def matched(amplitude: float, seed: int = 1, key: Key | None = None) -> tuple[matcher.TileMatch | None, matcher.Trials]:
+    trials = matcher.Trials()
+    return matcher.match(spectrum(amplitude, seed), tile.keyed_bins(key or Key.public()), trials, 1), trials
 
 
 def test_a_word_is_read_and_its_chance_counts_words_and_places() -> None:
-    found, tally = matched(0.5)
+    found, trials = matched(0.5)
     assert found.word == WORD and found.score > 13
-    assert tally.trials * 2.0**64 * 1e-300 < found.false_positive_rate < 1e-9
+    assert trials.count * 2.0**64 * 1e-300 < found.false_positive_rate < 1e-9
 
 
 @pytest.mark.parametrize("amplitude,key", [(0.0, None), (0.5, Key(b"another key, just as long")), (0.1, None)])
@@ -50,12 +51,12 @@ def test_random_phases_pass_a_score_no_more_often_than_stated() -> None:
         bins = np.zeros((fine, fine), complex)
         bins[ky, kx] = np.exp(2j * np.pi * random.random(tile.BINS))
         highest.append(np.fft.ifft2(bins).real.max() * fine**2 / np.sqrt(tile.BINS / 2))
-    stated = search.SHIFTS * search.PEAKS * 4.5 * np.exp(-0.5 * 4.5**2)
+    stated = matcher.SHIFTS * matcher.PEAKS * 4.5 * np.exp(-0.5 * 4.5**2)
     passed = np.mean(np.array(highest) > 4.5)
     assert 0.3 * stated < passed < 1.5 * stated
 
 
 def test_chance_falls_with_the_score_and_is_never_nought() -> None:
-    tally = search.Tally(trials=1 << 15)
-    chances = [tally.chance_of_word(score) for score in (5.0, 11.0, 12.0, 13.0, 20.0, 60.0)]
+    trials = matcher.Trials(count=1 << 15)
+    chances = [trials.word_chance(score) for score in (5.0, 11.0, 12.0, 13.0, 20.0, 60.0)]
     assert chances[0] == 1.0 and chances[2] > 1e-9 > chances[3] > chances[4] > chances[5] > 0

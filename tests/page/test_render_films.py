@@ -13,15 +13,15 @@ import pytest
 from PIL import Image
 
 import labelkit
-from labelkit.cli import reels
-from labelkit.cli.reels import Reels
-from labelkit.cli.render import Exhibit, page
 from labelkit.errors import UnsupportedFormat
+from labelkit.page import video_preview
+from labelkit.page.render import Exhibit, page
+from labelkit.page.video_preview import VideoPreview
 from labelkit.plan import Plan, Quality
-from tests.cli.test_render import HOSTILE, Reader, picture, png, report
 from tests.codec.test_video import needs
 from tests.films import film, scene
 from tests.media import LABEL
+from tests.page.test_render import HOSTILE, Reader, picture, png, report
 from tests.test_films import said_by_browser
 
 
@@ -40,29 +40,29 @@ def still(shown: tuple[str, bytes]) -> np.ndarray:
 
 def test_the_very_files_are_played_and_the_difference_is_that_of_the_watermark(pair):
     before, after, said = pair
-    box = said[labelkit.Layer.EXPLICIT].evidence["box"]
-    shown = Reels.of(before, after, box)
+    box = said[labelkit.Layer.EXPLICIT].evidence.box
+    shown = VideoPreview.of(before, after, box)
     assert (shown.before, shown.after) == (("video/mp4", before), ("video/mp4", after))
     assert (shown.height, shown.width) == (360, 480) and shown.seconds == pytest.approx(1.2, abs=0.05)
-    assert 35 < shown.psnr_db < 48 and Reels.of(before, after, None).psnr_db < shown.psnr_db - 3
+    assert 35 < shown.psnr_db < 48 and VideoPreview.of(before, after, None).psnr_db < shown.psnr_db - 3
     grey = still(shown.difference)
     assert abs(grey[:200].mean() - 128) < 6 and 3 < grey[:200].std() < 60
     x, y, width, _ = box
     line = grey[y - 6, x:x + width]
     assert (line[:, 0] - line[:, 1]).mean() > 60  # the outline is red, all else is grey
-    bare = still(Reels.of(before, after, None).difference)[y - 6, x:x + width]
+    bare = still(VideoPreview.of(before, after, None).difference)[y - 6, x:x + width]
     assert abs((bare[:, 0] - bare[:, 1]).mean()) < 5
 
 
 def test_nothing_changed_is_said_so(pair):
-    assert Reels.of(pair[0], pair[0], None).psnr_db == math.inf
+    assert VideoPreview.of(pair[0], pair[0], None).psnr_db == math.inf
     text = page([Exhibit("a.mp4", report(), pair[0], pair[0])])
     assert "nothing changed outside" in text and "No explicit label was found" in text
 
 
 def test_another_size_has_no_difference(pair, tmp_path):
     other = film(tmp_path / "film.mp4", count=3).read_bytes()
-    shown = Reels.of(pair[0], other, None)
+    shown = VideoPreview.of(pair[0], other, None)
     assert shown.difference is None and math.isnan(shown.psnr_db)
     assert "no difference to show" in page([Exhibit("a.mp4", report(), pair[0], other)])
 
@@ -70,21 +70,21 @@ def test_another_size_has_no_difference(pair, tmp_path):
 @pytest.mark.parametrize("name", ["film.avi", "film.mkv"])
 def test_what_no_browser_plays_is_compared_but_not_carried(name, tmp_path):
     data = film(tmp_path / name, codec="mpeg4", count=3).read_bytes()
-    shown = Reels.of(data, data, None)
+    shown = VideoPreview.of(data, data, None)
     assert shown.before is None and shown.difference
     read = Reader(page([Exhibit(name, report(), data, data)]))
     assert "browsers do not play it" in read.text and "video" not in [tag for tag, _ in read.tags]
 
 
 def test_a_large_film_is_not_carried(pair, monkeypatch):
-    monkeypatch.setattr(reels, "MAX_PLAYED_BYTES", len(pair[0]))
-    shown = Reels.of(pair[0], pair[1], None)
+    monkeypatch.setattr(video_preview, "MAX_PLAYED_BYTES", len(pair[0]))
+    shown = VideoPreview.of(pair[0], pair[1], None)
     assert shown.before and shown.after is None
 
 
 def test_what_is_no_film_is_refused():
     with pytest.raises(UnsupportedFormat, match="no film to show"):
-        Reels.of(png(picture()), png(picture()), None)
+        VideoPreview.of(png(picture()), png(picture()), None)
 
 
 def test_the_page_has_players_with_words_in_both_languages(pair):
@@ -131,5 +131,5 @@ def test_frames_are_compared_in_time(tmp_path):
     rows = list(scene(320, 240, 20))
     one = film(tmp_path / "one.mp4", luma=iter(rows), count=20)
     other = film(tmp_path / "other.mp4", luma=iter([rows[0], *reversed(rows[1:])]), count=20)
-    assert Reels.of(one.read_bytes(), one.read_bytes(), None).psnr_db == math.inf
-    assert Reels.of(one.read_bytes(), other.read_bytes(), None).psnr_db < 25
+    assert VideoPreview.of(one.read_bytes(), one.read_bytes(), None).psnr_db == math.inf
+    assert VideoPreview.of(one.read_bytes(), other.read_bytes(), None).psnr_db < 25

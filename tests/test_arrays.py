@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import datetime
 import hashlib
 import io
@@ -10,10 +11,11 @@ import io
 import numpy as np
 import pytest
 import soundfile
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
 import labelkit as lk
-from labelkit.errors import HostTooSmall, InvalidArgument, LabelkitError, UnsupportedFormat
+from labelkit import arrays
+from labelkit.errors import HostTooSmall, InvalidArgument, LabelkitError, LimitExceeded, UnsupportedFormat
 from labelkit.log import LabelLog, Waiver
 from tests.media import LABEL, photo
 from tests.sounds import speech
@@ -36,7 +38,7 @@ def test_a_picture_becomes_a_labelled_file(format, signer, anchors):
     report = lk.verify(made, trust=anchors)
     assert set(statuses(report).values()) == {"valid"} and report.verdict is lk.Verdict.CONFIRMED
     manifest = report[lk.Layer.PROVENANCE].evidence
-    assert manifest["manifests"] == 1, "it begins here, with no parent"
+    assert manifest.manifests == 1, "it begins here, with no parent"
     assert (rgb == photo()).all(), "the samples are left as they are"
     bare = lk.embed(rgb, label=LABEL, plan=lk.Plan(explicit=None, watermark=None), format=format)
     assert statuses(lk.verify(bare))["watermark"] == "absent", "and carries only what the plan says"
@@ -80,6 +82,58 @@ def test_formats_of_which_nothing_new_is_made(target, format, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def opened(image: Image.Image, kind: str, **options) -> Image.Image:
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return Image.open(io.BytesIO(out.getvalue()))
+
+
+def test_a_pillow_image_of_16_bits_keeps_them():
+    deep = photo()[..., 0].astype(np.uint16) * 257 + 3
+    for image in (Image.fromarray(deep), opened(Image.fromarray(deep), "PNG"), opened(Image.fromarray(deep), "TIFF")):
+        marked = lk.embed(image, label=LABEL)
+        assert marked.mode.startswith("I;16") and np.array_equal(np.asarray(marked), lk.embed(deep, label=LABEL))
+        assert lk.verify(marked)[lk.Layer.WATERMARK].payload == lk.Payload.of(LABEL)
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_a_pillow_image_is_labelled_upright(turn):
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    image = opened(Image.fromarray(photo()), "JPEG", exif=exif, quality=95)
+    marked = lk.embed(image, label=LABEL)
+    assert marked.getexif().get(0x0112) == 1 and image.getexif()[0x0112] == turn
+    assert marked.size == (image.size if turn < 5 else image.size[::-1])
+    upright = lk.embed(ImageOps.exif_transpose(image), label=LABEL)
+    assert np.array_equal(np.asarray(marked), np.asarray(upright))
+    assert lk.verify(image.copy())[lk.Layer.WATERMARK].status is lk.Status.ABSENT
+
+
+@pytest.mark.parametrize("mode", ["F", "I"])
+def test_pillow_images_of_other_samples_are_refused(mode):
+    with pytest.raises(InvalidArgument, match=f"mode {mode}"):
+        lk.embed(Image.fromarray(photo()).convert("L").convert(mode), label=LABEL)
+
+
+def test_a_cmyk_picture_in_memory_is_read_and_not_labelled():
+    image = Image.fromarray(photo()).convert("CMYK")
+    with pytest.raises(InvalidArgument, match="colours"):
+        lk.embed(image, label=LABEL)
+    marked = lk.embed(photo(), label=LABEL)
+    assert lk.verify(Image.fromarray(marked).convert("CMYK"))[lk.Layer.WATERMARK].status is lk.Status.VALID
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_an_animation_in_memory_is_refused_and_one_of_its_frames_is_not(kind):
+    one, other = Image.fromarray(photo()), Image.fromarray(photo(seed=2))
+    image = opened(one, kind, save_all=True, append_images=[other])
+    for act in (lambda: lk.embed(image, label=LABEL), lambda: lk.verify(image)):
+        with pytest.raises(InvalidArgument, match="2 frames"):
+            act()
+    assert lk.verify(lk.embed(image.copy(), label=LABEL))[lk.Layer.WATERMARK].status is lk.Status.VALID
+    assert lk.verify(opened(one, kind))[lk.Layer.WATERMARK].status is lk.Status.ABSENT
+
+
 def test_what_a_format_cannot_hold():
     clear = np.dstack((photo(), np.full(photo().shape[:2], 200, np.uint8)))
     deep = photo().astype(np.uint16) * 257
@@ -115,6 +169,16 @@ def test_a_colour_profile_comes_along(format):
         assert image.info["icc_profile"] == profile
     with Image.open(io.BytesIO(lk.embed(photo(), label=LABEL, format=format))) as image:
         assert "icc_profile" not in image.info
+
+
+@pytest.mark.parametrize("plan", [lk.Plan(), lk.Plan(explicit=None)], ids=["both layers", "the mark alone"])
+@pytest.mark.parametrize("shape", ["mono", "stereo"])
+def test_sound_in_memory_is_not_changed(plan, shape):
+    held = speech(8) if shape == "mono" else np.stack([speech(8), speech(8, seed=2)], axis=1)
+    before = held.copy()
+    marked = lk.embed(held, label=LABEL, rate=16_000, plan=plan)
+    assert np.array_equal(held, before) and held.flags.writeable and not np.shares_memory(held, marked)
+    assert marked.flags.writeable and lk.verify(marked, rate=16_000)[lk.Layer.WATERMARK].status is lk.Status.VALID
 
 
 @pytest.mark.parametrize("format", SOUNDS)
@@ -164,7 +228,7 @@ def test_sound_without_its_rate_is_told_what_is_missing():
 
 
 def test_sound_that_is_none():
-    for samples, rate in ((np.zeros((4, 4, 4), np.float32), 48_000), (np.zeros(48_000, np.float64), 48_000),
+    for samples, rate in ((np.zeros((4, 4, 4), np.float32), 48_000), (np.zeros(48_000, np.int32), 48_000),
                           (speech(2.0, 16_000), 10), (speech(2.0, 16_000), "fast"),
                           (Image.fromarray(photo()), 48_000)):
         with pytest.raises(LabelkitError):
@@ -175,16 +239,75 @@ def test_sound_that_is_none():
 
 def test_the_log_records_the_file_that_is_made(tmp_path):
     with LabelLog(tmp_path / "log.db") as log:
-        made = lk.embed(photo(), label=LABEL, format="png", log=log, now=NOW)
+        made = lk.embed(photo(), label=LABEL, format="png", audit=lk.Audit(log, NOW))
         record, = log.find(payload=lk.Payload.of(LABEL))
         assert record.facts["sha256_before"] is None and record.facts["fingerprint"]
         assert record.facts["sha256_after"] == hashlib.sha256(made).hexdigest()
-        path = lk.embed(photo(), tmp_path / "a.jpg", LABEL, log=log, now=NOW)
+        path = lk.embed(photo(), tmp_path / "a.jpg", LABEL, audit=lk.Audit(log, NOW))
         assert lk.verify(path).verdict is lk.Verdict.CONFIRMED
-        waived = lk.embed(photo(), label=LABEL, plan=lk.Plan(explicit=None), format="png", log=log, now=NOW,
-                          waiver=Waiver("user-7", "2026-03"))
+        waived = lk.embed(photo(), label=LABEL, plan=lk.Plan(explicit=None), format="png",
+                          audit=lk.Audit(log, NOW, Waiver("user-7", "2026-03")))
         assert statuses(lk.verify(waived)) | {"provenance": ""} == {
             "explicit": "absent", "watermark": "valid", "metadata": "valid", "provenance": ""}
         with pytest.raises(InvalidArgument, match="Article 9"):
-            lk.embed(photo(), label=LABEL, plan=lk.Plan(explicit=None), log=log, now=NOW,
-                     waiver=Waiver("user-7", "2026-03"))
+            lk.embed(photo(), label=LABEL, plan=lk.Plan(explicit=None),
+                     audit=lk.Audit(log, NOW, Waiver("user-7", "2026-03")))
+
+
+def test_lent_samples_are_new_at_each_call_and_leave_the_source_alone():
+    for picture in (photo(), photo()[..., 0], photo().astype(np.uint16) * 257, photo()[::2, ::-1]):
+        with arrays.lent(picture, None) as samples:
+            first = samples().frames[0]
+            assert first.flags.writeable and first.dtype == picture.dtype and np.array_equal(first, picture)
+            first[...] = 0
+            assert np.array_equal(samples().frames[0], picture), "a second strength starts from the source"
+
+
+@pytest.mark.parametrize("held,rate", [(photo() / 255, None), (Image.fromarray(photo()), None), (speech(2.0), 16_000)])
+def test_what_cannot_lie_in_lent_memory_is_taken_as_before(held, rate):
+    with arrays.lent(held, rate) as samples:
+        assert type(samples()) is type(arrays.samples_of(held, rate))
+
+
+def test_one_thread_after_the_other_labels_its_own_picture():
+    """Memory is kept between calls: nothing of one picture shows in the next."""
+    pictures = [photo(384, 512, seed) for seed in range(3)] + [photo(128, 200, 9)]
+    plan = lk.Plan(explicit=None)
+    alone = [lk.embed(picture, label=LABEL, plan=plan, format="png") for picture in pictures]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        again = list(pool.map(lambda picture: lk.embed(picture, label=LABEL, plan=plan, format="png"), pictures * 3))
+    assert again == alone * 3
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_a_matrix_is_a_picture():
+    grey = np.ascontiguousarray(photo()[..., 0])
+    marked = lk.embed(np.matrix(grey), label=LABEL)
+    assert type(marked) is np.ndarray and (marked == lk.embed(grey, label=LABEL)).all()
+    assert lk.verify(np.matrix(marked))[lk.Layer.WATERMARK].status is lk.Status.VALID
+
+
+def test_a_masked_array_is_refused():
+    masked = np.ma.masked_greater(photo(), 200)
+    for call in (lambda: lk.embed(masked, label=LABEL), lambda: lk.verify(masked)):
+        with pytest.raises(InvalidArgument, match="masked array"):
+            call()
+
+
+@pytest.mark.parametrize(("value", "shape", "rate"), [
+    (np.uint8(3), (1 << 20, 1 << 20), None), (np.float32(0.3), (1 << 20, 1 << 20, 3), None),
+    (np.uint16(3), (1 << 40, 1), None), (np.float32(0.1), (1 << 40,), 48_000), (np.int16(1), (1 << 40, 2), 48_000)])
+def test_an_array_that_claims_more_samples_than_any_memory_holds(value, shape, rate):
+    huge = np.broadcast_to(value, shape)
+    for call in (lambda: lk.embed(huge, label=LABEL, rate=rate), lambda: lk.verify(huge, rate=rate)):
+        with pytest.raises(LimitExceeded, match="at most"):
+            call()
+
+
+def test_the_bound_is_that_of_files():
+    rgb = photo()
+    with pytest.raises(LimitExceeded):
+        lk.embed(rgb, label=LABEL, max_pixels=rgb.shape[0] * rgb.shape[1] - 1)
+    with pytest.raises(LimitExceeded):
+        lk.verify(Image.fromarray(rgb), max_pixels=100)
+    assert lk.embed(rgb, label=LABEL, max_pixels=rgb.shape[0] * rgb.shape[1]).shape == rgb.shape

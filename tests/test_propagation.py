@@ -10,12 +10,14 @@ import pytest
 import labelkit as lk
 from labelkit import metadata as metadata_room
 from labelkit.errors import InvalidArgument, InvalidLabel
+from labelkit.evidence import CheckFailure, Statement
 from labelkit.label import Kind, Label
 from labelkit.messages import Message
-from labelkit.propagate import NOTICES, decide, rule
+from labelkit.payload import Payload
+from labelkit.propagation import NOTICES, decide, rule
 from labelkit.report import Finding, Layer, Report, Status, Verdict
-from labelkit.watermark.payload import Payload
-from tests.files import chunk, picture, png_with
+from tests.evidence import evidence as evidence_of
+from tests.files import chunk, decoys_before_a_label, picture, png_with
 
 LABEL = Label(Kind.GENERATED, "001191440300708461136T1XGW3", "2026-000017")
 UNKNOWN = Label(Kind.SUSPECTED, "", "", content_propagator="elsewhere", propagate_id="1")
@@ -54,8 +56,9 @@ def test_doubted_label_is_neither_trusted_nor_overwritten(case):
     assert tier is (POSSIBLE if declared else SUSPECTED if stated or traced else NONE)
 
 
-def found(layer: Layer, status: Status = Status.ABSENT, **others: object) -> Finding:
-    return Finding(layer, status, Message("as found"), **others)
+def found(layer: Layer, status: Status = Status.ABSENT, evidence: dict | None = None, **others: object) -> Finding:
+    facts = None if evidence is None else evidence_of(layer, evidence)
+    return Finding(layer, status, Message("as found"), evidence=facts, **others)
 
 
 def report(*findings: Finding) -> Report:
@@ -103,6 +106,25 @@ def test_nothing_found_and_nothing_declared_writes_nothing():
     assert (decision.tier, decision.notice, decision.label, decision.verified) == (NONE, None, None, True)
 
 
+def test_what_could_not_be_looked_at_is_no_all_clear_and_is_not_written_over():
+    for gap in (Status.UNCHECKED, Status.ABSENT):
+        missed = found(Layer.METADATA, gap, missed=(Message("as found"),))
+        decision = spread(report(missed))
+        assert (decision.tier, decision.notice, decision.label) == (Verdict.UNDETERMINED, None, None)
+        declared = spread(report(missed), declared=True)
+        assert (declared.tier, declared.label) == (POSSIBLE, None)
+        assert any("no label is put over" in str(reason) for reason in declared.reasons)
+    elsewhere = spread(report(found(Layer.WATERMARK, Status.UNCHECKED)), declared=True)
+    assert elsewhere.label.kind is Kind.POSSIBLE, "the metadata was read, so a label can be added"
+
+
+def test_a_trusted_statement_of_generative_ai_is_written_as_such():
+    made = found(Layer.PROVENANCE, Status.VALID, evidence={"ai_generated": True, "trust_list": "ours", "statements": (
+        Statement(relation="active", signer="Acme", intact=True, trusted=True, sources=(), generative=True, aigc={}),)})
+    decision = spread(report(made))
+    assert (decision.tier, decision.label.kind) == (CONFIRMED, Kind.GENERATED)
+
+
 @pytest.mark.parametrize("trace", [
     found(Layer.EXPLICIT, Status.VALID), found(Layer.WATERMARK, Status.VALID, payload=Payload.of(LABEL)),
     found(Layer.PROVENANCE, Status.VALID, evidence={"ai_generated": True, "signer": "Another Vendor"}),
@@ -138,9 +160,10 @@ def test_manifest_whose_certificate_ended_accuses_nobody():
 
 ANYTHING = [found(layer, status, label=label, payload=payload, evidence=evidence)
             for layer in Layer for status in Status for label, payload, evidence in [
-                (None, None, {}), (LABEL, None, {}), (UNKNOWN, None, {}), (None, Payload.of(LABEL), {}),
-                (None, None, {"ai_generated": True, "intact": True}), (None, None, {"ai_generated": True}),
-                (None, None, {"traces": [{"trace": "software", "value": "some generator"}]})]]
+                (None, None, None), (LABEL, None, None), (UNKNOWN, None, None), (None, Payload.of(LABEL), None)]]
+ANYTHING += [found(layer, status, evidence=evidence) for status in Status for layer, evidence in [
+    (Layer.PROVENANCE, {"ai_generated": True, "intact": True}), (Layer.PROVENANCE, {"ai_generated": True}),
+    (Layer.METADATA, {"traces": [{"trace": "software", "value": "some generator"}]})]]
 
 
 def test_the_tier_is_the_verdict_whatever_was_found():
@@ -150,7 +173,7 @@ def test_the_tier_is_the_verdict_whatever_was_found():
         assert decision.tier is case.verdict
         assert decision.verified == (not case.doubts) and (decision.verified or decision.label is None)
         raised = spread(case, declared=True)
-        assert raised.tier is (POSSIBLE if case.verdict in (NONE, SUSPECTED) else case.verdict)
+        assert raised.tier is (POSSIBLE if case.verdict in (NONE, SUSPECTED, Verdict.UNDETERMINED) else case.verdict)
         assert decision.reasons and raised.reasons
 
 
@@ -165,43 +188,61 @@ def test_a_kind_that_the_producer_may_have_signed_is_not_raised_in_the_file():
 def test_spread_writes_what_decide_says(tmp_path):
     upload, served = tmp_path / "upload.png", tmp_path / "served.png"
     upload.write_bytes(metadata_room.write(picture("PNG"), LABEL))
-    decision = lk.spread(upload, served, "PLATFORM", "post-9")
-    assert decision.label == LABEL.spread_by("PLATFORM", "post-9") == lk.verify(served).label
+    decision = lk.propagate(upload, served, "PLATFORM", "post-9")
+    assert decision.label == LABEL.propagated_by("PLATFORM", "post-9") == lk.verify(served).label
     assert metadata_room.read(upload).label == LABEL, "the source stays"
     out = io.BytesIO()
-    assert lk.spread(upload.read_bytes(), out, "PLATFORM", "post-9").label == decision.label
+    assert lk.propagate(upload.read_bytes(), out, "PLATFORM", "post-9").label == decision.label
     assert out.getvalue() == served.read_bytes()
     assert set(decision.to_dict()) == {"tier", "notice", "label", "verified", "reasons", "report"}
 
 
+def test_what_was_not_read_wholly_is_not_answered(tmp_path):
+    served = tmp_path / "served.png"
+    decision = lk.propagate(decoys_before_a_label(), served, "PLATFORM", "1", effort="fast")
+    assert (decision.tier, decision.label) == (Verdict.UNDETERMINED, None) and not served.exists()
+    assert any("metadata" in str(reason) for reason in decision.reasons)
+    plain = lk.propagate(picture("PNG"), served, "PLATFORM", "1", effort="fast")
+    assert plain.tier is NONE
+
+
+@pytest.mark.parametrize(("layer", "error", "answered"), [
+    (Layer.METADATA, "LimitExceeded", False), (Layer.PROVENANCE, "MalformedFile", False),
+    (Layer.WATERMARK, "LimitExceeded", False)])
+def test_a_layer_that_failed_leaves_the_question_open(layer, error, answered):
+    failed = Finding(layer, Status.UNCHECKED, Message("as found"), evidence=CheckFailure(error))
+    assert (spread(report(failed)).tier is NONE) is answered
+    assert spread(report(failed), declared=True).tier is POSSIBLE
+
+
 def test_spread_writes_nothing_where_nothing_is_owed_or_all_is_in_doubt(tmp_path):
     served = tmp_path / "served.png"
-    assert lk.spread(picture("PNG"), served, "PLATFORM", "1").label is None and not served.exists()
+    assert lk.propagate(picture("PNG"), served, "PLATFORM", "1").label is None and not served.exists()
     broken = png_with(chunk(b"tEXt", b"AIGC\0{not json"))
-    decision = lk.spread(broken, served, "PLATFORM", "1", declared=True)
+    decision = lk.propagate(broken, served, "PLATFORM", "1", declared=True)
     assert (decision.tier, decision.verified, decision.label) == (POSSIBLE, False, None) and not served.exists()
 
 
 def test_what_a_producer_wrote_stays_whatever_it_is(tmp_path):
     theirs = {**LABEL.fields(), "ContentProducer": "某公司", "ProduceID": "编号 7"}
     upload = png_with(chunk(b"tEXt", b"AIGC\0" + json.dumps({"AIGC": theirs}, ensure_ascii=False).encode()))
-    decision = lk.spread(upload, tmp_path / "served.png", "PLATFORM", "post-9")
+    decision = lk.propagate(upload, tmp_path / "served.png", "PLATFORM", "post-9")
     label = metadata_room.read(tmp_path / "served.png").label
     assert (label.content_producer, label.produce_id, label.content_propagator) == ("某公司", "编号 7", "PLATFORM")
-    assert label == decision.label == metadata_room.read(upload).label.spread_by("PLATFORM", "post-9")
+    assert label == decision.label == metadata_room.read(upload).label.propagated_by("PLATFORM", "post-9")
     for ours in (("平台", "post-9"), ("PLATFORM", "编号 9"), ("PLATFORM", ""), ("", "")):
         with pytest.raises(InvalidLabel):
-            metadata_room.read(upload).label.spread_by(*ours)
+            metadata_room.read(upload).label.propagated_by(*ours)
 
 
 def test_spreading_again_changes_only_the_platforms_fields(tmp_path):
     first, second = tmp_path / "1.png", tmp_path / "2.png"
-    lk.spread(metadata_room.write(picture("PNG"), LABEL), first, "ONE", "1")
-    decision = lk.spread(first, second, "TWO", "2")
-    assert decision.label == LABEL.spread_by("TWO", "2") == metadata_room.read(second).label
+    lk.propagate(metadata_room.write(picture("PNG"), LABEL), first, "ONE", "1")
+    decision = lk.propagate(first, second, "TWO", "2")
+    assert decision.label == LABEL.propagated_by("TWO", "2") == metadata_room.read(second).label
     with pytest.raises(InvalidArgument, match="same file"):
-        lk.spread(second, second, "TWO", "3")
-    assert lk.spread(second, second, "TWO", "3", in_place=True).label.propagate_id == "3"
+        lk.propagate(second, second, "TWO", "3")
+    assert lk.propagate(second, second, "TWO", "3", in_place=True).label.propagate_id == "3"
 
 
 @pytest.mark.parametrize("wrong", [("", "1"), ("platform", ""), ("平台", "1"), ("a b", "1")])
@@ -213,3 +254,8 @@ def test_platforms_own_fields_are_checked(wrong):
 def test_notices_name_both_elements():
     assert set(NOTICES) == set(Verdict)
     assert all("人工智能" in text and "生成合成" in text for text in NOTICES.values() if text)
+
+
+def test_the_old_name_of_propagated_by_warns_and_works():
+    with pytest.warns(DeprecationWarning, match="propagated_by"):
+        assert LABEL.spread_by("platform", "9") == LABEL.propagated_by("platform", "9")

@@ -6,6 +6,8 @@ from __future__ import annotations
 import io
 import struct
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from PIL import Image
 
 from labelkit import container
 from labelkit.codec import hdr, transcode
-from labelkit.container import Reader, bmff, mp4
+from labelkit.container import Reader, bmff, mp4, mp4tracks
 from labelkit.errors import InvalidArgument, LabelkitError, UnsupportedFormat
 from labelkit.plan import Quality
 from tests.codec.test_video import bright, decoded, needs, probed, silent, streams_of
@@ -59,7 +61,7 @@ def packets(path: Path, number: int) -> list[bytes]:
 @pytest.mark.parametrize("default", [0, 1])
 def test_of_several_moving_pictures_the_one_that_plays_is_labelled(default, tmp_path):
     source = two(tmp_path / "two.mkv", default)
-    assert decoded(source).form.width == (320, 160)[default]
+    assert decoded(source).format.width == (320, 160)[default]
     target, said = through(source)
     assert packets(source, default) != packets(target, default)
     assert packets(source, 1 - default) == packets(target, 1 - default)
@@ -74,17 +76,24 @@ def png() -> bytes:
     return file.getvalue()
 
 
-def test_covers_of_matroska_stay_covers(tmp_path):
-    plain = film(tmp_path / "plain.mkv", count=10)
-    source = tmp_path / "film.mkv"
-    with av.open(str(plain)) as before, av.open(str(source), "w") as out:
+@contextmanager
+def remuxed(source: Path, target: Path) -> Iterator[tuple[av.container.OutputContainer, av.VideoStream]]:
+    """The container and the stream into which the packets of a film go, for what is set before they do."""
+    with av.open(str(source)) as before, av.open(str(target), "w") as out:
         stream = out.add_stream_from_template(before.streams[0], opaque=True)
-        out.add_attachment("cover.png", "image/png", png())
-        out.add_attachment("notes.bin", "application/octet-stream", b"notes")
+        yield out, stream
         for packet in before.demux():
             if packet.size:
                 packet.stream = stream
                 out.mux(packet)
+
+
+def test_covers_of_matroska_stay_covers(tmp_path):
+    plain = film(tmp_path / "plain.mkv", count=10)
+    source = tmp_path / "film.mkv"
+    with remuxed(plain, source) as (out, _):
+        out.add_attachment("cover.png", "image/png", png())
+        out.add_attachment("notes.bin", "application/octet-stream", b"notes")
     target, said = through(source)
     assert said == []
     about = "stream=codec_type,codec_name:stream_disposition=attached_pic:stream_tags=filename,mimetype"
@@ -95,16 +104,11 @@ def test_covers_of_matroska_stay_covers(tmp_path):
 
 def test_timecodes_are_made_anew(tmp_path):
     source = tmp_path / "film.mov"
-    with av.open(str(film(tmp_path / "plain.mov", count=10))) as before, av.open(str(source), "w") as out:
-        stream = out.add_stream_from_template(before.streams[0], opaque=True)
+    with remuxed(film(tmp_path / "plain.mov", count=10), source) as (_, stream):
         stream.metadata["timecode"] = "01:02:03:04"
-        for packet in before.demux():
-            if packet.size:
-                packet.stream = stream
-                out.mux(packet)
     target, said = through(source)
     assert said == []
-    assert mp4.track_kinds(reader(target)) == [b"avc1", b"tmcd"]
+    assert mp4tracks.track_kinds(reader(target)) == [b"avc1", b"tmcd"]
     assert probed(target, "stream_tags=timecode").count("01:02:03:04") == 2
 
 
@@ -116,7 +120,7 @@ def with_words_as(path: Path, kind: bytes, handler: bytes = b"meta") -> Path:
     """A film whose track of subtitles is called something else."""
     plain = film(path.with_name("words.mkv"), count=30, subtitles=True)
     subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", str(plain), "-c:v", "copy", "-c:s", "mov_text", str(path)],
-                   check=True, timeout=60)
+                   check=True, timeout=600)
     data = path.read_bytes()
     assert data.count(b"tx3g") == 1 and data.count(b"sbtl") == 1
     path.write_bytes(data.replace(b"tx3g", kind).replace(b"sbtl", handler))
@@ -128,10 +132,10 @@ def test_the_telemetry_of_cameras_is_copied_and_other_data_is_said_to_be_left_ou
     source = with_words_as(tmp_path / "gopro.mp4", b"gpmd")
     target, said = through(source)
     assert said == [] and streams_of(source, "data") == streams_of(target, "data") != []
-    assert mp4.track_kinds(reader(target)) == [b"avc1", b"gpmd"]
+    assert mp4tracks.track_kinds(reader(target)) == [b"avc1", b"gpmd"]
     target, said = through(with_words_as(tmp_path / "other.mp4", b"camm"))
     assert len(said) == 1 and "stream 1, data" in said[0] and "left out" in said[0]
-    assert mp4.track_kinds(reader(target)) == [b"avc1"] and silent(target)
+    assert mp4tracks.track_kinds(reader(target)) == [b"avc1"] and silent(target)
 
 
 def test_sound_that_the_library_does_not_know_is_said_to_be_left_out(tmp_path):
@@ -141,7 +145,7 @@ def test_sound_that_the_library_does_not_know_is_said_to_be_left_out(tmp_path):
     unknown.write_bytes(known.read_bytes().replace(b"mp4a", b"zz-9").replace(b"esds", b"free"))
     target, said = through(unknown)
     assert len(said) == 1 and "stream 1, audio in ?" in said[0] and "left out" in said[0]
-    assert mp4.track_kinds(reader(target)) == [b"avc1"]
+    assert mp4tracks.track_kinds(reader(target)) == [b"avc1"]
 
 
 @pytest.mark.parametrize("decoder,family,place", [("pgssub", "hdmv_pgs_subtitle", True), ("webvtt", "webvtt", True),
@@ -163,8 +167,8 @@ def test_damaged_boxes_raise_our_errors_only(tmp_path):
         for place in random.integers(0, len(bad), 30):
             bad[place] = random.integers(256)
         try:
-            mp4.track_kinds(Reader.of(bytes(bad)))
-            mp4.carried(Reader.of(bytes(bad)), Reader.of(data))
+            mp4tracks.track_kinds(Reader.of(bytes(bad)))
+            mp4.completed(Reader.of(bytes(bad)), Reader.of(data))
             outcomes.add("read")
         except LabelkitError as error:
             outcomes.add(type(error).__name__)
@@ -180,8 +184,8 @@ def test_kinds_of_tracks_are_read_within_bounds():
     whole = boxed(b"trak", boxed(b"mdia", boxed(b"minf", boxed(b"stbl", entry))))
     empty = boxed(b"trak", boxed(b"mdia", boxed(b"minf", boxed(b"stbl", boxed(b"stsd", bytes(4))))))
     moov = boxed(b"moov", whole + empty + boxed(b"trak", b""))
-    assert mp4.track_kinds(Reader.of(moov)) == [b"gpmd", b"", b""]
-    assert mp4.track_kinds(Reader.of(boxed(b"free", b""))) == []
+    assert mp4tracks.track_kinds(Reader.of(moov)) == [b"gpmd", b"", b""]
+    assert mp4tracks.track_kinds(Reader.of(boxed(b"free", b""))) == []
 
 
 def test_xmp_of_mp4_comes_along(tmp_path):
@@ -235,7 +239,7 @@ def test_hdr10_metadata_that_have_no_place_are_told(tmp_path):
                   options={"x264-params": "cll=900,300"})
     lossless = tmp_path / "ffv1.mkv"
     needs("ffmpeg")
-    subprocess.run(["ffmpeg", "-v", "error", "-i", str(source), "-c:v", "ffv1", str(lossless)], check=True, timeout=60)
+    subprocess.run(["ffmpeg", "-v", "error", "-i", str(source), "-c:v", "ffv1", str(lossless)], check=True, timeout=600)
     _, said = through(lossless)
     assert said == ["HDR10's metadata have no place in ffv1 and are left out"]
 

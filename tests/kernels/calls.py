@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small valid call of each kernel: its arguments, in memory of their own."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+
+from labelkit.kernels import contract
+from labelkit.watermark.audio.pattern import roots, windows
+
+
+def floats(*shape: int) -> np.ndarray:
+    return np.random.default_rng(len(shape)).standard_normal(shape).astype(np.float32)
+
+
+def whole(dtype: type, *shape: int) -> np.ndarray:
+    bounds = np.iinfo(dtype)
+    return np.random.default_rng(len(shape)).integers(bounds.min, bounds.max, shape, dtype, endpoint=True)
+
+
+def arguments(k: contract.Kernels) -> dict[str, list]:
+    """Kernel -> the arguments of a call of it, made anew each time."""
+    frozen = np.array([1, 0] * 16, np.uint8)
+    edges, index = np.array([1, 9, 300, 512], np.uint16), np.array([0, 2, 3, 5, 8], np.uint16)
+    return {
+        "polar_scratch": [32, 4],
+        "polar_decode": [whole(np.int32, 32), frozen, 4, np.empty(k.polar_scratch(32, 4), np.uint8),
+                         np.empty((4, 16), np.uint8), np.empty(4, np.int64)],
+        "image_gain": [whole(np.uint8, 9, 17, 3), np.empty((2, 3), np.uint8), 38, 128, 115],
+        "film_gain": [whole(np.uint8, 9, 17, 1), whole(np.uint16, 2, 3), whole(np.uint8, 64),
+                      np.empty((2, 3), np.uint8), 38, 128, 115],
+        "image_embed": [whole(np.uint8, 9, 17, 3), np.empty((9, 17, 3), np.uint8), whole(np.uint8, 2, 3),
+                        whole(np.int16, 7, 21) // 4, whole(np.int8, 7, 21), True,
+                        np.empty(3 * (8 * 3 * 3 + 64), np.int16)],
+        "tile_make": [floats(2, 6, 5, 2), 3, floats(2, 5, 32), np.empty((6, 18), np.int16), np.empty((6, 18), np.int8)],
+        "image_luma": [whole(np.uint8, 9, 17, 3), np.empty((9, 17), np.uint8)],
+        "plane_whiten": [whole(np.uint8, 9, 17), np.empty((9, 17), np.int8), np.empty(24 * 33, np.int32), 25],
+        "plane_fold": [whole(np.int8, 9, 17), np.empty((4, 4), np.int32)],
+        "plane_fold_lattice": [whole(np.int8, 9, 17), whole(np.uint32, 2), whole(np.uint32, 4),
+                               np.empty((256, 256), np.int32)],
+        "lattice_score": [floats(16, 16), 9, 17, floats(3, 4), np.empty(3, np.float32)],
+        "plane_resample": [whole(np.uint8, 9, 17), -1.5, 0.25, 16.0, 9.5, np.empty((3, 5), np.uint8),
+                           np.empty(15 + 34 + 1, np.uint32)],
+        "plane_match": [whole(np.uint8, 9, 17), whole(np.uint8, 4, 5), 25, np.empty(3 * 17 + 4 * 81, np.int64),
+                        np.empty(2, np.int64), np.empty(2, np.float32)],
+        "jpeg_scan": [whole(np.uint8, 9, 17, 3), 2, 2, whole(np.uint16, 2, 64) % 255 + 1,
+                      np.full((2, 272), 4096 << 8 | 16, np.uint32), np.empty(512 * 24, np.uint8),
+                      np.empty(1, np.int64)],
+        "audio_mark_scratch": [2],
+        "audio_mark": [floats(2, 1536), 2, 2, roots().copy(), windows()[0].copy(), edges,
+                       np.array([[1, -1, 0], [0, 1, 1]], np.int8), 1, floats(3), np.zeros(1, np.float32),
+                       np.empty(max(1, k.audio_mark_scratch(2)), np.float32), np.zeros((2, 1536), np.float32)],
+        "audio_shield": [floats(384), floats(384), 0.1, roots().copy(), floats(256),
+                         np.empty(10 * 1024 + 16 * 129, np.float32), np.zeros(384, np.float32)],
+        "audio_limit": [floats(100), floats(100), 0.1, np.empty(200, np.float32), np.empty(36, np.float32)],
+        "audio_resample": [floats(60), floats(3, 16), 3, 3, 2, 1, np.empty(40, np.float32)],
+        "audio_spectrum": [floats(1300), 2, 256, roots().copy(), windows()[1].copy(), 22, 512,
+                           np.empty(4096, np.float32), np.empty((2, 491), np.float32)],
+        "audio_chips": [floats(5, 10), 5, index, floats(5), floats(4), floats(4), floats(4), 0.7, 6,
+                        np.empty(96, np.float32), np.empty((6, 1), np.float32)],
+        "audio_rows": [floats(7, 2), floats(2, 16), 3, np.empty((2, 48), np.float32), np.empty((2, 48), np.float32)],
+    }
+
+
+def name_of(kernel: str, argument: int) -> str:
+    """What the contract calls an argument."""
+    return list(inspect.signature(getattr(contract.Kernels, kernel)).parameters)[argument + 1]

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""verify_many: reports in order, a file's error in its place, and only a little ahead."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+import labelkit as lk
+from labelkit import pipeline, threads
+from labelkit.errors import InvalidArgument, UnsupportedFormat
+from labelkit.unforeseen import UnforeseenError
+from tests.media import LABEL, photo, saved
+
+PLAIN = saved(photo(96, 128), "PNG")
+FILE_SIDE = (lk.Layer.METADATA, lk.Layer.PROVENANCE)
+
+
+@pytest.fixture(scope="module")
+def labelled() -> bytes:
+    return lk.embed(PLAIN, label=LABEL, plan=lk.Plan(explicit=None, watermark=None))
+
+
+@pytest.mark.parametrize("jobs", [None, 1, 2, 16])
+def test_reports_come_in_order_and_are_those_of_verify(labelled, jobs):
+    sources = [labelled, PLAIN] * 5
+    reports = list(lk.verify_many(sources, jobs=jobs, layers=FILE_SIDE))
+    assert [report.to_json() for report in reports] == [lk.verify(one, layers=FILE_SIDE).to_json() for one in sources]
+    assert [report.verdict for report in reports[:2]] == [lk.Verdict.CONFIRMED, lk.Verdict.NONE]
+
+
+def test_paths_arrays_and_bytes_are_taken(tmp_path, labelled):
+    (tmp_path / "a.png").write_bytes(labelled)
+    path, array, file = lk.verify_many([str(tmp_path / "a.png"), photo(96, 128), labelled], effort="fast")
+    assert path.source.endswith("a.png") and array.source == "samples" and file.verdict is lk.Verdict.CONFIRMED
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_a_bad_file_is_an_error_in_its_place_and_ends_nothing(labelled, jobs):
+    sources = [labelled, b"no media", "/no/such/file.png", 7, PLAIN]
+    first, unknown, missing, wrong, last = lk.verify_many(sources, jobs=jobs, layers=FILE_SIDE)
+    assert isinstance(first, lk.Report) and isinstance(last, lk.Report)
+    assert isinstance(unknown, UnsupportedFormat)
+    assert all(isinstance(one, lk.LabelkitError) for one in (missing, wrong))
+
+
+def test_a_defect_is_an_error_in_its_place_too(monkeypatch, labelled):
+    whole = pipeline.verify
+
+    def verify(source: bytes, **checks: object) -> lk.Report:
+        if source == b"defect":
+            raise ZeroDivisionError("a defect")
+        return whole(source, **checks)
+
+    monkeypatch.setattr(pipeline, "verify", verify)
+    broken, report = lk.verify_many([b"defect", labelled], layers=FILE_SIDE)
+    assert isinstance(broken, UnforeseenError) and isinstance(report, lk.Report)
+
+
+@pytest.mark.parametrize("settings", [{"effort": "most"}, {"layers": []}, {"layers": ["colour"]}, {"jobs": 0},
+                                      {"jobs": True}, {"jobs": 1.5}, {"pins": [b"x"]}, {"trust": "roots.pem"},
+                                      {"key": "secret"}])
+def test_wrong_settings_are_refused_before_the_first_file(settings):
+    with pytest.raises(InvalidArgument):
+        lk.verify_many([PLAIN], **settings)
+
+
+def test_unknown_settings_and_one_file_are_refused():
+    with pytest.raises(TypeError, match="colour"):
+        lk.verify_many([PLAIN], colour=True)
+    for single in ("cat.png", PLAIN, 7):
+        with pytest.raises(InvalidArgument, match="sources"):
+            lk.verify_many(single)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_sources_are_taken_a_few_ahead(jobs, labelled):
+    taken = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield labelled
+
+    reports = lk.verify_many(endless(), jobs=jobs, layers=FILE_SIDE)
+    assert taken == 0, "nothing is begun before the first report is asked for"
+    for _ in range(3):
+        next(reports)
+    assert 3 <= taken <= 3 + 4 * jobs
+    reports.close()
+    assert taken <= 3 + 4 * jobs
+
+
+def test_what_the_sources_raise_is_raised(labelled):
+    def broken() -> Iterator[bytes]:
+        yield labelled
+        raise RuntimeError("the list is broken")
+
+    reports = lk.verify_many(broken(), jobs=2, layers=FILE_SIDE)
+    with pytest.raises(RuntimeError):
+        list(reports)
+
+
+def test_work_goes_on_side_by_side():
+    """Each item waits for the other, so that one at a time would never end; with one job none waits."""
+    both = threading.Barrier(2, timeout=600)
+    assert [result for _, result in threads.in_order(lambda _: both.wait() >= 0, range(4), 2)] == [True] * 4
+    names = [name for _, name in threads.in_order(lambda _: threading.current_thread().name, range(2), 1)]
+    assert names == [threading.current_thread().name] * 2
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_the_end_is_told_before_running_work_is_waited_for(jobs):
+    stop = threading.Event()
+
+    def work(item: int) -> int:
+        if item and jobs > 1:
+            assert stop.wait(30)
+        return item
+
+    results = threads.in_order(work, range(100), jobs, ending=stop.set)
+    assert next(results) == (0, 0) and not stop.is_set()
+    results.close()
+    assert stop.is_set()
+
+
+def test_libraries_keep_to_one_thread_unless_told_otherwise(monkeypatch):
+    monkeypatch.setattr(os, "environ", {"OMP_NUM_THREADS": "3"})
+    threads.keep_libraries_single()
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "1" and os.environ["OMP_NUM_THREADS"] == "3"
+
+
+def test_the_cores_are_those_of_the_machine_at_most():
+    assert 1 <= threads.cores() <= (os.cpu_count() or 1)
