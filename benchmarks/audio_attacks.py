@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens to sound after it was marked: one table, swept by audio_robustness.py and asserted by the tests.
+"""Attacks on marked sound: one table, swept by audio_robustness.py and asserted by the tests.
 
     y, rate = apply("speed_1.1", x, 48_000, seed=0)     # x: float32 [frames] or [frames, channels]
 
-`names()` are those that this installation can run: lossy codecs by soundfile (MP3, Vorbis) and PyAV (AAC, Opus, AMR).
-The same (name, seed, x) gives the same samples. `host` is unmarked sound to mix in or to put beside.
+`names()` are the attacks that this installation can run: lossy codecs need soundfile (Vorbis) and PyAV (MP3, AAC, Opus,
+AMR). The same (name, seed, x) gives the same samples. `host` is unmarked sound to mix in or to put beside.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def _pink(x: np.ndarray, sr: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _babble(x: np.ndarray, sr: int, rng: np.random.Generator) -> np.ndarray:
-    """Noise with the long-term spectrum and the slow swell of many voices."""
+    """Noise with the long-term spectrum and the slow modulation of many voices."""
     shaped = _spectrum(_white(x, rng), sr,
                        lambda f: 1 / (1 + (f / 500) ** 2) ** 0.7 / (1 + (100 / np.maximum(f, 1)) ** 4))
     t = np.arange(len(x))[:, None] / sr

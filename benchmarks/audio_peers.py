@@ -22,7 +22,6 @@ import importlib
 import io
 import re
 import sys
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,12 +29,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import audio_attacks as attacks
-from benchmarks.audio_robustness import _TIME, _clips, _cut, _pesq
+from benchmarks.audio_robustness import Clip, cpu_seconds, cut, effort_after, pesq_wb, read_clips, resampled, snr_db
 from benchmarks.peaq import difference_grade
-from labelkit.codec.resample import Resampler
 from labelkit.errors import LabelkitError
+from labelkit.payload import Payload
 from labelkit.watermark import audio
-from labelkit.watermark.payload import Payload
 
 
 class Refused(Exception):
@@ -141,9 +139,9 @@ def main() -> None:
     parser.add_argument("--speech", default="^(sp_|tts_|speech)", help="pattern of the names of clips of speech")
     args = parser.parse_args()
     clips = []
-    for name, x, rate in _clips(args.clips):
+    for name, x, rate in read_clips(args.clips):
         mono = x if x.ndim == 1 else x.mean(1)
-        clips.append((name, np.ascontiguousarray(_cut(mono, rate, args.seconds)), rate))
+        clips.append((name, np.ascontiguousarray(cut(mono, rate, args.seconds)), rate))
     systems = list(_systems(args.systems))
     for table in args.only:
         tables[table](systems, clips, args)
@@ -161,7 +159,7 @@ def _message(system: System, index: int) -> int:
     return int(np.random.default_rng(index).integers(1 << min(system.bits, 63))) if system.bits else 0
 
 
-def _marked(system: System, clips) -> Iterator[tuple[int, str, np.ndarray, np.ndarray, int, int]]:
+def _marked(system: System, clips: list[Clip]) -> Iterator[tuple[int, str, np.ndarray, np.ndarray, int, int]]:
     for index, (name, host, rate) in enumerate(clips):
         message = _message(system, index)
         try:
@@ -181,27 +179,20 @@ def _span(values: list[float], digits: int = 2) -> str:
     return f"{np.mean(values):.{digits}f} ({min(values):.{digits}f})" if values else "-"
 
 
-def _at(x: np.ndarray, rate: int, wanted: int) -> np.ndarray:
-    resampler = Resampler(rate, wanted, 1)
-    tail = np.zeros(resampler.ahead + 1, np.float32)
-    return resampler.push(np.concatenate([x, tail])[None].astype(np.float32))[0][: len(x) * wanted // rate]
-
-
 # ---- the tables
 
-def quality(systems: list[System], clips, args: argparse.Namespace) -> None:
+def quality(systems: list[System], clips: list[Clip], args: argparse.Namespace) -> None:
     """Mean (worst) of each measure."""
     rows = {}
     for system in systems:
         seen: dict[str, list[float]] = defaultdict(list)
         for _, name, host, marked, rate, _ in _marked(system, clips):
             speech = re.search(args.speech, name) is not None
-            noise = np.square(marked[: len(host)].astype(np.float64) - host).sum()
-            one = {"snr": 10 * np.log10(np.square(host, dtype=np.float64).sum() / max(noise, 1e-20)),
+            one = {"snr": snr_db(host, marked),
                    "speech" if speech else "other": _visqol(host, marked, rate, speech),
-                   "odg": difference_grade(*(_at(x, rate, 48_000) for x in (host, marked)))}
+                   "odg": difference_grade(*(resampled(x, rate, 48_000) for x in (host, marked)))}
             if speech:
-                one["pesq"] = _pesq(host, marked, rate)
+                one["pesq"] = pesq_wb(host, marked, rate)
             print(f"  {system.name:10s} {name:28s} " + "  ".join(f"{key} {value:.2f}" for key, value in one.items()))
             for key, value in one.items():
                 seen[key].append(float(value))
@@ -217,18 +208,18 @@ def _visqol(host: np.ndarray, marked: np.ndarray, rate: int, speech: bool) -> fl
         return float("nan")
     api, wanted = VisqolApi(), 16_000 if speech else 48_000
     api.create(mode="speech" if speech else "audio")
-    pair = [_at(x, rate, wanted).astype(np.float64) for x in (host, marked)]
+    pair = [resampled(x, rate, wanted).astype(np.float64) for x in (host, marked)]
     return float(api.measure_from_arrays(*pair, wanted).moslqo)
 
 
-def recovery(systems: list[System], clips, args: argparse.Namespace) -> None:
+def recovery(systems: list[System], clips: list[Clip], args: argparse.Namespace) -> None:
     """Share of clips, by class of attacks and by attack."""
     hits: dict[str, dict[str, list[bool]]] = {name: defaultdict(list) for name in args.names}
     for system in systems:
         for index, _, host, marked, rate, message in _marked(system, clips):
             for name in args.names:
                 attacked, now = attacks.apply(name, marked, rate, seed=index, host=host)
-                read = system.detect(_flat(attacked), now, _effort(name))
+                read = system.detect(_flat(attacked), now, effort_after(name))
                 hits[name][system.name].append(read == message)
         print(f"  {system.name} done", file=sys.stderr)
     groups: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
@@ -248,11 +239,7 @@ def _flat(x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(x.reshape(len(x), -1).mean(1), np.float32)
 
 
-def _effort(name: str) -> str:
-    return "deep" if name.startswith(_TIME) else "normal"
-
-
-def false_positives(systems: list[System], clips, args: argparse.Namespace) -> None:
+def false_positives(systems: list[System], clips: list[Clip], args: argparse.Namespace) -> None:
     """Unmarked clips under every attack that were said to be marked."""
     rows = {}
     for system in systems:
@@ -263,30 +250,24 @@ def false_positives(systems: list[System], clips, args: argparse.Namespace) -> N
         for index, (clip, host, rate) in enumerate(clips):
             for name in args.names:
                 attacked, now = attacks.apply(name, host, rate, seed=index, host=host)
-                said[clip] += system.detect(_flat(attacked), now, _effort(name)) is not None
+                said[clip] += system.detect(_flat(attacked), now, effort_after(name)) is not None
                 count += 1
         worst = ", ".join(f"{clip} {times}" for clip, times in said.items() if times)
         rows[system.name] = [f"{sum(said.values())} of {count}" + (f": {worst}" if worst else "")]
     _table("False positives", ["unmarked sound said to be marked"], rows)
 
 
-def speed(systems: list[System], clips, args: argparse.Namespace) -> None:
+def speed(systems: list[System], clips: list[Clip], args: argparse.Namespace) -> None:
     """CPU time of one process, 48 kHz mono, 30 s: times real time; detection of marked and of unmarked sound."""
     _, x, rate = max(clips, key=lambda clip: len(clip[1]))
-    host = _at(np.resize(x, 30 * rate).astype(np.float32), rate, 48_000)
+    host = resampled(np.resize(x, 30 * rate).astype(np.float32), rate, 48_000)
     rows = {}
     for system in systems:
         marked = system.embed(host, 48_000, _message(system, 0))
         jobs = [lambda s=system: s.embed(host, 48_000, _message(s, 0))]
         jobs += [lambda s=system, x=x: s.detect(x, 48_000, "normal") for x in (marked, host)]
-        rows[system.name] = [f"{30 / min(_cpu(job) for _ in range(3)):.0f}" for job in jobs]
+        rows[system.name] = [f"{30 / cpu_seconds(job):.0f}" for job in jobs]
     _table("Speed, times real time", ["embed", "detect, marked", "detect, unmarked"], rows)
-
-
-def _cpu(job) -> float:
-    start = time.process_time()
-    job()
-    return time.process_time() - start
 
 
 if __name__ == "__main__":

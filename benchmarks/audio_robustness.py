@@ -5,9 +5,9 @@
     python benchmarks/audio_robustness.py --clips FOLDER --only recovery --seconds 10 --groups codec noise
     python benchmarks/audio_robustness.py --clips FOLDER --attacks other_attacks.py
 
-A clip is any file that soundfile reads; without --clips the sounds of samples/ are taken. An attack module has
-`names()` and `apply(name, x, rate, seed=, host=) -> (y, rate)`. Recovery means all 64 bits right. Attacks on time
-are looked for at effort "deep", all others at "normal". PESQ needs the package `pesq`, which is optional.
+A clip is any file that soundfile reads; without --clips those of samples/ are used. An attack module has
+`names()` and `apply(name, x, rate, seed=, host=) -> (y, rate)`. Recovery means all 64 bits right. After attacks on
+time the search has effort "deep", after all others "normal". PESQ needs the package `pesq`, which is optional.
 """
 
 from __future__ import annotations
@@ -16,18 +16,20 @@ import argparse
 import importlib.util
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
 from labelkit.codec.resample import Resampler
 from labelkit.errors import HostTooSmall
+from labelkit.payload import Payload
 from labelkit.watermark import audio
-from labelkit.watermark.payload import Payload
 
 _HERE = Path(__file__).parent
-_TIME = ("speed", "stretch", "tempo", "pitch", "clock")
+_TIME_ATTACKS = ("speed", "stretch", "tempo", "pitch", "clock")  # how their names begin
+Clip = tuple[str, np.ndarray, int]  # name, float32 [frames] or [frames, channels], rate in Hz
 
 
 def main() -> None:
@@ -36,17 +38,15 @@ def main() -> None:
     attacks = importlib.util.module_from_spec(spec)
     sys.modules["attacks"] = attacks
     spec.loader.exec_module(attacks)
-    clips = list(_clips(args.clips))
+    clips = list(read_clips(args.clips))
     wanted = args.names or [n for g in args.groups or [None] for n in (attacks.names(g) if g else attacks.names())]
+    tables: dict[str, Callable[[], None]] = {
+        "fidelity": lambda: fidelity(clips, args.seconds),
+        "recovery": lambda: recovery(clips, attacks, wanted, args.seconds),
+        "false-positives": lambda: false_positives(clips, attacks, wanted, args.seconds),
+        "speed": lambda: speed(clips)}
     for table in args.only:
-        if table == "fidelity":
-            fidelity(clips, args.seconds)
-        elif table == "recovery":
-            recovery(clips, attacks, wanted, args.seconds)
-        elif table == "false-positives":
-            false_positives(clips, attacks, wanted, args.seconds)
-        else:
-            speed(clips)
+        tables[table]()
 
 
 def _arguments() -> argparse.Namespace:
@@ -61,7 +61,8 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _clips(folder: Path) -> Iterator[tuple[str, np.ndarray, int]]:
+def read_clips(folder: Path) -> Iterator[Clip]:
+    """Every sound of a folder that soundfile reads."""
     import soundfile
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in (".wav", ".flac", ".ogg", ".opus", ".mp3"):
@@ -69,14 +70,43 @@ def _clips(folder: Path) -> Iterator[tuple[str, np.ndarray, int]]:
             yield path.stem, samples, rate
 
 
-def _cut(x: np.ndarray, rate: int, seconds: float) -> np.ndarray:
+def cut(x: np.ndarray, rate: int, seconds: float) -> np.ndarray:
+    """So many seconds of a clip, from its second 2 on where it is long enough."""
     start = 2 * rate if len(x) >= (seconds + 2) * rate else 0
     return x[start : start + int(seconds * rate)]
 
 
-def _marked(clips, seconds: float) -> Iterator[tuple[int, str, np.ndarray, np.ndarray, int, Payload]]:
+def resampled(x: np.ndarray, rate: int, wanted: int) -> np.ndarray:
+    """float32 [frames] at another rate, of the same length in time."""
+    flushing = np.zeros(rate // 10, np.float32)  # more than the converter looks ahead
+    rows = np.concatenate([x, flushing])[None].astype(np.float32)
+    return Resampler(rate, wanted, 1).push(rows)[0][: len(x) * wanted // rate]
+
+
+def effort_after(attack: str) -> str:
+    """The effort with which a mark is searched for after an attack."""
+    return "deep" if attack.startswith(_TIME_ATTACKS) else "normal"
+
+
+def snr_db(host: np.ndarray, marked: np.ndarray) -> float:
+    """Signal-to-noise ratio of the host over the change."""
+    noise = np.square(marked[: len(host)].astype(np.float64) - host).sum()
+    return float(10 * np.log10(np.square(host, dtype=np.float64).sum() / max(noise, 1e-20)))
+
+
+def cpu_seconds(job: Callable[[], object]) -> float:
+    """CPU time of the fastest of three runs."""
+    times = []
+    for _ in range(3):
+        start = time.process_time()
+        job()
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+def _marked(clips: list[Clip], seconds: float) -> Iterator[tuple[int, str, np.ndarray, np.ndarray, int, Payload]]:
     for index, (name, whole, rate) in enumerate(clips):
-        host = _cut(whole, rate, seconds)
+        host = cut(whole, rate, seconds)
         payload = Payload.from_int(int(np.random.default_rng(index).integers(1 << 63)))
         try:
             yield index, name, host, audio.embed(host, rate, payload), rate, payload
@@ -84,30 +114,31 @@ def _marked(clips, seconds: float) -> Iterator[tuple[int, str, np.ndarray, np.nd
             print(f"  {name}: {error}")
 
 
-def fidelity(clips, seconds: float) -> None:
+def fidelity(clips: list[Clip], seconds: float) -> None:
     """SNR and, where the package is there, PESQ-WB of each marked clip."""
     print(f"fidelity, strength 1, {seconds:g} s\n  {'clip':28s} {'SNR dB':>7s} {'PESQ-WB':>8s}")
     rows = []
     for _, name, host, marked, rate, _ in _marked(clips, seconds):
-        noise = np.square(marked.astype(np.float64) - host).sum()
-        rows.append((10 * np.log10(np.square(host, dtype=np.float64).sum() / noise), _pesq(host, marked, rate)))
+        rows.append((snr_db(host, marked), pesq_wb(host, marked, rate)))
         print(f"  {name:28s} {rows[-1][0]:7.1f} {rows[-1][1]:8.2f}")
     if rows:
         print("  {:28s} {:7.1f} {:8.2f}".format("mean", *np.mean(rows, axis=0)))
 
 
-def _pesq(host: np.ndarray, marked: np.ndarray, rate: int) -> float:
+def pesq_wb(host: np.ndarray, marked: np.ndarray, rate: int) -> float:
+    """PESQ-WB, or NaN where the package `pesq` is not installed."""
     try:
         from pesq import pesq
     except ImportError:
         return float("nan")
+
     def narrow(x: np.ndarray) -> np.ndarray:
         mono = x if x.ndim == 1 else x.mean(1)
         return Resampler(rate, 16_000, 1).push(np.ascontiguousarray(mono[None], np.float32))[0]
     return float(pesq(16_000, narrow(host), narrow(marked), "wb"))
 
 
-def recovery(clips, attacks, wanted: list[str], seconds: float) -> None:
+def recovery(clips: list[Clip], attacks: ModuleType, wanted: list[str], seconds: float) -> None:
     """For each attack the share of clips whose 64 bits come back, and the weakest score among them."""
     print(f"recovery, strength 1, {seconds:g} s, all 64 bits")
     hits: dict[str, list[tuple[bool, float]]] = {name: [] for name in wanted}
@@ -117,8 +148,7 @@ def recovery(clips, attacks, wanted: list[str], seconds: float) -> None:
             if name in table and hasattr(table[name], "applies") and not table[name].applies(marked, rate):
                 continue
             attacked, now = attacks.apply(name, marked, rate, seed=index, host=host)
-            effort = "deep" if name.startswith(_TIME) else "normal"
-            found = audio.detect(np.ascontiguousarray(attacked, np.float32), now, effort=effort)
+            found = audio.detect(np.ascontiguousarray(attacked, np.float32), now, effort=effort_after(name))
             hits[name].append((found.payload == payload, found.score))
     for name, row in hits.items():
         if row:
@@ -129,11 +159,11 @@ def recovery(clips, attacks, wanted: list[str], seconds: float) -> None:
     print(f"  all {np.mean(everything):.1%} of {len(everything)}")
 
 
-def false_positives(clips, attacks, wanted: list[str], seconds: float) -> None:
+def false_positives(clips: list[Clip], attacks: ModuleType, wanted: list[str], seconds: float) -> None:
     """Unmarked clips under every attack at every effort; the count must be zero."""
     minutes, count, trials, top = 0.0, 0, 0, 0.0
     for index, (_, whole, rate) in enumerate(clips):
-        host = _cut(whole, rate, seconds)
+        host = cut(whole, rate, seconds)
         for name in wanted:
             attacked, now = attacks.apply(name, host, rate, seed=index, host=host)
             for effort in ("fast", "normal", "deep"):
@@ -143,12 +173,11 @@ def false_positives(clips, attacks, wanted: list[str], seconds: float) -> None:
     print(f"false positives: {count} in {trials} trials, {minutes:.0f} minutes; highest score of known chips {top:.1f}")
 
 
-def speed(clips) -> None:
-    """CPU time of one thread beside a numpy FFT over the same samples, the reference that every machine has."""
+def speed(clips: list[Clip]) -> None:
+    """CPU time of one thread, beside NumPy's FFT over the same samples as a reference for this machine."""
     print("speed, times real time, CPU time, 48 kHz mono, 60 s")
     name, x, rate = max(clips, key=lambda clip: len(clip[1]))
-    host = np.resize(x if x.ndim == 1 else x.mean(1), 60 * rate).astype(np.float32)
-    host = Resampler(rate, 48_000, 1).push(host[None])[0]
+    host = resampled(np.resize(x if x.ndim == 1 else x.mean(1), 60 * rate).astype(np.float32), rate, 48_000)
     payload = Payload.from_int(1)
     marked = audio.embed(host, 48_000, payload)
     seconds = len(host) / 48_000
@@ -159,12 +188,7 @@ def speed(clips) -> None:
         jobs |= {f"detect {effort}, marked": lambda e=effort: audio.detect(marked, 48_000, effort=e),
                  f"detect {effort}, unmarked": lambda e=effort: audio.detect(host, 48_000, effort=e)}
     for label, job in jobs.items():
-        times = []
-        for _ in range(3):
-            start = time.process_time()
-            job()
-            times.append(time.process_time() - start)
-        print(f"  {label:42s} {seconds / min(times):7.0f}")
+        print(f"  {label:42s} {seconds / cpu_seconds(job):7.0f}")
     assert audio.detect(marked, 48_000).payload == payload, name
 
 

@@ -3,8 +3,8 @@
 
     python -m benchmarks.averaging [--pictures FOLDER] [--count 200]
 
-The attacker whitens equal-sized parts of pictures marked with one private key, adds them up, and subtracts the average
-from fifty of them at several strengths. For comparison the same is done to marks whose tiles all begin in one corner.
+The attacker whitens equal-sized parts of pictures marked with one private key, averages them, and subtracts the average
+from fifty of them at several strengths. For comparison, the same attack on marks whose tiles all begin in one corner.
 """
 
 from __future__ import annotations
@@ -18,14 +18,17 @@ from benchmarks.fidelity import psnr
 from benchmarks.image_robustness import pictures
 from labelkit.errors import HostTooSmall
 from labelkit.key import Key
-from labelkit.watermark import image, tile
-from labelkit.watermark.payload import Payload
+from labelkit.payload import Payload
+from labelkit.watermark import image
+from labelkit.watermark.image import tile
+from labelkit.watermark.image.pixels import luma_of, whiten
 
 SIZE = 512
 
 
-def marked_parts(folder: Path, count: int, key: Key, random: np.random.Generator) -> list[tuple[np.ndarray, Payload]]:
-    """Up to `count` marked parts of SIZE x SIZE pixels, each with its own content number."""
+def marked_parts(folder: Path, count: int, key: Key) -> list[tuple[np.ndarray, Payload]]:
+    """Up to `count` marked parts of SIZE x SIZE pixels, each with its own content number; the same at every call."""
+    random = np.random.default_rng(1)
     hosts = [host for _, host in pictures(folder, 0) if min(host.shape[:2]) >= SIZE]
     marked: list[tuple[np.ndarray, Payload]] = []
     for turn in range(2 * count):
@@ -40,9 +43,9 @@ def marked_parts(folder: Path, count: int, key: Key, random: np.random.Generator
     return marked
 
 
-def report(name: str, marked: list[tuple[np.ndarray, Payload]], key: Key) -> None:
-    """Average, subtract, and count the marks that are still read."""
-    average = sum(image.whiten(image.luma_of(picture)).astype(np.float64) for picture, _ in marked)
+def attack(name: str, marked: list[tuple[np.ndarray, Payload]], key: Key) -> None:
+    """Average, subtract, and print how many marks are still read."""
+    average = sum(whiten(luma_of(picture)).astype(np.float64) for picture, _ in marked)
     average /= average.std()
     for strength in (2, 4, 8):
         read, cost = 0, []
@@ -59,13 +62,13 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200)
     options = parser.parse_args()
     key = Key(b"the private key of a producer")
-    report("as labelkit marks", marked_parts(options.pictures, options.count, key, np.random.default_rng(1)), key)
-    moving, tile.origin = tile.origin, lambda key, payload: np.zeros(2)
+    attack("as labelkit marks", marked_parts(options.pictures, options.count, key), key)
+    keyed_origin, tile.origin = tile.origin, lambda key, payload: np.zeros(2)
     tile.patterns.cache_clear()
     try:
-        report("all from one corner", marked_parts(options.pictures, options.count, key, np.random.default_rng(1)), key)
+        attack("all from one corner", marked_parts(options.pictures, options.count, key), key)
     finally:
-        tile.origin = moving
+        tile.origin = keyed_origin
         tile.patterns.cache_clear()
 
 

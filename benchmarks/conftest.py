@@ -6,6 +6,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,24 @@ def ratio(work: Callable[[], object], reference: Callable[[], object], rounds: i
             spent.append(clock() - start)
     mine, theirs = (sorted(spent)[rounds // 4] for spent in times)
     return mine / theirs
+
+
+def gain_of_a_thread(call: Callable[[], object], count: int = 24, rounds: int = 3) -> float:
+    """Calls in a wall-clock second by two threads, to one; the best of so many rounds."""
+    def wall(threads: int) -> float:
+        def work() -> None:
+            for _ in range(count // threads):
+                call()
+        workers = [threading.Thread(target=work) for _ in range(threads)]
+        start = time.perf_counter()
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        return time.perf_counter() - start
+
+    wall(2)
+    return min(wall(1) for _ in range(rounds)) / min(wall(2) for _ in range(rounds))
 
 
 _PEAK = """

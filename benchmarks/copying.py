@@ -3,9 +3,10 @@
 
     python -m benchmarks.copying [--pictures FOLDER]
 
-The attacker knows how labelkit works but not the private key: the tile repeats, so the average of its repeats in one
-marked picture, less what a median filter leaves, is the tile. It is laid over the next picture of the folder. The log
-holds the fingerprint of the picture that was labelled; a genuine copy (0.6 of the size, JPEG 50) is compared too.
+The attacker knows how labelkit works but not the private key. The tile repeats, so averaging its repeats in the
+difference between a marked picture and its median-filtered copy gives the tile. The attacker adds it to the next
+picture of the folder. The log holds the fingerprint of the labelled picture; a genuine copy (0.6 of the size, JPEG 50)
+is compared too.
 """
 
 from __future__ import annotations
@@ -21,30 +22,31 @@ from benchmarks.fidelity import psnr
 from benchmarks.image_robustness import pictures
 from labelkit.key import Key
 from labelkit.log.fingerprint import NEAR, distance, fingerprint
-from labelkit.watermark import image, tile
-from labelkit.watermark.payload import Payload
+from labelkit.payload import Payload
+from labelkit.watermark import image
+from labelkit.watermark.image import tile
 
-RMS = 1.6  # grey levels of the forged mark: 44 dB, about what labelkit spends
+RMS = 1.6  # grey levels of the forged mark: 44 dB, about the PSNR of labelkit's own
 
 
 def lifted(marked: np.ndarray) -> np.ndarray:
     """float [p, p]: the tile of a marked picture, with unit deviation, from its pixels alone."""
     smooth = np.asarray(Image.fromarray(marked).filter(ImageFilter.MedianFilter(5)))
-    rest = np.clip((marked.astype(np.float64) - smooth).mean(axis=2), -4, 4)
-    height, width = rest.shape
+    residual = np.clip((marked.astype(np.float64) - smooth).mean(axis=2), -4, 4)
+    height, width = residual.shape
     p = tile.period(width, height)
     padded = np.full((-(-height // p) * p, -(-width // p) * p), np.nan)
-    padded[:height, :width] = rest
+    padded[:height, :width] = residual
     average = np.nanmean(padded.reshape(len(padded) // p, p, -1, p), axis=(0, 2))
     return (average - average.mean()) / average.std()
 
 
 def forged(host: np.ndarray, pattern: np.ndarray) -> np.ndarray:
-    """The host with a lifted tile laid over it."""
+    """The host with a lifted tile added."""
     height, width = host.shape[:2]
     repeats = -(-height // len(pattern)), -(-width // len(pattern))
-    laid = np.tile(pattern, repeats)[:height, :width, None]
-    return np.clip(np.rint(host + RMS * laid), 0, 255).astype(np.uint8)
+    repeated = np.tile(pattern, repeats)[:height, :width, None]
+    return np.clip(np.rint(host + RMS * repeated), 0, 255).astype(np.uint8)
 
 
 def main() -> None:
@@ -62,8 +64,8 @@ def main() -> None:
         noticed += distance(logged, fingerprint(copy)) > NEAR
         genuine = image_attacks.apply("jpeg_50", image_attacks.apply("scale_0_6", marked))
         known += distance(logged, fingerprint(genuine)) <= NEAR
-    print(f"{read} of {len(hosts)} lifted marks are read with the private key, at {np.mean(cost):.1f} dB; the log's "
-          f"fingerprint disowns {noticed} of {len(hosts)} of them, and owns {known} of {len(hosts)} genuine copies")
+    print(f"{read} of {len(hosts)} copied marks are read with the private key, at {np.mean(cost):.1f} dB; the log's "
+          f"fingerprint rejects {noticed} of {len(hosts)} of them, and accepts {known} of {len(hosts)} genuine copies")
 
 
 if __name__ == "__main__":

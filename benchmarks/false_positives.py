@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Unmarked pictures through the detector: how many are called marked, and how the scores lie.
+"""Detect in unmarked pictures: how many are called marked, and how the scores are distributed.
 
     python -m benchmarks.false_positives [--pictures FOLDER] [--count 20000] [--effort normal] [--size 320] [--seed 1]
 
-Each trial is another random part of a picture of the folder, or a synthetic texture, attacked at random and looked at
-with another key (every fourth one with the public key). Every tenth carries a mark of a key that is not the one it is
-looked at with.
+Each trial is a random part of a picture of the folder, or a synthetic texture, under a random attack, with a random key
+(every fourth trial with the public key). Every tenth picture carries a mark of another key.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from benchmarks import image_attacks
 from benchmarks.image_robustness import pictures
 from labelkit.errors import HostTooSmall
 from labelkit.key import Key
+from labelkit.payload import Payload
 from labelkit.watermark import image
-from labelkit.watermark.payload import Payload
 
 MILD = [name for group in ("none", "codec", "colour", "filter", "scale") for name in image_attacks.names(group)]
 

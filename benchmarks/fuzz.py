@@ -13,70 +13,37 @@ and the run goes on. The corpus stays in --out, so that a later run goes on wher
 from __future__ import annotations
 
 import argparse
-import hashlib
 import io
-import re
-import resource
 import subprocess
 import sys
 import tempfile
-import time
-import traceback
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import atheris
 
 with atheris.instrument_imports(include=["labelkit"]):
-    import labelkit.codec.carry
+    import labelkit.codec.ancillary
     import labelkit.codec.webp
-    from labelkit import container, metadata
+    from labelkit import container
     from labelkit.codec import exif as turns
     from labelkit.errors import LabelkitError
     from labelkit.log import audit
     from labelkit.metadata import aigc, exif, security_data, sm2, xmp
+from benchmarks.findings import Watch, a_file
 from tests.files import LABEL, OTHER, XMP_PACKET, exif as exif_block
-from tests.metadata.test_documents import document
+from tests.metadata.test_heic import heic
+from tests.metadata.test_ooxml import document
 from tests.robustness.test_containers import HOSTS
 
-SLOWEST_SECONDS, MOST_MEMORY, LARGEST_SEED = 2.0, 512 << 10, 100_000
-_LABEL_LIKE = re.compile(rb"aigc|content_?pro|produce_?id|propagate_?id", re.IGNORECASE)
+LARGEST_SEED = 100_000
 GROUPS = {
-    "pictures": ("jpeg", "jpeg extended", "png", "webp", "gif", "tiff", "bigtiff", "avif", "svg"),
+    "pictures": ("jpeg", "jpeg extended", "png", "webp", "gif", "tiff", "bigtiff", "avif", "heic", "svg"),
     "sounds": ("wav", "rf64", "flac", "ogg", "opus", "ogg flac", "mp3"),
     "films": ("mp4", "mp4 fragmented", "mov", "mkv", "webm", "avi", "flv"),
     "documents": ("docx", "docx zip64", "pdf", "pdf packed", "html", "markdown"),
     "values": (),
 }
-
-
-def a_file(data: bytes) -> None:
-    """Read a file, label it, read it back: one label, everything else as it was, and no change at a second time."""
-    metadata.inspect(data)
-    out = metadata.write(data, OTHER, resign=True)
-    assert metadata.read(out).label == OTHER
-    assert metadata.write(out, OTHER, resign=True) == out, "writing the same label again changes the file"
-    before, after = _others(data), _others(out)
-    assert before <= after, f"lost: {before - after}"
-
-
-def _others(data: bytes) -> set[tuple[str, str, bytes]]:
-    """The texts of a file that have nothing to do with a label, and that there are packets."""
-    found = set()
-    with container.opened(data) as reader:
-        for slot in container.slots(reader):
-            try:
-                body = slot.load()
-            except LabelkitError:
-                continue
-            if slot.name == "EXIF" and slot.offset_bytes < 8:
-                continue  # a text that a broken TIFF lays over its own head, which says where the directory is
-            if slot.kind == container.XMP:
-                found.add((slot.name, slot.key, b""))
-            elif slot.kind == container.TEXT and not _LABEL_LIKE.search(slot.key.encode() + body.replace(b"\0", b"")):
-                found.add((slot.name, slot.key, body))
-    return found
 
 
 def a_packet(data: bytes) -> None:
@@ -119,9 +86,9 @@ def an_export(data: bytes) -> None:
 
 def a_codec(data: bytes) -> None:
     labelkit.codec.webp.settings(data)
-    labelkit.codec.carry.has_own_codes(data)
-    labelkit.codec.carry.jpeg(data, data, 64, 48, same_colour=True)
-    labelkit.codec.carry.png_chunks(data, data, 64, 48, same_colour=True)
+    labelkit.codec.ancillary.has_own_codes(data)
+    labelkit.codec.ancillary.jpeg(data, data, 64, 48, same_colour=True)
+    labelkit.codec.ancillary.png_chunks(data, data, 64, 48, same_colour=True)
 
 
 VALUES = (a_packet, an_exif_block, aigc.read, a_signature, a_key, an_export, a_codec)
@@ -135,7 +102,9 @@ def a_value(data: bytes) -> None:
 
 def seeds(group: str, folder: Path | None) -> dict[str, bytes]:
     """The inputs that a group starts from."""
-    found = {name: HOSTS[name]() for name in GROUPS[group]}
+    found = {name: HOSTS[name]() for name in GROUPS[group] if name != "heic"}
+    if group == "pictures":
+        found["heic"] = heic(1, xmp=XMP_PACKET)
     if group == "values":
         signer = sm2.Sm2Signer.from_secret(bytes(31) + b"\7")
         signed = security_data.sign(LABEL, signer)
@@ -172,40 +141,6 @@ def _stored(data: bytes) -> bytes:
         for name in old.namelist():
             new.writestr(name, old.read(name))
     return out.getvalue()
-
-
-class Watch:
-    """Runs one input, and writes down what is found, each place in the code once."""
-
-    def __init__(self, target: Callable[[bytes], object], folder: Path) -> None:
-        self.target, self.folder, self.seen = target, folder, set()
-        self.memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-    def __call__(self, data: bytes) -> None:
-        start = time.process_time()
-        try:
-            self.target(data)
-        except LabelkitError:
-            pass
-        except Exception as error:
-            frames = traceback.extract_tb(error.__traceback__)
-            place = f"{frames[-1].filename}:{frames[-1].lineno} from {frames[1].lineno}"
-            self.note(f"{type(error).__name__} {place}", traceback.format_exc(), data)
-        spent = time.process_time() - start
-        if spent > SLOWEST_SECONDS:
-            self.note(f"slow {len(data).bit_length()}", f"{spent:.1f} s of CPU\n", data)
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        if memory > self.memory + MOST_MEMORY:
-            self.note(f"memory {memory >> 18}", f"{(memory - self.memory) >> 10} MB\n", data)
-            self.memory = memory
-
-    def note(self, kind: str, text: str, data: bytes) -> None:
-        if kind not in self.seen:
-            self.seen.add(kind)
-            path = self.folder / hashlib.sha256(data).hexdigest()[:12]
-            path.write_bytes(data)
-            path.with_suffix(".txt").write_text(text)
-            print(f"finding {path}: {kind}", flush=True)
 
 
 def fuzz(group: str, seconds: int, out: Path, folder: Path | None) -> None:

@@ -2,12 +2,12 @@
 """Recovery of the whole payload over pictures and attacks, with fidelity, as Markdown.
 
     python -m benchmarks.image_robustness [--pictures FOLDER] [--attacks MODULE.py] [--effort deep] [--strength 1 2]
-                                          [--longest 1600] [--only NAME ...] [--systems labelkit dwtDct ...]
+                                          [--robustness everyday hard] [--longest 1600] [--only NAME ...]
+                                          [--systems labelkit dwtDct ...]
 
 The defaults are samples/, benchmarks/image_attacks.py and labelkit alone. The other systems, dwtDct, dwtDctSvd, rivaGan
-and blind-watermark, want the extra `peers`. A word counts only when all its bits are right. Before a host is marked
-each system looks at it: "unmarked answered" are the hosts in which it reads a word, "detect ms" what that takes of CPU
-time, in the median.
+and blind-watermark, need the extra `peers`. A word counts only when all its bits are right. Each system also detects in
+every unmarked host: "unmarked answered" counts the hosts in which it reads a word, "detect ms" is the median CPU time.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -25,6 +27,7 @@ from PIL import Image
 from benchmarks import image_attacks, peers
 from benchmarks.fidelity import psnr, ssim
 
+P, R = ParamSpec("P"), TypeVar("R")
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
 
 
@@ -41,7 +44,7 @@ def pictures(folder: Path, longest: int, only: Collection[str] = ()) -> Iterator
             yield path.name, np.asarray(picture)
 
 
-def attacks(path: str | None):
+def attacks(path: str | None) -> ModuleType:
     """The module of attacks at `path`, or the project's own."""
     if not path:
         return image_attacks
@@ -51,8 +54,8 @@ def attacks(path: str | None):
     return module
 
 
-class Tally:
-    """What one system did: words read and tried for each attack, fidelity and CPU seconds for each picture."""
+class SystemResults:
+    """One system's results: for each attack whether words were read, for each picture fidelity and CPU seconds."""
 
     def __init__(self) -> None:
         self.read: dict[str, list[bool]] = defaultdict(list)
@@ -62,7 +65,7 @@ class Tally:
         self.ssim: list[float] = []
         self.failed: list[str] = []
 
-    def run(self, system: peers.System, name: str, host: np.ndarray, module, seed: int) -> None:
+    def run(self, system: peers.System, name: str, host: np.ndarray, module: ModuleType, seed: int) -> None:
         """Mark one picture, attack it in every way, read it back."""
         payload = int(np.random.default_rng(seed).integers(1 << 61, 1 << 62))
         marked = self.timed(system.embed, host, payload)
@@ -77,10 +80,10 @@ class Tally:
             if not right:
                 self.failed.append(f"{name}: {attack}")
 
-    def timed(self, call: Callable, *arguments: object):
-        """What the call returns; its CPU time is kept."""
+    def timed(self, call: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
+        """What the call returns; its CPU time is recorded."""
         started = time.process_time()
-        result = call(*arguments)
+        result = call(*arguments, **named)
         self.seconds[call.__name__].append(time.process_time() - started)
         return result
 
@@ -91,45 +94,46 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--attacks")
     parser.add_argument("--effort", default="deep")
     parser.add_argument("--strength", type=float, nargs="+", default=[1.0])
+    parser.add_argument("--robustness", nargs="+", default=["everyday"])
     parser.add_argument("--longest", type=int, default=0)
     parser.add_argument("--only", nargs="+", default=[])
     parser.add_argument("--systems", nargs="+", default=["labelkit"])
     options = parser.parse_args(arguments)
     module = attacks(options.attacks)
-    tallies: dict[str, Tally] = {}
-    for system in peers.systems(options.systems, options.strength, options.effort):
-        tally = tallies[system.name] = Tally()
+    results: dict[str, SystemResults] = {}
+    for system in peers.systems(options.systems, options.strength, options.effort, options.robustness):
+        result = results[system.name] = SystemResults()
         started = time.process_time()
         for seed, (name, host) in enumerate(pictures(options.pictures, options.longest, options.only)):
             try:
-                tally.run(system, name, host, module, seed)
+                result.run(system, name, host, module, seed)
             except peers.Refused as reason:
                 print(f"- {system.name} refuses {name}: {reason}")
-        print(f"- {system.name}: {len(tally.psnr)} pictures, {time.process_time() - started:.0f} s of CPU", flush=True)
-    print_tables({name: tally for name, tally in tallies.items() if tally.psnr}, module)
+        print(f"- {system.name}: {len(result.psnr)} pictures, {time.process_time() - started:.0f} s of CPU", flush=True)
+    print_tables({name: result for name, result in results.items() if result.psnr}, module)
 
 
-def print_tables(tallies: dict[str, Tally], module) -> None:
+def print_tables(results: dict[str, SystemResults], module: ModuleType) -> None:
     """Fidelity, then recovery by class and by attack."""
     print("\n| system | PSNR dB least, mean | SSIM least, mean | embed, detect ms | unmarked answered | wrong words | "
           "words read |\n|---" + "|---" * 6 + "|")
-    for name, tally in tallies.items():
-        read = [word for words in tally.read.values() for word in words]
-        embed, detect = (1000 * np.median(tally.seconds[verb]) for verb in ("embed", "detect"))
-        print(f"| {name} | {min(tally.psnr):.1f}, {np.mean(tally.psnr):.1f} | {min(tally.ssim):.4f}, "
-              f"{np.mean(tally.ssim):.4f} | {embed:.0f}, {detect:.0f} | {tally.answered} of {len(tally.psnr)} | "
-              f"{tally.wrong} | {sum(read)} of {len(read)}, {100 * np.mean(read):.1f} % |")
+    for name, result in results.items():
+        read = [word for words in result.read.values() for word in words]
+        embed, detect = (1000 * np.median(result.seconds[verb]) for verb in ("embed", "detect"))
+        print(f"| {name} | {min(result.psnr):.1f}, {np.mean(result.psnr):.1f} | {min(result.ssim):.4f}, "
+              f"{np.mean(result.ssim):.4f} | {embed:.0f}, {detect:.0f} | {result.answered} of {len(result.psnr)} | "
+              f"{result.wrong} | {sum(read)} of {len(read)}, {100 * np.mean(read):.1f} % |")
     groups = dict.fromkeys(map(module.group_of, module.names()))
     rows = {f"**{group}**": [a for a in module.names() if module.group_of(a) == group] for group in groups}
     rows |= {attack: [attack] for attack in module.names()}
-    print("\n| words read, % | " + " | ".join(tallies) + " |\n|---" + "|---" * len(tallies) + "|")
+    print("\n| words read, % | " + " | ".join(results) + " |\n|---" + "|---" * len(results) + "|")
     for title, members in rows.items():
-        shares = [100 * np.mean([word for attack in members for word in tally.read[attack]])
-                  for tally in tallies.values()]
+        shares = [100 * np.mean([word for attack in members for word in result.read[attack]])
+                  for result in results.values()]
         print(f"| {title} | " + " | ".join(f"{share:.1f}".removesuffix(".0") for share in shares) + " |")
-    for name, tally in tallies.items():
-        if name.startswith("labelkit") and tally.failed:
-            print(f"\nNot read by {name}: " + "; ".join(tally.failed))
+    for name, result in results.items():
+        if name.startswith("labelkit") and result.failed:
+            print(f"\nNot read by {name}: " + "; ".join(result.failed))
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def _smooth(x: np.ndarray, decay: np.ndarray, gain: np.ndarray | None = None) ->
 
 
 def _spread(excitation: np.ndarray) -> np.ndarray:
-    """[frames, bands] spread over the bands; the upper slope depends on level and frequency."""
+    """Excitation [frames, bands] spread over the bands; the upper slope depends on level and frequency."""
     lower, band = 10 ** (-2.7 * _BARK), np.arange(_BANDS)
     away = band[:, None] - band[None, :]
     out = np.empty_like(excitation)
@@ -79,8 +79,8 @@ _SPREAD_OF_ONE = _spread(np.ones((1, _BANDS)))[0]
 
 
 @dataclass(frozen=True, eq=False)
-class _Heard:
-    """One sound in the ear: power [frames, bins]; energy of half frames; the patterns [frames, bands]."""
+class _EarSignal:
+    """A sound after the ear model: power [frames, bins]; energy of half frames; excitation patterns [frames, bands]."""
 
     power: np.ndarray
     energy: np.ndarray
@@ -88,7 +88,7 @@ class _Heard:
     excitation: np.ndarray
 
     @classmethod
-    def of(cls, x: np.ndarray) -> _Heard:
+    def of(cls, x: np.ndarray) -> _EarSignal:
         frames = np.lib.stride_tricks.sliding_window_view(np.pad(x, (0, _SIZE)), _SIZE)[::_HOP]
         spectrum = np.fft.rfft(frames * _WINDOW, axis=1)
         power = spectrum.real**2 + spectrum.imag**2
@@ -117,7 +117,7 @@ def difference_grade(reference: np.ndarray, test: np.ndarray) -> float:
     loud = np.flatnonzero(np.convolve(np.abs(r), np.ones(5), "valid") > 200)
     if not len(loud):
         return float("nan")
-    r, t = (_Heard.of(x[loud[0] : loud[-1] + 5]) for x in (r, t))
+    r, t = (_EarSignal.of(x[loud[0] : loud[-1] + 5]) for x in (r, t))
     modulations = _modulation_differences(r, t)
     wide, narrow = _bandwidths(r, t)
     mask, disturbed = _masking(r, t)
@@ -128,7 +128,7 @@ def difference_grade(reference: np.ndarray, test: np.ndarray) -> float:
 
 # ---- the model's variables
 
-def _modulation_differences(r: _Heard, t: _Heard) -> tuple[float, float, float]:
+def _modulation_differences(r: _EarSignal, t: _EarSignal) -> tuple[float, float, float]:
     """WinModDiff1, AvgModDiff1, AvgModDiff2."""
     (of_r, mean), (of_t, _) = r.modulation(), t.modulation()
     more = of_t - of_r
@@ -139,7 +139,7 @@ def _modulation_differences(r: _Heard, t: _Heard) -> tuple[float, float, float]:
     return windowed, (weight * first).sum() / weight.sum(), (weight * second).sum() / weight.sum()
 
 
-def _bandwidths(r: _Heard, t: _Heard) -> tuple[float, float]:
+def _bandwidths(r: _EarSignal, t: _EarSignal) -> tuple[float, float]:
     """Of reference and test, in bins: up to where they stand 10 and 5 dB above what the test has over 21.6 kHz."""
     pairs = []
     for of_r, of_t, floor in zip(r.power, t.power, t.power[:, 921:1024].max(1), strict=True):
@@ -151,7 +151,7 @@ def _bandwidths(r: _Heard, t: _Heard) -> tuple[float, float]:
     return wide, narrow
 
 
-def _masking(r: _Heard, t: _Heard) -> tuple[float, float]:
+def _masking(r: _EarSignal, t: _EarSignal) -> tuple[float, float]:
     """Total noise-to-mask ratio in dB, and the share of frames where it is over 1.5 dB somewhere."""
     noise = np.maximum(((np.sqrt(r.power) - np.sqrt(t.power)) ** 2 * _EAR) @ _GROUP.T, 1e-12)
     bark = np.arange(_BANDS) * _BARK
@@ -159,7 +159,7 @@ def _masking(r: _Heard, t: _Heard) -> tuple[float, float]:
     return 10 * np.log10(ratio.mean()), np.mean(ratio.max(1) > 10**0.15)
 
 
-def _detection(r: _Heard, t: _Heard) -> tuple[float, float]:
+def _detection(r: _EarSignal, t: _EarSignal) -> tuple[float, float]:
     """Maximum filtered probability of detection; average distorted block."""
     of_r, of_t = (10 * np.log10(x.excitation) for x in (r, t))
     less = of_r - of_t
@@ -174,7 +174,7 @@ def _detection(r: _Heard, t: _Heard) -> tuple[float, float]:
     return lfilter([0.1], [1, -0.9], chance).max(), distorted
 
 
-def _harmonics(r: _Heard, t: _Heard) -> float:
+def _harmonics(r: _EarSignal, t: _EarSignal) -> float:
     """Harmonic structure of the error, over the frames that are not silent."""
     hann = np.sqrt(8 / 3) / 256 * (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(256) / 255))
     peaks = []
@@ -189,7 +189,7 @@ def _harmonics(r: _Heard, t: _Heard) -> float:
     return 1000 * float(np.mean(peaks)) if peaks else 0.0
 
 
-def _noise_loudness(r: _Heard, t: _Heard) -> float:
+def _noise_loudness(r: _EarSignal, t: _EarSignal) -> float:
     """RMS of the loudness of the noise in the presence of the reference."""
     of_r, of_t = _adapted(r.excitation, t.excitation)
     by_r, by_t = (0.15 * x.modulation()[0] + 0.5 for x in (r, t))

@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from labelkit.errors import LabelkitError
+from labelkit.payload import Payload
 from labelkit.watermark import image
-from labelkit.watermark.payload import Payload
 
 
 class Refused(Exception):
@@ -35,13 +35,13 @@ class System:
 
 
 class Labelkit(System):
-    def __init__(self, strength: float, effort: str) -> None:
-        self.name = f"labelkit {strength:g}"
-        self.strength, self.effort = strength, effort
+    def __init__(self, strength: float, effort: str, robustness: str) -> None:
+        self.name = f"labelkit {robustness} {strength:g}"
+        self.strength, self.effort, self.robustness = strength, effort, robustness
 
     def embed(self, rgb: np.ndarray, payload: int) -> np.ndarray:
         try:
-            return image.embed(rgb, Payload.from_int(payload), strength=self.strength)
+            return image.embed(rgb, Payload.from_int(payload), strength=self.strength, robustness=self.robustness)
         except LabelkitError as error:
             raise Refused(str(error)) from error
 
@@ -108,11 +108,11 @@ class BlindWatermark(System):
         return int("".join("1" if bit > 0.5 else "0" for bit in bits), 2)
 
 
-def systems(names: list[str], strengths: list[float], effort: str) -> Iterator[System]:
-    """The systems of these names; labelkit once for each strength."""
+def systems(names: list[str], strengths: list[float], effort: str, classes: list[str]) -> Iterator[System]:
+    """The systems of these names; labelkit once for each class of robustness and each strength."""
     for name in names:
         if name == "labelkit":
-            yield from (Labelkit(strength, effort) for strength in strengths)
+            yield from (Labelkit(strength, effort, robustness) for robustness in classes for strength in strengths)
         elif name == "blind-watermark":
             yield BlindWatermark()
         else:

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.conftest import ratio
-from labelkit.explicit.finding import find_in
-from labelkit.explicit.font import BUNDLED
-from labelkit.explicit.image import draw
-from labelkit.explicit.raster import render
+from labelkit.explicit.image.drawing import draw
+from labelkit.explicit.image.finding import find_in
+from labelkit.explicit.image.font import BUNDLED
+from labelkit.explicit.image.raster import render
 from labelkit.plan import Explicit
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "valley.jpg"
@@ -60,7 +60,7 @@ def test_finding(benchmark, photograph, figure, labelled):
     name = f"look for the label, {'there' if labelled else 'not there'}"
     figure(name, benchmark.stats["median"] * 1e3, unit="ms", conditions=CONDITIONS)
     figure(f"{name}, to Pillow's JPEG q90", ratio(lambda: find_in(pixels), to_jpeg(photograph)),
-           most=20 if labelled else 10, conditions=CONDITIONS)
+           most=3 if labelled else 5, conditions=CONDITIONS)
 
 
 def test_false_positives(figure):

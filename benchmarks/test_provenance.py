@@ -11,8 +11,8 @@ import pytest
 from PIL import Image, ImageFilter
 
 from labelkit.label import Kind, Label
+from labelkit.payload import Payload
 from labelkit.provenance import Claim, Signer, TrustList, keygen, sign, validate
-from labelkit.watermark.payload import Payload
 
 pytestmark = pytest.mark.benchmark(group="provenance 1024x1024 JPEG, one thread")
 LABEL = Label(Kind.GENERATED, "001191440300708461136T1XGW3", "2026-000017")
@@ -47,12 +47,12 @@ def test_reference_pillow_jpeg_q90(benchmark, photograph):
 
 def test_sign(benchmark, host, keys):
     signed = benchmark(sign, host, Claim(LABEL, Payload.of(LABEL), {"text": "AI生成"}), keys[0])
-    assert validate(signed, trust=keys[1]).evidence["trusted"]
+    assert validate(signed, trust=keys[1]).evidence.trusted
 
 
 def test_validate(benchmark, host, keys):
     signed = sign(host, Claim(LABEL, Payload.of(LABEL)), keys[0])
-    assert benchmark(validate, signed, trust=keys[1]).evidence["trusted"]
+    assert benchmark(validate, signed, trust=keys[1]).evidence.trusted
 
 
 def test_validate_unsigned(benchmark, host, keys):

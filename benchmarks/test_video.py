@@ -17,10 +17,10 @@ import pytest
 from benchmarks.conftest import peak_megabytes, ratio
 from labelkit import codec, container, explicit, watermark
 from labelkit.codec import transcode
-from labelkit.codec.frame import Form, Frame
+from labelkit.codec.frame import Frame, FrameFormat
+from labelkit.payload import Payload
 from labelkit.plan import Explicit, Quality
 from labelkit.watermark import video
-from labelkit.watermark.payload import Payload
 
 PAYLOAD = Payload(kind=1, producer=0xABCDEF, content=0x123456789)
 SIZE = (1920, 1080)
@@ -51,7 +51,7 @@ def test_the_mark_beside_a_copy(benchmark, figure):
     planes = [frame.to_ndarray()[:SIZE[1]].copy() for frame in scene(16)]
     copies = [np.empty_like(plane) for plane in planes]
     marker, turn = video.Marker(*SIZE, PAYLOAD), iter(range(10**9))
-    frames = [Frame(Form(*SIZE, halved=None), plane) for plane in planes]
+    frames = [Frame(FrameFormat(*SIZE, halved=None), plane) for plane in planes]
     benchmark(lambda: marker.mark(frames[next(turn) % 16]))
     figure("watermark a 1080p plane", benchmark.stats["median"] * 1e3, most=1.2, unit="ms", conditions="one thread")
     figure("watermark a 1080p plane, to a copy of it",

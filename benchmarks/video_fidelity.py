@@ -4,8 +4,8 @@
     python -m benchmarks.video_fidelity [--films FOLDER] [--crf 18 23 28] [--preset medium] [--frames 50]
                                         [--strength 1]
 
-Films are encoded by x264 with the mark at each crf, and without it at that crf and above and below; what the unmarked
-film would have at the marked one's bitrate is read off between these. The metrics are those of the ffmpeg in
+x264 encodes each film with the mark at each crf, and without it at that crf, above and below. Interpolation between
+these gives the unmarked film's scores at the marked film's bitrate. The metrics are those of the ffmpeg in
 imageio-ffmpeg, with libvmaf's own model. PSNR is that of the luma before encoding.
 """
 
@@ -25,9 +25,9 @@ import numpy as np
 
 from benchmarks.fidelity import psnr
 from benchmarks.video_robustness import SUFFIXES, label_of
-from labelkit.codec.frame import Form, Frame
+from labelkit.codec.frame import Frame, FrameFormat
+from labelkit.payload import Payload
 from labelkit.watermark import video
-from labelkit.watermark.payload import Payload
 
 _STEP = 2  # of crf, up and down
 
@@ -43,7 +43,7 @@ def marked(frames: list[np.ndarray], payload: Payload, strength: float) -> list[
     height, width = frames[0].shape[0] * 2 // 3, frames[0].shape[1]
     marker, copies = video.Marker(width, height, payload, strength=strength), [frame.copy() for frame in frames]
     for copy in copies:
-        marker.mark(Frame(Form(width, height), copy[:height]))
+        marker.mark(Frame(FrameFormat(width, height), copy[:height]))
     return copies
 
 

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
+from types import ModuleType
 
 import av
 import numpy as np
@@ -23,8 +24,8 @@ import labelkit as lk
 from benchmarks import video_attacks
 from benchmarks.image_robustness import attacks as module_of
 from labelkit import codec, container
+from labelkit.payload import Payload
 from labelkit.watermark import video
-from labelkit.watermark.payload import Payload
 
 SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".flv"}
 
@@ -39,7 +40,7 @@ def labelled(source: Path, target: Path, seed: int, strength: float) -> None:
 
 
 def detected(path: Path, effort: str) -> lk.watermark.Detection:
-    """What the detector says of a file."""
+    """The detector's decision on a file."""
     with container.opened(path) as reader:
         return video.detect(codec.decode(reader), effort=effort)
 
@@ -57,8 +58,9 @@ def starts(path: Path, seconds: float, stretches: int) -> list[float]:
     return [free * i / max(1, count - 1) if free > 0 else 0.0 for i in range(count)]
 
 
-def sweep(films: list[Path], module, options: argparse.Namespace) -> tuple[dict[str, list[bool]], list[str], int]:
-    """Words read for each attack, what failed, and how many wrong words came."""
+def sweep(films: list[Path], module: ModuleType,
+          options: argparse.Namespace) -> tuple[dict[str, list[bool]], list[str], int]:
+    """For each attack whether words were read, what failed, and how many words were wrong."""
     read: dict[str, list[bool]] = defaultdict(list)
     failed, wrong = [], 0
     with tempfile.TemporaryDirectory() as folder:
