@@ -1,26 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
-# Each target makes what it needs: Python 3.11 or later and a C compiler are enough. All paths are relative,
-# so that the folder may have any name. Python code is installed in place; only C is built anew when it changes.
+# Each target installs what it needs into .venv: Python 3.11 or later and a C compiler are enough. All paths are
+# relative, so the folder may have any name. Python code is installed in place; only changed C is built again.
 
 PYTHON ?= python3
 BIN := .venv/bin
+EPOCH = $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
-NATIVE := pyproject.toml $(shell find native -name '*.c' -o -name '*.h' -o -name CMakeLists.txt)
+NATIVE := pyproject.toml labelkit/distribution.py $(shell find native -name '*.c' -o -name '*.h' -o -name CMakeLists.txt)
 
-.PHONY: demo test lint bench native-test clean
+SANITIZE := -g;-fsanitize=address,undefined,float-cast-overflow;-fno-sanitize-recover=all
+
+.PHONY: demo page test test-page coverage lint bench native-test native-test-python native-test-aarch64 native-test-32 native-cross clean
 
 demo: .venv/labelkit
 	rm -rf demo
 	$(BIN)/labelkit keygen demo/keys --organisation "labelkit demo"
-	$(BIN)/labelkit embed samples -o demo/labelled --producer labelkit-demo --signer demo/keys/signer.pem
+	$(BIN)/labelkit embed $(filter-out %.md %.py,$(wildcard samples/*.*)) -o demo/labelled --producer labelkit-demo --signer demo/keys/signer.pem
 	$(BIN)/labelkit verify demo/labelled --trust demo/keys/anchors.pem --require explicit,watermark,metadata,provenance
-	$(BIN)/python -m labelkit.cli.render samples demo/labelled demo/index.html --trust demo/keys/anchors.pem
+	$(BIN)/python -m labelkit.page samples demo/labelled demo/index.html --trust demo/keys/anchors.pem
+
+# the verify page, in build/page/site; any web server can serve it
+page: .venv/labelkit build/page/_native.abi3.so
+	$(BIN)/labelkit page build/page/site --kernels build/page/_native.abi3.so
+
+# what the page's tests want beside it
+build/page/axe.min.js: .venv/labelkit tests/page/axe.py
+	$(BIN)/python -m tests.page.axe $@
+
+build/page/_native.abi3.so: .venv/zig native/wasm.py $(NATIVE)
+	$(BIN)/python native/wasm.py $@
+
+# the verify page in a browser: apart, because it can keep a machine of two cores busy for longer than all other tests
+test-page: .venv/test page build/page/axe.min.js
+	$(BIN)/python -m pytest -q tests/page/in_chromium.py
 
 test: .venv/test
 	$(BIN)/python -m pytest -q
 
+coverage: .venv/test
+	mkdir -p build
+	$(BIN)/python -m slipcover --source labelkit --skip-covered --out build/coverage.txt -m pytest -q
+	@tail -n 1 build/coverage.txt | awk '{ print $$4 " % of " $$2 " lines covered; the others: build/coverage.txt" }'
+
 lint: .venv/lint
 	$(BIN)/ruff check labelkit tests benchmarks samples
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/mypy --strict labelkit
 
 bench: .venv/bench
 	$(BIN)/python -m pytest -q benchmarks
@@ -30,14 +55,63 @@ native-test: .venv/native
 	$(BIN)/cmake --build build/native-test
 	$(BIN)/ctest --test-dir build/native-test --output-on-failure
 
+# the kernels' Python tests with a module under sanitizers; what Python itself leaks is not looked for
+native-test-python: .venv/test .venv/native
+	$(BIN)/cmake -S native -B build/native-python -DLK_NATIVE=on "-DLK_SANITIZE=$(SANITIZE)" \
+		"-DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python"
+	$(BIN)/cmake --build build/native-python
+	LD_PRELOAD=$$($${CC:-cc} -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
+		LABELKIT_TEST_NATIVE=build/native-python/_native.abi3.so $(BIN)/python -m pytest -q -s -p tests.kernels.built tests/kernels
+
+# NEON, emulated; wants qemu-user
+native-test-aarch64: .venv/zig
+	$(BIN)/python native/test/cross.py aarch64-linux-musl --run qemu-aarch64
+
+native-test-32: .venv/zig
+	$(BIN)/python native/test/cross.py x86-linux-musl --run "" --traps
+
+# compiled and linked, not run; where wine is, native/test/cross.py x86_64-windows-gnu --run wine runs the tests
+native-cross: .venv/zig
+	for target in x86_64-windows-gnu aarch64-macos x86_64-macos; do \
+		$(BIN)/python native/test/cross.py $$target || exit 1; done
+
+# The same sources give the same wheel: its times are that of the last commit.
+wheel: .venv/python
+	SOURCE_DATE_EPOCH=$(EPOCH) $(BIN)/python -m pip wheel -q --disable-pip-version-check --no-deps -w dist .
+
+reproducible: .venv/python
+	rm -rf build/twice
+	for copy in one another/folder; do \
+		mkdir -p build/twice/$$copy && git archive HEAD | tar x -C build/twice/$$copy && \
+		SOURCE_DATE_EPOCH=$(EPOCH) $(BIN)/python -m pip wheel -q --disable-pip-version-check --no-deps \
+			-w build/twice/$$copy/dist build/twice/$$copy || exit 1; done
+	cmp build/twice/one/dist/*.whl build/twice/another/folder/dist/*.whl && echo "both wheels are the same, byte by byte"
+
+# The bill of materials lies beside the wheel.
+sbom: .venv/test wheel
+	SOURCE_DATE_EPOCH=$(EPOCH) $(BIN)/python .ci/sbom.py sbom > dist/aigc_labelkit.cdx.json
+
+licences: .venv/test
+	$(BIN)/python .ci/sbom.py table > THIRD_PARTY.md
+
+# The versions and hashes that CI installs, for every supported Python and system.
+lock: .venv/python
+	$(PIP) "uv>=0.9"
+	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --extra test \
+		--extra lint --extra bench -c requirements/constraints.in pyproject.toml -o requirements/ci.txt
+
 clean:
-	rm -rf .venv build demo dist .pytest_cache .benchmarks .hypothesis .ruff_cache
+	rm -rf .venv build demo dist .pytest_cache .benchmarks .hypothesis .ruff_cache .mypy_cache
 
 .venv/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or later is wanted; give another: make PYTHON=python3.12"; exit 1; }
+		{ echo "Python 3.11 or later is needed; name another: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(PIP) "pip>=23.2"
+	touch $@
+
+.venv/locked: .venv/python requirements/ci.txt
+	$(PIP) --require-hashes -r requirements/ci.txt
 	touch $@
 
 .venv/labelkit: .venv/python $(NATIVE)
@@ -48,10 +122,14 @@ clean:
 	$(PIP) -e ".[$(notdir $@)]"
 	touch $@ .venv/labelkit
 
-.venv/lint: .venv/python
-	$(PIP) "ruff>=0.9"
-	touch $@
+.venv/lint: .venv/python $(NATIVE)
+	$(PIP) -e ".[lint]"
+	touch $@ .venv/labelkit
 
 .venv/native: .venv/python
 	$(PIP) "cmake>=3.24"
+	touch $@
+
+.venv/zig: .venv/native
+	$(PIP) "ziglang>=0.17,<0.18"
 	touch $@
