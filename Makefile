@@ -39,7 +39,7 @@ test: .venv/test
 
 coverage: .venv/test
 	mkdir -p build
-	$(BIN)/python -m slipcover --source labelkit --skip-covered --out build/coverage.txt -m pytest -q
+	$(BIN)/python -m slipcover --source labelkit --skip-covered --out build/coverage.txt -m pytest -q -n auto
 	@tail -n 1 build/coverage.txt | awk '{ print $$4 " % of " $$2 " lines covered; the others: build/coverage.txt" }'
 
 lint: .venv/lint
