@@ -57,9 +57,10 @@ def write(source: Source | Reader, label: Label, *, resign: bool = False) -> byt
     """
     with container.opened(source) as reader:
         data = container.join(reader, _edits(reader, label, resign))
-        written = Reader.of(data, reader.name)
-        _tell_format(written, reader)
-    _check(written, label)
+        with container.opened(data) as written:
+            written.name = reader.name
+            _tell_format(written, reader)
+            _check(written, label)
     return data
 
 
@@ -379,15 +380,14 @@ def _rewritten(slot: Slot, value: str, *, is_home: bool) -> bytes | Slot | None:
     return {XMP: xmp.remove, EXIF: exif.blank}[slot.kind](slot.load()) if slot.kind != TEXT else None
 
 
-def _check(source: Source | Reader, label: Label) -> None:
+def _check(reader: Reader, label: Label) -> None:
     """Read back what was written, as any verifier would."""
-    with container.opened(source) as reader:
-        layout = container.scan(reader)
-        if _holds_nothing_but(layout, label):
-            return
-        carriers, _ = _carriers(layout)
-        if len(carriers) != 1 or carriers[0].statement is None or carriers[0].statement.label != label:
-            raise OutputFailed("{where}: the label reads back otherwise than it was written", where=reader.name)
+    layout = container.scan(reader)
+    if _holds_nothing_but(layout, label):
+        return
+    carriers, _ = _carriers(layout)
+    if len(carriers) != 1 or carriers[0].statement is None or carriers[0].statement.label != label:
+        raise OutputFailed("{where}: the label reads back otherwise than it was written", where=reader.name)
 
 
 def _holds_nothing_but(layout: Layout, label: Label) -> bool:
