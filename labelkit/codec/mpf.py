@@ -12,12 +12,15 @@ import re
 import struct
 from dataclasses import dataclass
 
+import numpy as np
+
+from labelkit import kernels
 from labelkit.container import Reader, tiff
 from labelkit.container.jpeg import MPF_ENTRIES, MPF_HEADER, segments
 from labelkit.errors import LabelkitError, UnsupportedFormat
 
 _APP2 = 0xE2
-_MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")  # in a scan: none of stuffed bytes and restarts
+_MARKERS = bytes(marker not in (0, 0xFF, *range(0xD0, 0xD8)) for marker in range(256))  # but for stuffing and restarts
 _EOI = 0xD9
 _NO_LENGTH = range(0xD0, 0xDA)
 _THUMBNAILS = (0x010001, 0x010002)  # table 4: the type of a picture, in the low 24 bits of its attributes
@@ -45,14 +48,16 @@ class _Picture:
 
 def end_of_first(data: bytes) -> int:
     """Where the first picture of a JPEG ends; the end of the bytes where it does not end before."""
-    at = 2
-    while found := _MARKER.search(data, at):
-        marker, at = found[1][0], found.end()
+    at, place = 2, np.empty(1, np.int64)
+    while at < len(data):
+        kernels.jpeg_marker(data, _MARKERS, at, place)
+        at = int(place[0]) + 2
+        marker = data[at - 1] if at <= len(data) else _EOI
         if marker == _EOI:
-            return at
+            break
         if marker not in _NO_LENGTH and marker != 0x01:
             at += max(2, int.from_bytes(data[at:at + 2], "big"))
-    return len(data)
+    return min(at, len(data))
 
 
 def behind(data: bytes) -> bytes:

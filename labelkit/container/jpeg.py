@@ -41,6 +41,7 @@ _XMP_LIKE = re.compile(rb"http://ns\.adobe\.com/xap/1\.0/[\0 ]?(?=\s*<)|[^<]{0,6
 _SOS, _EOI, COM, APP0, APP1, _APP2, _APP11, APP15 = 0xDA, 0xD9, 0xFE, 0xE0, 0xE1, 0xE2, 0xEB, 0xEF
 _SIZED = frozenset(range(0xC0, 0xFF)) - {_SOS, _EOI, *range(0xD0, 0xD9)}  # markers of segments with a length
 _MARKER = re.compile(rb"\xff([\x01-\xfe])")
+_LATER = bytes(marker in (_EOI, COM, *range(APP0, APP15 + 1)) for marker in range(256))  # looked for between scans
 _STRAY = 1024  # bytes in which the next marker is looked for
 MPF_HEADER = b"MPF\0"
 MPF_ENTRIES = 0xB002
@@ -132,7 +133,7 @@ def _between_scans(reader: Reader, position: int) -> Iterator[tuple[int, int, in
     place = np.empty(1, np.int64)
     for _ in range(MAX_UNITS):
         while True:
-            kernels.jpeg_marker(window, min(max(position - first, 0), len(window)), place)
+            kernels.jpeg_marker(window, _LATER, min(max(position - first, 0), len(window)), place)
             start, end = first + int(place[0]), first + len(window)
             if start < end:
                 break

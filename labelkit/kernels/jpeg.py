@@ -14,23 +14,23 @@ _END, _ZEROS, _AC = 16, 16 + 0xF0, 16
 ZIGZAG = np.array(sorted(range(64), key=lambda i: (i // 8 + i % 8, i % 8 if (i // 8 + i % 8) % 2 == 0 else i // 8)))
 """intp [64]: where the k-th coefficient stands in the order of rows (T.81 figure 5)."""
 _Ints = npt.NDArray[np.int64]
-_MARKERS = np.isin(np.arange(256), (0xD9, *range(0xE0, 0xF0), 0xFE))
 _WINDOW = 1 << 16  # bytes that are looked at together: what is larger is fresh memory each time
 
 
-def jpeg_marker(data: UInt8 | bytes | memoryview, start: int, place: Int64) -> None:
-    """The next marker of APPn, COM or EOI in coded data."""
-    coded = np.frombuffer(data, np.uint8) if len(data) else np.empty(0, np.uint8)
-    if not 0 <= start <= coded.size:
+def jpeg_marker(data: UInt8 | bytes | memoryview, wanted: UInt8 | bytes, start: int, place: Int64) -> None:
+    """The next marker in coded data."""
+    coded, second = np.frombuffer(data, np.uint8), np.frombuffer(wanted, np.uint8).astype(bool)
+    if not 0 <= start <= coded.size or second.size != 256:
         raise ValueError("jpeg_marker: an argument breaks its contract in native/lk.h")
     place[...] = coded.size
+    least = np.append(np.flatnonzero(second), 255)[0]
     for at in range(start, coded.size - 1, _WINDOW):
         window = coded[at:at + _WINDOW + 1]
-        marked = window[1:] >= 0xD9
+        marked = window[1:] >= least
         marked &= window[:-1] == 0xFF
         if marked.any():  # as nearly nowhere
             found = np.flatnonzero(marked)
-            found = found[_MARKERS[window[found + 1]]]
+            found = found[second[window[found + 1]]]
             if found.size:
                 place[...] = at + found[0]
                 return
