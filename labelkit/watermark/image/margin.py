@@ -288,7 +288,7 @@ def _of_constant(noise: Float32) -> Float32:
 
 
 def _weight(squares: Float32, high: Float32) -> Float32:
-    """float32 [..., 1, n]: the detector's weight of cells with squared coefficients [..., 15, n]; see lk_plane_whiten."""
+    """float32 [..., 1, n]: the detector's weight of cells with squared coefficients [..., 15, n]: lk_plane_whiten."""
     energy = np.zeros(squares.shape[:-2] + squares.shape[-1:], np.float32) + high
     for k in range(1, len(_FREQUENCIES)):
         energy += squares[..., k, :]
