@@ -20,9 +20,8 @@ from labelkit.container.jpeg import MPF_ENTRIES, MPF_HEADER, segments
 from labelkit.errors import LabelkitError, UnsupportedFormat
 
 _APP2 = 0xE2
-_MARKERS = bytes(marker not in (0, 0xFF, *range(0xD0, 0xD8)) for marker in range(256))  # but for stuffing and restarts
+_MARKERS = bytes(marker not in (0, 1, 0xFF, *range(0xD0, 0xD9)) for marker in range(256))  # EOI, and all with a length
 _EOI = 0xD9
-_NO_LENGTH = range(0xD0, 0xDA)
 _THUMBNAILS = (0x010001, 0x010002)  # table 4: the type of a picture, in the low 24 bits of its attributes
 _DEPENDENT_CHILD = 1 << 30
 _GAIN_MAPS = (b"http://ns.adobe.com/hdr-gain-map/1.0/", b"urn:iso:std:iso:ts:21496:-1",
@@ -52,11 +51,9 @@ def end_of_first(data: bytes) -> int:
     while at < len(data):
         kernels.jpeg_marker(data, _MARKERS, at, place)
         at = int(place[0]) + 2
-        marker = data[at - 1] if at <= len(data) else _EOI
-        if marker == _EOI:
+        if at > len(data) or data[at - 1] == _EOI:
             break
-        if marker not in _NO_LENGTH and marker != 0x01:
-            at += max(2, int.from_bytes(data[at:at + 2], "big"))
+        at += max(2, int.from_bytes(data[at:at + 2], "big"))
     return min(at, len(data))
 
 
