@@ -103,12 +103,12 @@ def embed_many(sources: Iterable[Source | Held | Tensor] | Tensor, labels: Itera
 def _together(sources: Iterator[Any], labels: Iterable[Label] | Callable[[], Label],
               targets: Iterable[Any] | None) -> Iterator[tuple[Any, Any, Any]]:
     """(source, target, label) of each source."""
-    known = iter(labels) if isinstance(labels, Iterable) else None
+    following: Callable[[], Label] = iter(labels).__next__ if isinstance(labels, Iterable) else labels
     places = None if targets is None else iter(targets)
     for index, source in enumerate(sources):
         try:
             target = None if places is None else next(places)
-            label = next(known) if known is not None else labels()  # type: ignore[operator]
+            label = following()
         except StopIteration:
             raise InvalidArgument("source {number} has no label or no target", number=index + 1) from None
         yield source, target, label

@@ -51,7 +51,8 @@ class Message:
 
 def one_line(text: str) -> str:
     """The text on one line: control characters, which could forge other lines, are shown as escapes."""
-    return "".join(character if character.isprintable() else _escape(character) for character in text)
+    return text if text.isprintable() else "".join(
+        character if character.isprintable() else _escape(character) for character in text)
 
 
 def _escape(character: str) -> str:

@@ -339,15 +339,15 @@ def _stage_layers(made: Path | Reader, drawn: Drawn | None, before: Reader | Non
 
 def _encoded_stage(decode: Callable[[], Samples], encode: Callable[[Samples, Path], None], name: str, new: Transaction,
                    request: Request) -> tuple[Path, Drawn | None, Samples | None]:
-    """The encoded file with its signal layers, what was drawn, and a film that is to be confirmed when it is whole.
+    """The encoded file with its signal layers, what was drawn, and samples that are to be confirmed when it is whole.
 
-    Sound is confirmed here: a mark that the encoder takes away is made stronger, as `_encoded` does.
+    Others are confirmed here: a mark that the encoder takes away is made stronger, as `_encoded` does.
     """
     for number, (settings, is_last) in enumerate(request.attempts(stronger_only=True)):
         samples, drawn = _signal_layers(decode(), request, settings)
         made = new.stage(f"encoded-{number}")
         encode(samples, made)
-        if not codec.is_sound(samples):
+        if codec.is_encoded_once(samples):
             return made, drawn, samples
         try:
             if request.check:

@@ -145,7 +145,8 @@ def judge(findings: Findings, doubts: tuple[Message, ...], unseen: tuple[Message
     notes += [Message("the manifest's certificate ended, so it vouches for nothing: {summary}",
                       summary=findings[Layer.PROVENANCE].summary)] if _only_expired(findings[Layer.PROVENANCE]) else []
     traced = bool(traces) or any(_claims_ai(finding) for finding in findings.values())
-    verdict = tier(stated(findings), False, traced, bool(doubts), bool(unseen))
+    kind = states[0][0] if states else None
+    verdict = tier(kind, False, traced, bool(doubts), bool(unseen))
     if states and not doubts:
         return verdict, [reason for _, reason in states] + notes
     if verdict is Verdict.UNDETERMINED:

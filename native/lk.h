@@ -161,6 +161,16 @@ typedef int lk_jpeg_scan_fn(const uint8_t *pixels, size_t row_bytes, size_t heig
                             size_t across, size_t down, const uint16_t *quantisers, const uint32_t *codes, uint8_t *out,
                             size_t room, int64_t *size);
 
+/* The next marker in the coded data of a JPEG, in which FF is else followed by 00, D0 to D7 or FF (ITU-T T.81, B.1.1).
+ *
+ * data     uint8 [size]
+ * wanted   uint8 [256], not 0 for the markers that are looked for, by their second byte
+ * start    up to size
+ * place    int64 [1]: the first of start .. size - 2 at which FF stands before the byte of one of them; size where there
+ *          is none
+ */
+typedef int lk_jpeg_marker_fn(const uint8_t *data, size_t size, const uint8_t *wanted, size_t start, int64_t *place);
+
 /* Audio. Frames of LK_AUDIO_FRAME samples at 16 kHz start every LK_AUDIO_HOP; roots is float [1024][2], cosine and sine
  * of -2 pi k / 1024; windows are float [1024]. Floating point: the instruction-set variants give the same bits, the NumPy
  * twins (labelkit/kernels/audio.py) agree within 1e-3 of the largest value, as their transforms add in another order.
@@ -251,6 +261,7 @@ struct lk_kernels {
     lk_plane_resample_fn *plane_resample;
     lk_plane_match_fn *plane_match;
     lk_jpeg_scan_fn *jpeg_scan;
+    lk_jpeg_marker_fn *jpeg_marker;
 
     lk_audio_mark_fn *audio_mark;
     lk_audio_shield_fn *audio_shield;

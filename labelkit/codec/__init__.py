@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from labelkit import container
 from labelkit.codec import text
-from labelkit.codec.samples import Audio, AudioSamples, AudioStream, ImageSamples, Samples, TextSamples, VideoSamples
+from labelkit.codec.samples import AudioSamples, AudioStream, ImageSamples, Samples, TextSamples, VideoSamples
 from labelkit.container import Format, Reader
 from labelkit.errors import UnsupportedFormat
 
@@ -122,9 +122,9 @@ def is_streamed(reader: Reader) -> bool:
     return is_long
 
 
-def is_sound(samples: Samples) -> bool:
-    """Whether they are sound, held or not."""
-    return isinstance(samples, Audio)
+def is_encoded_once(samples: Samples) -> bool:
+    """Whether they take too long to be encoded again, with a stronger mark, where the first is lost: films."""
+    return isinstance(samples, VideoSamples)
 
 
 def encode_file(samples: Samples, target: Path, quality: Quality | None = None,

@@ -12,14 +12,16 @@ import re
 import struct
 from dataclasses import dataclass
 
+import numpy as np
+
+from labelkit import kernels
 from labelkit.container import Reader, tiff
 from labelkit.container.jpeg import MPF_ENTRIES, MPF_HEADER, segments
 from labelkit.errors import LabelkitError, UnsupportedFormat
 
 _APP2 = 0xE2
-_MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")  # in a scan: none of stuffed bytes and restarts
+_MARKERS = bytes(marker not in (0, 1, 0xFF, *range(0xD0, 0xD9)) for marker in range(256))  # EOI, and all with a length
 _EOI = 0xD9
-_NO_LENGTH = range(0xD0, 0xDA)
 _THUMBNAILS = (0x010001, 0x010002)  # table 4: the type of a picture, in the low 24 bits of its attributes
 _DEPENDENT_CHILD = 1 << 30
 _GAIN_MAPS = (b"http://ns.adobe.com/hdr-gain-map/1.0/", b"urn:iso:std:iso:ts:21496:-1",
@@ -45,14 +47,14 @@ class _Picture:
 
 def end_of_first(data: bytes) -> int:
     """Where the first picture of a JPEG ends; the end of the bytes where it does not end before."""
-    at = 2
-    while found := _MARKER.search(data, at):
-        marker, at = found[1][0], found.end()
-        if marker == _EOI:
-            return at
-        if marker not in _NO_LENGTH and marker != 0x01:
-            at += max(2, int.from_bytes(data[at:at + 2], "big"))
-    return len(data)
+    at, place = 2, np.empty(1, np.int64)
+    while at < len(data):
+        kernels.jpeg_marker(data, _MARKERS, at, place)
+        at = int(place[0]) + 2
+        if at > len(data) or data[at - 1] == _EOI:
+            break
+        at += max(2, int.from_bytes(data[at:at + 2], "big"))
+    return min(at, len(data))
 
 
 def behind(data: bytes) -> bytes:

@@ -97,17 +97,13 @@ def sniff(source: Source | Reader) -> Format:
     Of formats that are not `writable` the samples alone can be read: `scan` and what writes labels refuse them.
     """
     with opened(source) as reader:
-        if reader.format is None:
-            reader.format = _identified(reader)
-        return reader.format
+        return reader.format or _told(reader)
 
 
 def refuse_unsupported(source: Source | Reader) -> None:
     """Raise UnsupportedFormat for a file of a format that has no place for a label, and for one of no known format."""
     with opened(source) as reader:
-        found = sniff(reader)
-        if not found.writable:
-            raise unsupported.refusal(reader, unsupported.of_format(found))
+        _refuse(reader, sniff(reader))
 
 
 def scan(source: Source | Reader) -> Layout:
@@ -116,15 +112,7 @@ def scan(source: Source | Reader) -> Layout:
     A Reader remembers them: nobody changes a layout.
     """
     with opened(source) as reader:
-        if reader.layout is not None:
-            return reader.layout
-        found = sniff(reader)
-        refuse_unsupported(reader)
-        layout = _BY_NAME[found.name].scan(reader, found)
-        if len(layout.slots) > MAX_SLOTS:
-            raise reader.too_many("slot", MAX_SLOTS)
-        reader.layout = layout
-        return layout
+        return reader.layout or _scanned(reader)
 
 
 def look(source: Source | Reader) -> Layout:
@@ -133,8 +121,8 @@ def look(source: Source | Reader) -> Layout:
     The layout of such a file has the texts that it holds all the same, and the format's `home` is "".
     """
     with opened(source) as reader:
-        found = sniff(reader)
-        return (None if found.writable else bare.scan(reader, found)) or scan(reader)
+        found = reader.format or _told(reader)
+        return (None if found.writable else bare.scan(reader, found)) or reader.layout or _scanned(reader)
 
 
 def assume_made(reader: Reader) -> None:
@@ -162,6 +150,26 @@ def edit(reader: Reader, layout: Layout, changes: Changes, fresh: bytes | None =
 def of_name(name: str) -> Format:
     """The format of that name."""
     return next(found for found in _BY_NAME[name].FORMATS if found.name == name)
+
+
+def _refuse(reader: Reader, found: Format) -> None:
+    if not found.writable:
+        raise unsupported.refusal(reader, unsupported.of_format(found))
+
+
+def _scanned(reader: Reader) -> Layout:
+    found = reader.format or _told(reader)
+    _refuse(reader, found)
+    layout = _BY_NAME[found.name].scan(reader, found)
+    if len(layout.slots) > MAX_SLOTS:
+        raise reader.too_many("slot", MAX_SLOTS)
+    reader.layout = layout
+    return layout
+
+
+def _told(reader: Reader) -> Format:
+    reader.format = _identified(reader)
+    return reader.format
 
 
 def _identified(reader: Reader) -> Format:

@@ -13,8 +13,8 @@ import io
 import os
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic
 
@@ -175,32 +175,50 @@ def _unreadable(where: str, error: Exception) -> InvalidArgument:
                            reason=getattr(error, "strerror", None) or str(error))
 
 
-def opened(source: Source | Reader) -> AbstractContextManager[Reader]:
+class _Opened:
+    """A Reader for a `with` statement, at whose end the file is closed that was opened for it, and the layout goes.
+
+    The slots of a layout hold their reader: a circle in which the whole file would wait for the garbage collector.
+    """
+
+    __slots__ = ("reader", "file")
+
+    def __init__(self, reader: Reader, file: BinaryIO | None = None) -> None:
+        self.reader, self.file = reader, file
+
+    def __enter__(self) -> Reader:
+        return self.reader
+
+    def __exit__(self, *_: object) -> None:
+        self.reader.layout = None
+        if self.file is not None:
+            self.file.close()
+
+
+def opened(source: Source | Reader) -> AbstractContextManager[Reader, None]:
     """A Reader over a path, bytes, a seekable binary file, or a Reader as it is, for a `with` statement."""
     if isinstance(source, Reader):
         return nullcontext(source)
     if isinstance(source, bytes | bytearray | memoryview):
-        return nullcontext(Reader.of(bytes(source)))
+        return _Opened(Reader.of(bytes(source)))
     if isinstance(source, str | os.PathLike):
-        return _opened_file(source)
+        return _opened_file(os.fspath(source))
     if hasattr(source, "read") and hasattr(source, "seek") and not isinstance(source, io.TextIOBase):
         name = os.path.basename(str(getattr(source, "name", "stream")))
         try:
-            return nullcontext(Reader(source, name))
+            return _Opened(Reader(source, name))
         except (OSError, ValueError) as error:  # a pipe, or a closed file
             raise _unreadable(name, error) from error
     raise InvalidArgument("a path, bytes or a seekable binary file is wanted, got {got}", got=type(source).__name__,
                           hint="samples in memory are taken as NumPy arrays and Pillow images")
 
 
-@contextmanager
-def _opened_file(path: str | os.PathLike[str]) -> Iterator[Reader]:
+def _opened_file(path: str) -> _Opened:
     try:
         file = open(path, "rb")
     except (OSError, ValueError) as error:
-        raise _unreadable(os.fspath(path), error) from error
-    with file:
-        yield Reader(file, os.path.basename(os.fspath(path)))
+        raise _unreadable(path, error) from error
+    return _Opened(Reader(file, os.path.basename(path)), file)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ between scans."""
 
 from __future__ import annotations
 
-import bisect
 import re
 import struct
 from collections.abc import Iterator
 
 import numpy as np
 
+from labelkit import kernels
 from labelkit.container import jpegxmp, tiff
 from labelkit.container.base import (
     C2PA,
@@ -41,12 +41,11 @@ _XMP_LIKE = re.compile(rb"http://ns\.adobe\.com/xap/1\.0/[\0 ]?(?=\s*<)|[^<]{0,6
 _SOS, _EOI, COM, APP0, APP1, _APP2, _APP11, APP15 = 0xDA, 0xD9, 0xFE, 0xE0, 0xE1, 0xE2, 0xEB, 0xEF
 _SIZED = frozenset(range(0xC0, 0xFF)) - {_SOS, _EOI, *range(0xD0, 0xD9)}  # markers of segments with a length
 _MARKER = re.compile(rb"\xff([\x01-\xfe])")
-_LATER = np.isin(np.arange(256), (0xD9, *range(0xE0, 0xF0), 0xFE))  # markers that are looked for between scans
+_LATER = bytes(marker in (_EOI, COM, *range(APP0, APP15 + 1)) for marker in range(256))  # looked for between scans
 _STRAY = 1024  # bytes in which the next marker is looked for
 MPF_HEADER = b"MPF\0"
 MPF_ENTRIES = 0xB002
-_WINDOW = 1 << 16  # bytes of coded data that are looked at together: what is larger is fresh memory each time
-_IN_MEMORY = 1 << 18  # the same, of a file in memory
+_WINDOW = 1 << 16  # bytes of coded data that are read together: what is larger is fresh memory each time
 _PROBE = 80  # bytes of a segment that tell what it is
 
 
@@ -129,17 +128,19 @@ def _between_scans(reader: Reader, position: int) -> Iterator[tuple[int, int, in
 
     In coded data FF is followed by 00 or by D0 to D7 (B.1.1.5), so what looks like such a marker is one.
     """
-    first, end = position, position  # of what has been looked at
-    places: list[int] = []
+    window: bytes | memoryview = b"" if reader.view is None else reader.view
+    first = position if reader.view is None else 0  # where the window lies
+    place = np.empty(1, np.int64)
     for _ in range(MAX_UNITS):
-        while (index := bisect.bisect_left(places, position)) == len(places):
+        while True:
+            kernels.jpeg_marker(window, _LATER, min(max(position - first, 0), len(window)), place)
+            start, end = first + int(place[0]), first + len(window)
+            if start < end:
+                break
             first = max(end - 1, position)  # the last byte may be the half of a marker
-            window = (reader.view[first:first + _IN_MEMORY] if reader.view is not None else
-                      reader.at(first, min(_WINDOW, reader.size - first), "scan"))
-            if len(window) < 4:
+            if reader.size - first < 4 or reader.view is not None:
                 return
-            places, end = [first + place for place in _later(window)], first + len(window)
-        start = places[index]
+            window = reader.at(first, min(_WINDOW, reader.size - first), "scan")
         marker, head = reader.at(start + 1, 1)[0], reader.at(start + 2, min(2, reader.size - start - 2), "segment")
         if marker == _EOI or len(head) < 2:
             return
@@ -148,18 +149,6 @@ def _between_scans(reader: Reader, position: int) -> Iterator[tuple[int, int, in
         if length < 2 or position > reader.size:
             return
         yield marker, start, start + 4, length - 2
-
-
-def _later(window: bytes | memoryview) -> list[int]:
-    """Where in coded data an APPn or COM segment or the end of the picture may begin."""
-    coded = np.frombuffer(window, np.uint8)
-    marked = coded[1:] > 0xD7
-    marked &= coded[:-1] == 0xFF
-    if not marked.any():  # as nearly everywhere
-        return []
-    places = np.flatnonzero(marked)
-    found: list[int] = places[_LATER[coded[places + 1]]].tolist()
-    return found
 
 
 def _next_marker(reader: Reader) -> int:

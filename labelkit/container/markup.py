@@ -72,6 +72,8 @@ def parse(data: bytes, what: str) -> list[Element]:
         walk.parser.Parse(data.rstrip(b"\0"), True)
     except expat.ExpatError as error:
         raise MalformedFile("the {what} is not well-formed XML: {problem}", what=what, problem=str(error)) from error
+    finally:
+        del walk.parser  # it holds the walk: a circle would wait for the collector
     return walk.found
 
 

@@ -53,6 +53,7 @@ lattice_score = _in_use.lattice_score
 plane_resample = _in_use.plane_resample
 plane_match = _in_use.plane_match
 jpeg_scan = _in_use.jpeg_scan
+jpeg_marker = _in_use.jpeg_marker
 audio_mark_scratch = _in_use.audio_mark_scratch
 audio_mark = _in_use.audio_mark
 audio_shield = _in_use.audio_shield

@@ -76,6 +76,10 @@ class Kernels(Protocol):
         there may be too little room. `quantisers` [2, 64] and Huffman `codes` [2, 272] are of luma and of the others,
         which are subsampled by `across` and `down`."""
 
+    def jpeg_marker(self, data: UInt8 | bytes | memoryview, wanted: UInt8 | bytes, start: int, place: Int64, /) -> None:
+        """`place` [1]: where in the coded `data` of a JPEG, from `start` on, the next marker begins whose second byte
+        is `wanted` [256]; the size of the data where none does."""
+
     def audio_mark_scratch(self, channels: int, /) -> int:
         """Floats of scratch that `audio_mark` wants."""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The NumPy twin of the JPEG encoder: the whole picture at each step, in whole numbers."""
+"""The NumPy twins of the JPEG kernels; the encoder has the whole picture at each step, in whole numbers."""
 
 from __future__ import annotations
 
@@ -14,6 +14,26 @@ _END, _ZEROS, _AC = 16, 16 + 0xF0, 16
 ZIGZAG = np.array(sorted(range(64), key=lambda i: (i // 8 + i % 8, i % 8 if (i // 8 + i % 8) % 2 == 0 else i // 8)))
 """intp [64]: where the k-th coefficient stands in the order of rows (T.81 figure 5)."""
 _Ints = npt.NDArray[np.int64]
+_WINDOW = 1 << 16  # bytes that are looked at together: what is larger is fresh memory each time
+
+
+def jpeg_marker(data: UInt8 | bytes | memoryview, wanted: UInt8 | bytes, start: int, place: Int64) -> None:
+    """The next marker in coded data."""
+    coded, second = np.frombuffer(data, np.uint8), np.frombuffer(wanted, np.uint8).astype(bool)
+    if not 0 <= start <= coded.size or second.size != 256:
+        raise ValueError("jpeg_marker: an argument breaks its contract in native/lk.h")
+    place[...] = coded.size
+    least = np.append(np.flatnonzero(second), 255)[0]
+    for at in range(start, coded.size - 1, _WINDOW):
+        window = coded[at:at + _WINDOW + 1]
+        marked = window[1:] >= least
+        marked &= window[:-1] == 0xFF
+        if marked.any():  # as nearly nowhere
+            found = np.flatnonzero(marked)
+            found = found[second[window[found + 1]]]
+            if found.size:
+                place[...] = at + found[0]
+                return
 
 
 def jpeg_scan(pixels: UInt8, across: int, down: int, quantisers: UInt16, codes: UInt32, out: UInt8,

@@ -25,8 +25,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 from labelkit import container
@@ -57,9 +57,10 @@ def write(source: Source | Reader, label: Label, *, resign: bool = False) -> byt
     """
     with container.opened(source) as reader:
         data = container.join(reader, _edits(reader, label, resign))
-        written = Reader.of(data, reader.name)
-        _tell_format(written, reader)
-    _check(written, label)
+        with container.opened(data) as written:
+            written.name = reader.name
+            _tell_format(written, reader)
+            _check(written, label)
     return data
 
 
@@ -102,8 +103,7 @@ def read(source: Source | Reader, *, pinned: Collection[bytes] = ()) -> Finding:
     see `security_data`), traces (see `traces`), unread (what could hold a label and was not read).
     """
     with container.opened(source) as reader:
-        finding = _finding(container.look(reader), pinned)
-        return replace(finding, missed=tuple(_missed(finding.evidence)))
+        return _finding(container.look(reader), pinned)
 
 
 def inspect(source: Source | Reader) -> dict[str, Json]:
@@ -128,12 +128,11 @@ class _Carrier:
 
     def evidence(self) -> LabelCarrier:
         """The label as its slot states it, for the report."""
-        found = LabelCarrier(slot=self.place, home=self.home, offset_bytes=self.slot.offset_bytes,
-                             length_bytes=self.slot.length_bytes)
-        if self.statement is None:
-            return replace(found, problem=str(self.problem))
-        return replace(found, form=self.statement.form, fields=self.statement.fields,
-                       deviations=self.statement.deviations)
+        said = self.statement
+        return LabelCarrier(
+            slot=self.place, home=self.home, offset_bytes=self.slot.offset_bytes, length_bytes=self.slot.length_bytes,
+            problem=None if said else str(self.problem), form=said.form if said else None,
+            fields=said.fields if said else None, deviations=said.deviations if said else None)
 
 
 def _place(slot: Slot) -> str:
@@ -233,64 +232,80 @@ def _finding(layout: Layout, pinned: Collection[bytes] = ()) -> Finding:
     for carrier in carriers:
         carrier.home = carrier.slot is home
     statements = [carrier.statement for carrier in carriers if carrier.statement]
-    disagreements = (*_conflicts(statements), *_disagreements(statements))
+    conflicts, disagreements = _conflicts(statements), _disagreements(statements)
+    problem = _problem(carriers, conflicts, disagreements)
+    label = statements[0] if carriers and problem is None else None
+    signatures = _signatures(label, pinned) if label else {}
     evidence = MetadataEvidence(
         format=layout.format.name, family=layout.format.family, duplicates=max(len(carriers) - 1, 0),
-        carriers=tuple(carrier.evidence() for carrier in carriers), disagreements=disagreements, producer=None,
-        signatures={}, traces=traces.find(layout),
-        unread=tuple(UnreadSlot(one.what, one.offset_bytes, str(one.why)) for one in unread))
-    if not carriers and unread:
-        first = min(unread, key=lambda one: one.broken)
-        summary = Message("no AIGC label in what was read, but {count} places could not be read, first {slot} at byte "
-                          "{offset}: {problem}", count=len(unread), slot=first.what, offset=first.offset_bytes,
-                          problem=first.why)
-        status = Status.ABSENT if first.broken else Status.UNCHECKED
-        return Finding(Layer.METADATA, status, summary, evidence=evidence)
-    if not carriers:
-        none = (Message("no AIGC label in the metadata") if layout.format.writable else
-                Message("no AIGC label: the format has no place for one"))
-        return Finding(Layer.METADATA, Status.ABSENT, none, evidence=evidence)
+        carriers=tuple([carrier.evidence() for carrier in carriers]), disagreements=conflicts + disagreements,
+        producer=producers.name_of(label.fields["ContentProducer"]) if label else None,
+        signatures={slot: found.evidence() for slot, found in signatures.items()}, traces=traces.find(layout),
+        unread=tuple([UnreadSlot(one.what, one.offset_bytes, str(one.why)) for one in unread]))
+    if label:
+        status, summary = _one_label(label, evidence, signatures.get("ReservedCode1"))
+    elif problem:
+        status, summary = Status.INVALID, problem
+    else:
+        status, summary = _no_label(layout, unread)
+    return Finding(Layer.METADATA, status, summary, label.label if label else None, evidence=evidence,
+                   missed=_missed(evidence.unread))
+
+
+def _problem(carriers: list[_Carrier], conflicts: tuple[Disagreement, ...],
+             disagreements: tuple[Disagreement, ...]) -> Message | None:
+    """Why what stands in the file is not one label, if anything stands there."""
     unreadable = next((carrier for carrier in carriers if not carrier.statement), None)
     if unreadable:
-        summary = Message("the AIGC label in {slot} at byte {offset} cannot be read: {problem}", slot=unreadable.place,
-                          offset=unreadable.slot.offset_bytes, problem=unreadable.problem)
-        return Finding(Layer.METADATA, Status.INVALID, summary, evidence=evidence)
-    if _conflicts(statements):
-        summary = Message("the AIGC label gives {fields} more than once, with different values: programs disagree on "
-                          "which one counts", fields=", ".join(found.field for found in _conflicts(statements)))
-        return Finding(Layer.METADATA, Status.INVALID, summary, evidence=evidence)
+        return Message("the AIGC label in {slot} at byte {offset} cannot be read: {problem}", slot=unreadable.place,
+                       offset=unreadable.slot.offset_bytes, problem=unreadable.problem)
+    if conflicts:
+        return Message("the AIGC label gives {fields} more than once, with different values: programs disagree on "
+                       "which one counts", fields=", ".join(found.field for found in conflicts))
     if disagreements:
-        summary = Message("{count} AIGC labels that differ in {fields}", count=len(carriers),
-                          fields=", ".join(found.field for found in disagreements))
-        return Finding(Layer.METADATA, Status.INVALID, summary, evidence=evidence)
-    return _one_label(statements[0], evidence, pinned)
+        return Message("{count} AIGC labels that differ in {fields}", count=len(carriers),
+                       fields=", ".join(found.field for found in disagreements))
+    return None
 
 
-def _missed(evidence: object) -> Iterator[Message]:
+def _no_label(layout: Layout, unread: list[_Unread]) -> tuple[Status, Message]:
+    if unread:
+        first = min(unread, key=lambda one: one.broken)
+        return Status.ABSENT if first.broken else Status.UNCHECKED, Message(
+            "no AIGC label in what was read, but {count} places could not be read, first {slot} at byte {offset}: "
+            "{problem}", count=len(unread), slot=first.what, offset=first.offset_bytes, problem=first.why)
+    return Status.ABSENT, (Message("no AIGC label in the metadata") if layout.format.writable else
+                           Message("no AIGC label: the format has no place for one"))
+
+
+def _missed(unread: tuple[UnreadSlot, ...]) -> tuple[Message, ...]:
     """What could hold a label and was not read, for people."""
-    unread = evidence.unread if isinstance(evidence, MetadataEvidence) else ()
-    for one in unread[:_MAX_SHOWN]:
-        yield Message("{slot} at byte {offset} was not read: {problem}", slot=one.slot, offset=one.offset_bytes,
-                      problem=one.problem)
+    if not unread:
+        return ()
+    shown = [Message("{slot} at byte {offset} was not read: {problem}", slot=one.slot, offset=one.offset_bytes,
+                     problem=one.problem) for one in unread[:_MAX_SHOWN]]
     if len(unread) > _MAX_SHOWN:
-        yield Message("and {count} other places were not read", count=len(unread) - _MAX_SHOWN)
+        shown.append(Message("and {count} other places were not read", count=len(unread) - _MAX_SHOWN))
+    return tuple(shown)
 
 
-def _one_label(statement: aigc.Statement, evidence: MetadataEvidence, pinned: Collection[bytes]) -> Finding:
-    fields = statement.fields
-    evidence = replace(evidence, producer=producers.name_of(fields["ContentProducer"]))
-    if statement.kind is None or not statement.complete:
-        summary = Message("the AIGC label lacks what GB 45438-2025 6.1 a) asks for: Label is {kind}, ContentProducer "
-                          "is {producer}, ProduceID is {produce_id}", kind=repr(shortened(fields["Label"])),
-                          producer=repr(shortened(fields["ContentProducer"])),
-                          produce_id=repr(shortened(fields["ProduceID"])))
-        return Finding(Layer.METADATA, Status.INVALID, summary, statement.label, evidence=evidence)
-    signatures = {slot: security_data.verify(fields, slot, pinned=pinned)
-                  for slot in ("ReservedCode1", "ReservedCode2")}
-    evidence = replace(evidence, signatures={slot: found.evidence() for slot, found in signatures.items()})
-    ours = signatures["ReservedCode1"]
-    if ours.state is security_data.State.FAILED:
-        return Finding(Layer.METADATA, Status.INVALID, ours.reason, statement.label, evidence=evidence)
+def _signatures(label: aigc.Statement, pinned: Collection[bytes]) -> dict[str, security_data.Outcome]:
+    """What the reserved codes of a label prove, where it says enough to be one."""
+    return {slot: security_data.verify(label.fields, slot, pinned=pinned)
+            for slot in ("ReservedCode1", "ReservedCode2")} if label.complete else {}
+
+
+def _one_label(label: aigc.Statement, evidence: MetadataEvidence,
+               signature: security_data.Outcome | None) -> tuple[Status, Message]:
+    """The judgement of a file's one label; `signature` is what ReservedCode1 proves, None where it says too little."""
+    fields = label.fields
+    if signature is None:
+        return Status.INVALID, Message(
+            "the AIGC label lacks what GB 45438-2025 6.1 a) asks for: Label is {kind}, ContentProducer is {producer}, "
+            "ProduceID is {produce_id}", kind=repr(shortened(fields["Label"])),
+            producer=repr(shortened(fields["ContentProducer"])), produce_id=repr(shortened(fields["ProduceID"])))
+    if signature.state is security_data.State.FAILED:
+        return Status.INVALID, signature.reason
     summary = Message("AIGC: {kind}, producer {producer}, id {produce_id}", kind=_KINDS[Kind(fields["Label"])],
                       producer=shortened(fields["ContentProducer"]) or "-",
                       produce_id=shortened(fields["ProduceID"]) or "-")
@@ -299,10 +314,10 @@ def _one_label(statement: aigc.Statement, evidence: MetadataEvidence, pinned: Co
                           count=evidence.duplicates + 1)
     if evidence.unread:
         summary = Message("{label}; {count} other places could not be read", label=summary, count=len(evidence.unread))
-    if ours.key:
+    if signature.key:
         summary = Message("{label}; the signature covers the label and not the content, so it can be copied to "
-                          "another file; {signature}", label=summary, signature=ours.reason)
-    return Finding(Layer.METADATA, Status.VALID, summary, statement.label, evidence=evidence)
+                          "another file; {signature}", label=summary, signature=signature.reason)
+    return Status.VALID, summary
 
 
 def _conflicts(statements: list[aigc.Statement]) -> tuple[Disagreement, ...]:
@@ -365,15 +380,14 @@ def _rewritten(slot: Slot, value: str, *, is_home: bool) -> bytes | Slot | None:
     return {XMP: xmp.remove, EXIF: exif.blank}[slot.kind](slot.load()) if slot.kind != TEXT else None
 
 
-def _check(source: Source | Reader, label: Label) -> None:
+def _check(reader: Reader, label: Label) -> None:
     """Read back what was written, as any verifier would."""
-    with container.opened(source) as reader:
-        layout = container.scan(reader)
-        if _holds_nothing_but(layout, label):
-            return
-        carriers, _ = _carriers(layout)
-        if len(carriers) != 1 or carriers[0].statement is None or carriers[0].statement.label != label:
-            raise OutputFailed("{where}: the label reads back otherwise than it was written", where=reader.name)
+    layout = container.scan(reader)
+    if _holds_nothing_but(layout, label):
+        return
+    carriers, _ = _carriers(layout)
+    if len(carriers) != 1 or carriers[0].statement is None or carriers[0].statement.label != label:
+        raise OutputFailed("{where}: the label reads back otherwise than it was written", where=reader.name)
 
 
 def _holds_nothing_but(layout: Layout, label: Label) -> bool:

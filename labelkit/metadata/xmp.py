@@ -7,6 +7,7 @@ label stands in its metadata element.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
@@ -20,6 +21,11 @@ _SVG = "http://www.w3.org/2000/svg"
 _MAX_PROPERTIES = 1000
 _OURS, _OURS_END = b"<TC260:AIGC>", b"</TC260:AIGC>"
 _DECLARATION = f'xmlns:TC260="{NAMESPACE}"'.encode()
+_BEFORE = ('<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
+           f'<x:xmpmeta xmlns:x="adobe:ns:meta/">\n<rdf:RDF xmlns:rdf="{_RDF}">\n'
+           f'<rdf:Description rdf:about="" xmlns:TC260="{NAMESPACE}">\n').encode() + _OURS
+_BEHIND = _OURS_END + b'\n</rdf:Description>\n</rdf:RDF>\n</x:xmpmeta>\n<?xpacket end="w"?>'
+_NO_MARKUP = re.compile(rb"[ -%'-;=?-~]*")  # printable ASCII but for & < >
 _ENCODINGS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe\0\0", "utf-32-le"), (b"\0\0\xfe\xff", "utf-32-be"),
               (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _UNMARKED = ((b"<\0\0\0", "utf-32-le"), (b"\0\0\0<", "utf-32-be"), (b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
@@ -60,16 +66,17 @@ def mentions_label(packet: bytes) -> bool:
 
 def find(packet: bytes) -> list[Property]:
     """Every property called AIGC, in whatever namespace and form; raises MalformedFile for a packet that is not XML."""
+    if packet.startswith(_BEFORE) and packet.endswith(_BEHIND):  # as `fresh` makes it: what no markup is in is the text
+        start, stop = len(_BEFORE), len(packet) - len(_BEHIND)
+        if _NO_MARKUP.fullmatch(packet, start, stop):
+            return [Property(packet[start:stop].decode(), NAMESPACE, start - len(_OURS), stop + len(_OURS_END),
+                             (start, stop))]
     return _properties(_parse(packet)) if mentions_label(packet) else []
 
 
 def fresh(value: str) -> bytes:
     """A new packet with the label `value` as its one property."""
-    return ('<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
-            f'<x:xmpmeta xmlns:x="adobe:ns:meta/">\n<rdf:RDF xmlns:rdf="{_RDF}">\n'
-            f'<rdf:Description rdf:about="" xmlns:TC260="{NAMESPACE}">\n'
-            f'<TC260:AIGC>{escape(value)}</TC260:AIGC>\n'
-            '</rdf:Description>\n</rdf:RDF>\n</x:xmpmeta>\n<?xpacket end="w"?>').encode()
+    return _BEFORE + escape(value).encode() + _BEHIND
 
 
 def put(packet: bytes, value: str) -> bytes:

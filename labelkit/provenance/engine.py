@@ -88,7 +88,9 @@ def is_of_time_stamp(error: Exception) -> bool:
 
 def printable(text: str, limit: int) -> str:
     """At most `limit` characters of a text from a file; control characters and surrogates are replaced."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text[:limit])
+    text = text[:limit]
+    return text if text.isprintable() else "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def is_remote(error: Exception) -> bool:

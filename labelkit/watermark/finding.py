@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from typing import TypeVar
 
 from labelkit.codec.samples import Samples
 from labelkit.errors import HostTooSmall
@@ -13,6 +15,8 @@ from labelkit.messages import Message
 from labelkit.report import Finding, Layer, Status
 from labelkit.watermark.carriers import detect, detect_soundtrack
 from labelkit.watermark.detection import Detection
+
+D = TypeVar("D", SoundtrackMark, WatermarkEvidence)
 
 
 def find(samples: Samples, key: Key | None = None, *, effort: str = "normal") -> Finding:
@@ -28,7 +32,7 @@ def find(samples: Samples, key: Key | None = None, *, effort: str = "normal") ->
         found = detect(samples, key, effort=effort)
     except HostTooSmall as error:
         return Finding(Layer.WATERMARK, Status.ABSENT, Message("no watermark: {reason}", reason=error.message))
-    evidence = _evidence(found, key)
+    evidence = _decided(WatermarkEvidence, found, key_id=key.id, key_is_public=key.is_public)
     status, summary = _judged(found, key)
     others = found.geometry.also if isinstance(found.geometry, AudioGeometry | ImageGeometry) else None
     if others:
@@ -36,7 +40,8 @@ def find(samples: Samples, key: Key | None = None, *, effort: str = "normal") ->
     payload = found.payload
     heard = detect_soundtrack(samples, key, effort=effort)
     if heard:
-        evidence = dataclasses.replace(evidence, soundtrack=_soundtrack_mark(heard))
+        mark = _decided(SoundtrackMark, heard, payload=heard.payload.hex if heard.payload else None)
+        evidence = dataclasses.replace(evidence, soundtrack=mark)
         comparison = compare_soundtrack(found, heard)
         if comparison and payload is None and (heard.payload or not found.found):
             (status, _), summary, payload = _judged(heard, key), comparison, heard.payload
@@ -52,18 +57,10 @@ def nowhere(holds_media: bool) -> Finding:
                                                            "can carry one"), missed=missed)
 
 
-def _evidence(found: Detection, key: Key) -> WatermarkEvidence:
-    return WatermarkEvidence(
-        found=found.found, presence_only=found.presence_only, score=float(found.score), geometry=found.geometry,
-        false_positive_rate=float(found.false_positive_rate), effort=found.effort, key_id=key.id,
-        key_is_public=key.is_public)
-
-
-def _soundtrack_mark(heard: Detection) -> SoundtrackMark:
-    return SoundtrackMark(
-        found=heard.found, presence_only=heard.presence_only, score=float(heard.score), geometry=heard.geometry,
-        false_positive_rate=float(heard.false_positive_rate), effort=heard.effort,
-        payload=heard.payload.hex if heard.payload else None)
+def _decided(kind: Callable[..., D], found: Detection, **more: object) -> D:
+    """A decision as evidence of a `kind`, with `more` of its fields."""
+    return kind(found=found.found, presence_only=found.presence_only, score=float(found.score), geometry=found.geometry,
+                false_positive_rate=float(found.false_positive_rate), effort=found.effort, **more)
 
 
 def _judged(found: Detection, key: Key) -> tuple[Status, Message]:

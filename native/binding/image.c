@@ -235,6 +235,21 @@ static PyObject *jpeg_scan(PyObject *module, PyObject *args) {
             pcodes, pout, (size_t)room, psize);
 }
 
+/* jpeg_marker(data uint8[], wanted uint8[256], start, place int64[1]) */
+static PyObject *jpeg_marker(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *data, *wanted, *place;
+    Py_ssize_t start;
+    struct lk_views v = {.count = 0};
+    if (!PyArg_ParseTuple(args, "OOnO", &data, &wanted, &start, &place)) return NULL;
+    const uint8_t *pdata = lk_input(&v, data, 'B', LK_ANY, "data");
+    const Py_ssize_t size = lk_elements(&v);
+    const uint8_t *pwanted = lk_input(&v, wanted, 'B', 256, "wanted");
+    lk_range(&v, start, 0, size, "start");
+    int64_t *pplace = lk_output(&v, place, 'q', 1, "place");
+    LK_CALL(&v, jpeg_marker, pdata, (size_t)size, pwanted, (size_t)start, pplace);
+}
+
 PyMethodDef lk_image_methods[] = {
     {"image_gain", image_gain, METH_VARARGS, "image_gain(pixels, gain, base, slope, top)"},
     {"film_gain", film_gain, METH_VARARGS, "film_gain(luma, level, ease, gain, base, slope, top)"},
@@ -248,5 +263,6 @@ PyMethodDef lk_image_methods[] = {
     {"plane_resample", plane_resample, METH_VARARGS, "plane_resample(plane, left, top, right, bottom, out, scratch)"},
     {"plane_match", plane_match, METH_VARARGS, "plane_match(plane, pattern, least, scratch, place, score)"},
     {"jpeg_scan", jpeg_scan, METH_VARARGS, "jpeg_scan(pixels, across, down, quantisers, codes, out, size)"},
+    {"jpeg_marker", jpeg_marker, METH_VARARGS, "jpeg_marker(data, wanted, start, place)"},
     {NULL, NULL, 0, NULL},
 };

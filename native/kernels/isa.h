@@ -22,6 +22,7 @@ lk_lattice_score_fn LK(lk_lattice_score);
 lk_plane_resample_fn LK(lk_plane_resample);
 lk_plane_match_fn LK(lk_plane_match);
 lk_jpeg_scan_fn LK(lk_jpeg_scan);
+lk_jpeg_marker_fn LK(lk_jpeg_marker);
 lk_audio_mark_fn LK(lk_audio_mark);
 lk_audio_shield_fn LK(lk_audio_shield);
 lk_audio_limit_fn LK(lk_audio_limit);

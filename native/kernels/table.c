@@ -16,6 +16,7 @@ const struct lk_kernels LK(lk_kernels) = {
     .plane_resample = LK(lk_plane_resample),
     .plane_match = LK(lk_plane_match),
     .jpeg_scan = LK(lk_jpeg_scan),
+    .jpeg_marker = LK(lk_jpeg_marker),
     .audio_mark = LK(lk_audio_mark),
     .audio_shield = LK(lk_audio_shield),
     .audio_limit = LK(lk_audio_limit),

@@ -91,6 +91,22 @@ static struct result scans(size_t height, size_t width, size_t channels, size_t 
     return r;
 }
 
+static struct result markers(size_t size, int worst) {
+    struct result r = {{0}, {0}};
+    uint8_t *data = guarded(size), *wanted = guarded(256);
+    int64_t *place = guarded(8), places[16] = {0};
+    state = (uint32_t)size;
+    fill(data, size, worst);
+    for (size_t i = 0; i < 256; i++) wanted[i] = i == 0xD9 || i > 0xE0;
+    for (size_t i = 0, start = 0; i < 16; i++, start = (size_t)*place + (*place < (int64_t)size)) {
+        check(lk_active()->jpeg_marker(data, size, wanted, start, place) == LK_OK, "jpeg_marker", "any");
+        places[i] = *place;
+    }
+    check(lk_active()->jpeg_marker(data, size, wanted, size + 1, place) == LK_BAD_ARGUMENT, "jpeg_marker", "too far");
+    keep(&r, 0, places, sizeof places);
+    return r;
+}
+
 static struct result words(size_t n, size_t list, int32_t scale) {
     struct result r = {{0}, {0}};
     int32_t *soft = guarded(4 * n);
@@ -231,6 +247,13 @@ int main(void) {
     printf("digest of pictures, planes, tiles, words and scans: %08x\n", (unsigned)seen);
     check(seen == 0x0b13beb9u, "the bits of every platform", "scalar");
     many();
+    for (size_t size = 1; size < 3000; size = 2 * size + 1)
+        for (int worst = 0; worst < 2; worst++) {
+            lk_isa_use(LK_ISA_SCALAR);
+            struct result want = markers(size, worst);
+            for (int isa = LK_ISA_SCALAR + 1; isa < LK_ISA_COUNT; isa++)
+                if (lk_isa_use((enum lk_isa)isa) == LK_OK) same(want, markers(size, worst), "markers");
+        }
     check(lk_active()->plane_fold(NULL, 0, 0, NULL, 0) == LK_BAD_ARGUMENT, "refusal of period 0", "any");
     check(lk_active()->tile_make(NULL, 1, 1, NULL, 32, LK_TILE_LIMIT + 1, 1, NULL, NULL) == LK_BAD_ARGUMENT,
           "refusal of a large tile", "any");

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bounds-checked reader, edit lists and atomic saving."""
 
+import gc
 import io
 import os
 
 import pytest
 
 import labelkit as lk
-from labelkit import container
+from labelkit import container, metadata
 from labelkit.container import base, output
 from labelkit.errors import InvalidArgument, LimitExceeded, OutputFailed, TruncatedFile
 from tests import files
@@ -226,3 +227,22 @@ def test_the_source_is_closed_before_it_is_replaced(plan, tmp_path, monkeypatch)
     before = path.read_bytes()
     lk.embed(path, path, LABEL, plan=plan, in_place=True)
     assert path.read_bytes() != before and open_then == []
+
+
+@pytest.mark.parametrize("form", ["path", "bytes", "file"])
+def test_a_file_that_was_looked_at_does_not_wait_for_the_garbage_collector(tmp_path, form):
+    """Its slots hold the reader, and the reader the slots."""
+    def readers() -> int:
+        return sum(isinstance(one, base.Reader) for one in gc.get_objects())
+
+    path, before = tmp_path / "a.png", readers()
+    path.write_bytes(metadata.write(saved(photo(64, 64), "PNG"), LABEL))
+    gc.disable()
+    try:
+        with open(path, "rb") as file:
+            assert metadata.read({"path": path, "bytes": path.read_bytes(), "file": file}[form]).label == LABEL
+        assert readers() == before
+        with container.opened(path) as reader:
+            assert container.scan(reader).slots and readers() == before + 1
+    finally:
+        gc.enable()

@@ -48,6 +48,7 @@ def arguments(k: contract.Kernels) -> dict[str, list]:
         "jpeg_scan": [whole(np.uint8, 9, 17, 3), 2, 2, whole(np.uint16, 2, 64) % 255 + 1,
                       np.full((2, 272), 4096 << 8 | 16, np.uint32), np.empty(512 * 24, np.uint8),
                       np.empty(1, np.int64)],
+        "jpeg_marker": [whole(np.uint8, 300), whole(np.uint8, 256) % 2, 7, np.empty(1, np.int64)],
         "audio_mark_scratch": [2],
         "audio_mark": [floats(2, 1536), 2, 2, roots().copy(), windows()[0].copy(), edges,
                        np.array([[1, -1, 0], [0, 1, 1]], np.int8), 1, floats(3), np.zeros(1, np.float32),

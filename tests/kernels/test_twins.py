@@ -294,6 +294,37 @@ def test_what_no_jpeg_has_is_refused(native, call) -> None:
             call(module, np.ones((2, 64), np.uint16), _codes())
 
 
+@pytest.mark.parametrize("size", [0, 1, 2, 255, 256, 257, 258, 5000, 150_000])
+@pytest.mark.parametrize("markers", [(0xD9, 0xE1, 0xFE), (1, 0xC4), (), (0xFF,)])
+def test_markers(native, size, markers) -> None:
+    random = np.random.default_rng(size)
+    data = random.choice(np.array([0, 0xD0, 0xFF, 7], np.uint8), size, p=[.3, .2, .1, .4])
+    wanted = bytes(marker in markers for marker in range(256))
+    for at in random.integers(0, max(size - 1, 1), min(size // 2, 3)):
+        data[at:at + 2] = 0xFF, random.choice(np.array(markers or (5,), np.uint8))
+    raw, place, start, found = data.tobytes(), np.empty(1, np.int64), 0, []
+    while start < size:
+        want = next((at for at in range(start, size - 1) if raw[at] == 0xFF and raw[at + 1] in markers), size)
+        for module in (reference, native):
+            for form in (data, raw, memoryview(raw)):
+                module.jpeg_marker(form, wanted, start, place)
+                assert place[0] == want
+        found.append(want)
+        start = want + 1 if len(found) < 5 else size
+    assert bool(found) == bool(size) and (not markers or size < 255 or found[0] < size)
+    with pytest.raises(ValueError):
+        native.jpeg_marker(raw, wanted, size + 1, place)
+
+
+def test_the_place_after_the_last_marker_is_the_end(native) -> None:
+    place = np.zeros(1, np.int64)
+    for module in (reference, native):
+        module.jpeg_marker(b"\xff", bytes(256), 1, place)
+        assert place[0] == 1
+        module.jpeg_marker(b"", bytes([1] * 256), 0, place)
+        assert place[0] == 0
+
+
 @pytest.mark.parametrize("call", [
     lambda k: k.image_gain(np.zeros((8, 8, 3), np.uint8), np.zeros(2, np.uint8), 1, 1, 1),
     lambda k: k.image_gain(np.zeros((8, 8, 3), np.uint16), np.zeros(1, np.uint8), 1, 1, 1),

@@ -151,6 +151,18 @@ def test_a_label_there_is_read_and_gives_way(name):
         assert np.array_equal(decoded(data), decoded(out))
 
 
+def test_a_label_between_scans_is_read_wherever_it_lies(tmp_path):
+    """Files are read in windows of 65,536 bytes, and the marker may lie over the edge of one."""
+    head, behind = picture("JPEG").split(b"\xff\xda")[0] + b"\xff\xda\0\2", b"\xff\0\xff\xd9"
+    for size in (0, 1, *range((1 << 16) - 9, (1 << 16) + 3), (2 << 16) - 6, 300_000):
+        scan = b"\xff\0\xff\xd0" + b"\7" * size
+        (tmp_path / "a.jpg").write_bytes(head + scan + segment(0xFE, WRAPPED) + behind)
+        (tmp_path / "b.jpg").write_bytes(head + scan + behind + segment(0xFE, WRAPPED))
+        for source in (tmp_path / "a.jpg", (tmp_path / "a.jpg").read_bytes()):
+            assert metadata.read(source).label == OTHER
+        assert metadata.read(tmp_path / "b.jpg").status is Status.ABSENT
+
+
 @pytest.mark.parametrize("data", [
     pytest.param(lambda: picture("PNG") + b"\0\0\0\x05tEX1" + WRAPPED, id="no chunk behind IEND"),
     pytest.param(lambda: picture("WEBP") + b"\1\2\3\4" + struct.pack("<I", len(WRAPPED)) + WRAPPED, id="no chunk"),

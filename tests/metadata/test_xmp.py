@@ -147,3 +147,25 @@ def test_deep_nesting_does_not_overflow():
         xmp.find(packet)
     except LabelkitError:
         pass
+
+
+@pytest.mark.parametrize("value", [VALUE, "", "{}", "plain words", "a &amp; b", "a &gt; b", "<b>x</b>", "</TC260:AIGC>",
+                                   "]]>", "&", "\u751f\u6210", "a\rb", "a\nb", "x<!-- y -->"])
+def test_a_packet_of_ours_is_read_as_a_parser_reads_it(value):
+    before, behind = xmp.fresh("|").split(b"|")
+    packet = before + value.encode() + behind
+    try:
+        parsed = xmp._properties(xmp._parse(packet))
+    except MalformedFile:
+        with pytest.raises(MalformedFile):
+            xmp.find(packet)
+    else:
+        assert xmp.find(packet) == parsed
+
+
+@pytest.mark.parametrize("value", [VALUE, ""])
+def test_a_packet_of_ours_is_read_without_a_parser(value, monkeypatch):
+    monkeypatch.delattr(xmp, "_parse")
+    assert [one.value for one in xmp.find(xmp.fresh(value))] == [value]
+    with pytest.raises(NameError):
+        xmp.find(xmp.fresh(value) + b" ")

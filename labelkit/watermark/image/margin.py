@@ -135,23 +135,27 @@ def _sample(host: UInt8, activity: UInt8, grid: UInt8, flat_gain: float, p: int)
     step = max(1.0, (rows * columns / SAMPLES) ** 0.5)
     y, x = (_spread(count, step) for count in (rows, columns))
     y, x = y[: 2 * SAMPLES // len(x) or 1], x[: 2 * SAMPLES // len(y) or 1]  # of strips
-    near = np.arange(8)
-    lines = host[(8 * y[:, None] + near).ravel(), : 8 * columns].reshape(len(y), 8, columns, 8, channels)
-    colours = 3 if channels >= 3 else 1
-    cells = lines[:, :, x, :, :colours].transpose(0, 2, 1, 3, 4).reshape(-1, 64 * colours)
-    index = np.ix_(y, x)
+    colours, index = 3 if channels >= 3 else 1, (y[:, None], x)
+    blocks = host[: 8 * rows, : 8 * columns, :colours].reshape(rows, 8, columns, 8, colours)  # a view
+    cells = blocks[y[:, None], :, x].reshape(-1, 64 * colours)
     gains = grid[index].ravel() * np.float32(1 / tile.GAIN_UNIT)
     flat, textured = _stand_in(p, flat_gain)[:, :, : len(cells)]
-    exact = (cells.astype(np.float64) @ _waves(colours)).T
-    coefficients = (np.ascontiguousarray(exact) * (1 / (256 * _WAVE_UNIT))).astype(np.float32)
+    exact = _waves(colours).T @ cells.astype(np.float64).T
+    coefficients = (exact * (1 / (256 * _WAVE_UNIT))).astype(np.float32)
     coefficients[0] = _RAMP_STEP * (coefficients[_RAMPS[0][0]] + coefficients[_RAMPS[1][0]])
-    green = cells[:, colours // 2 :: colours]
+    green = np.ascontiguousarray(cells[:, colours // 2 :: colours])
     region = (y * _WINDOWS_ACROSS // rows)[:, None] * _WINDOWS_ACROSS + x * _WINDOWS_ACROSS // columns
-    seen = 1 - (np.count_nonzero(green == 0, axis=1) + 0.15 * np.count_nonzero(green >= 254, axis=1)) / 64
+    seen = 1 - (_count(green == 0) + 0.15 * _count(green >= 254)) / 64
     mark = (flat + gains * textured) * seen.astype(np.float32)  # black stays black, of white half is clipped away
     return _Sample(coefficients, mark, _high_energy(green.astype(np.float32), coefficients),
-                   np.count_nonzero(green < round(255 / BRIGHTER), axis=1) / 64,
+                   _count(green < round(255 / BRIGHTER)) / 64,
                    activity[index].ravel() == gain.BASE_GAIN, region.ravel(), rows * columns / len(cells))
+
+
+def _count(pixels: npt.NDArray[np.bool_]) -> UInt8:
+    """uint8 [n]: how many of 64 are set, of bool [n, 64]."""
+    count: UInt8 = pixels.view(np.uint8).sum(1, dtype=np.uint8)
+    return count
 
 
 def _spread(count: int, step: float) -> npt.NDArray[np.intp]:
@@ -173,7 +177,7 @@ def _waves(colours: int) -> Float64:
 def _high_energy(green: Float32, coefficients: Float32) -> Float32:
     """float32 [n]: the energy of cells, float32 [n, 64], outside of their coefficients."""
     total = green.sum(1)
-    energy: Float32 = np.square(green).sum(1) - total * total * np.float32(1 / 64)
+    energy: Float32 = np.einsum("ij,ij->i", green, green) - total * total * np.float32(1 / 64)  # whole, below 2^24
     for row in coefficients[1:]:
         energy = energy - row * row
     return np.maximum(energy, 0)
@@ -215,25 +219,41 @@ def _after_codec(sample: _Sample) -> tuple[Float32, Float32]:
     host, levels = sample.host, np.array(LEVELS, np.float32)[:, None]
     kept = np.interp(_root_mean_square(sample.mark) * levels, _RMS, _KEPT).astype(np.float32)
     mark = sample.mark * (levels * kept)[:, None]
-    plus, minus = (np.rint(y / _STEPS) * _STEPS for y in (host + mark, host - mark))
-    left, middle = (plus - minus) * np.float32(0.5), (plus + minus) * np.float32(0.5)
-    error, noise = np.square(middle - host), np.square(middle)
+    both = np.empty((2, *mark.shape), np.float32)
+    np.add(host, mark, out=both[0])
+    np.subtract(host, mark, out=both[1])
+    both /= _STEPS
+    np.rint(both, out=both)
+    both *= _STEPS
+    plus, minus = both
+    left, middle = plus - minus, plus + minus
+    left *= np.float32(0.5)
+    middle *= np.float32(0.5)
+    noise = np.square(middle)
+    weight = _weight(noise, np.maximum(sample.high - np.float32(_LOST_ENERGY), 0))
+    middle -= host
+    error = np.square(middle, out=middle)
     for one, two in _RAMPS:
         noise[:, one] = np.minimum(noise[:, one], 2 * np.square(host[two]) + error[:, one])
     noise[:, 0] = _of_constant(noise) + error[:, 0]
-    noise += np.float32(0.5) * np.square(left) + np.float32(0.3)
-    weight = _weight(middle, np.maximum(sample.high - np.float32(_LOST_ENERGY), 0))
-    return weight * left * sample.mark, np.square(weight * sample.mark) * noise
+    lost = np.square(left, out=error)
+    lost *= np.float32(0.5)
+    lost += np.float32(0.3)
+    noise += lost
+    noise *= np.square(weight * sample.mark)
+    left *= weight
+    left *= sample.mark
+    return left, noise
 
 
 def _plain_needs(sample: _Sample, marked: Float64, bins: Float64) -> list[float]:
     """The same of scales, crops and brightness."""
     host = sample.host
     noise = np.square(host)
+    weight = _weight(noise, sample.high)
     for one, two in _RAMPS:
         noise[one] = np.minimum(noise[one], 2 * np.square(host[two]))
     noise[0] = _of_constant(noise)
-    weight = _weight(host, sample.high)
     energy = np.square(sample.mark)
     signal = _whole(weight * energy)
     noise = _whole(np.square(weight) * energy * (noise + np.float32(0.3)))
@@ -267,18 +287,20 @@ def _of_constant(noise: Float32) -> Float32:
     return result
 
 
-def _weight(y: Float32, high: Float32) -> Float32:
-    """float32 [..., 1, n]: the detector's weight of cells with coefficients [..., 15, n]; see lk_plane_whiten."""
-    energy = np.zeros(y.shape[:-2] + y.shape[-1:], np.float32) + high
+def _weight(squares: Float32, high: Float32) -> Float32:
+    """float32 [..., 1, n]: the detector's weight of cells with squared coefficients [..., 15, n]: lk_plane_whiten."""
+    energy = np.zeros(squares.shape[:-2] + squares.shape[-1:], np.float32) + high
     for k in range(1, len(_FREQUENCIES)):
-        energy += np.square(y[..., k, :])
+        energy += squares[..., k, :]
     weight: Float32 = np.reciprocal(np.float32(0.01) * energy + np.float32(25))
     return weight[..., None, :]
 
 
 def _whole(x: Float32) -> Float64:
     """Whole numbers that stand for x: their sums are exact, and the same in any order."""
-    return np.rint(x.astype(np.float64) * 2.0**20)
+    whole = x.astype(np.float64)
+    whole *= 2.0**20
+    return np.rint(whole, out=whole)
 
 
 def _score(signal: Float64, noise: Float64, bins: Float64, scale: float, squares: Float64 | float = 0.0) -> Float64:
