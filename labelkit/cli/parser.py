@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     """A command, or one of its groups of options."""
 
 KINDS = ("generated", "possible", "suspected")
-PROFILES = ("gb45438", "eu", "california")
+PROFILES = ("gb45438", "eu", "california", "korea", "india")
 TRUST_ACTIONS = ("show", "update", "reset")
 SHELLS = ("bash", "zsh", "fish")
 LOG_ACTIONS = ("verify", "find", "export", "head")
@@ -247,11 +247,20 @@ def _check(commands: Commands) -> None:
     _files(command, _("what to judge"))
     rules = command.add_argument_group(_("the rules"))
     rules.add_argument("--profile", choices=PROFILES, default="gb45438", metavar=_("PROFILE"),
-                       help=_("gb45438, eu (Code of Practice) or california (SB 942); gb45438 by default"))
-    rules.add_argument("--html", metavar=_("PAGE"), help=_("write the report of one file as an HTML page"))
+                       help=_("gb45438, eu (Code of Practice), california (SB 942), korea (AI Basic Act) or india (IT "
+                              "Rules); gb45438 by default"))
+    rules.add_argument("--all", action="store_true", help=_("all of them, as a table of jurisdictions"))
+    rules.add_argument("--sb1000", action="store_true",
+                       help=_("judge California by SB 1000, passed in August 2026; look up whether it became law"))
+    rules.add_argument("--detector", metavar="URL", default="",
+                       help=_("where you offer a detector of your marks to anybody; stated in the report, not visited"))
+    rules.add_argument("--html", metavar=_("PAGE"),
+                       help=_("write one report of all files as an HTML page, the worst first"))
+    rules.add_argument("--report", metavar=_("FILE"), help=_("write the same report as JSON"))
     command.set_defaults(ocr=None)  # wherever it is installed
     rules.add_argument("--log", metavar=_("LOG"),
-                       help=_("label log: a record in it can show that the explicit label was waived"))
+                       help=_("label log: a record in it can show that the explicit label was waived, and the log that "
+                              "records are kept for six months"))
     _checks(command.add_argument_group(_("the checks")))
     _isolated_run(command)
 
