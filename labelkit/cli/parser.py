@@ -10,7 +10,7 @@ from labelkit.cli import values
 from labelkit.cli.text import _
 from labelkit.cli.usage import Parser
 from labelkit.distribution import __version__, extra
-from labelkit.plan import CORNERS, EDGES, EFFORTS, PLACES, ROBUSTNESS, SOUNDS
+from labelkit.plan import CORNERS, EDGES, EFFORTS, EU_WORDS, PLACES, ROBUSTNESS, SOUNDS
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction["Parser"]
@@ -120,6 +120,9 @@ def _plan(command: Parser) -> None:
                       help=_("some of explicit,watermark,metadata,provenance; by default all, provenance only with a "
                              "signer"))
     plan.add_argument("--text", metavar=_("TEXT"), help=_("of the explicit label; AI生成 by default"))
+    plan.add_argument("--words", choices=tuple(EU_WORDS), metavar=_("WORDS"),
+                      help=_("instead of --text the words of an EU icon, placed and repeated as the Code of Practice "
+                             "says: eu-ai, eu-generated or eu-modified"))
     plan.add_argument("--corner", choices=CORNERS + EDGES, metavar=_("PLACE"),
                       help=_("corner or edge: {places}").format(places=", ".join(CORNERS + EDGES)))
     plan.add_argument("--height", type=float, metavar=_("SHARE"),
@@ -143,7 +146,11 @@ def _plan(command: Parser) -> None:
                       help=_("watermark key; by default the public key, with which anybody can read and write"))
     _signer(plan, _("certificate chain and key that sign the manifest, or the pkcs11: URI of a key in a token"))
     plan.add_argument("--generator", metavar=_("SYSTEM"),
-                      help=_("name and version of the system that generated the content, for the manifest"))
+                      help=_("name and version of the system that generated the content, for the manifest and XMP"))
+    plan.add_argument("--model", metavar=_("MODEL"), default="",
+                      help=_("identifier of its AI model, such as a package URL, for the manifest"))
+    plan.add_argument("--edit", metavar=_("KIND"), default="",
+                      help=_("kind of edit, where it altered content that was there, such as \"object removal\""))
     plan.add_argument("--created", type=values.date_and_time, metavar=_("TIME"),
                       help=_("when the content was generated, in ISO 8601; by default the time of labelling"))
 
