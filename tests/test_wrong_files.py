@@ -7,7 +7,7 @@ import base64
 import datetime
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,9 @@ from labelkit.compliance import Outcome, Profile, Result, check
 from labelkit.explicit.audio import morse
 from labelkit.explicit.image.drawing import draw
 from labelkit.explicit.image.font import BUNDLED
+from labelkit.metadata import xmp
 from labelkit.plan import Explicit, Generator, Plan
+from tests import files
 from tests.files import chunk, png_with
 from tests.media import LABEL, photo, saved
 from tests.sounds import noise, speech, wave_bytes
@@ -30,6 +32,7 @@ FIELDS = LABEL.fields()
 MADE = Generator("Painter", "2.0", datetime.datetime(2026, 3, 4, tzinfo=datetime.UTC))
 KEY = lk.Key(bytes(range(32)))
 RATE = 16_000
+RAIN = "It rains in the hills.\n\nIt pours in the valley.\n"
 
 
 @dataclass(frozen=True)
@@ -106,12 +109,44 @@ def spoken(place: str) -> Callable[[lk.Signer], bytes]:
                                    plan=Plan(explicit=Explicit.eu(place=place), watermark=None))
 
 
+def carrier(kind: str, value: str) -> bytes:
+    """A file of a kind whose label, JSON text of any sort, somebody else wrote."""
+    if kind == "JPEG":
+        return files.jpeg_with(files.segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + xmp.fresh(value)))
+    if kind == "WebP":
+        return files.riff_with(files.picture("WEBP", lossless=True), (b"XMP ", xmp.fresh(value)))
+    if kind == "WAV":
+        return files.riff_with(files.sound("WAV"), (b"AIGC", value.encode()))
+    if kind == "markdown":
+        return f"---\nAIGC: {value}\n---\n\n【AI生成】\n\n{RAIN}".encode()
+    return (f"<html><head><meta name=\"AIGC\" content='{value}'></head><body><p>AI生成</p><p>{RAIN}</p></body>"
+            "</html>").encode()
+
+
+MISTAKES = {
+    "label-value": {**FIELDS, "Label": "0"}, "seven-fields": {**FIELDS, "ReservedCode1": None},
+    "field-names": {**FIELDS, "contentProducer": "x"}, "elements": {**FIELDS, "ContentPropagator": ""},
+    "provider-code": {**FIELDS, "ContentPropagator": "001191440300708461136X1XGW3"}}
+
+
+def elsewhere() -> Iterator[Case]:
+    """The mistakes of Annex E in the carriers of other formats."""
+    for kind in ("JPEG", "WebP", "WAV", "markdown", "html"):
+        for rule, fields in MISTAKES.items():
+            wrong, right = (carrier(kind, json.dumps(one)) for one in (fields, FIELDS))
+            yield Case(rule, GB, functools.partial(given, wrong), functools.partial(given, right),
+                       kind if kind in ("markdown", "html") else None)
+
+
+def given(data: bytes, signer: lk.Signer) -> bytes:
+    return data
+
+
 def text(words: str) -> Callable[[lk.Signer], bytes]:
     return lambda signer: words.encode()
 
 
 GOOD = png(FIELDS)
-RAIN = "It rains in the hills.\n\nIt pours in the valley.\n"
 TWICE = png_with(chunk(b"tEXt", b"AIGC\0" + json.dumps({"AIGC": FIELDS}).encode()),
                  chunk(b"tEXt", b"AIGC\0" + json.dumps({"AIGC": FIELDS}).encode()))
 CASES = [
@@ -130,6 +165,8 @@ CASES = [
     Case("explicit-contrast", GB, lettered(40, 40, 60), lettered(255, 255, 255)),
     Case("explicit-label", GB, text("本文由AI创作。\n\n" + RAIN), text("本文由AI生成。\n\n" + RAIN), "txt"),
     Case("explicit-label", GB, text(RAIN), text("【AI生成】\n\n" + RAIN), "txt"),
+    Case("explicit-label", GB, text("非AI生成\n\n" + RAIN), text("AI生成\n\n" + RAIN), "txt"),
+    Case("explicit-label", GB, text(f"# Rain\n\n{RAIN}"), text(f"# Rain\n\n> AI生成\n\n{RAIN}"), "markdown"),
     Case("explicit-level", GB, beeping(0.002), beeping(0.1)),
     Case("layers-agree", GB, other_metadata, embedded(signed=False)),
     Case("manifest-whole", GB, broken, embedded()),
@@ -142,11 +179,13 @@ CASES = [
     Case("system", CALIFORNIA, embedded(lk.Label(lk.Kind.GENERATED, "acme", "1")), embedded(generator=MADE)),
     Case("time", CALIFORNIA, embedded(), embedded(generator=MADE)),
     Case("unique-identifier", CALIFORNIA, lambda signer: host(), embedded()),
+    Case("detectable", CALIFORNIA, lambda signer: host(), embedded()),
     Case("created-or-altered", CALIFORNIA, embedded(signed=False), embedded(), sb1000=True),
     Case("exported-mark", KOREA, text(RAIN), text("【AI生成】\n\n" + RAIN), "txt"),
     Case("prominent-label", INDIA, text(RAIN), text("[AI]\n\n" + RAIN), "txt"),
     Case("unaltered", INDIA, broken, embedded()),
     Case("permanent-metadata", INDIA, lambda signer: host(), embedded()),
+    *elsewhere(),
 ]
 
 
@@ -170,3 +209,25 @@ def test_a_wrong_file_fails_its_rule_and_its_twin_passes_it(case, signer, anchor
     if case.profile is GB:  # a label that does not hold is no valid label either
         assert failed <= {case.rule, "metadata-label"}, "one mistake is one failure"
     assert case.rule not in names(lawful, Outcome.FAIL) | names(lawful, Outcome.CANNOT_TELL)
+
+
+QUOTED = json.dumps(FIELDS).replace('"', "&quot;")
+OF_OTHERS = {
+    "XMP with entities, as Doubao writes it": xmp.fresh("@").replace(b"@", QUOTED.encode()),
+    "XMP as an attribute, as PicWish writes it": xmp.fresh("@").replace(
+        b"<TC260:AIGC>@</TC260:AIGC>", b"").replace(b'rdf:about=""', b'rdf:about="" TC260:AIGC="' + QUOTED.encode()
+                                                    + b'"'),
+    "EXIF UserComment, as Tencent writes it": files.exif(comment=b"ASCII\0\0\0" + json.dumps(
+        {"AIGC": FIELDS}).encode())}
+
+
+@pytest.mark.parametrize("name", OF_OTHERS)
+def test_lawful_labels_of_others_fail_nothing(name):
+    body = OF_OTHERS[name]
+    head = b"Exif\0\0" if name.startswith("EXIF") else b"http://ns.adobe.com/xap/1.0/\0"
+    report = lk.verify(files.jpeg_with(files.segment(0xE1, head + body)))
+    assert report.label == LABEL and not names(check(report), Outcome.FAIL)
+
+
+def test_sixty_files_are_wrong():
+    assert len(CASES) >= 60
