@@ -200,7 +200,7 @@ class Plan:
 
     provenance    a Signer, or None: nobody can sign without a certificate
     quality       of the encoder, where media are encoded anew at a quality that can be chosen
-    generator     stated by the provenance layer, which it needs
+    generator     stated by the provenance layer, and by the metadata where they are XMP; needs one of both
     """
 
     explicit: Explicit | None = field(default_factory=Explicit)
@@ -215,8 +215,11 @@ class Plan:
         for name, kind in (("explicit", Explicit), ("watermark", Watermark), ("generator", Generator)):
             if getattr(self, name):
                 check_types(**{name: (getattr(self, name), kind)})
-        if self.generator and not self.provenance:
-            raise InvalidArgument("the generator is stated in the manifest, which needs a signer")
+        if self.generator and not (self.provenance or self.metadata):
+            raise InvalidArgument("the generator is stated in the metadata and in the manifest, and neither is asked "
+                                  "for")
+        if self.generator and (self.generator.model or self.generator.edit) and not self.provenance:
+            raise InvalidArgument("model and kind of edit are stated in the manifest, which needs a signer")
 
     @property
     def has_signal_layer(self) -> bool:

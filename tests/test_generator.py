@@ -14,10 +14,11 @@ import pytest
 
 import labelkit as lk
 from labelkit import metadata
-from labelkit.errors import InvalidArgument
+from labelkit.errors import InvalidArgument, UnsupportedFormat
 from labelkit.metadata import xmp
 from labelkit.plan import Generator, Plan
 from labelkit.provenance import Claim, sign
+from tests import files
 from tests.media import LABEL, photo, saved
 
 IPTC = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
@@ -40,6 +41,18 @@ def test_pictures_name_system_and_source_beside_their_label(format):
     assert b"digitalsourcetype/trainedAlgorithmicMedia<" in stated
     plain = metadata.write(source, LABEL)
     assert metadata.read(plain).evidence.systems == () and b"DigitalSourceType" not in plain
+
+
+def test_without_a_signer_xmp_alone_states_the_generator():
+    plan = Plan(generator=Generator("Night Painter", "2.0"), **PLAIN)
+    marked = lk.embed(saved(photo(64, 96), "JPEG"), label=LABEL, plan=plan)
+    assert metadata.read(marked).evidence.systems == ("Night Painter 2.0",)
+    with pytest.raises(UnsupportedFormat, match="wav has no XMP in which the generator could be stated"):
+        lk.embed(files.sound("WAV"), label=LABEL, plan=plan)
+    with pytest.raises(InvalidArgument, match="neither is asked for"):
+        Plan(generator=Generator("Night Painter"), metadata=False)
+    with pytest.raises(InvalidArgument, match="which needs a signer"):
+        Plan(generator=MADE)
 
 
 def test_what_was_altered_is_composite_and_replaces_what_stood_there():

@@ -331,6 +331,10 @@ def _edits(reader: Reader, label: Label, resign: bool, generator: Generator | No
         raise UnsupportedFormat("{where}: a C2PA manifest at byte {offset} signs this file; writing a label would "
                                 "break the signature", where=reader.name, offset=store.offset_bytes,
                                 hint="embed with a signer, so that the old manifest becomes an ingredient of a new one")
+    if generator and layout.format.home != XMP and not resign:
+        raise UnsupportedFormat("{where}: {format} has no XMP in which the generator could be stated",
+                                where=reader.name, format=layout.format.name,
+                                hint="embed with a signer: the manifest states the generator")
     value = label.to_json()
     changes: dict[Slot, bytes | None] = {}
     home = _home(layout)

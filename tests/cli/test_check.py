@@ -112,7 +112,8 @@ def test_the_generating_system_is_what_california_asks_for(run):
 
 
 @pytest.mark.parametrize("words,says", [
-    (["--generator", "Painter 2"], "needs a signer"), (["--created", "2026-03-04"], "--generator"),
+    (["--generator", "Painter 2", "--layers", "explicit"], "neither is asked for"), (["--model", "x"], "--generator"),
+    (["--generator", "Painter 2", "--edit", "x"], "needs a signer"), (["--created", "2026-03-04"], "--generator"),
     (["--created", "yesterday", "--generator", "Painter 2"], "date and time")])
 def test_a_generator_that_cannot_be_stated_is_refused(words, says, run):
     write("cat.jpg")
