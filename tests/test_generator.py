@@ -67,6 +67,9 @@ def test_what_was_altered_is_composite_and_replaces_what_stood_there():
                                   b"xmlns:TC260")
     assert "Old" in xmp.systems(as_attribute)[0] and b"Old" not in xmp.state_generator(as_attribute, ALTERED)
     assert [one.value for one in xmp.find(again)] == [LABEL.to_json()]
+    nested = packet.replace(b"Night Painter", b'<Iptc4xmpExt:AISystemUsed Iptc4xmpExt:AISystemUsed="b">c'
+                            b"</Iptc4xmpExt:AISystemUsed>")
+    assert iptc(xmp.state_generator(nested, MADE)) == iptc(packet)
 
 
 def test_exiftool_reads_them(tmp_path):

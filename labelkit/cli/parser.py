@@ -150,7 +150,7 @@ def _plan(command: Parser) -> None:
     plan.add_argument("--model", metavar=_("MODEL"), default="",
                       help=_("identifier of its AI model, such as a package URL, for the manifest"))
     plan.add_argument("--edit", metavar=_("KIND"), default="",
-                      help=_("kind of edit, where it altered content that was there, such as \"object removal\""))
+                      help=_("kind of edit, where it altered content that was there"))
     plan.add_argument("--created", type=values.date_and_time, metavar=_("TIME"),
                       help=_("when the content was generated, in ISO 8601; by default the time of labelling"))
 

@@ -129,9 +129,14 @@ def systems(packet: bytes) -> tuple[str, ...]:
 
 def _iptc(parsed: _Packet) -> Iterator[tuple[str, str, int, int]]:
     """(local name, value, start, stop) of each IPTC property on the generating system, as element or as attribute."""
+    done = 0
     for element in parsed.elements:
+        if element.start < done:
+            continue  # inside the property before
         if element.namespace == _IPTC and element.local in (_SOURCE, _SYSTEM, _VERSION):
+            done = element.stop
             yield element.local, markup.text_of(parsed.elements, element), element.start, element.stop
+            continue
         places = [(start, stop) for name, start, stop in element.raw_attributes(parsed.data)
                   if name != b"xmlns" and not name.startswith(b"xmlns:")]
         for (name, value), (start, stop) in zip(element.attributes.items(), places, strict=False):
