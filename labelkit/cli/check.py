@@ -21,7 +21,7 @@ from labelkit.cli.options import checks
 from labelkit.cli.outcome import OK, SHORT, UNANSWERED, note, note_skipped, nothing_found, show_result
 from labelkit.cli.text import name_of, one_line, padded
 from labelkit.compliance import Outcome, Profile, Result, overall
-from labelkit.errors import LabelkitError, cannot_write
+from labelkit.errors import LabelkitError
 from labelkit.log import AuditResult, LabelLog
 from labelkit.log_recorder import sha256
 from labelkit.messages import Message
@@ -35,6 +35,7 @@ _CODES = {Outcome.PASS: OK, Outcome.FAIL: SHORT, Outcome.CANNOT_TELL: UNANSWERED
 def run(options: argparse.Namespace) -> int:
     """Judge the named files; returns the exit code."""
     profiles = tuple(Profile) if options.all else (Profile(options.profile),)
+    check_report.refuse_no_place(options)  # before many files are judged
     settings, log = checks(options), existing(options.log) if options.log else None
     selection = collect(options, each=True)
     items, codes = selection.items, []
@@ -110,15 +111,7 @@ class _Judge:
         mends = [mend(rule) for rule in results[profile]]
         text = render.report_page(name, facts, report, results[profile], mends=mends, title=title, preview=preview,
                                   language=self.language)
-        write_page(page, text)
-
-
-def write_page(page: Path, text: str) -> None:
-    """Write a page; raises OutputFailed."""
-    try:
-        page.write_text(text, "utf-8")
-    except OSError as error:
-        raise cannot_write(page, error) from error
+        check_report.write_text(page, text)
 
 
 def _code(result: Judged | LabelkitError) -> int | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import errno
 import heapq
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -153,14 +155,22 @@ def write(tally: Tally, options: argparse.Namespace, *, isolated: bool) -> None:
     """Write the report to the files that --report and --html name. Raises OutputFailed."""
     if options.report:
         text = json.dumps(_json(tally, options.lang), ensure_ascii=False, indent=1)
-        _write(Path(options.report), "\n".join(map(printable_json, text.split("\n"))) + "\n")
+        write_text(Path(options.report), "\n".join(map(printable_json, text.split("\n"))) + "\n")
     if options.html:
         from labelkit.page import compliance
 
-        _write(Path(options.html), compliance.page(_paged(tally, isolated), options.lang))
+        write_text(Path(options.html), compliance.page(_paged(tally, isolated), options.lang))
 
 
-def _write(path: Path, text: str) -> None:
+def refuse_no_place(options: argparse.Namespace) -> None:
+    """Raise OutputFailed where --report or --html name a file in a folder that there is not."""
+    for path in (Path(name) for name in (options.report, options.html) if name):
+        if not path.parent.is_dir():
+            raise cannot_write(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file. Raises OutputFailed."""
     try:
         path.write_text(text, "utf-8")
     except OSError as error:
