@@ -160,25 +160,41 @@ def shortened(value: str, length: int = 80) -> str:
     return value if len(value) <= length else f"{value[:length]}… ({len(value)})"
 
 
+_SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+TRAINED_MEDIA = f"{_SOURCE_TYPES}trainedAlgorithmicMedia"
+COMPOSITE_MEDIA = f"{_SOURCE_TYPES}compositeWithTrainedAlgorithmicMedia"
+
+
 @dataclass(frozen=True, slots=True)
 class Generator:
-    """The system that generated the content, stated in the manifest (California SB 942 wants all three).
+    """The system that generated or altered the content, as manifest and XMP state it.
+
+    California's SB 942 wants the first three, the EU Code of Practice encourages all (M1.3).
 
     created  aware datetime of the creation, or None: not stated
+    model    identifier of the model, such as a package URL; stated in the manifest (C2PA 2.4, c2pa.ai-disclosure)
+    edit     the kind of edit, such as "object removal", where AI altered content that was there; "" where it made it
     """
 
     name: str
     version: str = ""
     created: datetime.datetime | None = None
+    model: str = ""
+    edit: str = ""
 
     def __post_init__(self) -> None:
-        for name, least in (("name", 1), ("version", 0)):
+        for name, least in (("name", 1), ("version", 0), ("model", 0), ("edit", 0)):
             value = getattr(self, name)
             if not isinstance(value, str) or not least <= len(value) <= 128 or not value.isprintable():
                 raise InvalidArgument("{name} of the generator is a text of {least} to 128 printable characters, got "
                                       "{value}", name=name, least=least, value=repr(value)[:160])
         if self.created is not None and getattr(self.created, "tzinfo", None) is None:
             raise InvalidArgument("created is a datetime with a time zone, got {got}", got=repr(self.created))
+
+    @property
+    def source_type(self) -> str:
+        """The IPTC digital source type: made by a model, or altered by one."""
+        return COMPOSITE_MEDIA if self.edit else TRAINED_MEDIA
 
 
 @functools.lru_cache(maxsize=256)  # a service writes its own code into every label, twice

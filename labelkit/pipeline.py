@@ -282,7 +282,7 @@ def _file_layers(encoded: Reader, drawn: Drawn | None, request: Request, new: Tr
     label, plan = request.label, request.plan
     made: Reader | bytes = encoded
     if plan.metadata:
-        made = metadata.write(encoded, label, resign=plan.provenance is not None)
+        made = metadata.write(encoded, label, resign=plan.provenance is not None, generator=plan.generator)
     whole = made.whole() if isinstance(made, Reader) else made
     if plan.provenance is None:
         return whole, None
@@ -329,7 +329,8 @@ def _stage_layers(made: Path | Reader, drawn: Drawn | None, before: Reader | Non
     if plan.metadata:
         with container.opened(made) as encoded:
             encoded.name, encoded.is_new = before.name if before else "samples", made is not before
-            made = metadata.write_stage(encoded, new, label, resign=plan.provenance is not None)
+            made = metadata.write_stage(encoded, new, label, resign=plan.provenance is not None,
+                                        generator=plan.generator)
     if plan.provenance:
         made, manifest = _signed(made, before, new, _claim(label, plan, drawn), request)
     if isinstance(made, Reader):

@@ -37,7 +37,7 @@ from labelkit.log_recorder import Audit
 from labelkit.messages import Message
 from labelkit.metadata import security_data
 from labelkit.payload import Payload
-from labelkit.plan import Explicit, Plan, Quality, Showing, Watermark
+from labelkit.plan import EU_PLACING, Explicit, Plan, Quality, Showing, Watermark
 
 if TYPE_CHECKING:
     from labelkit.key import Key
@@ -169,6 +169,10 @@ def _plan(options: argparse.Namespace) -> Plan:
                               hint="give --sound speech or --sound both")
     settings: dict[str, Any] = {name: getattr(options, name) for name in _EXPLICIT
                                 if getattr(options, name) is not None}
+    if options.words is not None:
+        if options.text is not None:
+            raise InvalidArgument("--words are the words of an EU icon, and --text gives others")
+        settings = {**EU_PLACING, "words": options.words, **settings}
     if options.show is not None:
         settings["showing"] = Showing(options.show)
     if options.text is not None and "explicit" in layers:
@@ -193,11 +197,14 @@ def _generator(options: argparse.Namespace) -> Generator | None:
         if options.created:
             raise InvalidArgument("--created is the time at which the system of --generator made the content; give "
                                   "--generator too")
+        if options.model or options.edit:
+            raise InvalidArgument("--model and --edit are facts about the system of --generator; give --generator too")
         return None
     name, _, version = options.generator.rpartition(" ")
     if not name or not any(character.isdigit() for character in version):
         name, version = options.generator, ""
-    return Generator(name, version, options.created or datetime.datetime.now(datetime.UTC).replace(microsecond=0))
+    return Generator(name, version, options.created or datetime.datetime.now(datetime.UTC).replace(microsecond=0),
+                     options.model, options.edit)
 
 
 def _say(item: Item, where: str, result: _Done | LabelkitError, options: argparse.Namespace) -> None:

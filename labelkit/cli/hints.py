@@ -46,6 +46,9 @@ OPTIONS = {
         "raise --strength, or leave watermark out of --soundtrack"),
     "give a recording of clear speech, or a higher bitrate": Message(
         "use a --recording of clear speech, or a source of a higher bitrate"),
+    "give a recording that says so": Message("use a --recording that says so"),
+    "embed with a signer: the manifest states the generator": Message(
+        "use --signer: the manifest states the system of --generator"),
     "enlarge the picture, shorten the text or lower the height in the plan": Message(
         "enlarge the picture, shorten --text or lower --height"),
     "enlarge the picture or shorten the text": Message("enlarge the picture or shorten --text"),

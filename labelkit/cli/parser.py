@@ -10,7 +10,7 @@ from labelkit.cli import values
 from labelkit.cli.text import _
 from labelkit.cli.usage import Parser
 from labelkit.distribution import __version__, extra
-from labelkit.plan import CORNERS, EDGES, EFFORTS, PLACES, ROBUSTNESS, SOUNDS
+from labelkit.plan import CORNERS, EDGES, EFFORTS, EU_WORDS, PLACES, ROBUSTNESS, SOUNDS
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction["Parser"]
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     """A command, or one of its groups of options."""
 
 KINDS = ("generated", "possible", "suspected")
-PROFILES = ("gb45438", "eu", "california")
+PROFILES = ("gb45438", "eu", "california", "korea", "india")
 TRUST_ACTIONS = ("show", "update", "reset")
 SHELLS = ("bash", "zsh", "fish")
 LOG_ACTIONS = ("verify", "find", "export", "head")
@@ -120,6 +120,9 @@ def _plan(command: Parser) -> None:
                       help=_("some of explicit,watermark,metadata,provenance; by default all, provenance only with a "
                              "signer"))
     plan.add_argument("--text", metavar=_("TEXT"), help=_("of the explicit label; AI生成 by default"))
+    plan.add_argument("--words", choices=tuple(EU_WORDS), metavar=_("WORDS"),
+                      help=_("instead of --text the words of an EU icon, placed and repeated as the Code of Practice "
+                             "says: eu-ai, eu-generated or eu-modified"))
     plan.add_argument("--corner", choices=CORNERS + EDGES, metavar=_("PLACE"),
                       help=_("corner or edge: {places}").format(places=", ".join(CORNERS + EDGES)))
     plan.add_argument("--height", type=float, metavar=_("SHARE"),
@@ -143,7 +146,11 @@ def _plan(command: Parser) -> None:
                       help=_("watermark key; by default the public key, with which anybody can read and write"))
     _signer(plan, _("certificate chain and key that sign the manifest, or the pkcs11: URI of a key in a token"))
     plan.add_argument("--generator", metavar=_("SYSTEM"),
-                      help=_("name and version of the system that generated the content, for the manifest"))
+                      help=_("name and version of the system that generated the content, for the manifest and XMP"))
+    plan.add_argument("--model", metavar=_("MODEL"), default="",
+                      help=_("identifier of its AI model, such as a package URL, for the manifest"))
+    plan.add_argument("--edit", metavar=_("KIND"), default="",
+                      help=_("kind of edit, where it altered content that was there"))
     plan.add_argument("--created", type=values.date_and_time, metavar=_("TIME"),
                       help=_("when the content was generated, in ISO 8601; by default the time of labelling"))
 
@@ -247,11 +254,20 @@ def _check(commands: Commands) -> None:
     _files(command, _("what to judge"))
     rules = command.add_argument_group(_("the rules"))
     rules.add_argument("--profile", choices=PROFILES, default="gb45438", metavar=_("PROFILE"),
-                       help=_("gb45438, eu (Code of Practice) or california (SB 942); gb45438 by default"))
-    rules.add_argument("--html", metavar=_("PAGE"), help=_("write the report of one file as an HTML page"))
+                       help=_("gb45438, eu (Code of Practice), california (SB 942), korea (AI Basic Act) or india (IT "
+                              "Rules); gb45438 by default"))
+    rules.add_argument("--all", action="store_true", help=_("all of them, as a table of jurisdictions"))
+    rules.add_argument("--sb1000", action="store_true",
+                       help=_("judge California by SB 1000, passed in August 2026; look up whether it became law"))
+    rules.add_argument("--detector", metavar="URL", default="",
+                       help=_("where you offer a detector of your marks to anybody; stated in the report, not visited"))
+    rules.add_argument("--html", metavar=_("PAGE"),
+                       help=_("write one report of all files as an HTML page, the worst first"))
+    rules.add_argument("--report", metavar=_("FILE"), help=_("write the same report as JSON"))
     command.set_defaults(ocr=None)  # wherever it is installed
     rules.add_argument("--log", metavar=_("LOG"),
-                       help=_("label log: a record in it can show that the explicit label was waived"))
+                       help=_("label log: a record in it can show that the explicit label was waived, and the log that "
+                              "records are kept for six months"))
     _checks(command.add_argument_group(_("the checks")))
     _isolated_run(command)
 

@@ -4,38 +4,46 @@
     for result in check(labelkit.verify("cat.png"), Profile.GB45438):
         print(result.outcome, result.clause, result.asks, result.found)
 
-Nothing is looked at but the report, and the record of a waiver if one is given. What they cannot answer is said to be
-open, never passed: a label in a font that is not recognised, a watermark of another vendor, a name behind a code.
-Rules that have nothing to judge (the height of a label that is not there) are left out. It is an engineering aid, no
-legal opinion.
+Nothing is looked at but the report, the label log if one is given, and what the operator states. What they cannot
+answer is said to be open, never passed, and is left to a person: a label in a font that is not recognised, a watermark
+of another vendor, a name behind a code. Rules that have nothing to judge (the height of a label that is not there) are
+left out. It is an engineering aid, no legal opinion.
 """
 
 from __future__ import annotations
 
-import enum
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from labelkit.compliance import california, eu, gb45438
-from labelkit.compliance.rules import Outcome as Outcome, Result as Result
+from labelkit.compliance import california, eu, gb45438, india, korea
+from labelkit.compliance.rules import Given, Outcome as Outcome, Result as Result
+from labelkit.compliance.sources import SOURCES as SOURCES, Profile as Profile, Source as Source
 from labelkit.report import Report
 
 if TYPE_CHECKING:
-    from labelkit.log import Record
+    from labelkit.log import AuditResult, Record
 
 
-class Profile(enum.Enum):
-    """Whose rules: GB 45438-2025, the EU Code of Practice for Art. 50 (2026-06-10), or California's SB 942."""
+def check(report: Report, profile: Profile = Profile.GB45438, *, waived: Record | None = None,
+          audit: AuditResult | None = None, detector: str = "", sb1000: bool = False) -> list[Result]:
+    """The rules of `profile` that the report has something to say about, in the order of the instrument.
 
-    GB45438 = "gb45438"
-    EU = "eu"
-    CALIFORNIA = "california"
-
-
-def check(report: Report, profile: Profile = Profile.GB45438, *, waived: Record | None = None) -> list[Result]:
-    """The rules of `profile` that the report has something to say about, in the order of the standard.
-
-    waived  the record of the label log which says that the file went out without its explicit label (`LabelLog.waived`)
+    waived    the record of the label log which says that the file went out without its label (`LabelLog.waived`)
+    audit     of that log (`LabelLog.verify`): the Labeling Measures want it kept for six months
+    detector  where the operator says that anybody can check the marks: an address, which is not visited
+    sb1000    judge California by SB 1000, which was enrolled on 2026-08-30 and whose outcome is not known here
     """
-    if Profile(profile) is Profile.GB45438:
-        return list(gb45438.rules(report, waived))
-    return list((eu if Profile(profile) is Profile.EU else california).rules(report))
+    given = Given(waived, audit, detector, sb1000)
+    judge = {Profile.GB45438: gb45438.rules, Profile.EU: eu.rules, Profile.CALIFORNIA: california.rules,
+             Profile.KOREA: korea.rules, Profile.INDIA: india.rules}[Profile(profile)]
+    return list(judge(report, given))
+
+
+def overall(results: Iterable[Result]) -> Outcome:
+    """What rules come to: FAIL where one fails, else CANNOT_TELL where one is open, else PASS; of no rule CANNOT_TELL.
+
+    What a clause only encourages decides nothing.
+    """
+    outcomes = {result.outcome for result in results if not result.encouraged}
+    return next((one for one in (Outcome.FAIL, Outcome.CANNOT_TELL) if one in outcomes),
+                Outcome.PASS if outcomes else Outcome.CANNOT_TELL)

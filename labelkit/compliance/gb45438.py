@@ -6,9 +6,9 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
-from labelkit.compliance.rules import FAIL, OPEN, PASS, Outcome, Result, seen
+from labelkit.compliance import records
+from labelkit.compliance.rules import FAIL, FREE_TEXT, OPEN, PASS, Given, Outcome, Result, read_in_vain, seen
 from labelkit.evidence import Deviation, ExplicitEvidence, LabelCarrier, MetadataEvidence, SignatureEvidence
 from labelkit.explicit.image.finding import PLACES
 from labelkit.explicit.text.finding import PLACES as TEXT_PLACES
@@ -17,9 +17,6 @@ from labelkit.messages import Message
 from labelkit.plan import MIN_HEIGHT_SHARE
 from labelkit.report import LAYER_NAMES, Finding, Layer, Report, Status
 
-if TYPE_CHECKING:
-    from labelkit.log import Record, Waiver
-
 _CLAUSES = {"image": Message("GB 45438-2025 5.2"), "audio": Message("GB 45438-2025 5.3"),
             "video": Message("GB 45438-2025 5.4"), "document": Message("GB 45438-2025 5.1")}
 _GUIDES = {"image": Message("TC260-PG-20259A"), "audio": Message("TC260-PG-202510A"),
@@ -27,28 +24,21 @@ _GUIDES = {"image": Message("TC260-PG-20259A"), "audio": Message("TC260-PG-20251
 _ANNEX_E, _ELEMENTS = Message("GB 45438-2025 Annex E"), Message("GB 45438-2025 6.1 a)")
 _ALSO_SHOWN = ("EXIF UserComment", "tEXt AIGC")  # in annex B of the image guide
 _NOT_NAMED = ("svg", "html", "odt", "ods", "odp", "epub")  # by any guide
-_BARE = ("txt", "srt", "vtt", "ass", "json", "jsonl")  # texts without metadata
 _CODE_LIKE = re.compile(r"00[0-9A-Za-z]{18,32}")  # of a few characters more or less, or in small letters: no name
 _LONG_VALUE = 255  # characters: what a column of a database or a field of a log commonly takes
 
 
-def rules(report: Report, waived: Record | None) -> Iterator[Result]:
+def rules(report: Report, given: Given) -> Iterator[Result]:
     """The rules that the report has something to say about, in the order of the standard."""
     family = report.metadata.family if report.metadata else ""
-    if waived and waived.waiver and report[Layer.EXPLICIT].status in (Status.ABSENT, Status.UNCHECKED):
-        yield _waiver(waived, waived.waiver)
+    waiver = records.waiver(report, given.waived)
+    if waiver:
+        yield waiver
     else:
         yield from _explicit(report[Layer.EXPLICIT], report.explicit or ExplicitEvidence(), family)
     yield from _metadata(report[Layer.METADATA], report.metadata)
     yield from _agreement(report)
-
-
-def _waiver(record: Record, waiver: Waiver) -> Result:
-    found = Message("waived for {recipient} under {agreement}; record {number} of the log, {time}",
-                    recipient=waiver.recipient, agreement=waiver.agreement, number=record.number,
-                    time=f"{record.time:%Y-%m-%dT%H:%M:%SZ}")
-    return Result("explicit-label", Message("Labeling Measures, Article 9"), Message("an explicit label, or a record "
-                  "of the recipient and the agreement that waived it"), found, PASS)
+    yield from records.kept(given)
 
 
 def _explicit(finding: Finding, evidence: ExplicitEvidence, family: str) -> Iterator[Result]:
@@ -59,7 +49,7 @@ def _explicit(finding: Finding, evidence: ExplicitEvidence, family: str) -> Iter
             if family == "document" else Message("an explicit label with an AI element and a generation element"))
     if finding.status in (Status.ABSENT, Status.UNCHECKED):
         yield Result("explicit-label", clause, asks, finding.summary,
-                     FAIL if _read_in_vain(finding, evidence) else OPEN)
+                     FAIL if read_in_vain(finding, evidence) else OPEN)
         return
     if evidence.wording == "english":
         yield Result("explicit-label", clause, asks, Message('"{text}": the standard names the characters 生成 and '
@@ -119,19 +109,12 @@ def _at_least(measured: float, bar: float, error: float) -> Outcome:
     return PASS if measured >= bar else OPEN if measured >= bar - error else FAIL
 
 
-def _read_in_vain(finding: Finding, evidence: ExplicitEvidence) -> bool:
-    """Whether all text, of a picture that along the edges, was read and no label is among it; else one may be there
-    unrecognised."""
-    return finding.status is Status.ABSENT and evidence.seen_by in ("reading", "text") and not (
-        evidence.unread or evidence.mention or evidence.mentioned)
-
-
 def _metadata(finding: Finding, evidence: MetadataEvidence | None) -> Iterator[Result]:
     asks = Message("an implicit label in the file's metadata")
     if finding.is_open:
         yield Result("metadata-label", Message("GB 45438-2025 6.1"), asks, seen(finding), OPEN)
         return
-    if evidence and evidence.format in _BARE and finding.status is Status.ABSENT:
+    if evidence and evidence.format in FREE_TEXT and finding.status is Status.ABSENT:
         yield Result("metadata-label", Message("GB 45438-2025 6.1"), asks,
                      Message("{format} has no place for metadata, and no guide names one", format=evidence.format),
                      OPEN)

@@ -5,10 +5,17 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from labelkit.evidence import ManifestEvidence
+from labelkit.evidence import ExplicitEvidence, ManifestEvidence
+from labelkit.label import PROVIDER_CODE
 from labelkit.messages import Message
-from labelkit.report import Finding, Layer, Report, Status
+from labelkit.report import Finding, Layer, Report, Status, Verdict
+
+if TYPE_CHECKING:
+    from labelkit.log import AuditResult, Record
+
+FREE_TEXT = ("txt", "srt", "vtt", "ass", "json", "jsonl")  # formats that hold text and nothing else, so no metadata
 
 
 class Outcome(enum.Enum):
@@ -21,18 +28,38 @@ class Outcome(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One rule: a stable name, its clause, what it asks, what was found, how it came out."""
+    """One rule: a stable name, its clause, what it asks, what was found, how it came out.
+
+    encouraged  the clause recommends it and does not demand it: however it comes out, the file is not judged by it
+    """
 
     rule: str
     clause: Message
     asks: Message
     found: Message
     outcome: Outcome
+    encouraged: bool = False
 
-    def to_dict(self, language: str = "en") -> dict[str, str]:
+    def to_dict(self, language: str = "en") -> dict[str, str | bool]:
         """The result as JSON values."""
         return {"rule": self.rule, "clause": self.clause.text(language), "asks": self.asks.text(language),
-                "found": self.found.text(language), "outcome": self.outcome.value}
+                "found": self.found.text(language), "outcome": self.outcome.value, "encouraged": self.encouraged}
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What is known beside the report.
+
+    waived    the record of the label log which says that the file went out without its explicit label
+    audit     of that log: whether records were changed, or removed too early
+    detector  where the operator says that anybody can check the marks
+    sb1000    whether California's SB 1000 (enrolled 2026-08-30) is taken as law
+    """
+
+    waived: Record | None = None
+    audit: AuditResult | None = None
+    detector: str = ""
+    sb1000: bool = False
 
 
 PASS, FAIL, OPEN = Outcome.PASS, Outcome.FAIL, Outcome.CANNOT_TELL
@@ -71,7 +98,86 @@ def time_stamp(clause: Message, manifest: ManifestEvidence | None) -> Result:
                   PASS if stamp.trusted else OPEN)
 
 
-def marked(clause: Message, mark: Finding) -> Result:
-    """The rule that the content has a watermark; only ours is looked for, so it stays open where none is found."""
-    return Result("watermark", clause, Message("an imperceptible watermark in the content"), mark.summary,
-                  PASS if mark.status is Status.VALID else OPEN)
+def marked(clause: Message, report: Report) -> Result:
+    """The rule that the content has a watermark which only its maker can write.
+
+    Only labelkit's is looked for, so the rule stays open where none is found. One of the public key, which is in this
+    package, anybody can write, copy and take out.
+    """
+    mark, evidence = report[Layer.WATERMARK], report.watermark
+    asks = Message("an imperceptible watermark in the content, by a key that is not public")
+    if mark.status is not Status.VALID:
+        return Result("watermark", clause, asks, seen(mark), OPEN)
+    return Result("watermark", clause, asks, mark.summary, FAIL if evidence and evidence.key_is_public else PASS)
+
+
+def text_marked(clause: Message, report: Report) -> Result:
+    """The rule that a text has a watermark: very short ones need none, and in others nobody looks for one here.
+
+    A token is a byte at least, so that a text of 200 bytes has at most 200 tokens, whatever the tokeniser.
+    """
+    asks = Message("a watermark in texts of more than 200 tokens")
+    size = report.explicit.text_bytes if report.explicit else None
+    if size is not None and size <= MAX_SHORT_TEXT_BYTES:
+        return Result("text-watermark", clause, asks, Message("{size} bytes, which are at most as many tokens",
+                                                              size=size), PASS)
+    found = Message("labelkit puts no watermark into texts and looks for none")
+    words = report.explicit.words if report.explicit else None
+    if words is not None:
+        found = Message("{words} words; {found}", words=words, found=found)
+    return Result("text-watermark", clause, asks, found, OPEN)
+
+
+MAX_SHORT_TEXT_BYTES = 200
+
+
+def shown(report: Report) -> Outcome:
+    """Whether a label is seen or heard; one that falls short of GB 45438-2025 is there all the same."""
+    finding = report[Layer.EXPLICIT]
+    if finding.status in (Status.VALID, Status.INVALID):
+        return PASS
+    return FAIL if read_in_vain(finding, report.explicit or ExplicitEvidence()) else OPEN
+
+
+def read_in_vain(finding: Finding, evidence: ExplicitEvidence) -> bool:
+    """Whether all text, of a picture that along the edges, was read and no label is among it; else one may be there
+    unrecognised."""
+    return finding.status is Status.ABSENT and evidence.seen_by in ("reading", "text") and not (
+        evidence.unread or evidence.mention or evidence.mentioned)
+
+
+def shown_text(report: Report) -> Message:
+    """What is seen or heard of a label, for people."""
+    text = report.explicit.text if report.explicit else None
+    return Message('"{text}"', text=text) if text else seen(report[Layer.EXPLICIT])
+
+
+def detectable(report: Report) -> bool:
+    """Whether anything in the file tells a machine that AI made it."""
+    return report.verdict not in (Verdict.NONE, Verdict.UNDETERMINED)
+
+
+def is_marked(report: Report) -> bool:
+    """Whether a label, a manifest or a watermark says to a machine that AI made the content."""
+    manifest = valid_manifest(report)
+    return bool(report.label or manifest and manifest.ai_generated or report[Layer.WATERMARK].status is Status.VALID)
+
+
+def provider_name(report: Report) -> tuple[Message, bool | None]:
+    """The name of the provider, and whether it is one: None where a code stands for a name that is not known here."""
+    manifest, label = valid_manifest(report), report.label
+    public = report.metadata.producer if report.metadata else None
+    code = label.content_producer if label else ""
+    name = (manifest.signer if manifest else None) or public or ("" if PROVIDER_CODE.fullmatch(code) else code)
+    if name:
+        return Message("{value}", value=name), True
+    return (Message("{code}: a code, whose name is not known here", code=code), None) if code else (
+        Message("none"), False)
+
+
+def detector(clause: Message, asks: Message, given: Given) -> Result:
+    """The rule that anybody can check the marks: no file shows it, so the operator's word counts."""
+    if given.detector:
+        return Result("detector", clause, asks, Message("{where}, as the operator states; it was not visited",
+                                                        where=given.detector), PASS)
+    return Result("detector", clause, asks, Message("no file shows it, and the operator states nothing"), OPEN)

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from labelkit.evidence.file import (
     Deviation,
     Disagreement,
+    Disclosure,
     Identity,
     LabelCarrier,
     ManifestEvidence,
@@ -51,6 +52,7 @@ __all__ = [
     "CheckFailure",
     "Deviation",
     "Disagreement",
+    "Disclosure",
     "Drawn",
     "DrawnFilmText",
     "DrawnSound",

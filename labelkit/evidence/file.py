@@ -84,7 +84,11 @@ class SignatureEvidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetadataEvidence:
-    """All that is label-like in a file's metadata; `producer` is the public name behind a known code."""
+    """All that is label-like in a file's metadata.
+
+    producer  the public name behind a known code
+    systems   the AI systems that XMP names (IPTC), each with its version
+    """
 
     format: str
     family: str
@@ -95,6 +99,7 @@ class MetadataEvidence:
     signatures: Mapping[str, SignatureEvidence]
     traces: tuple[Trace, ...]
     unread: tuple[UnreadSlot, ...]
+    systems: tuple[str, ...] = ()
 
 
 # Provenance
@@ -156,6 +161,16 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Disclosure:
+    """What an AI disclosure states of a model (C2PA 2.4, c2pa.ai-disclosure)."""
+
+    model_type: str | None
+    model_name: str | None
+    model_identifier: str | None
+    human_oversight: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestEvidence:
     """What a manifest states, by whom it is signed, and whether it holds.
 
@@ -171,6 +186,8 @@ class ManifestEvidence:
     trust_list          name of the list by which signers were judged, None where there was none
     statements          what the manifests of the history say of AI, the active one first, each by its own signer
     identities          who else is named in the active manifest
+    disclosures         the AI models that intact manifests of the history name
+    edits               what generative AI did to content that was there, each as the action or its description
     """
 
     state: str
@@ -196,6 +213,8 @@ class ManifestEvidence:
     trust_list: str | None = None
     statements: tuple[Statement, ...] = ()
     identities: tuple[Identity, ...] = ()
+    disclosures: tuple[Disclosure, ...] = ()
+    edits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -188,6 +188,7 @@ class ExplicitEvidence:
     mention   a text that speaks of AI without being a label
     texts     what was looked for in vain
     heard     audible labels, in order of time
+    words, text_bytes   of a document: how many words its text has, and how many bytes as UTF-8
     """
 
     text: str | None = if_known()
@@ -204,6 +205,8 @@ class ExplicitEvidence:
     heard: tuple[HeardLabel, ...] | None = if_known()
     place: str | None = if_known()
     mentioned: str | None = if_known()
+    words: int | None = if_known()
+    text_bytes: int | None = if_known()
 
 
 # What was drawn, as the manifest states it

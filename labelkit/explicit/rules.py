@@ -7,7 +7,7 @@ import math
 
 from labelkit.errors import InvalidArgument, InvalidLabel
 from labelkit.explicit.wording import is_negated
-from labelkit.plan import MIN_HEIGHT_SHARE
+from labelkit.plan import MIN_HEIGHT_SHARE, Explicit
 
 AI_ELEMENTS = ("人工智能", "AI")
 GENERATION_ELEMENTS = ("生成", "合成")
@@ -42,6 +42,12 @@ def check_text(text: object) -> None:
     if not any(element in text for element in GENERATION_ELEMENTS):
         raise InvalidLabel("GB 45438-2025 5.2: the label text must hold 生成 or 合成, got {text}",
                            text=repr(text), hint="write for example AI生成")
+
+
+def check_label(explicit: Explicit) -> None:
+    """Raises InvalidLabel for a label whose text has not both elements, unless its words are those of an EU icon."""
+    if explicit.words is None:
+        check_text(explicit.text)
 
 
 def element_characters(text: str) -> str:

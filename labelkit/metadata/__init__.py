@@ -33,7 +33,7 @@ from labelkit import container
 from labelkit.container import C2PA, EXIF, TEXT, XMP, Layout, Reader, Slot, Source
 from labelkit.errors import InvalidArgument, LabelkitError, LimitExceeded, OutputFailed, UnsupportedFormat
 from labelkit.evidence import Disagreement, Json, LabelCarrier, MetadataEvidence, UnreadSlot
-from labelkit.label import FIELDS, Kind, Label, shortened
+from labelkit.label import FIELDS, Generator, Kind, Label, shortened
 from labelkit.messages import Message
 from labelkit.metadata import aigc, exif, producers, security_data, traces, xmp
 from labelkit.report import Finding, Layer, Status
@@ -47,16 +47,17 @@ _LABEL_LIKE = re.compile(rb"AIGC\W{1,8}\{|AIGC\W{1,8}Label", re.IGNORECASE)  # i
 _MAX_SHOWN = 8  # places that were not read and are named one by one
 
 
-def write(source: Source | Reader, label: Label, *, resign: bool = False) -> bytes:
+def write(source: Source | Reader, label: Label, *, resign: bool = False, generator: Generator | None = None) -> bytes:
     """The file with `label` as its one label, everything else kept byte for byte.
 
     source  a path, bytes or a seekable binary file, in a format that `container.sniff` knows
     resign  the caller signs a new C2PA manifest afterwards; without it a file that holds a manifest is refused,
             because the change would break its signature
+    generator  stated beside the label where that is in XMP, as IPTC wants it: source type, system and version
     Raises UnsupportedFormat, MalformedFile, LimitExceeded, InvalidArgument, OutputFailed.
     """
     with container.opened(source) as reader:
-        data = container.join(reader, _edits(reader, label, resign))
+        data = container.join(reader, _edits(reader, label, resign, generator))
         with container.opened(data) as written:
             written.name = reader.name
             _tell_format(written, reader)
@@ -70,10 +71,11 @@ def write_file(source: Source | Reader, target: str | os.PathLike[str], label: L
         new.commit(write_stage(source, new, label, resign=resign))
 
 
-def write_stage(source: Source | Reader, new: container.Transaction, label: Label, *, resign: bool = False) -> Path:
+def write_stage(source: Source | Reader, new: container.Transaction, label: Label, *, resign: bool = False,
+                generator: Generator | None = None) -> Path:
     """`write` to a stage of a transaction, read back; returns its path."""
     with container.opened(source) as reader:
-        labelled = new.write("labelled", reader, _edits(reader, label, resign))
+        labelled = new.write("labelled", reader, _edits(reader, label, resign, generator))
     with container.opened(labelled) as written:
         written.name = reader.name  # what is refused is the file, not a stage in a folder that goes
         _tell_format(written, reader)
@@ -241,6 +243,7 @@ def _finding(layout: Layout, pinned: Collection[bytes] = ()) -> Finding:
         carriers=tuple([carrier.evidence() for carrier in carriers]), disagreements=conflicts + disagreements,
         producer=producers.name_of(label.fields["ContentProducer"]) if label else None,
         signatures={slot: found.evidence() for slot, found in signatures.items()}, traces=traces.find(layout),
+        systems=traces.systems(layout),
         unread=tuple([UnreadSlot(one.what, one.offset_bytes, str(one.why)) for one in unread]))
     if label:
         status, summary = _one_label(label, evidence, signatures.get("ReservedCode1"))
@@ -335,7 +338,7 @@ def _disagreements(statements: list[aigc.Statement]) -> tuple[Disagreement, ...]
     return tuple(found)
 
 
-def _edits(reader: Reader, label: Label, resign: bool) -> list[container.Segment]:
+def _edits(reader: Reader, label: Label, resign: bool, generator: Generator | None) -> list[container.Segment]:
     if not isinstance(label, Label):
         raise InvalidArgument("a Label is wanted, got {got}", got=type(label).__name__)
     layout = container.scan(reader)
@@ -344,16 +347,20 @@ def _edits(reader: Reader, label: Label, resign: bool) -> list[container.Segment
         raise UnsupportedFormat("{where}: a C2PA manifest at byte {offset} signs this file; writing a label would "
                                 "break the signature", where=reader.name, offset=store.offset_bytes,
                                 hint="embed with a signer, so that the old manifest becomes an ingredient of a new one")
+    if generator and layout.format.home != XMP and not resign:
+        raise UnsupportedFormat("{where}: {format} has no XMP in which the generator could be stated",
+                                where=reader.name, format=layout.format.name,
+                                hint="embed with a signer: the manifest states the generator")
     value = label.to_json()
     changes: dict[Slot, bytes | None] = {}
     home = _home(layout)
     for slot in layout.slots:
-        new = _rewritten(slot, value, is_home=slot is home)
+        new = _rewritten(slot, value, generator, is_home=slot is home)
         if not isinstance(new, Slot):
             changes[slot] = new
     fresh = None
     if home is None:
-        fresh = xmp.fresh(value) if layout.format.home == XMP else value.encode()
+        fresh = _with(generator, xmp.fresh(value)) if layout.format.home == XMP else value.encode()
     return container.edit(reader, layout, changes, fresh)
 
 
@@ -365,11 +372,15 @@ def _home(layout: Layout) -> Slot | None:
     return None
 
 
-def _rewritten(slot: Slot, value: str, *, is_home: bool) -> bytes | Slot | None:
+def _with(generator: Generator | None, packet: bytes) -> bytes:
+    return xmp.state_generator(packet, generator) if generator else packet
+
+
+def _rewritten(slot: Slot, value: str, generator: Generator | None, *, is_home: bool) -> bytes | Slot | None:
     """The body that the slot gets, None where it goes, the slot itself where it stays as it is."""
     if is_home:
         old = slot.load()
-        new = xmp.put(old, value) if slot.kind == XMP else value.encode()
+        new = _with(generator, xmp.put(old, value)) if slot.kind == XMP else value.encode()
         return slot if new == old else new
     try:
         labelled = bool(_labels_in(slot))

@@ -6,6 +6,7 @@ Each is a `Trace`: where it was found, and what it says.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,9 +14,10 @@ from dataclasses import replace
 from labelkit.container import C2PA, EXIF, TEXT, XMP, Layout, Slot
 from labelkit.errors import LabelkitError
 from labelkit.evidence import Trace
-from labelkit.metadata import exif
+from labelkit.metadata import exif, xmp
 
 _MAX_TEXT = 1 << 20
+_MAX_SYSTEMS = 16
 _MAX_STORE = 4 << 20
 _SOURCE_TYPE = re.compile(rb"digitalsourcetype(?:/|>|\s*=\s*[\"'])(\w{1,64})", re.IGNORECASE)
 # IPTC NewsCodes, Digital Source Type: the terms that mean generative AI. algorithmicMedia is a drawing made by
@@ -71,6 +73,16 @@ def find(layout: Layout) -> tuple[Trace, ...]:
         except LabelkitError:
             continue
     return tuple(found)
+
+
+def systems(layout: Layout) -> tuple[str, ...]:
+    """The AI systems that XMP names (IPTC), in file order; a packet that cannot be read names none."""
+    found: list[str] = []
+    for slot in layout.slots:
+        if slot.kind == XMP:
+            with contextlib.suppress(LabelkitError):
+                found += xmp.systems(slot.load())
+    return tuple(dict.fromkeys(text[:200] for text in found))[:_MAX_SYSTEMS]
 
 
 def _trace(trace: str, value: str | None = None, key: str | None = None) -> Trace:

@@ -8,17 +8,21 @@ label stands in its metadata element.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from labelkit.container import markup
 from labelkit.container.markup import Element
 from labelkit.errors import LimitExceeded, MalformedFile
+from labelkit.label import Generator
 
 NAMESPACE = "http://www.tc260.org.cn/ns/AIGC/1.0/"  # TC260-PG-20259A
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _SVG = "http://www.w3.org/2000/svg"
 _MAX_PROPERTIES = 1000
+_IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"  # IPTC Photo Metadata 2025.1, Extension schema
+_SOURCE, _SYSTEM, _VERSION = "DigitalSourceType", "AISystemUsed", "AISystemVersionUsed"
 _OURS, _OURS_END = b"<TC260:AIGC>", b"</TC260:AIGC>"
 _DECLARATION = f'xmlns:TC260="{NAMESPACE}"'.encode()
 _BEFORE = ('<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
@@ -105,6 +109,46 @@ def remove(packet: bytes) -> bytes:
                  for name, start, stop in element.raw_attributes(parsed.data)
                  if name == b"xmlns:TC260" and not any(a <= start < b for a, b, _ in cuts)]
     return _joined(parsed, cuts)
+
+
+def state_generator(packet: bytes, generator: Generator) -> bytes:
+    """A packet that holds a label, with the IPTC properties of the generating system in place of any others."""
+    parsed = _parse(packet)
+    facts = {_SOURCE: generator.source_type, _SYSTEM: generator.name, _VERSION: generator.version}
+    cuts = [(start, stop, b"") for _, _, start, stop in _iptc(parsed)]
+    rdf = next(one for one in parsed.elements if one.name == f"{_RDF}\nRDF")
+    stated = "".join(f"<Iptc4xmpExt:{name}>{escape(value)}</Iptc4xmpExt:{name}>"
+                     for name, value in facts.items() if value)
+    text = f'<rdf:Description xmlns:rdf="{_RDF}" rdf:about="" xmlns:Iptc4xmpExt="{_IPTC}">{stated}</rdf:Description>'
+    return _joined(parsed, [*cuts, markup.append_to(parsed.data, rdf, text.encode())])
+
+
+def systems(packet: bytes) -> tuple[str, ...]:
+    """The AI systems that a packet names (IPTC), each with its version; raises MalformedFile for what is no XML."""
+    if _SYSTEM.encode() not in packet.translate(None, b"\0"):
+        return ()
+    stated = [(name, value.strip()) for name, value, _, _ in _iptc(_parse(packet))]
+    versions = [value for name, value in stated if name == _VERSION and value]
+    names = [value for name, value in stated if name == _SYSTEM and value]
+    versions += [""] * len(names)
+    return tuple(f"{name} {version}".strip() for name, version in zip(names, versions, strict=False))
+
+
+def _iptc(parsed: _Packet) -> Iterator[tuple[str, str, int, int]]:
+    """(local name, value, start, stop) of each IPTC property on the generating system, as element or as attribute."""
+    done = 0
+    for element in parsed.elements:
+        if element.start < done:
+            continue  # inside the property before
+        if element.namespace == _IPTC and element.local in (_SOURCE, _SYSTEM, _VERSION):
+            done = element.stop
+            yield element.local, markup.text_of(parsed.elements, element), element.start, element.stop
+            continue
+        places = [(start, stop) for name, start, stop in element.raw_attributes(parsed.data)
+                  if name != b"xmlns" and not name.startswith(b"xmlns:")]
+        for (name, value), (start, stop) in zip(element.attributes.items(), places, strict=False):
+            if name in (f"{_IPTC}\n{_SOURCE}", f"{_IPTC}\n{_SYSTEM}", f"{_IPTC}\n{_VERSION}"):
+                yield name.rpartition("\n")[2], value, start, stop
 
 
 def _properties(parsed: _Packet) -> list[Property]:

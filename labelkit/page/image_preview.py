@@ -26,6 +26,7 @@ MAX_SHOWN_BYTES = 3 << 20  # larger files are shown as a smaller copy
 _LONGEST_SIDE = 1600  # of such a copy, in pixels
 _MAX_PIXELS = 1 << 26
 _PREVIEW_SIDE = 480
+_MAX_EMBEDDED_BYTES = 1 << 20
 
 _PNG = b"\x89PNG"
 _BROWSER_TYPES = ((_PNG, "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
@@ -81,6 +82,19 @@ def preview(source: container.Source, label_box: Box | None) -> Media:
     return encoded(np.asarray(picture), 85)
 
 
+def as_it_is(source: container.Source) -> Media:
+    """A small file of a picture that browsers show, as it is: nothing of it is decoded here.
+
+    Raises UnsupportedFormat for a file that is larger than 1 MiB or of another format, and what opening it raises.
+    """
+    with container.opened(source) as reader:
+        data = reader.head(_MAX_EMBEDDED_BYTES + 1)
+    media_type = _browser_type(data)
+    if len(data) > _MAX_EMBEDDED_BYTES or not media_type:
+        raise UnsupportedFormat("no picture to show")
+    return media_type, data
+
+
 def _first_frame(source: bytes | Reader) -> UInt8:
     """The first frame as uint8 [height, width, 3], transparent parts on white."""
     samples = codec.decode(source, max_pixels=_MAX_PIXELS)
@@ -117,15 +131,18 @@ def _shown(data: bytes, pixels: UInt8) -> Media:
     """The file itself where browsers show it and it is not too large, else its pixels as WebP."""
     if data.startswith(_PNG):
         data = _smaller(data)
-    if len(data) <= MAX_SHOWN_BYTES:
-        for start, media_type in _BROWSER_TYPES:
-            if data.startswith(start):
-                return media_type, data
-        if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-            return "image/webp", data
-        if data[4:12] in (b"ftypavif", b"ftypavis"):
-            return "image/avif", data
-    return encoded(pixels, 90)
+    media_type = _browser_type(data)
+    return (media_type, data) if media_type and len(data) <= MAX_SHOWN_BYTES else encoded(pixels, 90)
+
+
+def _browser_type(data: bytes) -> str | None:
+    """The media type of a picture that browsers show, by its first bytes; None for any other file."""
+    for start, media_type in _BROWSER_TYPES:
+        if data.startswith(start):
+            return media_type
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    return "image/avif" if data[4:12] in (b"ftypavif", b"ftypavis") else None
 
 
 def _smaller(data: bytes) -> bytes:

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from labelkit.compliance import Outcome, Result
+from labelkit.compliance import Result
 from labelkit.finding import names_of
 from labelkit.messages import Message
+from labelkit.page import rules as pieces
 from labelkit.page.markup import Media, bilingual, bullet_list, chip, data_uri, document, escaped, row, table
 from labelkit.report import Finding, Layer, Report, Status, Verdict
 
@@ -32,8 +33,6 @@ _MEANINGS = {Layer.EXPLICIT: Message("what people see or hear, GB 45438-2025 cla
              Layer.PROVENANCE: Message("a signed manifest that any change of the file breaks")}
 _STATUSES = {Status.VALID: ("✓", Message("valid")), Status.INVALID: ("✗", Message("invalid")),
              Status.ABSENT: ("–", Message("absent")), Status.UNCHECKED: ("?", Message("unchecked"))}
-_OUTCOMES = {Outcome.PASS: ("valid", Message("pass")), Outcome.FAIL: ("invalid", Message("FAIL")),
-             Outcome.CANNOT_TELL: ("unchecked", Message("cannot tell"))}
 _TITLE = Message("Verification report")
 
 
@@ -55,17 +54,21 @@ def page(exhibits: Sequence[Exhibit], *, language: str = "en") -> str:
 
 
 def report_page(name: str, facts: Mapping[str | Message, object], report: Report, rules: Sequence[Result] = (), *,
-                title: Message = _TITLE, preview: Media | None = None, after: str = "", language: str = "en") -> str:
+                mends: Sequence[Message | None] = (), title: Message = _TITLE, preview: Media | None = None,
+                after: str = "", language: str = "en") -> str:
     """The report of one file as a page to hand over, all evidence open.
 
     facts    what identifies the file and the judgement, such as the SHA-256 and the time
     rules    the results of `compliance.check`, shown first
+    mends    what to run for each of them, None where there is nothing to mend
     preview  media type and bytes of a picture of what was judged
     after    HTML at the end
     """
     picture = f'<img class="preview" src="{data_uri(preview)}" alt="{escaped(name)}">' if preview else ""
     intro = f"<dl>{''.join(row(key, value) for key, value in facts.items())}</dl>" if facts else ""
-    body = _rules(rules, report) + article(name, report, 0, after=after, is_open=True)
+    mends = mends or [None] * len(rules)
+    body = (pieces.verdict_of(rules, report) + pieces.rules_table(list(zip(rules, mends, strict=True)))
+            if rules else "") + article(name, report, 0, after=after, is_open=True)
     return document(title, picture + intro, body, language)
 
 
@@ -84,38 +87,6 @@ def _summary(exhibits: Sequence[Exhibit]) -> str:
 def _cell(column: Message, content: str) -> str:
     """A cell that knows its column: narrow screens show no head."""
     return f'<td data-en="{escaped(column.text("en"))}" data-zh="{escaped(column.text("zh-CN"))}">{content}</td>'
-
-
-def _overall(results: Sequence[Result], report: Report) -> str:
-    """What all rules together come to, and what the absence of a watermark means where no rule speaks of it."""
-    failed, left = (sum(rule.outcome is outcome for rule in results) for outcome in (Outcome.FAIL, Outcome.CANNOT_TELL))
-    lines = [Message("Not compliant: {failed} of {all} rules fail", failed=failed, all=len(results)) if failed else
-             Message("Open: no rule fails, {left} of {all} need a person", left=left, all=len(results)) if left else
-             Message("Compliant: all {all} rules pass", all=len(results))]
-    if report[Layer.WATERMARK].status is Status.ABSENT and not any(rule.rule == "watermark" for rule in results):
-        lines.append(Message("No watermark was found. That breaks no rule: GB 45438-2025 6.2 allows one and asks for "
-                             "none, and the Labeling Measures, Article 5, encourage it."))
-    return "".join(f'<p class="overall">{bilingual(line)}</p>' for line in lines)
-
-
-def _rules(results: Sequence[Result], report: Report) -> str:
-    if not results:
-        return ""
-    head = (f'<th scope="col" class="{style}">{bilingual(title)}</th>' for style, title in (
-        ("outcome", Message("Outcome")), ("clause", Message("Clause")), ("asks", Message("Rule")),
-        ("found", Message("Found"))))
-    counts = {outcome: sum(rule.outcome is outcome for rule in results) for outcome in Outcome}
-    tally = "".join(f"<li>{_outcome(outcome)} {count}</li>" for outcome, count in counts.items() if count)
-    title = Message("Rule by rule")
-    return (f'<div class="title"><h2>{bilingual(title)}</h2><ul class="tally">{tally}</ul></div>'
-            + _overall(results, report)
-            + table(title, head, map(_rule, results), "rules"))
-
-
-def _rule(result: Result) -> str:
-    failed = ' class="invalid-row"' if result.outcome is Outcome.FAIL else ""
-    return (f'<tr{failed}><td>{_outcome(result.outcome)}</td><th scope="row">{bilingual(result.clause)}</th>'
-            f'<td>{bilingual(result.asks)}</td><td class="found">{bilingual(result.found)}</td></tr>')
 
 
 def article(name: str, report: Report, number: int, *, shown: str = "", after: str = "", is_open: bool = False) -> str:
@@ -207,7 +178,3 @@ def _verdict(report: Report) -> str:
     if report.verdict is Verdict.NONE and not all(finding.asked for finding in report):
         shown = Message("no sign of AI generation in what was looked at")
     return chip(report.verdict.value, shown)
-
-
-def _outcome(outcome: Outcome) -> str:
-    return chip(*_OUTCOMES[outcome])

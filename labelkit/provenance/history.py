@@ -9,10 +9,10 @@ reaches the file only through the signers in between. Generative AI anywhere in 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from labelkit.evidence import Identity, Statement
+from labelkit.evidence import Disclosure, Identity, Statement
 from labelkit.provenance import fields
 from labelkit.provenance.fields import Tree, as_dict, as_dicts, as_text
 
@@ -107,6 +107,24 @@ def _discloses_ai(manifest: Tree) -> bool:
     sources = {_last_part(action.get("digitalSourceType")) for action in fields.actions(manifest)}
     return sources <= _NO_SOURCES and any(
         kind and not _OTHER_MODELS & set(kind.lower().split(".")) for kind in disclosed)
+
+
+def disclosures(manifests: Iterable[Tree]) -> Iterator[Disclosure]:
+    """The AI models that manifests name."""
+    for manifest in manifests:
+        for _, data in fields.assertions(manifest, "c2pa.ai-disclosure"):
+            yield Disclosure(model_type=as_text(data.get("modelType")), model_name=as_text(data.get("modelName")),
+                             model_identifier=as_text(data.get("modelIdentifier")),
+                             human_oversight=as_text(as_dict(data.get("contentProfile")).get("humanOversightLevel")))
+
+
+def edits(manifests: Iterable[Tree]) -> Iterator[str]:
+    """What generative AI did to content that was there: the description of the action, or its name."""
+    for manifest in manifests:
+        for action in fields.actions(manifest):
+            name = as_text(action.get("action"))
+            if name and name != "c2pa.created" and is_generative(action):
+                yield as_text(action.get("description")) or name
 
 
 def identities(manifest: Tree, codes: Mapping[str, set[str]], failures: set[str]) -> Iterator[Identity]:

@@ -4,12 +4,15 @@
 A manifest of labelkit holds, besides the hash of the file:
 
     c2pa.actions.v2      c2pa.created with the digital source type trainedAlgorithmicMedia, or c2pa.opened with the
-                         parent if the file has a history; c2pa.watermarked.bound if there is a watermark
+                         parent if the file has a history; c2pa.edited.metadata with the latter; c2pa.edited where
+                         the generator altered content that was there; c2pa.watermarked.bound if there is a watermark.
+                         It does not claim to be complete
+    c2pa.ai-disclosure   the model, if the generator names one (C2PA 2.4)
     c2pa.soft-binding    the watermark's algorithm and its payload as 16 hexadecimal digits
     org.labelkit.aigc    {"AIGC": the seven fields of GB 45438-2025 Annex E, "explicit": JSON text that describes the
                          explicit label: its text, box and more}
 
-Other verifiers read the first two by the C2PA specification and the third as JSON. The explicit label is JSON text,
+Other verifiers read the first three by the C2PA specification and the last as JSON. The explicit label is JSON text,
 because c2pa-rs 0.91.3 shows a list of integers as base64 of their low bytes.
 """
 
@@ -29,7 +32,7 @@ from labelkit.container import Reader, Source, tiff
 from labelkit.distribution import __version__
 from labelkit.errors import InvalidArgument, LabelkitError, SigningFailed, UnsupportedFormat
 from labelkit.evidence import Drawn, Json, to_json
-from labelkit.label import Generator, Kind, Label
+from labelkit.label import TRAINED_MEDIA as TRAINED_MEDIA, Generator, Kind, Label
 from labelkit.messages import Message
 from labelkit.payload import Payload
 from labelkit.provenance import heif
@@ -52,7 +55,8 @@ if TYPE_CHECKING:
     from c2pa import Builder
 
 AIGC_ASSERTION = "org.labelkit.aigc"
-TRAINED_MEDIA = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+SPEC_VERSION = "2.4.0"  # of C2PA, by which the manifests are made
+_ANY_MODEL = "c2pa.types.model"  # of a kind that is not told
 WATERMARK_PREFIX = "org.labelkit.watermark."
 SIDECAR_TYPE = "application/octet-stream"
 _STORE_NAME = "parent.c2pa"
@@ -107,7 +111,8 @@ class Claim:
     payload    of the watermark in the samples, None without a watermark
     explicit   the explicit label as JSON values, such as its text and box, so that a verifier knows what to look for
     title      name of the work
-    generator  the system that generated the content; stated only if the content has no earlier manifest
+    generator  the system that generated or altered the content; what it made is stated only if the content has no
+               earlier manifest, what it altered always
     """
 
     label: Label
@@ -189,8 +194,8 @@ def sign_into(source: Source, target: BinaryIO, claim: Claim, signer: Signer, *,
             asset = _Asset(reader, mime)
             with _opened_parent(claim, parent, asset, unsigned) as (ancestor, is_signed):
                 unchanged = is_signed and ancestor is not None and ancestor.reader is reader
-                builder = _builder(claim, mime, ancestor,
-                                   update=unchanged and claim.payload is None and mime in _UPDATED)
+                altered = claim.payload is not None or bool(claim.generator and claim.generator.edit)
+                builder = _builder(claim, mime, ancestor, update=unchanged and not altered and mime in _UPDATED)
                 builder.sign(signer.native(), mime, reader.file, target)
         except LabelkitError:
             raise
@@ -231,6 +236,11 @@ def _toolkit() -> dict[str, str]:
     return {"name": "labelkit", "version": __version__}
 
 
+def _claim_generator() -> dict[str, str]:
+    """Who makes the claim, by which version of C2PA."""
+    return {**_toolkit(), "specVersion": SPEC_VERSION}
+
+
 def _builder(claim: Claim, mime: str, ancestor: _Asset | None, *, written: bool = True,
              update: bool = False) -> Builder:
     from c2pa import Builder, C2paBuilderIntent
@@ -266,28 +276,39 @@ def _sidecar_facts(builder: Builder, asset: _Asset, store: bytes) -> dict[str, o
 
 
 def _definition(claim: Claim, mime: str, *, opened: bool) -> dict[str, object]:
-    actions = [] if opened else [_created(claim)]
+    # the library puts c2pa.opened before what was done to a file with a history: its label is new
+    relabelled: dict[str, object] = {"action": "c2pa.edited.metadata", "softwareAgent": _toolkit()}
+    actions = [relabelled if opened else _created(claim)]
     assertions = [{"label": AIGC_ASSERTION, "data": _aigc(claim)}]
+    if claim.generator and claim.generator.edit:
+        actions.append({"action": "c2pa.edited", "description": claim.generator.edit,
+                        "digitalSourceType": claim.generator.source_type, **_by(claim.generator)})
+    if claim.generator and claim.generator.model and (not opened or claim.generator.edit):
+        assertions.append({"label": "c2pa.ai-disclosure", "data": {
+            "modelType": _ANY_MODEL, "modelName": claim.generator.name, "modelIdentifier": claim.generator.model}})
     if claim.payload is not None:
         # C2PA requires a soft binding with a watermark action
         actions.append({"action": "c2pa.watermarked.bound", "softwareAgent": _toolkit()})
         assertions.append({"label": "c2pa.soft-binding", "data": {
             "alg": watermark_algorithm(mime), "blocks": [{"scope": {}, "value": claim.payload.hex}]}})
-    if actions:
-        assertions.insert(0, {"label": "c2pa.actions.v2", "data": {"actions": actions}})
-    definition = {"claim_generator_info": [_toolkit()],
+    # what else was done, such as encoding, is not recorded (18.15.3)
+    assertions.insert(0, {"label": "c2pa.actions.v2", "data": {"actions": actions, "allActionsIncluded": False}})
+    definition = {"claim_generator_info": [_claim_generator()],
                   "assertions": [{**assertion, "created": True} for assertion in assertions]}
     return {**definition, "title": claim.title} if claim.title else definition
 
 
 def _created(claim: Claim) -> dict[str, object]:
-    action: dict[str, object] = {"action": "c2pa.created", "digitalSourceType": TRAINED_MEDIA}
-    if claim.generator:
-        agent = {"name": claim.generator.name, "version": claim.generator.version}
-        action["softwareAgent"] = {key: value for key, value in agent.items() if value}
-        if claim.generator.created:
-            action["when"] = claim.generator.created.isoformat()
-    return action
+    source = claim.generator.source_type if claim.generator else TRAINED_MEDIA
+    made_by = _by(claim.generator) if claim.generator and not claim.generator.edit else {}
+    return {"action": "c2pa.created", "digitalSourceType": source, **made_by}
+
+
+def _by(generator: Generator) -> dict[str, object]:
+    """What did an action, and when."""
+    agent = {"name": generator.name, "version": generator.version}
+    done: dict[str, object] = {"softwareAgent": {key: value for key, value in agent.items() if value}}
+    return {**done, "when": generator.created.isoformat()} if generator.created else done
 
 
 def _aigc(claim: Claim) -> dict[str, object]:

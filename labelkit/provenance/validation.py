@@ -196,7 +196,9 @@ def _evidence(members: list[Member], report: Tree, *, state: str, codes: list[st
             found.get("Label") == Kind.GENERATED.value for found, _ in fields.aigc(one.manifest)) for one in unbroken),
         statements=tuple(one for one in statements if one.relation == "active" or one.generative or one.aigc
                          or one.sources)[:_MAX_STATEMENTS],
-        identities=tuple(history.identities(chain[0], _outcomes(report), set(codes)))[:_MAX_LISTED])
+        identities=tuple(history.identities(chain[0], _outcomes(report), set(codes)))[:_MAX_LISTED],
+        disclosures=tuple(history.disclosures(chain))[:_MAX_LISTED],
+        edits=tuple(dict.fromkeys(history.edits(chain)))[:_MAX_LISTED])
 
 
 def _valid_summary(evidence: ManifestEvidence) -> Message:

@@ -179,11 +179,11 @@ def test_what_cannot_be_told_is_exit_code_2(run):
 
 def test_profiles_and_json(run):
     write("cat.jpg", LABEL)
-    for profile, clause in (("eu", "AI Act Art. 50(2)"), ("california", "SB 942 latent disclosure")):
+    for profile, clause in (("eu", "AI Act Art. 50(2)"), ("california", "Cal. Bus. & Prof. Code § 22757.3(a)")):
         code, out, _ = run("check", "cat.jpg", "--profile", profile, "--json")
         one = json.loads(out)
-        assert code == 1 and set(one) == {"file", "profile", "rules", "report"} and one["profile"] == profile
-        assert one["rules"][0]["clause"] == clause
+        assert code == 1 and set(one) == {"file", "profile", "outcome", "rules", "report"}
+        assert (one["profile"], one["outcome"], one["rules"][0]["clause"]) == (profile, "fail", clause)
     assert run("check", "cat.jpg", "--profile", "mars")[0] == 2
 
 
@@ -192,11 +192,9 @@ def test_the_page_for_an_auditor(run):
     run("check", "cat.jpg", "--html", "page.html")
     text = Path("page.html").read_text("utf-8")
     assert "GB 45438-2025 6.1 c)" in text and "文件中只有一个元数据标识" in text and "SHA-256" in text
-    write("dog.jpg", seed=2)
-    code, _, err = run("check", "cat.jpg", "dog.jpg", "--html", "page.html")
-    assert code == 2 and "--html writes the report of one file, got 2 files" in err
-    code, _, err = run("check", "cat.jpg", "--html", "no/such/page.html")
-    assert code == 2 and "cannot be written" in err
+    for words in (["--html", "no/such/page.html"], ["--report", "no/such.json"]):
+        code, out, err = run("check", "cat.jpg", *words)
+        assert (code, out) == (2, "") and "cannot be written" in err
 
 
 # log, and the explicit label that is left out

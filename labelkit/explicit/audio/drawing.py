@@ -14,11 +14,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from labelkit.codec.samples import Audio, Blocks, Weights
+from labelkit.errors import InvalidLabel
 from labelkit.evidence import DrawnSound
 from labelkit.explicit.audio import loudness, morse
 from labelkit.explicit.audio.recordings import SPOKEN, language, speech
 from labelkit.explicit.audio.spectrogram import Float32
-from labelkit.explicit.rules import check_text
+from labelkit.explicit.rules import check_label
 from labelkit.plan import Explicit
 
 UNDER_LU = 6.0  # the rhythm is this much softer than the programme: a pure tone stands out, and should not startle
@@ -75,8 +76,11 @@ def _text(explicit: Explicit) -> str:
     if explicit.sound == "rhythm":
         return "AI"
     if explicit.recording is None:
+        if explicit.words == "eu-modified":
+            raise InvalidLabel("the bundled recording says that the content was generated, and it is said to be "
+                               "modified", hint="give a recording that says so")
         return SPOKEN[language(explicit)]
-    check_text(explicit.text)
+    check_label(explicit)
     return explicit.text
 
 

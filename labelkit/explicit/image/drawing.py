@@ -59,7 +59,7 @@ def draw(pixels: Pixels, explicit: Explicit, *, treatment: Treatment | None = No
     legal height even in several lines, MissingGlyph for characters that the font lacks.
     """
     check_pixels(pixels)
-    rules.check_text(explicit.text)
+    rules.check_label(explicit)
     if explicit.border:
         if in_place:
             raise InvalidArgument("a border makes the picture larger; it cannot be drawn in place")

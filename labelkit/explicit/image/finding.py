@@ -13,10 +13,11 @@ from labelkit.distribution import extra
 from labelkit.errors import LabelkitError
 from labelkit.evidence import ExplicitEvidence, SeenText, StatedPlace
 from labelkit.explicit import rules
-from labelkit.explicit.image import ocr
+from labelkit.explicit.image import eu_words, ocr
 from labelkit.explicit.image.drawing import Pixels, check_pixels, likely_lines
+from labelkit.explicit.image.matching import ends_and_middle
 from labelkit.explicit.image.raster import UInt8, height_em
-from labelkit.explicit.image.template_matching import Place, TextMatch, ends_and_middle, ink_before, search
+from labelkit.explicit.image.template_matching import Place, TextMatch, ink_before, search
 from labelkit.explicit.wording import Wording, is_negated
 from labelkit.messages import Message
 from labelkit.plan import MIN_HEIGHT_SHARE
@@ -47,8 +48,10 @@ def find(samples: ImageSamples, expected_text: str | None = None, *, read_text: 
     stated_place    where another layer says that the label is: looked at first, which saves time and decides nothing
 
     Without `read_text` only the bundled font is recognised: ABSENT means that no label in it is at an edge or
-    corner. Evidence: text, box, position, height_share, contrast, score, and seen_by, "font" or "reading"; with the
-    latter wording ("label" or "english"), and of an ABSENT label unread (lines not made out) and mention.
+    corner. The words of the EU icons are found after those of GB 45438-2025, where `eu_words` looks for them.
+    Evidence: text, box, position, height_share, contrast, score, and seen_by, "font" or "reading"; with the latter,
+    and of the EU's words, wording ("label" or "english"), and of an ABSENT label unread (lines not made out) and
+    mention.
     Raises UnsupportedFormat where text is to be read and RapidOCR is not installed.
     """
     frames = _examined(samples)
@@ -58,6 +61,10 @@ def find(samples: ImageSamples, expected_text: str | None = None, *, read_text: 
             return _mentioned(match, frame, ExplicitEvidence(seen_by="font"))
     if any(matches):
         return _judged(matches, frames, MEASURING_ERROR, seen_by="font")
+    matches = [eu_words.find_in(_grey(frame), expected_text, stated_place) if min(frame.shape[:2]) >= rules.MIN_INK_PX
+               else None for frame in frames]
+    if any(matches):
+        return _judged(matches, frames, MEASURING_ERROR, seen_by="font", wording=Wording.ENGLISH)
     if read_text:
         return read(samples)
     return Finding(Layer.EXPLICIT, Status.ABSENT, Message("no label text found along the edges; only the bundled font "

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from labelkit import kernels
 from labelkit.explicit.image.raster import UInt8
 
+_Sample = TypeVar("_Sample", bound=np.generic)
 MIN_DEVIATION = 5  # grey levels; less structure than this is illegible to people
 _BLOCK, _SCALE = 64, 4096  # LK_MATCH_BLOCK, LK_RESAMPLE_SCALE
 
@@ -56,3 +60,20 @@ def resized(grey: UInt8, size: tuple[int, int], box: tuple[float, float, float, 
     out, scratch = np.empty((size[1], size[0]), np.uint8), np.empty(3 * size[0] + 2 * grey.shape[1] + 1, np.uint32)
     kernels.plane_resample(np.ascontiguousarray(grey), left, top, right, bottom, out, scratch)
     return out
+
+
+def ends_and_middle(pixels: npt.NDArray[_Sample], longest: float,
+                    reach: float) -> Iterator[tuple[int, int, npt.NDArray[_Sample]]]:
+    """(x, y, pixels) of what is searched: the whole picture, or, where it is longer than `longest`, its ends and its
+    middle, where labels are, each `reach` long. Both are multiples of the short side."""
+    height, width = pixels.shape[:2]
+    short, long = sorted((height, width))
+    if long <= longest * short:
+        yield 0, 0, pixels
+        return
+    length = int(reach * short)
+    for start in (0, long - length, (long - length) // 2):
+        if height > width:
+            yield 0, start, pixels[start:start + length]
+        else:
+            yield start, 0, pixels[:, start:start + length]

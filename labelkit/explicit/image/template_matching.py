@@ -10,20 +10,17 @@ every character.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from labelkit.explicit import rules
 from labelkit.explicit.image.matching import extremes, resized
 from labelkit.explicit.image.raster import Glyph, UInt8, bounds, height_em, render
 from labelkit.plan import MIN_HEIGHT_SHARE
-
-_Sample = TypeVar("_Sample", bound=np.generic)
 
 # Thresholds of the correlation coefficient. MIN_GLYPH decides: in 3,500 unlabelled photographs, crops and pages of text
 # dense in 生, 合 and 成 nothing was found, and the worst character of the best candidate reached 0.52; in 520 labelled
@@ -353,6 +350,29 @@ def _glyph_scores(alignment: _Alignment, reach: int) -> Iterator[float]:
         yield found.highest if sign > 0 else -found.lowest
 
 
+def match_at(grey: UInt8, lines: tuple[str, ...], box: tuple[int, int, int, int], *, least: float,
+             mean: float) -> TextMatch | None:
+    """The match of `lines` whose ink is said to fill `box`, (x, y, width, height), in each of their characters.
+
+    least, mean  of the characters' correlation coefficients, 0 to 1
+    A box that is off by a twentieth of the height of a character is met all the same.
+    """
+    template = _template(lines)
+    zoom = (template.ink.shape[1] - 2 * _RIM) / box[2]
+    origin = box[0] - _RIM / zoom, box[1] - _RIM / zoom
+    height, width = template.ink.shape
+    area = _cut(grey, origin[0] - _NEAR_PX / zoom, origin[1] - _NEAR_PX / zoom, zoom,
+                (height + 2 * _NEAR_PX, width + 2 * _NEAR_PX))
+    for sign in (1.0, -1.0):
+        seen = _Alignment(lines, 0, sign, _Candidate(sign, *origin, template.em_px / zoom), template, area,
+                          (_NEAR_PX, _NEAR_PX), origin, zoom)
+        scores = list(itertools.takewhile(lambda score: score >= least, _glyph_scores(seen, _NEAR_PX)))
+        if len(scores) == len(template.glyphs) and sum(scores) / len(scores) >= mean:
+            return TextMatch(" ".join(lines), box, _VERIFY_INK_PX / zoom, sign * sum(scores) / len(scores),
+                             _contrast(seen))
+    return None
+
+
 def ink_before(grey: UInt8, match: TextMatch) -> bool:
     """Whether something as dark or bright as a label's ink stands where the character before it would be.
 
@@ -365,20 +385,3 @@ def ink_before(grey: UInt8, match: TextMatch) -> bool:
         return False
     ink, ground = np.percentile(inside, (95, 5) if match.score > 0 else (5, 95))
     return float((np.abs(before - ink) < np.abs(before - ground)).mean()) > _SOME_INK
-
-
-def ends_and_middle(pixels: npt.NDArray[_Sample], longest: float,
-                    reach: float) -> Iterator[tuple[int, int, npt.NDArray[_Sample]]]:
-    """(x, y, pixels) of what is searched: the whole picture, or, where it is longer than `longest`, its ends and its
-    middle, where labels are, each `reach` long. Both are multiples of the short side."""
-    height, width = pixels.shape[:2]
-    short, long = sorted((height, width))
-    if long <= longest * short:
-        yield 0, 0, pixels
-        return
-    length = int(reach * short)
-    for start in (0, long - length, (long - length) // 2):
-        if height > width:
-            yield 0, start, pixels[start:start + length]
-        else:
-            yield start, 0, pixels[:, start:start + length]

@@ -28,10 +28,10 @@ def draw(samples: TextSamples, explicit: Explicit) -> tuple[TextSamples, DrawnWo
 
 def words_of(explicit: Explicit) -> tuple[Words, ...]:
     """What a plan puts into a text, one for each place."""
-    mark = explicit.style == "icon"
+    mark = explicit.style == "icon" or explicit.words == "eu-ai"
     text = "AI" if mark else " ".join(explicit.text.split())
     if not mark:
-        rules.check_text(text)
+        rules.check_label(explicit)
         if not text.isprintable():
             raise InvalidLabel("the label text holds characters that are not printed: {text}", text=repr(text))
         text = text if _reads(text) else f"【{text}】"

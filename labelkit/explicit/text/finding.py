@@ -35,24 +35,32 @@ def find(samples: TextSamples) -> Finding:
     """VALID where a label is seen, ABSENT where none is.
 
     Evidence: text, place ("start", "middle" or "end"), seen_by "text", wording ("label", "mark", "english" or
-    "other"), and of an ABSENT label mentioned.
+    "other"), words and text_bytes, and of an ABSENT label mentioned.
     """
-    seen = list(_seen(samples.blocks))
+    seen, (words, text_bytes) = list(_seen(samples.blocks)), _extent(samples.blocks)
     if not seen:
         mentioned = next((block.text for block in _ends(samples.blocks) if speaks_of_ai(block.text)), None)
-        evidence = ExplicitEvidence(seen_by="text", mentioned=mentioned and _shortened(mentioned))
+        evidence = ExplicitEvidence(seen_by="text", mentioned=mentioned and _shortened(mentioned), words=words,
+                                    text_bytes=text_bytes)
         summary = (Message('"{text}" speaks of AI; whether it is a label, a person must judge',
                            text=_shortened(mentioned)) if mentioned else Message("no label in the text"))
         return Finding(Layer.EXPLICIT, Status.ABSENT, summary, evidence=evidence)
     best = min(seen, key=lambda one: (list(Kind).index(one.notice.kind), one.place == "middle"))
     text = _shortened(best.notice.text)
-    evidence = ExplicitEvidence(text=text, place=best.place, seen_by="text", wording=best.notice.kind.value)
+    evidence = ExplicitEvidence(text=text, place=best.place, seen_by="text", wording=best.notice.kind.value,
+                                words=words, text_bytes=text_bytes)
     parts = len({block.part for block in samples.blocks if block.role != "other"})
     summary = Message('"{text}" {place}', text=text, place=PLACES[best.place])
     if parts > 1:
         summary = Message('"{text}" {place}, in {seen} of {parts} parts', text=text, place=PLACES[best.place],
                           seen=len({one.part for one in seen}), parts=parts)
     return Finding(Layer.EXPLICIT, Status.VALID, summary, evidence=evidence)
+
+
+def _extent(blocks: Sequence[Block]) -> tuple[int, int]:
+    """(words, bytes as UTF-8) of a text; a language without spaces has one word a paragraph."""
+    return (sum(len(block.text.split()) for block in blocks),
+            sum(len(block.text.encode("utf-8", "surrogatepass")) for block in blocks))
 
 
 def confirm(samples: TextSamples, drawn: DrawnWords) -> None:

@@ -58,7 +58,7 @@ class Drawing:
     """
 
     def __init__(self, explicit: Explicit, length: float | None = None) -> None:
-        rules.check_text(explicit.text)
+        rules.check_label(explicit)
         if explicit.border:
             raise InvalidArgument("a border makes the picture larger; a film keeps its size")
         self._explicit, self._length = explicit, length
