@@ -343,20 +343,24 @@ def _encoded_stage(decode: Callable[[], Samples], encode: Callable[[Samples, Pat
 
     Sound is confirmed here: a mark that the encoder takes away is made stronger, as `_encoded` does.
     """
-    for number, (settings, is_last) in enumerate(request.attempts(stronger_only=True)):
+    for number, (settings, is_last) in enumerate(request.attempts()):
         samples, drawn = _signal_layers(decode(), request, settings)
         made = new.stage(f"encoded-{number}")
-        encode(samples, made)
-        if not codec.is_sound(samples):
-            return made, drawn, samples
+        is_sound = codec.is_sound(samples)
         try:
+            encode(samples, made)
+            if not is_sound:
+                return made, drawn, samples
             if request.check:
                 request.confirm_stage(made, name, drawn)
             return made, drawn, None
         except OutputFailed:
-            if is_last:
+            if is_last or not is_sound:
                 raise
-            made.unlink()
+        except HostTooSmall:  # which a mark of the class "hard" may not be
+            if is_last or not is_sound or settings is None or settings.robustness == "hard":
+                raise
+        made.unlink(missing_ok=True)
     raise AssertionError("there is a last strength")
 
 
