@@ -19,7 +19,7 @@ from labelkit import arrays, codec, confirmation, container, explicit, metadata,
 from labelkit.codec.samples import Once, Samples
 from labelkit.container import Reader, Source, Transaction
 from labelkit.delivery import Made, deliver
-from labelkit.errors import InvalidArgument, OutputFailed, check_types, checked
+from labelkit.errors import HostTooSmall, InvalidArgument, OutputFailed, check_types, checked
 from labelkit.evidence import Drawn
 from labelkit.key import Key
 from labelkit.label import Label

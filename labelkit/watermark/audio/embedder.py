@@ -208,9 +208,9 @@ def _marker(rate: int, channels: int, payload: Payload | None, key: Key | None, 
 def _cut(blocks: Iterable[Samples], stops: list[int]) -> Iterator[list[Samples]]:
     """The blocks between one stop, in frames, and the next; what comes behind the last goes with it."""
     held: list[Samples] = []
-    at, last = 0, stops.pop()
+    at = 0
     for block in blocks:
-        while stops and at + len(block) >= stops[0]:
+        while stops[1:] and at + len(block) >= stops[0]:
             left = stops.pop(0) - at
             yield [*held, block[:left]]
             held, block, at = [], block[left:], at + left
