@@ -41,9 +41,9 @@ _CUT_S = 3.0
 _READ = 0.255  # the ratio from which on 64 bits are read: 11.1 standard deviations of sqrt(608)
 _POWER = 1.75  # of the amplitude, that the ratio grows with
 _LIGHT = 0.35  # of the ratio is left after codecs of 64 kbit/s; what that asks for is always given
-_OFTEN_RESERVE, _OFTEN_MOST = 1.1, 1.1  # of what usual attacks ask for, so much is given whether it is heard or not
-_RESERVE = 1.3  # the rest of what all ask for is given as far as it is not heard:
-_HEARD = 0.15  # octaves of power by which the excitation of the ear's bands may change on average
+_RESERVE = 1.3  # a factor of the amplitudes that attacks ask for: three of four sounds need less
+_HEARD = 0.15  # octaves of power by which the excitation of the ear's bands may change on average for all attacks
+_USUAL_MOST, _USUAL_HEARD = 1.3, 1.7  # for usual ones: amplitude 1.3, or 1.7 times what is not heard
 _NARROW = int(np.count_nonzero(EDGES[1:] < 3_400 * FRAME / RATE)) // 2  # chips of a row that telephones keep
 _NOISE_SHARE, _SPECTRAL_NOISE, _SPECTRAL_STEP = 10**-0.5, 0.2, 64
 _STAND_IN = Payload.from_int(0x5A3C91D277AA0F13)
@@ -93,16 +93,19 @@ def needed(sample: Float32, length_s: float) -> float:
     clean, _ = _ratios(spectrum)
     coded, coded_narrow = _ratios(Spectrum.of(marked * (1 + steps))) * length_s
     noisy, noisy_narrow = _ratios(Spectrum.of(marked + white * (_NOISE_SHARE * _level(sample)))) * length_s
-    usual = _asked(min(min(_CUT_S, length_s) * clean, 0.3 * coded, 0.54 * coded_narrow, 2.3 * noisy_narrow))
-    every = max(usual, _asked(min(0.19 * coded, 0.275 * coded_narrow, 1.3 * noisy)))
+    usual = min(min(_CUT_S, length_s) * clean, 0.3 * coded)  # cut to 3 s; Opus 16k
+    every = min(usual, 0.19 * coded,  # Opus 12k for voice
+                0.54 * coded_narrow, 0.275 * coded_narrow,  # recorded again; AMR-NB
+                2.3 * noisy_narrow, 1.3 * noisy)  # voices and white noise, 10 dB under the sound
     unheard = _HEARD / max(_change_of_excitation(Spectrum.of(sample), spectrum), 1e-6)
-    spent = max(_RESERVE * _asked(_LIGHT * length_s * clean), min(_OFTEN_RESERVE * usual, _OFTEN_MOST),
-                min(_RESERVE * every, unheard))
+    spent = max(_asked(_LIGHT * length_s * clean), min(_asked(every), unheard),
+                min(_asked(usual), max(_USUAL_MOST, _USUAL_HEARD * unheard)))
     return math.ceil(64 * min(max(spent, LEAST), MOST)) / 64
 
 
 def _asked(ratio: float) -> float:
-    return float((_READ / max(ratio, 1e-4)) ** (1 / _POWER))
+    """The amplitude, with a reserve, where amplitude 1 gives this ratio."""
+    return float(_RESERVE * (_READ / max(ratio, 1e-4)) ** (1 / _POWER))
 
 
 def _ratios(spectrum: Spectrum) -> Float64:
