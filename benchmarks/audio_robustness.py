@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The audio watermark measured: fidelity, recovery under attack, false positives, speed.
 
-    python benchmarks/audio_robustness.py --clips FOLDER                    # every table
-    python benchmarks/audio_robustness.py --clips FOLDER --only recovery --seconds 10 --groups codec noise
-    python benchmarks/audio_robustness.py --clips FOLDER --attacks other_attacks.py
-    python benchmarks/audio_robustness.py --clips FOLDER --robustness hard --strength 0.7    # what "everyday" replaces
+    python -m benchmarks.audio_robustness --clips FOLDER                    # every table
+    python -m benchmarks.audio_robustness --clips FOLDER --only recovery --seconds 10 --groups codec noise
+    python -m benchmarks.audio_robustness --clips FOLDER --attacks other_attacks.py
+    python -m benchmarks.audio_robustness --clips FOLDER --robustness hard --strength 0.7    # what "everyday" replaces
 
 A clip is any file that soundfile reads; without --clips those of samples/ are used. An attack module has
 `names()` and `apply(name, x, rate, seed=, host=) -> (y, rate)`. Recovery means all 64 bits right. After attacks on
@@ -111,7 +111,8 @@ def cpu_seconds(job: Callable[[], object]) -> float:
     return min(times)
 
 
-def _marked(clips: list[Clip], seconds: float, settings: dict[str, object]) -> Iterator[tuple[int, str, np.ndarray, np.ndarray, int, Payload]]:
+def _marked(clips: list[Clip], seconds: float,
+            settings: dict[str, object]) -> Iterator[tuple[int, str, np.ndarray, np.ndarray, int, Payload]]:
     for index, (name, whole, rate) in enumerate(clips):
         host = cut(whole, rate, seconds)
         payload = Payload.from_int(int(np.random.default_rng(index).integers(1 << 63)))

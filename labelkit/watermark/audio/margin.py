@@ -4,11 +4,18 @@
 A stand-in mark is put into up to four periods of the host at amplitude 1, and read three times: as it is, after noise
 that follows the spectrum as that of codecs does, and in white noise 10 dB under the sound. Each reading gives the ratio
 of the mark's energy to that of everything else. It grows with the length, because periods are summed, and with a power
-of the amplitude. What an attack leaves of it is nearly the same share in every clip (`_USUAL`, `_HARSH`).
+of the amplitude. A real attack leaves nearly the same share of one of the readings in every clip; the factors in
+`needed` are the medians of 28 clips.
 
-The amplitude is the least at which each usual attack leaves enough to read 64 bits, with a reserve. Attacks that few
-people's sound meets are let count as long as what they ask for is hardly heard. The need of clips differs by a factor
-of four: speech is loud in few bands and needs most, and it hides most.
+The amplitude is the highest of three:
+
+- light: what codecs at 64 kbit/s, filters and other rates ask for is always given;
+- usual: what Opus at 16 kbit/s and a cut to 3 s ask for is given, up to where the mark is plainly heard;
+- all: what voice codecs, re-recording and noise 10 dB under the sound ask for is given as far as it is not heard.
+
+How far it is heard is told by how much the mark changes the excitation of the ear's bands (`_change_of_excitation`).
+The need of clips differs by a factor of four: speech is loud in few bands and needs most, and long sound needs less
+than short sound.
 
 What is spent depends on the sound alone, not on payload or key. Figures are in benchmarks/AUDIO.md.
 """
@@ -40,10 +47,10 @@ _HEARD_PERIODS = 2  # by which a stream is measured, every four periods
 _CUT_S = 3.0
 _READ = 0.255  # the ratio from which on 64 bits are read: 11.1 standard deviations of sqrt(608)
 _POWER = 1.75  # of the amplitude, that the ratio grows with
-_LIGHT = 0.35  # of the ratio is left after codecs of 64 kbit/s; what that asks for is always given
-_RESERVE = 1.3  # a factor of the amplitudes that attacks ask for: three of four sounds need less
-_HEARD = 0.15  # octaves of power by which the excitation of the ear's bands may change on average for all attacks
-_USUAL_MOST, _USUAL_HEARD = 1.3, 1.7  # for usual ones: amplitude 1.3, or 1.7 times what is not heard
+_LIGHT = 0.25  # of the ratio is left at least after codecs of 64 kbit/s; what that asks for is always given
+_RESERVE, _USUAL_RESERVE = 1.15, 1.3  # factors of the amplitudes that attacks ask for
+_HEARD = 0.135  # octaves of power by which the excitation of the ear's bands may change on average for all attacks
+_USUAL_MOST, _USUAL_HEARD = 1.1, 1.6  # for usual ones: amplitude 1.1, or 1.6 times what is not heard
 _NARROW = int(np.count_nonzero(EDGES[1:] < 3_400 * FRAME / RATE)) // 2  # chips of a row that telephones keep
 _NOISE_SHARE, _SPECTRAL_NOISE, _SPECTRAL_STEP = 10**-0.5, 0.2, 64
 _STAND_IN = Payload.from_int(0x5A3C91D277AA0F13)
@@ -98,14 +105,14 @@ def needed(sample: Float32, length_s: float) -> float:
                 0.54 * coded_narrow, 0.275 * coded_narrow,  # recorded again; AMR-NB
                 2.3 * noisy_narrow, 1.3 * noisy)  # voices and white noise, 10 dB under the sound
     unheard = _HEARD / max(_change_of_excitation(Spectrum.of(sample), spectrum), 1e-6)
-    spent = max(_asked(_LIGHT * length_s * clean), min(_asked(every), unheard),
-                min(_asked(usual), max(_USUAL_MOST, _USUAL_HEARD * unheard)))
+    spent = max(_asked(_LIGHT * length_s * clean), min(_RESERVE * _asked(every), unheard),
+                min(_USUAL_RESERVE * _asked(usual), max(_USUAL_MOST, _USUAL_HEARD * unheard)))
     return math.ceil(64 * min(max(spent, LEAST), MOST)) / 64
 
 
 def _asked(ratio: float) -> float:
-    """The amplitude, with a reserve, where amplitude 1 gives this ratio."""
-    return float(_RESERVE * (_READ / max(ratio, 1e-4)) ** (1 / _POWER))
+    """The amplitude from which on 64 bits are read, where amplitude 1 gives this ratio."""
+    return float((_READ / max(ratio, 1e-4)) ** (1 / _POWER))
 
 
 def _ratios(spectrum: Spectrum) -> Float64:
