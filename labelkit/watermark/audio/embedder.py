@@ -32,14 +32,14 @@ _FOUND, _FOUND_S = 8.5, 1.0  # the same for presence alone
 
 
 class AudioMarker:
-    """Marks a stream: what `push` and `finish` return, put together, equals what `embed` makes of the whole.
+    """Marks a stream: what `push` and `finish` return, put together, is the whole, marked.
 
-    rate      Hz, 8,000 to 192,000
-    channels  of the chunks, which are float32 (full scale +-1) or int16, [frames] or [frames, channels]
-    payload   or None: the mark carries presence alone
+    rate        Hz, 8,000 to 192,000
+    channels    of the chunks, which are float32 (full scale +-1) or int16, [frames] or [frames, channels]
+    payload     or None: the mark carries presence alone
     strength    0.25 to 4, a factor of all depths
-    robustness  "everyday" spends what ten seconds like those just heard need, "hard" all there is; presence alone
-                always gets all
+    robustness  "everyday" spends what ten seconds like those just heard need; "hard" spends all there is, and makes
+                the samples that `embed` makes of the whole. Presence alone always gets all
 
     The output lags by `latency_s`, at most 80 ms; chunks may have any sizes. A stream is marked whether it can carry
     its payload or not, where `embed` raises HostTooSmall: `is_readable` says which it is.
