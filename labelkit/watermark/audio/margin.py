@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How much mark sound needs to be read after everyday transformations, measured on sampled seconds.
 
-A stand-in mark is put into up to four periods of the host at amplitude 1, and read three times: as it is, after noise
+A stand-in mark is put into up to three periods of the host at amplitude 1, and read three times: as it is, after noise
 that follows the spectrum as that of codecs does, and in white noise 10 dB under the sound. Each reading gives the ratio
 of the mark's energy to that of everything else. It grows with the length, because periods are summed, and with a power
 of the amplitude. A real attack leaves nearly the same share of one of the readings in every clip; the factors in
@@ -38,7 +38,7 @@ from labelkit.watermark.audio.significance import score
 from labelkit.watermark.audio.synchronizer import ROW, STEP_S, Replay, Spectrum
 
 PERIOD_S = PERIOD_FRAMES * HOP / RATE
-PERIODS = 4  # of a section that are sampled
+PERIODS = 3  # of a section that are sampled
 LEAST, MOST = 0.25, 4.0  # amplitudes; at MOST every band has its full depth
 COUNTED_S = 32.0  # of a section: what is read of longer sound is often a part
 STREAM_S = 10.0  # of a stream are to be enough
@@ -58,7 +58,7 @@ _STAND_IN = Payload.from_int(0x5A3C91D277AA0F13)
 
 def sections(frames: int, rate: int, channels: int) -> list[tuple[int, int]]:
     """(start, stop) of the equal parts of a clip, of about a minute or what 8 million samples last, measured apart."""
-    longest = max(PERIODS * PERIOD_S, min(64.0, 2**23 / (rate * channels)))
+    longest = max(4 * PERIOD_S, min(64.0, 2**23 / (rate * channels)))
     count = max(1, math.ceil(frames / rate / longest))
     edges = [frames * k // count for k in range(count + 1)]
     return list(zip(edges, edges[1:], strict=False))
@@ -70,15 +70,15 @@ def amplitude(host: Samples, rate: int, counted_s: float | None = None) -> float
     counted_s  the length to be read, where it differs from that of `host`
     """
     length_s = len(host) / rate
-    if length_s < PERIOD_S:
+    if length_s < PERIOD_S + 1 / rate:
         return MOST
     return needed(_sample(host, rate), min(counted_s or length_s, COUNTED_S))
 
 
 def _sample(host: Samples, rate: int) -> Float32:
-    """float32 [n] at RATE: up to four periods, spread over the host, of the mean of its channels."""
-    count = min(PERIODS, int(len(host) / rate / PERIOD_S))
+    """float32 [n] at RATE: up to PERIODS periods, spread over the host, of the mean of its channels."""
     size = round(PERIOD_S * rate)
+    count = min(PERIODS, len(host) // int(PERIOD_S * rate))
     starts = [(len(host) - size) * k // max(1, count - 1) for k in range(count)]
     lookahead = Resampler(rate, RATE, 1).lookahead + 1
     parts = []
@@ -174,7 +174,7 @@ class Listener:
 
     def __init__(self, rate: int) -> None:
         self._rate, self._kept = rate, round(_HEARD_PERIODS * PERIOD_S * rate)
-        self._heard = np.empty(0, np.float32)  # the mean of the channels: the newest, up to `_kept`
+        self._heard: list[Float32] = []  # the mean of the channels, of what is measured next
         self._count, self._next = 0, self._kept
 
     @property
@@ -187,10 +187,13 @@ class Listener:
             part, host = np.split(host, [self._next - self._count], axis=1)
             self._hear(part)
             self._next += 2 * self._kept
-            yield part, amplitude(self._heard, self._rate, STREAM_S)
+            yield part, amplitude(np.concatenate(self._heard), self._rate, STREAM_S)
+            self._heard = []
         self._hear(host)
         yield host, None
 
     def _hear(self, host: Float32) -> None:
-        self._heard = np.concatenate([self._heard, host.mean(0)])[-self._kept :]
+        early = max(0, self._next - self._kept - self._count)
+        if early < host.shape[1]:
+            self._heard.append(host[:, early:].mean(0))
         self._count += host.shape[1]
