@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import numpy as np
@@ -21,12 +22,16 @@ CLASSES = ("everyday", "hard")
 
 
 def pad(seconds: float, rate: int = RATE) -> np.ndarray:
-    """float32 [frames]: a chord of detuned saws that swells slowly, over the hiss that any recording has."""
-    t = np.arange(int(seconds * rate)) / rate
-    x = sum(np.sin(2 * np.pi * base * detune * h * t + h * h) / h**1.2
-            for base, detune, h in itertools.product((110, 164.8, 220, 277.2), (0.996, 1, 1.004), range(1, 24))
-            if base * h < 0.45 * rate)
-    return (0.02 * x * (1 + 0.2 * np.sin(2 * np.pi * t / 7)) + sounds.noise(seconds, rate, 5e-4)).astype(np.float32)
+    """float32 [frames], up to 40 s: a chord of detuned saws that swells slowly, over the hiss of any recording."""
+    return _pad(rate)[: int(seconds * rate)].copy()
+
+
+@functools.cache
+def _pad(rate: int) -> np.ndarray:
+    t = np.arange(40 * rate) / rate
+    saws = itertools.product((110, 164.8, 220, 277.2), (0.996, 1, 1.004), range(1, 24))
+    x = sum(np.sin(2 * np.pi * base * detune * h * t + h * h) / h**1.2 for base, detune, h in saws)
+    return (0.02 * x * (1 + 0.2 * np.sin(2 * np.pi * t / 7)) + sounds.noise(40, rate, 5e-4)).astype(np.float32)
 
 
 def change(host: np.ndarray, robustness: str) -> float:
