@@ -45,7 +45,7 @@ class Labelkit:
 
     def embed(self, x: np.ndarray, rate: int, message: int) -> np.ndarray:
         try:
-            return audio.embed(x, rate, Payload.from_int(message))
+            return audio.embed(x, rate, Payload.from_int(message), robustness="hard")
         except LabelkitError as error:
             raise Refused(str(error)) from error
 

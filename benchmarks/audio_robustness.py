@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The audio watermark measured: fidelity, recovery under attack, false positives, speed.
 
-    python benchmarks/audio_robustness.py --clips FOLDER                    # every table
-    python benchmarks/audio_robustness.py --clips FOLDER --only recovery --seconds 10 --groups codec noise
-    python benchmarks/audio_robustness.py --clips FOLDER --attacks other_attacks.py
+    python -m benchmarks.audio_robustness --clips FOLDER                    # every table
+    python -m benchmarks.audio_robustness --clips FOLDER --only recovery --seconds 10 --groups codec noise
+    python -m benchmarks.audio_robustness --clips FOLDER --attacks other_attacks.py
+    python -m benchmarks.audio_robustness --clips FOLDER --robustness hard --strength 0.7    # what "everyday" replaces
 
 A clip is any file that soundfile reads; without --clips those of samples/ are used. An attack module has
 `names()` and `apply(name, x, rate, seed=, host=) -> (y, rate)`. Recovery means all 64 bits right. After attacks on
-time the search has effort "deep", after all others "normal". PESQ needs the package `pesq`, which is optional.
+time the search has effort "deep", after all others "normal". ODG is that of peaq.py, of the mean of the channels. PESQ
+needs the package `pesq`, which is optional.
 """
 
 from __future__ import annotations
@@ -22,9 +24,11 @@ from types import ModuleType
 
 import numpy as np
 
+from benchmarks.peaq import RATE as PEAQ_RATE, difference_grade
 from labelkit.codec.resample import Resampler
 from labelkit.errors import HostTooSmall
 from labelkit.payload import Payload
+from labelkit.plan import ROBUSTNESS
 from labelkit.watermark import audio
 
 _HERE = Path(__file__).parent
@@ -40,9 +44,10 @@ def main() -> None:
     spec.loader.exec_module(attacks)
     clips = list(read_clips(args.clips))
     wanted = args.names or [n for g in args.groups or [None] for n in (attacks.names(g) if g else attacks.names())]
+    settings = {"strength": args.strength, "robustness": args.robustness}
     tables: dict[str, Callable[[], None]] = {
-        "fidelity": lambda: fidelity(clips, args.seconds),
-        "recovery": lambda: recovery(clips, attacks, wanted, args.seconds),
+        "fidelity": lambda: fidelity(clips, args.seconds, settings),
+        "recovery": lambda: recovery(clips, attacks, wanted, args.seconds, settings),
         "false-positives": lambda: false_positives(clips, attacks, wanted, args.seconds),
         "speed": lambda: speed(clips)}
     for table in args.only:
@@ -56,6 +61,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--attacks", type=Path, default=_HERE / "audio_attacks.py")
     parser.add_argument("--only", nargs="+", choices=tables, default=tables)
     parser.add_argument("--seconds", type=float, default=10.0, help="of each clip, from its second 2 on")
+    parser.add_argument("--strength", type=float, default=1.0)
+    parser.add_argument("--robustness", choices=ROBUSTNESS, default=ROBUSTNESS[0])
     parser.add_argument("--groups", nargs="+", help="groups of attacks")
     parser.add_argument("--names", nargs="+", help="single attacks")
     return parser.parse_args()
@@ -104,25 +111,36 @@ def cpu_seconds(job: Callable[[], object]) -> float:
     return min(times)
 
 
-def _marked(clips: list[Clip], seconds: float) -> Iterator[tuple[int, str, np.ndarray, np.ndarray, int, Payload]]:
+def _marked(clips: list[Clip], seconds: float,
+            settings: dict[str, object]) -> Iterator[tuple[int, str, np.ndarray, np.ndarray, int, Payload]]:
     for index, (name, whole, rate) in enumerate(clips):
         host = cut(whole, rate, seconds)
         payload = Payload.from_int(int(np.random.default_rng(index).integers(1 << 63)))
         try:
-            yield index, name, host, audio.embed(host, rate, payload), rate, payload
+            yield index, name, host, audio.embed(host, rate, payload, **settings), rate, payload
         except HostTooSmall as error:
             print(f"  {name}: {error}")
 
 
-def fidelity(clips: list[Clip], seconds: float) -> None:
-    """SNR and, where the package is there, PESQ-WB of each marked clip."""
-    print(f"fidelity, strength 1, {seconds:g} s\n  {'clip':28s} {'SNR dB':>7s} {'PESQ-WB':>8s}")
+def fidelity(clips: list[Clip], seconds: float, settings: dict[str, object]) -> None:
+    """SNR, ODG and, where the package is there, PESQ-WB of each marked clip."""
+    print(f"fidelity, {_stated(settings)}, {seconds:g} s\n  {'clip':28s} {'SNR dB':>7s} {'ODG':>7s} {'PESQ-WB':>8s}")
     rows = []
-    for _, name, host, marked, rate, _ in _marked(clips, seconds):
-        rows.append((snr_db(host, marked), pesq_wb(host, marked, rate)))
-        print(f"  {name:28s} {rows[-1][0]:7.1f} {rows[-1][1]:8.2f}")
+    for _, name, host, marked, rate, _ in _marked(clips, seconds, settings):
+        rows.append((snr_db(host, marked), odg(host, marked, rate), pesq_wb(host, marked, rate)))
+        print("  {:28s} {:7.1f} {:7.2f} {:8.2f}".format(name, *rows[-1]))
     if rows:
-        print("  {:28s} {:7.1f} {:8.2f}".format("mean", *np.mean(rows, axis=0)))
+        print("  {:28s} {:7.1f} {:7.2f} {:8.2f}".format("mean", *np.nanmean(rows, axis=0)))
+
+
+def _stated(settings: dict[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items())
+
+
+def odg(host: np.ndarray, marked: np.ndarray, rate: int) -> float:
+    """The objective difference grade of PEAQ, basic version; NaN for silence."""
+    return difference_grade(*(resampled(x if x.ndim == 1 else x.mean(1), rate, PEAQ_RATE).astype(np.float64)
+                              for x in (host, marked)))
 
 
 def pesq_wb(host: np.ndarray, marked: np.ndarray, rate: int) -> float:
@@ -138,11 +156,12 @@ def pesq_wb(host: np.ndarray, marked: np.ndarray, rate: int) -> float:
     return float(pesq(16_000, narrow(host), narrow(marked), "wb"))
 
 
-def recovery(clips: list[Clip], attacks: ModuleType, wanted: list[str], seconds: float) -> None:
+def recovery(clips: list[Clip], attacks: ModuleType, wanted: list[str], seconds: float,
+             settings: dict[str, object]) -> None:
     """For each attack the share of clips whose 64 bits come back, and the weakest score among them."""
-    print(f"recovery, strength 1, {seconds:g} s, all 64 bits")
+    print(f"recovery, {_stated(settings)}, {seconds:g} s, all 64 bits")
     hits: dict[str, list[tuple[bool, float]]] = {name: [] for name in wanted}
-    for index, _, host, marked, rate, payload in _marked(clips, seconds):
+    for index, _, host, marked, rate, payload in _marked(clips, seconds, settings):
         for name in wanted:
             table = getattr(attacks, "ATTACKS", {})
             if name in table and hasattr(table[name], "applies") and not table[name].applies(marked, rate):

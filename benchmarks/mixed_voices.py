@@ -29,7 +29,8 @@ def pair(number: int, seconds: int) -> tuple[np.ndarray, np.ndarray]:
     first = sounds.speech(seconds, RATE, seed=100 + number)
     second = (sounds.music(seconds, RATE, seed=200 + number).mean(1) if number % 2 else
               sounds.speech(seconds, RATE, seed=200 + number))
-    return audio.embed(first, RATE, MARKS[0], KEY), audio.embed(second, RATE, MARKS[1], KEY)
+    return tuple(audio.embed(host, RATE, mark, KEY, robustness="hard")
+                 for host, mark in zip((first, second), MARKS, strict=True))
 
 
 def names(samples: np.ndarray) -> set[str]:

@@ -19,7 +19,7 @@ from labelkit import arrays, codec, confirmation, container, explicit, metadata,
 from labelkit.codec.samples import Once, Samples
 from labelkit.container import Reader, Source, Transaction
 from labelkit.delivery import Made, deliver
-from labelkit.errors import InvalidArgument, OutputFailed, check_types, checked
+from labelkit.errors import HostTooSmall, InvalidArgument, OutputFailed, check_types, checked
 from labelkit.evidence import Drawn
 from labelkit.key import Key
 from labelkit.label import Label
@@ -344,20 +344,24 @@ def _encoded_stage(decode: Callable[[], Samples], encode: Callable[[Samples, Pat
 
     Others are confirmed here: a mark that the encoder takes away is made stronger, as `_encoded` does.
     """
-    for number, (settings, is_last) in enumerate(request.attempts(stronger_only=True)):
+    for number, (settings, is_last) in enumerate(request.attempts()):
         samples, drawn = _signal_layers(decode(), request, settings)
         made = new.stage(f"encoded-{number}")
-        encode(samples, made)
-        if codec.is_encoded_once(samples):
-            return made, drawn, samples
+        is_last |= codec.is_encoded_once(samples)
         try:
+            encode(samples, made)
+            if codec.is_encoded_once(samples):
+                return made, drawn, samples
             if request.check:
                 request.confirm_stage(made, name, drawn)
             return made, drawn, None
         except OutputFailed:
             if is_last:
                 raise
-            made.unlink()
+        except HostTooSmall:  # which a mark of the class "hard" may not be
+            if is_last or settings is None or settings.robustness == "hard":
+                raise
+        made.unlink(missing_ok=True)
     raise AssertionError("there is a last strength")
 
 

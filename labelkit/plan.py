@@ -20,7 +20,7 @@ CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
 SOUNDS = ("rhythm", "speech", "both")
 PLACES = ("start", "end", "both", "middle")
 EDGES = ("top", "bottom", "left", "right")
-ROBUSTNESS = ("everyday", "hard")  # what a watermark in pictures is to survive
+ROBUSTNESS = ("everyday", "hard")  # what a watermark in pictures and sound is to survive
 EFFORTS = ("fast", "normal", "deep")  # how far a detector searches
 MIN_STRENGTH, MAX_STRENGTH = 0.25, 4.0
 EU_WORDS = {"eu-ai": "AI", "eu-generated": "AI GENERATED", "eu-modified": "AI MODIFIED"}
@@ -125,9 +125,10 @@ class Watermark:
     """The label inside the signal.
 
     strength       0.25 to 4 trades fidelity for robustness
-    robustness     of pictures: "everyday" spends what the picture needs to be read after everyday transformations,
-                   "hard" all there is (watermark/image/margin.py names the transformations). Animations get "hard";
-                   films and sound know their `strength` alone
+    robustness     of pictures and sound: "everyday" spends what the picture or the sound needs to be read after
+                   everyday transformations, "hard" all there is (`margin.py` in watermark/image and watermark/audio
+                   say which). Animations and marks of presence alone get "hard"; the pictures of films know their
+                   `strength` alone
     required       False labels what cannot carry the watermark without it, and says so; see `labelkit.embed`
     soundtrack     of films: in the sound track too, which is then encoded anew
     presence_only  of sound: a mark that says no more than that it is there, in clips too short for an id

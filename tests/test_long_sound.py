@@ -213,15 +213,17 @@ def test_a_mark_that_the_encoder_takes_away_is_made_stronger(short_is_long, tmp_
         confirm(made, plan, *more)
 
     monkeypatch.setattr(confirmation, "confirm", fails_once)
-    first = watermark.embed(codec.decode(source.read_bytes()), labelkit.Payload.of(LABEL)).whole().samples
-    labelkit.embed(source, tmp_path / "b.wav", LABEL, plan=Plan(explicit=None))
+    hard = Watermark(robustness="hard")
+    first = watermark.embed(codec.decode(source.read_bytes()), labelkit.Payload.of(LABEL), plan=hard).whole().samples
+    labelkit.embed(source, tmp_path / "b.wav", LABEL, plan=Plan(explicit=None, watermark=hard))
     made = codec.decode((tmp_path / "b.wav").read_bytes()).whole().samples
     host = codec.decode(source.read_bytes()).whole().samples
     assert len(strengths) == 2
     assert 1.3 < np.square(made - host).sum() / np.square(first - host).sum() < 2.5, "3 dB more"
     with pytest.raises(OutputFailed):
         strengths.clear()
-        labelkit.embed(source, tmp_path / "c.wav", LABEL, plan=Plan(explicit=None, watermark=Watermark(max_strength=1)))
+        labelkit.embed(source, tmp_path / "c.wav", LABEL,
+                       plan=Plan(explicit=None, watermark=Watermark(robustness="hard", max_strength=1)))
     assert not (tmp_path / "c.wav").exists()
 
 

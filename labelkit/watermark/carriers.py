@@ -60,12 +60,14 @@ def embed(samples: Samples, payload: Payload | None, key: Key | None = None, pla
     if isinstance(samples, AudioSamples):
         from labelkit.watermark import audio
         marked = audio.embed(samples.samples, samples.rate, payload, key, strength=strength,
+                             robustness=plan.robustness,
                              out=samples.samples if samples.samples.flags.writeable else None)
         return dataclasses.replace(samples, samples=marked.astype(np.float32, copy=False))
     if isinstance(samples, AudioStream):
         from labelkit.watermark import audio
         change = functools.partial(audio.embed_in_blocks, rate=samples.rate, channels=samples.channels,
-                                   frames=samples.frames, payload=payload, key=key, strength=strength)
+                                   frames=samples.frames, payload=payload, key=key, strength=strength,
+                                   robustness=plan.robustness)
         return samples.rebuilt(cast("Callable[[Blocks], Iterator[Waveform]]", change), samples.frames,
                                samples.inserted)  # which gives float32 for float32
     if payload is None:
@@ -83,7 +85,9 @@ def _embed_in_film(samples: VideoSamples, payload: Payload, key: Key | None, pla
     from labelkit.watermark import video
     from labelkit.watermark.video import soundtrack
     samples = video.embed(samples, payload, key, strength=plan.strength)
-    return soundtrack.embed(samples, payload, key, strength=plan.strength) if plan.soundtrack else samples
+    if not plan.soundtrack:
+        return samples
+    return soundtrack.embed(samples, payload, key, strength=plan.strength, robustness=plan.robustness)
 
 
 def detect(samples: Samples, key: Key | None = None, *, effort: str = "normal") -> Detection:

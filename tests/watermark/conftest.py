@@ -20,6 +20,18 @@ def speech() -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
+def hard_speech() -> np.ndarray:
+    """The same with all that a mark has."""
+    return audio.embed(sounds.speech(12), 16_000, PAYLOAD, KEY, robustness="hard")
+
+
+@pytest.fixture(scope="session")
 def music() -> np.ndarray:
     """12 s at 44.1 kHz, stereo."""
     return audio.embed(sounds.music(12), 44_100, PAYLOAD, KEY)
+
+
+@pytest.fixture(scope="session")
+def hard_music() -> np.ndarray:
+    """The same with all that a mark has."""
+    return audio.embed(sounds.music(12), 44_100, PAYLOAD, KEY, robustness="hard")

@@ -26,9 +26,15 @@ def test_speech_survives(name, speech):
     assert audio.detect(attacked, rate, KEY).payload == PAYLOAD
 
 
-@pytest.mark.parametrize("name", ["white_10", "babble_10", "rerecord", "downmix", "left", "swap", "overlay_15"])
+@pytest.mark.parametrize("name", ["rerecord", "downmix", "left", "swap", "overlay_15"])
 def test_music_survives(name, music):
     attacked, rate = attacks.apply(name, music, 44_100, seed=1)
+    assert audio.detect(attacked, rate, KEY).payload == PAYLOAD
+
+
+@pytest.mark.parametrize("name", ["white_10", "babble_10"])
+def test_music_survives_strong_noise_where_all_is_spent(name, hard_music):
+    attacked, rate = attacks.apply(name, hard_music, 44_100, seed=1)
     assert audio.detect(attacked, rate, KEY).payload == PAYLOAD
 
 
@@ -42,8 +48,8 @@ def test_time_axis(name, speech):
 
 
 @pytest.mark.parametrize("name, tempo", [("speed_1.1_tempo_0.97", 1.1 * 0.97), ("speed_0.93_tempo_1.04", 0.93 * 1.04)])
-def test_speed_and_tempo_together(name, tempo, speech):
-    attacked, rate = attacks.apply(name, speech, 16_000, seed=1)
+def test_speed_and_tempo_together(name, tempo, hard_speech):
+    attacked, rate = attacks.apply(name, hard_speech, 16_000, seed=1)
     found = audio.detect(attacked, rate, KEY, effort="deep")
     assert found.payload == PAYLOAD and found.false_positive_rate <= 1e-9
     assert found.geometry.tempo == pytest.approx(tempo, rel=0.005)

@@ -21,7 +21,7 @@ SECONDS = 15
 
 
 def voice(number: int, key: Key = KEY) -> np.ndarray:
-    return audio.embed(sounds.speech(SECONDS, RATE, seed=30 + number), RATE, VOICES[number], key)
+    return audio.embed(sounds.speech(SECONDS, RATE, seed=30 + number), RATE, VOICES[number], key, robustness="hard")
 
 
 def mixed(*gains: float, key: Key = KEY, apart_s: float = 1.07) -> np.ndarray:

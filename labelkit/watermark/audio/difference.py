@@ -7,6 +7,9 @@ then resampled to the host's rate.
 
 from __future__ import annotations
 
+import collections
+import math
+
 import numpy as np
 
 from labelkit import kernels
@@ -19,23 +22,34 @@ from labelkit.watermark.audio.pattern import EDGES, FRAME, HOP, PERIOD_FRAMES, R
 DEPTH = 0.38  # log2 of the amplitude gain of a band 13 dB under the loudest of its frame, at 2 kHz: 2.3 dB
 TILT = 0.1  # the depth rises with this power of the frequency
 NARROWBAND_HZ, WIDEBAND_SHARE = 3_400, 0.43  # bands above what speech codecs keep cost most and get this share
+HARD = math.inf  # the amplitude at which every band has its full depth
+SLOPE = 0.3  # below it the share of its depth that a band gets falls with this power of the frequency,
+CLEAR_HZ, CLEAR_SHARE = (1_900, 3_400), 0.6  # and is lower where the ear is most sensitive; table in AUDIO.md
 SPECTRAL_LIMIT = 0.6  # of the host's amplitude in every bin of every 16 ms (-4 dB): spectral gaps are not filled
 ENERGY_LIMIT = 0.16  # of the host's amplitude in any 4 ms (-16 dB): no pre-echo, pauses stay silent
 _AROUND = 32  # samples on either side that the energy limiter looks at
 _SHORT, _LAG = 256, 128  # samples of a frame of the spectral limiter, and between the starts of two
 _LIMITER_SCRATCH = 10 * 1024 + 16 * 129  # floats: LK_AUDIO_SHIELD_SCRATCH
 _WINDOW = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_SHORT) / _SHORT)).astype(np.float32)
+_HZ = (EDGES[1:] + EDGES[:-1]) * (RATE / FRAME / 2)
+_SHAPE = (_HZ[0] / _HZ) ** SLOPE * np.where((_HZ > CLEAR_HZ[0]) & (_HZ < CLEAR_HZ[1]), CLEAR_SHARE, 1)
 
 
 class DifferenceMaker:
-    """Takes host samples at any rate; gives the difference to be added, at most `delay` host samples later."""
+    """Takes host samples at any rate; gives the difference to be added, at most `delay` host samples later.
 
-    def __init__(self, rate: int, channels: int, payload: Payload | None, key: Key, strength: float) -> None:
+    strength   a factor of all depths and limits
+    amplitude  the share of its depth that the lowest band gets; others get less of theirs. No share is above 1, and at
+               HARD all are 1. `set_amplitude` changes it
+    """
+
+    def __init__(self, rate: int, channels: int, payload: Payload | None, key: Key, strength: float,
+                 amplitude: float = HARD) -> None:
         self._signs = frame_signs(key, payload)
-        hz = (EDGES[1:] + EDGES[:-1]) * (RATE / FRAME / 2)
-        self._depths = (DEPTH * strength * (hz / 2000) ** TILT
-                        * np.where(hz > NARROWBAND_HZ, WIDEBAND_SHARE, 1)).astype(np.float32)
-        self._spectral_limit, self._energy_limit = SPECTRAL_LIMIT * strength, ENERGY_LIMIT * strength
+        self._strength = strength
+        self._apply(amplitude)
+        self._changes: collections.deque[tuple[int, float]] = collections.deque()
+        self._frames_done = 0
         self._down = Resampler(rate, RATE, channels)
         self._up = Resampler(RATE, rate, channels)
         self._host = np.zeros((channels, HOP), np.float32)  # not yet in two frames; the first frame starts before time
@@ -44,7 +58,6 @@ class DifferenceMaker:
         self._spectral_tail = np.zeros((channels, _LAG), np.float32)  # what the last frame adds to the next half frame
         self._energy_pair = np.zeros((2, channels, _AROUND), np.float32)  # host and difference, from sample -32 on
         self._early = HOP + _LAG  # samples before time 0 that the first frames make; they are dropped
-        self._phase = 0
         self._mean = np.full(1, -1e9, np.float32)  # loudness up to here, as the kernel keeps it
         self._limiter_scratch = np.empty(_LIMITER_SCRATCH, np.float32)
         self._scratch = np.empty(kernels.audio_mark_scratch(channels), np.float32)
@@ -53,18 +66,38 @@ class DifferenceMaker:
     def push(self, x: Float32) -> Float32:
         """The next float32 [channels, m] of the difference, for the next [channels, n] of the host."""
         self._host = np.concatenate([self._host, self._down.push(x)], axis=1)
-        frames = max(0, (self._host.shape[1] - FRAME) // HOP + 1)
-        if not frames:
-            return np.empty((len(x), 0), np.float32)
+        parts = [np.empty((len(x), 0), np.float32)]
+        while frames := max(0, (self._host.shape[1] - FRAME) // HOP + 1):
+            if self._changes and self._changes[0][0] <= self._frames_done:
+                self._apply(self._changes.popleft()[1])
+            elif self._changes:
+                parts.append(self._mark(min(frames, self._changes[0][0] - self._frames_done)))
+            else:
+                parts.append(self._mark(frames))
+        return np.concatenate(parts, axis=1)
+
+    def set_amplitude(self, amplitude: float, at_s: float) -> None:
+        """Change the amplitude from a time on, to a frame; times come in ascending order, before the sound there."""
+        self._changes.append((round(at_s * RATE / HOP), amplitude))
+
+    def _apply(self, amplitude: float) -> None:
+        share = self._strength * min(1.0, amplitude)
+        self._depths = (DEPTH * self._strength * (_HZ / 2000) ** TILT * np.where(_HZ > NARROWBAND_HZ, WIDEBAND_SHARE, 1)
+                        * np.minimum(1, amplitude * _SHAPE)).astype(np.float32)
+        self._spectral_limit, self._energy_limit = SPECTRAL_LIMIT * share, ENERGY_LIMIT * share
+
+    def _mark(self, frames: int) -> Float32:
+        """The difference that the next frames of the host complete."""
         size = frames * HOP
         host = np.ascontiguousarray(self._host[:, : size + HOP])
         out = np.zeros_like(host)
-        kernels.audio_mark(host, len(host), frames, roots(), windows()[0], EDGES, self._signs, self._phase,
+        kernels.audio_mark(host, len(host), frames, roots(), windows()[0], EDGES, self._signs,
+                           self._frames_done % PERIOD_FRAMES,
                            self._depths, self._mean, self._scratch, out)
         out[:, :HOP] += self._tail
         self._tail = out[:, size:].copy()
         self._host = self._host[:, size:].copy()
-        self._phase = (self._phase + frames) % PERIOD_FRAMES
+        self._frames_done += frames
         limited = self._limit_energy(self._limit_spectrum(host[:, :size], out[:, :size]))
         early = min(self._early, limited.shape[1])
         self._early -= early

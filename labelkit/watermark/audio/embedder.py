@@ -14,9 +14,10 @@ from labelkit.codec.samples import BLOCK
 from labelkit.errors import HostTooSmall, InvalidArgument
 from labelkit.key import Key
 from labelkit.payload import Payload
-from labelkit.plan import check_strength
+from labelkit.plan import ROBUSTNESS, check_robustness, check_strength
+from labelkit.watermark.audio import margin
 from labelkit.watermark.audio.detector import AudioDetector
-from labelkit.watermark.audio.difference import DifferenceMaker
+from labelkit.watermark.audio.difference import HARD, DifferenceMaker
 from labelkit.watermark.audio.inputs import Float32, Samples, by_channel, channels_of, check_channels, check_rate
 from labelkit.watermark.audio.pattern import RATE, pattern
 from labelkit.watermark.audio.significance import log_false_positive_rate, score
@@ -26,28 +27,35 @@ from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
 _CHECK_S, _LONGEST_S, _RECENT_S = 4.0, 32.0, 8.0
 _PERIOD_S = 3.0  # a clip shorter than a period lacks a part of the code, whatever the sound
 _READABLE, _READABLE_S = 12.0, 2.5  # deviations and seconds from which the code is read in nearly every host
+_MOST_KEPT = 2**24  # samples of a host that is marked in place: what the pipeline holds as an array
 _FOUND, _FOUND_S = 8.5, 1.0  # the same for presence alone
 
 
 class AudioMarker:
-    """Marks a stream: what `push` and `finish` return, put together, equals what `embed` makes of the whole.
+    """Marks a stream: what `push` and `finish` return, put together, is the whole, marked.
 
-    rate      Hz, 8,000 to 192,000
-    channels  of the chunks, which are float32 (full scale +-1) or int16, [frames] or [frames, channels]
-    payload   or None: the mark carries presence alone
-    strength  0.25 to 4
+    rate        Hz, 8,000 to 192,000
+    channels    of the chunks, which are float32 (full scale +-1) or int16, [frames] or [frames, channels]
+    payload     or None: the mark carries presence alone
+    strength    0.25 to 4, a factor of all depths
+    robustness  "everyday" spends what ten seconds like those just heard need; "hard" spends all there is, and makes
+                the samples that `embed` makes of the whole. Presence alone always gets all
 
     The output lags by `latency_s`, at most 80 ms; chunks may have any sizes. A stream is marked whether it can carry
     its payload or not, where `embed` raises HostTooSmall: `is_readable` says which it is.
     """
 
     def __init__(self, rate: int, channels: int, payload: Payload | None, key: Key | None = None, *,
-                 strength: float = 1.0) -> None:
+                 strength: float = 1.0, robustness: str = ROBUSTNESS[0]) -> None:
         if not isinstance(payload, Payload | None):
             raise InvalidArgument("payload must be a Payload, got {got}", got=type(payload).__name__)
         strength = check_strength(strength)
+        check_robustness(robustness)
         self._rate, self._payload, self._key = check_rate(rate), payload, Key.of(key)
-        self._maker = DifferenceMaker(self._rate, check_channels(channels), payload, self._key, strength)
+        measured = robustness != "hard" and payload is not None
+        self._maker = DifferenceMaker(self._rate, check_channels(channels), payload, self._key, strength,
+                                      margin.UNHEARD if measured else HARD)
+        self._listener = margin.Listener(self._rate) if measured else None
         self._recent: collections.deque[Float32] = collections.deque()  # of what was returned, in the detector's views
         self._recent_start = self._recent_count = 0  # in samples of the stream
         self._channels = channels
@@ -63,7 +71,14 @@ class AudioMarker:
         if self._is_over or (chunk.dtype, chunk.ndim) != (first.dtype, first.ndim):
             raise InvalidArgument("a marker takes one stream, its chunks of one dtype and as many axes each")
         self._waiting.append(chunk)
-        return self._take(self._maker.push(host))
+        if self._listener is None:
+            return self._take(self._maker.push(host))
+        parts = []
+        for part, amplitude in self._listener.push(host):
+            parts.append(self._maker.push(part))
+            if amplitude is not None:
+                self._maker.set_amplitude(amplitude, self._listener.heard_s)
+        return self._take(np.concatenate(parts, axis=1))
 
     def finish(self) -> Samples:
         """The rest; the marker cannot be used again."""
@@ -107,49 +122,72 @@ class AudioMarker:
             self._recent_count, self._recent_start = self._recent_count - gone, self._recent_start + gone
 
 
-def embed(samples: Samples, rate: int, payload: Payload | None, key: Key | None = None, *,
-          strength: float = 1.0, out: Samples | None = None) -> Samples:
+def embed(samples: Samples, rate: int, payload: Payload | None, key: Key | None = None, *, strength: float = 1.0,
+          robustness: str = ROBUSTNESS[0], out: Samples | None = None) -> Samples:
     """Samples with the payload in them.
 
-    samples   float32 (full scale +-1) or int16, [frames] or [frames, channels]; not changed
-    rate      Hz, 8,000 to 192,000; only the difference is resampled, never the host
-    payload   or None: the mark carries presence alone, for clips of about 1 to 3 s, and `detect` finds it without one
-    strength  0.25 to 4; at 1 speech has about 26 dB SNR and PESQ 4.6
-    out       where the result goes, of the dtype and shape of `samples`, which it may be; None makes a new array
+    samples     float32 (full scale +-1) or int16, [frames] or [frames, channels]; not changed
+    rate        Hz, 8,000 to 192,000; only the difference is resampled, never the host
+    payload     or None: the mark carries presence alone, for clips of about 1 to 3 s, and `detect` finds it without one
+    strength    0.25 to 4, a factor of all depths; "hard" at 1 leaves speech about 26 dB SNR and PESQ 4.6
+    robustness  "everyday" spends what this sound needs to be read after everyday transformations (margin.py), "hard"
+                all there is; presence alone always gets all
+    out         where the result goes, of the dtype and shape of `samples`, which it may be; None makes a new array
 
     The result has the same dtype and shape, clips only where the host did, and is silent where the host is.
     Raises InvalidArgument; HostTooSmall where the detector could not read the result, with the length that would do.
     """
-    marker = AudioMarker(rate, channels_of(samples), payload, key, strength=strength)
-    marker._remembers = False  # what `is_readable` looks at: `_Middle` checks instead
+    check_robustness(robustness)
     marked = np.empty_like(samples) if out is None else out
+    marker = _marker(rate, channels_of(samples), payload, key, strength)
     if (marked.dtype, marked.shape) != (samples.dtype, samples.shape):
         raise InvalidArgument("out must be {wanted}, got {got}", wanted=f"{samples.dtype} {list(samples.shape)}",
                               got=f"{marked.dtype} {list(marked.shape)}")
+    measured = robustness != "hard" and payload is not None
+    parts = margin.sections(len(samples), rate, channels_of(samples)) if measured else [(0, len(samples))]
+    in_place = measured and np.may_share_memory(marked, samples)
+    host = samples.copy() if in_place and samples.size <= _MOST_KEPT else samples
     done = 0
-    for start in range(0, len(samples), BLOCK):
-        part = marker.push(samples[start : start + BLOCK].copy())  # the marker looks back at what `out` overwrites
-        marked[done : done + len(part)] = part
-        done += len(part)
+    for first, stop in parts:
+        if measured:
+            marker._maker.set_amplitude(margin.amplitude(samples[first:stop], rate), first / rate)
+        for start in range(first, stop, BLOCK):
+            part = marker.push(samples[start : min(start + BLOCK, stop)].copy())  # `out` overwrites what it looks at
+            marked[done : done + len(part)] = part
+            done += len(part)
     if len(samples):
         marked[done:] = marker.finish()
     middle = _Middle(rate, len(marked), payload, Key.of(key))
     middle.push(marked[middle.start : middle.start + round(_LONGEST_S * rate)], middle.start)
-    middle.check(lambda: (marked[start : start + BLOCK] for start in range(0, len(marked), BLOCK)))
+    try:
+        middle.check(lambda: (marked[start : start + BLOCK] for start in range(0, len(marked), BLOCK)))
+    except HostTooSmall:
+        if not measured or in_place and host is samples:
+            raise
+        return embed(host, rate, payload, key, strength=strength, robustness="hard", out=marked)
     return marked
 
 
 def embed_in_blocks(blocks: Callable[[], Iterator[Samples]], rate: int, channels: int, frames: int,
-                    payload: Payload | None, key: Key | None = None, *, strength: float = 1.0) -> Iterator[Samples]:
+                    payload: Payload | None, key: Key | None = None, *, strength: float = 1.0,
+                    robustness: str = ROBUSTNESS[0]) -> Iterator[Samples]:
     """What `embed` makes of sound that comes block by block; raises HostTooSmall behind its last block.
 
     blocks    gives the sound from its start, at each call anew
     frames    its length; it may end earlier
     """
+    check_robustness(robustness)
+
     def marked() -> Iterator[Samples]:
-        marker = AudioMarker(rate, channels, payload, key, strength=strength)
-        marker._remembers = False
-        yield from (marker.push(block) for block in blocks())
+        marker = _marker(rate, channels, payload, key, strength)
+        if robustness == "hard" or payload is None:
+            yield from (marker.push(block) for block in blocks())
+        else:
+            start = 0
+            for section in _cut(blocks(), [stop for _, stop in margin.sections(frames, rate, channels)]):
+                marker._maker.set_amplitude(margin.amplitude(np.concatenate(section), rate), start / rate)
+                yield from (marker.push(block) for block in section)
+                start += sum(map(len, section))
         yield marker.finish()
 
     middle, done = _Middle(rate, frames, payload, Key.of(key)), 0
@@ -158,6 +196,28 @@ def embed_in_blocks(blocks: Callable[[], Iterator[Samples]], rate: int, channels
         done += len(part)
         yield part
     middle.check(marked)
+
+
+def _marker(rate: int, channels: int, payload: Payload | None, key: Key | None, strength: float) -> AudioMarker:
+    """A marker whose amplitude is set from outside, all there is at first; its result is checked by `_Middle`."""
+    marker = AudioMarker(rate, channels, payload, key, strength=strength, robustness="hard")
+    marker._remembers = False
+    return marker
+
+
+def _cut(blocks: Iterable[Samples], stops: list[int]) -> Iterator[list[Samples]]:
+    """The blocks between one stop, in frames, and the next; what comes behind the last goes with it."""
+    held: list[Samples] = []
+    at = 0
+    for block in blocks:
+        while stops[1:] and at + len(block) >= stops[0]:
+            left = stops.pop(0) - at
+            yield [*held, block[:left]]
+            held, block, at = [], block[left:], at + left
+        held.append(block)
+        at += len(block)
+    if held:
+        yield held
 
 
 def _add(host: Samples, change: Float32) -> Samples:

@@ -76,6 +76,10 @@ class Spectrum:
                                np.empty(4 * FRAME, np.float32), sums)
         return cls(sums, *_levels(sums))
 
+    def levels(self) -> Float32:
+        """float32 [frames, 76]: mean log2 power of each band."""
+        return np.asarray(np.diff(self.sums[:, EDGES - _LOW], axis=1) / np.diff(EDGES), np.float32)
+
     def chips(self, replay: Replay) -> Float32:
         """float32 [rows, 38]: the value of every chip at every start, in the time of the marked sound."""
         frames = len(self.sums)

@@ -17,6 +17,7 @@ from labelkit.codec.samples import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Sound, Soun
 from labelkit.evidence import AudioGeometry, Geometry
 from labelkit.key import Key
 from labelkit.payload import Payload
+from labelkit.plan import ROBUSTNESS
 from labelkit.watermark.audio.detector import AudioDetector
 from labelkit.watermark.audio.embedder import AudioMarker
 from labelkit.watermark.detection import Detection
@@ -26,20 +27,22 @@ _MAX_STRETCHES = 3
 _MAX_FALSE_POSITIVE_RATE = 1e-12  # far below the bar of one decision, so that picture and sound together stay within it
 
 
-def embed(samples: VideoSamples, payload: Payload | None, key: Key | None = None, *,
-          strength: float = 1.0) -> VideoSamples:
+def embed(samples: VideoSamples, payload: Payload | None, key: Key | None = None, *, strength: float = 1.0,
+          robustness: str = ROBUSTNESS[0]) -> VideoSamples:
     """The film with `payload` in its sound track, where it has one, when it is encoded.
 
-    payload   None: presence alone
-    key       None is the public key
-    strength  0.25 to 4
+    payload     None: presence alone
+    key         None is the public key
+    strength    0.25 to 4
+    robustness  "everyday" or "hard", as for `AudioMarker`
     The sound is not checked: it may be too quiet or too short to carry its payload. Raises InvalidArgument.
     """
-    return samples.map_sound(functools.partial(_marker, payload, key, strength))
+    return samples.map_sound(functools.partial(_marker, payload, key, strength, robustness))
 
 
-def _marker(payload: Payload | None, key: Key | None, strength: float, rate: int, channels: int) -> SoundChange:
-    marker = AudioMarker(rate, channels, payload, key, strength=strength)
+def _marker(payload: Payload | None, key: Key | None, strength: float, robustness: str, rate: int,
+            channels: int) -> SoundChange:
+    marker = AudioMarker(rate, channels, payload, key, strength=strength, robustness=robustness)
     return cast("SoundChange", marker)  # it takes int16 too, and gives float32 for the float32 of a sound track
 
 
