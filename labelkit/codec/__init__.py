@@ -122,6 +122,21 @@ def is_streamed(reader: Reader) -> bool:
     return is_long
 
 
+def seconds(reader: Reader) -> float | None:
+    """How long a file's sound or film is, as it states itself; None for other media and where it does not.
+
+    Raises what `decode` raises; of a film one frame is decoded, of sound nothing.
+    """
+    format = container.sniff(reader)
+    if format.family == "audio":
+        stated: float | None = _module("audio").seconds(reader, format.name)
+        return stated
+    if format.family != "video":
+        return None
+    film = decode(reader)
+    return film.seconds if isinstance(film, VideoSamples) else None
+
+
 def is_sound(samples: Samples) -> bool:
     """Whether they are sound, held or not."""
     return isinstance(samples, Audio)
