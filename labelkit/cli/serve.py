@@ -76,12 +76,22 @@ def _add_key(options: argparse.Namespace) -> int:
 
 def _log_to_stderr() -> None:
     """A line of JSON for each request, and what the server says."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    for name, level in (("labelkit.service", logging.INFO), ("uvicorn", logging.WARNING)):
-        logger = logging.getLogger(name)
+    for name, level, formatter in (("labelkit.service", logging.INFO, logging.Formatter("%(message)s")),
+                                   ("uvicorn", logging.WARNING, _OfServer())):
+        handler, logger = logging.StreamHandler(sys.stderr), logging.getLogger(name)
+        handler.setFormatter(formatter)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(level)
+
+
+class _OfServer(logging.Formatter):
+    """What uvicorn says, as JSON too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        from labelkit.service.front import line
+
+        return line(server=super().format(record))
 
 
 def _address(options: argparse.Namespace) -> str:

@@ -22,6 +22,7 @@ import queue
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -111,7 +112,7 @@ class _Processes:
         """What `read` makes of the reply, of at most so many bytes, of the next process that is idle."""
         process, reusable = self._idle.get(), False
         try:
-            process = process or _Process(self._started, self._threads)
+            process = process or _Process(self._started, self._threads, writes=self._limits.written_bytes > 0)
             answer = read(process.ask(job, data, most))
             reusable = True
             return answer
@@ -205,8 +206,12 @@ def _size(given: str | bytes) -> int:
 class _Process:
     """One process, and the two pipes to it."""
 
-    def __init__(self, started: bytes, library_threads: int) -> None:
+    def __init__(self, started: bytes, library_threads: int, *, writes: bool) -> None:
+        # what it leaves when it is ended goes with the folder
+        self._folder = tempfile.TemporaryDirectory(prefix="labelkit-", ignore_cleanup_errors=True) if writes else None
         kept = {name: value for name, value in os.environ.items() if name.upper() in _ENVIRONMENT}
+        if self._folder:
+            kept |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self._folder.name)
         kept |= {"OPENBLAS_NUM_THREADS": "1", threads.OF_LIBRARIES: str(library_threads)}
         try:
             # a session of its own: Ctrl-C is the caller's to handle
@@ -265,6 +270,8 @@ class _Process:
                 pipe.close()
             except OSError:  # what was still to be written has nobody to read it
                 pass
+        if self._folder:
+            self._folder.cleanup()
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

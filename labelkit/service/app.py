@@ -24,7 +24,7 @@ from labelkit import unforeseen
 from labelkit.errors import InvalidArgument, LabelkitError
 from labelkit.messages import Message
 from labelkit.service import answers, openapi, parameters, upload
-from labelkit.service.front import FACTS, LOG, App, Event, Facts, Figures, Front, Receive, Send
+from labelkit.service.front import FACTS, LOG, App, Event, Facts, Figures, Front, Receive, Send, line
 from labelkit.service.gate import Gate, Ticket
 from labelkit.service.keys import Access
 from labelkit.service.refusal import Refused
@@ -35,6 +35,7 @@ T = TypeVar("T")
 
 SCOPE_OF = {"verify": "verify", "check": "verify", "label": "label", "propagate": "label"}
 """The scope that each route of /v1/ wants."""
+_RETRY_SECONDS = 5.0  # between attempts to start the processes
 _GONE = 499  # in the log, of a client that went away before its answer; there is no number in HTTP
 
 
@@ -94,13 +95,14 @@ class Service:
         Image.new("RGB", (64, 64)).save(held, "PNG")
         small = Upload(held.getvalue(), "warm-up", ())
         asked = parameters.values("verify", ())
-        try:
-            await asyncio.gather(*(self.in_thread(lambda: self.verbs.verify(small, asked))
-                                   for _ in range(self.settings.limits.processes)))
-        except LabelkitError as error:
-            LOG.error("not ready: %s", error)
-        else:
-            self.is_ready = True
+        while not self.is_ready:
+            try:
+                await asyncio.gather(*(self.in_thread(lambda: self.verbs.verify(small, asked))
+                                       for _ in range(self.settings.limits.processes)))
+                self.is_ready = True
+            except LabelkitError as error:
+                LOG.error(line(not_ready=str(error)))
+                await asyncio.sleep(_RETRY_SECONDS)
 
     def _readiness(self) -> tuple[int, str]:
         if not self.is_ready:
@@ -179,6 +181,7 @@ class _Verb:
                 if await request.is_disconnected():
                     raise ClientDisconnect
                 answer = await service.in_thread(lambda: _done(service.verbs.of[self._verb], taken, asked))
+            ticket.keep(len(answer.file or b""))  # in the place of the body, until it is sent
         except LabelkitError as error:
             facts.error = type(error).__name__
             return answers.of_error(error, taken.name, service.verbs.language(asked))

@@ -118,7 +118,7 @@ class Front:
             raise  # the server closes the connection
         except Exception:
             facts.error = "Defect"
-            LOG.error(_line(request=facts.number, defect=traceback.format_exc()))
+            LOG.error(line(request=facts.number, defect=traceback.format_exc()))
             if not facts.is_answered:
                 raise
         finally:
@@ -141,11 +141,11 @@ class Front:
 
     def _finish(self, scope: Event, facts: Facts, seconds: float) -> None:
         self._figures.count(facts, seconds)
-        LOG.info(_line(request=facts.number, method=scope["method"], route=facts.route, status=facts.status,
-                       seconds=round(seconds, 4), bytes_in=facts.bytes_in, bytes_out=facts.bytes_out,
-                       caller=facts.caller, verdict=facts.verdict, error=facts.error))
+        LOG.info(line(request=facts.number, method=scope["method"], route=facts.route, status=facts.status,
+                      seconds=round(seconds, 4), bytes_in=facts.bytes_in, bytes_out=facts.bytes_out,
+                      caller=facts.caller, verdict=facts.verdict, error=facts.error))
 
 
-def _line(**facts: object) -> str:
+def line(**facts: object) -> str:
     """A line of the log."""
     return json.dumps({"time": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"), **facts})

@@ -23,7 +23,7 @@ class Gate:
 
     admitted  requests that came in and are not answered yet
     working   those of them that a process works on
-    held      bytes of their bodies
+    held      bytes of their bodies, and of the files that go back
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -100,4 +100,10 @@ class Ticket:
 
     def hold(self, count: int) -> None:
         """See `Gate.hold`."""
+        self._gate.hold(self, count)
+
+    def keep(self, count: int) -> None:
+        """Hold so many bytes in the place of those before; raises Refused as `hold` does."""
+        self._gate.held -= self.held
+        self.held = 0
         self._gate.hold(self, count)

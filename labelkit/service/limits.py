@@ -28,7 +28,7 @@ class Limits:
     waiting           requests that come in or wait beside those; 503
     wait_seconds      that a request waits for a process; 503
     callers_share     requests at a time of one API key, or of one address without keys; 429
-    held_bytes        of the bodies of all requests together; 503
+    held_bytes        of the bodies of all requests together, and of the files that go back; 503
     connections       at a time; 503
     """
 

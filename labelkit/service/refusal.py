@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 from labelkit import errors
 from labelkit.errors import LabelkitError
 from labelkit.messages import Message
@@ -31,5 +34,5 @@ class Refused(Exception):
 def status_of(error: LabelkitError) -> int:
     """The status for an error of the library; 500 for what is no fault of the request."""
     if isinstance(error, errors.OutputFailed) and error.message.template == _DISK:
-        return 500
+        return 413 if error.message.facts.get("reason") == os.strerror(errno.EFBIG) else 500
     return next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 500)

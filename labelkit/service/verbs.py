@@ -15,6 +15,7 @@ from labelkit import codec, compliance, container, isolation, propagation, water
 from labelkit.compliance import Profile
 from labelkit.container import Reader
 from labelkit.errors import LabelkitError
+from labelkit.explicit.image import ocr
 from labelkit.isolation import EmbedPool, Pool
 from labelkit.isolation.wire import Made
 from labelkit.key import Key
@@ -52,6 +53,8 @@ class Settings:
     log         the label log, which gets a record of each labelled file before it is sent
     sm2         signs labels in their reserved codes
     results     signs results; None for none
+    ocr_in_check
+                whether `check` reads explicit labels in any font; wherever that is installed by default
     language    of the texts where a request names none
     limits      every bound
     """
@@ -64,6 +67,7 @@ class Settings:
     log: LabelLog | None = None
     sm2: Sm2Signer | None = None
     results: ResultSigner | None = None
+    ocr_in_check: bool = field(default_factory=ocr.available)
     language: str = "en"
     limits: Limits = field(default_factory=Limits)
 
@@ -123,7 +127,7 @@ class Verbs:
     def check(self, upload: Upload, asked: Asked) -> Answer:
         """As `labelkit check --json`."""
         language, profile = self.language(asked), Profile(asked["profile"])
-        report = self._report(upload, asked)
+        report = self._report(upload, asked, ocr=self._settings.ocr_in_check)
         log = self._settings.log
         waived = log.waived(hashlib.sha256(upload.data).hexdigest(), report.label) if log else None
         rules = compliance.check(report, profile, waived=waived)

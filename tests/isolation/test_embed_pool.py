@@ -6,12 +6,15 @@ from __future__ import annotations
 import io
 import json
 import struct
+import sys
+import tempfile
 
 import numpy as np
 import pytest
 import soundfile
 
 import labelkit as lk
+from labelkit import isolation
 from labelkit.errors import HostTooSmall, LimitExceeded, MalformedFile
 from labelkit.isolation import EmbedPool, Limits, Pool, wire
 from labelkit.key import Key
@@ -70,6 +73,16 @@ def test_films_are_labelled_from_file_to_file(pool, tmp_path):
     assert lk.verify(made.file).label == LABEL
     with EmbedPool(1, Limits(seconds=600, written_bytes=1000)) as narrow, pytest.raises(lk.LabelkitError):
         narrow.embed(path.read_bytes(), LABEL, PLAN)
+
+
+def test_what_a_process_leaves_when_it_is_ended_is_removed(monkeypatch, tmp_path):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    leaves = "import os, tempfile; open(tempfile.mkstemp()[1], 'w').write('a picture'); os.abort()"
+    monkeypatch.setattr(isolation, "_WORKER", [sys.executable, "-c", leaves])
+    with EmbedPool(1, PATIENT) as pool, pytest.raises(LimitExceeded):
+        pool.embed(b"x", LABEL, PLAN)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_media_over_the_stated_length_are_refused_and_others_are_not(pool):

@@ -65,7 +65,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, signer: lk.Signer, anchors:
             for name, scopes in (("all", ["label", "verify", "metrics"]), ("reader", ["verify"]))}
     settings = service.Settings(
         plan=lk.Plan(provenance=signer), checks={"trust": anchors}, producer=LABEL.content_producer,
-        propagator="platform", results=results.ResultSigner(result_keys[0], url="https://labels.example/"),
+        propagator="platform", ocr_in_check=False, results=results.ResultSigner(result_keys[0], url="https://labels.example/"),
         limits=service.Limits(processes=1, body_bytes=1 << 20, media_seconds=60, **PATIENT))
     app = service.Service(settings, service.Access(path), page=page)
     with serving(app) as url, httpx.Client(base_url=url, timeout=None) as client:

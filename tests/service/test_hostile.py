@@ -194,6 +194,11 @@ def test_the_gate_refuses_what_would_grow():
             with pytest.raises(service.refusal.Refused):
                 two.hold(5)
             two.hold(4)
+            one.keep(2)
+            with pytest.raises(service.refusal.Refused):
+                one.keep(7)
+            assert (gate.held, one.held) == (4, 0)
+            one.keep(6)
             async with gate.turn():
                 with pytest.raises(service.refusal.Refused):
                     async with gate.turn():
