@@ -11,7 +11,6 @@ The client is another process on the same machine: what it takes, the service do
 from __future__ import annotations
 
 import argparse
-import functools
 import http.client
 import io
 import multiprocessing
@@ -21,7 +20,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -120,25 +118,29 @@ def by_threads(path: str, asked: str, body: bytes, threads: int, each: int) -> f
     return threads * each / (time.perf_counter() - started)
 
 
-def embedded(data: bytes, count: int) -> None:
-    """The work of `count` requests to /v1/label."""
+def embedded(data: bytes, count: int) -> float:
+    """The work of `count` requests to /v1/label, and its CPU time in seconds."""
+    started = time.process_time()
     for number in range(count):
         lk.embed(data, label=lk.Label(lk.Kind.GENERATED, LABEL.content_producer, f"{number:08d}"))
+    return time.process_time() - started
 
 
-def verified(data: bytes, count: int) -> None:
-    """The work of `count` requests to /v1/verify."""
+def verified(data: bytes, count: int) -> float:
+    """The work of `count` requests to /v1/verify, and its CPU time in seconds."""
+    started = time.process_time()
     for _ in range(count):
         lk.verify(data)
+    return time.process_time() - started
 
 
-def in_processes(work: Callable[[bytes, int], None], data: bytes, each: int) -> float:
-    """Calls a second of as many processes as the service has, which are warm."""
+def in_processes(work: Callable[[bytes, int], float], data: bytes, each: int) -> tuple[float, float]:
+    """Calls a second of as many processes as the service has, which are warm; and CPU seconds of each call."""
     with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
         pool.starmap(work, [(data, 3)] * PROCESSES, chunksize=1)
         started = time.perf_counter()
-        pool.starmap(work, [(data, each)] * PROCESSES, chunksize=1)
-        return PROCESSES * each / (time.perf_counter() - started)
+        spent = pool.starmap(work, [(data, each)] * PROCESSES, chunksize=1)
+        return PROCESSES * each / (time.perf_counter() - started), sum(spent) / (PROCESSES * each)
 
 
 def rate(count: int) -> None:
@@ -148,15 +150,19 @@ def rate(count: int) -> None:
     with serving("--callers-share", "64") as (path, pid):
         for asked, work, data in (("/v1/label", embedded, plain), ("/v1/verify", verified, labelled)):
             by_threads(path, asked, data, PROCESSES, 3)
-            over_http, alone, spent = [], [], []
+            over_http, alone, spent, of_call = [], [], [], []
             for _ in range(3):
-                alone.append(in_processes(work, data, count))
+                speed, cpu = in_processes(work, data, count)
+                alone.append(speed)
+                of_call.append(cpu)
                 before = cpu_seconds(pid)
                 over_http.append(by_threads(path, asked, data, 2 * PROCESSES, count * PROCESSES // (2 * PROCESSES)))
                 spent.append((cpu_seconds(pid) - before) / (count * PROCESSES))
             there, here = statistics.median(over_http), statistics.median(alone)
+            cpu_there, cpu_here = 1000 * statistics.median(spent), 1000 * statistics.median(of_call)
             print(f"{asked}: {there:.1f} a second over HTTP, {here:.1f} in process: {there / here:.2f} (at least 0.8); "
-                  f"CPU of the service {1000 * statistics.median(spent):.1f} ms each, ratios "
+                  f"CPU {cpu_there:.1f} ms of the service, {cpu_here:.1f} ms in process: "
+                  f"{cpu_here / cpu_there:.2f}; ratios "
                   f"{' '.join(f'{one / two:.2f}' for one, two in zip(over_http, alone, strict=True))}")
 
 
@@ -209,11 +215,13 @@ def growth(count: int) -> None:
 def main() -> None:
     """Run one of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    kinds = {"rate": functools.partial(rate, 100), "overload": functools.partial(overload, 30),
-             "growth": functools.partial(growth, 20_000)}
+    kinds: dict[str, tuple[Callable[[int], None], int]] = {"rate": (rate, 100), "overload": (overload, 30),
+                                                           "growth": (growth, 20_000)}
     parser.add_argument("kind", choices=kinds)
-    threading.stack_size(512 << 10)
-    kinds[parser.parse_args().kind]()
+    parser.add_argument("--count", type=int, help="calls of each process (100), seconds (30), or requests (20,000)")
+    options = parser.parse_args()
+    run, usual = kinds[options.kind]
+    run(options.count or usual)
 
 
 if __name__ == "__main__":
