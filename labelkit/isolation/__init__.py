@@ -218,6 +218,8 @@ class _Process:
             self._process = subprocess.Popen(_WORKER, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                              stderr=subprocess.DEVNULL, env=kept, start_new_session=True)
         except OSError as error:
+            if self._folder:
+                self._folder.cleanup()
             raise NoProcess("no process could be started to read files in: {reason}",
                             reason=error.strerror or str(error)) from error
         self._in, self._out = _pipe(self._process.stdin), _pipe(self._process.stdout)

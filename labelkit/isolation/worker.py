@@ -62,7 +62,7 @@ def _answer(job: Job, data: bytes | None, settings: dict[str, Any], limits: Limi
         source: Any = job.path if data is None else Reader.of(data, job.name)
         _refuse_long(source, job.name, limits.media_seconds)
         if job.verb == "embed":
-            return _embedded(source, **job.arguments)
+            return _embedded(source, limits.made_bytes, **job.arguments)
         from labelkit import pipeline
         return [wire.write_report(pipeline.verify(source, **{**settings, **job.arguments}))]
     except LabelkitError as error:
@@ -75,7 +75,7 @@ def _answer(job: Job, data: bytes | None, settings: dict[str, Any], limits: Limi
             reason=f"{type(error).__name__}: {error}"[:300]))]
 
 
-def _embedded(source: Any, *, fingerprint: bool, **arguments: Any) -> list[bytes]:
+def _embedded(source: Any, most_bytes: int, *, fingerprint: bool, **arguments: Any) -> list[bytes]:
     from labelkit import pipeline
     from labelkit.log_recorder import fingerprint_of
 
@@ -86,6 +86,9 @@ def _embedded(source: Any, *, fingerprint: bool, **arguments: Any) -> list[bytes
         made, manifest = _with_manifest(source, arguments)
     else:
         made = pipeline.embed(source, **arguments)
+    if len(made) > most_bytes:
+        raise LimitExceeded("{where}: the labelled file has {count} bytes, at most {limit} are given back",
+                            where=source.name, count=f"{len(made):,}", limit=f"{most_bytes:,}")
     return wire.write_made(wire.Made(made, manifest, left_out[0] if left_out else None,
                                      fingerprint_of(made) if fingerprint else None))
 

@@ -75,6 +75,15 @@ def test_films_are_labelled_from_file_to_file(pool, tmp_path):
         narrow.embed(path.read_bytes(), LABEL, PLAN)
 
 
+def test_a_labelled_file_over_the_bound_is_not_given_back():
+    data = saved(photo(96, 128), "PNG")
+    plan = lk.Plan(explicit=None, watermark=None)
+    with EmbedPool(1, Limits(seconds=600, made_bytes=len(data))) as narrow:
+        with pytest.raises(LimitExceeded, match=r"cat.png: the labelled file has [\d,]+ bytes, at most"):
+            narrow.embed(data, LABEL, plan, name="cat.png")
+        assert narrow.embed(b"# Rain", LABEL, plan, name="a.md").file
+
+
 def test_what_a_process_leaves_when_it_is_ended_is_removed(monkeypatch, tmp_path):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
