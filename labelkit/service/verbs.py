@@ -92,7 +92,6 @@ class Verbs:
                                     limits.media_seconds)
         checks: VerifySettings = {**settings.checks, "max_pixels": limits.pixels, "key": settings.key}
         self._verifying = Pool(limits.processes, for_each, **checks)
-        # a film is written again beside its stages: the encoded one, the one with metadata and the signed one
         self._labelling = EmbedPool(limits.processes, dataclasses.replace(
             for_each, written_bytes=limits.made_bytes, made_bytes=limits.made_bytes))
         self.of: dict[str, Callable[[Upload, Asked], Answer]] = {

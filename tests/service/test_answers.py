@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime
 import email.parser
 import email.policy
+import hashlib
 import json
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import labelkit as lk
 from labelkit import results, service
 from labelkit.cli import main as cli
 from labelkit.label import FIELDS
+from labelkit.log import LabelLog
 from labelkit.service.upload import Upload
 from labelkit.service.verbs import Verbs
 from tests.media import LABEL, photo, saved
@@ -125,6 +127,20 @@ def test_a_decision_is_answered_where_the_file_cannot_be_written(served, signer,
     verbs._labelling.close()
     assert answer.file is None and answer.fields["tier"] == "confirmed" and answer.fields["output"] is None
     assert "manifest" in answer.fields["error"]["message"]
+
+
+def test_every_labelled_file_is_on_record_before_it_is_sent(served, plain, tmp_path):
+    log = LabelLog(tmp_path / "labels.db")
+    verbs = Verbs(service.Settings(producer="acme", log=log))
+    verbs._labelling = served.service.verbs._labelling  # processes that have started
+    answer = verbs.label(Upload(plain, "cat.jpg", ()), {"kind": "generated", "produce_id": "7"})
+    for data in (plain, answer.file):
+        record, = log.find(sha256=hashlib.sha256(data).hexdigest())
+        assert record.label.produce_id == "7" and record.label.content_producer == "acme"
+    assert log.find(payload=lk.verify(answer.file)[lk.Layer.WATERMARK].payload)
+    text = verbs.label(Upload(b"It rains.", "a.txt", ()), {"kind": "generated", "produce_id": "8"})
+    assert len(log.find(sha256=hashlib.sha256(text.file).hexdigest())) == 1
+    assert log.find(sha256=hashlib.sha256(b"another").hexdigest()) == []
 
 
 def test_signed_results_are_checked_by_the_public_keys_of_the_service(served, labelled):
