@@ -33,9 +33,9 @@ class Served:
 
 
 @contextmanager
-def serving(app: service.Service, *, ready: bool = True) -> Iterator[str]:
+def serving(app: service.Service, *, ready: bool = True, **options: str | None) -> Iterator[str]:
     """The address of the service, which runs in a thread."""
-    server = service.http_server(app, host="127.0.0.1", port=0)
+    server = service.http_server(app, host="127.0.0.1", port=0, **options)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not (server.started and (app.is_ready or not ready)):
