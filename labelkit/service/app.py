@@ -60,9 +60,9 @@ class Service:
         description = openapi.document(settings)
         routes: list[BaseRoute] = [Route(f"/v1/{verb}", _Verb(self, verb), methods=["POST"]) for verb in SCOPE_OF]
         routes += [Route("/healthz", _plain(lambda: (200, "ok"))), Route("/readyz", _plain(self._readiness)),
-                   Route("/metrics", self._metrics), Route("/openapi.json", _fixed(description))]
+                   Route("/metrics", self._metrics), Route("/openapi.json", _fixed("openapi", description))]
         if settings.results:
-            routes.append(Route("/.well-known/jwks.json", _fixed(settings.results.jwks())))
+            routes.append(Route("/.well-known/jwks.json", _fixed("jwks", settings.results.jwks())))
         app = Starlette(routes=routes, lifespan=self._lifespan)
         app.add_exception_handler(HTTPException, self._http_error)  # type: ignore[arg-type]  # of this kind alone
         app.add_exception_handler(Exception, self._defect)
@@ -209,10 +209,10 @@ def _plain(state: Callable[[], tuple[int, str]]) -> Callable[[Request], Response
     return endpoint  # type: ignore[return-value]  # starlette takes coroutines too
 
 
-def _fixed(value: object) -> Callable[[Request], Response]:
+def _fixed(route: str, value: object) -> Callable[[Request], Response]:
     response = JSONResponse(value)
 
     async def endpoint(request: Request) -> Response:
-        request.scope[FACTS].route = "openapi"
+        request.scope[FACTS].route = route
         return response
     return endpoint  # type: ignore[return-value]  # starlette takes coroutines too
