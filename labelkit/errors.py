@@ -8,6 +8,7 @@
       MalformedFile          the file violates its own format
         TruncatedFile        ... because it ends too early
       LimitExceeded          the file needs more memory or time than the documented bound
+        NoProcess            ... or the machine could start no process for it
       HostTooSmall           the host cannot carry the payload or the text
       MissingGlyph           the font has no glyph for a character of the text
       SigningFailed          the manifest could not be made or signed
@@ -110,6 +111,10 @@ class TruncatedFile(MalformedFile):
 
 class LimitExceeded(LabelkitError):
     """The file needs more memory or time than the documented bound."""
+
+
+class NoProcess(LimitExceeded):
+    """The machine could start no process to work on a file in, whatever the file."""
 
 
 class HostTooSmall(LabelkitError):

@@ -132,13 +132,19 @@ def write(source: Source, target: str | os.PathLike[str] | BinaryIO, decision: D
 
     Returns the decision with the label as it was written. Raises what `embed` raises.
     """
-    label = decision.label
-    if label is None:
+    decision = sealed(decision, sm2)
+    if decision.label is None:
         return decision
-    if sm2:
-        sealed = security_data.seal(label.fields(), sm2, "ReservedCode2")
-        label = Label.as_found(label.kind, {**label.fields(), "ReservedCode2": sealed})
     plan = Plan(explicit=None, watermark=None, provenance=provenance)
     # what stands in the file was verified above, so the one label may be put in the place of the other
-    pipeline.embed(source, target, label, plan=plan, replace=True, in_place=in_place)
-    return replace(decision, label=label)
+    pipeline.embed(source, target, decision.label, plan=plan, replace=True, in_place=in_place)
+    return decision
+
+
+def sealed(decision: Decision, sm2: Sm2Signer | None) -> Decision:
+    """The decision with its label, if it has one, signed by the platform in ReservedCode2."""
+    label = decision.label
+    if label is None or sm2 is None:
+        return decision
+    seal = security_data.seal(label.fields(), sm2, "ReservedCode2")
+    return replace(decision, label=Label.as_found(label.kind, {**label.fields(), "ReservedCode2": seal}))

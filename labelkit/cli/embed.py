@@ -50,7 +50,7 @@ _KINDS = {"generated": Kind.GENERATED, "possible": Kind.POSSIBLE, "suspected": K
 
 def run(options: argparse.Namespace) -> int:
     """Label the named files; returns the exit code."""
-    plan, key, sm2 = _plan(options), key_of(options), sm2_signer_of(options)
+    plan, key, sm2 = plan_of(options), key_of(options), sm2_signer_of(options)
     log, waiver = _log(options), _waiver(options)
     selection = collect(options, lambda found: has_place(plan, found))
     refuse_shared_number(selection.items, "--produce-id", options.produce_id)
@@ -158,7 +158,8 @@ def _label(options: argparse.Namespace, produce_id: str) -> Label:
     return Label(_KINDS[options.kind], options.producer, produce_id)
 
 
-def _plan(options: argparse.Namespace) -> Plan:
+def plan_of(options: argparse.Namespace) -> Plan:
+    """The plan that the options of the layers and of films name."""
     left_out = {"provenance": not options.signer, "explicit": options.waive_recipient is not None}
     layers = options.layers or [layer for layer in LAYERS if not left_out.get(layer)]
     if "provenance" in layers and not options.signer:

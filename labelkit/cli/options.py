@@ -15,6 +15,7 @@ from labelkit.metadata.sm2 import Sm2Signer, load_pins
 
 if TYPE_CHECKING:
     from labelkit.provenance import Signer, TrustList
+    from labelkit.results import ResultSigner
 
 
 class Checks(TypedDict):
@@ -45,6 +46,17 @@ def checks(options: argparse.Namespace) -> Checks:
 def key_of(options: argparse.Namespace) -> Key | None:
     """The watermark key of --key, or None for the public one."""
     return Key.load(options.key) if options.key else None
+
+
+def result_signer_of(options: argparse.Namespace) -> ResultSigner | None:
+    """The signer of results that --sign-result names."""
+    if not options.sign_result:
+        return None
+    from labelkit.results import ResultSigner
+
+    password = os.environ.get("LABELKIT_SIGNER_PASSWORD")
+    return ResultSigner.load(options.sign_result, url=options.result_url,
+                             password=password.encode() if password else None)
 
 
 def sm2_signer_of(options: argparse.Namespace) -> Sm2Signer | None:

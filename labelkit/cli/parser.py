@@ -6,11 +6,11 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from labelkit.cli import values
+from labelkit.cli import media_options, serve_options, values
 from labelkit.cli.text import _
 from labelkit.cli.usage import Parser
 from labelkit.distribution import __version__, extra
-from labelkit.plan import CORNERS, EDGES, EFFORTS, EU_WORDS, PLACES, ROBUSTNESS, SOUNDS
+from labelkit.plan import CORNERS, EDGES, EFFORTS, EU_WORDS, ROBUSTNESS
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction["Parser"]
@@ -34,7 +34,8 @@ def build() -> Parser:
     root.add_argument("--version", action="version", version=f"labelkit {__version__}",
                       help=_("show the version and exit"))
     commands = root.add_subparsers(dest="command", title=_("commands"), metavar=_("COMMAND"), parser_class=Parser)
-    for add in (_embed, _verify, _check, _propagate, _inspect, _log, _keygen, _trust, _page, _completion):
+    for add in (_embed, _verify, _check, _propagate, _inspect, _result, _serve, _log, _keygen, _trust, _page,
+                _completion):
         add(commands)
     return root
 
@@ -84,7 +85,7 @@ def _embed(commands: Commands) -> None:
                        help=_("replace the label and manifest of another producer; such files are refused otherwise"))
     _sm2(label, _("SM2 key that signs the label in its reserved code (TC260-PG-202511A)"))
     _plan(command)
-    _films(command)
+    media_options.add_films(command)
     _record(command)
     running = command.add_argument_group(_("the run"))
     running.add_argument("--no-check", action="store_true",
@@ -131,7 +132,7 @@ def _plan(command: Parser) -> None:
                       help=_("text, or icon: the AI corner mark, in pictures before the text"))
     plan.add_argument("--border", action="store_true", help=_("put the text in a strip outside the picture"))
     plan.add_argument("--font", metavar=_("FILE"), help=_("font file; the bundled font by default"))
-    _sound(plan)
+    media_options.add_sound(plan)
     plan.add_argument("--strength", type=float, metavar=_("NUMBER"),
                       help=_("of the watermark, 0.25 to 4; 1 by default"))
     plan.add_argument("--robustness", choices=ROBUSTNESS, metavar=_("CLASS"),
@@ -160,31 +161,6 @@ def _signer(group: Options, what: str) -> None:
     group.add_argument("--ta-url", metavar="URL", help=_("time-stamping authority, called for every signature"))
 
 
-def _sound(plan: Options) -> None:
-    plan.add_argument("--sound", choices=SOUNDS, metavar=_("SOUND"),
-                      help=_("label of sound: rhythm (AI in Morse code), speech or both; rhythm by default"))
-    plan.add_argument("--place", choices=PLACES, metavar=_("PLACE"),
-                      help=_("of the label of sound and of texts: start, end, both or middle; start by default"))
-    plan.add_argument("--repeat", type=float, dest="repeat_s", metavar=_("SECONDS"),
-                      help=_("repeat the label at a pause about every so many seconds, at least 5; 0, the default, for "
-                             "no repeat"))
-    plan.add_argument("--recording", metavar=_("FILE"),
-                      help=_("spoken label, a 16-bit WAV that says --text; the bundled one by default; needs --sound "
-                             "speech or both"))
-
-
-def _films(command: Parser) -> None:
-    films = command.add_argument_group(_("films"))
-    films.add_argument("--show", type=values.seconds, metavar=_("SECONDS"),
-                       help=_("how long the label is shown from the first frame on, 2 or more, or whole; 3 by default"))
-    films.add_argument("--soundtrack", type=values.signal_layers, metavar=_("LIST"),
-                       help=_("explicit, watermark or both: label the sound track too, which is then re-encoded"))
-    films.add_argument("--crf", type=float, metavar=_("NUMBER"),
-                       help=_("quality of the encoder; by default visually lossless, 18 for H.264"))
-    films.add_argument("--preset", metavar=_("NAME"),
-                       help=_("speed of the encoder, such as veryfast; medium by default"))
-
-
 def _jobs(group: Options) -> None:
     group.add_argument("--jobs", type=values.count, metavar="N",
                        help=_("files at a time; one per core by default, and at most for local files"))
@@ -210,6 +186,7 @@ def _verify(commands: Commands) -> None:
     checks.add_argument("--require", type=values.layers, default=["metadata"], metavar=_("LIST"),
                         help=_("layers that must be valid; metadata by default"))
     _layer_checks(checks)
+    _sign_result(checks)
     _isolated_run(command)
 
 
@@ -233,6 +210,10 @@ def _layer_checks(checks: Options) -> None:
 
 def _checks(checks: Options) -> None:
     _key(checks)
+    _verification(checks)
+
+
+def _verification(checks: Options) -> None:
     checks.add_argument("--trust", metavar="PEM", default="c2pa",
                         help=_("root certificates of trusted signers; or c2pa, the default, for the trust lists of the "
                                "C2PA (labelkit trust show), or none"))
@@ -240,6 +221,13 @@ def _checks(checks: Options) -> None:
                         help=_("known SM2 public keys of producers, to verify signatures in labels"))
     checks.add_argument("--effort", choices=EFFORTS, default="normal", metavar=_("EFFORT"),
                         help=_("how thoroughly to search for the watermark: fast, normal or deep"))
+
+
+def _sign_result(checks: Options) -> None:
+    checks.add_argument("--sign-result", metavar="PEM",
+                        help=_("key that signs each result as a JWS, which labelkit result checks ({extra})").format(
+                            extra=extra("service")))
+    checks.add_argument("--result-url", metavar="URL", help=_("address of the detector, for signed results"))
 
 
 def _key(group: Options) -> None:
@@ -296,6 +284,48 @@ def _propagate(commands: Commands) -> None:
     _jobs(command.add_argument_group(_("the run")))
 
 
+def _serve(commands: Commands) -> None:
+    command = _command(
+        commands, "serve", _("--api-keys FILE|--open LIST [options]"),
+        _("verify, check, label and propagate over HTTP"),
+        _("Serves POST /v1/verify, /v1/check, /v1/label and /v1/propagate with the JSON of these commands; "
+          "/openapi.json describes them. Files are read in processes with limits and are not kept. Runs until SIGINT "
+          "or SIGTERM ({extra}). Exit code 0: stopped; 2: it could not start.").format(extra=extra("service")))
+    serve_options.add_listening(command)
+    serve_options.add_access(command)
+    label = command.add_argument_group(_("the label"))
+    label.add_argument("--producer", metavar=_("CODE"),
+                       help=_("name or 27-character code for every label; without it, each request names one"))
+    label.add_argument("--propagator", metavar=_("CODE"),
+                       help=_("name or 27-character code of the platform; without it, each request names one"))
+    _sm2(label, _("SM2 key that signs the label in its reserved code (TC260-PG-202511A)"))
+    label.add_argument("--log", metavar=_("LOG"),
+                       help=_("label log, an SQLite file or a postgresql:// address: every label is recorded before "
+                              "the file is sent"))
+    _plan(command)
+    media_options.add_films(command)
+    checks = command.add_argument_group(_("the checks"))
+    _verification(checks)
+    checks.add_argument("--ocr", action="store_true",
+                        help=_("read explicit labels in any font ({extra}); check always does").format(
+                            extra=extra("ocr")))
+    _sign_result(checks)
+    serve_options.add_limits(command)
+    command.set_defaults(waive_recipient=None)
+
+
+def _result(commands: Commands) -> None:
+    command = _command(
+        commands, "result", _("FILE --jwks KEYS [options]"), _("check signed results"),
+        _("Checks results that verify --sign-result or a service signed. Exit code 0: signed by one of the keys; 1: "
+          "not, or about another file; 2: the keys at hand cannot tell."))
+    command.add_argument("file", metavar=_("FILE"), help=_("a result, or JSON lines that hold some"))
+    command.add_argument("--jwks", metavar=_("FILE"), required=True,
+                         help=_("public keys that are believed, as a service shows them at /.well-known/jwks.json"))
+    command.add_argument("--content", metavar=_("FILE"), help=_("file that the results must be about"))
+    _json(command, _("one JSON object per line for each result"))
+
+
 def _log(commands: Commands) -> None:
     command = _command(
         commands, "log", _("verify|find|export|head LOG [WHAT] [options]"), _("search and audit a label log"),
@@ -336,6 +366,9 @@ def _keygen(commands: Commands) -> None:
                          help=_("validity of the certificate in days; 1825 by default"))
     command.add_argument("--sm2", action="store_true",
                          help=_("also an SM2 key that signs labels: sm2.pem (secret), sm2.pub.pem (to pin)"))
+    command.add_argument("--results", action="store_true",
+                         help=_("also a key that signs results: result.pem (secret), result.jwks.json (for those who "
+                                "check)"))
 
 
 def _trust(commands: Commands) -> None:

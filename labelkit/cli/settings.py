@@ -21,11 +21,12 @@ from labelkit.errors import InvalidArgument, cannot_open
 from labelkit.messages import Message
 
 # a relative path in a settings file is relative to that file
-_PATHS = {"key", "signer", "trust", "font", "recording", "sm2-key", "sm2-pin", "log", "files-from"}
+_PATHS = {"key", "signer", "trust", "font", "recording", "sm2-key", "sm2-pin", "log", "files-from",
+          "sign-result", "jwks", "api-keys", "page", "socket", "tls-certificate", "tls-key"}
 _NO_PATHS = {("trust", "c2pa"), ("trust", "none")}
-_DECISIVE = {"key", "signer", "trust", "sm2-key", "sm2-pin", "log", "ta-url"}
+_DECISIVE = {"key", "signer", "trust", "sm2-key", "sm2-pin", "log", "ta-url", "sign-result", "jwks", "api-keys"}
 """Secrets, trust and code: what a folder of media must not decide about itself."""
-_NEVER_STORED = {"help", "config"}
+_NEVER_STORED = {"help", "config", "new-key"}
 _LOCAL = "labelkit.toml"  # the name that earlier versions read from the current directory
 _MAX_BYTES = 1 << 20
 _YES, _NO = ("1", "true", "yes"), ("", "0", "false", "no")
@@ -171,7 +172,7 @@ def _text_of(action: argparse.Action, name: str, value: object, file: Path) -> s
         raise _wrong(name, value, file, Message("a number"))
     if kind == "date and time" and isinstance(value, datetime.datetime):
         return value.isoformat()
-    if kind == "list of layers":
+    if kind in ("list of layers", "list of scopes"):
         if isinstance(value, list) and all(isinstance(one, str) for one in value):
             return ",".join(value)
         raise _wrong(name, value, file, Message("a list of texts"))

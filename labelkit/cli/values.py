@@ -7,6 +7,7 @@ import argparse
 import datetime
 
 from labelkit.cli.text import _
+from labelkit.service.keys import SCOPES
 
 LAYERS = ("explicit", "watermark", "metadata", "provenance")
 
@@ -27,6 +28,23 @@ def _some_of(text: str, known: tuple[str, ...]) -> list[str]:
         raise argparse.ArgumentTypeError(_("choose layers from {layers}, got {got}").format(
             layers=",".join(known), got=repr(text)))
     return names
+
+
+def scopes(text: str) -> list[str]:
+    """What an API key allows, separated by commas."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names or set(names) - set(SCOPES):
+        raise argparse.ArgumentTypeError(_("choose scopes from {scopes}, got {got}").format(
+            scopes=",".join(SCOPES), got=repr(text)))
+    return names
+
+
+def port(text: str) -> int:
+    """A port number."""
+    value = int(text)
+    if not 0 <= value < 1 << 16:
+        raise ValueError(text)
+    return value
 
 
 def count(text: str) -> int:
@@ -61,4 +79,6 @@ count.__name__ = "count"
 shard.__name__ = "part I/N"
 date_and_time.__name__ = "date and time"
 seconds.__name__ = "number of seconds"
+port.__name__ = "count"
 layers.__name__ = signal_layers.__name__ = "list of layers"
+scopes.__name__ = "list of scopes"

@@ -4,17 +4,22 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
+from dataclasses import dataclass
 
 from labelkit.cli import isolated
 from labelkit.cli.files import Item, Selection, collect, run as run_files, source_of
 from labelkit.cli.isolated import verifier
-from labelkit.cli.options import checks
+from labelkit.cli.options import checks, result_signer_of
 from labelkit.cli.outcome import OK, SHORT, UNANSWERED, note, note_skipped, nothing_found, show_result
-from labelkit.cli.show import report_text
+from labelkit.cli.show import report_text, row
 from labelkit.cli.text import name_of
 from labelkit.errors import InvalidArgument, LabelkitError
+from labelkit.key import Key
 from labelkit.messages import Message
 from labelkit.report import Layer, Report
+from labelkit.results import Checked, Content
 
 
 def run(options: argparse.Namespace) -> int:
@@ -26,13 +31,25 @@ def run(options: argparse.Namespace) -> int:
                               hint="name in --require only layers that are checked",
                               layers=", ".join(layer.value for layer in required if layer not in layers))
 
+    signer = result_signer_of(options)
+
+    def signed_by(report: Report, source: str | io.BytesIO, before: object) -> str:
+        content = Content.of(source)
+        if _state(source) != before:
+            raise InvalidArgument("{where} was changed while it was verified", where=report.source)
+        assert signer is not None
+        return signer.sign(report, content, Checked(settings["effort"], tuple(layers), Key.of(settings["key"]).id),
+                           settings["now"], options.lang)
+
     codes = []
     selection = collect(options, each=True)
     with verifier(selection.items, options, settings, layers) as verify:
 
-        def verified(item: Item) -> Report:
+        def verified(item: Item) -> _Verified:
             with source_of(item) as source:
-                return verify(source)
+                before = _state(source)
+                report = verify(source)
+                return _Verified(report, signed_by(report, source, before) if signer else None)
 
         apart = isolated.wanted(selection.items, options)
         for item, result in run_files(verified, selection.items, options.jobs, fork=not apart):
@@ -41,17 +58,39 @@ def run(options: argparse.Namespace) -> int:
     return _summary(codes, selection, required, options)
 
 
-def _code(result: Report | LabelkitError, required: list[Layer]) -> int:
-    if isinstance(result, LabelkitError) or result.unanswered(*required):
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """A report, and the signed result where one was asked for."""
+
+    report: Report
+    signed: str | None = None
+
+
+def _state(source: str | io.BytesIO) -> object:
+    """What changes when a file does."""
+    if isinstance(source, io.BytesIO):
+        return None
+    found = os.stat(source)
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _code(result: _Verified | LabelkitError, required: list[Layer]) -> int:
+    if isinstance(result, LabelkitError) or result.report.unanswered(*required):
         return UNANSWERED
-    return SHORT if result.shortcomings(*required) else OK
+    return SHORT if result.report.shortcomings(*required) else OK
 
 
-def _say(item: Item, result: Report | LabelkitError, required: list[Layer], options: argparse.Namespace) -> None:
-    show_result(item.path, result, options,
-                lambda report: {**report.to_dict(options.lang), "required": [layer.value for layer in required],
-                                "shortcomings": report.shortcomings(*required)},
-                lambda report: report_text(report, name_of(item.path), options.lang))
+def _say(item: Item, result: _Verified | LabelkitError, required: list[Layer], options: argparse.Namespace) -> None:
+    def fields(made: _Verified) -> dict[str, object]:
+        signed = {"signed_result": made.signed} if made.signed else {}
+        return {**made.report.to_dict(options.lang), "required": [layer.value for layer in required],
+                "shortcomings": made.report.shortcomings(*required), **signed}
+
+    def text(made: _Verified) -> str:
+        lines = [report_text(made.report, name_of(item.path), options.lang)]
+        return "\n".join(lines + [row(Message("signed").text(options.lang), "", made.signed)] if made.signed else lines)
+
+    show_result(item.path, result, options, fields, text)
 
 
 def _summary(codes: list[int], selection: Selection, required: list[Layer], options: argparse.Namespace) -> int:

@@ -127,6 +127,21 @@ def is_encoded_once(samples: Samples) -> bool:
     return isinstance(samples, VideoSamples)
 
 
+def seconds(reader: Reader) -> float | None:
+    """How long a file's sound or film is, as it states itself; None for other media and where it does not.
+
+    Raises what `decode` raises; of a film one frame is decoded, of sound nothing.
+    """
+    format = container.sniff(reader)
+    if format.family == "audio":
+        stated: float | None = _module("audio").seconds(reader, format.name)
+        return stated
+    if format.family != "video":
+        return None
+    film = decode(reader)
+    return film.seconds if isinstance(film, VideoSamples) else None
+
+
 def encode_file(samples: Samples, target: Path, quality: Quality | None = None,
                 report: Callable[[Progress], None] | None = None) -> None:
     """`encode` into a new file, of films with `quality`; `report` is called as a film progresses."""

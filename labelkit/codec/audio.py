@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream as AvStream
     from av.container import InputContainer
 
-__all__ = ["HELD", "decode", "encode", "encode_file", "encode_new", "encode_new_file", "is_long"]
+__all__ = ["HELD", "decode", "encode", "encode_file", "encode_new", "encode_new_file", "is_long", "seconds"]
 
 _SAMPLES_PER_PIXEL = 4  # the bound on pixels, used for sound: 93 minutes of stereo at 48 kHz by default
 _MAX_CHANNELS = 64
@@ -101,6 +101,12 @@ def is_long(reader: Reader, format: str) -> bool:
         return True
     except LabelkitError:
         return False
+
+
+def seconds(reader: Reader, format: str) -> float | None:
+    """How long the sound is, as its file states it; None where it does not."""
+    stream = _stream(reader, format, reader.name, _UNKNOWN)
+    return stream.frames / stream.rate if stream.frames else None
 
 
 def _stream(reader: Reader, format: str, name: str, max_pixels: int) -> AudioStream:

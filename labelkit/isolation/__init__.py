@@ -1,37 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Verify files of strangers in processes of their own, with limits on time and memory.
+"""Verify and label files of strangers in processes of their own, with limits on time and memory.
 
     with isolation.Pool(2, effort="fast") as pool:
         report = pool.verify("upload.jpg")               # as labelkit.verify; raises LimitExceeded over a limit
+    with isolation.EmbedPool(2) as pool:
+        made = pool.embed(data, label, plan)             # as labelkit.embed of bytes
 
 Decoders and manifest readers are native code that meets hostile bytes. Here they run in a process that lives from file
 to file, holds none of the environment's secrets but the watermark key, and can be ended; a new one takes its place.
 What it sends back is JSON that is checked against the types of a report (`wire`), and the verdict is made here. A
 process that was taken over can still lie about the files that it reads; it cannot reach the caller's memory or outlive
-its limits.
+its limits. Those of an EmbedPool hold the signer of each plan as well, so files are verified in others than these.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import queue
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, BinaryIO, Unpack
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self, TypeVar, Unpack
 
 from labelkit import threads
-from labelkit.errors import InvalidArgument, LabelkitError, LimitExceeded
+from labelkit.codec import MAX_PIXELS
+from labelkit.errors import InvalidArgument, LabelkitError, LimitExceeded, NoProcess
 from labelkit.isolation import wire
+from labelkit.isolation.wire import Made
 from labelkit.report import Layer, Report
 
 if TYPE_CHECKING:
+    from labelkit.key import Key
+    from labelkit.label import Label
+    from labelkit.plan import Plan
     from labelkit.preconditions import VerifySettings
+
+T = TypeVar("T")
 
 MAX_REPLY = 8 << 20  # bytes; reports have a few kB, those of files of 10,000 slots 2 MB
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG",
@@ -48,53 +60,62 @@ class Limits:
 
     seconds            of waiting, and so many more for each megabyte of the file
     memory_bytes       of a process, as far as the system can limit it (POSIX)
+    media_seconds      of sound or film, as the file states its length
+    written_bytes      of each temporary file: films and long sound are labelled from file to file
+    made_bytes         of a labelled file
     """
 
     seconds: float = 60.0
     seconds_per_megabyte: float = 2.0
     memory_bytes: int = 4 << 30
+    media_seconds: float = math.inf
+    written_bytes: int = 0
+    made_bytes: int = 1 << 30
 
     def of(self, size: int) -> float:
         """Seconds for a file of so many bytes."""
         return self.seconds + self.seconds_per_megabyte * size / 1e6
 
 
-class Pool:
-    """Processes that verify files; may be used from several threads at a time."""
+class Job(NamedTuple):
+    """What a process is asked to do with one file.
 
-    def __init__(self, processes: int, limits: Limits | None = None, **settings: Unpack[VerifySettings]) -> None:
-        """Start none yet: a process begins when there is a file for it.
+    verb       "verify" or "embed"
+    name       of the file, for messages
+    seconds    that it may take
+    path       of the file; None where its bytes follow
+    arguments  of the call, beside the settings of the pool
+    """
 
-        Raises InvalidArgument for less than one process.
-        """
+    verb: str
+    name: str
+    seconds: float
+    path: str | None
+    arguments: dict[str, Any]
+
+
+class _Processes:
+    """Processes that do one job after the other; may be used from several threads at a time."""
+
+    def __init__(self, processes: int, limits: Limits | None, settings: object) -> None:
         if processes < 1:
             raise InvalidArgument("at least one process is needed, got {count}", count=processes)
-        if settings.get("trust") is None and Layer.PROVENANCE in settings.get("layers", tuple(Layer)):
-            from labelkit.provenance import TrustList
-            settings["trust"] = TrustList.c2pa()  # the user's own list is read here, not by the processes
         self._limits = limits or Limits()
-        self._started = pickle.dumps((settings, self._limits.memory_bytes))
+        self._started = pickle.dumps((settings, self._limits))
         self._idle: queue.LifoQueue[_Process | None] = queue.LifoQueue()
         for _ in range(processes):
             self._idle.put(None)
         self._size = processes
         self._threads = max(1, threads.cores() // processes)
 
-    def verify(self, source: str | os.PathLike[str] | bytes | BinaryIO) -> Report:
-        """`labelkit.verify` of a path, bytes or a binary file, with the settings of the pool.
-
-        Raises LimitExceeded where the process that read the file took too much time or memory or came to an end, and
-        what `labelkit.verify` raises.
-        """
-        given = os.fspath(source) if isinstance(source, str | os.PathLike) else source if isinstance(
-            source, bytes) else source.read()
-        name = os.path.basename(given) if isinstance(given, str) else "bytes"
+    def _done(self, job: Job, data: bytes | None, most: int, read: Callable[[bytes], T]) -> T:
+        """What `read` makes of the reply, of at most so many bytes, of the next process that is idle."""
         process, reusable = self._idle.get(), False
         try:
-            process = process or _Process(self._started, self._threads)
-            findings = wire.read_reply(process.ask(given, self._limits.of(_size(given)), name), name)
+            process = process or _Process(self._started, self._threads, writes=self._limits.written_bytes > 0)
+            answer = read(process.ask(job, data, most))
             reusable = True
-            return Report.of(name, findings)
+            return answer
         except wire.Reported as reported:  # the file's error, from a process that is well
             reusable = True
             raise reported.error from None
@@ -104,18 +125,73 @@ class Pool:
             self._idle.put(process if reusable else None)
 
     def close(self) -> None:
-        """End every process; those that are reading a file end with it."""
-        for _ in range(self._size):
-            process = self._idle.get()
+        """End every process; those that work on a file end with it."""
+        for process in [self._idle.get() for _ in range(self._size)]:
             if process:
                 process.end()
+            self._idle.put(None)
 
-    def __enter__(self) -> Pool:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
         self.close()
+
+
+class Pool(_Processes):
+    """Processes that verify files; may be used from several threads at a time."""
+
+    def __init__(self, processes: int, limits: Limits | None = None, **settings: Unpack[VerifySettings]) -> None:
+        """Start none yet: a process begins when there is a file for it.
+
+        Raises InvalidArgument for less than one process.
+        """
+        if settings.get("trust") is None and Layer.PROVENANCE in settings.get("layers", tuple(Layer)):
+            from labelkit.provenance import TrustList
+            settings["trust"] = TrustList.c2pa()  # the user's own list is read here, not by the processes
+        super().__init__(processes, limits, settings)
+
+    def verify(self, source: str | os.PathLike[str] | bytes | BinaryIO, *, name: str | None = None,
+               **changed: Unpack[VerifySettings]) -> Report:
+        """`labelkit.verify` of a path, bytes or a binary file, with the settings of the pool.
+
+        name     of the file in the report; by default that of the path, or "bytes"
+        changed  settings of this file that are not those of the pool
+        Raises LimitExceeded where the process that read the file took too much time or memory or came to an end, and
+        what `labelkit.verify` raises.
+        """
+        given = os.fspath(source) if isinstance(source, str | os.PathLike) else source if isinstance(
+            source, bytes) else source.read()
+        path = given if isinstance(given, str) else None
+        where = name or (os.path.basename(path) if path else "bytes")
+        job = Job("verify", where, self._limits.of(_size(given)), path, {**changed})
+        findings = self._done(job, given if isinstance(given, bytes) else None, MAX_REPLY,
+                              lambda reply: wire.read_reply(reply, where))
+        return Report.of(where, findings)
+
+
+class EmbedPool(_Processes):
+    """Processes that label files; may be used from several threads at a time."""
+
+    def __init__(self, processes: int, limits: Limits | None = None) -> None:
+        """Start none yet: a process begins when there is a file for it.
+
+        Raises InvalidArgument for less than one process.
+        """
+        super().__init__(processes, limits, {})
+
+    def embed(self, data: bytes, label: Label, plan: Plan, *, name: str = "bytes", key: Key | None = None,
+              replace: bool = False, max_pixels: int = MAX_PIXELS, fingerprint: bool = False) -> Made:
+        """`labelkit.embed` of a file's bytes; the arguments are those of `embed`, and
+
+        name         of the file, for messages
+        fingerprint  whether that of the labelled picture is wanted, for the label log
+        Raises LimitExceeded as `Pool.verify` does, and what `labelkit.embed` raises.
+        """
+        arguments = {"label": label, "plan": plan, "key": key, "replace": replace, "max_pixels": max_pixels}
+        job = Job("embed", name, self._limits.of(len(data)), None, {**arguments, "fingerprint": fingerprint})
+        return self._done(job, data, self._limits.made_bytes + MAX_REPLY, lambda reply: wire.read_made(reply, name))
 
 
 def _size(given: str | bytes) -> int:
@@ -130,41 +206,53 @@ def _size(given: str | bytes) -> int:
 class _Process:
     """One process, and the two pipes to it."""
 
-    def __init__(self, started: bytes, library_threads: int) -> None:
+    def __init__(self, started: bytes, library_threads: int, *, writes: bool) -> None:
+        # what it leaves when it is ended goes with the folder
+        self._folder = tempfile.TemporaryDirectory(prefix="labelkit-", ignore_cleanup_errors=True) if writes else None
         kept = {name: value for name, value in os.environ.items() if name.upper() in _ENVIRONMENT}
+        if self._folder:
+            kept |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self._folder.name)
         kept |= {"OPENBLAS_NUM_THREADS": "1", threads.OF_LIBRARIES: str(library_threads)}
         try:
             # a session of its own: Ctrl-C is the caller's to handle
             self._process = subprocess.Popen(_WORKER, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                              stderr=subprocess.DEVNULL, env=kept, start_new_session=True)
         except OSError as error:
-            raise LimitExceeded("no process could be started to read files in: {reason}",
-                                reason=error.strerror or str(error)) from error
+            if self._folder:
+                self._folder.cleanup()
+            raise NoProcess("no process could be started to read files in: {reason}",
+                            reason=error.strerror or str(error)) from error
         self._in, self._out = _pipe(self._process.stdin), _pipe(self._process.stdout)
-        self._first = started
+        self._first: bytes | None = started
 
-    def ask(self, given: str | bytes, seconds: float, name: str) -> bytes:
-        """The reply about a file; raises LimitExceeded where none comes within so many seconds."""
+    def ask(self, job: Job, data: bytes | None, most: int) -> bytes:
+        """The reply about a file; raises LimitExceeded where none comes within the seconds of the job.
+
+        data  the file, where the job names no path
+        most  bytes of the reply
+        """
         ended = threading.Event()
 
         def end() -> None:
             ended.set()
             self._process.kill()
 
-        timer = threading.Timer(seconds, end)
+        timer = threading.Timer(job.seconds, end)
         timer.daemon = True
         timer.start()
         try:
-            for message in filter(None, (self._first, pickle.dumps((given, seconds)))):
-                self._in.write(struct.pack("<Q", len(message)) + message)
+            for message in (self._first, pickle.dumps(job), data):
+                if message is not None:
+                    self._in.write(struct.pack("<Q", len(message)))
+                    self._in.write(message)
             self._in.flush()
-            self._first = b""
+            self._first = None
             size, = struct.unpack("<Q", _exactly(self._out, 8))
-            if size > MAX_REPLY:
-                raise wire.bad_reply(name)
+            if size > most:
+                raise wire.bad_reply(job.name)
             return _exactly(self._out, size)
         except (OSError, EOFError) as error:
-            raise self._died(ended.is_set(), seconds, name) from error
+            raise self._died(ended.is_set(), job.seconds, job.name) from error
         finally:
             timer.cancel()
 
@@ -184,6 +272,8 @@ class _Process:
                 pipe.close()
             except OSError:  # what was still to be written has nobody to read it
                 pass
+        if self._folder:
+            self._folder.cleanup()
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

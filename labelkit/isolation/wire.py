@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import json
 import re
+import struct
 import types
 import typing
 from collections.abc import Mapping
@@ -29,6 +30,7 @@ MAX_TEXT = 64 << 10  # characters of one text
 MAX_DEPTH = 40
 MAX_INTEGER = 1 << 64
 _CLASS = ""
+_MADE = b"made"  # begins no JSON
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _RESERVED = {"template", "hint", "self"}
 _EVIDENCE: object = evidence.Evidence | None
@@ -40,6 +42,21 @@ class Reported(Exception):
     def __init__(self, error: LabelkitError) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+class Made(typing.NamedTuple):
+    """A labelled file.
+
+    file         its bytes
+    manifest     the manifest that belongs beside it, for formats that have no place for one
+    left_out     why it has no watermark, where the plan asks for one and does not require it
+    fingerprint  of a picture, where it was asked for
+    """
+
+    file: bytes
+    manifest: bytes | None
+    left_out: Message | None
+    fingerprint: int | None
 
 
 class _Wrong(Exception):
@@ -64,6 +81,33 @@ def write_error(error: LabelkitError) -> bytes:
     """An error, its hint included."""
     return _encode({"error": type(error).__name__, "message": _message(error.message),
                     "hint": error.hint.template if error.hint else None})
+
+
+def write_made(made: Made) -> list[bytes]:
+    """A labelled file, in parts that follow each other."""
+    head = _encode({"file": len(made.file), "manifest": made.manifest is not None, "fingerprint": made.fingerprint,
+                    "left_out": _message(made.left_out) if made.left_out else None})
+    return [_MADE, struct.pack("<I", len(head)), head, made.file, made.manifest or b""]
+
+
+def read_made(reply: bytes, where: str) -> Made:
+    """The labelled file in a reply; raises Reported with the error in it, MalformedFile for what is neither."""
+    try:
+        if not reply.startswith(_MADE):
+            found = json.loads(reply)
+            raise Reported(_error(_of(found, dict)))
+        size, = struct.unpack_from("<I", reply, len(_MADE))
+        start = len(_MADE) + 4
+        head = _of(json.loads(reply[start:start + size]), dict)
+        left_out, fingerprint = head.get("left_out"), head.get("fingerprint")
+        end = start + size + _integer(head.get("file"))
+        if not start + size <= end <= len(reply):
+            raise _Wrong
+        return Made(reply[start + size:end], reply[end:] if _of(head.get("manifest"), bool) else None,
+                    None if left_out is None else _read_message(left_out),
+                    None if fingerprint is None else _integer(fingerprint))
+    except (_Wrong, LabelkitError, KeyError, ValueError, TypeError, RecursionError, struct.error) as error:
+        raise bad_reply(where) from error
 
 
 def _encode(value: object) -> bytes:

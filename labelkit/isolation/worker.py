@@ -1,23 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The process that reads strangers' files for `isolation.Pool`: it verifies one after the other until its input ends.
+"""The process that works on strangers' files for the pools of `isolation`, one after the other until its input ends.
 
 What it gets comes from its parent, which it trusts. What it sends is taken for nothing but data.
 """
 
 from __future__ import annotations
 
-import io
+import math
 import os
 import pickle
+import re
 import struct
 import sys
-from typing import IO, TYPE_CHECKING
+import tempfile
+from pathlib import Path
+from typing import IO, Any, BinaryIO, cast
 
-from labelkit.errors import LabelkitError
-from labelkit.isolation import out_of_memory, wire
-
-if TYPE_CHECKING:
-    from labelkit.preconditions import VerifySettings
+from labelkit.container import SIDECAR, Reader
+from labelkit.errors import LabelkitError, LimitExceeded
+from labelkit.isolation import Job, Limits, out_of_memory, wire
+from labelkit.messages import Message
 
 
 def serve() -> None:
@@ -27,17 +29,19 @@ def serve() -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1):  # what a library prints is no reply
         os.dup2(nothing, standard)
-    settings, memory = pickle.loads(_message(requests))
-    _limit_memory(memory)
+    settings, limits = pickle.loads(_message(requests))
+    _limit_memory(limits)
     while True:
         try:
-            given, seconds = pickle.loads(_message(requests))
+            job = pickle.loads(_message(requests))
+            data = _message(requests) if job.path is None else None
         except EOFError:
             return
-        _limit_time(seconds)
-        reply = _reply(given, settings, memory)
-        replies.write(struct.pack("<Q", len(reply)) + reply)
+        _limit_time(job.seconds)
+        for part in (reply := _reply(job, data, settings, limits)):
+            replies.write(part)
         replies.flush()
+        del data, reply  # they would stay until the next file
 
 
 def _message(pipe: IO[bytes]) -> bytes:
@@ -47,31 +51,85 @@ def _message(pipe: IO[bytes]) -> bytes:
     return pipe.read(struct.unpack("<Q", head)[0])
 
 
-def _reply(given: str | bytes, settings: VerifySettings, memory: int) -> bytes:
+def _reply(job: Job, data: bytes | None, settings: dict[str, Any], limits: Limits) -> list[bytes]:
+    """The size of the reply, and the reply in one part or more."""
+    parts = _answer(job, data, settings, limits)
+    return [struct.pack("<Q", sum(map(len, parts))), *parts]
+
+
+def _answer(job: Job, data: bytes | None, settings: dict[str, Any], limits: Limits) -> list[bytes]:
+    try:
+        source: Any = job.path if data is None else Reader.of(data, job.name)
+        _refuse_long(source, job.name, limits.media_seconds)
+        if job.verb == "embed":
+            return _embedded(source, limits.made_bytes, **job.arguments)
+        from labelkit import pipeline
+        return [wire.write_report(pipeline.verify(source, **{**settings, **job.arguments}))]
+    except LabelkitError as error:
+        return [wire.write_error(error)]
+    except MemoryError:
+        return [wire.write_error(out_of_memory(job.name, limits.memory_bytes))]
+    except Exception as error:  # a bug; the file is lost, not the run
+        return [wire.write_error(LabelkitError(
+            "{where}: labelkit failed at this file, which is a bug to report: {reason}", where=job.name,
+            reason=f"{type(error).__name__}: {error}"[:300]))]
+
+
+def _embedded(source: Any, most_bytes: int, *, fingerprint: bool, **arguments: Any) -> list[bytes]:
+    from labelkit import pipeline
+    from labelkit.log_recorder import fingerprint_of
+
+    left_out: list[Message] = []
+    arguments["on_left_out"] = left_out.append
+    manifest = None
+    if arguments["plan"].provenance and not pipeline.provenance().has_place(source):
+        made, manifest = _with_manifest(source, arguments)
+    else:
+        made = pipeline.embed(source, **arguments)
+    if len(made) > most_bytes:
+        raise LimitExceeded("{where}: the labelled file has {count} bytes, at most {limit} are given back",
+                            where=source.name, count=f"{len(made):,}", limit=f"{most_bytes:,}")
+    return wire.write_made(wire.Made(made, manifest, left_out[0] if left_out else None,
+                                     fingerprint_of(made) if fingerprint else None))
+
+
+def _with_manifest(source: Reader, arguments: dict[str, Any]) -> tuple[bytes, bytes | None]:
+    """The labelled file, and the manifest that lies beside it: both want a folder."""
     from labelkit import pipeline
 
-    name = os.path.basename(given) if isinstance(given, str) else "bytes"
-    try:
-        source = given if isinstance(given, str) else io.BytesIO(given)
-        return wire.write_report(pipeline.verify(source, **settings))
-    except LabelkitError as error:
-        return wire.write_error(error)
-    except MemoryError:
-        return wire.write_error(out_of_memory(name, memory))
-    except Exception as error:  # a bug; the file is lost, not the run
-        return wire.write_error(LabelkitError(
-            "{where}: labelkit failed at this file, which is a bug to report: {reason}", where=name,
-            reason=f"{type(error).__name__}: {error}"[:300]))
+    ending = re.fullmatch(r"\.[A-Za-z0-9]{1,10}", os.path.splitext(source.name)[1])
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder, "labelled" + (ending[0] if ending else ""))
+        pipeline.embed(cast(BinaryIO, source), target, **arguments)  # a Reader is opened as it is
+        beside = Path(f"{target}{SIDECAR}")
+        return target.read_bytes(), beside.read_bytes() if beside.exists() else None
 
 
-def _limit_memory(limit: int) -> None:
-    """Bound the memory of this process, and forbid files and core dumps, where the system can."""
+def _refuse_long(source: Any, name: str, most_seconds: float) -> None:
+    """Raise LimitExceeded for sound or a film that states a greater length; one that lies runs out of time."""
+    if most_seconds == math.inf:
+        return
+    from labelkit import codec, container
+
+    with container.opened(source) as reader:
+        try:
+            seconds = codec.seconds(reader)
+        except LabelkitError:
+            return  # what is wrong with the file is said by those who work on it
+    if seconds is not None and seconds > most_seconds:
+        raise LimitExceeded("{where}: {seconds} s of sound or film, at most {limit} s are taken", where=name,
+                            seconds=f"{seconds:.0f}", limit=f"{most_seconds:g}")
+
+
+def _limit_memory(limits: Limits) -> None:
+    """Bound the memory of this process and the files that it writes, and forbid core dumps, where the system can."""
     try:
         import resource
     except ImportError:  # Windows
         return
     memory = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
-    for what, bound in ((memory, limit), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)):
+    for what, bound in ((memory, limits.memory_bytes), (resource.RLIMIT_CORE, 0),
+                        (resource.RLIMIT_FSIZE, limits.written_bytes)):
         _lower(what, bound)
 
 

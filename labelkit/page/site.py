@@ -21,7 +21,7 @@ from labelkit.provenance import TrustList
 KERNELS = "_native.abi3.so"
 _PACKAGE = Path(labelkit.__file__).parent
 _STATIC = Path(__file__).parent / "verify"
-_LEFT_OUT = ("cli", "isolation", "integrations")  # rooms that a page has no use for
+_LEFT_OUT = ("cli", "isolation", "integrations", "service")  # rooms that a page has no use for
 _MAX_KERNELS = 4 << 20  # bytes
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # so that the same sources give the same page
 

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`labelkit result`: check signed results of `verify` and of the service."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+from dataclasses import dataclass
+
+from labelkit import results
+from labelkit.cli.outcome import OK, SHORT, UNANSWERED, json_line
+from labelkit.cli.show import row
+from labelkit.cli.text import name_of, one_line
+from labelkit.log_recorder import sha256
+from labelkit.messages import Message
+from labelkit.results import NoResult, Result
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What came of one result, and whether it is about the file at hand; None where none was named."""
+
+    found: Result | NoResult
+    fits: bool | None
+
+    @property
+    def code(self) -> int:
+        """The exit code."""
+        if isinstance(self.found, NoResult):
+            return UNANSWERED if self.found.is_open else SHORT
+        return SHORT if self.fits is False else OK
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check the results in a file; returns the exit code."""
+    jwks, now = results.read_jwks(options.jwks), datetime.datetime.now(datetime.UTC)
+    wanted = sha256(options.content) if options.content else None
+    codes = []
+    for signed in results.read_results(options.file):
+        found = results.check(signed, jwks, now)
+        fits = None if wanted is None or isinstance(found, NoResult) else found.content.sha256 == wanted
+        checked = _Checked(found, fits)
+        codes.append(checked.code)
+        print(json_line(_fields(checked, options)) if options.json else _text(checked, options))
+    return max(codes)
+
+
+def _fields(checked: _Checked, options: argparse.Namespace) -> dict[str, object]:
+    found = checked.found
+    if isinstance(found, NoResult):
+        return {"file": options.file, "valid": False, "reason": found.reason.text(options.lang)}
+    return {"file": options.file, "valid": True, "fits": checked.fits, **found.to_dict()}
+
+
+def _text(checked: _Checked, options: argparse.Namespace) -> str:
+    language, found = options.lang, checked.found
+    name = name_of(options.file)
+    if isinstance(found, NoResult):
+        return Message("{file}: NOT to be believed: {reason}", file=name,
+                       reason=one_line(found.reason.text(language))).text(language)
+    fits = {None: Message("not compared with a file"), True: Message("that of {file}", file=name_of(
+        options.content or "")), False: Message("NOT that of {file}", file=name_of(options.content or ""))}
+    detector = " ".join(str(found.detector[part]) for part in ("name", "version", "url") if found.detector.get(part))
+    reasons = found.report.get("reasons")
+    lines = [Message("{file}: signed by the key {key}", file=name, key=found.key_id).text(language)]
+    for head, text in (
+            (Message("content"), f"SHA-256 {found.content.sha256}, {fits[checked.fits].text(language)}"),
+            (Message("detector"), detector), (Message("time"), f"{found.time:%Y-%m-%d %H:%M:%S} UTC"),
+            (Message("effort"), str(found.checked.get("effort"))),
+            (Message("verdict"), str(found.report.get("verdict"))),
+            *((Message("because"), str(reason)) for reason in (reasons if isinstance(reasons, list) else []))):
+        lines.append(row(head.text(language), "", text))
+    return "\n".join(lines)

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options of `labelkit serve` that no other command has: where it listens, who may ask, and every limit."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from typing import TYPE_CHECKING
+
+from labelkit.cli import values
+from labelkit.cli.text import _
+from labelkit.service.keys import SCOPES
+from labelkit.service.limits import Limits
+
+if TYPE_CHECKING:
+    from labelkit.cli.usage import Parser
+
+_MEGABYTES = {"body": "body_bytes", "held": "held_bytes", "memory": "memory_bytes", "made": "made_bytes"}
+_NUMBERS = ("media_seconds", "work_seconds", "receive_seconds", "wait_seconds", "processes", "waiting", "callers_share")
+
+
+def add_listening(command: Parser) -> None:
+    """Where the service listens, and what it shows there."""
+    group = command.add_argument_group(_("the server"))
+    group.add_argument("--host", metavar=_("ADDRESS"), default="127.0.0.1",
+                       help=_("address to listen at; 127.0.0.1, this machine alone, by default"))
+    group.add_argument("--port", type=values.port, metavar="N", default=8080, help=_("port; 8080 by default"))
+    group.add_argument("--socket", metavar=_("FILE"), help=_("Unix socket to listen at instead"))
+    group.add_argument("--tls-certificate", metavar="PEM", help=_("certificate chain, for https"))
+    group.add_argument("--tls-key", metavar="PEM", help=_("its key"))
+    group.add_argument("--proxy", metavar=_("ADDRESS"),
+                       help=_("proxy whose X-Forwarded-For and X-Forwarded-Proto are believed"))
+    group.add_argument("--page", metavar=_("FOLDER"), help=_("verify page to show at /, made by labelkit page"))
+
+
+def add_access(command: Parser) -> None:
+    """Who may ask for what."""
+    group = command.add_argument_group(_("who may ask"))
+    known = ", ".join(SCOPES)
+    group.add_argument("--api-keys", metavar=_("FILE"), help=_("API keys, kept as hashes; --new-key adds one"))
+    group.add_argument("--open", type=values.scopes, metavar=_("LIST"), default=[],
+                       help=_("what needs no key: some of {scopes}").format(scopes=known))
+    group.add_argument("--new-key", metavar=_("NAME"),
+                       help=_("add a key with this name to --api-keys, print it and exit"))
+    group.add_argument("--scopes", type=values.scopes, metavar=_("LIST"), default=["verify"],
+                       help=_("what the new key allows: some of {scopes}; verify by default").format(scopes=known))
+
+
+def add_limits(command: Parser) -> None:
+    """The bounds that operators change; the others are in `labelkit.service.Limits`."""
+    group, limits = command.add_argument_group(_("limits")), {
+        field.name: field.default for field in dataclasses.fields(Limits)}
+
+    def megabytes(option: str, what: str) -> None:
+        default = limits[_MEGABYTES[option]]
+        assert isinstance(default, int)
+        group.add_argument(f"--max-{option}", type=values.count, metavar="MB", default=default >> 20,
+                           help=what.format(default=default >> 20))
+
+    megabytes("body", _("of a request; {default} MB by default"))
+    megabytes("held", _("of the bodies of all requests together; {default} MB by default"))
+    megabytes("memory", _("of each process; {default} MB by default"))
+    megabytes("made", _("of a labelled file; {default} MB by default"))
+    group.add_argument("--max-megapixels", type=values.count, default=134, metavar="N",
+                       help=_("limit for all frames of a picture together, and for one frame of a film; 134 by "
+                              "default"))
+    for option, name, what in (
+            ("--max-media", "media_seconds", _("length of sound and films; {default:g} s by default")),
+            ("--max-work", "work_seconds", _("for one file, and 2 s more for each MB; {default:g} s by default")),
+            ("--max-receive", "receive_seconds", _("for the body of a request; {default:g} s by default")),
+            ("--max-wait", "wait_seconds", _("for a process to be free; {default:g} s by default"))):
+        group.add_argument(option, type=values.count, dest=name, metavar=_("SECONDS"), default=limits[name],
+                           help=what.format(default=limits[name]))
+    group.add_argument("--processes", type=values.count, metavar="N",
+                       help=_("files at a time; one per core by default"))
+    group.add_argument("--waiting", type=values.count, metavar="N", default=limits["waiting"],
+                       help=_("requests beside these, before more are refused; {default} by default").format(
+                           default=limits["waiting"]))
+    group.add_argument("--callers-share", type=values.count, metavar="N", default=limits["callers_share"],
+                       help=_("requests at a time of one key, or of one address; {default} by default").format(
+                           default=limits["callers_share"]))
+
+
+def limits_of(options: argparse.Namespace) -> Limits:
+    """The limits that the options name; raises InvalidArgument."""
+    given = {name: getattr(options, name) for name in _NUMBERS if getattr(options, name) is not None}
+    given |= {name: getattr(options, f"max_{option}") << 20 for option, name in _MEGABYTES.items()}
+    return Limits(**given, pixels=options.max_megapixels * 1_000_000)

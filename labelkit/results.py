@@ -1,0 +1,341 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signed results: what verify found in a file, signed by whoever ran it, as a JWS (RFC 7515; the extra `service`).
+
+    signer = ResultSigner.load("result.pem", url="https://labels.example/v1/verify")
+    signed = signer.sign(report, content, Checked("normal", layers, key.id), now)   # a text of three parts
+    result = check(signed, signer.jwks(), now)                                      # Result, by public keys alone
+
+A result holds the hash of the content, the detector with its version and address, how it searched, the bound on false
+positives, the time, and the whole report (EU Code of Practice, measure 2.1.2). A checker takes neither the key nor the
+algorithm from the JWS: the key is one of those that it was given, and each key has one algorithm. A header with
+anything but `alg`, `kid` and `typ` is refused, so that `jku`, `jwk`, `x5u` and `crit` are never followed.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from labelkit import container, keyfiles
+from labelkit.container import Source
+from labelkit.distribution import DISTRIBUTION, __version__, install_hint
+from labelkit.errors import InvalidArgument, MalformedFile
+from labelkit.evidence import Json
+from labelkit.log_recorder import sha256
+from labelkit.messages import Message
+from labelkit.report import Layer, Report
+from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
+
+if TYPE_CHECKING:
+    from joserfc.jwk import ECKey, OKPKey
+
+    PublicKey = ECKey | OKPKey
+
+SCHEMA = "labelkit.result/1"
+"""Name and version of the claims; a claim is never removed or renamed within a version."""
+TYPE = "labelkit-result+jws"
+"""`typ` of the header: a JWS that the same key signed for another purpose is no result."""
+
+_ALGORITHMS = {("EC", "P-256"): "ES256", ("EC", "P-384"): "ES384", ("OKP", "Ed25519"): "Ed25519"}  # RFC 7518, RFC 9864
+_HEADER = {"alg", "kid", "typ"}
+_MAX_FILE = 1 << 20  # bytes of a key or a set of keys
+_MAX_RESULT = 16 << 20  # bytes; reports have a few kB, those of files of 10,000 slots 2 MB
+_SKEW = datetime.timedelta(minutes=5)  # that two clocks may differ by
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The bytes that were verified: their SHA-256, 64 hexadecimal digits, and how many there are."""
+
+    sha256: str
+    size: int
+
+    @classmethod
+    def of(cls, source: Source) -> Content:
+        """That of a path, bytes or a binary file, of any size; raises InvalidArgument for what cannot be opened."""
+        with container.opened(source) as reader:
+            return cls(sha256(reader), reader.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How the detector searched.
+
+    effort         "fast", "normal" or "deep"
+    layers         the layers that were asked for
+    watermark_key  id of the key that the watermark was looked for with
+    """
+
+    effort: str
+    layers: tuple[Layer, ...]
+    watermark_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A result whose signature holds.
+
+    key_id    thumbprint of the key that signed it (RFC 7638)
+    time      when it was signed, aware
+    content   what was verified
+    detector  name, version and, where it was stated, url of what verified it
+    checked   effort, layers, watermark_key
+    report    as `Report.to_dict` gave it
+    """
+
+    key_id: str
+    time: datetime.datetime
+    content: Content
+    detector: Mapping[str, Json]
+    checked: Mapping[str, Json]
+    report: Mapping[str, Json]
+
+    def to_dict(self) -> dict[str, Json]:
+        """The result as JSON values."""
+        return {"key_id": self.key_id, "time": self.time.isoformat(),
+                "content": {"sha256": self.content.sha256, "bytes": self.content.size},
+                "detector": dict(self.detector), "checked": dict(self.checked), "report": dict(self.report)}
+
+
+@dataclass(frozen=True, slots=True)
+class NoResult:
+    """What is not to be believed, and why; `is_open` where another set of keys may say otherwise."""
+
+    reason: Message
+    is_open: bool = False
+
+
+class ResultSigner:
+    """Signs results with a private key: of P-256 (ES256), P-384 (ES384) or Ed25519. Its repr does not show the key.
+
+    key_id     thumbprint of the public key (RFC 7638)
+    algorithm  given by the key
+    url        where the detector is, for the results; None for none
+    """
+
+    def __init__(self, pem: bytes, *, url: str | None = None, password: bytes | None = None) -> None:
+        """Raises InvalidArgument for what is no such key, and where the extra is missing."""
+        jwk = _jwk()
+        if url is not None and not re.match(r"https?://[\x21-\x7e]+\Z", url):
+            raise InvalidArgument("the address of a detector must be an http or https URL, got {got}", got=repr(url))
+        self._key: PublicKey = _key_of(jwk, _plain_pem(pem, password))
+        self.url, self.key_id = url, self._key.thumbprint()
+        self.algorithm = _algorithm(self._key.as_dict(private=False))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, url: str | None = None,
+             password: bytes | None = None) -> ResultSigner:
+        """Read the key from a PEM file (PKCS#8 or SEC1, encrypted or not)."""
+        return cls(keyfiles.read(path, _MAX_FILE), url=url, password=password)
+
+    def jwks(self) -> dict[str, Json]:
+        """The public key as a set (RFC 7517), for those who check results."""
+        public: dict[str, Any] = dict(self._key.as_dict(private=False))
+        return {"keys": [{**public, "kid": self.key_id, "alg": self.algorithm, "use": "sig"}]}
+
+    def sign(self, report: Report, content: Content, checked: Checked, now: datetime.datetime,
+             language: str = "en") -> str:
+        """A result as a JWS in the compact form.
+
+        now       aware datetime that it states
+        language  of the texts in the report
+        """
+        from joserfc import jws
+
+        detector: dict[str, Json] = {"name": DISTRIBUTION, "version": __version__, "url": self.url}
+        claims: dict[str, Json] = {
+            "schema": SCHEMA, "iat": int(now.timestamp()), **({"iss": self.url} if self.url else {}),
+            "content": {"sha256": content.sha256, "bytes": content.size}, "detector": detector,
+            "checked": {"effort": checked.effort, "layers": [layer.value for layer in checked.layers],
+                        "watermark_key": checked.watermark_key},
+            "rates": {"max_false_positive_rate": MAX_FALSE_POSITIVE_RATE}, "report": report.to_dict(language)}
+        header = {"alg": self.algorithm, "kid": self.key_id, "typ": TYPE}
+        return jws.serialize_compact(header, json.dumps(claims), self._key, registry=_registry(self.algorithm))
+
+
+def keygen() -> tuple[bytes, dict[str, Json]]:
+    """A new key of P-256: its PEM, which is secret, and the set that checks its results."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return pem, ResultSigner(pem).jwks()
+
+
+def check(signed: str, jwks: Mapping[str, Any], now: datetime.datetime) -> Result | NoResult:
+    """The result in a JWS, if one of these keys signed it.
+
+    signed  the compact form
+    jwks    public keys as a set (RFC 7517); those of other kinds, and those for other uses, are passed over
+    now     aware datetime: a result of the future is none
+    Raises InvalidArgument for a set that is none, and where the extra is missing.
+    """
+    keys = _keys(jwks)
+    header = _header(signed)
+    if header is None:
+        return NoResult(Message("it is no JWS in the compact form"))
+    if set(header) != _HEADER or header["typ"] != TYPE:
+        return NoResult(Message("its header is not that of a result: {names}", names=", ".join(
+            sorted(str(name)[:40] for name in header))[:200]))
+    key = keys.get(header["kid"]) if isinstance(header["kid"], str) else None
+    if key is None:
+        return NoResult(Message("none of the keys is the one that it names, {key}", key=str(header["kid"])[:80]), True)
+    payload = _verified(signed, key)
+    if payload is None:
+        return NoResult(Message("the signature does not hold"))
+    return _result(payload, str(header["kid"]), now)
+
+
+def read_jwks(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """A set of keys in a file; raises InvalidArgument for a file that holds none."""
+    raw = keyfiles.read(path, _MAX_FILE)
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise InvalidArgument("{where} holds no set of keys (JWKS)", where=os.fspath(path)) from error
+    if not isinstance(found, dict):
+        raise InvalidArgument("{where} holds no set of keys (JWKS)", where=os.fspath(path))
+    return found
+
+
+def read_results(path: str | os.PathLike[str]) -> list[str]:
+    """The results in a file: one alone, or `signed_result` in each line of JSON, as `labelkit verify --json` prints.
+
+    Raises InvalidArgument where it cannot be opened, MalformedFile where it holds none.
+    """
+    raw = keyfiles.read(path, 4 * _MAX_RESULT)
+    text = raw.decode("utf-8", "replace").strip()
+    if not text.startswith("{"):
+        return [text]
+    try:
+        found = [json.loads(line).get("signed_result") for line in text.splitlines() if line.strip()]
+    except (ValueError, AttributeError, RecursionError):
+        found = []
+    results = [one for one in found if isinstance(one, str)]
+    if not results:
+        raise MalformedFile("{where} holds no signed result", where=os.fspath(path))
+    return results
+
+
+def _jwk() -> Any:
+    try:
+        from joserfc import jwk
+    except ModuleNotFoundError as error:
+        raise InvalidArgument("signed results need the package joserfc", hint=install_hint("service")) from error
+    return jwk
+
+
+def _plain_pem(pem: bytes, password: bytes | None) -> bytes:
+    from cryptography.hazmat.primitives import serialization
+    try:
+        key = serialization.load_pem_private_key(pem, password)
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise InvalidArgument("a key that signs results is a private key in PEM that can be read: {reason}",
+                              reason=str(error)[:200]) from error
+    except Exception as error:  # cryptography's own, of keys that it does not know
+        raise InvalidArgument("a key that signs results is of P-256, P-384 or Ed25519") from error
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                             serialization.NoEncryption())
+
+
+def _key_of(jwk: Any, pem: bytes) -> PublicKey:
+    from joserfc.errors import JoseError
+
+    for kind in (jwk.ECKey, jwk.OKPKey):
+        try:
+            key: PublicKey = kind.import_key(pem)
+            _algorithm(key.as_dict(private=False))
+            return key
+        except (JoseError, ValueError, TypeError, KeyError, AttributeError):
+            continue
+    raise InvalidArgument("a key that signs results is of P-256, P-384 or Ed25519")
+
+
+def _algorithm(public: Mapping[str, Any]) -> str:
+    """The one algorithm of a key; raises KeyError for a key of another kind."""
+    return _ALGORITHMS[public["kty"], public["crv"]]
+
+
+def _keys(jwks: Mapping[str, Any]) -> dict[str, PublicKey]:
+    """The keys of a set by their thumbprints, and by their names."""
+    jwk = _jwk()
+    from joserfc.errors import JoseError
+
+    given = jwks.get("keys")
+    if not isinstance(given, list):
+        raise InvalidArgument("a set of keys (JWKS) has a list of them under \"keys\"")
+    found: dict[str, PublicKey] = {}
+    for one in given:
+        if not isinstance(one, dict) or one.get("use", "sig") != "sig":
+            continue
+        public = {name: one[name] for name in ("kty", "crv", "x", "y") if name in one}
+        try:
+            if one.get("alg", _algorithm(public)) != _algorithm(public):
+                continue
+            key = (jwk.ECKey if public["kty"] == "EC" else jwk.OKPKey).import_key(public)
+            names = {key.thumbprint(), one.get("kid")}
+        except (JoseError, KeyError, TypeError, ValueError, AttributeError):
+            continue
+        found.update({name: key for name in names if isinstance(name, str)})
+    return found
+
+
+def _header(signed: str) -> dict[str, Any] | None:
+    """The header of a JWS, which is believed in nothing."""
+    from joserfc import jws
+    from joserfc.errors import JoseError
+    try:
+        found = jws.extract_compact(signed.encode("ascii"), registry=_registry(*_ALGORITHMS.values()))
+        header = found.headers()
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+    return header if isinstance(header, dict) else None
+
+
+def _verified(signed: str, key: PublicKey) -> bytes | None:
+    """The payload, if this key signed it by the algorithm that it has."""
+    from joserfc import jws
+    from joserfc.errors import JoseError
+
+    algorithm = _algorithm(key.as_dict(private=False))
+    try:
+        return jws.deserialize_compact(signed, key, registry=_registry(algorithm)).payload
+    except (JoseError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _registry(*algorithms: str) -> Any:
+    from joserfc.jws import JWSRegistry
+
+    registry = JWSRegistry(algorithms=list(algorithms))
+    registry.max_payload_length = _MAX_RESULT
+    return registry
+
+
+def _result(payload: bytes, key_id: str, now: datetime.datetime) -> Result | NoResult:
+    """The claims, which the signer stands for."""
+    try:
+        claims = json.loads(payload)
+        if claims["schema"] != SCHEMA:
+            return NoResult(Message("it is of another version: {schema}", schema=str(claims["schema"])[:80]))
+        content = Content(_of(claims["content"]["sha256"], str), _of(claims["content"]["bytes"], int))
+        time = datetime.datetime.fromtimestamp(_of(claims["iat"], int), datetime.UTC)
+        found = Result(key_id, time, content, _of(claims["detector"], dict), _of(claims["checked"], dict),
+                       _of(claims["report"], dict))
+    except (KeyError, TypeError, ValueError, OverflowError, OSError, RecursionError):
+        return NoResult(Message("what was signed is no result"))
+    if found.time > now + _SKEW:
+        return NoResult(Message("it is dated in the future: {time}", time=found.time.isoformat()))
+    return found
+
+
+def _of(value: Any, kind: type[Any]) -> Any:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError
+    return value

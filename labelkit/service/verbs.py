@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each route does with a file, on a thread that waits for a process. Its answer is the JSON of the command."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import hashlib
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from labelkit import codec, compliance, container, isolation, propagation, watermark
+from labelkit.compliance import Profile
+from labelkit.container import Reader
+from labelkit.errors import LabelkitError
+from labelkit.explicit.image import ocr
+from labelkit.isolation import EmbedPool, Pool
+from labelkit.isolation.wire import Made
+from labelkit.key import Key
+from labelkit.label import Kind, Label
+from labelkit.log import Entry
+from labelkit.messages import Message
+from labelkit.metadata import security_data
+from labelkit.payload import Payload
+from labelkit.plan import Explicit, Plan, Watermark
+from labelkit.preconditions import VerifySettings, fitting
+from labelkit.report import Layer, Report
+from labelkit.results import Checked, Content, ResultSigner
+from labelkit.service.limits import Limits
+from labelkit.service.parameters import Asked
+from labelkit.service.refusal import Refused
+from labelkit.service.upload import Upload
+
+if TYPE_CHECKING:
+    from labelkit.log import LabelLog
+    from labelkit.metadata.sm2 import Sm2Signer
+
+_KINDS = {"generated": Kind.GENERATED, "possible": Kind.POSSIBLE, "suspected": Kind.SUSPECTED}
+
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the operator decides.
+
+    checks      settings of `verify`; the bound on pixels is that of `limits`
+    plan        the layers that are put on, and the signer
+    producer    of every label; where it is None, each request names one
+    propagator  of every label that `propagate` writes; where it is None, each request names one
+    key         of the watermark
+    log         the label log, which gets a record of each labelled file before it is sent
+    sm2         signs labels in their reserved codes
+    results     signs results; None for none
+    ocr_in_check
+                whether `check` reads explicit labels in any font; wherever that is installed by default
+    language    of the texts where a request names none
+    limits      every bound
+    """
+
+    checks: VerifySettings = field(default_factory=lambda: VerifySettings())
+    plan: Plan = field(default_factory=Plan)
+    producer: str | None = None
+    propagator: str | None = None
+    key: Key | None = None
+    log: LabelLog | None = None
+    sm2: Sm2Signer | None = None
+    results: ResultSigner | None = None
+    ocr_in_check: bool = field(default_factory=ocr.available)
+    language: str = "en"
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back: the JSON; a file where one was made; and its manifest where that belongs beside the file."""
+
+    fields: dict[str, Any]
+    file: bytes | None = None
+    media_type: str = ""
+    manifest: bytes | None = None
+
+
+class Verbs:
+    """The four verbs, and the processes that they work in."""
+
+    def __init__(self, settings: Settings) -> None:
+        limits = settings.limits
+        self._settings = settings
+        for_each = isolation.Limits(limits.work_seconds, limits.work_seconds_per_megabyte, limits.memory_bytes,
+                                    limits.media_seconds)
+        checks: VerifySettings = {**settings.checks, "max_pixels": limits.pixels, "key": settings.key}
+        self._verifying = Pool(limits.processes, for_each, **checks)
+        self._labelling = EmbedPool(limits.processes, dataclasses.replace(
+            for_each, written_bytes=limits.made_bytes, made_bytes=limits.made_bytes))
+        self.of: dict[str, Callable[[Upload, Asked], Answer]] = {
+            "verify": self.verify, "check": self.check, "label": self.label, "propagate": self.propagate}
+
+    def close(self) -> None:
+        """End the processes."""
+        self._verifying.close()
+        self._labelling.close()
+
+    def language(self, asked: Asked) -> str:
+        """That of the texts of an answer."""
+        return str(asked.get("lang", self._settings.language))
+
+    def verify(self, upload: Upload, asked: Asked) -> Answer:
+        """As `labelkit verify --json`."""
+        layers = tuple(map(Layer, asked.get("layers", tuple(Layer))))
+        required = [Layer(name) for name in asked["require"]]
+        if not set(required) <= set(layers):
+            raise Refused(400, "BadParameter", Message("require names a layer that layers leaves out"))
+        if asked.get("signed") and self._settings.results is None:
+            raise Refused(400, "BadParameter", Message("the operator of this service has no key that signs results"))
+        report, language = self._report(upload, asked, layers=layers), self.language(asked)
+        fields = {"file": upload.name, **report.to_dict(language), "required": [layer.value for layer in required],
+                  "shortcomings": report.shortcomings(*required)}
+        if asked.get("signed") and self._settings.results:
+            how = Checked(self._effort(asked), layers, Key.of(self._settings.key).id)
+            fields["signed_result"] = self._settings.results.sign(
+                report, Content.of(upload.data), how, datetime.datetime.now(datetime.UTC), language)
+        return Answer(fields)
+
+    def check(self, upload: Upload, asked: Asked) -> Answer:
+        """As `labelkit check --json`."""
+        language, profile = self.language(asked), Profile(asked["profile"])
+        report = self._report(upload, asked, ocr=self._settings.ocr_in_check)
+        log = self._settings.log
+        waived = log.waived(hashlib.sha256(upload.data).hexdigest(), report.label) if log else None
+        rules = compliance.check(report, profile, waived=waived)
+        return Answer({"file": upload.name, "profile": profile.value,
+                       "rules": [rule.to_dict(language) for rule in rules], "report": report.to_dict(language)})
+
+    def label(self, upload: Upload, asked: Asked) -> Answer:
+        """As `labelkit embed --json`, and the labelled file."""
+        settings, plan = self._settings, self._plan(asked)
+        found = container.sniff(Reader.of(upload.data, upload.name))
+        if not plan.explicit and not asked.get("explicit_present") and found.family != "document":
+            raise Refused(400, "NoExplicitLabel", Message(
+                "{where} would get no explicit label; set explicit_present if the content carries it already",
+                where=upload.name))
+        producer = self._party("producer", settings.producer, asked)
+        label = Label(_KINDS[asked["kind"]], producer, asked.get("produce_id") or str(uuid.uuid4()))
+        label = security_data.sign(label, settings.sm2) if settings.sm2 else label
+        made = self._labelling.embed(upload.data, label, plan, name=upload.name, key=settings.key,
+                                     replace=bool(asked.get("replace")), max_pixels=settings.limits.pixels,
+                                     fingerprint=settings.log is not None)
+        self._record(upload, label, plan, made)
+        marked = bool(plan.watermark and not plan.watermark.presence_only) and codec.has_signal(found)
+        fields = {"file": upload.name, "output": upload.name, "label": label.fields(),
+                  "watermark": Payload.of(label).hex if marked and not made.left_out else None}
+        if made.left_out:
+            fields["watermark_left_out"] = made.left_out.text(self.language(asked))
+        return Answer(fields, made.file, found.mime, made.manifest)
+
+    def propagate(self, upload: Upload, asked: Asked) -> Answer:
+        """As `labelkit propagate --json`, and the file where a label was written into it."""
+        settings = self._settings
+        propagator = self._party("propagator", settings.propagator, asked)
+        number = asked.get("propagate_id") or str(uuid.uuid4())
+        Label(Kind.SUSPECTED, "", "", content_propagator=propagator, propagate_id=number)  # refuse a wrong platform
+        decision = propagation.decide(self._report(upload, asked), propagator, number,
+                                      declared=bool(asked.get("declared")))
+        decision = propagation.sealed(decision, settings.sm2)
+        fields = {"file": upload.name, "output": None, **decision.to_dict(self.language(asked))}
+        if decision.label is None:
+            return Answer(fields)
+        plan = Plan(explicit=None, watermark=None, provenance=settings.plan.provenance)
+        try:  # what stands in the file was verified above, so the one label may be put in the place of the other
+            made = self._labelling.embed(upload.data, decision.label, plan, name=upload.name, key=settings.key,
+                                         replace=True, max_pixels=settings.limits.pixels)
+        except LabelkitError as error:  # the notice must be shown all the same
+            return Answer({**fields, "error": error_fields(error, self.language(asked))})
+        found = container.sniff(Reader.of(upload.data, upload.name))
+        return Answer({**fields, "output": upload.name}, made.file, found.mime, made.manifest)
+
+    def _report(self, upload: Upload, asked: Asked, **changed: Any) -> Report:
+        return self._verifying.verify(upload.data, name=upload.name, now=datetime.datetime.now(datetime.UTC),
+                                      effort=self._effort(asked), **changed)
+
+    def _effort(self, asked: Asked) -> str:
+        return str(asked.get("effort", self._settings.checks.get("effort", "normal")))
+
+    def _party(self, name: str, ours: str | None, asked: Asked) -> str:
+        """The producer or the propagator: the operator's, else the one of the request."""
+        given = asked.get(name)
+        if ours is not None and given is not None and given != ours:
+            raise Refused(400, "BadParameter", Message("{name} is {value} in this service, got {got}", name=name,
+                                                       value=ours, got=given))
+        if not (ours or given):
+            raise Refused(400, "BadParameter", Message("{name} is missing: the operator of this service states none",
+                                                       name=name))
+        return str(ours or given)
+
+    def _plan(self, asked: Asked) -> Plan:
+        """The operator's plan with what a request changes of it."""
+        plan = self._settings.plan
+        if (layers := asked.get("layers")) is not None:
+            if "provenance" in layers and not plan.provenance:
+                raise Refused(400, "BadParameter", Message("the operator of this service has no signer"))
+            plan = dataclasses.replace(
+                plan, explicit=(plan.explicit or Explicit()) if "explicit" in layers else None,
+                watermark=(plan.watermark or Watermark()) if "watermark" in layers else None,
+                metadata="metadata" in layers, provenance=plan.provenance if "provenance" in layers else None)
+        drawn = {name: asked[name] for name in ("text", "corner") if name in asked}
+        if not drawn:
+            return plan
+        if not plan.explicit:
+            raise Refused(400, "BadParameter", Message("{names} is of the explicit label, which is left out",
+                                                       names=", ".join(drawn)))
+        return dataclasses.replace(plan, explicit=dataclasses.replace(plan.explicit, **drawn))
+
+    def _record(self, upload: Upload, label: Label, plan: Plan, made: Made) -> None:
+        """Put the labelled file on record before it is sent."""
+        if self._settings.log is None:
+            return
+        plan = fitting(dataclasses.replace(plan, watermark=None) if made.left_out else plan,
+                       Reader.of(upload.data, upload.name))
+        self._settings.log.record(Entry(
+            datetime.datetime.now(datetime.UTC), label, watermark.payload_of(label, plan), plan=plan,
+            sha256_before=hashlib.sha256(upload.data).hexdigest(), sha256_after=hashlib.sha256(made.file).hexdigest(),
+            fingerprint=made.fingerprint))
+
+
+def error_fields(error: LabelkitError, language: str) -> dict[str, str | None]:
+    """The `error` of the JSON."""
+    return {"type": type(error).__name__, "message": error.text(language),
+            "hint": error.hint.text(language) if error.hint else None}
