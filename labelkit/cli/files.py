@@ -7,7 +7,6 @@ import argparse
 import functools
 import hashlib
 import io
-import mimetypes
 import os
 import stat
 import sys
@@ -21,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
-from labelkit import container, threads, unforeseen
-from labelkit.cli import processes, store
-from labelkit.container import workfolder
+from labelkit import container, store, threads, unforeseen
+from labelkit.cli import processes
+from labelkit.container import media_type, workfolder
 from labelkit.errors import InvalidArgument, LabelkitError, UnsupportedFormat, cannot_open
 from labelkit.messages import Message
 
@@ -33,10 +32,6 @@ _BAR = 30
 _REQUESTS = 32  # to a store at a time
 _PER_CORE = 4  # objects of a store at a time
 _SMALL = 16 << 20  # bytes
-_TYPES = {".avif": "image/avif", ".heic": "image/heic", ".heif": "image/heic", ".webp": "image/webp",
-          ".flac": "audio/flac", ".m4a": "audio/mp4", ".m4b": "audio/mp4", ".oga": "audio/ogg", ".ogg": "audio/ogg",
-          ".opus": "audio/ogg", ".flv": "video/flv", ".m4v": "video/mp4", ".mkv": "video/matroska"}
-"""Endings that Python does not know on every system, or knows by other names."""
 
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
@@ -142,11 +137,7 @@ def _lines(name: str) -> list[str]:
 
 def _listed(name: str) -> Item:
     """A file from a list: it keeps the folders in its name, and is opened only when it is processed."""
-    inner = (name.partition("://")[2].partition("/")[2] if store.is_url(name) else
-             os.path.splitdrive(os.path.normpath(name))[1].lstrip(os.sep))
-    if ".." in Path(inner).parts:
-        raise InvalidArgument("{where} is outside the folder of the run", where=name)
-    return Item(name, Path(inner))
+    return Item(name, Path(store.inner_path(name)))
 
 
 def _in_shard(path: str, part: int, parts: int) -> bool:
@@ -164,12 +155,6 @@ def _is_selected(item: Item, wanted: Callable[[container.Format], bool] | None) 
     except Exception:
         return True  # reported when it is processed
     return wanted is None or wanted(found)
-
-
-def media_type(name: str) -> str | None:
-    """The media type of a picture, sound or film by the ending of its name, such as image/png; else None."""
-    found = _TYPES.get(Path(name).suffix.lower()) or mimetypes.guess_type(name)[0] or ""
-    return found.replace("/x-", "/") if found.startswith(("image/", "audio/", "video/")) else None
 
 
 @contextmanager

@@ -9,8 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
-from labelkit import kernels, pipeline, threads
-from labelkit.cli import store
+from labelkit import kernels, pipeline, store, threads
 from labelkit.cli.files import Item
 from labelkit.report import Layer, Report
 

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from labelkit import container
-from labelkit.cli import store
-from labelkit.cli.files import STANDARD, Item, Selection, media_type
+from labelkit import container, store
+from labelkit.cli.files import STANDARD, Item, Selection
 from labelkit.cli.outcome import OK, UNANSWERED, json_line, note, note_skipped
 from labelkit.cli.text import name_of
-from labelkit.container import workfolder
+from labelkit.container import media_type, workfolder
 from labelkit.errors import InvalidArgument, OutputFailed, cannot_write
 from labelkit.messages import Message
 
