@@ -145,7 +145,7 @@ def rewritten(source: str, target: str, work: Callable[[Sample], Outcome[Made]],
 
     work   makes the outcome of a sample
     run    calls it, see `on_threads`
-    again  the keys of the samples that failed before: they alone are worked on, all others come from the target
+    again  the names of the media that failed before: their samples are worked on, all others come from the target
     Media and what is raised are as for `embed`. The target is put in place after the last sample.
     """
     if not is_dataset(target) or _kind(source) != _kind(target):
@@ -185,7 +185,7 @@ def _merged(samples: Iterable[Sample], before: Iterator[Sample] | None, again: C
             target: str) -> Iterator[Sample]:
     """The samples to work on, and in the place of the others those of the target, which have no media to work on."""
     for sample in samples:
-        if before is None or again is None or not sample.key or sample.key in again:
+        if before is None or again is None or not sample.key or any(one.name in again for one in sample.media):
             yield sample
             continue
         done = next((one for one in before if one.key), None)
@@ -251,6 +251,6 @@ def _kind(name: str) -> str:
 
 def _discard(sample: Sample) -> None:
     """Remove what of a sample lies in files."""
-    for data in [*(medium.data for medium in sample.media), *getattr(sample.rest, "data", ())]:
+    for data in getattr(sample.rest, "data", ()):
         if isinstance(data, Path):
             data.unlink(missing_ok=True)

@@ -47,7 +47,7 @@ class ParquetReader:
             self.file = importlib.import_module("pyarrow.parquet").ParquetFile(file, pre_buffer=False,
                                                                                buffer_size=1 << 20)
         except (self.pyarrow.ArrowException, OSError) as error:
-            raise TruncatedFile("the shard cannot be read: {problem}", problem=_first_line(error),
+            raise TruncatedFile("{where}: the shard cannot be read: {problem}", where=name, problem=_first_line(error),
                             hint="a Parquet file ends with its index, so of one that was cut off nothing can be "
                             "read") from error
         self.columns = self._columns(columns)

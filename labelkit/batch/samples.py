@@ -30,6 +30,10 @@ class Sample:
     media: list[Medium] = field(default_factory=list)
     rest: object = None
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Other processes work on the media alone."""
+        return Sample, (self.key, self.media)
+
 
 class Reader(Protocol):
     """Reads the samples of a shard in their order."""

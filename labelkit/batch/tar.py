@@ -57,6 +57,11 @@ class _Rest:
 
     members: list[_Member] = field(default_factory=list)
 
+    @property
+    def data(self) -> list[Data]:
+        """The data of the members."""
+        return [member.data for member in self.members]
+
 
 class TarReader:
     """Reads samples from a stream that need not be seekable.
@@ -72,12 +77,20 @@ class TarReader:
         plain = cast(BinaryIO, _Rejoined(start, file))
         self._file = cast(BinaryIO, gzip.GzipFile(fileobj=plain)) if start == b"\x1f\x8b" else plain
         self._name, self._is_medium, self._folder = name, is_medium, folder
-        self._offset, self._large = 0, 0
+        self._offset, self._large, self._within = 0, 0, ""  # the member that is being read
 
     def __iter__(self) -> Iterator[Sample]:
         """The samples; raises TruncatedFile, MalformedFile, LimitExceeded and UnsupportedFormat."""
         sample: Sample | None = None
-        while (member := self._member()) is not None:
+        while True:
+            try:
+                member = self._member()
+            except TruncatedFile:
+                if sample and self._within and key_of(self._within) != sample.key:  # else it may not be whole
+                    yield sample
+                raise
+            if member is None:
+                break
             key = key_of(member.name)
             if sample and (sample.key != key or len(_rest(sample).members) >= MAX_MEMBERS):
                 yield sample
@@ -91,7 +104,7 @@ class TarReader:
 
     def _member(self) -> _Member | None:
         """The next member, None at the end mark."""
-        headers, names = b"", {}
+        headers, names, self._within = b"", {}, ""
         while True:
             block = self._take(_BLOCK, None)
             if block == bytes(_BLOCK) and not headers:
@@ -110,7 +123,7 @@ class TarReader:
         if info.type == tarfile.GNUTYPE_SPARSE or "GNU.sparse.major" in names or "GNU.sparse.map" in names:
             raise UnsupportedFormat("{where}: the member at byte {offset} is sparse, which datasets are not",
                                     where=self._name, offset=self._offset)
-        name = names.get("path", info.name)
+        name = self._within = names.get("path", info.name)
         size = self._size(names.get("size"), info)
         is_medium = info.isreg() and "size" not in names and self._is_medium(name)
         return _Member(name, headers, self._data(size, name, is_medium), is_medium)
