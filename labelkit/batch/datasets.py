@@ -15,8 +15,8 @@ same bytes.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar, cast
@@ -48,7 +48,7 @@ Result = TypeVar("Result")
 Made = TypeVar("Made", bound=Worked)
 Outcome = Sequence[Result | LabelkitError]
 """What came of each medium of a sample."""
-Run = Callable[[Callable[[Sample], Any], Iterable[Sample]], Iterator[tuple[Sample, Any]]]
+Run = Callable[[Callable[[Sample], Any], Iterable[Sample]], Generator[tuple[Sample, Any], None, None]]
 """Does the work on samples, several at a time, and gives each with its result in their order."""
 
 
@@ -126,21 +126,22 @@ def beside(data: Data) -> str | None:
 
 
 def looked_at(source: str, work: Callable[[Sample], Outcome[Result]], run: Run, *,
-              media: Collection[str] | None = None) -> Iterator[tuple[Sample, Outcome[Result]]]:
+              media: Collection[str] | None = None) -> Generator[tuple[Sample, Outcome[Result]], None, None]:
     """(sample, outcome) of each sample of a shard that has media; the arguments are those of `rewritten`."""
     with _opened(source, media) as reader:
         samples = _Whole(reader)
-        for sample, outcome in run(work, samples):
-            if sample.media:
-                yield sample, outcome
-            _discard(sample)
+        with closing(run(work, samples)) as results:
+            for sample, outcome in results:
+                if sample.media:
+                    yield sample, outcome
+                _discard(sample)
         if samples.end:
             raise samples.error(source, Message("they were looked at"))
 
 
 def rewritten(source: str, target: str, work: Callable[[Sample], Outcome[Made]], run: Run, *,
               media: Collection[str] | None = None, keep_truncated: bool = False,
-              again: Collection[str] | None = None) -> Iterator[tuple[Sample, Outcome[Made]]]:
+              again: Collection[str] | None = None) -> Generator[tuple[Sample, Outcome[Made]], None, None]:
     """Write a shard anew; (sample, outcome) of each sample that was worked on.
 
     work   makes the outcome of a sample
@@ -157,9 +158,9 @@ def rewritten(source: str, target: str, work: Callable[[Sample], Outcome[Made]],
         new = stack.enter_context(Transaction(path, like=None if store.is_url(source) else source))
         stage = new.stage("shard")
         samples = _Whole(reader)
-        with open(stage, "xb") as out:
+        with open(stage, "xb") as out, closing(run(work, _merged(samples, before, again, target))) as results:
             writer = _writer(out, target, reader)
-            for sample, outcome in run(work, _merged(samples, before, again, target)):
+            for sample, outcome in results:
                 _put(writer, sample, outcome)
                 if sample.media:
                     yield sample, outcome

@@ -24,6 +24,7 @@ from labelkit.plan import Plan
 if TYPE_CHECKING:
     from labelkit.batch.columns import Table
     from labelkit.confirmation import Check
+    from labelkit.container import Source
     from labelkit.metadata.sm2 import Sm2Signer
 
 T = TypeVar("T")
@@ -150,7 +151,7 @@ class Labels:
         return f"{str(self.into).rstrip('/')}/{self._id(identity)}{_ENDINGS.get(format, f'.{format}')}"
 
 
-def has_signal(source: bytes | str) -> bool:
+def has_signal(source: Source) -> bool:
     """Whether a file has samples for a watermark; one of no known format is refused soon."""
     try:
         return codec.has_signal(container.sniff(source))

@@ -6,11 +6,14 @@ from __future__ import annotations
 import argparse
 import datetime
 import io
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
 from labelkit import compliance, container
-from labelkit.cli import isolated
+from labelkit.batch import datasets
+from labelkit.batch.samples import Medium
+from labelkit.cli import isolated, journal, shards
 from labelkit.cli.files import Item, collect, run as run_files, source_of
 from labelkit.cli.isolated import Verify, verifier
 from labelkit.cli.log import existing
@@ -34,20 +37,24 @@ def run(options: argparse.Namespace) -> int:
     """Judge the named files; returns the exit code."""
     profile = Profile(options.profile)
     settings, log = checks(options), existing(options.log) if options.log else None
-    selection = collect(options, each=True)
+    selection = collect(options, each=True, shards=True)
     items = selection.items
-    if options.html and len(items) != 1:
+    files, rest = shards.divided(items)
+    if options.html and (len(items) != 1 or rest):
         raise InvalidArgument("--html writes the report of one file, got {count} files", count=len(items),
                               hint="name one file, or take --json for a folder")
     codes = []
-    with verifier(items, options, settings) as verify:
+    with verifier(items, options, settings) as verify, journal.kept(options):
         apart = isolated.wanted(items, options)
         judge = _Judge(profile, verify, settings["now"], log, options.html, apart, options.lang)
-        for item, result in run_files(judge.judged, items, options.jobs, fork=not apart):
-            _say(item, result, profile, options)
+        results = itertools.chain(
+            ((item.path, result) for item, result in run_files(judge.judged, files, options.jobs, fork=not apart)),
+            shards.looked_at(judge.judged_medium, rest, options, fork=not apart))
+        for name, result in results:
+            _say(name, result, profile, options)
             codes.append(_code(result))
     note_skipped(selection.skipped, options)
-    if not codes:
+    if not codes and not items:
         return nothing_found(selection.elsewhere, Message("nothing to judge was found"), options)
     if len(codes) > 1:
         note(Message("{total} files: {passed} pass every rule, {failed} fail one, {open} leave one open, {unread} "
@@ -55,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
                      open=codes.count(UNANSWERED), unread=codes.count(None)), options)
     # a failed rule decides, whatever else is open; but not if some file could not be read
     known = [code for code in codes if code is not None]
-    return UNANSWERED if len(known) < len(codes) else SHORT if SHORT in known else max(known)
+    return UNANSWERED if len(known) < len(codes) else SHORT if SHORT in known else max(known, default=OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +79,18 @@ class _Judge:
 
     def judged(self, item: Item) -> Judged:
         with source_of(item) as source:
-            report = self.verify(source)
-            waived = self.log.waived(sha256(source), report.label) if self.log else None
-            results = compliance.check(report, self.profile, waived=waived)
+            report, results = self._judged(source)
             if self.page:
                 self._write_page(Path(self.page), source, name_of(item.path), report, results)
         return report, results
+
+    def judged_medium(self, medium: Medium) -> Judged:
+        return self._judged(datasets.as_source(medium.data))
+
+    def _judged(self, source: str | bytes | io.BytesIO) -> Judged:
+        report = self.verify(source)
+        waived = self.log.waived(sha256(source), report.label) if self.log else None
+        return report, compliance.check(report, self.profile, waived=waived)
 
     def _write_page(self, page: Path, source: str | io.BytesIO, name: str, report: Report,
                     results: list[Result]) -> None:
@@ -107,12 +120,12 @@ def _code(result: Judged | LabelkitError) -> int | None:
     return SHORT if Outcome.FAIL in outcomes else UNANSWERED if Outcome.CANNOT_TELL in outcomes else OK
 
 
-def _say(item: Item, result: Judged | LabelkitError, profile: Profile, options: argparse.Namespace) -> None:
+def _say(name: str, result: Judged | LabelkitError, profile: Profile, options: argparse.Namespace) -> None:
     language = options.lang
-    show_result(item.path, result, options,
+    show_result(name, result, options,
                 lambda judged: {"profile": profile.value, "rules": [rule.to_dict(language) for rule in judged[1]],
                                 "report": judged[0].to_dict(language)},
-                lambda judged: "\n".join(_lines(name_of(item.path), judged[1], profile, language)))
+                lambda judged: "\n".join(_lines(name_of(name), judged[1], profile, language)))
 
 
 def _lines(shown: str, results: list[Result], profile: Profile, language: str) -> list[str]:

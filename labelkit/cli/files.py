@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
 from labelkit import container, store, threads, unforeseen
+from labelkit.batch.datasets import is_dataset
 from labelkit.cli import processes
 from labelkit.container import media_type, workfolder
 from labelkit.errors import InvalidArgument, LabelkitError, UnsupportedFormat, cannot_open
@@ -68,13 +69,14 @@ class Selection:
 
 
 def collect(options: argparse.Namespace, wanted: Callable[[container.Format], bool] | None = None, *,
-            each: bool = False) -> Selection:
+            each: bool = False, shards: bool = False) -> Selection:
     """The files that a command line names.
 
     Folders and prefixes of stores are searched recursively, in order of name. In them, files are skipped that are of an
     unknown format and not named as media, or of one not `wanted`, and symbolic links that lead out of the folder;
     hidden files, links to folders and the output folder are ignored. Links inside the folder are followed, but not if
     the files are changed in place: their files are in the run themselves.
+    With `shards`, those of datasets are processed wherever they are found.
     Raises InvalidArgument for a name that is neither file nor folder; with `each`, such names are processed as the
     others are, and fail then, if there are others or JSON is asked for.
     """
@@ -100,7 +102,7 @@ def collect(options: argparse.Namespace, wanted: Callable[[container.Format], bo
         workfolder.remove_abandoned([tempfile.gettempdir()])
     shard = [item for item in found if not options.shard or _in_shard(item.path, *options.shard)]
     with ThreadPoolExecutor(_REQUESTS) as pool:  # requests to a store run side by side
-        selected = list(pool.map(functools.partial(_is_selected, wanted=wanted), shard))
+        selected = list(pool.map(functools.partial(_is_selected, wanted=wanted, shards=shards), shard))
     skipped += [Skipped(item.path) for item, is_selected in zip(shard, selected, strict=True) if not is_selected]
     return Selection([item for item, is_selected in zip(shard, selected, strict=True) if is_selected],
                      sorted(skipped, key=lambda one: one.path), elsewhere=bool(found) and not shard)
@@ -145,8 +147,8 @@ def _in_shard(path: str, part: int, parts: int) -> bool:
     return int.from_bytes(hashlib.blake2b(os.fsencode(path), digest_size=8).digest()) % parts == part - 1
 
 
-def _is_selected(item: Item, wanted: Callable[[container.Format], bool] | None) -> bool:
-    if not item.from_folder:
+def _is_selected(item: Item, wanted: Callable[[container.Format], bool] | None, shards: bool) -> bool:
+    if not item.from_folder or shards and is_dataset(item.path):
         return True
     try:
         found = store.sniff(item.path) if store.is_url(item.path) else container.sniff(item.path)

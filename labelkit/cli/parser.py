@@ -59,6 +59,9 @@ def _output(command: Parser) -> None:
     where.add_argument("-o", "--output", metavar=_("OUT"), help=_("file, or folder for several files"))
     where.add_argument("--in-place", action="store_true", help=_("replace each file by its labelled version"))
     group.add_argument("--resume", action="store_true", help=_("skip the files whose result already exists in OUT"))
+    group.add_argument("--retry-failed", metavar=_("JOURNAL"),
+                       help=_("only the files that failed by this journal of an earlier run; in shards of datasets "
+                              "only the samples"))
     group.add_argument("--no-clobber", action="store_true",
                        help=_("fail for a file whose result already exists in OUT"))
     group.add_argument("--dry-run", action="store_true", help=_("only say which file would be written where"))
@@ -90,6 +93,8 @@ def _embed(commands: Commands) -> None:
     running.add_argument("--no-check", action="store_true",
                          help=_("do not verify that the watermark reads back from the result"))
     _jobs(running)
+    _journal(running)
+    _shards(command, written=True)
 
 
 def _sm2(label: Options, what: str) -> None:
@@ -178,6 +183,22 @@ def _films(command: Parser) -> None:
                        help=_("speed of the encoder, such as veryfast; medium by default"))
 
 
+def _journal(group: Options) -> None:
+    group.add_argument("--journal", metavar=_("JOURNAL"),
+                       help=_("append the result of every file to this file, one JSON object per line"))
+
+
+def _shards(command: Parser, *, written: bool = False) -> None:
+    group = command.add_argument_group(_("datasets (.tar, .tar.gz, .tgz and .parquet)"))
+    group.add_argument("--media", type=values.words, metavar=_("LIST"),
+                       help=_("in tar the endings of the members to work on, such as jpg,png; in Parquet the columns; "
+                              "by default what is named as media, and columns that begin with one"))
+    if written:
+        group.add_argument("--keep-truncated", action="store_true",
+                           help=_("of a shard that ends too early, write the samples that are whole; nothing by "
+                                  "default"))
+
+
 def _jobs(group: Options) -> None:
     group.add_argument("--jobs", type=values.count, metavar="N",
                        help=_("files at a time; one per core by default, and at most for local files"))
@@ -209,10 +230,12 @@ def _verify(commands: Commands) -> None:
 def _isolated_run(command: Parser) -> None:
     run = command.add_argument_group(_("the run"))
     _jobs(run)
+    _journal(run)
     run.add_argument("--isolate", action="store_const", const=True,
                      help=_("read files in processes with limits on time and memory; the default for folders"))
     run.add_argument("--no-isolate", action="store_const", const=False, dest="isolate",
                      help=_("read files in this process"))
+    _shards(command)
 
 
 def _layer_checks(checks: Options) -> None:
@@ -277,7 +300,10 @@ def _propagate(commands: Commands) -> None:
     _signer(label, _("certificate chain and key that sign a new manifest over the old one; needed for files with a "
                      "manifest"))
     _layer_checks(command.add_argument_group(_("the checks")))
-    _jobs(command.add_argument_group(_("the run")))
+    running = command.add_argument_group(_("the run"))
+    _jobs(running)
+    _journal(running)
+    _shards(command, written=True)
 
 
 def _log(commands: Commands) -> None:
