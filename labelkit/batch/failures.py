@@ -10,6 +10,9 @@ from labelkit import unforeseen
 from labelkit.batch.columns import Column, each
 from labelkit.errors import InvalidArgument, LabelkitError
 
+FAILURE = ("error_type", "error")
+"""The columns that say what went wrong with a row."""
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -38,8 +41,8 @@ def failure_columns(results: Sequence[object]) -> dict[str, Column]:
     The message is in English, and names the next thing to try, if there is one, after a semicolon.
     """
     errors = [result if isinstance(result, LabelkitError) else None for result in results]
-    return {"error_type": Column("text", each(errors, lambda error: type(error).__name__)),
-            "error": Column("text", each(errors, _text))}
+    return dict(zip(FAILURE, (Column("text", each(errors, lambda error: type(error).__name__)),
+                              Column("text", each(errors, _text))), strict=True))
 
 
 def _text(error: LabelkitError) -> str:

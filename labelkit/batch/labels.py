@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from labelkit import codec, container, pipeline, store, threads, watermark
 from labelkit.batch import columns
 from labelkit.batch.columns import Column, each, file_of, opened, refilled
-from labelkit.batch.failures import attempted, check_jobs, failure_columns
+from labelkit.batch.failures import FAILURE, attempted, check_jobs, failure_columns
 from labelkit.errors import InvalidArgument, LabelkitError, check_types
 from labelkit.key import Key
 from labelkit.label import Kind, Label
@@ -94,6 +94,16 @@ class Labels:
         self.column, self.output, self.into, self.id_column = column, output, into, id_column
         self.replace, self.check, self.max_pixels, self.sm2, self.jobs = replace, check, max_pixels, sm2, jobs
 
+    @property
+    def added(self) -> dict[str, str]:
+        """The columns that a call adds or replaces, each with "bytes" or "text"."""
+        return {self._output: "text" if self.into else "bytes",
+                **dict.fromkeys(("label_id", "payload", *FAILURE), "text")}
+
+    @property
+    def _output(self) -> str:
+        return self.output or ("uri" if self.into else self.column)
+
     def __call__(self, table: T) -> T:
         """The table with a labelled file in every row that could be labelled."""
         rows = opened(table)
@@ -102,12 +112,11 @@ class Labels:
         work: Callable[[int], Labelled | LabelkitError] = attempted(lambda row: self._row(rows, row))
         done = [result for _, result in threads.in_order(work, numbers, self.jobs or threads.cores())]
         good = [None if isinstance(result, LabelkitError) else result for result in done]
-        output = self.output or ("uri" if self.into else self.column)
         made: list[Any] = [result and result.made for result in good]
-        if not self.into and output == self.column:
+        if not self.into and self._output == self.column:
             made = [one and refilled(rows.value(self.column, row), one) for row, one in enumerate(made)]
         labelled: T = rows.with_columns({
-            output: Column("text" if self.into else "bytes", made),
+            self._output: Column("text" if self.into else "bytes", made),
             "label_id": Column("text", each(good, lambda one: one.label.produce_id)),
             "payload": Column("text", each(good, lambda one: one.payload)), **failure_columns(done)})
         return labelled

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, Unpack
 from labelkit import pipeline, store, threads
 from labelkit.batch import columns
 from labelkit.batch.columns import Column, each, file_of, opened
-from labelkit.batch.failures import attempted, check_jobs, failure_columns
+from labelkit.batch.failures import FAILURE, attempted, check_jobs, failure_columns
 from labelkit.errors import InvalidArgument, LabelkitError
 from labelkit.preconditions import VerifySettings, verify_settings
 from labelkit.report import Layer, Report
@@ -52,6 +52,11 @@ class Verifications:
                                   layers=", ".join(layer.value for layer in self.require if layer not in layers))
         check_jobs(jobs)
         self.column, self.report, self.jobs, self.checks = column, report, jobs, checks
+
+    @property
+    def added(self) -> dict[str, str]:
+        """The columns that a call adds or replaces, each with "text" or "boolean"."""
+        return {**{name: column.kind for name, column in self._columns([]).items()}, **dict.fromkeys(FAILURE, "text")}
 
     def __call__(self, table: T) -> T:
         """The table with a verdict in every row that could be verified."""
