@@ -6,7 +6,9 @@ from __future__ import annotations
 import argparse
 import datetime
 import io
+import os
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,12 +18,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from labelkit import codec, container, pipeline
 from labelkit.batch import datasets, derived_id
 from labelkit.batch.labels import has_signal
-from labelkit.cli import journal, shards
+from labelkit.batch.tally import Facts, Tally
+from labelkit.cli import journal, shards, summary
 from labelkit.cli.files import Item, Selection, collect, run as run_files, source_of
 from labelkit.cli.film import FilmProgress
 from labelkit.cli.journal import assigned_or_again
 from labelkit.cli.options import key_of, signer_of, sm2_signer_of
-from labelkit.cli.outcome import failed_code, note, note_skipped, nothing_found, show_result
+from labelkit.cli.outcome import OK, SHORT, UNANSWERED, note, note_skipped, nothing_found, show_result
 from labelkit.cli.targets import (
     Assignment,
     dry_run,
@@ -42,6 +45,7 @@ from labelkit.messages import Message
 from labelkit.metadata import security_data
 from labelkit.payload import Payload
 from labelkit.plan import Explicit, Plan, Quality, Showing, Watermark
+from labelkit.unforeseen import UnforeseenError
 
 if TYPE_CHECKING:
     from labelkit.batch.samples import Medium
@@ -64,19 +68,20 @@ def run(options: argparse.Namespace) -> int:
     _label(options, options.produce_id or "check")  # refuse a wrong producer before the first file
     assignment, again = assigned_or_again(selection.items, options)
     targets = assignment.targets
+    summary.check(options)
     if options.dry_run:
         return dry_run(selection, targets, options)
     labeller = _Labeller(options, plan, key, sm2, log, waiver, targets, threading.Event())
-    failed: list[LabelkitError] = []
-    done = 0
+    tally, unforeseen, started = Tally(), False, time.monotonic()
     with journal.kept(options):
         for name, where, result in _results(labeller, again):
-            if isinstance(result, LabelkitError):
-                failed.append(result)
-            else:
-                done += 1
+            unforeseen = unforeseen or isinstance(result, UnforeseenError)
             _say(name, where, result, options)
-    return _summary(selection, assignment, done, failed, options)
+            facts = result.facts if isinstance(result, _Done) else result
+            at = facts.at if isinstance(facts, Facts) else None
+            tally.add(name, facts, (time.monotonic() if at is None else at) - started)
+    summary.show(tally, options)
+    return max(_summary(selection, assignment, tally, options), UNANSWERED if unforeseen else OK)
 
 
 def _results(labeller: _Labeller, again: Mapping[str, set[str]] | None) -> Iterator[
@@ -121,6 +126,8 @@ class _Labeller:
                   on_progress: Callable[[Progress], None] | None = None) -> _Done:
         options = self.options
         left_out: list[Message] = []
+        stronger: list[Watermark] = []
+        before = _size(source)
         label = _label(options, produce_id)
         label = security_data.sign(label, self.sm2) if self.sm2 else label
         marked = self.plan.watermark is not None and not options.presence_only and has_signal(source)
@@ -130,8 +137,17 @@ class _Labeller:
         made = pipeline.embed(source, target, label, plan=self.plan, key=self.key, replace=options.replace,
                               in_place=options.in_place, check=not options.no_check,
                               max_pixels=options.max_megapixels * 1_000_000, audit=audit, on_progress=on_progress,
-                              on_left_out=left_out.append)
-        return _Done(label, marked and not left_out, left_out[0] if left_out else None, made)
+                              on_left_out=left_out.append, on_stronger=stronger.append)
+        facts = Facts(container.sniff(source).name, before, None if made is None else _size(made), bool(stronger),
+                      time.monotonic())
+        return _Done(label, marked and not left_out, left_out[0] if left_out else None, made, facts)
+
+
+def _size(file: str | Path | bytes | io.BytesIO) -> int:
+    """The bytes of a file."""
+    if isinstance(file, io.BytesIO):
+        return file.getbuffer().nbytes
+    return len(file) if isinstance(file, bytes) else os.path.getsize(file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +158,8 @@ class _Done:
     label: Label
     marked: bool
     left_out: Message | None
-    data: bytes | Path | None = None
+    data: bytes | Path | None
+    facts: Facts
 
 
 def has_place(plan: Plan, found: container.Format) -> bool:
@@ -246,14 +263,13 @@ def _say(name: str, where: str, result: _Done | LabelkitError, options: argparse
         note(Message("{where}: {reason}", where=shown(where), reason=result.left_out), options)
 
 
-def _summary(selection: Selection, assignment: Assignment, done: int, failed: list[LabelkitError],
-             options: argparse.Namespace) -> int:
+def _summary(selection: Selection, assignment: Assignment, tally: Tally, options: argparse.Namespace) -> int:
     total, skipped = len(selection.items), selection.skipped
     note_skipped(skipped, options)
-    if total != 1 or skipped or done + len(failed) > 1:
+    if total != 1 or skipped or tally.labelled + tally.failed > 1:
         note(Message("{done} labelled, {failed} failed, {skipped} skipped as not media",
-                     done=done, failed=len(failed), skipped=len(skipped)), options)
+                     done=tally.labelled, failed=tally.failed, skipped=len(skipped)), options)
     note_existing(assignment, options)
     if not total:
         return nothing_found(selection.elsewhere, Message("nothing to label was found"), options)
-    return failed_code(failed)
+    return SHORT if tally.failed else OK

@@ -94,6 +94,8 @@ def _embed(commands: Commands) -> None:
                          help=_("do not verify that the watermark reads back from the result"))
     _jobs(running)
     _journal(running)
+    running.add_argument("--report", metavar=_("PAGE"),
+                         help=_("write an HTML page about the run: rate, growth, and what failed"))
     _shards(command, written=True)
 
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import io
 import shutil
 import uuid
@@ -80,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
         for name, where, result in shards.rewritten(propagator.propagate_medium, {item: targets[item] for item in rest},
                                                     options, again):
             _say(name, where, result, options)
-            results.append(dataclasses.replace(result, data=None) if isinstance(result, _Done) else result)
+            results.append(result)
     return _summary(results, selection, assignment, options)
 
 

@@ -6,11 +6,14 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
+import pickle
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import closing
-from typing import Any, TypeVar
+from contextlib import closing, suppress
+from dataclasses import replace
+from typing import IO, Any, TypeVar, cast
 
 from labelkit import store, threads
 from labelkit.batch import datasets
@@ -19,7 +22,7 @@ from labelkit.cli import processes
 from labelkit.cli.files import Item, attempt
 from labelkit.cli.targets import refuse_existing
 from labelkit.cli.text import name_of
-from labelkit.errors import InvalidArgument, LabelkitError
+from labelkit.errors import InvalidArgument, LabelkitError, TruncatedFile
 
 SEPARATOR = "::"
 _EVERY = 16  # samples between two signs of life
@@ -52,11 +55,27 @@ def rewritten(work: Callable[[Medium], Made], targets: Mapping[Item, str], optio
     that was not written, or not wholly.
 
     again  by shard, the media that failed before: they alone are worked on where the target exists
+    What was made is given when the shard is in its place, and not at all if it never is; what failed at once.
     """
     for item, target in targets.items():
         failed = again.get(item.path) if again is not None and _exists(target) else None
-        pairs = _guarded(_rewritten(item, target, work, options, failed, stop))
-        yield from ((name, target, result) for name, result in _shown(item, pairs))
+        with tempfile.TemporaryFile() as held:  # a shard may have any number of media
+            pairs = _guarded(_rewritten(item, target, work, options, failed, stop))
+            for name, result in _shown(item, pairs):
+                if not isinstance(result, LabelkitError):
+                    pickle.dump((name, result), held)
+                    continue
+                if name == item.path and not (options.keep_truncated and isinstance(result, TruncatedFile)):
+                    held.truncate(0)
+                yield name, target, result
+            yield from ((name, target, result) for name, result in _loaded(held))
+
+
+def _loaded(held: IO[bytes]) -> Iterator[tuple[str, Any]]:
+    held.seek(0)
+    with suppress(EOFError):
+        while True:
+            yield pickle.load(held)
 
 
 def _rewritten(item: Item, target: str, work: Callable[[Medium], Made], options: argparse.Namespace,
@@ -67,7 +86,8 @@ def _rewritten(item: Item, target: str, work: Callable[[Medium], Made], options:
                               media=options.media, keep_truncated=options.keep_truncated, again=again)
     with closing(made):
         for sample, outcome in made:
-            yield from zip(sample.media, outcome, strict=True)
+            for medium, result in zip(sample.media, outcome, strict=True):
+                yield medium, result if isinstance(result, LabelkitError) else replace(cast(Any, result), data=None)
 
 
 def looked_at(work: Callable[[Medium], Result], items: Iterable[Item], options: argparse.Namespace, *,

@@ -37,11 +37,10 @@ def _with_columns(frame: Any, work: Labels | Verifications, batch_size: int) -> 
     types = {name: kinds[kind] for name, kind in work.added.items()}
     names = [name for name in (work.column, getattr(work, "id_column", None)) if name]
 
-    @daft.func.batch(return_dtype=daft.DataType.struct(types), batch_size=batch_size)
     def worked_on(*columns: Any) -> Any:
         made = work(pyarrow.Table.from_arrays([column.to_arrow() for column in columns], names))
         return pyarrow.StructArray.from_arrays([made[name].combine_chunks() for name in types], list(types))
 
-    made = worked_on(*(frame[name] for name in names))
-    whole = frame.with_column("labelkit:made", made)
+    function: Any = daft.func.batch(return_dtype=daft.DataType.struct(types), batch_size=batch_size)(worked_on)
+    whole = frame.with_column("labelkit:made", function(*(frame[name] for name in names)))
     return whole.with_columns({name: whole["labelkit:made"][name] for name in types}).exclude("labelkit:made")
