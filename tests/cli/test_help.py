@@ -95,7 +95,7 @@ def test_zsh_completes(run, tmp_path):
 _NAMES = {"labelkit", "GB", "TC", "JSON", "PEM", "URI", "URL", "UUID", "ISO", "HTML", "SQLite", "WAV", "AI", "SM", "PA",
           "ID", "shell", "source", "compinit", "ReservedCode", "pa", "en", "zh", "CN", "none", "whole", "toml",
           "producer", "LABELKIT", "PRODUCER", "config", "aigc", "ocr", "pkcs", "store", "SB", "WebAssembly", "WASM",
-          "MB"}
+          "MB", "tar", "jpg", "png", "Parquet", "tgz", "gz", "parquet"}
 """Words in Latin letters that Chinese help has because they are names, of programs, formats and files."""
 
 
