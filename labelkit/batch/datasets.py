@@ -161,9 +161,9 @@ def rewritten(source: str, target: str, work: Callable[[Sample], Outcome[Made]],
         with open(stage, "xb") as out, closing(run(work, _merged(samples, before, again, target))) as results:
             writer = _writer(out, target, reader)
             for sample, outcome in results:
-                _put(writer, sample, outcome)
+                whole = _put(writer, sample, outcome)
                 if sample.media:
-                    yield sample, outcome
+                    yield sample, outcome if whole else _left_out(sample, outcome)
                 _discard(sample)
             if samples.end and not keep_truncated:
                 raise samples.error(source, Message("nothing was written"))
@@ -173,13 +173,22 @@ def rewritten(source: str, target: str, work: Callable[[Sample], Outcome[Made]],
         raise samples.error(source, Message("they were worked on and written, the rest was left out"))
 
 
-def _put(writer: Writer, sample: Sample, outcome: Outcome[Made]) -> None:
-    """Write a sample, or leave it out if one of its media has no new bytes."""
+def _put(writer: Writer, sample: Sample, outcome: Outcome[Made]) -> bool:
+    """Write a sample, or leave it out if one of its media has no new bytes; whether it was written."""
     made = [None if isinstance(result, LabelkitError) else result.data for result in outcome]
     writer.put(sample, None if None in made else cast("list[Data]", made))
     for data in made:
         if isinstance(data, Path):
             data.unlink(missing_ok=True)
+    return None not in made
+
+
+def _left_out(sample: Sample, outcome: Outcome[Made]) -> Outcome[Made]:
+    """The outcome of a sample that is left out: what was made of its other media is nowhere."""
+    failed = next(medium.name for medium, one in zip(sample.media, outcome, strict=True)
+                  if isinstance(one, LabelkitError) or one.data is None)
+    error = LabelkitError("left out, because {name} of the same sample was not labelled", name=failed)
+    return [one if isinstance(one, LabelkitError) or one.data is None else error for one in outcome]
 
 
 def _merged(samples: Iterable[Sample], before: Iterator[Sample] | None, again: Collection[str] | None,

@@ -25,7 +25,7 @@ from labelkit.messages import Message
 ENDINGS = (".tar", ".tar.gz", ".tgz")
 IN_MEMORY = 16 << 20  # bytes of a member; a larger one is put in a file
 MAX_HEADER = 1 << 20  # bytes of all headers of one member: names have some hundred
-MAX_MEMBERS = 256  # of a sample: one key a million times is no sample
+MAX_MEMBERS, MAX_SAMPLE = 256, 64 << 20  # members of a sample, and their bytes: one key a million times is no sample
 _BLOCK, _RECORD = 512, 10240
 _SIZE, _CHECKSUM = slice(124, 136), slice(148, 156)
 _MAX_OCTAL = 8 ** 11  # what the eleven digits of a size can hold
@@ -56,6 +56,12 @@ class _Rest:
     """The members of a sample in their order, and the folder of those that are large."""
 
     members: list[_Member] = field(default_factory=list)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next member begins another sample, whatever its key."""
+        held = sum(len(member.data) for member in self.members if isinstance(member.data, bytes))
+        return len(self.members) >= MAX_MEMBERS or held >= MAX_SAMPLE
 
     @property
     def data(self) -> list[Data]:
@@ -92,7 +98,7 @@ class TarReader:
             if member is None:
                 break
             key = key_of(member.name)
-            if sample and (sample.key != key or len(_rest(sample).members) >= MAX_MEMBERS):
+            if sample and (sample.key != key or _rest(sample).is_full):
                 yield sample
                 sample = None
             sample = sample or Sample(key, rest=_Rest())

@@ -97,6 +97,22 @@ def test_a_sample_that_fails_is_left_out_with_its_sidecars(tmp_path):
     assert list(unpacked(tmp_path / "b.tar")) == [name for name, _ in members(2)] + ["ok.jpg"]
 
 
+def test_what_shares_a_sample_with_a_failure_is_not_said_to_be_labelled(tmp_path):
+    source = packed([("a.jpg", PICTURES[0]), ("a.png", b"bad"), ("b.jpg", PICTURES[1])], tmp_path / "a.tar")
+    done = datasets.embed(source, tmp_path / "b.tar", LABELS)
+    assert done.media == 1 and list(unpacked(tmp_path / "b.tar")) == ["b.jpg"]
+    assert "because a.png of the same sample" in str(done.failures["a.jpg"]) and len(done.failures) == 2
+
+
+def test_one_key_again_and_again_is_no_sample(tmp_path, monkeypatch):
+    monkeypatch.setattr(tar, "MAX_MEMBERS", 3)
+    source = packed([("a.txt", b"words")] * 10, tmp_path / "a.tar", format=tarfile.USTAR_FORMAT)
+    with open(source, "rb") as file:
+        assert [len(one.rest.members) for one in tar.TarReader(file, "a", lambda name: True, None)] == [3, 3, 3, 1]
+    datasets.embed(source, tmp_path / "b.tar", LABELS)
+    assert (tmp_path / "b.tar").read_bytes() == source.read_bytes()
+
+
 def test_only_what_is_named_is_labelled(tmp_path):
     source = packed([("a.jpg", PICTURES[0]), ("a.seg.png", saved(photo(96, 128), "PNG")), ("a.cls", b"3")],
                     tmp_path / "a.tar")
