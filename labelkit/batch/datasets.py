@@ -158,16 +158,19 @@ def rewritten(source: str, target: str, work: Callable[[Sample], Outcome[Made]],
         new = stack.enter_context(Transaction(path, like=None if store.is_url(source) else source))
         stage = new.stage("shard")
         samples = _Whole(reader)
-        with open(stage, "xb") as out, closing(run(work, _merged(samples, before, again, target))) as results:
-            writer = _writer(out, target, reader)
+        out = stack.enter_context(open(stage, "xb"))
+        writer = _writer(out, target, reader)
+        stack.callback(writer.close)
+        with closing(run(work, _merged(samples, before, again, target))) as results:
             for sample, outcome in results:
                 whole = _put(writer, sample, outcome)
                 if sample.media:
                     yield sample, outcome if whole else _left_out(sample, outcome)
                 _discard(sample)
-            if samples.end and not keep_truncated:
-                raise samples.error(source, Message("nothing was written"))
-            writer.finish()
+        if samples.end and not keep_truncated:
+            raise samples.error(source, Message("nothing was written"))
+        writer.finish()
+        out.close()
         new.commit(stage)
     if samples.end:
         raise samples.error(source, Message("they were worked on and written, the rest was left out"))

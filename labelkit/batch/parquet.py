@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -43,14 +44,11 @@ class ParquetReader:
     def __init__(self, file: BinaryIO, name: str, columns: Sequence[str] | None) -> None:
         self.pyarrow = pyarrow()
         self._name = name
-        try:
+        with self._readable(whole=False):
             self.file = importlib.import_module("pyarrow.parquet").ParquetFile(file, pre_buffer=False,
                                                                                buffer_size=1 << 20)
-        except (self.pyarrow.ArrowException, OSError) as error:
-            raise TruncatedFile("{where}: the shard cannot be read: {problem}", where=name, problem=_first_line(error),
-                            hint="a Parquet file ends with its index, so of one that was cut off nothing can be "
-                            "read") from error
-        self.columns = self._columns(columns)
+        with self._readable():
+            self.columns = self._columns(columns)
 
     def __iter__(self) -> Iterator[Sample]:
         """The rows, with a sample without a key at the end of each group; raises MalformedFile."""
@@ -65,12 +63,26 @@ class ParquetReader:
                     row += 1
             yield Sample("", rest=_Row(None))
 
-    def _batches(self, group: int) -> Iterator[Any]:
+    @contextmanager
+    def _readable(self, *, whole: bool = True) -> Iterator[None]:
+        """Translate what pyarrow raises over a broken file; `whole` where its index was read already."""
         try:
-            yield from self.file.iter_batches(_ROWS, row_groups=[group], use_threads=False)
-        except (self.pyarrow.ArrowException, OSError) as error:
-            raise MalformedFile("{where}: row group {group} cannot be read: {problem}", where=self._name, group=group,
-                                problem=_first_line(error)) from error
+            yield
+        except (self.pyarrow.ArrowException, OSError, ValueError, KeyError, OverflowError) as error:
+            facts = {"where": self._name, "problem": _first_line(error)}
+            if whole:
+                raise MalformedFile("{where}: the shard cannot be read: {problem}", **facts) from error
+            raise TruncatedFile("{where}: the shard cannot be read: {problem}", hint="a Parquet file ends with its "
+                                "index, so of one that was cut off nothing can be read", **facts) from error
+
+    def _batches(self, group: int) -> Iterator[Any]:
+        batches = self.file.iter_batches(_ROWS, row_groups=[group], use_threads=False)
+        while True:
+            with self._readable():
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
 
     def _columns(self, given: Sequence[str] | None) -> list[str]:
         schema = self.file.schema_arrow
@@ -139,6 +151,11 @@ class ParquetWriter:
         """Write the rows that are held, and the index."""
         self._flush()
         self._writer.close()
+
+    def close(self) -> None:
+        """End without the rows that are held: the writer would otherwise end when its file is closed already."""
+        with suppress(self._arrow.ArrowException, OSError):
+            self._writer.close()
 
     def _filled(self, column: Any, data: bytes) -> Any:
         """A column of one row with other bytes; of a structure the other fields stay."""

@@ -51,6 +51,9 @@ class Writer(Protocol):
     def finish(self) -> None:
         """Write what comes after the last sample."""
 
+    def close(self) -> None:
+        """Let go of the file, finished or not."""
+
 
 def is_medium(names: Sequence[str] | None) -> Callable[[str], bool]:
     """Whether a member of a tar is worked on: its name has one of the endings, or by default one of media."""

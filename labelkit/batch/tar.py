@@ -13,6 +13,7 @@ import re
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -220,6 +221,12 @@ class TarWriter:
         self._out.write(bytes(2 * _BLOCK + -ended % _RECORD))
         if self._gzip:
             self._gzip.close()
+
+    def close(self) -> None:
+        """End without the end mark."""
+        if self._gzip:
+            with suppress(OSError):
+                self._gzip.close()
 
 
 class _Rejoined:

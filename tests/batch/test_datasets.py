@@ -6,6 +6,7 @@ from __future__ import annotations
 import gzip
 import io
 import itertools
+import random
 import tarfile
 from pathlib import Path
 
@@ -16,7 +17,15 @@ import pytest
 import labelkit as lk
 from labelkit import metadata
 from labelkit.batch import Labels, datasets, tar
-from labelkit.errors import InvalidArgument, LimitExceeded, MalformedFile, TruncatedFile, UnsupportedFormat
+from labelkit.errors import (
+    InvalidArgument,
+    LabelkitError,
+    LimitExceeded,
+    MalformedFile,
+    TruncatedFile,
+    UnsupportedFormat,
+)
+from labelkit.unforeseen import UnforeseenError
 from tests.media import photo, saved
 
 PLAIN = lk.Plan(explicit=None, watermark=None)
@@ -322,3 +331,25 @@ def test_names_and_keys():
         "a/b.c/0001", "0001", "README", "a.b/README", ".hidden"]
     assert all(map(datasets.is_dataset, ("a.tar", "s3://b/a.TAR", "a.tgz", "a.tar.gz", "a.parquet")))
     assert not any(map(datasets.is_dataset, ("a.zip", "tar", "a.tar.jpg", "a.gz")))
+
+
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz", "a.parquet"])
+def test_broken_bytes_give_errors_of_our_own_and_no_target(tmp_path, name):
+    make = rows if name.endswith("parquet") else packed
+    source = make([(f"{LONG}{number}.jpg", PICTURES[number]) for number in range(2)], tmp_path / name)
+    whole, draw = source.read_bytes(), random.Random(name)
+    outcomes = set()
+    for number in range(60):
+        broken = bytearray(whole)
+        for _ in range(draw.randrange(1, 6)):
+            start = draw.choice([0, len(whole) - 900, draw.randrange(len(whole))])
+            broken[min(len(whole) - 1, start + draw.randrange(900))] = draw.randrange(256)
+        source.write_bytes(broken if number % 3 else broken[:draw.randrange(len(broken))])
+        target = tmp_path / f"out-{number}.{name.partition('.')[2]}"
+        try:
+            outcomes.add(type(datasets.embed(source, target, LABELS)))
+        except LabelkitError as error:
+            assert not isinstance(error, UnforeseenError)
+            outcomes.add(type(error))
+            assert not target.exists()
+    assert len(outcomes) > 1
