@@ -14,30 +14,28 @@ from typing import Any
 
 from labelkit.batch import Labels, Verifications
 
-_BATCH = {"batch_format": "pyarrow", "num_cpus": 1, "udf_modifying_row_count": False}
 
-
-def label(dataset: Any, producer: str, *, batch_size: int = 32, concurrency: Any = None, **settings: Any) -> Any:
+def label(dataset: Any, producer: str, *, batch_size: int = 32, concurrency: int | None = None, **settings: Any) -> Any:
     """The dataset with labelled files; lazily, as all of Ray Data.
 
     dataset      ray.data.Dataset
     batch_size   rows that are held in memory together
-    concurrency  of `map_batches`: how many workers, or (least, most); by default one for each core of the cluster
+    concurrency  batches at a time, each on one core; by default as many as the cluster has cores
     settings     those of `labelkit.batch.Labels`
     """
-    return dataset.map_batches(Labels, batch_size=batch_size, fn_constructor_args=(producer,),
-                               fn_constructor_kwargs={"jobs": 1, **settings}, concurrency=_workers(concurrency),
-                               **_BATCH)
+    return _mapped(dataset, Labels(producer, **{"jobs": 1, **settings}), batch_size, concurrency)
 
 
-def verify(dataset: Any, *, batch_size: int = 32, concurrency: Any = None, **settings: Any) -> Any:
+def verify(dataset: Any, *, batch_size: int = 32, concurrency: int | None = None, **settings: Any) -> Any:
     """The dataset with a verdict in every row; the settings are those of `labelkit.batch.Verifications`."""
-    return dataset.map_batches(Verifications, batch_size=batch_size, fn_constructor_kwargs={"jobs": 1, **settings},
-                               concurrency=_workers(concurrency), **_BATCH)
+    return _mapped(dataset, Verifications(**{"jobs": 1, **settings}), batch_size, concurrency)
 
 
-def _workers(concurrency: Any) -> Any:
-    if concurrency is not None:
-        return concurrency
-    import ray
-    return 1, max(1, int(ray.cluster_resources().get("CPU", 1)) if ray.is_initialized() else 1)
+def _mapped(dataset: Any, work: Labels | Verifications, batch_size: int, concurrency: int | None) -> Any:
+    # tasks, not actors: these would keep cores that the rest of a pipeline waits for
+    return dataset.map_batches(_called, fn_kwargs={"work": work}, batch_format="pyarrow", batch_size=batch_size,
+                               concurrency=concurrency, num_cpus=1, udf_modifying_row_count=False)
+
+
+def _called(table: Any, work: Labels | Verifications) -> Any:
+    return work(table)

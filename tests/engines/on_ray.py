@@ -22,7 +22,7 @@ ROOT = Path(lk.__file__).parents[1]
 def cluster():
     from ray.cluster_utils import Cluster
 
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 200 << 20})
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": 200 << 20})
     ray.init(address=made.address, log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}})
     ray.data.DataContext.get_current().enable_progress_bars = False
     yield made
@@ -42,7 +42,7 @@ def test_a_node_that_dies_loses_and_doubles_no_row(cluster):
     rows = table(64)
     node = cluster.add_node(num_cpus=1, object_store_memory=200 << 20)
     blocks = ray.data.from_arrow([rows.slice(at, 4) for at in range(0, 64, 4)])
-    made = labelkit_ray.label(blocks, "acme", plan=PLAIN, id_column="key", batch_size=4, concurrency=2)
+    made = labelkit_ray.label(blocks, "acme", plan=PLAIN, id_column="key", batch_size=4, concurrency=3)
     found = []
     for row in made.iter_rows():
         found.append(row)
