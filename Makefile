@@ -10,7 +10,7 @@ NATIVE := pyproject.toml labelkit/distribution.py $(shell find native -name '*.c
 
 SANITIZE := -g;-fsanitize=address,undefined,float-cast-overflow;-fno-sanitize-recover=all
 
-.PHONY: demo page test test-page coverage lint bench native-test native-test-python native-test-aarch64 native-test-32 native-cross clean
+.PHONY: demo page test test-page test-engines coverage lint bench native-test native-test-python native-test-aarch64 native-test-32 native-cross clean
 
 demo: .venv/labelkit
 	rm -rf demo
@@ -33,6 +33,16 @@ build/page/_native.abi3.so: .venv/zig native/wasm.py $(NATIVE)
 # the verify page in a browser: apart, because it can keep a machine of two cores busy for longer than all other tests
 test-page: .venv/test page build/page/axe.min.js
 	$(BIN)/python -m pytest -q tests/page/in_chromium.py
+
+# the adapters in Ray and Daft themselves, in an environment of its own: 0.5 GB, and a cluster of several processes
+test-engines: build/engines/installed
+	build/engines/bin/python -m pytest -q -p no:cacheprovider tests/engines/on_daft.py tests/engines/on_ray.py
+
+build/engines/installed: $(NATIVE)
+	$(PYTHON) -m venv build/engines
+	build/engines/bin/python -m pip install -q --disable-pip-version-check -e ".[datasets]" "pytest>=8" \
+		"ray[data]>=2.60,<2.61" "daft>=0.7.26,<0.8"
+	touch $@
 
 test: .venv/test
 	$(BIN)/python -m pytest -q

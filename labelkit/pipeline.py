@@ -76,6 +76,7 @@ def embed(source: Source | Held | Tensor, target: PathName | BinaryIO | None = N
           replace: bool = False, in_place: bool = False, check: Check = True, max_pixels: int = codec.MAX_PIXELS,
           audit: Audit | None = None, on_progress: Callable[[Progress], None] | None = None,
           on_left_out: Callable[[Message], None] | None = None,
+          on_stronger: Callable[[Watermark], None] | None = None,
           **renamed: Any) -> bytes | str | Path | None | Held | Tensor:
     """Label a file, samples in arrays, or a text.
 
@@ -103,6 +104,8 @@ def embed(source: Source | Held | Tensor, target: PathName | BinaryIO | None = N
     on_progress called after each frame of a film with its `Progress`
     on_left_out called with the reason where the watermark is left out because the plan does not require it; by default
                 a `WatermarkLeftOut` warning says so
+    on_stronger called with the settings of a watermark that the file's own encoding took away, and that was made
+                stronger
 
     Returns bytes without a target, the path of a target that is one, None for a file object; a text in a string, and
     samples without a format, come back as what they came as. A path is written beside itself and renamed: on any
@@ -131,7 +134,7 @@ def embed(source: Source | Held | Tensor, target: PathName | BinaryIO | None = N
     def labelled(plan: Plan) -> bytes | Path | None | Held:
         check_request(source, target, plan, in_place, samples_only=samples_only)
         recorder = Recorder.of(audit, label, plan, samples_only=samples_only)
-        request = Request(label, plan, key, is_checked, max_pixels, on_progress, recorder)
+        request = Request(label, plan, key, is_checked, max_pixels, on_progress, recorder, on_stronger=on_stronger)
         return _labelled(source, target, rate, encoding, request, replace)
 
     made = with_or_without_watermark(labelled, plan, on_left_out)
@@ -259,7 +262,7 @@ def _encoded(decode: Callable[[], Samples], encode: Callable[[Samples], bytes], 
 
     format  of the file that is encoded anew; None for one that is made of samples
     """
-    for settings, is_last in request.attempts():
+    for number, (settings, is_last) in enumerate(request.attempts()):
         samples, drawn = _signal_layers(decode(), request, settings)
         encoded = Reader.of(encode(samples), name)
         del samples  # an hour of stereo takes 1.3 GB, and the check decodes the result
@@ -269,6 +272,7 @@ def _encoded(decode: Callable[[], Samples], encode: Callable[[Samples], bytes], 
         try:
             if request.check:
                 request.confirm(encoded, drawn)
+            request.tell_stronger(number, settings)
             return encoded, drawn
         except OutputFailed:
             if is_last:
@@ -354,6 +358,7 @@ def _encoded_stage(decode: Callable[[], Samples], encode: Callable[[Samples, Pat
                 return made, drawn, samples
             if request.check:
                 request.confirm_stage(made, name, drawn)
+            request.tell_stronger(number, settings)
             return made, drawn, None
         except OutputFailed:
             if is_last:

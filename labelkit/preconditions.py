@@ -20,7 +20,7 @@ from labelkit.label import Label
 from labelkit.log_recorder import Audit
 from labelkit.messages import Message
 from labelkit.metadata import security_data
-from labelkit.plan import Plan, check_effort
+from labelkit.plan import Plan, Watermark, check_effort
 from labelkit.report import Collector, Layer, Status
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class EmbedSettings(TypedDict, total=False):
     audit: Audit | None
     on_progress: Callable[[Progress], None] | None
     on_left_out: Callable[[Message], None] | None
+    on_stronger: Callable[[Watermark], None] | None
 
 
 class VerifySettings(TypedDict, total=False):

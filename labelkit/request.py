@@ -61,6 +61,7 @@ class Request:
     on_progress: Callable[[Progress], None] | None
     recorder: Recorder | None
     sidecar: bytes | None = None  # the manifest that lies beside the source
+    on_stronger: Callable[[Watermark], None] | None = None
 
     def fitting(self, reader: Reader) -> Request:
         """The request with the layers that the format of a file has a place for; see `preconditions.fitting`."""
@@ -76,6 +77,11 @@ class Request:
         if self.plan.watermark and self.check:
             steps = self.plan.watermark.attempts()
         return ((step, index == len(steps)) for index, step in enumerate(steps, 1))
+
+    def tell_stronger(self, attempt: int, settings: Watermark | None) -> None:
+        """Say that the watermark was made stronger than the plan asks, if it was not the first attempt."""
+        if attempt and settings and self.on_stronger:
+            self.on_stronger(settings)
 
     def confirm(self, made: Reader, drawn: Drawn | None, encoded: Samples | None = None) -> None:
         """Raise OutputFailed where the signal layers do not read back; see `confirmation.confirm`."""

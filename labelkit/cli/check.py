@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import argparse
 import io
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from labelkit import compliance, container
-from labelkit.cli import check_report, isolated
+from labelkit.batch import datasets
+from labelkit.batch.samples import Medium
+from labelkit.cli import check_report, isolated, journal, shards
 from labelkit.cli.check_report import OUTCOMES, Named, Tally, counts, name_of_profile
 from labelkit.cli.files import Item, collect, run as run_files, source_of
 from labelkit.cli.isolated import Verify, verifier
@@ -37,29 +40,35 @@ def run(options: argparse.Namespace) -> int:
     profiles = tuple(Profile) if options.all else (Profile(options.profile),)
     check_report.refuse_no_place(options)  # before many files are judged
     settings, log = checks(options), existing(options.log) if options.log else None
-    selection = collect(options, each=True)
+    selection = collect(options, each=True, shards=True)
     items, codes = selection.items, []
-    alone = len(items) == 1 and not options.all  # a page on one file shows all its evidence
+    files, rest = shards.divided(items)
+    alone = len(files) == 1 and not rest and not options.all  # a page on one file shows all its evidence
     named = Named(profiles, options.sb1000, settings["now"])
     tally = Tally(named) if options.report or options.html and not alone else None
-    with verifier(items, options, settings) as verify:
+    with verifier(items, options, settings) as verify, journal.kept(options):
         apart = isolated.wanted(items, options)
         judge = _Judge(named, verify, log, log.verify() if log else None, options.detector,
                        options.html if alone else None, apart, options.lang)
-        for item, result in run_files(judge.judged, items, options.jobs, fork=not apart):
-            _say(item, result, named, options)
+        results = itertools.chain(
+            ((item.path, item, result)
+             for item, result in run_files(judge.judged, files, options.jobs, fork=not apart)),
+            ((name, None, result)
+             for name, result in shards.looked_at(judge.judged_medium, rest, options, fork=not apart)))
+        for name, item, result in results:
+            _say(name, result, named, options)
             codes.append(_code(result))
             if tally:
-                tally.add(item, result if isinstance(result, LabelkitError) else result[1])
+                tally.add(name, result if isinstance(result, LabelkitError) else result[1], item)
     note_skipped(selection.skipped, options)
-    if not codes:
+    if not codes and not items:
         return nothing_found(selection.elsewhere, Message("nothing to judge was found"), options)
     if tally:
         check_report.write(tally, options, isolated=apart)
     _note_total(codes, options)
     # a failed rule decides, whatever else is open; but not if some file could not be read
     known = [code for code in codes if code is not None]
-    return UNANSWERED if len(known) < len(codes) else SHORT if SHORT in known else max(known)
+    return UNANSWERED if len(known) < len(codes) else SHORT if SHORT in known else max(known, default=OK)
 
 
 def _note_total(codes: list[int | None], options: argparse.Namespace) -> None:
@@ -84,14 +93,20 @@ class _Judge:
 
     def judged(self, item: Item) -> Judged:
         with source_of(item) as source:
-            report = self.verify(source)
-            waived = self.log.waived(sha256(source), report.label) if self.log else None
-            results = {profile: compliance.check(report, profile, waived=waived, audit=self.audit,
-                                                 detector=self.detector, sb1000=self.named.sb1000)
-                       for profile in self.named.profiles}
+            report, results = self._judged(source)
             if self.page:
                 self._write_page(Path(self.page), source, name_of(item.path), report, results)
         return report, results
+
+    def judged_medium(self, medium: Medium) -> Judged:
+        return self._judged(datasets.as_source(medium.data))
+
+    def _judged(self, source: str | bytes | io.BytesIO) -> Judged:
+        report = self.verify(source)
+        waived = self.log.waived(sha256(source), report.label) if self.log else None
+        return report, {profile: compliance.check(report, profile, waived=waived, audit=self.audit,
+                                                  detector=self.detector, sb1000=self.named.sb1000)
+                        for profile in self.named.profiles}
 
     def _write_page(self, page: Path, source: str | io.BytesIO, name: str, report: Report, results: Rules) -> None:
         from labelkit.page import image_preview, render
@@ -121,9 +136,9 @@ def _code(result: Judged | LabelkitError) -> int | None:
     return SHORT if SHORT in codes else max(codes)
 
 
-def _say(item: Item, result: Judged | LabelkitError, named: Named, options: argparse.Namespace) -> None:
-    show_result(item.path, result, options, lambda judged: _json(judged, named, options.lang),
-                lambda judged: "\n".join(_lines(name_of(item.path), judged[1], named, options.lang)))
+def _say(name: str, result: Judged | LabelkitError, named: Named, options: argparse.Namespace) -> None:
+    show_result(name, result, options, lambda judged: _json(judged, named, options.lang),
+                lambda judged: "\n".join(_lines(name_of(name), judged[1], named, options.lang)))
 
 
 def _json(judged: Judged, named: Named, language: str) -> dict[str, object]:

@@ -76,12 +76,13 @@ class Tally:
     files: list[FileTally] = field(default_factory=list)
     _worst: list[tuple[tuple[int, int, int], int, FileTally]] = field(default_factory=list)
 
-    def add(self, item: Item, result: Mapping[Profile, Sequence[Result]] | LabelkitError) -> None:
-        """Take in what one file came to."""
+    def add(self, path: str, result: Mapping[Profile, Sequence[Result]] | LabelkitError,
+            item: Item | None = None) -> None:
+        """Take in what one file came to; `item` is where a picture of it can be had."""
         if isinstance(result, LabelkitError):
-            whole = FileTally(name_of(item.path), {}, {}, {}, error=result, item=item)
+            whole = FileTally(name_of(path), {}, {}, {}, error=result, item=item)
         else:
-            whole = FileTally(name_of(item.path), {profile: overall(rules) for profile, rules in result.items()},
+            whole = FileTally(name_of(path), {profile: overall(rules) for profile, rules in result.items()},
                               _named(result, Outcome.FAIL), _named(result, Outcome.CANNOT_TELL), result, item=item)
         self.files.append(FileTally(whole.path, whole.outcomes, whole.failed, whole.left, error=whole.error))
         entry = (whole.badness, -len(self.files), whole)

@@ -6,20 +6,27 @@ from __future__ import annotations
 import argparse
 import datetime
 import io
+import os
 import threading
+import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from labelkit import codec, container, pipeline
+from labelkit.batch import datasets, derived_id
+from labelkit.batch.labels import has_signal
+from labelkit.batch.tally import Facts, Tally
+from labelkit.cli import journal, shards, summary
 from labelkit.cli.files import Item, Selection, collect, run as run_files, source_of
 from labelkit.cli.film import FilmProgress
+from labelkit.cli.journal import assigned_or_again
 from labelkit.cli.options import key_of, signer_of, sm2_signer_of
-from labelkit.cli.outcome import failed_code, note, note_skipped, nothing_found, show_result
+from labelkit.cli.outcome import OK, SHORT, UNANSWERED, note, note_skipped, nothing_found, show_result
 from labelkit.cli.targets import (
     Assignment,
-    assigned,
     dry_run,
     note_existing,
     printed_to,
@@ -33,13 +40,16 @@ from labelkit.cli.values import LAYERS
 from labelkit.errors import InvalidArgument, LabelkitError
 from labelkit.explicit.rules import check_text
 from labelkit.label import Generator, Kind, Label
-from labelkit.log_recorder import Audit
+from labelkit.log_recorder import Audit, sha256
 from labelkit.messages import Message
 from labelkit.metadata import security_data
 from labelkit.payload import Payload
 from labelkit.plan import EU_PLACING, Explicit, Plan, Quality, Showing, Watermark
+from labelkit.unforeseen import UnforeseenError
 
 if TYPE_CHECKING:
+    from labelkit.batch.samples import Medium
+    from labelkit.codec.transcode import Progress
     from labelkit.key import Key
     from labelkit.log import LabelLog, Waiver
     from labelkit.metadata.sm2 import Sm2Signer
@@ -52,20 +62,36 @@ def run(options: argparse.Namespace) -> int:
     """Label the named files; returns the exit code."""
     plan, key, sm2 = plan_of(options), key_of(options), sm2_signer_of(options)
     log, waiver = _log(options), _waiver(options)
-    selection = collect(options, lambda found: has_place(plan, found))
+    selection = collect(options, lambda found: has_place(plan, found), shards=True)
     refuse_shared_number(selection.items, "--produce-id", options.produce_id)
+    shards.refuse_number(selection.items, "--produce-id", options.produce_id)
     _label(options, options.produce_id or "check")  # refuse a wrong producer before the first file
-    assignment = assigned(selection.items, options)
+    assignment, again = assigned_or_again(selection.items, options)
     targets = assignment.targets
+    summary.check(options)
     if options.dry_run:
         return dry_run(selection, targets, options)
     labeller = _Labeller(options, plan, key, sm2, log, waiver, targets, threading.Event())
-    failed: list[LabelkitError] = []
-    for item, result in run_files(labeller.label, list(targets), options.jobs, labeller.stop):
-        if isinstance(result, LabelkitError):
-            failed.append(result)
-        _say(item, targets[item], result, options)
-    return _summary(selection, assignment, failed, options)
+    tally, unforeseen, started = Tally(), False, time.monotonic()
+    with journal.kept(options):
+        for name, where, result in _results(labeller, again):
+            unforeseen = unforeseen or isinstance(result, UnforeseenError)
+            _say(name, where, result, options)
+            facts = result.facts if isinstance(result, _Done) else result
+            at = facts.at if isinstance(facts, Facts) else None
+            tally.add(name, facts, (time.monotonic() if at is None else at) - started)
+    summary.show(tally, options)
+    return max(_summary(selection, assignment, tally, options), UNANSWERED if unforeseen else OK)
+
+
+def _results(labeller: _Labeller, again: Mapping[str, set[str]] | None) -> Iterator[
+        tuple[str, str, _Done | LabelkitError]]:
+    """(name, target, result) of every file, then of every medium of the shards."""
+    files, rest = shards.divided(labeller.targets)
+    for item, result in run_files(labeller.label, files, labeller.options.jobs, labeller.stop):
+        yield item.path, labeller.targets[item], result
+    yield from shards.rewritten(labeller.label_medium, {item: labeller.targets[item] for item in rest},
+                                labeller.options, again, labeller.stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,40 +110,56 @@ class _Labeller:
     def label(self, item: Item) -> _Done:
         """Label a file; returns the label that was written, and whether it is in a watermark too."""
         options, where = self.options, self.targets[item]
-        left_out: list[Message] = []
-        label = _label(options, options.produce_id or str(uuid.uuid4()))
-        label = security_data.sign(label, self.sm2) if self.sm2 else label
         with source_of(item) as source:
-            marked = self.plan.watermark is not None and not options.presence_only and _has_signal(source)
             if not options.in_place:
                 refuse_conversion(source, where)
-            if not (self.plan.explicit or self.waiver or options.explicit_present):
-                _refuse_without_explicit(source)
             with (target_of(where, options) as target,
                   FilmProgress(item.path, options, alone=len(self.targets) == 1, stop=self.stop) as progress):
-                audit = Audit(self.log, datetime.datetime.now(datetime.UTC), self.waiver) if self.log else None
-                pipeline.embed(source, target, label, plan=self.plan, key=self.key, replace=options.replace,
-                               in_place=options.in_place, check=not options.no_check,
-                               max_pixels=options.max_megapixels * 1_000_000, audit=audit, on_progress=progress.step,
-                               on_left_out=left_out.append)
-        return _Done(label, marked and not left_out, left_out[0] if left_out else None)
+                return self._labelled(source, target, options.produce_id or str(uuid.uuid4()), progress.step)
+
+    def label_medium(self, medium: Medium) -> _Done:
+        """Label a medium of a shard, with a number that is derived from its content."""
+        source, target = datasets.as_source(medium.data), datasets.beside(medium.data)
+        return self._labelled(source, target, derived_id(self.options.producer, sha256(source)))
+
+    def _labelled(self, source: str | bytes | io.BytesIO, target: str | BinaryIO | None, produce_id: str,
+                  on_progress: Callable[[Progress], None] | None = None) -> _Done:
+        options = self.options
+        left_out: list[Message] = []
+        stronger: list[Watermark] = []
+        before = _size(source)
+        label = _label(options, produce_id)
+        label = security_data.sign(label, self.sm2) if self.sm2 else label
+        marked = self.plan.watermark is not None and not options.presence_only and has_signal(source)
+        if not (self.plan.explicit or self.waiver or options.explicit_present):
+            _refuse_without_explicit(source)
+        audit = Audit(self.log, datetime.datetime.now(datetime.UTC), self.waiver) if self.log else None
+        made = pipeline.embed(source, target, label, plan=self.plan, key=self.key, replace=options.replace,
+                              in_place=options.in_place, check=not options.no_check,
+                              max_pixels=options.max_megapixels * 1_000_000, audit=audit, on_progress=on_progress,
+                              on_left_out=left_out.append, on_stronger=stronger.append)
+        facts = Facts(container.sniff(source).name, before, None if made is None else _size(made), bool(stronger),
+                      time.monotonic())
+        return _Done(label, marked and not left_out, left_out[0] if left_out else None, made, facts)
 
 
-def _has_signal(source: str | io.BytesIO) -> bool:
-    """Whether a file has samples for a watermark; one of no known format is refused soon."""
-    try:
-        return codec.has_signal(container.sniff(source))
-    except LabelkitError:
-        return True
+def _size(file: str | Path | bytes | io.BytesIO) -> int:
+    """The bytes of a file."""
+    if isinstance(file, io.BytesIO):
+        return file.getbuffer().nbytes
+    return len(file) if isinstance(file, bytes) else os.path.getsize(file)
 
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """The label that was written, whether its number is in a watermark too, and why that was left out."""
+    """The label that was written, whether its number is in a watermark too, why that was left out, and what of a medium
+    was made."""
 
     label: Label
     marked: bool
     left_out: Message | None
+    data: bytes | Path | None
+    facts: Facts
 
 
 def has_place(plan: Plan, found: container.Format) -> bool:
@@ -127,11 +169,12 @@ def has_place(plan: Plan, found: container.Format) -> bool:
     return True
 
 
-def _refuse_without_explicit(source: str | io.BytesIO) -> None:
+def _refuse_without_explicit(source: str | bytes | io.BytesIO) -> None:
     """Leave the explicit label out only on record (Labeling Measures, Article 9), or if it is there already."""
     if container.sniff(source).family != "document":
         raise InvalidArgument("{where} would get no explicit label",
-                              where="stdin" if isinstance(source, io.BytesIO) else source,
+                              where=source if isinstance(source, str) else Message("the medium") if isinstance(
+                                  source, bytes) else "stdin",
                               hint="give --explicit-present if the content already carries it; to leave it out, give "
                               "--waive-recipient, --waive-agreement and --log")
 
@@ -208,12 +251,12 @@ def _generator(options: argparse.Namespace) -> Generator | None:
                      options.model, options.edit)
 
 
-def _say(item: Item, where: str, result: _Done | LabelkitError, options: argparse.Namespace) -> None:
+def _say(name: str, where: str, result: _Done | LabelkitError, options: argparse.Namespace) -> None:
     def watermark(done: _Done) -> str | None:
         return Payload.of(done.label).hex if done.marked else None
 
     def text(done: _Done) -> str:
-        facts = {"source": name_of(item.path), "target": shown(where), "produce_id": done.label.produce_id}
+        facts = {"source": name_of(name), "target": shown(where), "produce_id": done.label.produce_id}
         said = (Message("{source} -> {target}: labelled, id {produce_id}, watermark {watermark}",
                         watermark=watermark(done), **facts) if done.marked else
                 Message("{source} -> {target}: labelled, id {produce_id}", **facts))
@@ -223,19 +266,18 @@ def _say(item: Item, where: str, result: _Done | LabelkitError, options: argpars
         reason = {"watermark_left_out": done.left_out.text(options.lang)} if done.left_out else {}
         return {"output": where, "label": done.label.fields(), "watermark": watermark(done), **reason}
 
-    show_result(item.path, result, options, fields, text, out=printed_to(where))
+    show_result(name, result, options, fields, text, out=printed_to(where))
     if isinstance(result, _Done) and result.left_out and not options.json:
         note(Message("{where}: {reason}", where=shown(where), reason=result.left_out), options)
 
 
-def _summary(selection: Selection, assignment: Assignment, failed: list[LabelkitError],
-             options: argparse.Namespace) -> int:
+def _summary(selection: Selection, assignment: Assignment, tally: Tally, options: argparse.Namespace) -> int:
     total, skipped = len(selection.items), selection.skipped
     note_skipped(skipped, options)
-    if total != 1 or skipped:
+    if total != 1 or skipped or tally.labelled + tally.failed > 1:
         note(Message("{done} labelled, {failed} failed, {skipped} skipped as not media",
-                     done=total - assignment.done - len(failed), failed=len(failed), skipped=len(skipped)), options)
+                     done=tally.labelled, failed=tally.failed, skipped=len(skipped)), options)
     note_existing(assignment, options)
     if not total:
         return nothing_found(selection.elsewhere, Message("nothing to label was found"), options)
-    return failed_code(failed)
+    return SHORT if tally.failed else OK

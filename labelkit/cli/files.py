@@ -7,7 +7,6 @@ import argparse
 import functools
 import hashlib
 import io
-import mimetypes
 import os
 import stat
 import sys
@@ -21,9 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
-from labelkit import container, threads, unforeseen
-from labelkit.cli import processes, store
-from labelkit.container import workfolder
+from labelkit import container, store, threads, unforeseen
+from labelkit.batch.datasets import is_dataset
+from labelkit.cli import processes
+from labelkit.container import media_type, workfolder
 from labelkit.errors import InvalidArgument, LabelkitError, UnsupportedFormat, cannot_open
 from labelkit.messages import Message
 
@@ -33,10 +33,6 @@ _BAR = 30
 _REQUESTS = 32  # to a store at a time
 _PER_CORE = 4  # objects of a store at a time
 _SMALL = 16 << 20  # bytes
-_TYPES = {".avif": "image/avif", ".heic": "image/heic", ".heif": "image/heic", ".webp": "image/webp",
-          ".flac": "audio/flac", ".m4a": "audio/mp4", ".m4b": "audio/mp4", ".oga": "audio/ogg", ".ogg": "audio/ogg",
-          ".opus": "audio/ogg", ".flv": "video/flv", ".m4v": "video/mp4", ".mkv": "video/matroska"}
-"""Endings that Python does not know on every system, or knows by other names."""
 
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
@@ -73,13 +69,14 @@ class Selection:
 
 
 def collect(options: argparse.Namespace, wanted: Callable[[container.Format], bool] | None = None, *,
-            each: bool = False) -> Selection:
+            each: bool = False, shards: bool = False) -> Selection:
     """The files that a command line names.
 
     Folders and prefixes of stores are searched recursively, in order of name. In them, files are skipped that are of an
     unknown format and not named as media, or of one not `wanted`, and symbolic links that lead out of the folder;
     hidden files, links to folders and the output folder are ignored. Links inside the folder are followed, but not if
     the files are changed in place: their files are in the run themselves.
+    With `shards`, those of datasets are processed wherever they are found.
     Raises InvalidArgument for a name that is neither file nor folder; with `each`, such names are processed as the
     others are, and fail then, if there are others or JSON is asked for.
     """
@@ -105,7 +102,7 @@ def collect(options: argparse.Namespace, wanted: Callable[[container.Format], bo
         workfolder.remove_abandoned([tempfile.gettempdir()])
     shard = [item for item in found if not options.shard or _in_shard(item.path, *options.shard)]
     with ThreadPoolExecutor(_REQUESTS) as pool:  # requests to a store run side by side
-        selected = list(pool.map(functools.partial(_is_selected, wanted=wanted), shard))
+        selected = list(pool.map(functools.partial(_is_selected, wanted=wanted, shards=shards), shard))
     skipped += [Skipped(item.path) for item, is_selected in zip(shard, selected, strict=True) if not is_selected]
     return Selection([item for item, is_selected in zip(shard, selected, strict=True) if is_selected],
                      sorted(skipped, key=lambda one: one.path), elsewhere=bool(found) and not shard)
@@ -142,11 +139,7 @@ def _lines(name: str) -> list[str]:
 
 def _listed(name: str) -> Item:
     """A file from a list: it keeps the folders in its name, and is opened only when it is processed."""
-    inner = (name.partition("://")[2].partition("/")[2] if store.is_url(name) else
-             os.path.splitdrive(os.path.normpath(name))[1].lstrip(os.sep))
-    if ".." in Path(inner).parts:
-        raise InvalidArgument("{where} is outside the folder of the run", where=name)
-    return Item(name, Path(inner))
+    return Item(name, Path(store.inner_path(name)))
 
 
 def _in_shard(path: str, part: int, parts: int) -> bool:
@@ -154,8 +147,8 @@ def _in_shard(path: str, part: int, parts: int) -> bool:
     return int.from_bytes(hashlib.blake2b(os.fsencode(path), digest_size=8).digest()) % parts == part - 1
 
 
-def _is_selected(item: Item, wanted: Callable[[container.Format], bool] | None) -> bool:
-    if not item.from_folder:
+def _is_selected(item: Item, wanted: Callable[[container.Format], bool] | None, shards: bool) -> bool:
+    if not item.from_folder or shards and is_dataset(item.path):
         return True
     try:
         found = store.sniff(item.path) if store.is_url(item.path) else container.sniff(item.path)
@@ -164,12 +157,6 @@ def _is_selected(item: Item, wanted: Callable[[container.Format], bool] | None) 
     except Exception:
         return True  # reported when it is processed
     return wanted is None or wanted(found)
-
-
-def media_type(name: str) -> str | None:
-    """The media type of a picture, sound or film by the ending of its name, such as image/png; else None."""
-    found = _TYPES.get(Path(name).suffix.lower()) or mimetypes.guess_type(name)[0] or ""
-    return found.replace("/x-", "/") if found.startswith(("image/", "audio/", "video/")) else None
 
 
 @contextmanager

@@ -9,21 +9,21 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
-from labelkit import kernels, pipeline, threads
-from labelkit.cli import store
+from labelkit import kernels, pipeline, store, threads
+from labelkit.batch.datasets import is_dataset
 from labelkit.cli.files import Item
 from labelkit.report import Layer, Report
 
 if TYPE_CHECKING:
     from labelkit.cli.options import Checks
 
-Verify: TypeAlias = Callable[[str | io.BytesIO], Report]
+Verify: TypeAlias = Callable[[str | bytes | io.BytesIO], Report]
 
 
 def wanted(items: Sequence[Item], options: argparse.Namespace) -> bool:
-    """Whether files are read in processes of their own: as asked, else where a folder is worked on."""
+    """Whether files are read in processes of their own: as asked, else where a folder or a dataset is worked on."""
     asked: bool | None = options.isolate
-    return any(item.from_folder for item in items) if asked is None else asked
+    return any(item.from_folder or is_dataset(item.path) for item in items) if asked is None else asked
 
 
 @contextmanager
@@ -35,7 +35,8 @@ def verifier(items: Sequence[Item], options: argparse.Namespace, settings: Check
         return
     from labelkit.isolation import Pool
     kernels.warn_if_missing()  # the processes have nobody to tell
-    processes = min(options.jobs or threads.cores(), len(items) or 1)
+    several = any(is_dataset(item.path) for item in items)
+    processes = min(options.jobs or threads.cores(), threads.cores() if several else len(items) or 1)
     if not any(store.is_url(item.path) for item in items):  # else most of the time is spent waiting
         processes = min(processes, threads.cores())
     with Pool(processes, layers=tuple(layers), **settings) as pool:

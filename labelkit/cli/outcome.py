@@ -50,7 +50,11 @@ def show_result(path: str, result: Result | LabelkitError, options: argparse.Nam
     """Print what came of one file: as one line of JSON, or as text, which --quiet leaves out.
 
     out  where to print, standard output by default; an error is printed on stderr as text
+    The journal of the run, if there is one, gets the JSON in any case.
     """
+    if (record := getattr(options, "record", None)) is not None:
+        record(error_json(path, result, options.lang) if isinstance(result, LabelkitError) else
+               {"file": path, **fields(result)})
     if isinstance(result, LabelkitError):
         if options.json:
             print(json_line(error_json(path, result, options.lang)), file=out)

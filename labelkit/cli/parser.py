@@ -3,25 +3,19 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
-from labelkit.cli import media_options, serve_options, values
+from labelkit.cli import media_options, other_commands, serve_options, shared_options, values
 from labelkit.cli.text import _
 from labelkit.cli.usage import Parser
 from labelkit.distribution import __version__, extra
 from labelkit.plan import CORNERS, EDGES, EFFORTS, EU_WORDS, ROBUSTNESS
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction["Parser"]
-    Options = argparse._ActionsContainer
-    """A command, or one of its groups of options."""
+    from labelkit.cli.shared_options import Commands, Options
 
 KINDS = ("generated", "possible", "suspected")
 PROFILES = ("gb45438", "eu", "california", "korea", "india")
-TRUST_ACTIONS = ("show", "update", "reset")
-SHELLS = ("bash", "zsh", "fish")
-LOG_ACTIONS = ("verify", "find", "export", "head")
 
 
 def build() -> Parser:
@@ -34,24 +28,11 @@ def build() -> Parser:
     root.add_argument("--version", action="version", version=f"labelkit {__version__}",
                       help=_("show the version and exit"))
     commands = root.add_subparsers(dest="command", title=_("commands"), metavar=_("COMMAND"), parser_class=Parser)
-    for add in (_embed, _verify, _check, _propagate, _inspect, _result, _serve, _log, _keygen, _trust, _page,
-                _completion):
+    for add in (_embed, _verify, _check, _propagate, other_commands.inspect, other_commands.result, _serve,
+                other_commands.log, other_commands.keygen, other_commands.trust, other_commands.page,
+                other_commands.completion):
         add(commands)
     return root
-
-
-def _command(commands: Commands, name: str, usage: str, summary: str, description: str) -> Parser:
-    return commands.add_parser(name, prog=f"labelkit {name}", usage=f"labelkit {name} {usage}", help=summary,
-                               description=description)
-
-
-def _files(command: Parser, what: str) -> None:
-    command.add_argument("files", nargs="*", metavar=_("FILE|FOLDER"), help=what)
-    which = command.add_argument_group(_("which files"))
-    which.add_argument("--files-from", metavar=_("LIST"),
-                       help=_("also the files in this list, one per line; - reads standard input"))
-    which.add_argument("--shard", type=values.shard, metavar="I/N",
-                       help=_("only the I-th of N parts of the files, divided by their names"))
 
 
 def _output(command: Parser) -> None:
@@ -60,19 +41,22 @@ def _output(command: Parser) -> None:
     where.add_argument("-o", "--output", metavar=_("OUT"), help=_("file, or folder for several files"))
     where.add_argument("--in-place", action="store_true", help=_("replace each file by its labelled version"))
     group.add_argument("--resume", action="store_true", help=_("skip the files whose result already exists in OUT"))
+    group.add_argument("--retry-failed", metavar=_("JOURNAL"),
+                       help=_("only the files that failed by this journal of an earlier run; in shards of datasets "
+                              "only the samples"))
     group.add_argument("--no-clobber", action="store_true",
                        help=_("fail for a file whose result already exists in OUT"))
     group.add_argument("--dry-run", action="store_true", help=_("only say which file would be written where"))
 
 
 def _embed(commands: Commands) -> None:
-    command = _command(
+    command = shared_options.command(
         commands, "embed", _("FILE|FOLDER... -o OUT --producer CODE [options]"), _("label files"),
         _("Labels files. In folders, all pictures, sounds, films and texts are labelled, and other documents too if "
           "only metadata and provenance are asked for; OUT gets the same folders. \"-\" is standard input or output; "
           "s3://, gs:// and az:// are objects and prefixes of object stores. Exit code 0: all files "
           "labelled; 1: some file was not; 2: the run could not start."))
-    _files(command, _("what to label"))
+    shared_options.files(command, _("what to label"))
     _output(command)
     label = command.add_argument_group(_("the label"))
     label.add_argument("--producer", metavar=_("CODE"), required=True,
@@ -91,6 +75,10 @@ def _embed(commands: Commands) -> None:
     running.add_argument("--no-check", action="store_true",
                          help=_("do not verify that the watermark reads back from the result"))
     _jobs(running)
+    _journal(running)
+    running.add_argument("--report", metavar=_("PAGE"),
+                         help=_("write an HTML page about the run: rate, growth, and what failed"))
+    _shards(command, written=True)
 
 
 def _sm2(label: Options, what: str) -> None:
@@ -161,27 +149,39 @@ def _signer(group: Options, what: str) -> None:
     group.add_argument("--ta-url", metavar="URL", help=_("time-stamping authority, called for every signature"))
 
 
+def _journal(group: Options) -> None:
+    group.add_argument("--journal", metavar=_("JOURNAL"),
+                       help=_("append the result of every file to this file, one JSON object per line"))
+
+
+def _shards(command: Parser, *, written: bool = False) -> None:
+    group = command.add_argument_group(_("datasets (.tar, .tar.gz, .tgz and .parquet)"))
+    group.add_argument("--media", type=values.words, metavar=_("LIST"),
+                       help=_("in tar the endings of the members to work on, such as jpg,png; in Parquet the columns; "
+                              "by default what is named as media, and columns that begin with one"))
+    if written:
+        group.add_argument("--keep-truncated", action="store_true",
+                           help=_("of a shard that ends too early, write the samples that are whole; nothing by "
+                                  "default"))
+
+
 def _jobs(group: Options) -> None:
     group.add_argument("--jobs", type=values.count, metavar="N",
                        help=_("files at a time; one per core by default, and at most for local files"))
-    _json(group, _("one JSON object per line for each file"))
+    shared_options.json(group, _("one JSON object per line for each file"))
     group.add_argument("--max-megapixels", type=values.count, default=134, metavar="N",
                        help=_("limit for all frames of a picture together, and for one frame of a film; 134 by "
                               "default"))
 
 
-def _json(group: Options, what: str) -> None:
-    group.add_argument("--json", action="store_true", help=what)
-
-
 def _verify(commands: Commands) -> None:
-    command = _command(
+    command = shared_options.command(
         commands, "verify", _("FILE|FOLDER... [options]"), _("report whether files are labelled as AI-generated"),
         _("Reports what each layer of a file says about AI generation, and the verdict (Labeling Measures, Article 6). "
           "Exit code 0: every required layer of every file is valid and uncontradicted, and a required manifest is "
           "signed by somebody in the trust list; 1: one is not; 2: one could not be checked, or not wholly, or there "
           "is no trust list to judge the signer by."))
-    _files(command, _("what to verify"))
+    shared_options.files(command, _("what to verify"))
     checks = command.add_argument_group(_("the checks"))
     checks.add_argument("--require", type=values.layers, default=["metadata"], metavar=_("LIST"),
                         help=_("layers that must be valid; metadata by default"))
@@ -193,10 +193,12 @@ def _verify(commands: Commands) -> None:
 def _isolated_run(command: Parser) -> None:
     run = command.add_argument_group(_("the run"))
     _jobs(run)
+    _journal(run)
     run.add_argument("--isolate", action="store_const", const=True,
                      help=_("read files in processes with limits on time and memory; the default for folders"))
     run.add_argument("--no-isolate", action="store_const", const=False, dest="isolate",
                      help=_("read files in this process"))
+    _shards(command)
 
 
 def _layer_checks(checks: Options) -> None:
@@ -209,7 +211,7 @@ def _layer_checks(checks: Options) -> None:
 
 
 def _checks(checks: Options) -> None:
-    _key(checks)
+    shared_options.key(checks)
     _verification(checks)
 
 
@@ -230,16 +232,12 @@ def _sign_result(checks: Options) -> None:
     checks.add_argument("--result-url", metavar="URL", help=_("address of the detector, for signed results"))
 
 
-def _key(group: Options) -> None:
-    group.add_argument("--key", metavar=_("FILE"), help=_("watermark key; the public key by default"))
-
-
 def _check(commands: Commands) -> None:
-    command = _command(
+    command = shared_options.command(
         commands, "check", _("FILE|FOLDER... [options]"), _("judge files by the rules of a jurisdiction"),
         _("Judges files rule by rule, each with its clause, what was found, and pass, fail or cannot tell. Exit code "
           "0: every rule passed; 1: one failed; 2: none failed, but one could not be judged."))
-    _files(command, _("what to judge"))
+    shared_options.files(command, _("what to judge"))
     rules = command.add_argument_group(_("the rules"))
     rules.add_argument("--profile", choices=PROFILES, default="gb45438", metavar=_("PROFILE"),
                        help=_("gb45438, eu (Code of Practice), california (SB 942), korea (AI Basic Act) or india (IT "
@@ -261,14 +259,14 @@ def _check(commands: Commands) -> None:
 
 
 def _propagate(commands: Commands) -> None:
-    command = _command(
+    command = shared_options.command(
         commands, "propagate", _("FILE|FOLDER... -o OUT --propagator CODE [options]"),
         _("label files that users upload, as a platform must"),
         _("Verifies files that users upload, says which notice to show (Labeling Measures, Article 6), and writes the "
           "platform's fields beside the producer's. A label that cannot be relied on is reported and not overwritten. "
           "Exit code 0: all done, including files that need no label; 1: some label is in doubt, or some file was not "
           "written; 2: the run could not start, or a file in which nothing was found could not be looked at wholly."))
-    _files(command, _("what users uploaded"))
+    shared_options.files(command, _("what users uploaded"))
     _output(command)
     label = command.add_argument_group(_("the label"))
     label.add_argument("--propagator", metavar=_("CODE"), required=True,
@@ -281,11 +279,14 @@ def _propagate(commands: Commands) -> None:
     _signer(label, _("certificate chain and key that sign a new manifest over the old one; needed for files with a "
                      "manifest"))
     _layer_checks(command.add_argument_group(_("the checks")))
-    _jobs(command.add_argument_group(_("the run")))
+    running = command.add_argument_group(_("the run"))
+    _jobs(running)
+    _journal(running)
+    _shards(command, written=True)
 
 
 def _serve(commands: Commands) -> None:
-    command = _command(
+    command = shared_options.command(
         commands, "serve", _("--api-keys FILE|--open LIST [options]"),
         _("verify, check, label and propagate over HTTP"),
         _("Serves POST /v1/verify, /v1/check, /v1/label and /v1/propagate with the JSON of these commands; "
@@ -314,95 +315,3 @@ def _serve(commands: Commands) -> None:
     command.set_defaults(waive_recipient=None)
 
 
-def _result(commands: Commands) -> None:
-    command = _command(
-        commands, "result", _("FILE --jwks KEYS [options]"), _("check signed results"),
-        _("Checks results that verify --sign-result or a service signed. Exit code 0: signed by one of the keys; 1: "
-          "not, or about another file; 2: the keys at hand cannot tell."))
-    command.add_argument("file", metavar=_("FILE"), help=_("a result, or JSON lines that hold some"))
-    command.add_argument("--jwks", metavar=_("FILE"), required=True,
-                         help=_("public keys that are believed, as a service shows them at /.well-known/jwks.json"))
-    command.add_argument("--content", metavar=_("FILE"), help=_("file that the results must be about"))
-    _json(command, _("one JSON object per line for each result"))
-
-
-def _log(commands: Commands) -> None:
-    command = _command(
-        commands, "log", _("verify|find|export|head LOG [WHAT] [options]"), _("search and audit a label log"),
-        _("verify reports tampering; find returns the records of a file, a watermark or a produce id; export writes "
-          "all records as JSON lines; head prints number, hash and time of the newest record, to be stored elsewhere. "
-          "Exit code 0: intact, or found; 1: tampered with, or not found; 2: no answer."))
-    command.add_argument("action", choices=LOG_ACTIONS, metavar="verify|find|export|head", help=_("what to do"))
-    command.add_argument("log", metavar=_("LOG"), help=_("SQLite file or postgresql:// address"))
-    command.add_argument("what", metavar=_("WHAT"), nargs="?",
-                         help=_("for find: a file, 16 hexadecimal digits of a watermark, or a produce id"))
-    command.add_argument("--head", metavar=_("NUMBER:HASH:TIME"),
-                         help=_("for verify: an earlier head, which reveals a log that was rewritten, and records that "
-                                "were removed too early"))
-    _key(command)
-    _json(command, _("one JSON object per line for each record"))
-
-
-def _inspect(commands: Commands) -> None:
-    command = _command(
-        commands, "inspect", _("FILE|FOLDER... [options]"),
-        _("show all metadata, labels and manifests in files, with offsets"),
-        _("Shows every slot of metadata, every label, every trace of a generator and every manifest. Exit code 0: all "
-          "files were read; 2: one could not be."))
-    _files(command, _("what to inspect"))
-    _json(command, _("one JSON object per line for each file"))
-
-
-def _keygen(commands: Commands) -> None:
-    command = _command(
-        commands, "keygen", _("FOLDER --organisation NAME [options]"),
-        _("generate a signer, its root and a watermark key"),
-        _("Generates a signer, its root and a watermark key: signer.pem (secret), anchors.pem (for verifiers) and "
-          "watermark.key (secret). Never overwrites a file."))
-    command.add_argument("folder", metavar=_("FOLDER"), help=_("where to write them"))
-    command.add_argument("--organisation", metavar=_("NAME"), required=True,
-                         help=_("the name that verifiers will show"))
-    command.add_argument("--days", type=values.count, default=1825, metavar="N",
-                         help=_("validity of the certificate in days; 1825 by default"))
-    command.add_argument("--sm2", action="store_true",
-                         help=_("also an SM2 key that signs labels: sm2.pem (secret), sm2.pub.pem (to pin)"))
-    command.add_argument("--results", action="store_true",
-                         help=_("also a key that signs results: result.pem (secret), result.jwks.json (for those who "
-                                "check)"))
-
-
-def _trust(commands: Commands) -> None:
-    command = _command(
-        commands, "trust", _("show|update|reset [LIST...] [options]"), _("show or replace the trust lists of the C2PA"),
-        _("The trust lists of the C2PA name whose signatures and time-stamps are trusted; labelkit comes with dated "
-          "ones. show prints those in use; update replaces them for this user by newer ones, in JSON or PEM as the "
-          "C2PA publishes them; reset returns to those that came with labelkit. Exit code 0: done; 2: it could not "
-          "be."))
-    command.add_argument("action", choices=TRUST_ACTIONS, metavar="show|update|reset", help=_("what to do"))
-    command.add_argument("lists", metavar=_("LIST"), nargs="*",
-                         help=_("for update: C2PA-TRUST-LIST and C2PA-TSA-TRUST-LIST as JSON, or signers as PEM"))
-    command.add_argument("--time-stamps", metavar="PEM", help=_("for update: time-stamping authorities as PEM"))
-    _json(command, _("one line of JSON"))
-
-
-def _page(commands: Commands) -> None:
-    command = _command(
-        commands, "page", _("OUT [options]"), _("build a web page that verifies files and sends them nowhere"),
-        _("Writes a folder of static files, for any web server: labelkit runs in the visitor's browser. The programs "
-          "of others that it needs, 27 MB, are fetched once and checked by their hashes. Exit code 0: done; 2: it "
-          "could not be."))
-    command.add_argument("out", metavar=_("OUT"), help=_("folder to write to"))
-    command.add_argument("--kernels", metavar="WASM",
-                         help=_("the kernels as WebAssembly, made by native/wasm.py; without them the page takes "
-                                "several times as long"))
-    command.add_argument("--trust", metavar="PEM",
-                         help=_("root certificates of trusted signers; C2PA's trust list by default"))
-    command.add_argument("--cache", metavar=_("FOLDER"), help=_("where fetched files are kept"))
-
-
-def _completion(commands: Commands) -> None:
-    command = _command(
-        commands, "completion", "bash|zsh|fish", _("print a script that completes commands and options in a shell"),
-        _("Prints a script for the shell. For bash: source <(labelkit completion bash) in ~/.bashrc; for zsh the same "
-          "in ~/.zshrc after compinit; for fish: labelkit completion fish > ~/.config/fish/completions/labelkit.fish."))
-    command.add_argument("shell", choices=SHELLS, metavar="bash|zsh|fish", help=_("the shell"))

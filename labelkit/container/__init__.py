@@ -59,12 +59,13 @@ from labelkit.container.base import (
     splice,
 )
 from labelkit.container.embedded import holds_media
+from labelkit.container.endings import media_type
 from labelkit.container.output import SIDECAR, Transaction, hand_over, join, save, stream
 from labelkit.errors import UnsupportedFormat
 
 __all__ = ["C2PA", "EXIF", "SIDECAR", "TEXT", "XMP", "Format", "Layout", "Reader", "Segment", "Slot", "Source",
-           "Transaction", "edit", "hand_over", "holds_media", "join", "look", "of_name", "opened", "refuse_unsupported",
-           "save", "scan", "slots", "sniff", "stream"]
+           "Transaction", "edit", "hand_over", "holds_media", "join", "look", "media_type", "of_name", "opened",
+           "refuse_unsupported", "save", "scan", "slots", "sniff", "stream"]
 
 
 class _Module(Protocol):

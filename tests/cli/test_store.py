@@ -19,8 +19,9 @@ import pytest
 from obstore.store import MemoryStore, from_url
 
 import labelkit as lk
-from labelkit.cli import s3_list, store
+from labelkit import store
 from labelkit.errors import InvalidArgument
+from labelkit.store import s3_list
 from tests.cli.conftest import PRODUCER
 from tests.films import film
 from tests.media import photo, saved

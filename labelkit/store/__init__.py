@@ -12,18 +12,18 @@ from __future__ import annotations
 import functools
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from labelkit import container, pipeline
-from labelkit.cli import s3_list
 from labelkit.container.workfolder import WorkFolder
 from labelkit.distribution import install_hint
-from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed, cannot_write
+from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed, cannot_open, cannot_write
 from labelkit.messages import Message
+from labelkit.store import s3_list
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -185,9 +185,105 @@ def placed(url: str) -> Iterator[str]:
         try:
             if sidecar.exists():
                 obstore.put(store, key + container.SIDECAR, sidecar, attributes={"Content-Type": "application/c2pa"})
-            obstore.put(store, key, path, attributes={"Content-Type": container.sniff(path).mime})
+            obstore.put(store, key, path, attributes={"Content-Type": _mime(path)})
         except (OSError, _errors()) as error:
             raise OutputFailed("{where} cannot be written: {reason}", where=url, reason=_reason(error)) from error
+
+
+def _mime(path: Path) -> str:
+    """The media type of a labelled file; a shard of a dataset has none of ours."""
+    try:
+        return container.sniff(path).mime
+    except LabelkitError:
+        return "application/octet-stream"
+
+
+@contextmanager
+def readable(source: bytes | str) -> Iterator[bytes | str]:
+    """A source as `labelkit.embed` takes it: of the URL of an object the path of a local copy, all else as it is."""
+    if isinstance(source, str) and is_url(source):
+        with fetched(source) as path:
+            yield path
+    else:
+        yield source
+
+
+@contextmanager
+def writable(place: str | None) -> Iterator[str | None]:
+    """A path to write to: of the URL of an object one that is uploaded at the end, of a path itself, in a folder that
+    is made. Raises OutputFailed.
+    """
+    if place is not None and is_url(place):
+        with placed(place) as path:
+            yield path
+        return
+    if place is not None:
+        try:
+            Path(place).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(Path(place).parent, error) from error
+    yield place
+
+
+def inner_path(name: str) -> str:
+    """The path of a file below its bucket or root, without `.` parts; raises InvalidArgument if it leads out of it."""
+    inner = (name.partition("://")[2].partition("/")[2] if is_url(name) else
+             os.path.splitdrive(os.path.normpath(name))[1].lstrip(os.sep))
+    if ".." in Path(inner).parts:
+        raise InvalidArgument("{where} is outside the folder of the run", where=name)
+    return inner
+
+
+@contextmanager
+def stream(source: str) -> Iterator[BinaryIO]:
+    """A local file or an object, to be read from its beginning to its end. Raises InvalidArgument."""
+    if not is_url(source):
+        with seekable(source) as file:
+            yield file
+        return
+    import obstore
+    store, key = _opened(source)
+    with _readable(source):
+        parts = obstore.get(store, key).stream(min_chunk_size=_PART)
+    yield cast(BinaryIO, io.BufferedReader(_Parts(parts, source), _BLOCK))
+
+
+class _Parts(io.RawIOBase):
+    """The parts of an object as a file."""
+
+    def __init__(self, parts: Iterable[Any], name: str) -> None:
+        self._parts, self._name, self._part = iter(parts), name, memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        while not self._part:
+            with _readable(self._name):
+                part = next(self._parts, None)
+            if part is None:
+                return 0
+            self._part = memoryview(bytes(part))
+        into = memoryview(buffer)
+        count = min(len(into), len(self._part))
+        into[:count], self._part = self._part[:count], self._part[count:]
+        return count
+
+
+@contextmanager
+def seekable(source: str) -> Iterator[BinaryIO]:
+    """A local file or an object, of which only what is read is downloaded. Raises InvalidArgument."""
+    if is_url(source):
+        with _readable(source):
+            file = _Ranges(*_opened(source), source)
+        yield cast(BinaryIO, io.BufferedReader(file, _BLOCK))
+        return
+    try:
+        opened = open(source, "rb")
+    except (OSError, ValueError) as error:
+        raise cannot_open(source, error) from error
+    with opened:
+        yield opened
 
 
 @contextmanager

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Datasets: the rate of shards beside that of files, memory over a long shard, and runs that are killed.
+
+    python -m benchmarks.datasets rate              # tar and Parquet against the same files in a folder
+    python -m benchmarks.datasets memory            # 20,000 small samples, the metadata layer
+    python -m benchmarks.datasets kill --each 20    # kill -9 at random moments, then --resume
+
+The rate is that of the command line with a process a core; CPU time is that of all processes together, which other
+work on the machine changes less. Killed runs are repeated with --resume until they end, and what they wrote is
+compared byte for byte with an undisturbed run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import os
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import labelkit as lk
+from tests.media import photo, saved
+
+METADATA = ["--layers", "metadata", "--explicit-present"]
+ROOT = Path(lk.__file__).parents[1]
+
+
+def pictures(side: int, count: int = 4) -> list[bytes]:
+    """Different JPEGs of a size."""
+    return [saved(photo(side, side, seed), "JPEG", quality=90) for seed in range(count)]
+
+
+def members(data: list[bytes], count: int) -> Iterator[tuple[str, bytes]]:
+    """Samples of a picture and two sidecars; no two pictures are the same."""
+    for number in range(count):
+        key = f"{number:06d}"
+        unique = b"\xff\xfe" + (2 + 6).to_bytes(2) + key.encode()  # a comment
+        one = data[number % len(data)]
+        yield f"{key}.jpg", one[:2] + unique + one[2:]
+        yield f"{key}.json", b'{"seed": 17}'
+        yield f"{key}.txt", b"a caption"
+
+
+def write_tar(path: Path, data: list[bytes], count: int) -> None:
+    """A WebDataset shard."""
+    with tarfile.open(path, "w") as file:
+        for name, body in members(data, count):
+            info = tarfile.TarInfo(name)
+            info.size = len(body)
+            file.addfile(info, io.BytesIO(body))
+
+
+def write_parquet(path: Path, data: list[bytes], count: int) -> None:
+    """The same samples as rows."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    rows = [{"key": name[:6], "image": body} for name, body in members(data, count) if name.endswith("jpg")]
+    pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=256)
+
+
+def command(*words: object) -> list[str]:
+    return [sys.executable, "-m", "labelkit", "embed", *map(str, words), "--producer", "acme", "-q"]
+
+
+def run(folder: Path, *words: object) -> tuple[float, float]:
+    """(wall seconds, CPU seconds) of a run."""
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    subprocess.run(command(*words), cwd=folder, check=True, stdout=subprocess.DEVNULL,
+                   env={**os.environ, "PYTHONPATH": str(ROOT)})
+    wall, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def rate(folder: Path, rounds: int) -> None:
+    """Shards beside files, in turn; medians."""
+    print("| layers | samples | source | a second | CPU ms a sample | rate of files | CPU of files |")
+    print("| --- | ---: | --- | ---: | ---: | ---: | ---: |")
+    for name, words, side, count in (("all", [], 1024, 96), ("metadata", METADATA, 1024, 600),
+                                     ("metadata", METADATA, 384, 2000)):
+        data = pictures(side)
+        (folder / "in").mkdir()
+        for file, body in members(data, count):
+            if file.endswith("jpg"):
+                (folder / "in" / file).write_bytes(body)
+        write_tar(folder / "a.tar", data, count)
+        write_parquet(folder / "a.parquet", data, count)
+        seen: dict[str, list[tuple[float, float]]] = {"in": [], "a.tar": [], "a.parquet": []}
+        for _ in range(rounds):
+            for source, times in seen.items():
+                times.append(run(folder, source, "-o", f"out-{source}", *words))
+                target = folder / f"out-{source}"
+                shutil.rmtree(target) if target.is_dir() else target.unlink()
+        middle = {source: [sorted(one)[rounds // 2] for one in zip(*times, strict=True)]
+                  for source, times in seen.items()}
+        files = middle["in"]
+        for source, (wall, cpu) in middle.items():
+            print(f"| {name} | {count} of {len(data[0]) / 1000:.0f} kB | {source} | {count / wall:.1f} | "
+                  f"{1000 * cpu / count:.2f} | {files[0] / wall:.2f} | {files[1] / cpu:.2f} |", flush=True)
+        for path in folder.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def memory(folder: Path) -> None:
+    """The memory of the process that reads and writes, and of its workers, while a long shard goes through."""
+    print("| samples | shard | MB after a tenth | MB at the end | a second |")
+    print("| ---: | ---: | ---: | ---: | ---: |")
+    count = 20_000
+    write_tar(folder / "a.tar", pictures(128), count)
+    started = time.monotonic()
+    process = subprocess.Popen(command("a.tar", "-o", "b.tar", *METADATA), cwd=folder, stdout=subprocess.DEVNULL,
+                               env={**os.environ, "PYTHONPATH": str(ROOT)})
+    seen: list[tuple[float, float]] = []
+    while process.poll() is None:
+        seen.append((time.monotonic() - started, _megabytes(process.pid)))
+        time.sleep(0.2)
+    took = time.monotonic() - started
+    seen = [one for one in seen if one[1]]
+    early = max(size for at, size in seen if at <= took / 10 + 1)
+    late = max(size for at, size in seen if at >= took / 2)
+    size = (folder / "a.tar").stat().st_size
+    print(f"| {count:,} | {size / 1e6:.0f} MB | {early:.0f} | {late:.0f} | {count / took:.0f} |")
+    assert process.returncode == 0
+
+
+def _megabytes(pid: int) -> float:
+    """The private memory of a process and those that it forked."""
+    pids = [pid]
+    with os.popen(f"cat /proc/{pid}/task/{pid}/children 2>/dev/null") as children:
+        pids += [int(one) for one in children.read().split()]
+    total = 0
+    for one in pids:
+        try:
+            text = Path(f"/proc/{one}/smaps_rollup").read_text()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
+    return total / 1000
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of what is below a folder."""
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def kill(folder: Path, each: int, seed: int) -> int:
+    """Kill runs over shards, and resume them; returns how many differ from an undisturbed one."""
+    (folder / "in").mkdir()
+    data = pictures(384)
+    for number in range(3):
+        write_tar(folder / "in" / f"{number}.tar", data, 12)
+    write_parquet(folder / "in" / "rows.parquet", data, 12)
+    wall, _ = run(folder, "in", "-o", "whole")
+    wanted, chance = digests(folder / "whole"), random.Random(seed)
+    interrupted = differ = 0
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for _ in range(each):
+        words = command("in", "-o", "out", "--resume")
+        process = subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL, env=environment)
+        try:
+            process.wait(chance.uniform(wall / 4, wall))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        interrupted += process.returncode < 0
+        halves = {name for name, digest in digests(folder / "out").items() if name in wanted and digest != wanted[name]
+                  } if (folder / "out").exists() else set()
+        subprocess.run(words, cwd=folder, check=True, stdout=subprocess.DEVNULL, env=environment)
+        differ += bool(halves) or digests(folder / "out") != wanted
+        shutil.rmtree(folder / "out")
+    print("| kills | interrupted | differ from an undisturbed run, or leave something behind |")
+    print(f"| ---: | ---: | ---: |\n| {each} | {interrupted} | {differ} |")
+    return differ
+
+
+def main() -> int:
+    """Measure what is named, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("what", choices=("rate", "memory", "kill"))
+    parser.add_argument("--each", type=int, default=20, help="kills; 20 by default")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each kind, of which the median is taken")
+    parser.add_argument("--seed", type=int, default=16)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="datasets-") as name:
+        if options.what == "kill":
+            return min(1, kill(Path(name), options.each, options.seed))
+        rate(Path(name), options.rounds) if options.what == "rate" else memory(Path(name))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

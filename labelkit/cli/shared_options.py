@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What several commands share: how one is added, and options that mean the same in each."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from labelkit.cli import values
+from labelkit.cli.text import _
+from labelkit.cli.usage import Parser
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction["Parser"]
+    Options = argparse._ActionsContainer
+    """A command, or one of its groups of options."""
+
+
+def command(commands: Commands, name: str, usage: str, summary: str, description: str) -> Parser:
+    return commands.add_parser(name, prog=f"labelkit {name}", usage=f"labelkit {name} {usage}", help=summary,
+                               description=description)
+
+
+def files(command: Parser, what: str) -> None:
+    command.add_argument("files", nargs="*", metavar=_("FILE|FOLDER"), help=what)
+    which = command.add_argument_group(_("which files"))
+    which.add_argument("--files-from", metavar=_("LIST"),
+                       help=_("also the files in this list, one per line; - reads standard input"))
+    which.add_argument("--shard", type=values.shard, metavar="I/N",
+                       help=_("only the I-th of N parts of the files, divided by their names"))
+
+
+def json(group: Options, what: str) -> None:
+    group.add_argument("--json", action="store_true", help=what)
+
+
+def key(group: Options) -> None:
+    group.add_argument("--key", metavar=_("FILE"), help=_("watermark key; the public key by default"))

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The summary of a run for people: a table on stderr, and a page."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from labelkit.batch.tally import Tally
+from labelkit.cli.outcome import note
+from labelkit.cli.text import one_line, padded, width
+from labelkit.errors import InvalidArgument, cannot_write
+from labelkit.messages import Message
+
+LEAST = 10  # files from which on a run gets a table
+_MAX_TEXT = 100
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def check(options: argparse.Namespace) -> None:
+    """Raise InvalidArgument where the page of --report could not be written at the end."""
+    if options.report and not Path(options.report).absolute().parent.is_dir():
+        raise InvalidArgument("{where} cannot be written: {reason}", where=options.report,
+                              reason=Message("there is no such folder"))
+
+
+def show(tally: Tally, options: argparse.Namespace) -> None:
+    """Print the table of a run of several files, and write the page of --report."""
+    if tally.labelled + tally.failed >= LEAST:
+        for line in lines(tally, options.lang):
+            note(Message("{line}", line=line), options)
+    if options.report and not options.dry_run:
+        from labelkit.page import run
+        try:
+            Path(options.report).write_text(run.page(tally, language=options.lang), "utf-8")
+        except OSError as error:
+            raise cannot_write(options.report, error) from error
+
+
+def lines(tally: Tally, language: str) -> list[str]:
+    """The table: a row for each format, then failures by reason, what was made stronger, and the rate."""
+    head = [Message("format"), Message("files"), Message("before"), Message("after"), Message("growth")]
+    rows = [[text.text(language) for text in head]]
+    for name, one in sorted(tally.formats.items(), key=lambda pair: -pair[1].files):
+        sizes = [size(one.bytes_in), size(one.bytes_out), growth(one.bytes_in, one.bytes_out)]
+        rows.append([name, f"{one.files:,}", *(sizes if one.bytes_in else ["-"] * len(sizes))])
+    made = _aligned(rows) if tally.formats else []
+    said = [Message("{count} failed: {kind}, such as {example}", count=count, kind=kind, example=_example(
+        tally, kind, language)) for kind, count in tally.failures.most_common()]
+    if tally.stronger:
+        said.append(Message("{count} watermarks were made stronger, because the file's own encoding took them away",
+                            count=tally.stronger))
+    if tally.seconds > 0:
+        total = tally.labelled + tally.failed
+        said.append(Message("{count} files in {seconds:.1f} s, {rate:.1f} a second", count=total,
+                            seconds=tally.seconds, rate=total / tally.seconds))
+    return made + ["  " + message.text(language) for message in said]
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    """The rows as lines: the first column to the left, the others to the right."""
+    widths = [max(width(row[at]) for row in rows) for at in range(len(rows[0]))]
+    return ["  " + padded(row[0], widths[0] + 1) + "".join(
+        " " * (2 + widths[at] - width(row[at])) + row[at] for at in range(1, len(row))) for row in rows]
+
+
+def _example(tally: Tally, kind: str, language: str) -> str:
+    failure = next((one for one in tally.listed if one.kind == kind), None)
+    if failure is None:
+        return "-"
+    text = one_line(failure.reason.text(language))
+    return f"{failure.name}: {text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + '…'}"
+
+
+def size(count: float) -> str:
+    """Bytes in the unit that leaves one to three digits before the point."""
+    unit = 0
+    while count >= 999.5 and unit < len(_UNITS) - 1:
+        count, unit = count / 1000, unit + 1
+    return f"{count:.0f} B" if not unit else f"{count:.3g} {_UNITS[unit]}"
+
+
+def growth(before: int, after: int) -> str:
+    """How much larger the result is, such as +1.8 %."""
+    return f"{100 * (after / before - 1):+.1f} %" if before else "-"
