@@ -10,7 +10,7 @@ NATIVE := pyproject.toml labelkit/distribution.py $(shell find native -name '*.c
 
 SANITIZE := -g;-fsanitize=address,undefined,float-cast-overflow;-fno-sanitize-recover=all
 
-.PHONY: demo page test test-page coverage lint bench native-test native-test-python native-test-aarch64 native-test-32 native-cross clean
+.PHONY: demo page test test-page test-hosts coverage lint bench native-test native-test-python native-test-aarch64 native-test-32 native-cross clean
 
 demo: .venv/labelkit
 	rm -rf demo
@@ -34,6 +34,15 @@ build/page/_native.abi3.so: .venv/zig native/wasm.py $(NATIVE)
 test-page: .venv/test page build/page/axe.min.js
 	$(BIN)/python -m pytest -q tests/page/in_chromium.py
 
+# real hosts that bring torch or a front end, with tiny random weights, in an environment of their own
+test-hosts: build/hosts/ready
+	build/hosts/bin/python -m pytest -q $(wildcard tests/hosts/in_*.py)
+
+build/hosts/ready: requirements/hosts.in $(NATIVE)
+	$(PYTHON) -m venv build/hosts
+	build/hosts/bin/python -m pip install -q --disable-pip-version-check -e ".[video]" -r requirements/hosts.in
+	touch $@
+
 test: .venv/test
 	$(BIN)/python -m pytest -q
 
@@ -43,7 +52,7 @@ coverage: .venv/test
 	@tail -n 1 build/coverage.txt | awk '{ print $$4 " % of " $$2 " lines covered; the others: build/coverage.txt" }'
 
 lint: .venv/lint
-	$(BIN)/ruff check labelkit tests benchmarks samples
+	$(BIN)/ruff check labelkit tests benchmarks samples examples
 	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/mypy --strict labelkit
 
