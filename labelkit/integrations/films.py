@@ -72,7 +72,7 @@ def write_film(frames: Iterable[Any], target: str | os.PathLike[str], label: Lab
         if plan.metadata or plan.provenance:
             stage = pipeline.embed(stage, new.stage("labelled.mp4"), label, plan=file_layers)
         if plan.watermark and plan.watermark.required:
-            _confirm(stage, label, key, name)
+            confirm_watermark(stage, label, key, name)
         new.commit(stage)
     return Path(name)
 
@@ -166,9 +166,9 @@ def _mux_sound(out: OutputContainer, track: AudioStream, sound: npt.NDArray[np.f
     out.mux(track.encode(None))
 
 
-def _confirm(film: Path, label: Label, key: Key | None, name: str) -> None:
-    """Raise OutputFailed where the watermark does not read back."""
-    found = pipeline.verify(film, key=key, layers=[Layer.WATERMARK], effort="fast")[Layer.WATERMARK]
+def confirm_watermark(made: Path | bytes, label: Label, key: Key | None, name: str) -> None:
+    """Raise OutputFailed where the watermark does not read back from an encoded file."""
+    found = pipeline.verify(made, key=key, layers=[Layer.WATERMARK], effort="fast")[Layer.WATERMARK]
     if found.payload != Payload.of(label):
-        raise OutputFailed("{where}: the watermark does not read back from the encoded film", where=name,
+        raise OutputFailed("{where}: the watermark does not read back from what was encoded", where=name,
                            hint="encode at a higher quality, or raise the strength of the watermark")
