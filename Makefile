@@ -36,7 +36,7 @@ test-page: .venv/test page build/page/axe.min.js
 
 # real hosts that bring torch or a front end, with tiny random weights, in an environment of their own
 test-hosts: build/hosts/ready
-	build/hosts/bin/python -m pytest -q $(wildcard tests/hosts/in_*.py)
+	for file in tests/hosts/in_*.py; do build/hosts/bin/python -m pytest -q $$file || exit 1; done
 
 build/hosts/ready: requirements/hosts.in $(NATIVE)
 	$(PYTHON) -m venv build/hosts
