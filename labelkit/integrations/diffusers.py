@@ -15,22 +15,19 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from labelkit import many, pipeline, tensors
-from labelkit.errors import InvalidArgument, LabelkitError, check_types
+from labelkit import pipeline
+from labelkit.errors import InvalidArgument, check_types
+from labelkit.integrations import batches
 from labelkit.integrations.films import write_film
 from labelkit.key import Key
 from labelkit.label import Label
 from labelkit.payload import Payload
-from labelkit.plan import Plan, Showing
-from labelkit.streaming import Labeller
+from labelkit.plan import Plan
 from labelkit.watermark.image.batch import BatchT, embed_batch
 
 _PICTURES, _FILMS, _SOUNDS = ("images", "image", "rgb"), ("frames", "videos", "video"), ("audios",)
@@ -118,9 +115,9 @@ class LabelOutputs:
 
     def _field(self, name: str, value: Any) -> Any:
         if name in _FILMS:
-            return _like(value, [self._film(frames) for frames in value])
+            return batches.like(value, [self._film(frames) for frames in value])
         if name in _SOUNDS:
-            return _like(value, [self._sound(one) for one in value])
+            return batches.like(value, [self._sound(one) for one in value])
         return self._pictures(value) if name in _PICTURES else value
 
     def _pictures(self, value: Any) -> Any:
@@ -129,12 +126,9 @@ class LabelOutputs:
         is_one = not isinstance(value, list | tuple) and getattr(value, "ndim", 3) == 3
         labels = [self.new_label() for _ in range(1 if is_one else len(value))]
         self.labels += labels
-        batch = [value] if is_one else list(_floats(value))
-        made = list(many.embed_many(batch, labels, plan=self.plan, key=self.key))
-        for one in made:
-            if isinstance(one, LabelkitError):
-                raise one
-        return made[0] if is_one else _like(value, made)
+        if is_one:
+            return pipeline.embed(value, label=labels[0], plan=self.plan, key=self.key)
+        return batches.label_pictures(value, labels, self.plan, self.key)
 
     def _sound(self, samples: Any) -> Any:
         if self._rate is None:
@@ -144,16 +138,8 @@ class LabelOutputs:
 
     def _film(self, frames: Any) -> Any:
         """The frames of one film in the form they came in."""
-        label, labeller = self.new_label(), None
-        self.labels.append(label)
-        made = []
-        for frame in _floats(frames):
-            pixels, back = _pixels(frame)
-            if labeller is None:
-                labeller = Labeller(label, pixels.shape[1], pixels.shape[0], rate=self._fps or 1.0, key=self.key,
-                                    plan=_shown_throughout(self.plan) if self._fps is None else self.plan)
-            made.append(back(labeller(pixels)))
-        return _like(frames, made)
+        self.labels.append(self.new_label())
+        return batches.label_frames(frames, self.labels[-1], self.plan, self.key, self._fps)
 
 
 def _labelling(kind: type, outputs: LabelOutputs) -> type:
@@ -169,41 +155,6 @@ def _labelling(kind: type, outputs: LabelOutputs) -> type:
 
     return type(kind.__name__, (kind,), {"__call__": labelled, "__module__": kind.__module__,
                                          "__doc__": kind.__doc__, "labelkit_outputs": outputs})
-
-
-def _shown_throughout(plan: Plan) -> Plan:
-    if plan.explicit is None:
-        return plan
-    return dataclasses.replace(plan, explicit=dataclasses.replace(plan.explicit, showing=Showing(seconds=math.inf)))
-
-
-def _floats(batch: Any) -> Iterator[Any]:
-    """The items of a batch as NumPy holds them; of bfloat16, which it does not know, as float32."""
-    return tensors.each(batch.float() if "bfloat16" in str(getattr(batch, "dtype", "")) else batch)
-
-
-def _pixels(frame: Any) -> tuple[Any, Callable[[Any], Any]]:
-    """uint8 [height, width, 3] of a frame, and what turns such an array into what the frame was."""
-    if hasattr(frame, "getbands"):
-        from PIL import Image
-
-        return np.array(frame.convert("RGB")), Image.fromarray
-    rows, back = tensors.taken(frame, None)
-    array = np.asarray(rows)
-    if array.dtype.kind != "f":
-        return np.ascontiguousarray(array), back
-    return np.rint(np.clip(array, 0, 1) * np.float32(255)).astype(np.uint8), lambda made: back(
-        (made / np.float32(255)).astype(array.dtype))
-
-
-def _like(value: Any, made: list[Any]) -> Any:
-    """The labelled items as what they came as: a list, an array or a tensor."""
-    if isinstance(value, np.ndarray):
-        return np.stack(made)
-    if not tensors.is_tensor(value):
-        return made
-    stacked = np.stack([tensors.as_array(one) for one in made])
-    return value.new_tensor(stacked) if hasattr(value, "new_tensor") else stacked
 
 
 def export_to_video(video_frames: Sequence[Any], output_video_path: str | None = None, fps: float = 10,
