@@ -93,7 +93,7 @@ def _sound(component: Any, value: Any, new_label: Callable[[], Label], plan: Pla
         return _file(component, value, new_label, plan, key)
     rate, samples = value
     format = getattr(component, "format", None) or "wav"
-    made = pipeline.embed(samples, label=new_label(), plan=plan, key=key, rate=rate, format=format)
+    made: Any = pipeline.embed(samples, label=new_label(), plan=plan, key=key, rate=rate, format=format)
     return _cached(component, made, f"audio.{format}")
 
 
