@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from labelkit import many, tensors
-from labelkit.errors import LabelkitError
+from labelkit.errors import HostTooSmall, LabelkitError
 from labelkit.key import Key
 from labelkit.label import Label
 from labelkit.plan import Plan, Showing
@@ -40,9 +40,19 @@ def label_frames(frames: Any, label: Label, plan: Plan, key: Key | None, fps: fl
         plan = dataclasses.replace(plan, explicit=dataclasses.replace(plan.explicit, showing=Showing(seconds=math.inf)))
     for frame in _items(frames):
         pixels, back = _pixels(frame)
-        labeller = labeller or Labeller(label, pixels.shape[1], pixels.shape[0], rate=fps or 1.0, plan=plan, key=key)
+        labeller = labeller or frame_labeller(label, pixels.shape[1], pixels.shape[0], fps or 1.0, plan, key)
         made.append(back(labeller(pixels)))
     return like(frames, made)
+
+
+def frame_labeller(label: Label, width: int, height: int, rate: float, plan: Plan, key: Key | None) -> Labeller:
+    """A Labeller; without the watermark where the frames are too small for it and the plan does not require it."""
+    try:
+        return Labeller(label, width, height, rate=rate, plan=plan, key=key)
+    except HostTooSmall:
+        if not plan.watermark or plan.watermark.required or not plan.explicit:
+            raise
+        return Labeller(label, width, height, rate=rate, plan=dataclasses.replace(plan, watermark=None), key=key)
 
 
 def like(batch: Any, made: list[Any]) -> Any:

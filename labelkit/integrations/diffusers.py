@@ -30,6 +30,7 @@ from labelkit.payload import Payload
 from labelkit.plan import Plan
 from labelkit.watermark.image.batch import BatchT, embed_batch
 
+_INPUTS = ("image", "video")  # the names under which the state of a modular pipeline holds what it was given
 _PICTURES, _FILMS, _SOUNDS = ("images", "image", "rgb"), ("frames", "videos", "video"), ("audios",)
 _WORST_CRF = 51  # of x264
 
@@ -101,7 +102,8 @@ class LabelOutputs:
             return self._field(asked, made)
         fields = made.values if hasattr(made, "set") else made  # the state of a modular pipeline
         names = [name for name in (*_PICTURES, *_FILMS, *_SOUNDS)
-                 if isinstance(fields, Mapping) and fields.get(name) is not None]
+                 if isinstance(fields, Mapping) and fields.get(name) is not None
+                 and not (fields is not made and name in _INPUTS)]
         if asked is None and not names:
             raise InvalidArgument("the pipeline returned {got} without pictures, films or sound to be labelled",
                                   got=type(made).__name__, hint="label its results with labelkit.embed")

@@ -19,12 +19,12 @@ from labelkit.codec.frame import FrameFormat
 from labelkit.codec.video import planes
 from labelkit.container import Transaction
 from labelkit.errors import InvalidArgument, OutputFailed, check_types
+from labelkit.integrations.batches import frame_labeller
 from labelkit.key import Key
 from labelkit.label import Label
 from labelkit.payload import Payload
 from labelkit.plan import Plan
 from labelkit.report import Layer
-from labelkit.streaming import Labeller
 
 if TYPE_CHECKING:
     import av
@@ -86,7 +86,7 @@ def _encode(stage: Path, frames: Iterable[Any], label: Label, plan: Plan, key: K
     if first is None:
         raise InvalidArgument("a film of at least one frame is wanted")
     height, width = (-(-side // multiple) * multiple for side in first.shape[:2])
-    labeller = Labeller(label, width, height, rate=float(rate), plan=plan, key=key) if plan.has_signal_layer else None
+    labeller = frame_labeller(label, width, height, float(rate), plan, key) if plan.has_signal_layer else None
     with av.open(str(stage), "w", container_options={"movflags": "faststart"}) as out:
         stream = out.add_stream("libx264", rate=rate, options={
             **options, "x264-params": "colorprim=bt709:transfer=bt709:colormatrix=bt709"})

@@ -22,11 +22,14 @@ from diffusers import (
     WanPipeline,
     WanTransformer3DModel,
 )
+from diffusers.modular_pipelines import InputParam, ModularPipelineBlocks, OutputParam
 from diffusers.utils import export_to_video as diffusers_export
+from PIL import Image
 
 import labelkit as lk
 from labelkit.errors import InvalidArgument
 from labelkit.integrations.diffusers import LabelOutputs, encode_video, export_to_video
+from tests.media import photo
 
 NUMBERS = itertools.count()
 ROOT = Path(lk.__file__).parents[1]
@@ -166,6 +169,35 @@ def _shape(film) -> tuple[int, int, int, float]:
     with av.open(str(film)) as opened:
         stream = opened.streams.video[0]
         return stream.width, stream.height, stream.frames, float(stream.average_rate)
+
+
+class Paint(ModularPipelineBlocks):
+    """A block that paints what a decoder would return."""
+
+    model_name = "paint"
+
+    @property
+    def inputs(self) -> list[InputParam]:
+        return [InputParam("prompt"), InputParam("image")]
+
+    @property
+    def intermediate_outputs(self) -> list[OutputParam]:
+        return [OutputParam("images")]
+
+    def __call__(self, components, state):
+        block = self.get_block_state(state)
+        block.images = [Image.fromarray(photo(256, 320))]
+        self.set_block_state(state, block)
+        return components, state
+
+
+def test_modular_pipelines_label_what_they_return_and_not_what_they_were_given():
+    pipe, given = Paint().init_pipeline(), Image.fromarray(photo(256, 320, 2))
+    outputs = LabelOutputs(pipe, new_label)
+    state = pipe(prompt="a cat", image=given)
+    assert lk.verify(state.get("images")[0])[lk.Layer.WATERMARK].payload == lk.Payload.of(outputs.labels[0])
+    assert lk.verify(state.get("image"))[lk.Layer.WATERMARK].status is lk.Status.ABSENT
+    assert lk.verify(pipe(prompt="a cat", output="images")[0])[lk.Layer.EXPLICIT].status is lk.Status.VALID
 
 
 def test_the_example_writes_pictures_with_every_layer(tmp_path, signer, anchors):

@@ -122,6 +122,16 @@ def test_label_video_labels_every_frame_and_keeps_the_sound():
         assert lk.verify(frame, layers=[EXPLICIT])[EXPLICIT].status is lk.Status.VALID
 
 
+def test_films_with_no_room_for_a_watermark_are_labelled_without_it(comfy):
+    frames = np.random.default_rng(1).random((3, 64, 96, 3), np.float32)
+    tiny = VideoFromComponents(VideoComponents(frames, Fraction(10)))
+    made, _ = run("LabelkitLabelVideo", video=tiny, **SAID)
+    assert lk.verify(made.get_components().images[0], layers=[EXPLICIT])[EXPLICIT].status is lk.Status.VALID
+    [told] = run("LabelkitSaveVideo", video=tiny, **SAID)["ui"]["images"]
+    report = lk.verify(comfy / told["subfolder"] / told["filename"])
+    assert report.verdict is lk.Verdict.CONFIRMED and report[WATERMARK].status is lk.Status.ABSENT
+
+
 @pytest.mark.parametrize("format", ["png", "jpg", "webp"])
 def test_save_image_writes_every_layer(comfy, keys, anchors, monkeypatch, format):
     monkeypatch.setenv("LABELKIT_SIGNER", str(keys / "signer.pem"))

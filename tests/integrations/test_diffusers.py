@@ -6,6 +6,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import itertools
+import types
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +154,32 @@ def test_every_frame_of_every_film_is_labelled(output_type):
             assert lk.verify(frame, layers=[lk.Layer.EXPLICIT])[lk.Layer.EXPLICIT].status is lk.Status.VALID
             assert np.shape(frame) == np.shape(other)
             assert getattr(frame, "dtype", None) == getattr(other, "dtype", None)
+
+
+class Modular:
+    """As a ModularPipeline: returns its state, or what is asked for of it."""
+
+    def __call__(self, state=None, output=None, **inputs):
+        values = {"image": form(pictures(1), "pil")[0], "images": form(pictures(1), "pil"), "latents": pictures(1)}
+        if isinstance(output, str):
+            return values[output]
+        if output is not None:
+            return {name: values[name] for name in output}
+        return types.SimpleNamespace(values=values, set=values.__setitem__)
+
+
+def test_modular_pipelines_label_what_they_return_and_not_what_they_were_given():
+    pipe = Modular()
+    LabelOutputs(pipe, new_label, plan=SMALL)
+
+    def is_labelled(picture) -> bool:
+        return lk.verify(picture)[lk.Layer.EXPLICIT].status is lk.Status.VALID
+
+    state = pipe(prompt="a cat").values
+    assert is_labelled(state["images"][0]) and not is_labelled(state["image"])
+    assert is_labelled(pipe(output="images")[0]) and np.array_equal(pipe(output="latents"), pictures(1))
+    some = pipe(output=["images", "latents"])
+    assert is_labelled(some["images"][0]) and np.array_equal(some["latents"], pictures(1))
 
 
 def test_sound_wants_its_rate():

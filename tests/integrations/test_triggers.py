@@ -42,7 +42,8 @@ def test_an_object_is_labelled_into_the_other_bucket(s3, anchors):
     found = s3.get_object(Bucket="labelled", Key="a cat.jpg")
     report = lk.verify(found["Body"].read(), trust=anchors)
     assert {finding.status for finding in report} == {lk.Status.VALID} and found["ContentType"] == "image/jpeg"
-    assert report[lk.Layer.METADATA].label.produce_id == made["a cat.jpg"] == handler(event("a+cat.jpg"), None)["a cat.jpg"]
+    again = handler(event("a+cat.jpg"), None)
+    assert report[lk.Layer.METADATA].label.produce_id == made["a cat.jpg"] == again["a cat.jpg"]
     assert s3.get_object(Bucket="raw", Key="a cat.jpg")["Body"].read() == PICTURE
     assert lk.verify(PICTURE).verdict is lk.Verdict.NONE
 
