@@ -131,6 +131,7 @@ class _Response:
         self.body = bytearray()
         self.work: Callable[[bytes], bytes | None] | None = None
         self.sound: asgi_streams.SoundStream | None = None  # while it leaves chunk by chunk
+        self.may_stream = True
 
     async def send(self, event: Event) -> None:
         """What the app calls."""
@@ -189,15 +190,17 @@ class _Response:
 
     def _is_streamed(self, *, more_body: bool) -> bool:
         """Whether this is sound that is to leave chunk by chunk, and enough of it has come to begin."""
+        if not self.may_stream:
+            return False
         headers, middleware = _headers(cast(Event, self.start)), self.middleware
         kind = headers.get(b"content-type", b"").decode("latin-1")
-        is_whole = b"content-length" in headers or not more_body
-        if headers.get(b"content-encoding", b"identity").lower() != b"identity" or middleware.log or \
-                not asgi_streams.can_stream(middleware.plan):
-            return False
         try:
-            return asgi_streams.is_begun(kind, bytes(self.body[:asgi_streams.MAX_HEAD]), is_whole=is_whole)
+            is_sound = asgi_streams.is_streamed(kind, is_whole=b"content-length" in headers or not more_body)
+            self.may_stream = is_sound and not middleware.log and asgi_streams.can_stream(middleware.plan) and \
+                headers.get(b"content-encoding", b"identity").lower() == b"identity"
+            return self.may_stream and asgi_streams.is_begun(kind, bytes(self.body[:asgi_streams.MAX_HEAD]))
         except MalformedFile:  # of other samples, or no WAV at all: as a whole
+            self.may_stream = False
             return False
 
     async def _pass_on(self, *, more_body: bool) -> None:

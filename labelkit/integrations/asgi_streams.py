@@ -34,14 +34,25 @@ def format_of(content_type: str, pcm: tuple[int, int] | None) -> SoundFormat | N
     return SoundFormat(rate, channels, ">i2" if kind == "audio/l16" else "<i2")  # RFC 2586: network order
 
 
-def is_begun(content_type: str, data: bytes, *, is_whole: bool) -> bool:
-    """Whether sound can be labelled from its first bytes on: samples at once, a WAV as soon as its head is there.
+def is_streamed(content_type: str, *, is_whole: bool) -> bool:
+    """Whether a response is sound that is labelled as it comes.
 
     is_whole  whether it is no stream: a WAV is then better labelled as a file
+    """
+    kind = _kind(content_type)
+    return kind in PCM or kind in WAV and not is_whole
+
+
+def is_begun(content_type: str, data: bytes) -> bool:
+    """Whether the first bytes of such sound are enough to begin: those of samples are, and a WAV's with its whole head.
+
     Raises MalformedFile for a WAV that must be labelled as a whole.
     """
-    kind = content_type.partition(";")[0].strip().lower()
-    return kind in PCM or kind in WAV and not is_whole and wav_head(data) is not None
+    return _kind(content_type) in PCM or wav_head(data) is not None
+
+
+def _kind(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def can_stream(plan: Plan) -> bool:
