@@ -4,13 +4,17 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import collections
 import gc
 import io
 import itertools
+import runpy
 import struct
 import threading
+from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 import soundfile
@@ -189,6 +193,24 @@ def test_aborted_streams_leave_no_unlabelled_byte_and_nothing_behind():
         body = bare(left[left.index(b"data") + 8:][: len(left) // 2 * 2 - 1000])
         assert b"AIGC" in left[:200] and np.abs(body[:RATE // 2]).max() > 0
     assert lk.verify(bare(kept[-1][kept[-1].index(b"data") + 8:]), rate=RATE)[EXPLICIT].status is lk.Status.VALID
+
+
+def test_the_example_answers_labelled_pictures_and_sound():
+    program = runpy.run_path(str(Path(lk.__file__).parents[1] / "examples" / "labelled_server.py"))
+
+    async def main() -> tuple[bytes, bytes, dict]:
+        transport = httpx.ASGITransport(program["app"])
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            made = (await client.post("/v1/images/generations")).json()["data"][0]["b64_json"]
+            heard = await client.get("/v1/audio/speech")
+            return base64.b64decode(made), heard.content, (await client.get("/metrics")).json()
+
+    picture, sound, counts = asyncio.run(main())
+    for made, plain in ((picture, program["picture"]()), (sound, b"".join(program["voice"](5)))):
+        report = lk.verify(made)
+        assert {report[layer].status for layer in (EXPLICIT, WATERMARK, METADATA)} == {lk.Status.VALID}
+        assert lk.verify(plain).verdict is lk.Verdict.NONE
+    assert counts == {"labelled": 2}
 
 
 def test_labels_that_fail_send_nothing():
