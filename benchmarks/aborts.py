@@ -3,7 +3,8 @@
 
     build/hosts/bin/python -m benchmarks.aborts [CLIENTS]     (make test-hosts makes that environment)
 
-Linux with glibc. uvicorn serves on loopback; each client reads a random part of a stream without an end, and resets its connection.
+Linux with glibc. uvicorn serves on loopback; each client reads a random part of an endless stream, and resets its
+connection.
 """
 
 from __future__ import annotations
