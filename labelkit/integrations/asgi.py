@@ -9,11 +9,12 @@
 A server that takes the name of a class and gives it nothing but the app, as `vllm serve --middleware` does, is given a
 class derived from `LabelResponses`.
 
-Labelled are whole responses of image/*, audio/* and video/*, and media in JSON as `asgi_json` finds them. They are held
-back until they are complete, also those that the app sends in chunks. All else passes byte for byte: errors and
-redirections, text, server-sent events, websockets, and media under other types (application/octet-stream, multipart/*).
-What may hold media there, such as the events of an image that is generated with `stream: true`, is for the app to
-refuse or to label.
+Labelled are responses of image/*, audio/* and video/*, and media in JSON as `asgi_json` finds them. They are held back
+until they are complete, also those that the app sends in chunks, but for sound that is streamed as WAV or PCM without a
+Content-Length: it leaves chunk by chunk, the audible label first, if the plan has no signer and there is no log. All
+else passes byte for byte: errors and redirections, text, server-sent events, websockets, and media under other types
+(application/octet-stream, multipart/*). What may hold media there, such as the events of an image that is generated
+with `stream: true`, is for the app to refuse or to label.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from labelkit import aio, pipeline, unforeseen
 from labelkit.errors import InvalidArgument, LabelkitError, LimitExceeded, MalformedFile, UnsupportedFormat, check_types
-from labelkit.integrations import asgi_json
+from labelkit.integrations import asgi_json, asgi_streams
 from labelkit.key import Key
 from labelkit.label import Label
 from labelkit.log_recorder import Audit
@@ -64,15 +65,19 @@ class LabelResponses:
     counts     "labelled" and "refused" or "unlabelled" (with `fail_open`) responses are counted in it, and the media
                "without watermark" that carry none because the plan does not require it
     max_bytes  bound of a response that is held back, also of its uncompressed form
+    pcm        (rate in Hz, channels) of audio/pcm, little-endian 16 bits, whose content type does not tell them
 
-    What `label` raises reaches the server, and nothing is sent. An entity tag is that of the labelled bytes, ranges are
+    What `label` raises reaches the server, and nothing is sent. Sound that is streamed is not read back: it is counted
+    as "without watermark" where its end could not carry one. An error under way ends its response without an end, as
+    the server does it for the app's own errors. An entity tag is that of the labelled bytes, ranges are
     answered with the whole (200), and compressed media (gzip, deflate) leave uncompressed. Raises InvalidArgument.
     """
 
     def __init__(self, app: App, *, label: Callable[[Scope], Label], plan: Plan | None = None, key: Key | None = None,
                  signer: Signer | None = None, log: LabelLog | None = None, check: Check = True,
                  paths: Collection[str] = ("/",), fail_open: bool = False,
-                 counts: collections.Counter[str] | None = None, max_bytes: int = 64 << 20) -> None:
+                 counts: collections.Counter[str] | None = None, max_bytes: int = 64 << 20,
+                 pcm: tuple[int, int] | None = None) -> None:
         if not callable(label):
             raise InvalidArgument("label must be a function that makes a label for each response, got {got}",
                                   got=type(label).__name__)
@@ -84,7 +89,7 @@ class LabelResponses:
             check_types(signer=(signer, pipeline.provenance().Signer))
             plan = dataclasses.replace(plan, provenance=signer)
         self.app, self.new_label, self.plan, self.key, self.log, self.check = app, label, plan, Key.of(key), log, check
-        self.paths, self.fail_open, self.max_bytes = tuple(paths), fail_open, max_bytes
+        self.paths, self.fail_open, self.max_bytes, self.pcm = tuple(paths), fail_open, max_bytes, pcm
         self.counts: collections.Counter[str] = collections.Counter() if counts is None else counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -125,6 +130,8 @@ class _Response:
         self.start: Event | None = None  # while the response is held back
         self.body = bytearray()
         self.work: Callable[[bytes], bytes | None] | None = None
+        self.sound: asgi_streams.SoundStream | None = None  # while it leaves chunk by chunk
+        self.may_stream = True
 
     async def send(self, event: Event) -> None:
         """What the app calls."""
@@ -132,7 +139,7 @@ class _Response:
             return
         if event["type"] == "http.response.start":
             await self._begin(event)
-        elif self.start is not None and event["type"] == "http.response.body":
+        elif event["type"] == "http.response.body" and (self.start is not None or self.sound is not None):
             await self._add(event)
         else:
             await self.forward(event)
@@ -157,6 +164,9 @@ class _Response:
     async def _add(self, event: Event) -> None:
         middleware = self.middleware
         self.body += event.get("body", b"")
+        if self.sound is not None or self._is_streamed(more_body=event.get("more_body", False)):
+            await self._pass_on(more_body=event.get("more_body", False))
+            return
         if len(self.body) > middleware.max_bytes:
             await self._failed(_too_large(middleware.max_bytes), more_body=event.get("more_body", False))
             return
@@ -177,6 +187,59 @@ class _Response:
         start, self.start, self.is_over = cast(Event, self.start), None, True
         await self.forward(_with_headers(start, made))
         await self.forward({"type": "http.response.body", "body": made, "more_body": False})
+
+    def _is_streamed(self, *, more_body: bool) -> bool:
+        """Whether this is sound that is to leave chunk by chunk, and enough of it has come to begin."""
+        if not self.may_stream:
+            return False
+        headers, middleware = _headers(cast(Event, self.start)), self.middleware
+        kind = headers.get(b"content-type", b"").decode("latin-1")
+        try:
+            is_sound = asgi_streams.is_streamed(kind, is_whole=b"content-length" in headers or not more_body)
+            self.may_stream = is_sound and not middleware.log and asgi_streams.can_stream(middleware.plan) and \
+                headers.get(b"content-encoding", b"identity").lower() == b"identity"
+            return self.may_stream and asgi_streams.is_begun(kind, bytes(self.body[:asgi_streams.MAX_HEAD]))
+        except MalformedFile:  # of other samples, or no WAV at all: as a whole
+            self.may_stream = False
+            return False
+
+    async def _pass_on(self, *, more_body: bool) -> None:
+        """Send what is ready of sound that is streamed."""
+        data, is_first, is_readable = bytes(self.body), self.sound is None, True
+
+        def work() -> bytes:
+            nonlocal is_readable
+            if self.sound is None:
+                kind = _headers(cast(Event, self.start))[b"content-type"].decode("latin-1")
+                sound = asgi_streams.SoundStream(asgi_streams.format_of(kind, self.middleware.pcm),
+                                                 self.middleware.plan, self.middleware.key)
+                made = sound.first(data, self.middleware.new_label(self.scope))
+                self.sound = sound
+            else:
+                made = self.sound.push(data)
+            if not more_body:
+                rest, is_readable = self.sound.finish()
+                made += rest
+            return made
+
+        try:
+            made = await aio.in_thread(work)
+        except BaseException as error:
+            if is_first and isinstance(error, LabelkitError):
+                self.sound = None
+                await self._failed(error, more_body=more_body)
+                return
+            self.start, self.is_over = None, True
+            raise
+        self.body.clear()
+        if is_first:
+            await self.forward(_with_headers(cast(Event, self.start)))
+            self.start = None
+        if made or not more_body:
+            await self.forward({"type": "http.response.body", "body": made, "more_body": more_body})
+        if not more_body:
+            self.is_over = True
+            self.middleware.counts.update(["labelled"] if is_readable else ["labelled", "without watermark"])
 
     def _labelled(self) -> bytes | None:
         """The labelled body, None for one that holds no media."""
