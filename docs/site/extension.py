@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Sphinx is asked to do besides: pages made from the code, formulas without a script, two languages, llms.txt."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from bs4 import BeautifulSoup
+from docutils import nodes
+from latex2mathml.converter import convert
+from sphinx import search
+from sphinx.application import Sphinx
+from sphinx.search.en import SearchEnglish
+
+from docs.site import manual, reference
+
+_CHINESE = re.compile(r"[\u4e00-\u9fff]+")
+_FRONT = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Called by Sphinx."""
+    app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
+    app.connect("source-read", _insert_from_code)
+    app.connect("html-page-context", _in_one_language, priority=900)  # after the theme's own
+    app.connect("build-finished", _write_texts)
+    search.languages["en"] = _EnglishAndChinese
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _insert_from_code(_app: Sphinx, _name: str, source: list[str]) -> None:
+    source[0] = reference.filled(source[0])
+
+
+def _inline(writer: Any, node: nodes.math) -> None:
+    writer.body.append(convert(node.astext()))
+    raise nodes.SkipNode
+
+
+def _block(writer: Any, node: nodes.math_block) -> None:
+    writer.body.append(convert(node.astext().strip(), display="block"))
+    raise nodes.SkipNode
+
+
+class _EnglishAndChinese(SearchEnglish):
+    """English, with Chinese split into pairs of characters, as sphinx's script does with what is searched for."""
+
+    def split(self, input: str) -> list[str]:
+        plain = super().split(_CHINESE.sub(" ", input))
+        runs = _CHINESE.findall(input)
+        return plain + [run[i : i + size] for run in runs for size in (1, 2, 3, 4) for i in range(len(run) - size + 1)]
+
+
+def _in_one_language(app: Sphinx, name: str, _template: str, context: dict[str, Any], _doctree: Any) -> None:
+    """A page's language, its twin in the other one, and a sidebar of pages in its own."""
+    chinese = name.startswith("zh/")
+    twin = name.removeprefix("zh/") if chinese else f"zh/{name}"
+    context["language"] = "zh-CN" if chinese else "en"
+    context["other_language"], context["other_name"] = ("en", "English") if chinese else ("zh-CN", "中文")
+    context["other_page"] = twin if twin in app.env.found_docs else "index" if chinese else "zh/index"
+    tree = BeautifulSoup(context.get("furo_navigation_tree", ""), "html.parser")
+    for caption in tree.find_all("p", class_="caption"):
+        if bool(_CHINESE.search(caption.get_text())) is not chinese:
+            caption.find_next_sibling("ul").decompose()
+            caption.decompose()
+    context["furo_navigation_tree"] = str(tree)
+
+
+def _write_texts(app: Sphinx, failed: Exception | None) -> None:
+    """Write llms.txt, each page as Markdown beside it, and the manual page."""
+    if failed or app.builder.format != "html":
+        return
+    site, texts = Path(app.outdir), {}
+    for name in sorted(app.env.found_docs):
+        texts[name] = reference.filled(Path(app.env.doc2path(name)).read_text("utf-8"))
+        (site / f"{name}.md").write_text(texts[name], "utf-8")
+    lines = ["# labelkit", "", "> Labels AI-generated media as GB 45438-2025 asks, and verifies any file.", ""]
+    for name, text in texts.items():
+        title = app.env.titles[name].astext()
+        front = _FRONT.match(text)
+        said = re.search(r"^description: (.+)$", front[1], re.MULTILINE) if front else None
+        lines.append(f"- [{title}]({name}.md)" + (f": {said[1]}" if said else ""))
+    (site / "llms.txt").write_text("\n".join(lines) + "\n", "utf-8")
+    (site / "labelkit.1").write_text(manual.page(), "utf-8")
