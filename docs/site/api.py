@@ -37,10 +37,19 @@ def _public(module: ast.Module) -> list[str]:
     for node in module.body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             listed: list[str] = ast.literal_eval(node.value)
-            imported = [one.name for inner in module.body if isinstance(inner, ast.ImportFrom) for one in inner.names]
-            return [name for name in listed if name in imported and name[0].isupper() and not name.isupper()] + [
-                node.name for node in module.body if isinstance(node, Definition) and node.name in listed]
+            return [name for name in listed if _defined(module, name)]
     return [node.name for node in module.body if isinstance(node, Definition) and not node.name.startswith("_")]
+
+
+def _defined(module: ast.Module, name: str) -> bool:
+    """Whether a name is a class or a function, here or where it is imported from; types and constants are not."""
+    for node in module.body:
+        if isinstance(node, Definition) and node.name == name:
+            return True
+        if isinstance(node, ast.ImportFrom) and name in [one.name for one in node.names]:
+            home = _tree(str(node.module))
+            return home is not None and home is not module and _defined(home, name)
+    return False
 
 
 def _described(node: Definition, path: str, level: int) -> str:
