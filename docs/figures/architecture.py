@@ -36,9 +36,9 @@ def drawing() -> str:
              f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>']
     x = 10
     for name in _CALLERS:
-        width = 58 + 6 * max(0, len(name) - 4)
+        width = 62 + 7 * max(0, len(name) - 5)
         parts.append(box(x, 10, width, 36, "#eef3f6", name))
-        x += width + 9
+        x += width + 6
     parts += [arrow(320, 46), box(10, 72, 620, 56, "#d8e8f0", "pipeline.py, the only file that knows the order",
                                   "embed, verify; around it propagate, many, aio, compliance, isolation")]
     parts += [arrow(160, 128), arrow(480, 128)]
@@ -49,8 +49,8 @@ def drawing() -> str:
               box(339, 192, 134, 100, "#fff", "metadata", "AIGC  XMP", "SM2  traces", "write, read"),
               box(483, 192, 134, 100, "#fff", "provenance", "manifest  trust", "signer", "sign, validate")]
     parts += [arrow(160, 306), arrow(480, 306)]
-    parts += [box(10, 334, 305, 60, "#fff", "codec", "encoded bytes to samples and back: by family"),
-              box(325, 334, 305, 60, "#fff", "container", "where bytes can lie in a file: by format")]
+    parts += [box(10, 334, 305, 60, "#fff", "codec", "bytes to samples and back, by family"),
+              box(325, 334, 305, 60, "#fff", "container", "where bytes can lie, by format")]
     parts += [arrow(160, 394), arrow(480, 394)]
     parts += [box(10, 422, 400, 74, "#eef3f6", "shared words",
                   "label  plan  key  payload  report  evidence", "errors  messages  (imports nothing above)"),

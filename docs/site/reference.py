@@ -59,6 +59,7 @@ def commands() -> str:
         text += f"## labelkit {command.name}\n\n```text\n{command.usage.removeprefix('usage: ')}\n```\n\n"
         text += f"{_cell(command.description)}\n\n"
         for title, rows in command.groups:
+            title = {"positional arguments": "arguments"}.get(title, title)
             own = [row for row in rows if row not in shared]
             text += f"**{title}**\n\n{_options(own)}\n" if own else ""
     return text
