@@ -25,7 +25,7 @@ page: .venv/labelkit build/page/_native.abi3.so
 
 # the documentation, in build/docs; warnings, dead links among them, are errors
 docs: .venv/docs
-	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
+	$(BIN)/python -m sphinx -E -W --keep-going -q -b html docs build/docs
 
 # its figures and screenshots, drawn again from the code; they are kept in docs/images
 figures: .venv/docs

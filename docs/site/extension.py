@@ -14,10 +14,10 @@ from sphinx import search
 from sphinx.application import Sphinx
 from sphinx.search.en import SearchEnglish
 
-from docs.site import manual, reference
+from docs.site import manual, reference, texts
 
+_SUMMARY = "Labels AI-generated media as GB 45438-2025 asks, and verifies the labels of any file."
 _CHINESE = re.compile(r"[\u4e00-\u9fff]+")
-_FRONT = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -30,8 +30,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def _insert_from_code(_app: Sphinx, _name: str, source: list[str]) -> None:
-    source[0] = reference.filled(source[0])
+def _insert_from_code(_app: Sphinx, name: str, source: list[str]) -> None:
+    source[0] = texts.prepared(reference.filled(source[0]), name)
 
 
 def _inline(writer: Any, node: nodes.math) -> None:
@@ -72,15 +72,10 @@ def _write_texts(app: Sphinx, failed: Exception | None) -> None:
     """Write llms.txt, each page as Markdown beside it, and the manual page."""
     if failed or app.builder.format != "html":
         return
-    site, texts = Path(app.outdir), {}
-    for name in sorted(app.env.found_docs):
-        texts[name] = reference.filled(Path(app.env.doc2path(name)).read_text("utf-8"))
-        (site / f"{name}.md").write_text(texts[name], "utf-8")
-    lines = ["# labelkit", "", "> Labels AI-generated media as GB 45438-2025 asks, and verifies any file.", ""]
-    for name, text in texts.items():
-        title = app.env.titles[name].astext()
-        front = _FRONT.match(text)
-        said = re.search(r"^description: (.+)$", front[1], re.MULTILINE) if front else None
-        lines.append(f"- [{title}]({name}.md)" + (f": {said[1]}" if said else ""))
+    site, lines = Path(app.outdir), ["# labelkit", "", f"> {_SUMMARY}", ""]
+    for name in sorted(app.env.found_docs, key=lambda name: (name.startswith("zh/"), name != "index", name)):
+        text = reference.filled(Path(app.env.doc2path(name)).read_text("utf-8"))
+        (site / f"{name}.md").write_text(text, "utf-8")
+        lines.append(f"- [{app.env.titles[name].astext()}]({name}.md): {texts.description(text)}")
     (site / "llms.txt").write_text("\n".join(lines) + "\n", "utf-8")
     (site / "labelkit.1").write_text(manual.page(), "utf-8")

@@ -3,17 +3,20 @@
 
 In a `console` block a line that begins with "$ " is a command. The lines below it are what it prints, where … stands
 for anything, and a line of … alone for any lines. `$ echo $?` is the exit code of the command before; a command that it
-does not follow must end with 0.
+does not follow must end with 0. A block below `<!-- not run: why -->` is not run.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import importlib
 import io
 import os
 import re
 import shlex
 import subprocess
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -25,15 +28,19 @@ DOCS = ROOT / "docs"
 PAGES = sorted(path for path in DOCS.rglob("*.md") if "site" not in path.relative_to(DOCS).parts)
 NOT_RUN = ("pip", "make", "python", "docker", "source", "curl", "git", "pytest", "uvicorn", "vllm", ".ci/run")
 """Programs whose commands are not run: they install, serve, or are tested elsewhere."""
-_FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
+OF_HOSTS = "label-"
+"""How the names of pages of hosts begin. They show parts of the programs in examples/, which have tests of their own:
+their blocks are compiled, and what they import of labelkit is imported."""
+_FENCE = re.compile(r"^(<!-- not run: [^\n]+ -->\n)?( *)```(\w+)\n(.*?)^\2```$", re.DOTALL | re.MULTILINE)
 
 
 class Block(NamedTuple):
-    """A block of code: its language, its text, and the line of the page that it begins on."""
+    """A block of code: its language, its text, the line of the page that it begins on, and whether it is to be run."""
 
     language: str
     text: str
     line: int
+    runs: bool = True
 
 
 class Command(NamedTuple):
@@ -46,8 +53,23 @@ class Command(NamedTuple):
 def blocks(path: Path) -> Iterator[Block]:
     text = path.read_text("utf-8")
     for found in _FENCE.finditer(text):
-        yield Block(found[2], re.sub(f"^{found[1]}", "", found[3], flags=re.MULTILINE),
-                    text.count("\n", 0, found.start()) + 2)
+        yield Block(found[3], re.sub(f"^{found[2]}", "", found[4], flags=re.MULTILINE),
+                    text.count("\n", 0, found.start(3)) + 2, not found[1] and not path.name.startswith(OF_HOSTS))
+
+
+def wrong_imports(code: str) -> list[str]:
+    """What a block of Python imports of labelkit and does not get; raises SyntaxError for what is no Python."""
+    wrapped = "async def part():\n" + textwrap.indent(code, "    ")  # parts of coroutines are shown too
+    wrong = []
+    for node in ast.walk(ast.parse(wrapped)):
+        if isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] == "labelkit":
+            try:
+                module = importlib.import_module(str(node.module))
+            except ModuleNotFoundError:
+                wrong.append(str(node.module))
+            else:
+                wrong += [one.name for one in node.names if not hasattr(module, one.name)]
+    return wrong
 
 
 def commands(text: str) -> list[Command]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import labelkit
-from docs.site import api, manual, parsers, reference
+from docs.site import api, manual, parsers, reference, texts
 from tests.docs.pages import DOCS, PAGES, ROOT
 
 LINK = re.compile(r"(?<!\\)\[[^\]\n]*\]\(([^)\s]+)\)")
@@ -53,8 +53,10 @@ def test_the_negative_twin_dead_links_are_found() -> None:
 
 
 def test_every_page_says_what_it_is_about() -> None:
-    assert [page for page in PAGES if not re.match(r"---\n(.*\n)*?description: \S.{9,}\n(.*\n)*?---\n\n# ",
-                                                   page.read_text("utf-8"))] == []
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        assert re.match(r"(---\n(.*\n)*?---\n\n)?# \S", text), page
+        assert len(texts.description(text)) > 9, page
 
 
 def test_pictures_exist_and_have_words_for_those_who_do_not_see_them() -> None:

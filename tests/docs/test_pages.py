@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from labelkit.cli import parser
-from tests.docs.pages import DOCS, NOT_RUN, PAGES, ROOT, blocks, commands, matches, program, run
+from tests.docs.pages import DOCS, NOT_RUN, PAGES, ROOT, blocks, commands, matches, program, run, wrong_imports
 
-RUN = [page for page in PAGES if any(block.language in ("python", "console") for block in blocks(page))]
+RUN = [page for page in PAGES
+       if any(block.language in ("python", "console") and block.runs for block in blocks(page))]
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +37,7 @@ def test_what_a_page_shows_is_what_happens(page: Path, monkeypatch: pytest.Monke
     if page.is_relative_to(DOCS / "zh"):
         monkeypatch.setenv("LANG", "zh_CN.UTF-8")
     names: dict[str, object] = {"__name__": "page"}
-    for block in blocks(page):
+    for block in (block for block in blocks(page) if block.runs):
         if block.language == "python":
             exec(compile("\n" * (block.line - 1) + block.text, str(page), "exec"), names)
         elif block.language == "console":
@@ -57,6 +58,20 @@ def follow(text: str, where: str) -> None:
         shown = f"{where}: $ {step.words}\n" + "\n".join(said)
         assert code == 0 or following and following.words == "echo $?", f"{shown}\nexit code {code}"
         assert not step.printed or matches(said, step.printed), shown
+
+
+def test_every_block_of_python_compiles_and_imports_what_there_is() -> None:
+    code = [(block, page) for page in PAGES for block in blocks(page) if block.language == "python"]
+    assert len(code) > 30
+    for block, page in code:
+        assert wrong_imports(block.text) == [], f"{name_of(page)}:{block.line}"
+
+
+def test_the_negative_twin_a_wrong_import_is_noticed() -> None:
+    assert wrong_imports("from labelkit import embed, nothing\nfrom labelkit.nowhere import x") == [
+        "nothing", "labelkit.nowhere"]
+    with pytest.raises(SyntaxError):
+        wrong_imports("def")
 
 
 def test_the_negative_twin_what_is_not_printed_is_noticed() -> None:
