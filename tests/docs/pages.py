@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import importlib
+import importlib.util
 import io
 import os
 import re
@@ -68,7 +68,8 @@ def wrong_imports(code: str) -> list[str]:
             except ModuleNotFoundError:
                 wrong.append(str(node.module))
             else:
-                wrong += [one.name for one in node.names if not hasattr(module, one.name)]
+                wrong += [one.name for one in node.names if not hasattr(module, one.name)
+                          and importlib.util.find_spec(f"{node.module}.{one.name}") is None]
     return wrong
 
 
