@@ -40,7 +40,7 @@ smartquotes = False
 html_show_sphinx = False
 html_math_renderer = "mathml"
 html_search_language = "en"  # with Chinese in pairs of characters, see docs/site/extension.py
-pygments_style, pygments_dark_style = "friendly", "github-dark"
+pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#115e80", "color-brand-content": "#115e80"},
     "dark_css_variables": {"color-brand-primary": "#8fd0ee", "color-brand-content": "#8fd0ee"},

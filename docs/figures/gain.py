@@ -14,9 +14,9 @@ PAYLOAD = Payload.from_int(0x283CEC28D6F4A55D)
 
 
 def main() -> None:
-    host = sample("rocket.jpg")
+    host = sample("valley.jpg", 640)
     grid, _ = gain.adapted(host, gain.activity(host))
-    figure, axes = pyplot.subplots(1, 4, figsize=(8.4, 2.1))
+    figure, axes = pyplot.subplots(1, 4, figsize=(8.4, 2.0))
     axes[0].imshow(host)
     axes[0].set_title("host")
     axes[1].imshow(grid / 64, cmap="viridis")

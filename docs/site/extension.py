@@ -62,20 +62,31 @@ def _in_one_language(app: Sphinx, name: str, _template: str, context: dict[str, 
     context["other_page"] = twin if twin in app.env.found_docs else "index" if chinese else "zh/index"
     tree = BeautifulSoup(context.get("furo_navigation_tree", ""), "html.parser")
     for caption in tree.find_all("p", class_="caption"):
+        caption["aria-level"] = "2"
         if bool(_CHINESE.search(caption.get_text())) is not chinese:
             caption.find_next_sibling("ul").decompose()
             caption.decompose()
     context["furo_navigation_tree"] = str(tree)
 
 
+def _accessible(html: str, name: str) -> str:
+    """A page whose two sidebars have names, and whose blocks of code can be scrolled with the keyboard."""
+    sites, contents = ("网站目录", "本页目录") if name.startswith("zh/") else ("Site navigation", "On this page")
+    html = html.replace('<aside class="sidebar-drawer"', f'<aside aria-label="{sites}" class="sidebar-drawer"')
+    html = html.replace('<aside class="toc-drawer', f'<aside aria-label="{contents}" class="toc-drawer')
+    return html.replace("<pre>", '<pre tabindex="0">')
+
+
 def _write_texts(app: Sphinx, failed: Exception | None) -> None:
-    """Write llms.txt, each page as Markdown beside it, and the manual page."""
+    """Write llms.txt, each page as Markdown beside it, and the manual page; finish the pages."""
     if failed or app.builder.format != "html":
         return
     site, lines = Path(app.outdir), ["# labelkit", "", f"> {_SUMMARY}", ""]
     for name in sorted(app.env.found_docs, key=lambda name: (name.startswith("zh/"), name != "index", name)):
         text = reference.filled(Path(app.env.doc2path(name)).read_text("utf-8"))
         (site / f"{name}.md").write_text(text, "utf-8")
+        page = site / f"{name}.html"
+        page.write_text(_accessible(page.read_text("utf-8"), name), "utf-8")
         lines.append(f"- [{app.env.titles[name].astext()}]({name}.md): {texts.description(text)}")
     (site / "llms.txt").write_text("\n".join(lines) + "\n", "utf-8")
     (site / "labelkit.1").write_text(manual.page(), "utf-8")
