@@ -129,9 +129,14 @@ clean:
 	$(PIP) -e ".[video]"
 	touch $@
 
-.venv/test .venv/bench .venv/docs: .venv/python $(NATIVE)
+.venv/test .venv/bench: .venv/python $(NATIVE)
 	$(PIP) -e ".[$(notdir $@)]"
 	touch $@ .venv/labelkit
+
+# what the documentation needs is in the locked versions too: then nothing is built again
+.venv/docs: .venv/labelkit
+	@$(BIN)/python -c "import furo, latex2mathml, matplotlib, myst_parser, sphinx" 2>/dev/null || $(PIP) -e ".[docs]"
+	touch $@
 
 .venv/lint: .venv/python $(NATIVE)
 	$(PIP) -e ".[lint]"
