@@ -85,6 +85,7 @@ def pictures(folder: Path, robustness: str) -> dict[str, float]:
     """What pictures of a folder pay and keep: the means of PSNR and of the score after each attack, and the least."""
     from PIL import Image
 
+    from benchmarks.fidelity import psnr, ssim  # of the extra `bench`
     from benchmarks.image_robustness import pictures as found
     from labelkit.key import Key
     from labelkit.payload import Payload
@@ -94,8 +95,7 @@ def pictures(folder: Path, robustness: str) -> dict[str, float]:
     payload, rows = Payload.from_int(0x5A3C91D277AA0F13), []
     for _, host in found(folder, 512):
         marked = image.embed(host, payload, robustness=robustness)
-        error = max(float(np.mean((marked.astype(int) - host) ** 2)), 1e-9)
-        row = {"PSNR": 10 * float(np.log10(255**2 / error))}
+        row = {"PSNR": psnr(host, marked), "100 (1 - SSIM)": 100 * (1 - ssim(host, marked))}
         for name, format, quality in (("JPEG 50", "JPEG", 50), ("JPEG 30", "JPEG", 30), ("WebP 80", "WEBP", 80)):
             out = io.BytesIO()
             Image.fromarray(marked).save(out, format, quality=quality)
@@ -149,7 +149,7 @@ def table(name: str, values: Sequence[float], folder: Path) -> str:
         if not lines:
             lines = [f"| {name} | {' | '.join(row)} |", "|---" * (len(row) + 1) + "|"]
         shown = f"**{value:g}**" if value == used else f"{value:g}"
-        lines.append(f"| {shown} | {' | '.join(f'{one:.1f}' for one in row.values())} |")
+        lines.append(f"| {shown} | {' | '.join(f'{one:.2f}' for one in row.values())} |")
     return "\n".join(lines)
 
 
