@@ -69,9 +69,9 @@ def exceptions() -> str:
     """Every exception and warning of labelkit.errors."""
     classes = [one for one in vars(errors).values() if isinstance(one, type)
                and issubclass(one, errors.LabelkitError | errors.LabelkitWarning)]
-    rows = [(_code(one.__name__), _code(one.__base__.__name__), _cell((one.__doc__ or "").split("\n\n")[0]))
+    rows = [(_code(one.__name__), _cell((one.__doc__ or "").split("\n\n")[0]), _code(one.__base__.__name__))
             for one in classes if one.__base__]
-    return _table(("class", "is a", "when"), rows)
+    return _table(("class", "when", "is a"), rows)
 
 
 def report_keys() -> str:

@@ -66,6 +66,17 @@ def test_pictures_exist_and_have_words_for_those_who_do_not_see_them() -> None:
             assert (page.parent / target).exists()
 
 
+def unrendered(text: str) -> list[str]:
+    """Bold text whose closing stars CommonMark does not take as such: behind a punctuation mark, before a letter."""
+    pairs = re.finditer(r"\*\*([^*\n]+)\*\*(\w?)", CODE.sub("", text))
+    return [pair[0] for pair in pairs if pair[2] and pair[1][-1] in "。，、：；！？）”"]
+
+
+def test_bold_text_is_bold() -> None:
+    assert [found for page in PAGES for found in unrendered(page.read_text("utf-8"))] == []
+    assert unrendered("**结论。**下一句") and not unrendered("**结论**。下一句。**重点**。")
+
+
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
 def test_no_option_is_undocumented(language: str) -> None:
     every = [row for command in (parsers.root(language), *parsers.commands(language))
