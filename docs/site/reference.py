@@ -18,7 +18,7 @@ from labelkit import container, errors
 from labelkit.cli import parser, settings
 
 _TABLE = re.compile(r"^<!-- from the code: (\w+) -->$", re.MULTILINE)
-_NAME = re.compile(r"^<!-- (labelkit[\w.]*) -->$", re.MULTILINE)
+_NAME = re.compile(r"^<!-- (labelkit(?:\.\w+)*) -->$", re.MULTILINE)
 _SCHEMA = Path(labelkit.__file__).with_name("report.schema.json")
 _HOMES = {container.XMP: "an XMP packet", container.TEXT: "a text under the key AIGC", "": "no place: words alone"}
 
