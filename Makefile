@@ -10,7 +10,7 @@ NATIVE := pyproject.toml labelkit/distribution.py $(shell find native -name '*.c
 
 SANITIZE := -g;-fsanitize=address,undefined,float-cast-overflow;-fno-sanitize-recover=all
 
-.PHONY: demo page test test-page test-engines test-hosts coverage lint bench native-test native-test-python native-test-aarch64 native-test-32 native-cross clean
+.PHONY: demo page docs figures man test test-page test-engines test-hosts coverage lint bench native-test native-test-python native-test-aarch64 native-test-32 native-cross clean
 
 demo: .venv/labelkit
 	rm -rf demo
@@ -22,6 +22,17 @@ demo: .venv/labelkit
 # the verify page, in build/page/site; any web server can serve it
 page: .venv/labelkit build/page/_native.abi3.so
 	$(BIN)/labelkit page build/page/site --kernels build/page/_native.abi3.so
+
+# the documentation, in build/docs; warnings, dead links among them, are errors
+docs: .venv/docs
+	$(BIN)/python -m sphinx -E -W --keep-going -q -b html docs build/docs
+
+# its figures and screenshots, drawn again from the code; they are kept in docs/images
+figures: .venv/docs
+	for script in docs/figures/[a-z]*.py; do $(BIN)/python -m docs.figures.$$(basename $$script .py) || exit 1; done
+
+man: .venv/labelkit
+	mkdir -p build && $(BIN)/python -m docs.site.manual > build/labelkit.1
 
 # what the page's tests want beside it
 build/page/axe.min.js: .venv/labelkit tests/page/axe.py
@@ -64,7 +75,7 @@ coverage: .venv/test
 	@tail -n 1 build/coverage.txt | awk '{ print $$4 " % of " $$2 " lines covered; the others: build/coverage.txt" }'
 
 lint: .venv/lint
-	$(BIN)/ruff check labelkit tests benchmarks samples examples
+	$(BIN)/ruff check labelkit tests benchmarks samples examples docs
 	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/mypy --strict labelkit
 
@@ -119,7 +130,7 @@ licences: .venv/test
 lock: .venv/python
 	$(PIP) "uv>=0.9"
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --extra test \
-		--extra lint --extra bench -c requirements/constraints.in pyproject.toml -o requirements/ci.txt
+		--extra lint --extra bench --extra docs -c requirements/constraints.in pyproject.toml -o requirements/ci.txt
 
 clean:
 	rm -rf .venv build demo dist .pytest_cache .benchmarks .hypothesis .ruff_cache .mypy_cache
@@ -142,6 +153,11 @@ clean:
 .venv/test .venv/bench: .venv/python $(NATIVE)
 	$(PIP) -e ".[$(notdir $@)]"
 	touch $@ .venv/labelkit
+
+# what the documentation needs is in the locked versions too: then nothing is built again
+.venv/docs: .venv/labelkit
+	@$(BIN)/python -c "import furo, latex2mathml, matplotlib, myst_parser, sphinx" 2>/dev/null || $(PIP) -e ".[docs]"
+	touch $@
 
 .venv/lint: .venv/python $(NATIVE)
 	$(PIP) -e ".[lint]"

@@ -2,6 +2,7 @@
 """What pictures need and what they get, as Markdown: the figures behind `labelkit/watermark/image/margin.py`.
 
     python -m benchmarks.tuning [--pictures FOLDER ...] [--longest 768] [--needs] [--metrics]
+    python -m benchmarks.tuning NAME [--values V ...] [--pictures FOLDER]     # sweeps one constant, see sweeps.py
 
 Each picture is marked as `embed` marks it by default and taken through the class `everyday`. With --needs the least
 amplitude at which each transformation is survived is measured too, from 1 down in steps of a quarter of an octave: the
@@ -23,7 +24,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image
 
-from benchmarks import image_attacks
+from benchmarks import image_attacks, sweeps
 from benchmarks.image_robustness import pictures
 from labelkit.payload import Payload
 from labelkit.watermark import image
@@ -156,11 +157,17 @@ def _row(name: str, host: Picture, options: argparse.Namespace) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", nargs="?", choices=sweeps.SWEEPS, metavar="NAME", help=", ".join(sweeps.SWEEPS))
+    parser.add_argument("--values", type=float, nargs="+", help="of the constant")
     parser.add_argument("--pictures", type=Path, nargs="+", default=[Path(__file__).parent.parent / "samples"])
     parser.add_argument("--longest", type=int, default=768)
     parser.add_argument("--needs", action="store_true")
     parser.add_argument("--metrics", action="store_true")
     options = parser.parse_args(arguments)
+    if options.name:
+        values = options.values or sweeps.SWEEPS[options.name].values
+        print("\n\n".join(sweeps.table(options.name, values, folder) for folder in options.pictures))
+        return
     titles = ["picture", "spent", "read"]
     titles += ["codecs need", "others need"] if options.needs else []
     for kind in ("everyday", "hard") if options.metrics else ():

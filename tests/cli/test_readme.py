@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The README says what the program says."""
+"""The README and the pages of docs/ say what the program says."""
 
 import re
 import shlex
@@ -12,6 +12,7 @@ import labelkit
 from labelkit.cli import main as cli, parser, settings, values
 
 README = Path(labelkit.__file__).parents[1] / "README.md"
+DOCS = README.parent / "docs"
 
 
 @pytest.fixture(autouse=True)
@@ -28,8 +29,10 @@ def test_the_help_is_the_programs_own(capsys):
 
 
 def test_every_command_line_parses():
-    lines = re.findall(r"^ {4}(?:\$ )?(labelkit \w+ .*)$", README.read_text("utf-8"), re.MULTILINE)
-    assert len(lines) >= 7
+    pages = [README, *DOCS.rglob("*.md")]
+    lines = [line for page in pages
+             for line in re.findall(r"^ {4}(?:\$ )?(labelkit \w+ .*)$", page.read_text("utf-8"), re.MULTILINE)]
+    assert len(lines) >= 9
     for line in lines:
         words = shlex.split(line.partition(" #")[0].partition(" > ")[0])[1:]
         assert parser.build().parse_args(words).command == words[0]
@@ -52,7 +55,7 @@ def test_the_python_example_runs(monkeypatch, tmp_path):
 
 def test_the_settings_example_is_accepted(tmp_path):
     (tmp_path / "labelkit").mkdir()
-    example = re.search(r"```toml\n(.*?)```", README.read_text("utf-8"), re.DOTALL)[1]
+    example = re.search(r"```toml\n(.*?)```", (DOCS / "reference" / "settings.md").read_text("utf-8"), re.DOTALL)[1]
     (tmp_path / "labelkit" / "config.toml").write_text(example)
     words, _ = settings.with_defaults(["embed", "x", "-o", "y"], parser.build(), {"XDG_CONFIG_HOME": str(tmp_path)})
     options = parser.build().parse_args(words)
@@ -61,5 +64,8 @@ def test_the_settings_example_is_accepted(tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="make")
 def test_every_file_that_is_named_exists():
-    named = re.findall(r"^ {4}(labelkit/[\w/.]+)", README.read_text("utf-8"), re.MULTILINE)
-    assert named and all((README.parent / name).exists() for name in named)
+    text = "".join(page.read_text("utf-8") for page in (README, *DOCS.rglob("*.md")))
+    named = re.findall(r"`((?:labelkit|native|tests|benchmarks)/[\w/.]+)`", text)
+    assert len(named) > 30 and [
+        name for name in named if "NAME" not in name and name != "labelkit/config.toml"
+        and not (README.parent / name).exists()] == []

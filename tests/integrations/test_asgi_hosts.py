@@ -116,12 +116,13 @@ def test_starlette_streams_are_labelled_whole_inside_and_outside_compression(ord
     assert made.headers["content-encoding"] == "gzip" and made.text == "plain " * 500 and counts == {"labelled": 2}
 
 
-def test_the_program_in_the_readme_runs(monkeypatch, tmp_path):
-    text = (Path(lk.__file__).parents[1] / "README.md").read_text("utf-8")
-    code = re.search(r"## In a server.*?```python\n(.*?)```", text, re.DOTALL)[1]
-    (tmp_path / "cat.png").write_bytes(PICTURE)
+def test_the_program_in_the_documentation_runs(monkeypatch, tmp_path):
+    text = (Path(lk.__file__).parents[1] / "docs" / "how-to" / "server.md").read_text("utf-8")
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "boat.png").write_bytes(PICTURE)
     monkeypatch.chdir(tmp_path)
     program: dict = {}
-    exec(compile(code, "README.md", "exec"), program)
+    exec(compile(code, "server.md", "exec"), program)
     made = get(program["app"], "/v1/cat").content
     assert lk.verify(made).verdict is lk.Verdict.CONFIRMED and lk.verify(PICTURE).verdict is lk.Verdict.NONE

@@ -19,7 +19,7 @@ from labelkit.watermark.image import tile
 
 BASE_GAIN = round(tile.HIGH_RMS * tile.GAIN_UNIT)  # of a flat cell
 GAIN_SLOPE = 144  # how fast the gain rises with the activity; see lk_image_gain in native/lk.h
-GAIN_TOP = 115  # where it stops rising
+GAIN_TOP = 115  # where it stops rising; both swept in benchmarks/TUNING.md
 RELIABLE_CELLS = 2304  # textured ones; with more, every picture of the development corpus was read back
 _MIN_TEXTURED_CELLS = 64  # a codec deletes the mark from all other cells
 _MIN_TOP, _MAX_TOP = 60, 150  # the top is lowered or raised between these to meet the PSNR budget

@@ -37,7 +37,7 @@ CLEAR_SCORE = 7.5  # nothing but a second mark reaches it beside the first
 MAX_DECOYS = 7  # further peaks that are tried where a clear one holds no word
 WORDS = 2.0**64
 PEAKS = 0.0504  # expected peaks above z, for each shift of the grid, divided by z exp(-z^2 / 2)
-MAX_MAGNITUDE = 1.5  # of a bin, in noise deviations
+MAX_MAGNITUDE = 1.5  # of a bin, in noise deviations; swept in benchmarks/TUNING.md
 ORIENTATIONS = np.array([  # how the tile's axes may lie in the picture: quarter turns, then the same mirrored
     [[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]],
     [[-1, 0], [0, 1]], [[0, 1], [1, 0]], [[1, 0], [0, -1]], [[0, -1], [-1, 0]]])

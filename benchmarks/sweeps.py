@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sweep one tuned constant: what a mark survives and what it costs, for each value, on samples/ or media of your own.
+
+    python -m benchmarks.tuning HIGH_RMS [--values 0.4 0.55 0.7] [--pictures FOLDER]
+
+Each value runs in a process of its own, in which the constant has it from the start, so that what is derived from it
+follows. Pictures are marked at robustness "hard", unless the constant is of margin.py; the score is that of the whole
+pattern where the word is known (`known.known_scores`), of which a word needs about 12.5. Sound has the score of its
+detector, 0 where nothing was read.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, ModuleType
+
+import numpy as np
+
+ROOT = Path(__file__).parent.parent
+IMAGE, AUDIO = "labelkit.watermark.image", "labelkit.watermark.audio"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A constant: its module, and the values that are tried unless others are given."""
+
+    module: str
+    values: tuple[float, ...]
+
+
+SWEEPS = {
+    "HIGH_RMS": Sweep(f"{IMAGE}.tile", (0.35, 0.45, 0.55, 0.7)),
+    "LOW_BAND": Sweep(f"{IMAGE}.tile", (0.07, 0.1, 0.14)),
+    "SYNC_SHARE": Sweep(f"{IMAGE}.tile", (0.1, 0.15, 0.2, 0.3)),
+    "GAIN_SLOPE": Sweep(f"{IMAGE}.gain", (72, 144, 288)),
+    "GAIN_TOP": Sweep(f"{IMAGE}.gain", (80, 115, 150)),
+    "NOISE": Sweep(f"{IMAGE}.pixels", (9, 25, 64)),
+    "MAX_MAGNITUDE": Sweep(f"{IMAGE}.matcher", (1.0, 1.5, 2.5)),
+    "CODEC_RESERVE": Sweep(f"{IMAGE}.margin", (2.5, 3.1, 3.8)),
+    "PLAIN_RESERVE": Sweep(f"{IMAGE}.margin", (1.2, 1.5, 1.9)),
+    "DEPTH": Sweep(f"{AUDIO}.difference", (0.27, 0.38, 0.54)),
+    "TILT": Sweep(f"{AUDIO}.difference", (0.0, 0.1, 0.2)),
+    "WIDEBAND_SHARE": Sweep(f"{AUDIO}.difference", (0.3, 0.43, 0.6)),
+    "SPECTRAL_LIMIT": Sweep(f"{AUDIO}.difference", (0.42, 0.6, 0.85)),
+    "ENERGY_LIMIT": Sweep(f"{AUDIO}.difference", (0.11, 0.16, 0.23)),
+}
+
+
+class _Changed(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoader):
+    """Imports one module with another value of one of its constants."""
+
+    def __init__(self, module: str, name: str, value: float) -> None:
+        super().__init__(module, str(ROOT.joinpath(*module.split(".")).with_suffix(".py")))
+        self.constant, self.value = name, value
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None,
+                  ) -> importlib.machinery.ModuleSpec | None:
+        return importlib.machinery.ModuleSpec(name, self, origin=self.path) if name == self.name else None
+
+    def get_code(self, fullname: str) -> CodeType:
+        return compile(changed(self.get_data(self.path).decode(), self.constant, self.value), self.path, "exec")
+
+
+def changed(source: str, name: str, value: float) -> str:
+    """The source of a module in which a constant has another value; raises LookupError where it has none."""
+    for line in source.splitlines():
+        left, equals, right = line.partition(" = ")
+        names = left.split(", ")
+        if equals and name in names and not line.startswith((" ", "#")):
+            values = right.partition("#")[0].strip().split(", ")
+            values[names.index(name)] = repr(value)
+            return source.replace(line, f"{left} = {', '.join(values)}", 1)
+    raise LookupError(f"there is no constant {name}")
+
+
+def pictures(folder: Path, robustness: str) -> dict[str, float]:
+    """What pictures of a folder pay and keep: the means of PSNR and of the score after each attack, and the least."""
+    from PIL import Image
+
+    from benchmarks.fidelity import psnr, ssim  # of the extra `bench`
+    from benchmarks.image_robustness import pictures as found
+    from labelkit.key import Key
+    from labelkit.payload import Payload
+    from labelkit.watermark import image
+    from labelkit.watermark.image import known, tile
+
+    payload, rows = Payload.from_int(0x5A3C91D277AA0F13), []
+    for _, host in found(folder, 512):
+        marked = image.embed(host, payload, robustness=robustness)
+        row = {"PSNR": psnr(host, marked), "100 (1 - SSIM)": 100 * (1 - ssim(host, marked))}
+        for name, format, quality in (("JPEG 50", "JPEG", 50), ("JPEG 30", "JPEG", 30), ("WebP 80", "WEBP", 80)):
+            out = io.BytesIO()
+            Image.fromarray(marked).save(out, format, quality=quality)
+            sync, word = known.known_scores(np.asarray(Image.open(out).convert("RGB")), payload, Key.public())
+            row[name] = tile.SYNC_SHARE**0.5 * sync + (1 - tile.SYNC_SHARE) ** 0.5 * word
+        half = Image.fromarray(marked).resize((host.shape[1] // 2, host.shape[0] // 2), Image.Resampling.BICUBIC)
+        row["read at half size, %"] = 100.0 * (image.detect(np.asarray(half)).payload == payload)
+        rows.append(row)
+    table = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+    return table | {f"{name}, least": min(row[name] for row in rows) for name in ("PSNR", "JPEG 50", "WebP 80")}
+
+
+def sounds(folder: Path) -> dict[str, float]:
+    """The same of sound, of which ten seconds are taken: the means of SNR and of the detector's score."""
+    import soundfile
+
+    from labelkit.payload import Payload
+    from labelkit.watermark import audio
+
+    payload, rows = Payload.from_int(0x5A3C91D277AA0F13), []
+    for path in sorted(path for ending in ("flac", "mp3", "wav") for path in folder.glob(f"*.{ending}")):
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        host = np.ascontiguousarray(samples[: 10 * rate, 0])
+        marked = audio.embed(host, rate, payload)
+        row = {"SNR": 10 * float(np.log10(np.sum(host**2) / np.sum((marked - host) ** 2)))}
+        for name, db in (("untouched", None), ("white noise 20 dB", 20), ("white noise 10 dB", 10)):
+            noise = np.random.default_rng(1).normal(0, 1, len(host)).astype(np.float32)
+            share = 0 if db is None else float(np.sqrt(np.mean(host**2))) * 10 ** (-db / 20)
+            found = audio.detect(marked + np.float32(share) * noise, rate)
+            row[name] = found.score if found.payload == payload else 0.0
+        rows.append(row)
+    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+
+def measured(name: str, value: float, folder: Path) -> dict[str, float]:
+    """What one value of a constant gives; in this process, whose labelkit must not have been imported yet."""
+    module = SWEEPS[name].module
+    sys.meta_path.insert(0, _Changed(module, name, value))
+    if module.startswith(AUDIO):
+        return sounds(folder)
+    return pictures(folder, "everyday" if module.endswith(".margin") else "hard")
+
+
+def table(name: str, values: Sequence[float], folder: Path) -> str:
+    """The sweep as Markdown; the value in use is in bold."""
+    used, lines = current(source_of(name).read_text("utf-8"), name), []
+    for value in values:
+        code = f"from benchmarks import sweeps; sweeps.report({name!r}, {value!r}, {str(folder)!r})"
+        run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+        row = json.loads(run.stdout)
+        if not lines:
+            lines = [f"| {name} | {' | '.join(row)} |", "|---" * (len(row) + 1) + "|"]
+        shown = f"**{value:g}**" if value == used else f"{value:g}"
+        lines.append(f"| {shown} | {' | '.join(f'{one:.2f}' for one in row.values())} |")
+    return "\n".join(lines)
+
+
+def source_of(name: str) -> Path:
+    """The file of a constant's module."""
+    return ROOT.joinpath(*SWEEPS[name].module.split(".")).with_suffix(".py")
+
+
+def current(source: str, name: str) -> float:
+    """The value of a constant in the source of a module."""
+    spaces: dict[str, object] = {}
+    for line in source.splitlines():
+        left, equals, right = line.partition(" = ")
+        if equals and name in left.split(", ") and not line.startswith((" ", "#")):
+            exec(f"{left} = {right}", spaces)  # our own source
+            return float(str(spaces[name]))
+    raise LookupError(f"there is no constant {name}")
+
+
+def report(name: str, value: float, folder: str) -> None:
+    """Print what `measured` gives as JSON."""
+    print(json.dumps(measured(name, value, Path(folder))))

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sweeps of constants: each names one that there is, and a process gets what is derived from another value."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks import sweeps
+
+DERIVED = """
+import sys
+from benchmarks import sweeps
+sys.meta_path.insert(0, sweeps._Changed("labelkit.watermark.image.tile", "HIGH_RMS", 1.0))
+from labelkit.watermark.image import gain, tile
+print(tile.HIGH_RMS, gain.BASE_GAIN)
+"""
+
+
+@pytest.mark.parametrize("name", sweeps.SWEEPS)
+def test_a_constant_gets_another_value_and_nothing_else_changes(name: str) -> None:
+    source = sweeps.source_of(name).read_text("utf-8")
+    other = sweeps.changed(source, name, 123.0)
+    assert sweeps.current(source, name) != 123.0 and sweeps.current(other, name) == 123.0
+    assert sum(one != two for one, two in zip(source.splitlines(), other.splitlines(), strict=True)) == 1
+
+
+def test_the_negative_twin_a_constant_that_is_not_there_is_refused() -> None:
+    with pytest.raises(LookupError):
+        sweeps.changed("HIGH = 1\n# RMS = 2\n    RMS = 3\n", "RMS", 1.0)
+
+
+def test_what_is_derived_follows_in_a_process_of_its_own() -> None:
+    run = subprocess.run([sys.executable, "-c", DERIVED], cwd=sweeps.ROOT, capture_output=True, text=True, check=True)
+    from labelkit.watermark.image import gain, tile
+    assert run.stdout.split() == ["1.0", "64"] and (tile.HIGH_RMS, gain.BASE_GAIN) == (0.55, 35)
