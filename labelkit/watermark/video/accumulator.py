@@ -99,6 +99,9 @@ class FilmAccumulator:
         self._groups += 1
         if not frames or self.effort == "fast":
             return None
+        found = self._alone_at_any_scale(next((frame for frame in frames if frame.key), frames[0]))
+        if found:
+            return found
         small = self._shrunk(frames)
         if self.effort == "deep":
             self.planes.clear()
@@ -116,6 +119,14 @@ class FilmAccumulator:
         if found or self.total.count < 2 or self.total.count & self.total.count - 1:
             return found
         return self._search(self.total.plane).own_period()
+
+    def _alone_at_any_scale(self, frame: SampledFrame) -> LocatedTile | None:
+        """One frame by itself: a mark that moves with the camera lies at another scale in each, and does not add up."""
+        part, small = PlaneSum(), PlaneSum()
+        part.add(whitened(frame.luma), frame.key)
+        small.add(whitened(decimate(frame.luma, coarse_factor(*frame.luma.shape))), frame.key)
+        search = self._search(part.plane, small)
+        return first_found(step() for step in (search.own_scale, search.usual_scale, search.any_scale))
 
     def _shrunk(self, frames: list[SampledFrame]) -> PlaneSum:
         """The sum of the same frames shrunk, in which lattices are looked for."""

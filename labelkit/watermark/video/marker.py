@@ -26,42 +26,50 @@ from labelkit.codec.samples import VideoSamples
 from labelkit.errors import InvalidArgument
 from labelkit.key import Key
 from labelkit.payload import Payload
+from labelkit.plan import ROBUSTNESS, check_robustness
 from labelkit.watermark.image import gain, tile
 from labelkit.watermark.image.pixels import check_array, check_settings, luma_of
+from labelkit.watermark.video.camera import ORIGIN, Camera
+from labelkit.watermark.video.moved import MovedTile
 
+CELL = 8  # pixels a side, LK_CELL
 _MIN_MOTION_GAIN = 0.75
 _MOTION_LEVELS = 1.0  # grey levels: where the mean of a cell changes by so many, the gain falls half-way to the least
 _FULL_STRENGTH_PIXELS, _MIN_SIZE_FACTOR = 400_000, 0.75
+_CELL_SUM = CELL * CELL / 2  # samples of a cell that its sum is of
 _FLAT_RANGE = 2  # grey levels: frames that vary by no more, black ones above all, stay as they are
 
 
-def embed(samples: VideoSamples, payload: Payload, key: Key | None = None, *, strength: float = 1.0) -> VideoSamples:
+def embed(samples: VideoSamples, payload: Payload, key: Key | None = None, *, strength: float = 1.0,
+          robustness: str = ROBUSTNESS[0]) -> VideoSamples:
     """The film with `payload` in every frame that encode writes; black bars stay black.
 
-    key       None is the public key
-    strength  0.25 to 4
+    key         None is the public key
+    strength    0.25 to 4
+    robustness  as for `Marker`
     Raises HostTooSmall, InvalidArgument.
     """
     active = samples.format.active
     width, height = active[2:] if active else (samples.format.width, samples.format.height)
-    marker = Marker(width, height, payload, key, strength)
+    marker = Marker(width, height, payload, key, strength, robustness)
     return samples.map(marker.mark)
 
 
 def mark_frames(frames: Iterable[npt.NDArray[np.uint8]], payload: Payload, key: Key | None = None, *,
-                strength: float = 1.0) -> Iterator[npt.NDArray[np.uint8]]:
+                strength: float = 1.0, robustness: str = ROBUSTNESS[0]) -> Iterator[npt.NDArray[np.uint8]]:
     """Each frame with `payload` in it, one in and one out, for generators that have no file.
 
-    frames    uint8 [height, width] luma or [height, width, 3] RGB, all of one size; they are not changed
-    key       None is the public key
-    strength  0.25 to 4
+    frames      uint8 [height, width] luma or [height, width, 3] RGB, all of one size; they are not changed
+    key         None is the public key
+    strength    0.25 to 4
+    robustness  as for `Marker`
     Raises HostTooSmall, InvalidArgument.
     """
     marker = None
     for frame in frames:
         if marker is None:
             check_array(frame)
-            marker = Marker(frame.shape[1], frame.shape[0], payload, key, strength)
+            marker = Marker(frame.shape[1], frame.shape[0], payload, key, strength, robustness)
         yield marker.marked(frame)
 
 
@@ -71,15 +79,20 @@ class Marker:
     width, height  of the frames, without black bars, in pixels
     key            None is the public key
     strength       0.25 to 4
+    robustness     "everyday" moves the mark with the camera; "hard" lets it stand still, which costs bits where the
+                   camera moves, and adds up over more frames
     size           (height, width)
     Raises HostTooSmall, InvalidArgument.
     """
 
     def __init__(self, width: int, height: int, payload: Payload, key: Key | None = None,
-                 strength: float = 1.0) -> None:
+                 strength: float = 1.0, robustness: str = ROBUSTNESS[0]) -> None:
         check_settings(payload, strength, width, height)
+        check_robustness(robustness)
         self.size = height, width
         self._payload, self._key, self._strength = payload, Key.of(key), strength * _size_factor(width * height)
+        self._camera = Camera(CELL) if robustness != "hard" else None
+        self._moved: MovedTile | None = None
         self._grid = np.empty((-(-height // 8), -(-width // 8)), np.uint8)
         self._cell_sums, self._has_previous = np.zeros(self._grid.shape, np.uint16), False
 
@@ -92,12 +105,12 @@ class Marker:
         self._has_previous &= frame.index != 0  # a film that is encoded again comes out the same
         luma = frame.luma[y:y + height, x:x + width]
         if frame.format.bits == 8:
-            self.mark_pixels(_one_channel(luma))
+            self.mark_pixels(_one_channel(luma), frame.key)
             return
         down = frame.format.bits - 8
         host = (luma >> down).astype(np.uint8)
         marked = host.copy()
-        self.mark_pixels(_one_channel(marked))
+        self.mark_pixels(_one_channel(marked), frame.key)
         change = (marked.astype(np.int32) - host) << down
         luma[...] = np.clip(luma + change, 0, (1 << frame.format.bits) - 1)
 
@@ -111,8 +124,11 @@ class Marker:
         self.mark_pixels(marked if marked.ndim == 3 else _one_channel(marked))
         return marked
 
-    def mark_pixels(self, pixels: npt.NDArray[np.uint8]) -> None:
-        """Mark uint8 [height, width, channels] in place; a flat frame stays flat."""
+    def mark_pixels(self, pixels: npt.NDArray[np.uint8], restart: bool = False) -> None:
+        """Mark uint8 [height, width, channels] in place; a flat frame stays flat.
+
+        restart  whether an encoder codes the frame alone, so that the mark begins anew there at no cost
+        """
         if np.ptp(pixels[::16, ::16]) <= _FLAT_RANGE and np.ptp(pixels) <= _FLAT_RANGE:
             return
         channels = pixels.shape[2]
@@ -120,11 +136,20 @@ class Marker:
         motion_gains = _MOTION_GAINS if self._has_previous else _FULL_GAINS
         kernels.film_gain(luma, self._cell_sums, motion_gains, self._grid, gain.BASE_GAIN, gain.GAIN_SLOPE,
                           gain.GAIN_TOP)
+        tile.add(pixels, pixels, self._grid, *self._patterns(channels, restart or not self._has_previous))
         self._has_previous = True
+
+    def _patterns(self, channels: int, restart: bool) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int8]]:
+        """The tile as it lies on this frame."""
         height, width = self.size
-        flat, textured = tile.patterns(self._key, int(self._payload), tile.period(width, height), self._strength,
-                                       channels, bands=tile.FILM)
-        tile.add(pixels, pixels, self._grid, flat, textured)
+        p = tile.period(width, height)
+        if self._camera is not None:
+            placement = self._camera.follow(self._cell_sums[: height // CELL, : width // CELL], _CELL_SUM, restart)
+            if placement != ORIGIN:
+                if self._moved is None or self._moved.channels != channels:
+                    self._moved = MovedTile(self._key, int(self._payload), self.size, self._strength, channels)
+                return self._moved.at(placement)
+        return tile.patterns(self._key, int(self._payload), p, self._strength, channels, bands=tile.FILM)
 
 
 def _motion_gains(change: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
