@@ -76,6 +76,7 @@ class FilmAccumulator:
 
     total   the sum of all frames
     planes  (seconds, int8 plane) of the frames, kept to locate the mark in time; none at effort "deep"
+    last    the plane that was searched last, in which a mark was found if one was
     """
 
     def __init__(self, key: Key, effort: str) -> None:
@@ -83,6 +84,7 @@ class FilmAccumulator:
         self.planes: list[tuple[float, npt.NDArray[np.int8]]] = []
         self._keyed, self._trials = tile.keyed_bins(key), Trials(_PATHS)
         self._small_total, self._groups = PlaneSum(), 0
+        self.last = np.zeros((0, 0), np.int8)
 
     def add_group(self, group: Iterable[SampledFrame]) -> LocatedTile | None:
         """Search each frame alone and the sums, as far as the effort goes."""
@@ -143,4 +145,5 @@ class FilmAccumulator:
         return first_found(step() for step in steps[: 4 if self.effort == "deep" else 3])
 
     def _search(self, plane: npt.NDArray[np.int8], small: PlaneSum | None = None) -> FilmSearch:
+        self.last = plane
         return FilmSearch(plane, self._keyed, self._trials, (lambda: small.plane) if small else None)
