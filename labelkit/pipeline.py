@@ -343,7 +343,7 @@ def _encoded_stage(decode: Callable[[], Samples], encode: Callable[[Samples, Pat
 
     Sound is confirmed here: a mark that the encoder takes away is made stronger, as `_encoded` does.
     """
-    for number, (settings, is_last) in enumerate(request.attempts(stronger_only=True)):
+    for number, (settings, is_last) in enumerate(request.attempts()):
         samples, drawn = _signal_layers(decode(), request, settings)
         made = new.stage(f"encoded-{number}")
         encode(samples, made)

@@ -70,15 +70,11 @@ class Request:
         return dataclasses.replace(self, plan=plan,
                                    recorder=self.recorder and dataclasses.replace(self.recorder, plan=plan))
 
-    def attempts(self, *, stronger_only: bool = False) -> Iterator[tuple[Watermark | None, bool]]:
-        """The settings of the watermark to try, and whether each is the last.
-
-        stronger_only  leaves out those that differ for pictures alone
-        """
+    def attempts(self) -> Iterator[tuple[Watermark | None, bool]]:
+        """The settings of the watermark to try, and whether each is the last."""
         steps: Sequence[Watermark | None] = [None]
         if self.plan.watermark and self.check:
-            tried = self.plan.watermark.attempts()
-            steps = tried[1:] if stronger_only and self.plan.watermark.robustness != "hard" else tried
+            steps = self.plan.watermark.attempts()
         return ((step, index == len(steps)) for index, step in enumerate(steps, 1))
 
     def confirm(self, made: Reader, drawn: Drawn | None, encoded: Samples | None = None) -> None:

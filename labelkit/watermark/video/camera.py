@@ -114,7 +114,8 @@ def _sampled(first: Grid, step: Placement) -> tuple[Grid, slice, slice]:
     y0, y1, i, wy = _line(rows, step.zoom, step.top)
     x0, x1, j, wx = _line(columns, step.zoom, step.left)
     x = first[i] * (1 - wy)[:, None] + first[i + 1] * wy[:, None]
-    return x[:, j] * (1 - wx) + x[:, j + 1] * wx, slice(y0, y1), slice(x0, x1)
+    warped = x[:, j] * (1 - wx) + x[:, j + 1] * wx
+    return warped.astype(np.float32, copy=False), slice(y0, y1), slice(x0, x1)
 
 
 def _line(count: int, zoom: float, shift: float) -> tuple[int, int, npt.NDArray[np.intp], npt.NDArray[np.float32]]:

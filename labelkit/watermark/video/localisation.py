@@ -20,8 +20,8 @@ from labelkit.watermark.video.sampling import FrameSampler, SampledFrame, thinne
 _MARKED_SCORE = 3.5  # standard deviations: a frame that reaches it carries the mark that is known to be in the film
 _EDGE_SCORE = 1.5  # half-way between unmarked frames and the weakest marked ones
 _UNMARKED_PEAK, _PEAK_SLOPE = 4.8, 2.0  # of the best of all shifts; from 6.5 on it counts as marked
-_NEAR_ZOOMS = 1 + 0.006 * np.array([0, -1, 1, -2, 2])  # of a frame, to one nearby
-_ALL_ZOOMS = 1.008 ** np.arange(-28, 29)  # as far as a marker lets the camera go
+_NEAR_ZOOMS: npt.NDArray[np.float64] = 1 + 0.006 * np.arange(-2.0, 3.0)  # of a frame, to one nearby
+_ALL_ZOOMS: npt.NDArray[np.float64] = 1.008 ** np.arange(-28.0, 29.0)  # as far as a marker lets the camera go
 _EDGE_SECONDS = 0.2  # distance of the frames in which an edge is looked for
 _SURVEY_FRAMES = 4  # read over the whole film, once the mark is known
 
@@ -51,9 +51,10 @@ class MatchedFilter:
         anywhere  the mark may be much larger or smaller than in the plane that was scored before
         """
         score = self._as_found(plane)
-        for zooms in (_NEAR_ZOOMS * self._zoom, _ALL_ZOOMS)[: 2 if anywhere else 1]:
-            if score < _MARKED_SCORE:
-                score = max(score, self._moved(plane, zooms))
+        if score < _MARKED_SCORE:
+            score = max(score, self._moved(plane, self._zoom * _NEAR_ZOOMS))
+        if score < _MARKED_SCORE and anywhere:
+            score = max(score, self._moved(plane, _ALL_ZOOMS))
         return score
 
     def is_marked(self, frame: SampledFrame) -> bool:
@@ -67,8 +68,10 @@ class MatchedFilter:
 
     def _moved(self, plane: npt.NDArray[np.int8], zooms: npt.NDArray[np.float64]) -> float:
         """The same at the best of all shifts and of `zooms`, on the scale of one place."""
-        peaks = [float(matcher.correlate((self._bins(plane, zoom) * self._pattern.conj()).astype(np.complex64)[None]).max())
-                 for zoom in zooms]
+        peaks = []
+        for zoom in zooms:
+            bins = (self._bins(plane, zoom) * self._pattern.conj()).astype(np.complex64)
+            peaks.append(float(matcher.correlate(bins[None]).max()))
         best = int(np.argmax(peaks))
         score = _PEAK_SLOPE * (peaks[best] - _UNMARKED_PEAK)
         if score >= _MARKED_SCORE:
@@ -80,7 +83,8 @@ class MatchedFilter:
         p = round(float(self._vectors[0, 0]))
         whole = zoom == 1 and np.array_equal(self._vectors, np.eye(2) * p)
         folded = search.fold(plane, p) if whole else lattice.fold(plane, self._vectors * zoom)
-        return matcher.limited_bins(tile.analyse(folded))[self._orientation]
+        bins: npt.NDArray[np.complex64] = matcher.limited_bins(tile.analyse(folded))[self._orientation]
+        return bins
 
 
 def with_spans(found: LocatedTile, accumulator: FilmAccumulator, sampler: FrameSampler, key: Key) -> Detection:
@@ -93,7 +97,8 @@ def with_spans(found: LocatedTile, accumulator: FilmAccumulator, sampler: FrameS
     planes = dict(accumulator.planes)
     if accumulator.effort != "fast":
         planes |= {frame.seconds: whitened(frame.luma) for frame in sampler.evenly_spaced(_SURVEY_FRAMES)}
-    states = [(seconds, matched.score(plane, anywhere=True) >= _MARKED_SCORE) for seconds, plane in sorted(planes.items())]
+    states = [(seconds, matched.score(plane, anywhere=True) >= _MARKED_SCORE)
+              for seconds, plane in sorted(planes.items())]
     spans = _spans(states, sampler.seconds, lambda left, right, begins: _edge(sampler, matched, left, right, begins))
     geometry = detection.geometry
     if not spans or not isinstance(geometry, ImageGeometry):

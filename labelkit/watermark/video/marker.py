@@ -6,10 +6,17 @@ on its own: a frame saved as a picture is verified as a picture. In a sum of whi
 differs averages out, so a few frames decide what one cannot.
 
 The gain of the high band follows the activity of 8 x 8 cells of the frame alone, so that still ground stays still and
-costs an encoder nothing after the first frame. The mark is 1.0 grey levels rms on flat ground and 1.8 on textured
-ground: PSNR stays above 42 dB on any. Films of 720p and more get three quarters of that. Where the scene moves, the
-mark stands still and an encoder codes it anew in every frame; there the high band, which costs the most bits, is
-lowered.
+costs an encoder nothing after the first frame. At amplitude 1 the mark is 1.0 grey levels rms on flat ground and 1.8 on
+textured ground: PSNR stays above 42 dB on any. Films of 720p and more get three quarters of that.
+
+A mark that stands still while the picture moves is coded anew in every frame. So by default (`everyday`) the tile moves
+with the camera (camera.py): an encoder that predicts the picture from the frame before predicts the mark with it. It
+begins anew at the origin in every frame that is coded alone and at cuts, where that costs nothing. Each frame carries
+the whole mark, at 0.8 of the amplitude, or 0.6 where nearly all of the frame is smooth: what a stretch needs that is
+cut anywhere and goes through the everyday transformations of benchmarks/VIDEO.md.
+
+In the class `hard` the mark stands still at amplitude 1; where the scene moves, the high band, which costs the most
+bits, is lowered.
 """
 
 from __future__ import annotations
@@ -36,6 +43,10 @@ CELL = 8  # pixels a side, LK_CELL
 _MIN_MOTION_GAIN = 0.75
 _MOTION_LEVELS = 1.0  # grey levels: where the mean of a cell changes by so many, the gain falls half-way to the least
 _FULL_STRENGTH_PIXELS, _MIN_SIZE_FACTOR = 400_000, 0.75
+_AMPLITUDE, _SMOOTH_AMPLITUDE = 0.8, 0.6  # of the class everyday
+_SMOOTH_GAIN = 39  # of cells that hold next to no detail
+_SMOOTH_SHARES = 0.75, 0.85  # of a frame: below the first it is no longer smooth, above the second it is
+_MAX_ASPECT = 4  # of frames whose mark moves: a moved tile takes memory for the square of the longest side
 _CELL_SUM = CELL * CELL / 2  # samples of a cell that its sum is of
 _FLAT_RANGE = 2  # grey levels: frames that vary by no more, black ones above all, stay as they are
 
@@ -79,8 +90,7 @@ class Marker:
     width, height  of the frames, without black bars, in pixels
     key            None is the public key
     strength       0.25 to 4
-    robustness     "everyday" moves the mark with the camera; "hard" lets it stand still, which costs bits where the
-                   camera moves, and adds up over more frames
+    robustness     "everyday" moves the mark with the camera, with less amplitude; "hard" lets it stand still
     size           (height, width)
     Raises HostTooSmall, InvalidArgument.
     """
@@ -91,8 +101,10 @@ class Marker:
         check_robustness(robustness)
         self.size = height, width
         self._payload, self._key, self._strength = payload, Key.of(key), strength * _size_factor(width * height)
-        self._camera = Camera(CELL) if robustness != "hard" else None
-        self._moved: MovedTile | None = None
+        is_moving = robustness != "hard" and max(width, height) <= _MAX_ASPECT * min(width, height)
+        self._camera = Camera(CELL) if is_moving else None
+        self._moved: dict[tuple[float, int], MovedTile] = {}
+        self._is_smooth = False
         self._grid = np.empty((-(-height // 8), -(-width // 8)), np.uint8)
         self._cell_sums, self._has_previous = np.zeros(self._grid.shape, np.uint16), False
 
@@ -133,7 +145,7 @@ class Marker:
             return
         channels = pixels.shape[2]
         luma = pixels if channels == 1 else luma_of(pixels)[..., None]
-        motion_gains = _MOTION_GAINS if self._has_previous else _FULL_GAINS
+        motion_gains = _FULL_GAINS if self._camera or not self._has_previous else _MOTION_GAINS
         kernels.film_gain(luma, self._cell_sums, motion_gains, self._grid, gain.BASE_GAIN, gain.GAIN_SLOPE,
                           gain.GAIN_TOP)
         tile.add(pixels, pixels, self._grid, *self._patterns(channels, restart or not self._has_previous))
@@ -142,14 +154,23 @@ class Marker:
     def _patterns(self, channels: int, restart: bool) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int8]]:
         """The tile as it lies on this frame."""
         height, width = self.size
-        p = tile.period(width, height)
-        if self._camera is not None:
-            placement = self._camera.follow(self._cell_sums[: height // CELL, : width // CELL], _CELL_SUM, restart)
-            if placement != ORIGIN:
-                if self._moved is None or self._moved.channels != channels:
-                    self._moved = MovedTile(self._key, int(self._payload), self.size, self._strength, channels)
-                return self._moved.at(placement)
-        return tile.patterns(self._key, int(self._payload), p, self._strength, channels, bands=tile.FILM)
+        p, payload = tile.period(width, height), int(self._payload)
+        if self._camera is None:
+            return tile.patterns(self._key, payload, p, self._strength, channels, bands=tile.FILM)
+        placement = self._camera.follow(self._cell_sums[: height // CELL, : width // CELL], _CELL_SUM, restart)
+        strength = self._strength * self._amplitude()
+        if placement == ORIGIN:
+            return tile.patterns(self._key, payload, p, strength, channels, bands=tile.FILM)
+        moved = self._moved.get((strength, channels))
+        if moved is None:
+            moved = self._moved[strength, channels] = MovedTile(self._key, payload, self.size, strength, channels)
+        return moved.at(placement)
+
+    def _amplitude(self) -> float:
+        """Of the class everyday."""
+        smooth = float(np.mean(self._grid <= _SMOOTH_GAIN))
+        self._is_smooth = smooth > _SMOOTH_SHARES[0 if self._is_smooth else 1]
+        return _SMOOTH_AMPLITUDE if self._is_smooth else _AMPLITUDE
 
 
 def _motion_gains(change: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:

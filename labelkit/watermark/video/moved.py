@@ -11,6 +11,7 @@ from labelkit.watermark.image import tile
 from labelkit.watermark.video.camera import Placement
 
 _LARGEST = 1024  # LK_TILE_LIMIT: samples a side of the tile that is sampled
+_ROWS = 64  # sampled at a time, so that they stay in the cache
 Patterns = tuple[npt.NDArray[np.int16], npt.NDArray[np.int8]]
 
 
@@ -29,7 +30,8 @@ class MovedTile:
         flat, textured = tile.patterns(key, payload, p, strength, bands=tile.FILM, fine=self._fine)
         self._both = flat.astype(np.int32) << 8 | textured.view(np.uint8)  # one look-up gives both
         side = max(size)
-        self._flat, self._textured = np.zeros((side, side * channels), np.int16), np.zeros((side, side * channels), np.int8)
+        self._flat = np.zeros((side, side * channels), np.int16)
+        self._textured = np.zeros((side, side * channels), np.int8)
         self._placement: Placement | None = None
 
     def at(self, placement: Placement) -> Patterns:
@@ -39,15 +41,18 @@ class MovedTile:
         """
         if placement != self._placement:
             self._placement = placement
-            height = self._size[0]
+            height, width = self._size
             rows = self._samples(height, placement.zoom, placement.top)
-            columns = np.repeat(self._samples(max(self._size), placement.zoom, placement.left), self.channels)
-            both = self._both[rows].take(columns, axis=1)
-            np.right_shift(both, 8, out=self._flat[:height], casting="unsafe")
-            self._textured[:height] = both.astype(np.int8)
+            columns = np.repeat(self._samples(width, placement.zoom, placement.left), self.channels)
+            for first in range(0, height, _ROWS):
+                block = slice(first, min(first + _ROWS, height)), slice(0, len(columns))
+                both = self._both[rows[block[0]]].take(columns, axis=1)
+                np.copyto(self._textured[block], both, casting="unsafe")
+                np.right_shift(both, 8, out=self._flat[block], casting="unsafe")
         return self._flat, self._textured
 
     def _samples(self, count: int, zoom: float, shift: float) -> npt.NDArray[np.intp]:
         """intp [count]: the samples nearest to pixels."""
-        places = np.rint((zoom * np.arange(count) + shift) * self._fine).astype(np.intp)
-        return places % len(self._both)
+        places: npt.NDArray[np.intp] = np.rint((zoom * np.arange(count) + shift) * self._fine).astype(np.intp)
+        places %= len(self._both)
+        return places
