@@ -106,8 +106,9 @@ class Watermark:
 
     strength       0.25 to 4 trades fidelity for robustness
     robustness     of pictures: "everyday" spends what the picture needs to be read after everyday transformations,
-                   "hard" all there is (watermark/image/margin.py names the transformations). Animations get "hard";
-                   films and sound know their `strength` alone
+                   "hard" all there is (watermark/image/margin.py names the transformations). Animations get "hard".
+                   Of films: "everyday" moves the mark with the camera, "hard" spends more and lets it stand still
+                   (watermark/video/marker.py). Sound knows its `strength` alone
     required       False labels what cannot carry the watermark without it, and says so; see `labelkit.embed`
     soundtrack     of films: in the sound track too, which is then encoded anew
     presence_only  of sound: a mark that says no more than that it is there, in clips too short for an id

@@ -157,6 +157,7 @@ class Marker:
         p, payload = tile.period(width, height), int(self._payload)
         if self._camera is None:
             return tile.patterns(self._key, payload, p, self._strength, channels, bands=tile.FILM)
+        self._is_smooth &= not restart
         placement = self._camera.follow(self._cell_sums[: height // CELL, : width // CELL], _CELL_SUM, restart)
         strength = self._strength * self._amplitude()
         if placement == ORIGIN:
