@@ -17,7 +17,7 @@ import numpy.typing as npt
 Grid = npt.NDArray[np.float32]
 
 _STEPS = 3  # of each fit; the start is good
-_RENEWED = 24  # frames after which a frame is compared with a newer one
+_RENEWED, _MAX_MOVED = 24, 0.3  # frames and share of a side after which frames are compared with a newer one
 _BETTER = 0.985  # of the error: a motion that explains no more is none
 _EXPLAINED, _CUT = 0.35, 0.7  # of the contrast: errors below the first are of a camera, above the second of a cut
 _MAX_ZOOM = 1.25  # past it the mark begins anew: beyond, the period would leave what detectors search
@@ -42,14 +42,14 @@ ORIGIN = Placement()
 class Camera:
     """Follows the camera over the frames of one film.
 
-    cell  pixels a side
+    cell  pixels a side of the cells whose brightness it sees
     """
 
     def __init__(self, cell: int) -> None:
         self._cell = cell
         self._first: Grid | None = None  # the frame that others are compared with
-        self._base = Placement()  # its own
-        self._step, self._drift = Placement(), Placement()  # of the last frame to it, and of the last frame's motion
+        self._base = ORIGIN  # its own
+        self._step, self._drift = ORIGIN, ORIGIN  # of the last frame to it, and of the last frame's motion
         self._age = 0
 
     def follow(self, brightness: npt.NDArray[np.uint16], unit: float, restart: bool) -> Placement:
@@ -61,30 +61,31 @@ class Camera:
         """
         now = _smoothed(brightness, unit)
         if restart or self._first is None or self._first.shape != now.shape or min(now.shape) < 8:
-            return self._renewed(now, Placement())
+            return self._renewed(now, ORIGIN)
         if _plain_share(now) > _DRAWN:
             return self._renewed(now, self._placement())
         contrast = float(np.abs(now - now.mean()).mean())
         held = _error(now, self._first, self._step)
         step, error = _fit(now, self._first, self._step, self._drift)
         if error > _CUT * contrast:
-            return self._renewed(now, Placement())
+            return self._renewed(now, ORIGIN)
         if error < _BETTER * held and error < _EXPLAINED * contrast:
             self._drift = Placement(step.zoom / self._step.zoom, step.left - self._step.left,
                                     step.top - self._step.top)
             self._step = step
         else:
-            self._drift = Placement()
+            self._drift = ORIGIN
         self._age += 1
         placement = self._placement()
         if not 1 / _MAX_ZOOM < placement.zoom < _MAX_ZOOM:
-            return self._renewed(now, Placement())
-        return self._renewed(now, placement) if self._age >= _RENEWED else placement
+            return self._renewed(now, ORIGIN)
+        moved = max(abs(self._step.left) / now.shape[1], abs(self._step.top) / now.shape[0])
+        return self._renewed(now, placement) if self._age >= _RENEWED or moved > _MAX_MOVED else placement
 
     def _renewed(self, now: Grid, placement: Placement) -> Placement:
-        self._first, self._base, self._step, self._age = now, placement, Placement(), 0
-        if placement == Placement():
-            self._drift = Placement()
+        self._first, self._base, self._step, self._age = now, placement, ORIGIN, 0
+        if placement == ORIGIN:
+            self._drift = ORIGIN
         return placement
 
     def _placement(self) -> Placement:
