@@ -101,9 +101,10 @@ class FilmAccumulator:
         self._groups += 1
         if not frames or self.effort == "fast":
             return None
-        found = self._alone_at_any_scale(next((frame for frame in frames if frame.key), frames[0]))
-        if found:
-            return found
+        if self._groups == 1 or self.effort == "deep":
+            found = self._alone_at_any_scale(next((frame for frame in frames if frame.key), frames[0]))
+            if found:
+                return found
         small = self._shrunk(frames)
         if self.effort == "deep":
             self.planes.clear()
