@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 Grid = npt.NDArray[np.float32]
 
-_STEPS = 3  # of each fit; the start is good
+_STEPS = 3  # of each fit, at most; the start is good
+_SETTLED = 0.02  # cells: a smaller step is the last
 _RENEWED, _MAX_MOVED = 24, 0.3  # frames and share of a side after which frames are compared with a newer one
 _BETTER = 0.985  # of the error: a motion that explains no more is none
 _EXPLAINED, _CUT = 0.35, 0.7  # of the contrast: errors below the first are of a camera, above the second of a cut
@@ -159,5 +160,7 @@ def _fit(now: Grid, first: Grid, step: Placement, drift: Placement) -> tuple[Pla
         zoom, left, top = zoom + change[0], left + change[1], top + change[2]
         if not 0.5 < zoom < 2:
             return step, np.inf
+        if np.abs(change).max() < _SETTLED and abs(change[0]) * now.shape[1] < _SETTLED:
+            break
     found = Placement(float(zoom), float(left), float(top))
     return found, _error(now, first, found)
