@@ -65,6 +65,13 @@ def test_a_mark_that_moves_with_the_camera_costs_a_fraction(films):
     assert growth["everyday"] < 0.12 and growth["hard"] > 2.5 * growth["everyday"]
 
 
+@pytest.mark.parametrize("robustness", ["everyday", "hard"])
+def test_marks_that_move_and_marks_that_stand_still_are_read_and_located(films, robustness):
+    found = detected(films[robustness])
+    assert found.payload == PAYLOAD and found.geometry.spans == ((0.0, COUNT / 25),)
+    assert not detected(films[robustness], OTHER).found
+
+
 def test_a_stretch_cut_from_its_middle_is_read_after_scaling_and_crf_28(films, tmp_path):
     for name, payload in (("everyday", PAYLOAD), ("plain", None)):
         attacked = tmp_path / f"{name}.mkv"
