@@ -9,7 +9,7 @@ from PIL import Image
 
 import labelkit as lk
 from benchmarks.video_attacks import read, write, x264
-from labelkit import codec, container
+from labelkit import codec, container, kernels
 from labelkit.codec.frame import Frame, FrameFormat
 from labelkit.errors import InvalidArgument
 from labelkit.key import Key
@@ -119,7 +119,6 @@ def test_hard_is_the_still_mark_at_full_amplitude():
     rows = next(scene(*SIZE, 1))
     flat, textured = tile.patterns(Key.public(), int(PAYLOAD), tile.period(*SIZE), 1.0, bands=tile.FILM)
     grid = np.empty((45, 80), np.uint8)
-    from labelkit import kernels
     kernels.film_gain(np.ascontiguousarray(rows)[..., None], np.zeros((45, 80), np.uint16), np.full(64, 128, np.uint8),
                       grid, gain.BASE_GAIN, gain.GAIN_SLOPE, gain.GAIN_TOP)
     wanted = np.array(rows)[..., None]
