@@ -50,14 +50,23 @@ def film(tmp_path_factory) -> Path:
 def test_the_mark_beside_a_copy(benchmark, figure):
     planes = [frame.to_ndarray()[:SIZE[1]].copy() for frame in scene(16)]
     copies = [np.empty_like(plane) for plane in planes]
-    marker, turn = video.Marker(*SIZE, PAYLOAD), iter(range(10**9))
+    marker, turn = video.Marker(*SIZE, PAYLOAD, robustness="hard"), iter(range(10**9))
     frames = [Frame(FrameFormat(*SIZE, halved=None), plane) for plane in planes]
     benchmark(lambda: marker.mark(frames[next(turn) % 16]))
     figure("watermark a 1080p plane", benchmark.stats["median"] * 1e3, most=1.2, unit="ms", conditions="one thread")
     figure("watermark a 1080p plane, to a copy of it",
            ratio(lambda: marker.mark(frames[next(turn) % 16]),
                  lambda: np.copyto(copies[next(turn) % 16], planes[next(turn) % 16]), clock=time.perf_counter),
-           most=12, conditions="one thread, planes of 16 frames in turn")
+           most=12, conditions="one thread, planes of 16 frames in turn, a still mark")
+
+
+def test_a_mark_that_moves_with_the_camera(benchmark, figure):
+    planes = [frame.to_ndarray()[:SIZE[1]].copy() for frame in scene(16)]
+    there_and_back = itertools.cycle([*range(16), *range(14, 0, -1)])
+    marker, turn = video.Marker(*SIZE, PAYLOAD), iter(there_and_back)
+    benchmark(lambda: marker.mark(Frame(FrameFormat(*SIZE, halved=None), planes[next(turn)].copy())))
+    figure("watermark a 1080p plane, the camera moving", benchmark.stats["median"] * 1e3, most=9.0, unit="ms",
+           conditions="one thread, with a copy of the plane")
 
 
 @pytest.mark.parametrize("preset,least", [("veryfast", 0.93), ("medium", 0.97)])

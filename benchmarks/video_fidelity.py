@@ -2,7 +2,7 @@
 """What the mark costs a film at equal bitrate: VMAF and SSIM of the luma against the unmarked film, as Markdown.
 
     python -m benchmarks.video_fidelity [--films FOLDER] [--crf 18 23 28] [--preset medium] [--frames 50]
-                                        [--strength 1]
+                                        [--strength 1] [--robustness everyday]
 
 x264 encodes each film with the mark at each crf, and without it at that crf, above and below. Interpolation between
 these gives the unmarked film's scores at the marked film's bitrate. The metrics are those of the ffmpeg in
@@ -27,6 +27,7 @@ from benchmarks.fidelity import psnr
 from benchmarks.video_robustness import SUFFIXES, label_of
 from labelkit.codec.frame import Frame, FrameFormat
 from labelkit.payload import Payload
+from labelkit.plan import ROBUSTNESS
 from labelkit.watermark import video
 
 _STEP = 2  # of crf, up and down
@@ -38,10 +39,11 @@ def frames_of(path: Path, count: int) -> list[np.ndarray]:
         return [frame.to_ndarray(format="yuv420p") for frame in itertools.islice(film.decode(video=0), count)]
 
 
-def marked(frames: list[np.ndarray], payload: Payload, strength: float) -> list[np.ndarray]:
+def marked(frames: list[np.ndarray], payload: Payload, strength: float, robustness: str) -> list[np.ndarray]:
     """The frames with the mark in their luma."""
     height, width = frames[0].shape[0] * 2 // 3, frames[0].shape[1]
-    marker, copies = video.Marker(width, height, payload, strength=strength), [frame.copy() for frame in frames]
+    marker = video.Marker(width, height, payload, strength=strength, robustness=robustness)
+    copies = [frame.copy() for frame in frames]
     for copy in copies:
         marker.mark(Frame(FrameFormat(width, height), copy[:height]))
     return copies
@@ -89,11 +91,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--preset", default="medium")
     parser.add_argument("--frames", type=int, default=50)
     parser.add_argument("--strength", type=float, default=1.0)
+    parser.add_argument("--robustness", choices=ROBUSTNESS, default=ROBUSTNESS[0])
     options = parser.parse_args(arguments)
     print("| film | PSNR, dB | crf | VMAF lower by | SSIM lower by, of 100 | bytes |\n|---|---|---|---|---|---|")
     for path in sorted(path for path in options.films.iterdir() if path.suffix.lower() in SUFFIXES):
         frames = frames_of(path, options.frames)
-        with_mark = marked(frames, Payload.of(label_of(0)), options.strength)
+        with_mark = marked(frames, Payload.of(label_of(0)), options.strength, options.robustness)
         height = frames[0].shape[0] * 2 // 3
         worst = min(psnr(host[:height], copy[:height]) for host, copy in zip(frames, with_mark, strict=True))
         for crf in options.crf:

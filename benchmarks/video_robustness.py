@@ -2,6 +2,7 @@
 """Recovery of the whole payload from two seconds of film after each attack, as Markdown.
 
     python -m benchmarks.video_robustness [--films FOLDER] [--attacks MODULE.py] [--effort normal] [--strength 1]
+                                          [--robustness everyday]
                                           [--seconds 2] [--stretches 3] [--only NAME ...]
 
 The defaults are the films of samples/ and benchmarks/video_attacks.py. Films are labelled at the default quality, from
@@ -25,6 +26,7 @@ from benchmarks import video_attacks
 from benchmarks.image_robustness import attacks as module_of
 from labelkit import codec, container
 from labelkit.payload import Payload
+from labelkit.plan import ROBUSTNESS
 from labelkit.watermark import video
 
 SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".flv"}
@@ -34,9 +36,10 @@ def label_of(seed: int) -> lk.Label:
     return lk.Label(lk.Kind.GENERATED, "001191440300708461136T1XGW3", f"film-{seed}")
 
 
-def labelled(source: Path, target: Path, seed: int, strength: float) -> None:
+def labelled(source: Path, target: Path, seed: int, strength: float, robustness: str) -> None:
     """The film with explicit label and watermark."""
-    lk.embed(source, target, label_of(seed), plan=lk.Plan(watermark=lk.Watermark(strength)), check=False)
+    lk.embed(source, target, label_of(seed), check=False,
+             plan=lk.Plan(watermark=lk.Watermark(strength, robustness=robustness)))
 
 
 def detected(path: Path, effort: str) -> lk.watermark.Detection:
@@ -67,7 +70,7 @@ def sweep(films: list[Path], module: ModuleType,
         for seed, film in enumerate(films):
             marked, attacked = Path(folder) / f"{seed}.mkv", Path(folder) / "attacked.mkv"
             marked = marked.with_suffix(film.suffix)
-            labelled(film, marked, seed, options.strength)
+            labelled(film, marked, seed, options.strength, options.robustness)
             wanted = Payload.of(label_of(seed))
             for start in starts(marked, options.seconds, options.stretches):
                 for name in options.only or module.names():
@@ -88,6 +91,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--attacks")
     parser.add_argument("--effort", default="normal")
     parser.add_argument("--strength", type=float, default=1.0)
+    parser.add_argument("--robustness", choices=ROBUSTNESS, default=ROBUSTNESS[0])
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--stretches", type=int, default=3)
     parser.add_argument("--only", nargs="+")
@@ -97,8 +101,9 @@ def main(arguments: list[str] | None = None) -> None:
     films = sorted(path for path in options.films.iterdir() if path.suffix.lower() in SUFFIXES)
     started = time.process_time()
     read, failed, wrong = sweep(films, module, options)
-    print(f"{len(films)} films, effort {options.effort}, strength {options.strength}, {wrong} wrong words, "
-          f"{time.process_time() - started:.0f} s of CPU\n\n| attack | class | words read | % |\n|---|---|---|---|")
+    print(f"{len(films)} films, effort {options.effort}, {options.robustness}, strength {options.strength}, "
+          f"{wrong} wrong words, {time.process_time() - started:.0f} s of CPU\n\n"
+          "| attack | class | words read | % |\n|---|---|---|---|")
     for name, words in read.items():
         print(f"| {name} | {module.group_of(name)} | {sum(words)} of {len(words)} | {100 * np.mean(words):.0f} |")
     if failed:

@@ -127,8 +127,8 @@ class Watermark:
     strength       0.25 to 4 trades fidelity for robustness
     robustness     of pictures and sound: "everyday" spends what the picture or the sound needs to be read after
                    everyday transformations, "hard" all there is (`margin.py` in watermark/image and watermark/audio
-                   say which). Animations and marks of presence alone get "hard"; the pictures of films know their
-                   `strength` alone
+                   say which). Animations and marks of presence alone get "hard". Of films: "everyday" moves the mark
+                   with the camera, "hard" spends more and lets it stand still (watermark/video/marker.py)
     required       False labels what cannot carry the watermark without it, and says so; see `labelkit.embed`
     soundtrack     of films: in the sound track too, which is then encoded anew
     presence_only  of sound: a mark that says no more than that it is there, in clips too short for an id

@@ -113,7 +113,7 @@ class Labeller:
         return self._marker
 
     def _new_marker(self, watermark: Watermark, width: int, height: int) -> Marker:
-        return Marker(width, height, self._payload, self._key, watermark.strength)
+        return Marker(width, height, self._payload, self._key, watermark.strength, watermark.robustness)
 
 
 class SoundLabeller:

@@ -124,8 +124,8 @@ def _plan(command: Parser) -> None:
     plan.add_argument("--strength", type=float, metavar=_("NUMBER"),
                       help=_("of the watermark, 0.25 to 4; 1 by default"))
     plan.add_argument("--robustness", choices=ROBUSTNESS, metavar=_("CLASS"),
-                      help=_("of the watermark of pictures and sound: everyday, the default, or hard, which can be "
-                             "seen on smooth ground and heard in steady sound"))
+                      help=_("of the watermark: everyday, the default, or hard, which can be seen on smooth ground and "
+                             "heard in steady sound, and makes films larger"))
     plan.add_argument("--watermark", choices=("required", "if-possible"), default="required", metavar=_("WHEN"),
                       help=_("required, the default, or if-possible: label files that cannot carry it without it"))
     plan.add_argument("--presence-only", action="store_true",

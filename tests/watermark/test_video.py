@@ -85,7 +85,8 @@ def test_a_marked_stretch_is_found_and_located(size, spans, tmp_path):
                 marker.mark(Frame(FrameFormat(*size, halved=None), rows))
             yield rows
 
-    found = detected(film(tmp_path / "film.mp4", size=size, luma=frames()))
+    # an encoder that predicts frames from each other carries a mark on until its next key frame
+    found = detected(film(tmp_path / "film.mp4", size=size, luma=frames(), options={"g": "25"}))
     assert found.payload == PAYLOAD
     assert np.abs(np.array(found.geometry.spans) - spans).max() < 1.0
 
@@ -104,17 +105,19 @@ def test_still_ground_keeps_its_mark_and_moving_ground_gets_less():
     before, after = list(scene(*SIZE, 5))[::4]
     half = after.copy()
     half[:, 320:] = before[:, 320:]  # only the left half moves
-    first, second, third = changes(video.Marker(*SIZE, PAYLOAD), [before, before, half])
+    first, second, third = changes(video.Marker(*SIZE, PAYLOAD, robustness="hard"), [before, before, half])
     assert np.array_equal(first, second)
     assert np.array_equal(first[:, 336:], third[:, 336:])
-    assert third[:, :304].std() < 0.9 * changes(video.Marker(*SIZE, PAYLOAD), [half])[0][:, :304].std()
+    alone = changes(video.Marker(*SIZE, PAYLOAD, robustness="hard"), [half])[0]
+    assert third[:, :304].std() < 0.9 * alone[:, :304].std()
 
 
 def test_a_film_that_is_marked_again_comes_out_the_same():
     marker, frames = video.Marker(*SIZE, PAYLOAD), list(scene(*SIZE, 3))
     first, again = changes(marker, frames), changes(marker, frames)
     assert all(np.array_equal(*pair) for pair in zip(first, again, strict=True))
-    assert not np.array_equal(first[0], changes(marker, frames, 7)[0])  # the middle of a film has a frame before it
+    alone = changes(video.Marker(*SIZE, PAYLOAD), frames[2:])[0]
+    assert not np.array_equal(first[2], alone)  # the middle of a film has frames before it
 
 
 def test_any_ground_keeps_42_db():

@@ -108,7 +108,7 @@ def match(spectrum: npt.NDArray[np.complex64], keyed: tile.KeyedBins, trials: Tr
     orientations  how many of ORIENTATIONS are tried, 1 or 8
     """
     bins = limited_bins(spectrum, orientations) * keyed.phase.conj()
-    correlation = _correlate(bins)
+    correlation = correlate(bins)
     trials.count += 2 * orientations * SHIFTS
     trials.best_score = max(trials.best_score, float(correlation.max()), -float(correlation.min()))
     first, decoyed = None, False
@@ -177,8 +177,11 @@ def _limit(bins: npt.NDArray[np.complex64]) -> npt.NDArray[np.complex64]:
     return limited
 
 
-def _correlate(bins: npt.NDArray[np.complex64]) -> npt.NDArray[np.float32]:
-    """float32 [count, 128, 128]: the projection on the synchronisation pattern at every shift, unit deviation."""
+def correlate(bins: npt.NDArray[np.complex64]) -> npt.NDArray[np.float32]:
+    """float32 [count, 128, 128]: the projection on a pattern at every shift, unit deviation.
+
+    bins  complex64 [count, 2048]: `limited_bins` without the phases of the pattern
+    """
     kx, ky, _ = tile.annulus()
     pairs = bins if len(bins) % 2 == 0 else np.concatenate([bins, np.zeros_like(bins)])
     spectrum = np.zeros((len(pairs) // 2, tile.GRID, tile.GRID), np.complex64)  # two real planes to a transform

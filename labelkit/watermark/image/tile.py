@@ -125,7 +125,7 @@ def period(width: float, height: float) -> int:
 
 @functools.lru_cache(maxsize=4)
 def patterns(key: Key, payload: int, p: int, strength: float, channels: int = 1, flat_gain: float = 1.0,
-             bands: Bands = STILL) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int8]]:
+             bands: Bands = STILL, fine: int = 1) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int8]]:
     """What the embedding kernel adds: `flat` int16 in 1/32 grey level, and `textured` int8, both [p, p * channels].
 
     The marked picture is host + flat / 32 + gain / 64 * textured / 16, where gain is the local one (uint8, 64 is 1.0).
@@ -135,11 +135,13 @@ def patterns(key: Key, payload: int, p: int, strength: float, channels: int = 1,
     strength   factor of all amplitudes
     channels   each sample is repeated for each channel
     flat_gain  share of the usual gain that flat ground gets, 0 to 1
+    fine       samples for each pixel, both ways: the tile to be sampled between pixels, [fine * p, fine * p * channels]
     """
     bins = _bins(key, payload) * (_plane_amplitudes(p, flat_gain, bands) * np.float32(strength))
-    columns = _half_spectrum_columns(bins, p).view(np.float32).reshape(2, p, COLUMNS, 2)
-    flat, textured = np.empty((p, p * channels), np.int16), np.empty((p, p * channels), np.int8)
-    kernels.tile_make(columns, math.ceil(_low_radius(p)), _row_waves(p), flat, textured)
+    side = fine * p
+    columns = _half_spectrum_columns(bins, side).view(np.float32).reshape(2, side, COLUMNS, 2)
+    flat, textured = np.empty((side, side * channels), np.int16), np.empty((side, side * channels), np.int8)
+    kernels.tile_make(columns, math.ceil(_low_radius(p)), _row_waves(side), flat, textured)
     return flat, textured
 
 

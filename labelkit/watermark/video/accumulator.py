@@ -76,6 +76,7 @@ class FilmAccumulator:
 
     total   the sum of all frames
     planes  (seconds, int8 plane) of the frames, kept to locate the mark in time; none at effort "deep"
+    last    the plane that was searched last, in which a mark was found if one was
     """
 
     def __init__(self, key: Key, effort: str) -> None:
@@ -83,6 +84,7 @@ class FilmAccumulator:
         self.planes: list[tuple[float, npt.NDArray[np.int8]]] = []
         self._keyed, self._trials = tile.keyed_bins(key), Trials(_PATHS)
         self._small_total, self._groups = PlaneSum(), 0
+        self.last = np.zeros((0, 0), np.int8)
 
     def add_group(self, group: Iterable[SampledFrame]) -> LocatedTile | None:
         """Search each frame alone and the sums, as far as the effort goes."""
@@ -99,6 +101,10 @@ class FilmAccumulator:
         self._groups += 1
         if not frames or self.effort == "fast":
             return None
+        if self._groups == 1 or self.effort == "deep":
+            found = self._alone_at_any_scale(next((frame for frame in frames if frame.key), frames[0]))
+            if found:
+                return found
         small = self._shrunk(frames)
         if self.effort == "deep":
             self.planes.clear()
@@ -117,6 +123,14 @@ class FilmAccumulator:
             return found
         return self._search(self.total.plane).own_period()
 
+    def _alone_at_any_scale(self, frame: SampledFrame) -> LocatedTile | None:
+        """One frame by itself: a mark that moves with the camera lies at another scale in each, and does not add up."""
+        part, small = PlaneSum(), PlaneSum()
+        part.add(whitened(frame.luma), frame.key)
+        small.add(whitened(decimate(frame.luma, coarse_factor(*frame.luma.shape))), frame.key)
+        search = self._search(part.plane, small)
+        return first_found(step() for step in (search.own_scale, search.usual_scale, search.any_scale))
+
     def _shrunk(self, frames: list[SampledFrame]) -> PlaneSum:
         """The sum of the same frames shrunk, in which lattices are looked for."""
         part = PlaneSum()
@@ -132,4 +146,5 @@ class FilmAccumulator:
         return first_found(step() for step in steps[: 4 if self.effort == "deep" else 3])
 
     def _search(self, plane: npt.NDArray[np.int8], small: PlaneSum | None = None) -> FilmSearch:
+        self.last = plane
         return FilmSearch(plane, self._keyed, self._trials, (lambda: small.plane) if small else None)

@@ -6,10 +6,17 @@ on its own: a frame saved as a picture is verified as a picture. In a sum of whi
 differs averages out, so a few frames decide what one cannot.
 
 The gain of the high band follows the activity of 8 x 8 cells of the frame alone, so that still ground stays still and
-costs an encoder nothing after the first frame. The mark is 1.0 grey levels rms on flat ground and 1.8 on textured
-ground: PSNR stays above 42 dB on any. Films of 720p and more get three quarters of that. Where the scene moves, the
-mark stands still and an encoder codes it anew in every frame; there the high band, which costs the most bits, is
-lowered.
+costs an encoder nothing after the first frame. At amplitude 1 the mark is 1.0 grey levels rms on flat ground and 1.8 on
+textured ground: PSNR stays above 42 dB on any. Films of 720p and more get three quarters of that.
+
+A mark that stands still while the picture moves is coded anew in every frame. So by default (`everyday`) the tile moves
+with the camera (camera.py): an encoder that predicts the picture from the frame before predicts the mark with it. It
+begins anew at the origin in every frame that is coded alone and at cuts, where that costs nothing. Each frame carries
+the whole mark, at 0.8 of the amplitude, or 0.6 where nearly all of the frame is smooth: what a stretch needs that is
+cut anywhere and goes through the everyday transformations of benchmarks/VIDEO.md.
+
+In the class `hard` the mark stands still at amplitude 1; where the scene moves, the high band, which costs the most
+bits, is lowered.
 """
 
 from __future__ import annotations
@@ -26,42 +33,54 @@ from labelkit.codec.samples import VideoSamples
 from labelkit.errors import InvalidArgument
 from labelkit.key import Key
 from labelkit.payload import Payload
+from labelkit.plan import ROBUSTNESS, check_robustness
 from labelkit.watermark.image import gain, tile
 from labelkit.watermark.image.pixels import check_array, check_settings, luma_of
+from labelkit.watermark.video.camera import ORIGIN, Camera
+from labelkit.watermark.video.moved import MovedTile
 
+CELL = 8  # pixels a side, LK_CELL
 _MIN_MOTION_GAIN = 0.75
 _MOTION_LEVELS = 1.0  # grey levels: where the mean of a cell changes by so many, the gain falls half-way to the least
 _FULL_STRENGTH_PIXELS, _MIN_SIZE_FACTOR = 400_000, 0.75
+_AMPLITUDE, _SMOOTH_AMPLITUDE = 0.8, 0.6  # of the class everyday
+_SMOOTH_GAIN = 39  # of cells that hold next to no detail
+_SMOOTH_SHARES = 0.75, 0.85  # of a frame: below the first it is no longer smooth, above the second it is
+_MAX_ASPECT = 4  # of frames whose mark moves: a moved tile takes memory for the square of the longest side
+_CELL_SUM = CELL * CELL / 2  # samples of a cell that its sum is of
 _FLAT_RANGE = 2  # grey levels: frames that vary by no more, black ones above all, stay as they are
 
 
-def embed(samples: VideoSamples, payload: Payload, key: Key | None = None, *, strength: float = 1.0) -> VideoSamples:
+def embed(samples: VideoSamples, payload: Payload, key: Key | None = None, *, strength: float = 1.0,
+          robustness: str = ROBUSTNESS[0]) -> VideoSamples:
     """The film with `payload` in every frame that encode writes; black bars stay black.
 
-    key       None is the public key
-    strength  0.25 to 4
+    key         None is the public key
+    strength    0.25 to 4
+    robustness  as for `Marker`
     Raises HostTooSmall, InvalidArgument.
     """
     active = samples.format.active
     width, height = active[2:] if active else (samples.format.width, samples.format.height)
-    marker = Marker(width, height, payload, key, strength)
+    marker = Marker(width, height, payload, key, strength, robustness)
     return samples.map(marker.mark)
 
 
 def mark_frames(frames: Iterable[npt.NDArray[np.uint8]], payload: Payload, key: Key | None = None, *,
-                strength: float = 1.0) -> Iterator[npt.NDArray[np.uint8]]:
+                strength: float = 1.0, robustness: str = ROBUSTNESS[0]) -> Iterator[npt.NDArray[np.uint8]]:
     """Each frame with `payload` in it, one in and one out, for generators that have no file.
 
-    frames    uint8 [height, width] luma or [height, width, 3] RGB, all of one size; they are not changed
-    key       None is the public key
-    strength  0.25 to 4
+    frames      uint8 [height, width] luma or [height, width, 3] RGB, all of one size; they are not changed
+    key         None is the public key
+    strength    0.25 to 4
+    robustness  as for `Marker`
     Raises HostTooSmall, InvalidArgument.
     """
     marker = None
     for frame in frames:
         if marker is None:
             check_array(frame)
-            marker = Marker(frame.shape[1], frame.shape[0], payload, key, strength)
+            marker = Marker(frame.shape[1], frame.shape[0], payload, key, strength, robustness)
         yield marker.marked(frame)
 
 
@@ -71,15 +90,21 @@ class Marker:
     width, height  of the frames, without black bars, in pixels
     key            None is the public key
     strength       0.25 to 4
+    robustness     "everyday" moves the mark with the camera, with less amplitude; "hard" lets it stand still
     size           (height, width)
     Raises HostTooSmall, InvalidArgument.
     """
 
     def __init__(self, width: int, height: int, payload: Payload, key: Key | None = None,
-                 strength: float = 1.0) -> None:
+                 strength: float = 1.0, robustness: str = ROBUSTNESS[0]) -> None:
         check_settings(payload, strength, width, height)
+        check_robustness(robustness)
         self.size = height, width
         self._payload, self._key, self._strength = payload, Key.of(key), strength * _size_factor(width * height)
+        is_moving = robustness != "hard" and max(width, height) <= _MAX_ASPECT * min(width, height)
+        self._camera = Camera(CELL) if is_moving else None
+        self._moved: dict[tuple[float, int], MovedTile] = {}
+        self._is_smooth = False
         self._grid = np.empty((-(-height // 8), -(-width // 8)), np.uint8)
         self._cell_sums, self._has_previous = np.zeros(self._grid.shape, np.uint16), False
 
@@ -92,12 +117,12 @@ class Marker:
         self._has_previous &= frame.index != 0  # a film that is encoded again comes out the same
         luma = frame.luma[y:y + height, x:x + width]
         if frame.format.bits == 8:
-            self.mark_pixels(_one_channel(luma))
+            self.mark_pixels(_one_channel(luma), frame.key)
             return
         down = frame.format.bits - 8
         host = (luma >> down).astype(np.uint8)
         marked = host.copy()
-        self.mark_pixels(_one_channel(marked))
+        self.mark_pixels(_one_channel(marked), frame.key)
         change = (marked.astype(np.int32) - host) << down
         luma[...] = np.clip(luma + change, 0, (1 << frame.format.bits) - 1)
 
@@ -111,20 +136,42 @@ class Marker:
         self.mark_pixels(marked if marked.ndim == 3 else _one_channel(marked))
         return marked
 
-    def mark_pixels(self, pixels: npt.NDArray[np.uint8]) -> None:
-        """Mark uint8 [height, width, channels] in place; a flat frame stays flat."""
+    def mark_pixels(self, pixels: npt.NDArray[np.uint8], restart: bool = False) -> None:
+        """Mark uint8 [height, width, channels] in place; a flat frame stays flat.
+
+        restart  whether an encoder codes the frame alone, so that the mark begins anew there at no cost
+        """
         if np.ptp(pixels[::16, ::16]) <= _FLAT_RANGE and np.ptp(pixels) <= _FLAT_RANGE:
             return
         channels = pixels.shape[2]
         luma = pixels if channels == 1 else luma_of(pixels)[..., None]
-        motion_gains = _MOTION_GAINS if self._has_previous else _FULL_GAINS
+        motion_gains = _FULL_GAINS if self._camera or not self._has_previous else _MOTION_GAINS
         kernels.film_gain(luma, self._cell_sums, motion_gains, self._grid, gain.BASE_GAIN, gain.GAIN_SLOPE,
                           gain.GAIN_TOP)
+        tile.add(pixels, pixels, self._grid, *self._patterns(channels, restart or not self._has_previous))
         self._has_previous = True
+
+    def _patterns(self, channels: int, restart: bool) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int8]]:
+        """The tile as it lies on this frame."""
         height, width = self.size
-        flat, textured = tile.patterns(self._key, int(self._payload), tile.period(width, height), self._strength,
-                                       channels, bands=tile.FILM)
-        tile.add(pixels, pixels, self._grid, flat, textured)
+        p, payload = tile.period(width, height), int(self._payload)
+        if self._camera is None:
+            return tile.patterns(self._key, payload, p, self._strength, channels, bands=tile.FILM)
+        self._is_smooth &= not restart
+        placement = self._camera.follow(self._cell_sums[: height // CELL, : width // CELL], _CELL_SUM, restart)
+        strength = self._strength * self._amplitude()
+        if placement == ORIGIN:
+            return tile.patterns(self._key, payload, p, strength, channels, bands=tile.FILM)
+        moved = self._moved.get((strength, channels))
+        if moved is None:
+            moved = self._moved[strength, channels] = MovedTile(self._key, payload, self.size, strength, channels)
+        return moved.at(placement)
+
+    def _amplitude(self) -> float:
+        """Of the class everyday."""
+        smooth = float(np.mean(self._grid <= _SMOOTH_GAIN))
+        self._is_smooth = smooth > _SMOOTH_SHARES[0 if self._is_smooth else 1]
+        return _SMOOTH_AMPLITUDE if self._is_smooth else _AMPLITUDE
 
 
 def _motion_gains(change: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:

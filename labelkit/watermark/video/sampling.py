@@ -21,6 +21,7 @@ WINDOW_SECONDS = 2.0  # of a group at effort deep
 WINDOW_FRAMES = 16
 _MAX_GAP = 0.5  # seconds between frames of a film that has hardly any others than interpolated ones
 _INDEX_ERROR = 0.1  # seconds by which an index may state a key frame too early
+_LAST_FRAME = 0.1  # seconds, at least, that the last frame which was not interpolated is shown
 _SHORT_SECONDS = 12.0  # of a film that is decoded in one go
 AnyFrame: TypeAlias = Frame | npt.NDArray[np.uint8 | np.uint16 | np.float32]
 T = TypeVar("T")
@@ -105,7 +106,8 @@ class FilmSampler:
         """About `count` key frames, or frames of a short film at equal distances."""
         if len(self._keys) >= count or (self.seconds or 0.0) > _SHORT_SECONDS:
             return self._key_frames(evenly_spaced(self._keys, count))
-        return thinned(self.between(0.0, _SHORT_SECONDS), (self.seconds or 1.0) / count)
+        step = max(0.0, (self.seconds or 1.0) - _LAST_FRAME) / max(1, count - 1)
+        return thinned(self.between(0.0, _SHORT_SECONDS), step)
 
     def key_times(self, start: float, stop: float) -> list[float]:
         """The times of key frames between `start` and `stop` seconds."""

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Follow the camera of a film: the zoom and the shift that take each frame back to an earlier one.
+
+Frames are compared as grids of cell brightness. The least squares fit of a zoom and a shift (Lucas and Kanade, 1981),
+with Huber weights for what moves by itself, starts from the motion of the frame before. What a fit does not explain
+clearly better than no motion counts as none, so that a still camera stays exactly still. Flat art counts as still: its
+ground, which is most of it, does not tell how it moves, and an encoder skips it as long as nothing moves on it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Grid = npt.NDArray[np.float32]
+
+_STEPS = 3  # of each fit, at most; the start is good
+_SETTLED = 0.02  # cells: a smaller step is the last
+_RENEWED, _MAX_MOVED = 24, 0.3  # frames and share of a side after which frames are compared with a newer one
+_BETTER = 0.985  # of the error: a motion that explains no more is none
+_EXPLAINED, _CUT = 0.35, 0.7  # of the contrast: errors below the first are of a camera, above the second of a cut
+_MAX_ZOOM = 1.25  # past it the mark begins anew: beyond, the period would leave what detectors search
+_PLAIN_SLOPE, _DRAWN = 0.2, 0.3  # grey levels between cells that are plain, and the share of them in flat art
+
+
+class Placement(NamedTuple):
+    """Where a frame lies on the plane of the tile: pixel (x, y) at (zoom * x + left, zoom * y + top)."""
+
+    zoom: float = 1.0
+    left: float = 0.0
+    top: float = 0.0
+
+    def after(self, step: Placement) -> Placement:
+        """The placement of a frame which `step` takes to the frame of this one."""
+        return Placement(self.zoom * step.zoom, self.zoom * step.left + self.left, self.zoom * step.top + self.top)
+
+
+ORIGIN = Placement()
+
+
+class Camera:
+    """Follows the camera over the frames of one film.
+
+    cell  pixels a side of the cells whose brightness it sees
+    """
+
+    def __init__(self, cell: int) -> None:
+        self._cell = cell
+        self._first: Grid | None = None  # the frame that others are compared with
+        self._base = ORIGIN  # its own
+        self._step, self._drift = ORIGIN, ORIGIN  # of the last frame to it, and of the last frame's motion
+        self._age = 0
+
+    def follow(self, brightness: npt.NDArray[np.uint16], unit: float, restart: bool) -> Placement:
+        """The placement of the next frame.
+
+        brightness  uint16 [rows, columns], of cells
+        unit        how much of it is a grey level
+        restart     whether the frame begins anew: it lies at the origin
+        """
+        now = _smoothed(brightness, unit)
+        if restart or self._first is None or self._first.shape != now.shape or min(now.shape) < 8:
+            return self._renewed(now, ORIGIN)
+        if _plain_share(now) > _DRAWN:
+            return self._renewed(now, self._placement())
+        contrast = float(np.abs(now - now.mean()).mean())
+        held = _error(now, self._first, self._step)
+        step, error = _fit(now, self._first, self._step, self._drift)
+        if error > _CUT * contrast:
+            return self._renewed(now, ORIGIN)
+        if error < _BETTER * held and error < _EXPLAINED * contrast:
+            self._drift = Placement(step.zoom / self._step.zoom, step.left - self._step.left,
+                                    step.top - self._step.top)
+            self._step = step
+        else:
+            self._drift = ORIGIN
+        self._age += 1
+        placement = self._placement()
+        if not 1 / _MAX_ZOOM < placement.zoom < _MAX_ZOOM:
+            return self._renewed(now, ORIGIN)
+        moved = max(abs(self._step.left) / now.shape[1], abs(self._step.top) / now.shape[0])
+        return self._renewed(now, placement) if self._age >= _RENEWED or moved > _MAX_MOVED else placement
+
+    def _renewed(self, now: Grid, placement: Placement) -> Placement:
+        self._first, self._base, self._step, self._age = now, placement, ORIGIN, 0
+        if placement == ORIGIN:
+            self._drift = ORIGIN
+        return placement
+
+    def _placement(self) -> Placement:
+        zoom, left, top = self._step  # between centres of cells, the first of which is that of cell (1, 1)
+        middle = 1.5 * self._cell - 0.5
+        return self._base.after(Placement(zoom, left * self._cell + (1 - zoom) * middle,
+                                          top * self._cell + (1 - zoom) * middle))
+
+
+def _smoothed(brightness: npt.NDArray[np.uint16], unit: float) -> Grid:
+    """float32 [rows - 2, columns - 2] in grey levels: without what the cells alias."""
+    x = brightness.astype(np.float32) * np.float32(1 / (16 * unit))
+    x = x[:-2] + 2 * x[1:-1] + x[2:]
+    smooth: Grid = x[:, :-2] + 2 * x[:, 1:-1] + x[:, 2:]
+    return smooth
+
+
+def _plain_share(grid: Grid) -> float:
+    """The share of cells whose neighbours are as bright as they are."""
+    slopes = np.abs(np.diff(grid, axis=0))[:, 1:] + np.abs(np.diff(grid, axis=1))[1:]
+    return float((slopes < _PLAIN_SLOPE).mean())
+
+
+def _sampled(first: Grid, step: Placement) -> tuple[Grid, slice, slice]:
+    """The first frame at the places of a later one, and the rows and columns of it that lie in it."""
+    rows, columns = first.shape
+    y0, y1, i, wy = _line(rows, step.zoom, step.top)
+    x0, x1, j, wx = _line(columns, step.zoom, step.left)
+    x = first[i] * (1 - wy)[:, None] + first[i + 1] * wy[:, None]
+    warped = x[:, j] * (1 - wx) + x[:, j + 1] * wx
+    return warped.astype(np.float32, copy=False), slice(y0, y1), slice(x0, x1)
+
+
+def _line(count: int, zoom: float, shift: float) -> tuple[int, int, npt.NDArray[np.intp], npt.NDArray[np.float32]]:
+    place = zoom * np.arange(count) + shift
+    inside = np.flatnonzero((place >= 0) & (place < count - 1))
+    if len(inside) < 8:
+        return 0, 0, np.zeros(0, np.intp), np.zeros(0, np.float32)
+    place = place[inside[0]:inside[-1] + 1]
+    whole = place.astype(np.intp)
+    return int(inside[0]), int(inside[-1]) + 1, whole, (place - whole).astype(np.float32)
+
+
+def _error(now: Grid, first: Grid, step: Placement) -> float:
+    """The mean absolute difference in grey levels."""
+    warped, rows, columns = _sampled(first, step)
+    return float(np.abs(now[rows, columns] - warped).mean()) if warped.size else np.inf
+
+
+def _fit(now: Grid, first: Grid, step: Placement, drift: Placement) -> tuple[Placement, float]:
+    """The step that takes `now` to `first`, in cells, and the error that it leaves."""
+    zoom, left, top = step.zoom * drift.zoom, step.left + drift.left, step.top + drift.top
+    for _ in range(_STEPS):
+        warped, rows, columns = _sampled(first, Placement(zoom, left, top))
+        if not warped.size:
+            return step, np.inf
+        rest = now[rows, columns] - warped
+        gy, gx = np.gradient(warped)
+        y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
+        x = np.arange(columns.start, columns.stop, dtype=np.float32)
+        size = np.abs(rest)
+        weight = 1 / np.maximum(size * (1 / (1.5 * float(size.mean()) + 1e-6)), 1)
+        slopes = np.stack([gx * x + gy * y, gx, gy]).reshape(3, -1)
+        weighted = slopes * weight.ravel()
+        normal = (weighted @ slopes.T).astype(np.float64)
+        try:
+            change = np.linalg.solve(normal + 1e-6 * np.diag(np.diag(normal)) + 1e-9 * np.eye(3),
+                                     (weighted @ rest.ravel()).astype(np.float64))
+        except np.linalg.LinAlgError:
+            return step, np.inf
+        zoom, left, top = zoom + change[0], left + change[1], top + change[2]
+        if not 0.5 < zoom < 2:
+            return step, np.inf
+        if np.abs(change).max() < _SETTLED and abs(change[0]) * now.shape[1] < _SETTLED:
+            break
+    found = Placement(float(zoom), float(left), float(top))
+    return found, _error(now, first, found)
