@@ -363,7 +363,7 @@ def _encoded_stage(decode: Callable[[], Samples], encode: Callable[[Samples, Pat
         except OutputFailed:
             if is_last:
                 raise
-        except HostTooSmall:  # which a mark of the class "hard" may not be
+        except HostTooSmall:  # a mark of the class "hard" may still be read
             if is_last or settings is None or settings.robustness == "hard":
                 raise
         made.unlink(missing_ok=True)

@@ -24,7 +24,7 @@ TILT = 0.1  # the depth rises with this power of the frequency
 NARROWBAND_HZ, WIDEBAND_SHARE = 3_400, 0.43  # bands above what speech codecs keep cost most and get this share
 HARD = math.inf  # the amplitude at which every band has its full depth
 SLOPE = 0.3  # below it the share of its depth that a band gets falls with this power of the frequency,
-CLEAR_HZ, CLEAR_SHARE = (1_900, 3_400), 0.6  # and is lower where the ear is most sensitive; table in AUDIO.md
+CLEAR_HZ, CLEAR_SHARE = (1_900, 3_400), 0.6  # and is lower where the ear is most sensitive; see AUDIO.md
 SPECTRAL_LIMIT = 0.6  # of the host's amplitude in every bin of every 16 ms (-4 dB): spectral gaps are not filled
 ENERGY_LIMIT = 0.16  # of the host's amplitude in any 4 ms (-16 dB): no pre-echo, pauses stay silent
 _AROUND = 32  # samples on either side that the energy limiter looks at
@@ -92,8 +92,7 @@ class DifferenceMaker:
         host = np.ascontiguousarray(self._host[:, : size + HOP])
         out = np.zeros_like(host)
         kernels.audio_mark(host, len(host), frames, roots(), windows()[0], EDGES, self._signs,
-                           self._frames_done % PERIOD_FRAMES,
-                           self._depths, self._mean, self._scratch, out)
+                           self._frames_done % PERIOD_FRAMES, self._depths, self._mean, self._scratch, out)
         out[:, :HOP] += self._tail
         self._tail = out[:, size:].copy()
         self._host = self._host[:, size:].copy()

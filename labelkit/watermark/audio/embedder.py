@@ -138,8 +138,8 @@ def embed(samples: Samples, rate: int, payload: Payload | None, key: Key | None 
     Raises InvalidArgument; HostTooSmall where the detector could not read the result, with the length that would do.
     """
     check_robustness(robustness)
-    marked = np.empty_like(samples) if out is None else out
     marker = _marker(rate, channels_of(samples), payload, key, strength)
+    marked = np.empty_like(samples) if out is None else out
     if (marked.dtype, marked.shape) != (samples.dtype, samples.shape):
         raise InvalidArgument("out must be {wanted}, got {got}", wanted=f"{samples.dtype} {list(samples.shape)}",
                               got=f"{marked.dtype} {list(marked.shape)}")
