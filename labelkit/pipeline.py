@@ -27,12 +27,7 @@ from labelkit.log_recorder import Audit, Recorder, sha256
 from labelkit.messages import Message
 from labelkit.plan import Plan, Watermark
 from labelkit.preconditions import (
-    EmbedSettings,
-    by_old_names,
-    check_request,
-    refuse_other_labels,
-    sidecar_of,
-    verify_settings,
+    EmbedSettings, by_old_names, check_request, refuse_other_labels, sidecar_of, verify_settings,
 )
 from labelkit.report import Layer, Report
 from labelkit.request import Request, with_or_without_watermark
@@ -360,11 +355,8 @@ def _encoded_stage(decode: Callable[[], Samples], encode: Callable[[Samples, Pat
                 request.confirm_stage(made, name, drawn)
             request.tell_stronger(number, settings)
             return made, drawn, None
-        except OutputFailed:
-            if is_last:
-                raise
-        except HostTooSmall:  # a mark of the class "hard" may still be read
-            if is_last or settings is None or settings.robustness == "hard":
+        except (OutputFailed, HostTooSmall) as error:  # a mark of the class "hard" may still be read
+            if is_last or isinstance(error, HostTooSmall) and (settings is None or settings.robustness == "hard"):
                 raise
         made.unlink(missing_ok=True)
     raise AssertionError("there is a last strength")
