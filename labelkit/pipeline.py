@@ -27,7 +27,12 @@ from labelkit.log_recorder import Audit, Recorder, sha256
 from labelkit.messages import Message
 from labelkit.plan import Plan, Watermark
 from labelkit.preconditions import (
-    EmbedSettings, by_old_names, check_request, refuse_other_labels, sidecar_of, verify_settings,
+    EmbedSettings,
+    by_old_names,
+    check_request,
+    refuse_other_labels,
+    sidecar_of,
+    verify_settings,
 )
 from labelkit.report import Layer, Report
 from labelkit.request import Request, with_or_without_watermark
@@ -339,24 +344,23 @@ def _stage_layers(made: Path | Reader, drawn: Drawn | None, before: Reader | Non
 
 def _encoded_stage(decode: Callable[[], Samples], encode: Callable[[Samples, Path], None], name: str, new: Transaction,
                    request: Request) -> tuple[Path, Drawn | None, Samples | None]:
-    """The encoded file with its signal layers, what was drawn, and samples that are to be confirmed when it is whole.
+    """The encoded file with its signal layers, what was drawn, and samples to confirm when it is whole: a film's.
 
-    Others are confirmed here: a mark that the encoder takes away is made stronger, as `_encoded` does.
+    Sound is confirmed here: a mark that the encoder takes away is made stronger, as in `_encoded`.
     """
     for number, (settings, is_last) in enumerate(request.attempts()):
         samples, drawn = _signal_layers(decode(), request, settings)
-        made = new.stage(f"encoded-{number}")
-        is_last |= codec.is_encoded_once(samples)
+        made, once = new.stage(f"encoded-{number}"), codec.is_encoded_once(samples)
         try:
             encode(samples, made)
-            if codec.is_encoded_once(samples):
+            if once:
                 return made, drawn, samples
             if request.check:
                 request.confirm_stage(made, name, drawn)
             request.tell_stronger(number, settings)
             return made, drawn, None
         except (OutputFailed, HostTooSmall) as error:  # a mark of the class "hard" may still be read
-            if is_last or isinstance(error, HostTooSmall) and (settings is None or settings.robustness == "hard"):
+            if is_last or once or isinstance(error, HostTooSmall) and (settings or Watermark()).robustness == "hard":
                 raise
         made.unlink(missing_ok=True)
     raise AssertionError("there is a last strength")
