@@ -93,8 +93,9 @@ def _schemas() -> dict[str, Any]:
     del report["$schema"]
     name = {"type": "string"}
     record = _object({field: name for field in FIELDS})
-    rule = _object({"rule": name, "clause": name, "asks": name, "found": name,
-                    "outcome": {"enum": [outcome.value for outcome in Outcome]}})
+    outcome = {"enum": [one.value for one in Outcome]}
+    rule = _object({"rule": name, "clause": name, "asks": name, "found": name, "outcome": outcome,
+                    "encouraged": {"type": "boolean"}})
     error = _object({"type": name, "message": name, "hint": {"type": ["string", "null"]}})
     required = {"type": "array", "items": {"enum": [layer.value for layer in Layer]}}
     verified = {"file": name, **report["properties"], "required": required, "shortcomings": _TEXTS,
@@ -102,7 +103,7 @@ def _schemas() -> dict[str, Any]:
     return {**classes, "report": report,
             "verify": _object(verified, ("signed_result",)),
             "check": _object({"file": name, "profile": {"enum": [profile.value for profile in Profile]},
-                              "rules": {"type": "array", "items": rule}, "report": _ref("report")}),
+                              "outcome": outcome, "rules": {"type": "array", "items": rule}, "report": _ref("report")}),
             "label": _object({"file": name, "output": name, "label": record, "watermark_left_out": name,
                               "watermark": {"type": ["string", "null"]}}, ("watermark_left_out",)),
             "propagate": _object({

@@ -83,7 +83,7 @@ OF_ROUTES: Mapping[str, tuple[Parameter, ...]] = {
                          default=("metadata",)),
                Parameter("signed", "also a signed result, a JWS, in `signed_result`", flag=True), _LANGUAGE),
     "check": (Parameter("profile", "whose rules", tuple(profile.value for profile in Profile), default="gb45438"),
-              _EFFORT, _LANGUAGE),
+              Parameter("sb1000", "judge California by SB 1000", flag=True), _EFFORT, _LANGUAGE),
     "label": (Parameter("produce_id", "the producer's unique number for the content; a new UUID by default"),
               Parameter("producer", "name or 27-character code of the service that generated the content; only where "
                         "the operator states none"),

@@ -124,13 +124,13 @@ class Verbs:
         return Answer(fields)
 
     def check(self, upload: Upload, asked: Asked) -> Answer:
-        """As `labelkit check --json`."""
+        """As `labelkit check --json`, without the commands that mend a file."""
         language, profile = self.language(asked), Profile(asked["profile"])
         report = self._report(upload, asked, ocr=self._settings.ocr_in_check)
         log = self._settings.log
         waived = log.waived(hashlib.sha256(upload.data).hexdigest(), report.label) if log else None
-        rules = compliance.check(report, profile, waived=waived)
-        return Answer({"file": upload.name, "profile": profile.value,
+        rules = compliance.check(report, profile, waived=waived, sb1000=asked.get("sb1000", False))
+        return Answer({"file": upload.name, "profile": profile.value, "outcome": compliance.overall(rules).value,
                        "rules": [rule.to_dict(language) for rule in rules], "report": report.to_dict(language)})
 
     def label(self, upload: Upload, asked: Asked) -> Answer:

@@ -30,6 +30,13 @@ def _sound(kind: str, subtype: str | None = None) -> Case:
     return Case(functools.partial(files.sound, kind, subtype), files.packets)
 
 
+def _avi() -> Case:
+    """Without what FFmpeg takes for a packet behind the last one: it looks for heads of packets in the manifest too,
+    and one UUID in 128 ends like one."""
+    film = _movie("avi", audio="pcm_s16le")
+    return Case(film.make, lambda data: [packet for packet in film.read(data) if b"jumb" not in packet[-1][:8]])
+
+
 EMBEDDED = {
     **{kind: Case(functools.partial(files.picture, kind), lambda data: files.decoded(data).tolist())
        for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF")},
@@ -37,7 +44,7 @@ EMBEDDED = {
                 lambda data: b'width="9" height="9"' in data),
     "MP4": _movie("mp4"), "MP4 faststart": _movie("mp4", "faststart"), "MOV": _movie("mov"),
     "MP4 fragmented": _movie("mp4", "frag_keyframe+empty_moov"), "M4A": _movie("ipod", video=""),
-    "AVI": _movie("avi", audio="pcm_s16le"), "WAV": _sound("WAV"), "FLAC": _sound("FLAC"), "MP3": _sound("MP3"),
+    "AVI": _avi(), "WAV": _sound("WAV"), "FLAC": _sound("FLAC"), "MP3": _sound("MP3"),
 }
 def _two_pages() -> bytes:
     out = io.BytesIO()

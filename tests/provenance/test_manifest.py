@@ -84,9 +84,10 @@ def test_a_generator_that_cannot_be_stated_is_refused(wrong):
         Generator(*wrong)
 
 
-def test_a_generator_without_a_signer_has_nowhere_to_be_stated():
-    with pytest.raises(InvalidArgument, match="signer"):
-        Plan(generator=Generator("Model"))
+def test_a_generator_without_metadata_and_signer_has_nowhere_to_be_stated():
+    with pytest.raises(InvalidArgument, match="neither"):
+        Plan(generator=Generator("Model"), metadata=False)
+    assert Plan(generator=Generator("Model")).generator  # in XMP
 
 
 def test_who_spreads_a_file_does_not_claim_to_have_created_it(picture, signer, trust):
