@@ -16,6 +16,7 @@ import labelkit
 from docs.site import api, parsers
 from labelkit import container, errors
 from labelkit.cli import parser, settings
+from labelkit.service import parameters
 
 _TABLE = re.compile(r"^<!-- from the code: (\w+) -->$", re.MULTILINE)
 _NAME = re.compile(r"^<!-- (labelkit(?:\.\w+)*) -->$", re.MULTILINE)
@@ -119,5 +120,18 @@ def formats() -> str:
     return _table(("format", "kind", "the label is stored in", "structure, and its sources"), rows)
 
 
+def routes() -> str:
+    """The parameters of the service, route by route."""
+    rows = [(_code(f"/v1/{verb}") if first else "", _code(one.name), _cell(one.text), _values(one))
+            for verb, own in parameters.OF_ROUTES.items()
+            for first, one in zip((True, *(False for _ in own)), (*own, parameters.NAME), strict=True)]
+    return _table(("route", "parameter", "what it is", "values"), rows)
+
+
+def _values(parameter: parameters.Parameter) -> str:
+    choices = ("1", "0") if parameter.flag else parameter.choices
+    return ("some of " if parameter.several else "") + ", ".join(map(_code, choices))
+
+
 _TABLES = {make.__name__: make
-           for make in (common, commands, exceptions, report_keys, schema, keys, decisive, formats)}
+           for make in (common, commands, exceptions, report_keys, schema, keys, decisive, formats, routes)}
