@@ -121,10 +121,13 @@ def formats() -> str:
 
 
 def routes() -> str:
-    """The parameters of the service, route by route."""
-    rows = [(_code(f"/v1/{verb}") if first else "", _code(one.name), _cell(one.text), _values(one))
-            for verb, own in parameters.OF_ROUTES.items()
-            for first, one in zip((True, *(False for _ in own)), (*own, parameters.NAME), strict=True)]
+    """The parameters of the service, route by route; first those of every route."""
+    shared = [one for one in next(iter(parameters.OF_ROUTES.values()))
+              if all(one in own for own in parameters.OF_ROUTES.values())]
+    groups = {"each": (parameters.NAME, *shared)} | {
+        _code(f"/v1/{verb}"): [one for one in own if one not in shared] for verb, own in parameters.OF_ROUTES.items()}
+    rows = [("" if number else route, _code(one.name), _cell(one.text), _values(one))
+            for route, own in groups.items() for number, one in enumerate(own)]
     return _table(("route", "parameter", "what it is", "values"), rows)
 
 
