@@ -4,9 +4,9 @@
     python -m benchmarks.tuning HIGH_RMS [--values 0.4 0.55 0.7] [--pictures FOLDER]
 
 Each value runs in a process of its own, in which the constant has it from the start, so that what is derived from it
-follows. Pictures are marked at robustness "hard", unless the constant is of margin.py; the score is that of the whole
-pattern where the word is known (`known.known_scores`), of which a word needs about 12.5. Sound has the score of its
-detector, 0 where nothing was read.
+follows. Media are marked at robustness "hard", unless the constant is of margin.py: "everyday" would spend more where a
+constant spends less. The score of pictures is that of the whole pattern where the word is known
+(`known.known_scores`), of which a word needs about 12.5. Sound has the score of its detector, 0 where nothing was read.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def sounds(folder: Path) -> dict[str, float]:
     for path in sorted(path for ending in ("flac", "mp3", "wav") for path in folder.glob(f"*.{ending}")):
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
         host = np.ascontiguousarray(samples[: 10 * rate, 0])
-        marked = audio.embed(host, rate, payload)
+        marked = audio.embed(host, rate, payload, robustness="hard")
         row = {"SNR": 10 * float(np.log10(np.sum(host**2) / np.sum((marked - host) ** 2)))}
         for name, db in (("untouched", None), ("white noise 20 dB", 20), ("white noise 10 dB", 10)):
             noise = np.random.default_rng(1).normal(0, 1, len(host)).astype(np.float32)

@@ -33,7 +33,7 @@ def main() -> None:
     samples, rate = soundfile.read(SAMPLES / "speech.flac", dtype="float32")
     host = samples if samples.ndim == 1 else samples[:, 0]
     host = np.ascontiguousarray(host[: 9 * rate])
-    marked = audio.embed(host, rate, PAYLOAD)
+    marked = audio.embed(host, rate, PAYLOAD, robustness="hard")
     figure, axes = pyplot.subplots(1, 3, figsize=(8.4, 2.7), width_ratios=(1, 1.1, 1.2))
     signs = pattern.frame_signs(Key.public(), PAYLOAD)
     axes[0].imshow(signs[:48].T, cmap="RdBu", aspect="auto", origin="lower", interpolation="nearest",

@@ -17,6 +17,7 @@ _PACKAGE = Path(labelkit.__file__).parent
 _ROW = re.compile(r"^([\w*\"]+(?:, [\w*\"]+)*)\s{2,}(\S.*)$")  # "name   what it is"
 _ONE_SPACE = re.compile(r"^([a-z_]\w+) (\S.*)$")  # the longest name of a list has one blank only
 _NAMES = re.compile(r"^[a-z_]\w*(?:, [a-z_]\w*)+$")  # names that fill their line; what they are follows, indented
+_NAME = re.compile(r"^[a-z_]\w*$")  # the same of one name, between other rows
 _CONTINUED = re.compile(r"^\s{8,}\S")
 _WIDE = 88
 
@@ -125,7 +126,7 @@ def markdown(docstring: str) -> str:
     in_row = in_code = False
     for line in inspect.cleandoc(docstring).split("\n"):
         row = _ROW.match(line) or (in_row and _ONE_SPACE.match(line) if not line.startswith("Raises") else None)
-        if row or _NAMES.match(line):
+        if row or _NAMES.match(line) or in_row and _NAME.match(line):
             out += ["```"] * in_code
             in_code = False
             names, meaning = row.groups() if row else (line, "")

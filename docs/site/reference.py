@@ -16,6 +16,7 @@ import labelkit
 from docs.site import api, parsers
 from labelkit import container, errors
 from labelkit.cli import parser, settings
+from labelkit.service import parameters
 
 _TABLE = re.compile(r"^<!-- from the code: (\w+) -->$", re.MULTILINE)
 _NAME = re.compile(r"^<!-- (labelkit(?:\.\w+)*) -->$", re.MULTILINE)
@@ -119,5 +120,21 @@ def formats() -> str:
     return _table(("format", "kind", "the label is stored in", "structure, and its sources"), rows)
 
 
+def routes() -> str:
+    """The parameters of the service, route by route; first those of every route."""
+    shared = [one for one in next(iter(parameters.OF_ROUTES.values()))
+              if all(one in own for own in parameters.OF_ROUTES.values())]
+    groups = {"each": (parameters.NAME, *shared)} | {
+        _code(f"/v1/{verb}"): [one for one in own if one not in shared] for verb, own in parameters.OF_ROUTES.items()}
+    rows = [("" if number else route, _code(one.name), _cell(one.text), _values(one))
+            for route, own in groups.items() for number, one in enumerate(own)]
+    return _table(("route", "parameter", "what it is", "values"), rows)
+
+
+def _values(parameter: parameters.Parameter) -> str:
+    choices = ("1", "0") if parameter.flag else parameter.choices
+    return ("some of " if parameter.several else "") + ", ".join(map(_code, choices))
+
+
 _TABLES = {make.__name__: make
-           for make in (common, commands, exceptions, report_keys, schema, keys, decisive, formats)}
+           for make in (common, commands, exceptions, report_keys, schema, keys, decisive, formats, routes)}

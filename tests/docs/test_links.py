@@ -107,7 +107,8 @@ def test_the_negative_twin_a_name_that_is_not_there_is_refused() -> None:
 
 
 def test_rows_of_a_docstring_become_definitions() -> None:
-    rows = "name    what it is,\n        over two lines\nother   [n] *\n"
+    rows = "name    what it is,\n        over two lines\nlong_name\n        on its own\nother   [n] *\n"
     made = api.markdown(f"Sentence.\n\n{rows}Raises Something.\n\n    code()")
-    assert "`name`\n: what it is,\n  over two lines\n\n`other`\n: \\[n\\] \\*\n\nRaises Something." in made
+    assert ("`name`\n: what it is,\n  over two lines\n\n`long_name`\n: \n  on its own\n\n"
+            "`other`\n: \\[n\\] \\*\n\nRaises Something.") in made
     assert made.endswith("```python\ncode()\n```")
