@@ -31,6 +31,7 @@ from labelkit.cli.targets import (
     note_existing,
     printed_to,
     refuse_conversion,
+    refuse_no_place,
     refuse_shared_number,
     shown,
     target_of,
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     _label(options, options.produce_id or "check")  # refuse a wrong producer before the first file
     assignment, again = assigned_or_again(selection.items, options)
     targets = assignment.targets
-    summary.check(options)
+    refuse_no_place(options.report)
     if options.dry_run:
         return dry_run(selection, targets, options)
     labeller = _Labeller(options, plan, key, sm2, log, waiver, targets, threading.Event())
