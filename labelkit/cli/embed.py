@@ -275,7 +275,7 @@ def _say(name: str, where: str, result: _Done | LabelkitError, options: argparse
 def _summary(selection: Selection, assignment: Assignment, tally: Tally, options: argparse.Namespace) -> int:
     total, skipped = len(selection.items), selection.skipped
     note_skipped(skipped, options)
-    if total != 1 or skipped or tally.labelled + tally.failed > 1:
+    if total != 1 or skipped or tally.labelled + tally.failed != 1:  # a shard holds any number
         note(Message("{done} labelled, {failed} failed, {skipped} skipped as not media",
                      done=tally.labelled, failed=tally.failed, skipped=len(skipped)), options)
     note_existing(assignment, options)
