@@ -28,6 +28,8 @@ FIELDS = ("Label", "ContentProducer", "ProduceID", "ReservedCode1",
 _FORBIDDEN = re.compile(r"[^\x21\x23-\x5b\x5d-\x7e]")
 _FORBIDDEN_IN_RESERVED = re.compile(r"[^\x21-\x5b\x5d-\x7e]")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+PLACEHOLDER = re.compile(r"%!\w?\(.*\)|\$\{.*\}|\{\{.*\}\}|null|none|undefined|value\d", re.IGNORECASE | re.DOTALL)
+"""What programs write where a value is missing; readers take it for an empty field."""
 PROVIDER_CODE = re.compile(r"[0-9A-Z]{27}")
 _LOOKS_LIKE_CODE = re.compile(r"00[0-9A-Z]{18,30}")
 
@@ -153,6 +155,9 @@ def _check_characters(name: str, value: object, *, quotes: bool) -> None:
                            "ASCII without space, quotation mark and backslash may be written",
                            name=name, character=repr(found.group()), position=found.start(),
                            hint="give the 27-character provider code, or the name in Latin letters without spaces")
+    if PLACEHOLDER.fullmatch(value):
+        raise InvalidLabel("{name} is {value}, which stands for a value that is missing, and is read as an empty field",
+                           name=name, value=repr(shortened(value)))
 
 
 def shortened(value: str, length: int = 80) -> str:

@@ -14,6 +14,8 @@ from labelkit.errors import InvalidArgument, check_types
 from labelkit.label import Generator as Generator
 
 if TYPE_CHECKING:
+    import datetime
+
     from labelkit.provenance.signer import Signer
 
 CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
@@ -226,6 +228,15 @@ class Plan:
     def has_signal_layer(self) -> bool:
         """Whether anything changes in the samples."""
         return bool(self.explicit or self.watermark)
+
+    def at(self, now: datetime.datetime) -> Plan:
+        """The plan whose generator made the content now, to the second, where it states no other time.
+
+        now  aware datetime
+        """
+        if not self.generator or self.generator.created:
+            return self
+        return replace(self, generator=replace(self.generator, created=now.replace(microsecond=0)))
 
 
 def check_strength(strength: object) -> float:

@@ -75,9 +75,14 @@ def check_request(source: object, target: object, plan: Plan, in_place: bool, *,
         arrays.refuse_loss(source)
         return
     if not in_place and isinstance(source, str | os.PathLike) and isinstance(target, str | os.PathLike):
-        if os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target):
-            raise InvalidArgument("{where}: source and target are the same file", where=os.fspath(source),
-                                  hint="give another target, or ask for the change in place")
+        refuse_same_file(source, target)
+
+
+def refuse_same_file(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    """Raise InvalidArgument for a target that is the source itself, by whatever name."""
+    if os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target):
+        raise InvalidArgument("{where}: source and target are the same file", where=os.fspath(source),
+                              hint="give another target, or ask for the change in place")
 
 
 def by_old_names(audit: Audit | None, on_progress: Callable[[Progress], None] | None,

@@ -31,6 +31,7 @@ from labelkit.container import Transaction
 from labelkit.container.workfolder import WorkFolder
 from labelkit.errors import InvalidArgument, LabelkitError, MalformedFile, TruncatedFile
 from labelkit.messages import Message
+from labelkit.preconditions import refuse_same_file
 from labelkit.report import Report
 
 ENDINGS = tar.ENDINGS + parquet.ENDINGS
@@ -66,7 +67,7 @@ class Done:
 
 
 def embed(source: str | os.PathLike[str], target: str | os.PathLike[str], labels: Labels, *,
-          media: Collection[str] | None = None, keep_truncated: bool = False,
+          media: Collection[str] | None = None, keep_truncated: bool = False, in_place: bool = False,
           on_result: Callable[[str, object], None] | None = None) -> Done:
     """Label the media of a shard.
 
@@ -75,6 +76,7 @@ def embed(source: str | os.PathLike[str], target: str | os.PathLike[str], labels
     media           of tar the endings of the members to label, such as "jpg"; of Parquet the columns. By default all
                     members that are named as media, and all columns that begin with one
     keep_truncated  label the whole samples of a shard that ends too early, and then raise all the same
+    in_place        allow `target` to be the source itself
     on_result       called with the name of each medium and its `Labelled` or its LabelkitError
     Raises TruncatedFile for a shard that ends too early, naming the last whole sample, MalformedFile, InvalidArgument,
     OutputFailed. Without keep_truncated nothing is written then.
@@ -84,7 +86,7 @@ def embed(source: str | os.PathLike[str], target: str | os.PathLike[str], labels
     done = Done()
     work = attempted_each(lambda medium: labels.label(as_source(medium.data), to=beside(medium.data)))
     for sample, outcome in rewritten(os.fspath(source), os.fspath(target), work, on_threads(labels.jobs), media=media,
-                                     keep_truncated=keep_truncated):
+                                     keep_truncated=keep_truncated, in_place=in_place):
         for medium, result in zip(sample.media, outcome, strict=True):
             if isinstance(result, LabelkitError):
                 done.failures[medium.name] = result
@@ -140,17 +142,20 @@ def looked_at(source: str, work: Callable[[Sample], Outcome[Result]], run: Run, 
 
 
 def rewritten(source: str, target: str, work: Callable[[Sample], Outcome[Made]], run: Run, *,
-              media: Collection[str] | None = None, keep_truncated: bool = False,
+              media: Collection[str] | None = None, keep_truncated: bool = False, in_place: bool = False,
               again: Collection[str] | None = None) -> Generator[tuple[Sample, Outcome[Made]], None, None]:
     """Write a shard anew; (sample, outcome) of each sample that was worked on.
 
-    work   makes the outcome of a sample
-    run    calls it, see `on_threads`
-    again  the names of the media that failed before: their samples are worked on, all others come from the target
+    work      makes the outcome of a sample
+    run       calls it, see `on_threads`
+    in_place  allow `target` to be the source itself
+    again     the names of the media that failed before: their samples are worked on, all others come from the target
     Media and what is raised are as for `embed`. The target is put in place after the last sample.
     """
     if not is_dataset(target) or _kind(source) != _kind(target):
         raise InvalidArgument("the ending of {where} is not that of its source, {source}", where=target, source=source)
+    if not in_place:
+        refuse_same_file(source, target)
     with ExitStack() as stack:
         reader = stack.enter_context(_opened(source, media))
         before = iter(stack.enter_context(_opened(target, ()))) if again is not None else None

@@ -22,6 +22,7 @@ from labelkit.cli.log import existing
 from labelkit.cli.mend import mend
 from labelkit.cli.options import checks
 from labelkit.cli.outcome import OK, SHORT, UNANSWERED, note, note_skipped, nothing_found, show_result
+from labelkit.cli.targets import refuse_no_place
 from labelkit.cli.text import name_of, one_line, padded
 from labelkit.compliance import Outcome, Profile, Result, overall
 from labelkit.errors import LabelkitError
@@ -38,7 +39,7 @@ _CODES = {Outcome.PASS: OK, Outcome.FAIL: SHORT, Outcome.CANNOT_TELL: UNANSWERED
 def run(options: argparse.Namespace) -> int:
     """Judge the named files; returns the exit code."""
     profiles = tuple(Profile) if options.all else (Profile(options.profile),)
-    check_report.refuse_no_place(options)  # before many files are judged
+    refuse_no_place(options.report, options.html)  # before many files are judged
     settings, log = checks(options), existing(options.log) if options.log else None
     selection = collect(options, each=True, shards=True)
     items, codes = selection.items, []

@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import errno
 import heapq
 import json
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -161,13 +159,6 @@ def write(tally: Tally, options: argparse.Namespace, *, isolated: bool) -> None:
         from labelkit.page import compliance
 
         write_text(Path(options.html), compliance.page(_paged(tally, isolated), options.lang))
-
-
-def refuse_no_place(options: argparse.Namespace) -> None:
-    """Raise OutputFailed where --report or --html name a file in a folder that there is not."""
-    for path in (Path(name) for name in (options.report, options.html) if name):
-        if not path.parent.is_dir():
-            raise cannot_write(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -31,6 +31,7 @@ from labelkit.cli.targets import (
     note_existing,
     printed_to,
     refuse_conversion,
+    refuse_no_place,
     refuse_shared_number,
     shown,
     target_of,
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     _label(options, options.produce_id or "check")  # refuse a wrong producer before the first file
     assignment, again = assigned_or_again(selection.items, options)
     targets = assignment.targets
-    summary.check(options)
+    refuse_no_place(options.report)
     if options.dry_run:
         return dry_run(selection, targets, options)
     labeller = _Labeller(options, plan, key, sm2, log, waiver, targets, threading.Event())
@@ -133,8 +134,9 @@ class _Labeller:
         marked = self.plan.watermark is not None and not options.presence_only and has_signal(source)
         if not (self.plan.explicit or self.waiver or options.explicit_present):
             _refuse_without_explicit(source)
-        audit = Audit(self.log, datetime.datetime.now(datetime.UTC), self.waiver) if self.log else None
-        made = pipeline.embed(source, target, label, plan=self.plan, key=self.key, replace=options.replace,
+        now = datetime.datetime.now(datetime.UTC)
+        audit = Audit(self.log, now, self.waiver) if self.log else None
+        made = pipeline.embed(source, target, label, plan=self.plan.at(now), key=self.key, replace=options.replace,
                               in_place=options.in_place, check=not options.no_check,
                               max_pixels=options.max_megapixels * 1_000_000, audit=audit, on_progress=on_progress,
                               on_left_out=left_out.append, on_stronger=stronger.append)
@@ -202,7 +204,7 @@ def _label(options: argparse.Namespace, produce_id: str) -> Label:
 
 
 def plan_of(options: argparse.Namespace) -> Plan:
-    """The plan that the options of the layers and of films name."""
+    """The plan that the options of the layers and of films name; each file gets its own time of creation."""
     left_out = {"provenance": not options.signer, "explicit": options.waive_recipient is not None}
     layers = options.layers or [layer for layer in LAYERS if not left_out.get(layer)]
     if "provenance" in layers and not options.signer:
@@ -247,8 +249,7 @@ def _generator(options: argparse.Namespace) -> Generator | None:
     name, _, version = options.generator.rpartition(" ")
     if not name or not any(character.isdigit() for character in version):
         name, version = options.generator, ""
-    return Generator(name, version, options.created or datetime.datetime.now(datetime.UTC).replace(microsecond=0),
-                     options.model, options.edit)
+    return Generator(name, version, options.created, options.model, options.edit)
 
 
 def _say(name: str, where: str, result: _Done | LabelkitError, options: argparse.Namespace) -> None:
@@ -274,7 +275,7 @@ def _say(name: str, where: str, result: _Done | LabelkitError, options: argparse
 def _summary(selection: Selection, assignment: Assignment, tally: Tally, options: argparse.Namespace) -> int:
     total, skipped = len(selection.items), selection.skipped
     note_skipped(skipped, options)
-    if total != 1 or skipped or tally.labelled + tally.failed > 1:
+    if total != 1 or skipped or tally.labelled + tally.failed != 1:  # a shard holds any number
         note(Message("{done} labelled, {failed} failed, {skipped} skipped as not media",
                      done=tally.labelled, failed=tally.failed, skipped=len(skipped)), options)
     note_existing(assignment, options)

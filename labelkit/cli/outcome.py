@@ -32,16 +32,19 @@ def say(message: Message, language: str) -> None:
 
 def say_error(error: LabelkitError, language: str, where: str = "") -> None:
     """The error on stderr, and its hint on a second line."""
-    text, name = one_line(without_user_info(error.text(language))), where.rpartition("/")[2]
-    if name and text.startswith((f"{name}: ", f"{name}：")):
-        text = where + text[len(name):]  # it names the file without its folder
-    if where and not text.startswith(where):
-        text = Message("{file}: {what}", file=where, what=text).text(language)
-    print(text, file=sys.stderr)
+    print(about(where, one_line(without_user_info(error.text(language))), language), file=sys.stderr)
     show_traceback(error)
     hint = hint_of(error)
     if hint:
         print(one_line(Message("hint: {hint}", hint=hint).text(language)), file=sys.stderr)
+
+
+def about(where: str, text: str, language: str) -> str:
+    """What a message says about a file, with the name of the file, once, before it; `where` is "" for no file."""
+    name = where.rpartition("/")[2]
+    if name and text.startswith((f"{name}: ", f"{name}：")):
+        return where + text[len(name):]  # it names the file without its folder
+    return text if text.startswith(where) else Message("{file}: {what}", file=where, what=text).text(language)
 
 
 def show_result(path: str, result: Result | LabelkitError, options: argparse.Namespace,

@@ -83,7 +83,8 @@ def _rewritten(item: Item, target: str, work: Callable[[Medium], Made], options:
     if again is None:
         refuse_existing(target, options)
     made = datasets.rewritten(item.path, target, datasets.attempted_each(work), _runner(options, stop),
-                              media=options.media, keep_truncated=options.keep_truncated, again=again)
+                              media=options.media, keep_truncated=options.keep_truncated, in_place=options.in_place,
+                              again=again)
     with closing(made):
         for sample, outcome in made:
             for medium, result in zip(sample.media, outcome, strict=True):

@@ -7,21 +7,14 @@ import argparse
 from pathlib import Path
 
 from labelkit.batch.tally import Tally
-from labelkit.cli.outcome import note
-from labelkit.cli.text import one_line, padded, width
-from labelkit.errors import InvalidArgument, cannot_write
+from labelkit.cli.outcome import about, note
+from labelkit.cli.text import name_of, one_line, padded, width, without_user_info
+from labelkit.errors import cannot_write
 from labelkit.messages import Message
 
 LEAST = 10  # files from which on a run gets a table
 _MAX_TEXT = 100
 _UNITS = ("B", "kB", "MB", "GB", "TB")
-
-
-def check(options: argparse.Namespace) -> None:
-    """Raise InvalidArgument where the page of --report could not be written at the end."""
-    if options.report and not Path(options.report).absolute().parent.is_dir():
-        raise InvalidArgument("{where} cannot be written: {reason}", where=options.report,
-                              reason=Message("there is no such folder"))
 
 
 def show(tally: Tally, options: argparse.Namespace) -> None:
@@ -68,8 +61,8 @@ def _example(tally: Tally, kind: str, language: str) -> str:
     failure = next((one for one in tally.listed if one.kind == kind), None)
     if failure is None:
         return "-"
-    text = one_line(failure.reason.text(language))
-    return f"{failure.name}: {text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + '…'}"
+    text = one_line(without_user_info(failure.reason.text(language)))
+    return about(name_of(failure.name), text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + "…", language)
 
 
 def size(count: float) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import os
 import sys
@@ -22,6 +23,15 @@ from labelkit.cli.text import name_of
 from labelkit.container import media_type, workfolder
 from labelkit.errors import InvalidArgument, OutputFailed, cannot_write
 from labelkit.messages import Message
+
+
+def refuse_no_place(*paths: str | None) -> None:
+    """Raise OutputFailed where a report could not be written at the end: it names a folder, or is in one that is not
+    there."""
+    for path in (Path(name) for name in paths if name):
+        if path.is_dir() or not path.parent.is_dir():
+            code = errno.EISDIR if path.is_dir() else errno.ENOENT
+            raise cannot_write(path, OSError(code, os.strerror(code)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from labelkit.errors import MalformedFile
 from labelkit.evidence import Deviation, Disagreement
-from labelkit.label import FIELDS, Kind, Label, provider_code_problem
+from labelkit.label import FIELDS, PLACEHOLDER, Kind, Label, provider_code_problem
 
 MAX_VALUE = 1 << 20  # bytes of JSON looked at; real values are under 4 kB, texts around them can be larger
 _MAX_DEVIATIONS = 64
@@ -21,7 +21,6 @@ _KINDS = {kind.value: kind for kind in Kind}
 _BY_LOWER = {name.lower(): name for name in FIELDS}
 _PREFIX = re.compile(r"AIGC[\s=:\0]*(?=[{\"A-Za-z0-9+/_-])", re.IGNORECASE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
-_PLACEHOLDER = re.compile(r"%!\w?\(.*\)|\$\{.*\}|\{\{.*\}\}|null|none|undefined|value\d", re.IGNORECASE | re.DOTALL)
 _OUTSIDE = re.compile(r"[^\x21\x23-\x5b\x5d-\x7e]")  # Annex E j)
 _OUTSIDE_RESERVED = re.compile(r"[^\x21-\x5b\x5d-\x7e]")  # ... which allows \" too
 _code_problem = functools.lru_cache(maxsize=1024)(provider_code_problem)  # a batch names few services, often
@@ -212,7 +211,7 @@ def _text(name: str, value: object, deviations: list[Deviation]) -> str:
         note({type(None): "null", bool: "boolean", int: "number", float: "number"}.get(type(value), "nested"))
         value = "" if value is None else _plain(value)
     value = _printable(value)
-    if _PLACEHOLDER.fullmatch(value):
+    if PLACEHOLDER.fullmatch(value):
         note("placeholder", value[:80])
         return ""
     reserved = name.startswith("Reserved")

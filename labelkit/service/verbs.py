@@ -40,13 +40,12 @@ if TYPE_CHECKING:
 _KINDS = {"generated": Kind.GENERATED, "possible": Kind.POSSIBLE, "suspected": Kind.SUSPECTED}
 
 
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the operator decides.
 
     checks      settings of `verify`; the bound on pixels is that of `limits`
-    plan        the layers that are put on, and the signer
+    plan        the layers that are put on, and the signer; a generator of no stated time gets that of labelling
     producer    of every label; where it is None, each request names one
     propagator  of every label that `propagate` writes; where it is None, each request names one
     key         of the watermark
@@ -196,7 +195,7 @@ class Verbs:
 
     def _plan(self, asked: Asked) -> Plan:
         """The operator's plan with what a request changes of it."""
-        plan = self._settings.plan
+        plan = self._settings.plan.at(datetime.datetime.now(datetime.UTC))
         if (layers := asked.get("layers")) is not None:
             if "provenance" in layers and not plan.provenance:
                 raise Refused(400, "BadParameter", Message("the operator of this service has no signer"))
@@ -210,6 +209,8 @@ class Verbs:
         if not plan.explicit:
             raise Refused(400, "BadParameter", Message("{names} is of the explicit label, which is left out",
                                                        names=", ".join(drawn)))
+        if "text" in drawn:
+            drawn["words"] = None  # of an icon, which would stand in the place of the text
         return dataclasses.replace(plan, explicit=dataclasses.replace(plan.explicit, **drawn))
 
     def _record(self, upload: Upload, label: Label, plan: Plan, made: Made) -> None:

@@ -11,7 +11,9 @@ import obstore
 import pytest
 
 from labelkit import metadata
+from labelkit.batch import Labels, datasets
 from labelkit.cli import processes
+from labelkit.errors import InvalidArgument
 from tests.batch.test_datasets import members, packed, rows, unpacked
 from tests.cli.conftest import PRODUCER, write
 from tests.cli.test_store import bucket as bucket
@@ -124,8 +126,24 @@ def test_options_of_runs_hold_for_shards(run):
     assert code == 1 and "exists and is kept" in err and Path("out/a.tar").stat().st_mtime_ns == before
     assert run("embed", "in/a.tar", "-o", "a.tar", *FAST, "--produce-id", "1")[0] == 2
     assert run("embed", "in/a.tar", "-o", "a.parquet", *FAST)[0] == 1 and not Path("a.parquet").exists()
-    assert run("embed", "in/a.tar", "-o", "b.tar", *FAST, "--media", "png")[0] == 0
-    assert Path("b.tar").read_bytes() == Path("in/a.tar").read_bytes(), "nothing is named as asked"
+    code, _, err = run("embed", "in/a.tar", "-o", "b.tar", *FAST, "--media", "png")
+    assert code == 0 and err.startswith("0 labelled"), "nothing is named as asked"
+    assert Path("b.tar").read_bytes() == Path("in/a.tar").read_bytes()
+
+
+def test_a_shard_is_replaced_only_in_place(run):
+    source = packed(members(1), Path("in/a.tar"))
+    before = source.read_bytes()
+    Path("link.tar").symlink_to(source)
+    for words in (["embed", "in/a.tar", "-o", "in/a.tar", *FAST], ["embed", "in/a.tar", "-o", "in", *FAST],
+                  ["embed", "link.tar", "-o", "in/a.tar", *FAST],
+                  ["propagate", "in/a.tar", "-o", "in/a.tar", "--propagator", "them"]):
+        code, out, err = run(*words)
+        assert code == 1 and not out and "source and target are the same file" in err
+        assert source.read_bytes() == before
+    with pytest.raises(InvalidArgument, match="the same file"):
+        datasets.embed(source, source, Labels("acme"))
+    assert run("embed", "in/a.tar", "-o", "out/", *FAST)[0] == 0
     whole = Path("out/a.tar").read_bytes()
     assert run("embed", "in/a.tar", "--in-place", *FAST)[0] == 0 and Path("in/a.tar").read_bytes() == whole
 

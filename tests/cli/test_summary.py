@@ -7,6 +7,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from labelkit.batch.tally import MAX_LISTED, Facts, Tally
 from labelkit.cli import summary
 from labelkit.errors import HostTooSmall, MalformedFile
@@ -36,7 +38,7 @@ def test_the_table_counts_what_it_was_given():
         ["png", "1", "2", "MB", "2", "MB", "+0.0", "%"], ["wav", "1", "-", "-", "-"]]
     assert len({len(line) for line in lines[:3]}) == 1, "columns stand below each other"
     assert [line.strip() for line in lines[4:]] == [
-        "2 failed: MalformedFile, such as <b>0: <b>0: broken", "1 failed: HostTooSmall, such as small.png: too small",
+        "2 failed: MalformedFile, such as <b>0: broken", "1 failed: HostTooSmall, such as small.png: too small",
         "1 watermarks were made stronger, because the file's own encoding took them away",
         "13 files in 8.0 s, 1.6 a second"]
     assert "格式" in summary.lines(tally(), "zh-CN")[0] and summary.lines(Tally(), "en") == []
@@ -70,7 +72,7 @@ def test_a_run_ends_with_its_table_and_page(run):
     Path("in/c.jpg").write_bytes(b"broken")
     code, _, err = run("embed", "in", "-o", "out", *FAST, "--report", "run.html")
     assert code == 1 and re.search("^  jpeg +10 ", err, re.MULTILINE)
-    assert "1 failed: UnsupportedFormat, such as in/c.jpg" in err
+    assert "1 failed: UnsupportedFormat, such as in/c.jpg: the format is not known" in err, "one name of the file"
     assert err.splitlines()[-1] == "10 labelled, 1 failed, 0 skipped as not media"
     assert "10 labelled, 1 failed" in Path("run.html").read_text()
     code, _, err = run("embed", "in", "-o", "out2", *FAST, "--quiet")
@@ -78,10 +80,14 @@ def test_a_run_ends_with_its_table_and_page(run):
     assert "jpeg  " not in run("embed", "in/b.jpg", "-o", "one.jpg", *FAST)[2], "one file needs no table"
 
 
-def test_a_page_that_could_not_be_written_is_refused_before_the_first_file(run):
+@pytest.mark.parametrize("place,why", [("no/such/run.html", "No such file or directory"), (".", "Is a directory")])
+def test_a_page_that_could_not_be_written_is_refused_before_the_first_file(place, why, run):
     write("a.jpg")
-    code, _, err = run("embed", "a.jpg", "-o", "b.jpg", *FAST, "--report", "no/such/run.html")
-    assert code == 2 and "there is no such folder" in err and not Path("b.jpg").exists()
+    code, _, err = run("embed", "a.jpg", "-o", "b.jpg", *FAST, "--report", place)
+    assert (code, err) == (2, f"{place} cannot be written: {why}\n") and not Path("b.jpg").exists()
+    for option in ("--report", "--html"):
+        code, out, err = run("check", "a.jpg", "a.jpg", option, place)
+        assert code == 2 and not out and f"cannot be written: {why}" in err
 
 
 def test_what_of_a_shard_was_made_counts_only_when_it_is_in_place(run):

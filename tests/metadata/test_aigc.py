@@ -7,10 +7,12 @@ import json
 
 import pytest
 
-from labelkit.errors import LabelkitError, MalformedFile
+from labelkit import metadata
+from labelkit.errors import InvalidLabel, LabelkitError, MalformedFile
 from labelkit.evidence import to_json
-from labelkit.label import FIELDS, Kind
+from labelkit.label import FIELDS, Kind, Label
 from labelkit.metadata import aigc
+from tests import files
 from tests.files import LABEL, OTHER
 
 FULL = LABEL.fields()
@@ -27,6 +29,16 @@ def test_what_the_writer_writes_reads_without_deviation(label, wrapped):
     assert statement.label == label
     assert statement.deviations == ()
     assert statement.form == (("wrapped",) if wrapped else ("bare",))
+
+
+@pytest.mark.parametrize("value", ["null", "None", "undefined", "value1", "${PRODUCER}", "{{id}}", "%!s(MISSING)"])
+def test_a_placeholder_that_would_read_as_an_empty_field_is_refused(value):
+    for producer, number in ((value, "7"), ("acme", value)):
+        with pytest.raises(InvalidLabel, match="stands for a value that is missing"):
+            Label(Kind.GENERATED, producer, number)
+    near = Label(Kind.GENERATED, f"{value}x", f"x{value}")
+    assert aigc.read(near.to_json()).label == near
+    assert metadata.read(metadata.write(files.picture("PNG"), near)).label == near
 
 
 BARE = json.dumps(FULL)

@@ -18,6 +18,7 @@ from labelkit import results, service
 from labelkit.cli import main as cli
 from labelkit.label import FIELDS
 from labelkit.log import LabelLog
+from labelkit.plan import Generator
 from labelkit.service.upload import Upload
 from labelkit.service.verbs import Verbs
 from tests.media import LABEL, photo, saved
@@ -141,6 +142,27 @@ def test_every_labelled_file_is_on_record_before_it_is_sent(served, plain, tmp_p
     text = verbs.label(Upload(b"It rains.", "a.txt", ()), {"kind": "generated", "produce_id": "8"})
     assert len(log.find(sha256=hashlib.sha256(text.file).hexdigest())) == 1
     assert log.find(sha256=hashlib.sha256(b"another").hexdigest()) == []
+
+
+def test_the_text_that_a_request_names_stands_in_the_place_of_the_operators_words(served, plain):
+    verbs = Verbs(service.Settings(producer="acme", plan=lk.Plan(explicit=lk.Explicit.eu())))
+    verbs._labelling = served.service.verbs._labelling  # processes that have started
+    for asked, text in (({}, "AI GENERATED"), ({"text": "AI生成"}, "AI生成"), ({"corner": "top-left"}, "AI GENERATED")):
+        made = verbs.label(Upload(plain, "cat.jpg", ()), {"kind": "generated", **asked}).file
+        assert lk.verify(made).explicit.text == text
+
+
+def test_a_file_is_made_when_it_is_labelled_and_not_when_the_service_started(served, plain, signer, anchors):
+    stated = datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC)
+    for created in (None, stated):
+        before = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+        verbs = Verbs(service.Settings(producer="acme", plan=lk.Plan(
+            provenance=signer, generator=Generator("Painter", "2", created))))
+        verbs._labelling = served.service.verbs._labelling
+        made = verbs.label(Upload(plain, "cat.jpg", ()), {"kind": "generated"}).file
+        found = lk.verify(made, trust=anchors, layers=[lk.Layer.PROVENANCE])[lk.Layer.PROVENANCE].evidence.created
+        found = datetime.datetime.fromisoformat(found)
+        assert found == stated if created else before <= found <= datetime.datetime.now(datetime.UTC)
 
 
 def test_signed_results_are_checked_by_the_public_keys_of_the_service(served, labelled):
