@@ -2,7 +2,7 @@
 """Texts in which no standard or guide gives a label a place of its own: they carry it as words, and no metadata.
 
 They are told by their names, and by what text in a file of that name looks like: nothing else tells plain text. Mail
-without a name is told by its header.
+without a name is told by its header, RTF by its first bytes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from labelkit.errors import UnsupportedFormat
 
 FORMATS = tuple(Format(name, mime, "document", "") for name, mime in (
     ("txt", "text/plain"), ("srt", "application/x-subrip"), ("vtt", "text/vtt"), ("ass", "text/x-ssa"),
-    ("json", "application/json"), ("jsonl", "application/jsonl"), ("eml", "message/rfc822")))
+    ("json", "application/json"), ("jsonl", "application/jsonl"), ("eml", "message/rfc822"),
+    ("rtf", "application/rtf")))
 
 _PROBE = 1 << 16
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
@@ -38,6 +39,8 @@ def sniff(reader: Reader, head: bytes) -> Format | None:
     """A text, by the ending of its name; not what holds control characters, nor JSON that holds no chat."""
     name = next((name for ending, name in _BY_ENDING.items() if reader.name.lower().endswith(ending)), None)
     probe = reader.head(_PROBE)
+    if head.startswith(b"{\\rtf"):
+        return FORMATS[-1]
     if name is None and _is_mail(probe):
         name = "eml"
     if name is None or not probe or not probe.startswith(_MARKS) and _BINARY.intersection(probe):

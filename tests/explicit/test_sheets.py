@@ -62,7 +62,7 @@ def test_the_label_stands_beside_the_table_and_the_rest_stays(place, at, style, 
     before = xlsx(sheet(TABLE))
     assert container.sniff(before).name == "xlsx" and explicit(before).status is lk.Status.ABSENT
     after = labelled(before, place=place, style=style)
-    assert cells(after) == {at: shown}
+    assert cells(after) == {at: "【AI生成】" if (place, style) == ("middle", "text") else shown}
     report = lk.verify(after)
     assert report.verdict is lk.Verdict.CONFIRMED and report.explicit.place == place
     assert labelled(after, place=place, style=style) == after, "it stands there already"
@@ -92,7 +92,7 @@ def test_both_ends_of_a_workbook_are_those_of_its_first_and_last_shown_sheet():
     assert (cells(after), cells(after, 1)) == ({"E1": "AI生成"}, {"C3": "AI生成"})
     after = labelled(xlsx(sheet(TABLE), sheet([["x"]]), state='state="hidden"'), place="both")
     assert (cells(after), cells(after, 1)) == ({"E1": "AI生成", "E7": "AI生成"}, {})
-    assert cells(labelled(xlsx(*[sheet(TABLE)] * 3), place="middle"), 1) == {"E1": "AI生成"}
+    assert cells(labelled(xlsx(*[sheet(TABLE)] * 3), place="middle"), 1) == {"E1": "【AI生成】"}
 
 
 def test_the_label_is_put_where_it_is_seen():
