@@ -14,7 +14,8 @@ from labelkit.errors import HostTooSmall, LabelkitError, LimitExceeded, Unsuppor
 from tests.explicit.test_office import LABEL, TYPES, A, R, explicit, members, packed
 
 S = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-TABLE = [["Name", "Price", "Sum"], ["a", 1, "=SUM(B:B)"], ["b", 2, "=COUNTA(A:A)"], ["c", 3, "=1:1"], ["d", 4, 5]]
+TABLE = [["Name", "Price", "Sum"], ["a", 1, "=SUM(B:B)"], ["b", 2, "=COUNTA(A:A)"], ["c", 3, "=SUM($B2:$C3)"],
+         ["d", 4, 5]]
 SHARED = f'<sst xmlns="{S}"><si><r><t>AI</t></r><r><t>生成</t></r><rPh><t>x</t></rPh></si></sst>'
 
 
@@ -89,7 +90,7 @@ def bare(root: ElementTree.Element) -> bytes:
 
 def test_both_ends_of_a_workbook_are_those_of_its_first_and_last_shown_sheet():
     after = labelled(xlsx(sheet(TABLE), sheet([["x"]])), place="both")
-    assert (cells(after), cells(after, 1)) == ({"E1": "AI生成"}, {"C3": "AI生成"})
+    assert (cells(after), cells(after, 1)) == ({"E1": "AI生成"}, {"D3": "AI生成"}), "SUM(B:B), SUM($B2:$C3)"
     after = labelled(xlsx(sheet(TABLE), sheet([["x"]]), state='state="hidden"'), place="both")
     assert (cells(after), cells(after, 1)) == ({"E1": "AI生成", "E7": "AI生成"}, {})
     assert cells(labelled(xlsx(*[sheet(TABLE)] * 3), place="middle"), 1) == {"E1": "【AI生成】"}
@@ -105,9 +106,22 @@ def test_the_label_is_put_where_it_is_seen():
     assert cells(labelled(xlsx(sheet([["a", "", "", "", ""], ["b", "c"]])))) == {"D1": "AI生成"}, "that cell was empty"
 
 
+def test_no_formula_refers_to_the_label():
+    wide = [["a", "=COUNTA(A1:$F9)"], ["LOG10(A1)", "=SUM(A:B)+LOG10(3)+E99"]]
+    assert cells(labelled(xlsx(sheet(wide)))) == {"G1": "AI生成"}
+    shared = sheet(wide).replace("<f>COUNTA(A1:$F9)", '<f t="shared" ref="B1:D2">COUNTA(A1:$F9)')
+    assert cells(labelled(xlsx(shared))) == {"I1": "AI生成"}
+    hidden = xlsx(sheet([["a"]]), sheet([["=COUNTA(s0!C:D)"]]), state='state="hidden"')
+    assert cells(labelled(hidden)) == {"E1": "AI生成"}
+    named = {"xl/workbook.xml": f'<workbook xmlns="{S}" xmlns:r="{R}"><sheets><sheet r:id="r0"/></sheets><definedNames>'
+             "<definedName name='n'>s0!$A$1:$H$4</definedName></definedNames></workbook>"}
+    assert cells(labelled(xlsx(sheet([["a"]]), more=named))) == {"I1": "AI生成"}
+
+
 @pytest.mark.parametrize(("data", "match", "place"), [
-    (xlsx(sheet([["a"] * 25])), "25 columns", "start"),
-    (xlsx(sheet(TABLE, '<cols><col min="4" max="16384" hidden="1"/></cols>')), "not be on the screen", "start"),
+    (xlsx(sheet([["a"] * 25])), "no cell beside it", "start"),
+    (xlsx(sheet(TABLE, '<cols><col min="4" max="16384" hidden="1"/></cols>')), "no cell beside it", "start"),
+    (xlsx(sheet([["a", "=COUNTA($1:2)"]])), "no formula refers", "start"),
     (xlsx(sheet(TABLE, '<sheetFormatPr zeroHeight="1"/>')), "hides the rows", "end"),
     (xlsx(sheet([["a"], ["b"]])), "no middle", "middle")])
 def test_where_nobody_would_see_it_the_label_is_refused(data, match, place):
@@ -147,7 +161,7 @@ def test_what_is_no_label_is_none(data):
 
 def test_broken_and_hostile_workbooks_raise_nothing_else():
     data = xlsx(sheet(TABLE), more=DRAWING)
-    for cut in range(0, len(data), 127):
+    for cut in range(0, len(data), 199):
         for broken in (data[:cut], data[:cut] + b"\xff\0<" + data[cut + 3:]):
             try:
                 labelled(broken)

@@ -3,7 +3,8 @@
 
 A new row above the table would move the cells that formulas, names and charts refer to; a page header is not shown on
 the screen. So the label stands in a column that nothing uses, one free column behind the table, where sorting and
-filtering leave it alone too. Where that column is not on the first screen, the label is refused.
+filtering leave it alone too, and in no cell that a formula or name refers to. Where no such cell is on the first
+screen, the label is refused.
 """
 
 from __future__ import annotations
@@ -22,10 +23,14 @@ from labelkit.errors import HostTooSmall, LimitExceeded, MalformedFile
 
 _MAIN, _RELATIONS, _STRINGS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/sharedStrings.xml"
 _REFERENCE = re.compile(r"\$?([A-Z]{1,3})\$?([1-9]\d{0,6})")
+_CELL = r"\$?[A-Z]{1,3}\$?[1-9]\d{0,6}"
+_RANGE = re.compile(rf"(?<![A-Za-z0-9_.$])(?:(?P<from>{_CELL})(?::(?P<to>{_CELL}))?|\$?(?P<column>[A-Z]{{1,3}}):\$?"
+                    r"(?P<to_column>[A-Z]{1,3})|\$?(?P<row>\d{1,7}):\$?(?P<to_row>\d{1,7}))(?![A-Za-z0-9_(])")
+_Range = tuple[int, int, int, int]  # first row and column, last row and column
 _DRAWING = re.compile(r"xl/drawings/[^/]+\.xml")
 _CODES = re.compile(r'&(?:"[^"]*"|K[0-9A-Fa-f]{6}|[0-9]+|.)', re.DOTALL)
 _LAST_COLUMN = 26  # of a screen 1920 pixels wide at the usual width of 64 pixels, with the row numbers
-_COLUMNS = 16_384  # of a sheet
+_ROWS, _COLUMNS = 1_048_576, 16_384  # of a sheet
 _MAX_SHEETS, _MAX_ELEMENTS = 1000, 1_000_000
 
 
@@ -38,6 +43,7 @@ class _Sheet:
     hidden_rows, hidden_columns   those that are not shown
     rows_hidden       whether rows that are not in the file are hidden
     rows              those that are in it
+    formulas          each with how many rows and columns of cells share it
     """
 
     name: str
@@ -49,56 +55,59 @@ class _Sheet:
     rows_hidden: bool = False
     rows: set[int] = field(default_factory=set)
 
-    def shown(self, row: int, column: int) -> bool:
-        """Whether a cell is seen."""
-        return (row not in self.hidden_rows and (not self.rows_hidden or row in self.rows)
-                and column not in self.hidden_columns)
+    formulas: list[tuple[str, tuple[int, int]]] = field(default_factory=list)
 
-    def free_column(self) -> int:
-        """The column for a label; raises HostTooSmall."""
+    def shown(self, row: int) -> bool:
+        """Whether a row is seen."""
+        return row not in self.hidden_rows and (not self.rows_hidden or row in self.rows)
+
+    def place(self, place: str, referred: set[_Range]) -> tuple[int, int]:
+        """(row, column) of a label, outside of what formulas refer to; raises HostTooSmall."""
+        row = self._row(place)
+        near = [(left, right) for top, left, bottom, right in referred if top <= row <= bottom]
         used = max([self.merged, *(column for _, column in self.cells)])
         for column in range(used + 2 if used else 1, _LAST_COLUMN + 1):
-            if column not in self.hidden_columns:
-                return column
-        raise HostTooSmall("the table {name} is {columns} columns wide: a label beside it would not be on the screen",
-                           name=self.name, columns=used, hint="leave one of the first 24 columns and those behind it "
-                           "free, or write the label into the table by hand")
+            if column not in self.hidden_columns and not any(left <= column <= right for left, right in near):
+                return row, column
+        raise HostTooSmall("the table {name} has no cell beside it, in its first {columns} columns, that is shown and "
+                           "that no formula refers to", name=self.name, columns=_LAST_COLUMN,
+                           hint="write the label into the table by hand, and give the metadata alone here")
 
-    def place(self, place: str) -> tuple[int, int]:
-        """(row, column) of a label; raises HostTooSmall."""
-        column = self.free_column()
-        rows = sorted({row for row, _ in self.cells if self.shown(row, column)})
+    def _row(self, place: str) -> int:
+        rows = sorted({row for row, _ in self.cells if self.shown(row)})
         if place == "middle" and len(rows) < 3:
             raise HostTooSmall("a table of fewer than three rows has no middle for a label",
                                hint="put the label at the start or the end")
         if place == "middle":
-            return rows[len(rows) // 2], column
+            return rows[len(rows) // 2]
         first = 1 if place == "start" else max([row for row, _ in self.cells], default=-1) + 2
-        row = next((row for row in range(first, first + len(self.hidden_rows) + 1) if self.shown(row, column)), 0)
-        row = row or next((row for row in sorted(self.rows) if row >= first and self.shown(row, column)), 0)
+        row = next((row for row in range(first, first + len(self.hidden_rows) + 1) if self.shown(row)), 0)
+        row = row or next((row for row in sorted(self.rows) if row >= first and self.shown(row)), 0)
         if not row:
             raise HostTooSmall("the table {name} hides the rows in which a label would stand", name=self.name)
-        return row, column
+        return row
 
 
 @dataclass(slots=True)
 class _Workbook:
-    """An archive and its sheets in their order."""
+    """An archive, the sheets that are shown in their order, and the formulas and names of all, as in `_Sheet`."""
 
     reader: Reader
     archive: archive.Archive
     sheets: list[_Sheet]
+    formulas: list[tuple[str, tuple[int, int]]]
 
     def labelled(self, words: Sequence[Words]) -> bytes:
         """See `TextSource`; raises HostTooSmall where no place is seen, UnsupportedFormat for a signed file."""
         ooxml.refuse_signed(self.reader, self.archive)
         new: dict[str, bytes] = {}
+        referred = {found for text, shared in self.formulas for found in _ranges(text, shared)} if words else set()
         for one in words:
             sheet, place = self.sheets[-1 if one.place == "end" else 0], one.place
             if place == "middle" and len(self.sheets) > 2:
                 sheet, place = self.sheets[len(self.sheets) // 2], "start"  # between two sheets
             text = "[AI]" if one.mark else one.text
-            new[sheet.name] = _with_cell(new.get(sheet.name, sheet.data), sheet, sheet.place(place), text)
+            new[sheet.name] = _with_cell(new.get(sheet.name, sheet.data), sheet, sheet.place(place, referred), text)
         if not new:
             return self.reader.whole()
         return join(self.reader, splice(self.reader.size, archive.replaced(self.reader, self.archive, new)))
@@ -112,7 +121,9 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], _Workbook]:
     sheets: list[_Sheet] = []
     blocks: list[Block] = []
     budget, drawings = _MAX_ELEMENTS, set[str]()
-    for part in _order(reader, members):
+    parts, names = _order(reader, members)
+    formulas = [(text, (0, 0)) for text in names]
+    for part, is_shown in parts.items():
         whole = archive.unpacked(reader, members, part)
         elements = markup.parse(whole, part)
         budget -= len(elements)
@@ -120,25 +131,30 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], _Workbook]:
             raise LimitExceeded("{where}: more than {limit} cells and rows", where=name, limit=_MAX_ELEMENTS)
         if elements[0].local == "worksheet":
             sheet = _sheet(_Sheet(part, whole), elements, strings)
+            formulas += sheet.formulas
+            if not is_shown:
+                continue
             sheets.append(sheet)
             blocks += _blocks(sheet, elements, _boxes(reader, members, part, drawings))
     if not sheets:
         raise MalformedFile("{where}: there are no sheets in it", where=name)
-    return blocks, _Workbook(reader, members, sheets)
+    return blocks, _Workbook(reader, members, sheets, formulas)
 
 
-def _order(reader: Reader, members: archive.Archive) -> list[str]:
-    """The members that hold the sheets which are shown, in their order."""
+def _order(reader: Reader, members: archive.Archive) -> tuple[dict[str, bool], list[str]]:
+    """The members that hold the sheets, in their order, and whether they are shown; what names stand for."""
     for part in (_MAIN, _RELATIONS):
         if part not in members.members:
             raise MalformedFile("{where}: there is no {part} in it", where=reader.name, part=part)
     targets = _targets(reader, members, _RELATIONS, "xl")
-    names: list[str] = []
-    for one in markup.parse(archive.unpacked(reader, members, _MAIN), _MAIN):
-        if one.local == "sheet" and one.attributes.get("state", "visible") == "visible" and len(names) < _MAX_SHEETS:
+    parts: dict[str, bool] = {}
+    elements = markup.parse(archive.unpacked(reader, members, _MAIN), _MAIN)
+    for one in elements:
+        if one.local == "sheet" and len(parts) < _MAX_SHEETS:
             part = next((targets.get(value, "") for key, value in one.attributes.items() if key.endswith("\nid")), "")
-            names += [part] if part in members.members and part not in names else []
-    return names
+            if part in members.members:
+                parts.setdefault(part, one.attributes.get("state", "visible") == "visible")
+    return parts, ["".join(one.texts) for one in elements if one.local == "definedName"]
 
 
 def _targets(reader: Reader, members: archive.Archive, part: str, folder: str) -> dict[str, str]:
@@ -179,6 +195,9 @@ def _sheet(sheet: _Sheet, elements: list[Element], strings: list[str]) -> _Sheet
             sheet.cells[at] = sheet.cells.get(at, "") + "".join(one.texts)
         elif one.local == "f":
             sheet.cells.setdefault(at, "")
+            ends = told.get("ref", "").partition(":")
+            low, high = _position(ends[0], at), _position(ends[2], at)
+            sheet.formulas.append(("".join(one.texts), (max(high[0] - low[0], 0), max(high[1] - low[1], 0))))
         elif one.local == "col" and _is_on(told.get("hidden")):
             hidden.append((_number(told.get("min", ""), 1), _number(told.get("max", ""), 0)))
         elif one.local == "sheetFormatPr":
@@ -210,6 +229,20 @@ def _position(reference: str, other: tuple[int, int]) -> tuple[int, int]:
     return int(found[2]), column
 
 
+def _ranges(formula: str, shared: tuple[int, int]) -> Iterator[_Range]:
+    """The cells that a formula refers to, of this sheet or another; more where other cells `share` it."""
+    for found in _RANGE.finditer(formula):
+        if found["row"]:
+            rows, columns = sorted((int(found["row"]), int(found["to_row"]))), [1, _COLUMNS]
+        elif found["column"]:
+            rows = [1, _ROWS]
+            columns = sorted(_position(f"{found[name]}1", (0, 0))[1] for name in ("column", "to_column"))
+        else:
+            ends = [_position(found[name] or found["from"], (0, 0)) for name in ("from", "to")]
+            rows, columns = sorted(end[0] for end in ends), sorted(end[1] for end in ends)
+        yield rows[0], columns[0], rows[1] + shared[0], columns[1] + shared[1]
+
+
 def _number(text: str, other: int) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 8 else other
 
@@ -233,7 +266,7 @@ def _blocks(sheet: _Sheet, elements: list[Element], boxes: list[str]) -> list[Bl
         found: tuple[list[Block], list[Block]] = [], []
         for column in columns:
             text = sheet.cells[row, column].strip()
-            if not text or not sheet.shown(row, column):
+            if not text or not sheet.shown(row) or column in sheet.hidden_columns:
                 continue
             around = ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1))
             alone = not any(one in sheet.cells for one in around)
