@@ -15,7 +15,7 @@ from labelkit.report import Finding, Layer, Report, Status, Verdict
 if TYPE_CHECKING:
     from labelkit.log import AuditResult, Record
 
-FREE_TEXT = ("txt", "srt", "vtt", "ass", "json", "jsonl")  # formats that hold text and nothing else, so no metadata
+FREE_TEXT = ("txt", "srt", "vtt", "ass", "json", "jsonl", "eml", "rtf")  # formats without a place for metadata
 
 
 class Outcome(enum.Enum):

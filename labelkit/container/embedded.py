@@ -19,6 +19,7 @@ _INSIDE = {
     "pdf": rb"/Subtype\s*/Image\b|/EmbeddedFile\b|/RichMedia\b",  # no stream lies in a packed object (ISO 32000, 7.5.7)
     "docx": _OFFICE, "xlsx": _OFFICE, "pptx": _OFFICE, "html": _URL, "markdown": _URL,
     "svg": _URL, "odt": rb"Pictures/", "ods": rb"Pictures/", "odp": rb"Pictures/",
+    "eml": rb"\ncontent-type:\s*(?:image|audio|video)/", "rtf": rb"\\(?:pict|objdata)\b",
     "epub": rb"\.(?:jpe?g|png|gif|webp|svg|mp[34]|m4a)",
 }
 

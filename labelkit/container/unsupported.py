@@ -63,7 +63,6 @@ _ALL = (
     _known(rb"\x00\x00\x01\xba", "MPEG-PS", "MP4", "mpg", "video/mpeg"),
     _known(rb"G.{187}G|.{4}G.{191}G.{191}G", "MPEG-TS", "MP4", "ts", "video/mp2t"),
     _known(rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "DOC, XLS, PPT", "DOCX, XLSX, PPTX"),
-    _known(rb"\{\\rtf", "RTF", "DOCX"),
     _TGA,
 )
 HEAD = 4 + 2 * 192 + 1  # first bytes that are read: three packets of M2TS

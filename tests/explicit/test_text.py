@@ -77,11 +77,17 @@ def test_words_are_added_in_one_place_and_found_there(name, place):
         assert "AI" in added(before.decode(), after.decode())
     finding = found(name, after)
     assert finding.status is lk.Status.VALID
-    assert finding.evidence.text == "AI生成" and finding.evidence.seen_by == "text"
-    assert finding.evidence.place in ("start", "middle", "end")
+    assert finding.evidence.text == ("【AI生成】" if place == "middle" else "AI生成")
+    assert finding.evidence.seen_by == "text" and finding.evidence.place in ("start", "middle", "end")
     assert labelled(name, after, place) == after, "it stands there already"
     assert labelled(name, before, "both") != after
     assert after.endswith(b"\n") == before.endswith(b"\n"), "the last line end stays as it is"
+
+
+def test_inside_of_a_long_text_the_words_are_in_brackets():
+    before = b"paragraph\n\n" * 20
+    assert added(before.decode(), labelled("a.txt", before, "middle").decode()) == "【AI生成】\n\n"
+    assert found("a.txt", before.replace(b"h\n\n", "h\n\nAI生成\n\n".encode(), 10)[:-90]).evidence.place == "start"
 
 
 @pytest.mark.parametrize("name", [name for name in BODIES if not name.endswith((".srt", ".vtt", ".ass"))])

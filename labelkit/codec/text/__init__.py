@@ -13,9 +13,9 @@ from labelkit.codec.samples import TextSamples
 
 MODULES = {"txt": "plain", "markdown": "markdown", "html": "html", "srt": "subtitles", "vtt": "subtitles",
            "ass": "subtitles", "json": "chat", "jsonl": "chat", "docx": "office", "odt": "office",
-           "epub": "epub", "pptx": "slides"}
+           "epub": "epub", "pptx": "slides", "xlsx": "sheets", "eml": "mail", "rtf": "rtf"}
 """The module that reads each format."""
-IN_MEMORY = tuple(name for name, module in MODULES.items() if module not in ("office", "epub", "slides"))
+IN_MEMORY = ("txt", "markdown", "html", "srt", "vtt", "ass", "json", "jsonl")
 """The formats of texts that can be strings."""
 
 

@@ -52,9 +52,9 @@ class Page:
 
     def labelled(self, words: Sequence[Words]) -> bytes:
         """See `TextSource`; raises HostTooSmall for a page without a place in the middle."""
-        return self.encoded.changed(self._change(one) for one in words)
+        return self.encoded.changed(self.change(one) for one in words)
 
-    def _change(self, words: Words) -> tuple[int, int, str]:
+    def change(self, words: Words) -> tuple[int, int, str]:
         at = self.start if words.place == "start" else self.end
         if words.place == "middle":
             if not self.boundaries:

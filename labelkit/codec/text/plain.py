@@ -34,9 +34,9 @@ class Paragraphs:
 
     def labelled(self, words: Sequence[Words]) -> bytes:
         """See `TextSource`; raises HostTooSmall for a text without a middle, or whose end hides what is put there."""
-        return self.encoded.changed(self._change(one) for one in words)
+        return self.encoded.changed(self.change(one) for one in words)
 
-    def _change(self, words: Words) -> tuple[int, int, str]:
+    def change(self, words: Words) -> tuple[int, int, str]:
         text, newline = self.encoded.text, self.encoded.newline
         label = shown(words, markdown=self.markdown)
         if words.place == "start":

@@ -34,14 +34,15 @@ def words_of(explicit: Explicit) -> tuple[Words, ...]:
         rules.check_label(explicit)
         if not text.isprintable():
             raise InvalidLabel("the label text holds characters that are not printed: {text}", text=repr(text))
-        text = text if _reads(text) else f"【{text}】"
-        if not _reads(text):
+        inside = explicit.place == "middle"
+        text = text if _reads(text, inside=inside) else f"【{text}】"
+        if not _reads(text, inside=inside):
             raise InvalidLabel("{text} would be read as a text about AI and not as a label", text=repr(text),
                                hint="write for example AI生成")
     places = ("start", "end") if explicit.place == "both" else (explicit.place,)
     return tuple(Words(text, place, mark) for place in places)
 
 
-def _reads(text: str) -> bool:
-    """Whether words are read as a label where they stand alone."""
-    return any(notice.whole for notice in notices.notices(text))
+def _reads(text: str, *, inside: bool) -> bool:
+    """Whether words are read as a label where they stand alone, at an end or inside of a text."""
+    return any(notice.whole and not (inside and notice.bare) for notice in notices.notices(text))
