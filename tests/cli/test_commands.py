@@ -67,6 +67,9 @@ def test_wrong_usage_is_two_lines(run):
     code, out, err = run("embed", "cat.jpg", "-o", "out.jpg")
     assert (code, out, err) == (2, "", "the following arguments are required: --producer\n"
                                        "hint: see labelkit embed --help\n")
+    code, out, err = run("verify", "cat.jpg", "--producer", "me")
+    assert (code, out, err) == (2, "", "unrecognized arguments: --producer me\nhint: see labelkit verify --help\n")
+    assert run("--nonsense")[2].endswith("hint: see labelkit --help\n")
     assert run("embed", "a", "-o", "b", *PRODUCER, "--layers", "visible")[0] == 2
     assert run("verify", "a", "--jobs", "0")[0] == 2
     assert run("nonsense")[0] == 2

@@ -83,7 +83,9 @@ def test_a_result_is_signed_checked_and_tied_to_its_file(run, labelled):
     jwks = ["--jwks", "keys/result.jwks.json"]
     for file in ("results", "one"):
         code, out, _ = run("result", file, *jwks, "--content", labelled)
-        assert code == 0 and "that of cat.jpg" in out and "https://labels.example/" in out and "confirmed" in out
+        assert code == 0 and "that of cat.jpg" in out and "https://labels.example/" in out and "CONFIRMED" in out
+    said = run("result", "one", *jwks, "--content", labelled, "--lang", "zh-CN")[1]
+    assert "结论        属于人工智能生成合成内容" in said and "，与 " in said
     found = json.loads(run("result", "one", *jwks, "--json")[1])
     assert found["valid"] is True and found["report"]["verdict"] == "confirmed" and found["fits"] is None
     other = write("other.jpg", seed=3)
@@ -91,7 +93,7 @@ def test_a_result_is_signed_checked_and_tied_to_its_file(run, labelled):
     assert code == 1 and "NOT that of other.jpg" in out
     Path("forged").write_text(Path("one").read_text()[:-8] + "AAAAAAAA")
     code, out, _ = run("result", "forged", *jwks)
-    assert code == 1 and "NOT to be believed" in out and "confirmed" not in out
+    assert code == 1 and "NOT to be believed" in out and "CONFIRMED" not in out
     Path("none.json").write_text('{"keys": []}')
     assert run("result", "one", "--jwks", "none.json")[0] == 2
     assert json.loads(run("result", "forged", *jwks, "--json")[1])["valid"] is False
