@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket as socketlib
 import subprocess
 import sys
 import time
@@ -56,6 +57,13 @@ def test_the_service_runs_until_a_signal_and_ends_with_its_processes(run, labell
     lines = [json.loads(line) for line in err.splitlines() if line.startswith("{")]
     assert {line["caller"] for line in lines if line["route"] == "label"} == {"portal"}
     assert [line["error"] for line in lines if line["status"] == 415] == ["UnsupportedFormat"]
+
+
+def test_an_address_in_use_is_never_said_to_be_served():
+    with socketlib.create_server(("127.0.0.1", 0)) as taken:
+        words = ["serve", "--open", "verify", "--processes", "1", "--port", str(taken.getsockname()[1])]
+        done = subprocess.run([sys.executable, "-m", "labelkit", *words], capture_output=True, text=True)
+    assert done.returncode == 2 and "address already in use" in done.stderr and "serving at" not in done.stderr
 
 
 @pytest.mark.parametrize(("words", "told"), [
