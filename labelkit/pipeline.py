@@ -19,7 +19,7 @@ from labelkit import arrays, codec, confirmation, container, explicit, metadata,
 from labelkit.codec.samples import Once, Samples
 from labelkit.container import Reader, Source, Transaction
 from labelkit.delivery import Made, deliver
-from labelkit.errors import HostTooSmall, InvalidArgument, OutputFailed, check_types, checked
+from labelkit.errors import HostTooSmall, OutputFailed, check_types, checked
 from labelkit.evidence import Drawn
 from labelkit.key import Key
 from labelkit.label import Label
@@ -30,6 +30,7 @@ from labelkit.preconditions import (
     EmbedSettings,
     by_old_names,
     check_request,
+    needs_path,
     refuse_other_labels,
     sidecar_of,
     verify_settings,
@@ -104,8 +105,7 @@ def embed(source: Source | Held | Tensor, target: PathName | BinaryIO | None = N
     on_progress called after each frame of a film with its `Progress`
     on_left_out called with the reason where the watermark is left out because the plan does not require it; by default
                 a `WatermarkLeftOut` warning says so
-    on_stronger called with the settings of a watermark that the file's own encoding took away, and that was made
-                stronger
+    on_stronger called with the settings of a watermark made stronger because the file's own encoding took it away
 
     Returns bytes without a target, the path of a target that is one, None for a file object; a text in a string, and
     samples without a format, come back as what they came as. A path is written beside itself and renamed: on any
@@ -231,7 +231,7 @@ def _encoded_samples(source: Held, rate: int | None, format: str, new: Transacti
         encoded, drawn = _encoded(samples, lambda marked: codec.encode_new(marked, format, request.plan.quality),
                                   request, "samples", None)
     if request.plan.provenance and not provenance().has_place(encoded):
-        _needs_path(encoded, new)
+        needs_path(encoded.name, new)
     return _file_layers(encoded, drawn, request, new)
 
 
@@ -244,7 +244,7 @@ def _labelled_file(source: Source, new: Transaction, request: Request, replace: 
         refuse_other_labels(reader, request.label, plan, replace)
         before = sha256(reader) if request.recorder else None
         if plan.provenance and not provenance().has_place(reader):
-            _needs_path(reader, new)
+            needs_path(reader.name, new)
             request = dataclasses.replace(request, sidecar=sidecar_of(source, reader))
         if codec.is_streamed(reader) or not plan.has_signal_layer and new.target is not None:
             return Made(*_stages(reader, new, request), before)
@@ -375,16 +375,10 @@ def _signed(source: Path | Reader, before: Reader | None, new: Transaction, clai
             room.sign_into(source, out, claim, signer, parent=before, unsigned=before is None)
         return new.stage("signed"), None
     if before is None:
-        _needs_path(Reader.of(b"", "samples"), new)
+        needs_path("samples", new)
     if isinstance(source, Reader):
         source = new.write("copied", source, [(0, source.size)])
     return source, _beside_it(source, before, new, claim, request)
-
-
-def _needs_path(reader: Reader, new: Transaction) -> None:
-    if new.target is None:
-        raise InvalidArgument("{where}: its manifest lies beside the file, which therefore needs a path",
-                              where=reader.name)
 
 
 def _beside_it(made: Path | Reader, before: Reader | None, new: Transaction, claim: object, request: Request) -> Path:

@@ -47,10 +47,10 @@ class Showing:
     fade: float = 0.0
 
     def __post_init__(self) -> None:
-        _check_range("seconds", self.seconds, 2.0, math.inf)
-        _check_range("fade", self.fade, 0.0, 10.0)
+        check_range("seconds", self.seconds, 2.0, math.inf)
+        check_range("fade", self.fade, 0.0, 10.0)
         if self.every is not None:
-            _check_range("every", self.every, self.seconds + 2 * self.fade, math.inf)
+            check_range("every", self.every, self.seconds + 2 * self.fade, math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +103,13 @@ class Explicit:
             object.__setattr__(self, "text", EU_WORDS[self.words])
         _check_choice("corner", self.corner, CORNERS + EDGES)
         _check_choice("style", self.style, ("text", "icon"))
-        _check_range("height", self.height, MIN_HEIGHT_SHARE, 0.5)
-        _check_range("margin", self.margin, 0.0, 0.2)
-        _check_range("opacity", self.opacity, 0.6, 1.0)
+        check_range("height", self.height, MIN_HEIGHT_SHARE, 0.5)
+        check_range("margin", self.margin, 0.0, 0.2)
+        check_range("opacity", self.opacity, 0.6, 1.0)
         _check_choice("sound", self.sound, SOUNDS)
         _check_choice("place", self.place, PLACES)
         if self.repeat_s != 0:
-            _check_range("repeat_s", self.repeat_s, 5.0, 86_400.0)
+            check_range("repeat_s", self.repeat_s, 5.0, 86_400.0)
 
     @classmethod
     def eu(cls, words: str = "eu-generated", **others: Any) -> Explicit:
@@ -155,7 +155,7 @@ class Watermark:
             warnings.warn("Watermark.most is now max_strength", DeprecationWarning, stacklevel=3)
             object.__setattr__(self, "max_strength", self.most)
         if self.max_strength is not None:
-            _check_range("max_strength", self.max_strength, self.strength, MAX_STRENGTH)
+            check_range("max_strength", self.max_strength, self.strength, MAX_STRENGTH)
 
     def strengths(self) -> list[float]:
         """The strengths to try, weakest first: `strength`, and steps of 3 dB up to `max_strength`."""
@@ -190,9 +190,9 @@ class Quality:
 
     def __post_init__(self) -> None:
         if self.crf is not None:
-            _check_range("crf", self.crf, 0, 63)
+            check_range("crf", self.crf, 0, 63)
         if self.percent is not None:
-            _check_range("percent", self.percent, 1, 100)
+            check_range("percent", self.percent, 1, 100)
         if self.preset is not None and not str(self.preset).isalnum():
             raise InvalidArgument("preset must be a word or a number, got {got}", got=repr(self.preset))
 
@@ -257,7 +257,8 @@ def check_effort(effort: object) -> None:
     _check_choice("effort", effort, EFFORTS)
 
 
-def _check_range(name: str, value: float, low: float, high: float) -> None:
+def check_range(name: str, value: object, low: float, high: float) -> None:
+    """Raise InvalidArgument for anything but a number from `low` to `high`."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise InvalidArgument("{name} must be a number from {low} to {high}, got {value}",
                               name=name, low=low, high=high, value=repr(value))

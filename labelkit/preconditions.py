@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from labelkit import arrays, codec, container, metadata
-from labelkit.container import C2PA, SIDECAR, Reader, Source
+from labelkit.container import C2PA, SIDECAR, Reader, Source, Transaction
 from labelkit.errors import InvalidArgument, OutputFailed, UnsupportedFormat, check_types
 from labelkit.key import Key
 from labelkit.label import Label
@@ -137,6 +137,12 @@ def verify_settings(key: Key | None, trust: TrustList | None, effort: str, layer
     if trust is not None:
         check_types(trust=(trust, importlib.import_module("labelkit.provenance").TrustList))
     return Key.of(key), security_data.points(pins), Collector(layers)  # a wrong pin is the caller's error, no finding
+
+
+def needs_path(name: str, new: Transaction) -> None:
+    """Raise InvalidArgument where there is no target for a manifest to lie beside; `name` is the file's."""
+    if new.target is None:
+        raise InvalidArgument("{where}: its manifest lies beside the file, which therefore needs a path", where=name)
 
 
 _MAX_SIDECAR = 16 << 20  # bytes

@@ -223,8 +223,10 @@ PAGES_WITH_PICTURE = plain_pages(b"<< /Picture << /Subtype /Image /Width 1 /Heig
     (lambda: document(more={"word/media/image1.png": b"x"}), document),
     (lambda: with_member(office.odt("a"), "Pictures/1.png"), lambda: with_member(office.odt("a"), "styles.xml")),
     (lambda: with_member(office.epub("<p>a</p>"), "O/1.jpg"), lambda: with_member(office.epub("<p>a</p>"), "O/1.css")),
+    (lambda: with_member(office.odt("a"), "Media/1.mp4"), lambda: with_member(office.odt("a"), "Other/1")),
+    (lambda: with_member(office.epub("<p>a</p>"), "O/1.opus"), lambda: with_member(office.epub("<p>a</p>"), "O/1.otf")),
     (lambda: PAGES_WITH_PICTURE, plain_pages), (lambda: PAGES_WITH_PICTURE, packed_pages),
-], ids=["markdown", "html", "svg", "docx", "odt", "epub", "pdf", "packed pdf"])
+], ids=["markdown", "html", "svg", "docx", "odt", "epub", "film in odt", "sound in epub", "pdf", "packed pdf"])
 def test_a_file_without_samples_has_no_watermark_but_what_it_holds_may(with_picture, without):
     plain, rich = (lk.verify(make())[lk.Layer.WATERMARK] for make in (without, with_picture))
     assert plain.status is rich.status is lk.Status.ABSENT and "not made of samples" in str(plain.summary)

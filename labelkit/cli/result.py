@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from labelkit import results
 from labelkit.cli.outcome import OK, SHORT, UNANSWERED, json_line
-from labelkit.cli.show import row
+from labelkit.cli.show import VERDICTS, row
 from labelkit.cli.text import name_of, one_line
 from labelkit.log_recorder import sha256
 from labelkit.messages import Message
+from labelkit.report import Verdict
 from labelkit.results import NoResult, Result
 
 
@@ -64,10 +65,17 @@ def _text(checked: _Checked, options: argparse.Namespace) -> str:
     reasons = found.report.get("reasons")
     lines = [Message("{file}: signed by the key {key}", file=name, key=found.key_id).text(language)]
     for head, text in (
-            (Message("content"), f"SHA-256 {found.content.sha256}, {fits[checked.fits].text(language)}"),
+            (Message("content"), Message("SHA-256 {sha256}, {fits}", sha256=found.content.sha256,
+                                         fits=fits[checked.fits]).text(language)),
             (Message("detector"), detector), (Message("time"), f"{found.time:%Y-%m-%d %H:%M:%S} UTC"),
             (Message("effort"), str(found.checked.get("effort"))),
-            (Message("verdict"), str(found.report.get("verdict"))),
+            (Message("verdict"), _verdict(str(found.report.get("verdict")), language)),
             *((Message("because"), str(reason)) for reason in (reasons if isinstance(reasons, list) else []))):
         lines.append(row(head.text(language), "", text))
     return "\n".join(lines)
+
+
+def _verdict(stated: str, language: str) -> str:
+    """A verdict as `labelkit verify` words it; another version may know others."""
+    known = {**VERDICTS, Verdict.UNDETERMINED: Message("cannot tell")}
+    return next((text.text(language) for verdict, text in known.items() if verdict.value == stated), one_line(stated))

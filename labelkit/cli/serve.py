@@ -22,6 +22,8 @@ from labelkit.messages import Message
 from labelkit.preconditions import VerifySettings
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from labelkit.service import Service
 
 
@@ -36,9 +38,9 @@ def run(options: argparse.Namespace) -> int:
         raise InvalidArgument("TLS needs --tls-certificate and --tls-key together")
     app = _service(options)
     server = service.http_server(app, host=options.host, port=options.port, socket=options.socket, proxy=options.proxy,
-                                 certificate=options.tls_certificate, key=options.tls_key)
+                                 certificate=options.tls_certificate, key=options.tls_key, on_start=lambda: note(
+                                     Message("serving at {address}", address=_address(options, server)), options))
     _log_to_stderr()
-    note(Message("serving at {address}", address=_address(options)), options)
     try:
         server.run()
     except KeyboardInterrupt:  # the signal that stopped it, raised again
@@ -94,8 +96,10 @@ class _OfServer(logging.Formatter):
         return line(server=super().format(record))
 
 
-def _address(options: argparse.Namespace) -> str:
+def _address(options: argparse.Namespace, server: uvicorn.Server) -> str:
+    """Where a server listens; port 0 has become one that was free."""
     if options.socket:
         return str(options.socket)
+    port = server.servers[0].sockets[0].getsockname()[1]
     host = f"[{options.host}]" if ":" in options.host else options.host
-    return f"{'https' if options.tls_certificate else 'http'}://{host}:{options.port}"
+    return f"{'https' if options.tls_certificate else 'http'}://{host}:{port}"

@@ -172,7 +172,7 @@ def _text_of(action: argparse.Action, name: str, value: object, file: Path) -> s
         raise _wrong(name, value, file, Message("a number"))
     if kind == "date and time" and isinstance(value, datetime.datetime):
         return value.isoformat()
-    if kind in ("list of layers", "list of scopes"):
+    if kind in ("list", "list of layers", "list of scopes"):
         if isinstance(value, list) and all(isinstance(one, str) for one in value):
             return ",".join(value)
         raise _wrong(name, value, file, Message("a list of texts"))

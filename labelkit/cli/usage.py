@@ -35,17 +35,21 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Wrong usage: two lines on stderr, exit code 2."""
-        meant = self._meant(message)
-        hint = (_("hint: did you mean {word}? See {command} --help").format(word=meant, command=self.prog) if meant else
-                _("hint: see {command} --help").format(command=self.prog))
+        meant, named = self._meant(message), [one.prog for one in self._commands()]
+        # words that no command knows are an error of the root
+        command = next((one for word in self._words for one in named if one == f"{self.prog} {word}"), self.prog)
+        hint = (_("hint: did you mean {word}? See {command} --help").format(word=meant, command=command) if meant else
+                _("hint: see {command} --help").format(command=command))
         print(f"{one_line(message)}\n{hint}", file=sys.stderr)
         sys.exit(2)
 
+    def _commands(self) -> list[argparse.ArgumentParser]:
+        return [parser for action in self._actions if isinstance(action, argparse._SubParsersAction)
+                for parser in action.choices.values()]
+
     def _meant(self, message: str) -> str | None:
         """The option, command or choice that a misspelt word is close to."""
-        commands = [parser for action in self._actions if isinstance(action, argparse._SubParsersAction)
-                    for parser in action.choices.values()]
-        actions = [action for parser in (self, *commands) for action in parser._actions]
+        actions = [action for parser in (self, *self._commands()) for action in parser._actions]
         options = [name for action in actions for name in action.option_strings]
         words = [word.partition("=")[0] for word in self._words if word.startswith("--")]
         for word in words:

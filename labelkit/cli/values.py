@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the values of options may be: argparse calls these, and their names stand in its errors."""
+"""What the values of options may be: argparse calls these."""
 
 from __future__ import annotations
 
@@ -41,48 +41,56 @@ def scopes(text: str) -> list[str]:
 
 def port(text: str) -> int:
     """A port number."""
-    value = int(text)
-    if not 0 <= value < 1 << 16:
-        raise ValueError(text)
-    return value
+    if not text.isdecimal() or int(text) >= 1 << 16:
+        raise _wanted(_("a port from 0 to 65535"), text)
+    return int(text)
 
 
 def words(text: str) -> list[str]:
     """Words, separated by commas."""
     found = [word.strip() for word in text.split(",") if word.strip()]
     if not found:
-        raise ValueError(text)
+        raise _wanted(_("words, separated by commas"), text)
     return found
 
 
 def count(text: str) -> int:
     """A number from 1 on."""
-    value = int(text)
-    if value < 1:
-        raise ValueError(text)
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise _wanted(_("a whole number from 1 on"), text)
+    return int(text)
 
 
 def shard(text: str) -> tuple[int, int]:
     """Part I of N, as I/N."""
     part, _slash, parts = text.partition("/")
-    if not 1 <= int(part) <= int(parts):
-        raise ValueError(text)
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise _wanted(_("I/N, with I from 1 to N"), text)
     return int(part), int(parts)
 
 
 def date_and_time(text: str) -> datetime.datetime:
     """ISO 8601; local time where it names no zone."""
-    moment = datetime.datetime.fromisoformat(text)
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise _wanted(_("a date and time in ISO 8601"), text) from None
     return moment if moment.tzinfo else moment.astimezone()
 
 
 def seconds(text: str) -> float:
     """A number of seconds, or the whole."""
-    return float("inf") if text == "whole" else float(text)
+    try:
+        return float("inf") if text == "whole" else float(text)
+    except ValueError:
+        raise _wanted(_("a number of seconds, or whole"), text) from None
 
 
-# argparse names these in its errors
+def _wanted(what: str, got: str) -> argparse.ArgumentTypeError:
+    return argparse.ArgumentTypeError(_("must be {what}, got {got}").format(what=what, got=repr(got)[:80]))
+
+
+# `settings` tells by these how a value is written in a file
 count.__name__ = "count"
 words.__name__ = "list"
 shard.__name__ = "part I/N"

@@ -23,7 +23,6 @@ _APP2 = 0xE2
 _MARKERS = bytes(marker not in (0, 1, 0xFF, *range(0xD0, 0xD9)) for marker in range(256))  # EOI, and all with a length
 _EOI = 0xD9
 _THUMBNAILS = (0x010001, 0x010002)  # table 4: the type of a picture, in the low 24 bits of its attributes
-_DEPENDENT_CHILD = 1 << 30
 _GAIN_MAPS = (b"http://ns.adobe.com/hdr-gain-map/1.0/", b"urn:iso:std:iso:ts:21496:-1",
               b"http://ns.apple.com/HDRGainMap/1.0/")
 _FILM = re.compile(rb"\x00\x00[\x00\x01].ftyp", re.DOTALL)

@@ -14,13 +14,12 @@ _STEP, _OVERLAP = 1 << 20, 64  # bytes
 _URL = rb"data:(?:image|audio|video)/"
 _OFFICE = rb"/(?:media|embeddings)/"  # folders of the archive (ECMA-376-1, annex A); names are not compressed
 _OPEN = rb"Pictures/|Media/"  # folders of the archive (ODF 1.3 part 2, and what LibreOffice writes)
-_BOOK = rb"\.(?:jpe?g|png|gif|webp|mp[34]|m4a|ogg|opus)"  # names of members; a book says in its index where they lie
+_BOOK = rb"\.(?:jpe?g|png|gif|webp|svg|mp[34]|m4a|ogg|opus)"  # names of members; a book may put them anywhere
 _INSIDE = {
     "pdf": rb"/Subtype\s*/Image\b|/EmbeddedFile\b|/RichMedia\b",  # no stream lies in a packed object (ISO 32000, 7.5.7)
     "docx": _OFFICE, "xlsx": _OFFICE, "pptx": _OFFICE, "html": _URL, "markdown": _URL,
-    "svg": _URL, "odt": rb"Pictures/", "ods": rb"Pictures/", "odp": rb"Pictures/",
+    "svg": _URL, "odt": _OPEN, "ods": _OPEN, "odp": _OPEN, "epub": _BOOK,
     "eml": rb"\ncontent-type:\s*(?:image|audio|video)/", "rtf": rb"\\(?:pict|objdata)\b",
-    "epub": rb"\.(?:jpe?g|png|gif|webp|svg|mp[34]|m4a)",
 }
 
 

@@ -27,7 +27,7 @@ from labelkit.integrations.films import write_film
 from labelkit.key import Key
 from labelkit.label import Label
 from labelkit.payload import Payload
-from labelkit.plan import Plan
+from labelkit.plan import Plan, check_range
 from labelkit.watermark.image.batch import BatchT, embed_batch
 
 _INPUTS = ("image", "video")  # the names under which the state of a modular pipeline holds what it was given
@@ -169,6 +169,8 @@ def export_to_video(video_frames: Sequence[Any], output_video_path: str | None =
     """
     if output_video_path is None:
         raise InvalidArgument("a path to write the film to is wanted")
+    if quality is not None:
+        check_range("quality", quality, 0, 10)
     crf = 18.0 if quality is None else round((1 - quality / 10) * _WORST_CRF)  # as imageio-ffmpeg makes it of quality
     return str(write_film(video_frames, output_video_path, label, fps=fps, plan=plan, key=key, crf=crf,
                           bitrate=bitrate, multiple=macro_block_size or 1))
@@ -179,7 +181,7 @@ def encode_video(video: Any, fps: float, output_path: str, audio: Any = None, au
                  key: Key | None = None) -> None:
     """`diffusers.utils.encode_video`, films with sound, with every layer of the plan in one encode.
 
-    video  frames, or chunks of frames [n, height, width, 3] where `video_chunks_number` is above 1 or it is an iterator
+    video  frames [n, height, width, 3], or an iterator over chunks of them, whose number is not needed
     Raises what `films.write_film` raises.
     """
     is_chunked = hasattr(video, "__next__")

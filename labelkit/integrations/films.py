@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 import os
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -23,7 +24,7 @@ from labelkit.integrations.batches import frame_labeller
 from labelkit.key import Key
 from labelkit.label import Label
 from labelkit.payload import Payload
-from labelkit.plan import Plan
+from labelkit.plan import Plan, check_range
 from labelkit.report import Layer
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def write_film(frames: Iterable[Any], target: str | os.PathLike[str], label: Lab
     """Write frames as an MP4 (H.264, AAC) with every layer of the plan; the watermark is found in it before it appears.
 
     frames     uint8 or float from 0 to 1, [height, width, 3] RGB; Pillow images; or tensors of either
-    fps        frames a second
+    fps        frames a second, 0.01 to 65,535
     plan       as for `labelkit.embed`; one without signal layers is for frames that have them already
     key        of the watermark; None is the public key
     crf        constant rate factor of x264, 0 to 51
@@ -62,6 +63,8 @@ def write_film(frames: Iterable[Any], target: str | os.PathLike[str], label: Lab
     if plan.explicit and plan.explicit.soundtrack or plan.watermark and plan.watermark.soundtrack:
         raise InvalidArgument("the sound track is labelled in a file", hint="write the film with a plan without signal "
                               "layers, and label the file with labelkit.embed")
+    check_range("fps", float(fps) if isinstance(fps, numbers.Real) else fps, 0.01, _LARGEST_RATE)
+    check_range("crf", crf, 0, 51)
     pyav(name, "mp4")
     with Transaction(target) as new:
         stage = new.stage("film.mp4")
@@ -139,9 +142,10 @@ def _rows(sound: Any, rate: int | None) -> npt.NDArray[np.float32] | None:
         raise InvalidArgument("sound in a film has a rate of {rates} Hz, got {got}", got=repr(rate),
                               rates=", ".join(map(str, _SAMPLE_RATES)))
     held = tensors.taken(sound, rate)[0]
-    if not isinstance(held, np.ndarray) or held.ndim not in (1, 2) or held.dtype.kind not in "if":
-        raise InvalidArgument("sound is float or int16, [frames] or [frames, channels], got {got}",
-                              got=type(sound).__name__)
+    if not isinstance(held, np.ndarray) or held.ndim not in (1, 2) or not held.size or not (
+            held.dtype.kind == "f" or held.dtype == np.int16):
+        got = f"{held.dtype} {list(held.shape)}" if isinstance(held, np.ndarray) else type(sound).__name__
+        raise InvalidArgument("sound is float or int16, [frames] or [frames, channels], got {got}", got=got)
     scaled = held.astype(np.float32) / np.float32(32768 if held.dtype.kind == "i" else 1)
     rows = np.ascontiguousarray(scaled.reshape(len(scaled), -1).T)
     if len(rows) > 2 or not np.isfinite(rows).all():

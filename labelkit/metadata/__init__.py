@@ -33,7 +33,7 @@ from labelkit import container
 from labelkit.container import C2PA, EXIF, TEXT, XMP, Layout, Reader, Slot, Source
 from labelkit.errors import InvalidArgument, LabelkitError, LimitExceeded, OutputFailed, UnsupportedFormat
 from labelkit.evidence import Disagreement, Json, LabelCarrier, MetadataEvidence, UnreadSlot
-from labelkit.label import FIELDS, Generator, Kind, Label, shortened
+from labelkit.label import Generator, Kind, Label, shortened
 from labelkit.messages import Message
 from labelkit.metadata import aigc, exif, producers, security_data, traces, xmp
 from labelkit.report import Finding, Layer, Status
@@ -234,7 +234,7 @@ def _finding(layout: Layout, pinned: Collection[bytes] = ()) -> Finding:
     for carrier in carriers:
         carrier.home = carrier.slot is home
     statements = [carrier.statement for carrier in carriers if carrier.statement]
-    conflicts, disagreements = _conflicts(statements), _disagreements(statements)
+    conflicts, disagreements = aigc.conflicts(statements), aigc.disagreements(statements)
     problem = _problem(carriers, conflicts, disagreements)
     label = statements[0] if carriers and problem is None else None
     signatures = _signatures(label, pinned) if label else {}
@@ -321,21 +321,6 @@ def _one_label(label: aigc.Statement, evidence: MetadataEvidence,
         summary = Message("{label}; the signature covers the label and not the content, so it can be copied to "
                           "another file; {signature}", label=summary, signature=signature.reason)
     return Status.VALID, summary
-
-
-def _conflicts(statements: list[aigc.Statement]) -> tuple[Disagreement, ...]:
-    """Fields to which one label gives several values."""
-    return tuple(conflict for statement in statements for conflict in statement.conflicts)
-
-
-def _disagreements(statements: list[aigc.Statement]) -> tuple[Disagreement, ...]:
-    """Fields in which two labels state different things; an empty field states nothing."""
-    found: list[Disagreement] = []
-    for name in FIELDS:
-        values = sorted({statement.fields[name] for statement in statements if statement.fields[name]})
-        if len(values) > 1:
-            found.append(Disagreement(name, tuple(values)))
-    return tuple(found)
 
 
 def _edits(reader: Reader, label: Label, resign: bool, generator: Generator | None) -> list[container.Segment]:

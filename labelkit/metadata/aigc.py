@@ -99,6 +99,21 @@ class _Found:
     rivals: tuple[_Object, ...] = ()
 
 
+def conflicts(statements: list[Statement]) -> tuple[Disagreement, ...]:
+    """Fields to which one label gives several values."""
+    return tuple(conflict for statement in statements for conflict in statement.conflicts)
+
+
+def disagreements(statements: list[Statement]) -> tuple[Disagreement, ...]:
+    """Fields in which two labels state different things; an empty field states nothing."""
+    found: list[Disagreement] = []
+    for name in FIELDS:
+        values = sorted({statement.fields[name] for statement in statements if statement.fields[name]})
+        if len(values) > 1:
+            found.append(Disagreement(name, tuple(values)))
+    return tuple(found)
+
+
 def _unpack(text: str, form: tuple[str, ...]) -> tuple[_Found, tuple[str, ...]]:
     """The innermost AIGC object, and the wrappings that were taken off."""
     if len(form) > 6:

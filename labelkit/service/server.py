@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -56,8 +57,23 @@ class _Protocol(H11Protocol):
             self.transport.close()
 
 
+class _Server(uvicorn.Server):
+    """Calls `on_start` when it listens."""
+
+    def __init__(self, config: uvicorn.Config, on_start: Callable[[], None] | None) -> None:
+        super().__init__(config)
+        self._on_start = on_start
+
+    async def startup(self, sockets: Any = None) -> None:
+        """As uvicorn's, which ends the process where it cannot listen."""
+        await super().startup(sockets)
+        if self.started and self._on_start:
+            self._on_start()
+
+
 def http_server(service: Service, *, host: str, port: int, socket: str | None = None, proxy: str | None = None,
-                certificate: str | None = None, key: str | None = None) -> uvicorn.Server:
+                certificate: str | None = None, key: str | None = None,
+                on_start: Callable[[], None] | None = None) -> uvicorn.Server:
     """A server that is not started yet; its `run` returns when a signal stops it.
 
     host, port   to listen at; port 0 for any that is free
@@ -65,12 +81,13 @@ def http_server(service: Service, *, host: str, port: int, socket: str | None = 
     proxy        address whose X-Forwarded-For and -Proto are believed
     certificate, key
                  PEM files, for TLS
+    on_start     called when it listens
     """
     limits = service.settings.limits
     protocol = type("_LimitedProtocol", (_Protocol,), {"head_seconds": limits.send_seconds})
     more: dict[str, Any] = {"ssl_certfile": certificate, "ssl_keyfile": key} if certificate else {}
-    return uvicorn.Server(uvicorn.Config(
+    return _Server(uvicorn.Config(
         service, host=host, port=port, uds=socket, http=protocol, ws="none", lifespan="on", loop="asyncio",
         log_config=None, access_log=False, server_header=False, proxy_headers=proxy is not None,
         forwarded_allow_ips=proxy or "", limit_concurrency=limits.connections, backlog=_BACKLOG,
-        timeout_keep_alive=_KEEP_SECONDS, timeout_graceful_shutdown=_STOP_SECONDS, **more))
+        timeout_keep_alive=_KEEP_SECONDS, timeout_graceful_shutdown=_STOP_SECONDS, **more), on_start)

@@ -67,8 +67,15 @@ def test_wrong_usage_is_two_lines(run):
     code, out, err = run("embed", "cat.jpg", "-o", "out.jpg")
     assert (code, out, err) == (2, "", "the following arguments are required: --producer\n"
                                        "hint: see labelkit embed --help\n")
+    code, out, err = run("verify", "cat.jpg", "--producer", "me")
+    assert (code, out, err) == (2, "", "unrecognized arguments: --producer me\nhint: see labelkit verify --help\n")
+    assert run("--nonsense")[2].endswith("hint: see labelkit --help\n")
     assert run("embed", "a", "-o", "b", *PRODUCER, "--layers", "visible")[0] == 2
-    assert run("verify", "a", "--jobs", "0")[0] == 2
+    for option, value, wanted in (("--jobs", "0", "a whole number from 1 on"), ("--media", ",", "words, separated by "
+                                  "commas"), ("--shard", "3/2", "I/N, with I from 1 to N")):
+        assert run("verify", "a", option, value)[::2] == (
+            2, f"argument {option}: must be {wanted}, got '{value}'\nhint: see labelkit verify --help\n")
+    assert "0 到 65535 的端口号" in run("serve", "--open", "verify", "--port", "65536", "--lang", "zh-CN")[2]
     assert run("nonsense")[0] == 2
     assert run()[0] == 2
 

@@ -20,7 +20,9 @@ SAME = {
     "move it to the CPU with .cpu(), and turn bfloat16 into float32 with .float()",
     "give one of them, or all to embed_many with a label for each; the frames of a film are labelled in its file, or "
     "by a Labeller",
+    # of hosts and the service
     "ask for another output_type, or pass them and label what is decoded from them",
+    "choose another name, or take its line out of the file",
     "encode at a higher quality, or raise the strength of the watermark",
     "fill it in, or set LABELKIT_PRODUCER for the server", "give LabelOutputs the rate in Hz",
     "give format, such as \"WAV\"", "label its results with labelkit.embed",
@@ -28,12 +30,11 @@ SAME = {
     "of frames from -1 to 1 give (frame + 1) / 2", "state it in the content type, or give pcm=(rate, channels)",
     "stream what labelkit.integrations.speech.stream gives, or show the whole",
     "write the film with a plan without signal layers, and label the file with labelkit.embed",
-    # of the service
-    "choose another name, or take its line out of the file",
-    # of files, shards and stores
+    # of stores and shards
     "a Parquet file ends with its index, so of one that was cut off nothing can be read",
-    "it may be several archives in one; write it anew as one",
-    "names of objects must not contain // or .. ; rename it", "set {name}, or {public}=true for a public bucket",
+    "it may be several archives in one; write it anew as one", "names of objects must not contain // or .. ; rename it",
+    "set {name}, or {public}=true for a public bucket",
+    # of files
     "AV1 takes a number, H.264 and H.265 take a word such as veryfast",
     "add ?module-path=FILE, or set PKCS11_MODULE", "add object=NAME or id=%01", "convert it to 8 bits a sample",
     "convert it to 8 or 16 bits a sample", "convert it to RGB", "hand in the file, or a copy of one of them",

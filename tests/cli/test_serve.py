@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket as socketlib
 import subprocess
 import sys
 import time
@@ -58,6 +59,13 @@ def test_the_service_runs_until_a_signal_and_ends_with_its_processes(run, labell
     assert [line["error"] for line in lines if line["status"] == 415] == ["UnsupportedFormat"]
 
 
+def test_an_address_in_use_is_never_said_to_be_served():
+    with socketlib.create_server(("127.0.0.1", 0)) as taken:
+        words = ["serve", "--open", "verify", "--processes", "1", "--port", str(taken.getsockname()[1])]
+        done = subprocess.run([sys.executable, "-m", "labelkit", *words], capture_output=True, text=True)
+    assert done.returncode == 2 and "address already in use" in done.stderr and "serving at" not in done.stderr
+
+
 @pytest.mark.parametrize(("words", "told"), [
     ([], "nobody could use the service"), (["--open", "verify,root"], "choose scopes"),
     (["--api-keys", "missing"], "cannot be opened"), (["--open", "verify", "--page", "."], "no index.html"),
@@ -83,7 +91,9 @@ def test_a_result_is_signed_checked_and_tied_to_its_file(run, labelled):
     jwks = ["--jwks", "keys/result.jwks.json"]
     for file in ("results", "one"):
         code, out, _ = run("result", file, *jwks, "--content", labelled)
-        assert code == 0 and "that of cat.jpg" in out and "https://labels.example/" in out and "confirmed" in out
+        assert code == 0 and "that of cat.jpg" in out and "https://labels.example/" in out and "CONFIRMED" in out
+    said = run("result", "one", *jwks, "--content", labelled, "--lang", "zh-CN")[1]
+    assert "结论        属于人工智能生成合成内容" in said and "，与 " in said
     found = json.loads(run("result", "one", *jwks, "--json")[1])
     assert found["valid"] is True and found["report"]["verdict"] == "confirmed" and found["fits"] is None
     other = write("other.jpg", seed=3)
@@ -91,7 +101,7 @@ def test_a_result_is_signed_checked_and_tied_to_its_file(run, labelled):
     assert code == 1 and "NOT that of other.jpg" in out
     Path("forged").write_text(Path("one").read_text()[:-8] + "AAAAAAAA")
     code, out, _ = run("result", "forged", *jwks)
-    assert code == 1 and "NOT to be believed" in out and "confirmed" not in out
+    assert code == 1 and "NOT to be believed" in out and "CONFIRMED" not in out
     Path("none.json").write_text('{"keys": []}')
     assert run("result", "one", "--jwks", "none.json")[0] == 2
     assert json.loads(run("result", "forged", *jwks, "--json")[1])["valid"] is False

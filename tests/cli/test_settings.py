@@ -199,7 +199,7 @@ def test_other_settings_may_come_from_the_folder_and_all_from_another_one(run, k
     ("producer = {a = 1}", "a text in quotes"),
     ('in-place = "yes"', "true or false"), ("in-place = 1", "true or false"),
     ("strength = true", "a number"), ("jobs = [1]", "a number"), ("layers = [1]", "a list of texts"),
-    ("layers = 3", "a list of texts"), ("kind = 1", "a text in quotes")])
+    ("layers = 3", "a list of texts"), ("media = [1]", "a list of texts"), ("kind = 1", "a text in quotes")])
 def test_a_value_of_another_type_is_refused(line, wanted, run):
     write("cat.jpg")
     Path("mine.toml").write_text(line + "\n")
@@ -210,7 +210,7 @@ def test_a_value_of_another_type_is_refused(line, wanted, run):
 def test_values_of_the_right_type_are_taken(run, monkeypatch):
     write("cat.jpg")
     Path("mine.toml").write_text('producer = "5"\nstrength = 1\nheight = 0.06\njobs = 2\nlayers = "metadata"\n'
-                                 'explicit-present = true\njson = false\nshow = "whole"\n')
+                                 'explicit-present = true\njson = false\nshow = "whole"\nmedia = ["jpg"]\n')
     assert run("embed", "cat.jpg", "-o", "out.jpg", "--config", "mine.toml")[0] == 0
     assert metadata.read("out.jpg").label.content_producer == "5"
     monkeypatch.setenv("LABELKIT_JSON", "no")

@@ -16,6 +16,7 @@ from PIL import Image
 import labelkit as lk
 from labelkit.errors import InvalidArgument, OutputFailed, UnsupportedFormat
 from labelkit.integrations.diffusers import LabelOutputs, PipelineWatermark, encode_video, export_to_video
+from labelkit.integrations.films import write_film
 from tests.films import scene
 from tests.media import photo
 from tests.sounds import speech
@@ -232,6 +233,17 @@ def test_a_film_that_cannot_be_labelled_leaves_nothing(tmp_path):
             export_to_video(frames, str(target), label=new_label(), **how)
     with pytest.raises(InvalidArgument, match="mp4"):
         export_to_video(flat, str(tmp_path / "cat.gif"), label=new_label())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("name", "value"), [("fps", 0), ("fps", float("nan")), ("fps", "10"), ("crf", 99),
+                                             ("sound", np.zeros(16_000, np.int32)), ("sound", np.zeros(0, np.int16))])
+def test_a_wrong_setting_of_a_film_is_named(name, value, tmp_path):
+    frames, settings = [np.zeros((240, 320, 3), np.uint8)], {"fps": 10, name: value}
+    with pytest.raises(InvalidArgument, match=f"^{name} "):
+        write_film(frames, tmp_path / "cat.mp4", new_label(), sound_rate=16_000, **settings)
+    with pytest.raises(InvalidArgument, match="^quality "):
+        export_to_video(frames, str(tmp_path / "cat.mp4"), quality=20, label=new_label())
     assert list(tmp_path.iterdir()) == []
 
 
