@@ -32,6 +32,8 @@ OPTIONS = {
         "convert the sound track to AAC, or leave out --soundtrack"),
     "set sound=\"speech\", or soundtrack=False": Message("use --sound speech, or leave explicit out of --soundtrack"),
     "set soundtrack=False": Message("leave explicit out of --soundtrack"),
+    "write the label into the table by hand, and give the metadata alone here": Message(
+        "write the label into the table by hand, then use --layers metadata --explicit-present"),
     "leave the watermark out of the plan": Message("leave watermark out of --layers"),
     "mark a longer clip, raise the strength, or set presence_only=True": Message(
         "mark a longer clip, raise --strength, or use --presence-only"),
