@@ -94,7 +94,8 @@ def _schemas() -> dict[str, Any]:
     name = {"type": "string"}
     record = _object({field: name for field in FIELDS})
     rule = _object({"rule": name, "clause": name, "asks": name, "found": name,
-                    "outcome": {"enum": [outcome.value for outcome in Outcome]}})
+                    "outcome": {"enum": [outcome.value for outcome in Outcome]}, "encouraged": {
+                        "type": "boolean", "description": "The law recommends it and does not demand it"}})
     error = _object({"type": name, "message": name, "hint": {"type": ["string", "null"]}})
     required = {"type": "array", "items": {"enum": [layer.value for layer in Layer]}}
     verified = {"file": name, **report["properties"], "required": required, "shortcomings": _TEXTS,
