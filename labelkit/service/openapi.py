@@ -95,7 +95,7 @@ def _schemas() -> dict[str, Any]:
     record = _object({field: name for field in FIELDS})
     outcome = {"enum": [one.value for one in Outcome]}
     rule = _object({"rule": name, "clause": name, "asks": name, "found": name, "outcome": outcome,
-                    "encouraged": {"type": "boolean"}})
+                    "encouraged": {"type": "boolean", "description": "The law recommends it and does not demand it"}})
     error = _object({"type": name, "message": name, "hint": {"type": ["string", "null"]}})
     required = {"type": "array", "items": {"enum": [layer.value for layer in Layer]}}
     verified = {"file": name, **report["properties"], "required": required, "shortcomings": _TEXTS,
