@@ -38,7 +38,18 @@ def test_rows_are_those_of_an_undisturbed_call(cluster):
     check_verdicts(labelkit_ray.verify(made, layers=[lk.Layer.METADATA], require=[lk.Layer.METADATA]).take_all())
 
 
+def test_the_example_runs_and_goes_on_from_its_checkpoint(cluster, tmp_path, monkeypatch):
+    pq.write_table(table(), tmp_path / "in.parquet")
+    monkeypatch.setattr(sys, "argv", ["ray_data.py", str(tmp_path / "in.parquet"), str(tmp_path / "out"), "acme"])
+    for _ in range(2):  # the second run has nothing left to do
+        runpy.run_path(str(ROOT / "examples" / "ray_data.py"), run_name="__main__")
+    made = pq.read_table(tmp_path / "out").to_pylist()
+    assert len(made) == len({row["key"] for row in made}) == 24
+    assert sum(row["error"] is None for row in made) == 23
+
+
 def test_a_node_that_dies_loses_and_doubles_no_row(cluster):
+    """The last: Ray gives a dead node work until it misses its heartbeats."""
     rows = table(64)
     node = cluster.add_node(num_cpus=1, object_store_memory=200 << 20)
     blocks = ray.data.from_arrow([rows.slice(at, 4) for at in range(0, 64, 4)])
@@ -50,13 +61,3 @@ def test_a_node_that_dies_loses_and_doubles_no_row(cluster):
             cluster.remove_node(node, allow_graceful=False)
             node = None
     assert ordered(found) == expected(rows)
-
-
-def test_the_example_runs_and_goes_on_from_its_checkpoint(cluster, tmp_path, monkeypatch):
-    pq.write_table(table(), tmp_path / "in.parquet")
-    monkeypatch.setattr(sys, "argv", ["ray_data.py", str(tmp_path / "in.parquet"), str(tmp_path / "out"), "acme"])
-    for _ in range(2):  # the second run has nothing left to do
-        runpy.run_path(str(ROOT / "examples" / "ray_data.py"), run_name="__main__")
-    made = pq.read_table(tmp_path / "out").to_pylist()
-    assert len(made) == len({row["key"] for row in made}) == 24
-    assert sum(row["error"] is None for row in made) == 23
