@@ -190,10 +190,16 @@ def _verify(commands: Commands) -> None:
     _isolated_run(command)
 
 
+def _running(command: Parser) -> Options:
+    """The group that begins with the options of every run over files."""
+    group = command.add_argument_group(_("the run"))
+    _jobs(group)
+    _journal(group)
+    return group
+
+
 def _isolated_run(command: Parser) -> None:
-    run = command.add_argument_group(_("the run"))
-    _jobs(run)
-    _journal(run)
+    run = _running(command)
     run.add_argument("--isolate", action="store_const", const=True,
                      help=_("read files in processes with limits on time and memory; the default for folders"))
     run.add_argument("--no-isolate", action="store_const", const=False, dest="isolate",
@@ -204,10 +210,14 @@ def _isolated_run(command: Parser) -> None:
 def _layer_checks(checks: Options) -> None:
     checks.add_argument("--layers", type=values.layers, default=list(values.LAYERS), metavar=_("LIST"),
                         help=_("layers to check; all by default"))
+    _ocr(checks)
+    _checks(checks)
+
+
+def _ocr(checks: Options) -> None:
     checks.add_argument("--ocr", action="store_true",
                         help=_("read explicit labels in any font ({extra}); check always does").format(
                             extra=extra("ocr")))
-    _checks(checks)
 
 
 def _checks(checks: Options) -> None:
@@ -279,9 +289,7 @@ def _propagate(commands: Commands) -> None:
     _signer(label, _("certificate chain and key that sign a new manifest over the old one; needed for files with a "
                      "manifest"))
     _layer_checks(command.add_argument_group(_("the checks")))
-    running = command.add_argument_group(_("the run"))
-    _jobs(running)
-    _journal(running)
+    _running(command)
     _shards(command, written=True)
 
 
@@ -307,9 +315,7 @@ def _serve(commands: Commands) -> None:
     media_options.add_films(command)
     checks = command.add_argument_group(_("the checks"))
     _verification(checks)
-    checks.add_argument("--ocr", action="store_true",
-                        help=_("read explicit labels in any font ({extra}); check always does").format(
-                            extra=extra("ocr")))
+    _ocr(checks)
     _sign_result(checks)
     serve_options.add_limits(command)
     command.set_defaults(waive_recipient=None)

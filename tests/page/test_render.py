@@ -167,8 +167,7 @@ def test_report_page_names_the_digest_and_opens_the_evidence():
 
 
 def test_evidence_is_cut_at_its_bounds():
-    deep: dict = {}
-    inner = deep
+    deep = inner = {}
     for _ in range(2000):
         inner["x"] = inner = {}
     evidence = {"deep": deep, "long": "y" * 10**6, "many": [{"k": i} for i in range(10**4)]}
