@@ -12,8 +12,10 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -55,6 +57,8 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], jobs: int, *
             if ending:
                 ending()
         return
+    from concurrent.futures import ThreadPoolExecutor  # here: a command's help counts cores and runs nothing
+
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="labelkit")
     waiting: deque[tuple[Item, Future[Result]]] = deque()
     try:

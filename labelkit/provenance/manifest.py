@@ -219,7 +219,7 @@ def sign_sidecar(source: Source, claim: Claim, signer: Signer, *, parent: tuple[
         try:
             begins_here = parent is None and claim.label.kind is Kind.GENERATED
             builder = _builder(claim, mime, None if begins_here else ancestor, written=False)
-            builder.set_no_embed()  # type: ignore[no-untyped-call]  # the library's
+            builder.set_no_embed()  # type: ignore[no-untyped-call]  # c2pa has no types here
             store: bytes = builder.sign(signer.native(), SIDECAR_TYPE, reader.file, _Discard())
             state = _report(_Asset(reader, SIDECAR_TYPE, store))["validation_state"]
         except LabelkitError:

@@ -130,7 +130,7 @@ class Signer:
 
         key = self._key
         if isinstance(key, bytes):
-            return c2pa.Signer.from_info(c2pa.C2paSignerInfo(  # type: ignore[no-untyped-call]  # the library's
+            return c2pa.Signer.from_info(c2pa.C2paSignerInfo(  # type: ignore[no-untyped-call]  # c2pa has no types here
                 alg=self.algorithm, sign_cert=self._chain, private_key=key, ta_url=self._time_stamp_url))
 
         def call(message: bytes) -> bytes:

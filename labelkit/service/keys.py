@@ -7,11 +7,9 @@ file has a line of JSON for each key; a key whose line is taken out is refused f
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
-import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -49,6 +47,8 @@ def add(path: str | os.PathLike[str], name: str, scopes: Collection[str], create
     if os.path.exists(path) and any(caller.name == name for caller in read(path).values()):
         raise InvalidArgument("{where} has a key named {name} already", where=os.fspath(path), name=name,
                               hint="choose another name, or take its line out of the file")
+    import secrets  # here: the help of every command reads SCOPES
+
     key = _PREFIX + secrets.token_urlsafe(32)
     line = json.dumps({"name": name, "scopes": sorted(scopes), "sha256": _hashed(key), "created": created}) + "\n"
     try:
@@ -125,6 +125,8 @@ def _state(path: str | os.PathLike[str]) -> tuple[int, int, int] | None:
 
 
 def _hashed(key: str) -> str:
+    import hashlib
+
     return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 

@@ -23,7 +23,7 @@ class _Protocol(H11Protocol):
     head_seconds = 30.0
     _head_timer: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # a narrower transport
         super().connection_made(transport)
         self._watch()
 
