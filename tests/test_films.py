@@ -127,7 +127,7 @@ class Listener(http.server.SimpleHTTPRequestHandler):
 
 
 def said_by_browser(folder: Path) -> str:
-    """What the page in `folder` says first, in a real browser, however long a busy machine takes for it."""
+    """What the page in `folder` says first, in a real browser; a busy machine may take ten minutes for it."""
     handler = type("Heard", (Listener,), {"heard": queue.Queue()})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -137,10 +137,12 @@ def said_by_browser(folder: Path) -> str:
          "--remote-debugging-port=0", f"http://127.0.0.1:{server.server_port}/page.html"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        while browser.poll() is None:
+        for _second in range(600):
+            if browser.poll() is not None:
+                return f"the browser ended with {browser.returncode}"
             with contextlib.suppress(queue.Empty):
                 return handler.heard.get(timeout=1)
-        return f"the browser ended with {browser.returncode}"
+        return "nothing"
     finally:
         browser.kill()
         browser.wait()

@@ -108,8 +108,12 @@ def test_a_film_that_cannot_be_shown_leaves_the_report(pair):
 
 
 ASKING = """<script>const all = [...document.querySelectorAll("video")];
-const moved = v => new Promise(done => v.ontimeupdate = () => v.currentTime > 0.2 && done());
-Promise.all(all.map(v => v.play().then(() => moved(v))))
+const moved = v => new Promise((done, failed) => {  // it may begin to play, and fail after that
+  v.ontimeupdate = () => v.currentTime > 0.2 && done();
+  v.onerror = v.onended = failed;
+  v.play().catch(failed);
+});
+Promise.all(all.map(moved))
 .then(() => fetch("/said/" + all.map(v => v.videoWidth).join("-")), () => fetch("/said/error"));</script>"""
 
 
