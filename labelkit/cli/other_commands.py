@@ -99,6 +99,9 @@ def page(commands: Commands) -> None:
                                 "several times as long"))
     command.add_argument("--trust", metavar="PEM",
                          help=_("root certificates of trusted signers; C2PA's trust list by default"))
+    command.add_argument("--fetch-from", type=values.words, default=[], metavar=_("LIST"),
+                         help=_("servers beside its own, such as https://example.org, from which the page may fetch a "
+                                "file that ?url= in its address names, when the visitor clicks"))
     command.add_argument("--cache", metavar=_("FOLDER"), help=_("where fetched files are kept"))
 
 

@@ -19,6 +19,7 @@ def run(options: argparse.Namespace) -> int:
     if kernels is None:
         note(Message("the page is built without compiled kernels, so NumPy does their work; --kernels gives it some"),
              options)
-    site.build(Path(options.out), kernels=kernels, anchors=anchors, cache=cache, language=options.lang)
+    site.build(Path(options.out), kernels=kernels, anchors=anchors, cache=cache, language=options.lang,
+               fetch_from=options.fetch_from)
     print(Path(options.out) / "index.html")
     return OK

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The HTML of the verify page: its frame, and every text that its scripts show, in both languages.
 
-The first policy lets the page load its own files. Once they are there, the scripts add the second (verify/load.js),
+The first policy lets the page load its own files, and one that its address names, if the visitor wants it and the page
+was built for that server (verify/address.js). Once they are there, the scripts add the second (verify/load.js),
 and the worker that sees the files is made under both: neither it nor the page can open a connection any more.
 """
 
@@ -17,7 +18,7 @@ from labelkit.messages import Message
 from labelkit.page.markup import bilingual, bilingual_attribute, escaped, language_switch
 
 POLICY = ("default-src 'none'; script-src 'self' blob: 'wasm-unsafe-eval'; worker-src 'self' blob:; "
-          "connect-src 'self'; img-src 'self' blob:; media-src blob:; style-src 'self'; font-src 'self'; "
+          "connect-src {origins}; img-src 'self' blob:; media-src blob:; style-src 'self'; font-src 'self'; "
           "manifest-src 'self'; base-uri 'none'; form-action 'none'")
 SEALED = ("default-src 'none'; script-src blob: 'wasm-unsafe-eval'; worker-src blob:; connect-src 'none'; "
           "img-src blob:; media-src blob:; style-src 'none'; font-src 'none'; base-uri 'none'; form-action 'none'")
@@ -28,6 +29,8 @@ _TEXTS = {
     "starting": Message("Starting the verifier"),
     "ready": Message("Ready. From now on this page can open no connection."),
     "failed": Message("The verifier could not be loaded. Reload the page to try again"),
+    "asking": Message("Loaded. The address of this page names a file"),
+    "unfetched": Message("The file could not be fetched. Download it and choose it here"),
     "waiting": Message("Waiting for the verifier"),
     "look": Message("Reading the file"),
     "media": Message("Decoding sound or film"),
@@ -54,12 +57,15 @@ class Loaded(NamedTuple):
     sha256: bytes
 
 
-def page(loaded: Sequence[Loaded], small: Sequence[str], version: str, language: str) -> str:
+def page(loaded: Sequence[Loaded], small: Sequence[str], version: str, language: str,
+         origins: Sequence[str] = ()) -> str:
     """index.html; `language` is shown where the browser names neither.
 
     small    the names of the other files, which are kept for use offline too
     version  of all files together
+    origins  beside its own, from which the page may fetch a file that ?url= names
     """
+    policy = POLICY.format(origins=" ".join(["'self'", *origins]))
     switches, labels = language_switch(language)
     intro = Message("Does a picture, sound, film or document say that AI made it? It is looked at in this browser and "
                     "sent nowhere.")
@@ -69,7 +75,7 @@ def page(loaded: Sequence[Loaded], small: Sequence[str], version: str, language:
               "integrity": f"sha256-{base64.b64encode(file.sha256).decode('ascii')}"} for file in loaded]
     facts = json.dumps({"files": files, "small": ["index.html", *small], "version": version, "sealed": SEALED})
     return (f'<!DOCTYPE html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
-            f'<meta http-equiv="Content-Security-Policy" content="{escaped(POLICY)}">\n'
+            f'<meta http-equiv="Content-Security-Policy" content="{escaped(policy)}">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             '<meta name="referrer" content="no-referrer">\n'
             f'<title>{bilingual_attribute(_TITLE)}</title>\n<link rel="stylesheet" href="style.css">\n'
@@ -97,4 +103,13 @@ def _entrance() -> str:
             f'<p class="soft">{bilingual(drop)}</p>\n</section>\n'
             '<p id="state" role="status" data-state="loading"></p>\n'
             f'<progress id="loaded" max="1" value="0" aria-label="{bilingual_attribute(_TEXTS["loading"])}">'
-            '</progress>\n<p id="said" role="status"></p>\n')
+            f'</progress>\n{_offer()}<p id="said" role="status"></p>\n')
+
+
+def _offer() -> str:
+    """Whether to fetch the file that the page's address names."""
+    warning = Message("Its server learns that you ask for it. After that the page forbids itself all connections.")
+    return ('<section id="offer" hidden><p><code id="asked"></code></p>'
+            f'<p class="soft">{bilingual(warning)}</p><p class="choices"><button type="button" class="button">'
+            f'{bilingual(Message("Fetch and verify"))}</button> <button type="button" class="button quiet">'
+            f'{bilingual(Message("Do not fetch"))}</button></p></section>\n<p id="unfetched" role="alert"></p>\n')

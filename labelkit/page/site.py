@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import shutil
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import labelkit
@@ -23,11 +25,12 @@ _PACKAGE = Path(labelkit.__file__).parent
 _STATIC = Path(__file__).parent / "verify"
 _LEFT_OUT = ("cli", "isolation", "integrations", "service")  # rooms that a page has no use for
 _MAX_KERNELS = 4 << 20  # bytes
+_ORIGIN = re.compile(r"https://(\*\.)?[a-z0-9]+([.-][a-z0-9]+)*(:\d{1,5})?|http://(localhost|127\.0\.0\.1)(:\d{1,5})?")
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # so that the same sources give the same page
 
 
 def build(out: Path, *, kernels: Path | None = None, anchors: Path | None = None, cache: Path | None = None,
-          language: str = "en") -> list[str]:
+          language: str = "en", fetch_from: Sequence[str] = ()) -> list[str]:
     """Write the page into the folder `out` and return the names of its files.
 
     kernels   the kernels as WebAssembly, made by native/wasm.py; without them NumPy does their work, several times
@@ -35,8 +38,14 @@ def build(out: Path, *, kernels: Path | None = None, anchors: Path | None = None
     anchors   PEM bundle of the roots that the page trusts; C2PA's trust list by default
     cache     where fetched files are kept; `runtime.cache_folder()` by default
     language  shown first
+    fetch_from  servers beside its own from which the page may fetch a file that ?url= names, on a click and before it
+              forbids itself connections: origins such as "https://example.org" or "https://*.example.org"
     Raises InvalidArgument, and OutputFailed where a file of the runtime cannot be had.
     """
+    for origin in fetch_from:
+        if not _ORIGIN.fullmatch(origin):
+            raise InvalidArgument("fetch_from must hold origins such as https://example.org, got {got}",
+                                  got=repr(origin))
     library = _library(kernels, anchors)
     try:
         (out / "runtime").mkdir(parents=True, exist_ok=True)
@@ -51,8 +60,8 @@ def build(out: Path, *, kernels: Path | None = None, anchors: Path | None = None
         for path in copied:
             shutil.copyfile(path, out / path.name)
         small = sorted(["licences.txt", "style.css", *(path.name for path in copied)])
-        version = _version(shell.page(loaded, small, "", language), [out / name for name in small])
-        (out / "index.html").write_text(shell.page(loaded, small, version, language), "utf-8")
+        version = _version(shell.page(loaded, small, "", language, fetch_from), [out / name for name in small])
+        (out / "index.html").write_text(shell.page(loaded, small, version, language, fetch_from), "utf-8")
         worker = (_STATIC / "sw.js").read_text("utf-8")
         (out / "sw.js").write_text(worker.replace("VERSION", version, 1), "utf-8")
     except OSError as error:

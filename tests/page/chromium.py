@@ -159,11 +159,13 @@ def browser() -> Iterator[Page]:
 
 
 class Server:
-    """Serves a folder on this machine; `asked` lists the paths of all requests."""
+    """Serves a folder on this machine, to pages of other servers too if asked; `asked` lists the paths of all requests,
+    `headers` what each had."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, to_others: bool = False) -> None:
         self.asked: list[str] = []
-        handler = functools.partial(_Handler, self.asked, directory=str(folder))
+        self.headers: list[dict[str, str]] = []
+        handler = functools.partial(_Handler, self, to_others, directory=str(folder))
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -178,12 +180,18 @@ class Server:
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
-    def __init__(self, asked: list[str], *args: object, **keywords: object) -> None:
-        self._asked = asked
+    def __init__(self, owner: Server, to_others: bool, *args: object, **keywords: object) -> None:
+        self._owner, self._to_others = owner, to_others
         super().__init__(*args, **keywords)
 
+    def end_headers(self) -> None:
+        if self._to_others:
+            self.send_header("Access-Control-Allow-Origin", "*")
+        super().end_headers()
+
     def log_request(self, code: object = "-", size: object = "-") -> None:
-        self._asked.append(self.path)
+        self._owner.asked.append(self.path)
+        self._owner.headers.append(dict(self.headers))
 
     def log_message(self, *args: object) -> None:
         pass

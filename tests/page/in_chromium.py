@@ -19,11 +19,12 @@ import pytest
 import labelkit as lk
 from labelkit import kernels
 from labelkit.messages import Message
-from labelkit.page import shell
+from labelkit.page import shell, site
 from tests.media import photo, saved
 from tests.page import chromium, verified_files
 from tests.page.axe import RULES
 from tests.page.chromium import Page, Server, verified
+from tests.page.conftest import KERNELS
 
 AXE = Path(lk.__file__).parents[1] / "build" / "page" / "axe.min.js"
 TOLERANCE = 0.05  # of a score: decoders differ in the last bits
@@ -200,6 +201,76 @@ def test_the_page_works_offline(built: Path, files: list[Path]) -> None:
         page.open(url)
         chromium.wait_until_ready(page)
         assert verified(page, file)["verdict"] == "confirmed"
+
+
+@pytest.fixture
+def elsewhere(files: list[Path]) -> Iterator[Server]:
+    """Another server, with the files."""
+    with Server(files[0].parent, to_others=True) as server:
+        yield server
+
+
+def asking(folder: Path, *origins: str) -> Path:
+    """The page, built for these servers."""
+    site.build(folder, kernels=KERNELS, fetch_from=origins)
+    return folder
+
+
+def until_asked(page: Page) -> None:
+    page.wait("document.getElementById('state').dataset.state === 'asking'", 300)
+
+
+def answer(page: Page, place: int) -> None:
+    page.run(f"document.querySelectorAll('#offer button')[{place}].click()")
+
+
+def shown(page: Page) -> str:
+    page.wait("document.querySelector('article .layers')", 300)
+    return str(page.run("document.querySelector('article').innerText"))
+
+
+def test_a_file_is_fetched_from_its_address_on_a_click_and_then_nothing_is(
+        elsewhere: Server, tmp_path: Path) -> None:
+    with Server(asking(tmp_path / "page", elsewhere.url[:-1])) as server, chromium.browser() as page:
+        page.open(f"{server.url}?url={elsewhere.url}labelled.jpg")
+        until_asked(page)
+        assert page.run("document.getElementById('asked').textContent") == f"{elsewhere.url}labelled.jpg"
+        assert elsewhere.asked == []
+        answer(page, 0)
+        assert "labelled.jpg" in shown(page) and "confirmed AI-generated" in page.text()
+        assert elsewhere.asked == ["/labelled.jpg"]
+        assert not {"Referer", "Cookie"} & set(elsewhere.headers[0])
+        assert page.run(f"fetch('{elsewhere.url}plain.png').then(() => 'open', () => 'refused')") == "refused"
+        assert elsewhere.asked == ["/labelled.jpg"]
+
+
+def test_nothing_is_fetched_where_the_visitor_says_no_or_chooses_a_file(
+        elsewhere: Server, files: list[Path], tmp_path: Path) -> None:
+    with Server(asking(tmp_path / "page", elsewhere.url[:-1])) as server, chromium.browser() as page:
+        for chosen in (False, True):
+            page.open(f"{server.url}?url={elsewhere.url}labelled.jpg&n={chosen}")
+            until_asked(page)
+            if chosen:
+                page.choose("#files", [next(file for file in files if file.name == "plain.png")])
+                assert "plain.png" in shown(page)
+            else:
+                answer(page, 1)
+            chromium.wait_until_ready(page)
+            assert page.run("document.getElementById('offer').hidden")
+        assert elsewhere.asked == []
+
+
+def test_a_server_for_which_the_page_was_not_built_is_not_asked(served: Server, elsewhere: Server) -> None:
+    with chromium.browser() as other:
+        other.open(f"{served.url}?url={elsewhere.url}labelled.jpg")
+        until_asked(other)
+        answer(other, 0)
+        chromium.wait_until_ready(other)
+        assert "could not be fetched" in other.run("document.getElementById('unfetched').textContent")
+        assert elsewhere.asked == []
+        other.open(f"{served.url}?url=javascript:alert(1)")
+        chromium.wait_until_ready(other)
+        assert other.run("document.getElementById('offer').hidden")
 
 
 def test_kernels_as_webassembly_agree_to_the_bit(served: Server) -> None:

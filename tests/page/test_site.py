@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import html
 import io
 import json
 import re
@@ -150,11 +151,25 @@ def test_the_command(pinned, kernels, tmp_path, capsys):
 
 
 def test_the_policies_name_no_other_host_and_the_second_no_network():
-    for policy in (shell.POLICY, shell.SEALED):
+    for policy in (shell.POLICY.format(origins="'self'"), shell.SEALED):
         assert policy.startswith("default-src 'none'")
         assert not re.search(r"https?:|\*|unsafe-inline|'unsafe-eval'", policy)
     assert "connect-src 'none'" in shell.SEALED and "'self'" not in shell.SEALED
     assert "'self'" in shell.POLICY
+
+
+def test_a_page_may_fetch_from_the_servers_it_was_built_for_and_no_other(pinned, kernels, tmp_path):
+    def policies(*origins: str) -> list[str]:
+        site.build(tmp_path / "out", kernels=kernels, cache=tmp_path / "cache", fetch_from=origins)
+        return re.findall(r"connect-src ([^;]*);", html.unescape((tmp_path / "out" / "index.html").read_text("utf-8")))
+
+    assert policies() == ["'self'", "'none'"]
+    assert policies("https://media.example.org:8443", "https://*.example.com") == [
+        "'self' https://media.example.org:8443 https://*.example.com", "'none'"]
+    for wrong in ("example.org", "https:", "https://*", "http://example.org", "https://a.org/path", "https://a.org; x",
+                  "https://a.org 'unsafe-inline'", "*", "javascript:alert(1)"):
+        with pytest.raises(InvalidArgument, match="fetch_from"):
+            policies(wrong)
 
 
 # What runs in the browser

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page: takes files in, hands them to the worker one after the other, and shows a card for each.
 
+import * as address from "./address.js";
 import { Card, say } from "./card.js";
 import { load, seal, startWorker } from "./load.js";
 import { decoded } from "./media.js";
@@ -8,7 +9,7 @@ import { decoded } from "./media.js";
 const state = document.getElementById("state");
 const bar = document.getElementById("loaded");
 const waiting = [];
-let runtime = null, verifier = null, current = null, count = 0;
+let runtime = null, verifier = null, current = null, count = 0, refuse = () => {};
 
 function tell(name, detail = "") {
   state.dataset.state = name;
@@ -18,9 +19,21 @@ function tell(name, detail = "") {
 async function prepare() {
   tell("loading");
   runtime = await load((share) => { bar.value = share; });
+  const asked = await fromAddress();
   tell("starting");
   seal();
+  if (asked) add([asked]);
   await restart();
+}
+
+// The file that the page's address names, where the visitor wants it; one that was chosen before goes first.
+async function fromAddress() {
+  const wanted = address.given();
+  if (!wanted || waiting.length) return null;
+  tell("asking");
+  const offer = address.offered(wanted);
+  refuse = offer.refuse;
+  return offer.file.catch(address.failed);
 }
 
 async function restart() {
@@ -33,6 +46,7 @@ async function restart() {
 }
 
 function add(files) {
+  if (files.length) refuse();
   for (const file of files) {
     const card = new Card(count++, file, cancel);
     waiting.push(card);
