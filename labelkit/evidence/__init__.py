@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from labelkit.evidence.file import (
+    Ancestor,
     Deviation,
     Disagreement,
     Disclosure,
@@ -48,6 +49,7 @@ from labelkit.evidence.signal import (
 from labelkit.evidence.values import MAX_DEPTH, Json, field_types, is_omitted, to_json
 
 __all__ = [
+    "Ancestor",
     "AudioGeometry",
     "CheckFailure",
     "Deviation",

@@ -144,6 +144,25 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ancestor:
+    """One manifest of a file's history, at its place in the tree of what the file was made from.
+
+    depth     0 for the active manifest, 1 for what it was made from, and so on; each stands behind what was made of it
+    relation  as in `Statement`, and so are signer, intact and trusted
+    tool      the program that wrote it, with its version
+    actions   what it says was done, such as "c2pa.created"
+    """
+
+    depth: int
+    relation: str
+    signer: str | None
+    intact: bool
+    trusted: bool
+    tool: str | None
+    actions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """Who besides the signer is named in a manifest (CAWG identity assertion).
 
@@ -185,6 +204,7 @@ class ManifestEvidence:
     ai_generated        a manifest that holds states generative AI, or an AIGC label of kind 1
     trust_list          name of the list by which signers were judged, None where there was none
     statements          what the manifests of the history say of AI, the active one first, each by its own signer
+    history             every manifest of the history, at most 64, as a tree that is walked from the active one
     identities          who else is named in the active manifest
     disclosures         the AI models that intact manifests of the history name
     edits               what generative AI did to content that was there, each as the action or its description
@@ -212,6 +232,7 @@ class ManifestEvidence:
     ai_generated: bool
     trust_list: str | None = None
     statements: tuple[Statement, ...] = ()
+    history: tuple[Ancestor, ...] = ()
     identities: tuple[Identity, ...] = ()
     disclosures: tuple[Disclosure, ...] = ()
     edits: tuple[str, ...] = ()

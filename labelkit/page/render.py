@@ -33,6 +33,8 @@ _MEANINGS = {Layer.EXPLICIT: Message("what people see or hear, GB 45438-2025 cla
              Layer.PROVENANCE: Message("a signed manifest that any change of the file breaks")}
 _STATUSES = {Status.VALID: ("✓", Message("valid")), Status.INVALID: ("✗", Message("invalid")),
              Status.ABSENT: ("–", Message("absent")), Status.UNCHECKED: ("?", Message("unchecked"))}
+_RELATIONS = {"active": Message("This file:"), "parent": Message("Made from:"),
+              "component": Message("With a part from:")}
 _TITLE = Message("Verification report")
 
 
@@ -100,8 +102,8 @@ def article(name: str, report: Report, number: int, *, shown: str = "", after: s
             f'<h2 id="name-{number}">{escaped(name)}</h2>{_verdict(report)}</div>\n{shown}'
             f'<ul class="layers">{layers}</ul>\n'
             f'<div class="why"><div><h3>{bilingual(Message("Why this verdict"))}</h3>'
-            f"{bullet_list(map(bilingual, report.reasons))}</div>{_unseen(report)}{_cross_checks(report)}</div>"
-            f"{after}</article>\n")
+            f"{bullet_list(map(bilingual, report.reasons))}</div>{_unseen(report)}{_cross_checks(report)}"
+            f"{_history(report)}</div>{after}</article>\n")
 
 
 def _exhibited(exhibit: Exhibit, number: int) -> str:
@@ -166,6 +168,24 @@ def _cross_checks(report: Report) -> str:
     lines = (f"{chip('valid', Message('agrees')) if check.agrees else chip('invalid', Message('contradicts'))} "
              f"{bilingual(check.summary)}" for check in report.cross_checks)
     return f"<div><h3>{bilingual(Message('Layers compared'))}</h3>{bullet_list(lines)}</div>"
+
+
+def _history(report: Report) -> str:
+    """What the file was made from, as its manifests say, as a tree."""
+    ancestors = report.manifest.history if report.manifest else ()
+    if len(ancestors) < 2:
+        return ""
+    shown, depth = "", -1
+    for one in ancestors:
+        shown += '<ul class="tree"><li>' if one.depth > depth else "</li></ul>" * (depth - one.depth) + "</li><li>"
+        depth = one.depth
+        state = (chip("invalid", Message("broken"), "✗") if not one.intact else
+                 chip("valid", Message("trusted signer"), "✓") if one.trusted else
+                 chip("unchecked", Message("no trusted signer vouches for it"), "?"))
+        told = ", ".join(filter(None, [one.tool, *one.actions]))
+        shown += (f'{bilingual(_RELATIONS[one.relation])} <strong>{escaped(one.signer or "?")}</strong> {state}'
+                  f'<br><span class="soft">{escaped(told)}</span>')
+    return f"<div><h3>{bilingual(Message('History by its manifests'))}</h3>{shown}{'</li></ul>' * (depth + 1)}</div>"
 
 
 def _status(status: Status) -> str:

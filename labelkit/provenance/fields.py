@@ -62,6 +62,18 @@ def certificate(manifest: Tree) -> Tree:
     return as_dict(as_dict(manifest.get("signature")).get("certificateInfo"))
 
 
+def claim(manifest: Tree) -> Tree:
+    """The claim, of either version."""
+    return next((as_dict(manifest[key]) for key in ("claim.v2", "claim") if key in manifest), {})
+
+
+def tool(manifest: Tree) -> str | None:
+    """The program that wrote the claim, with its version."""
+    info = claim(manifest).get("claim_generator_info")
+    first = info[0] if isinstance(info, list) and info else info
+    return with_version(as_dict(first)) or as_text(claim(manifest).get("claim_generator"))
+
+
 def party(name: object) -> str | None:
     """The organisation or the common name of a certificate's subject or issuer."""
     parts = as_dict(name)

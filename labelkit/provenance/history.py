@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from labelkit.evidence import Disclosure, Identity, Statement
+from labelkit.evidence import Ancestor, Disclosure, Identity, Statement
 from labelkit.provenance import fields
 from labelkit.provenance.fields import Tree, as_dict, as_dicts, as_text
 
@@ -39,8 +39,9 @@ _MAX_LISTED = 16
 class Member:
     """One manifest of the history, and how the file descends from it.
 
-    intact   it is unbroken, and so is every manifest between it and the active one
-    trusted  its signer is trusted, and so is each between it and the file
+    intact     it is unbroken, and so is every manifest between it and the active one
+    trusted    its signer is trusted, and so is each between it and the file
+    made_into  the label of the manifest that names it among what it was made from; None for the active one
     """
 
     label: str
@@ -48,13 +49,18 @@ class Member:
     relation: str
     intact: bool
     trusted: bool
+    made_into: str | None = None
+
+    @property
+    def signer(self) -> str | None:
+        """Who signed it."""
+        return fields.party(fields.certificate(self.manifest).get("subject"))
 
     def statement(self, active_holds: bool) -> Statement:
         """What it says of AI, where the file's own manifest holds or does not."""
         sources = [_last_part(action.get("digitalSourceType")) for action in fields.actions(self.manifest)]
         stated, _ = next(fields.aigc(self.manifest), ({}, None))
-        signer = fields.party(fields.certificate(self.manifest).get("subject"))
-        return Statement(relation=self.relation, signer=signer, intact=self.intact and active_holds,
+        return Statement(relation=self.relation, signer=self.signer, intact=self.intact and active_holds,
                          trusted=self.trusted, sources=tuple(dict.fromkeys(filter(None, sources)))[:_MAX_LISTED],
                          generative=states_ai(self.manifest), aigc=stated)
 
@@ -79,9 +85,24 @@ def members(manifests: Mapping[str, Tree], active: str | None, report: Tree, *, 
                 part = "component" in (relation, nearer.relation)
                 found.append(Member(label, manifests[label], "component" if part else "parent",
                                     nearer.intact and results.holds(label),
-                                    nearer.trusted and results.is_trusted(label)))
+                                    nearer.trusted and results.is_trusted(label), nearer.label))
                 waiting.append(found[-1])
     return found
+
+
+def tree(found: Iterable[Member], active_holds: bool) -> Iterator[Ancestor]:
+    """The members as a tree, each followed by what it was made from; `active_holds` as in `Member.statement`."""
+    inner: dict[str | None, list[Member]] = {}
+    for member in found:
+        inner.setdefault(member.made_into, []).append(member)
+    waiting = [(0, member) for member in inner.get(None, [])]
+    while waiting:
+        depth, member = waiting.pop()
+        names = filter(None, (as_text(action.get("action")) for action in fields.actions(member.manifest)))
+        yield Ancestor(depth=depth, relation=member.relation, signer=member.signer, trusted=member.trusted,
+                       intact=member.intact and active_holds, tool=fields.tool(member.manifest),
+                       actions=tuple(dict.fromkeys(names))[:_MAX_LISTED])
+        waiting += [(depth + 1, one) for one in reversed(inner.get(member.label, []))]
 
 
 def is_generative(action: Tree) -> bool:

@@ -177,7 +177,6 @@ def _evidence(members: list[Member], report: Tree, *, state: str, codes: list[st
                       if as_text(action.get("digitalSourceType"))]
     nothing: tuple[dict[str, str | None], Json] = ({}, None)
     aigc, explicit = next((found for manifest in chain for found in fields.aigc(manifest)), nothing)
-    claim = next((as_dict(chain[0][key]) for key in ("claim.v2", "claim") if key in chain[0]), {})
     signature, certificate = as_dict(chain[0].get("signature")), fields.certificate(chain[0])
     ends, stamp = as_text(as_dict(certificate.get("validity")).get("notAfter")), _time_stamp(signature, report)
     statements = tuple(member.statement(state != "Invalid") for member in members)
@@ -187,7 +186,7 @@ def _evidence(members: list[Member], report: Tree, *, state: str, codes: list[st
         digital_source_type=next(filter(None, (as_text(one.get("digitalSourceType")) for one in sourced)), None),
         generator=next(filter(None, map(fields.agent, sourced)), None),
         created=next(filter(None, (_moment(action.get("when")) for action in sourced)), None),
-        claim_generator=_claim_generator(claim), title=as_text(claim.get("dc:title")),
+        claim_generator=fields.tool(chain[0]), title=as_text(fields.claim(chain[0]).get("dc:title")),
         soft_bindings=tuple(_soft_bindings(chain))[:_MAX_LISTED], aigc=aigc, explicit=explicit,
         signer=fields.party(certificate.get("subject")), issuer=fields.party(certificate.get("issuer")), not_after=ends,
         algorithm=as_text(signature.get("algorithm")), time_stamp=stamp, manifests=manifests,
@@ -196,6 +195,7 @@ def _evidence(members: list[Member], report: Tree, *, state: str, codes: list[st
             found.get("Label") == Kind.GENERATED.value for found, _ in fields.aigc(one.manifest)) for one in unbroken),
         statements=tuple(one for one in statements if one.relation == "active" or one.generative or one.aigc
                          or one.sources)[:_MAX_STATEMENTS],
+        history=tuple(history.tree(members, state != "Invalid"))[:_MAX_STATEMENTS],
         identities=tuple(history.identities(chain[0], _outcomes(report), set(codes)))[:_MAX_LISTED],
         disclosures=tuple(history.disclosures(chain))[:_MAX_LISTED],
         edits=tuple(dict.fromkeys(history.edits(chain)))[:_MAX_LISTED])
@@ -280,12 +280,6 @@ def _moment(value: object) -> str | None:
     except ValueError:
         return None
     return as_text(value)
-
-
-def _claim_generator(claim: Tree) -> str | None:
-    info = claim.get("claim_generator_info")
-    first = info[0] if isinstance(info, list) and info else info
-    return fields.with_version(as_dict(first)) or as_text(claim.get("claim_generator"))
 
 
 def _soft_bindings(chain: list[Tree]) -> Iterator[SoftBinding]:

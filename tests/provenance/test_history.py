@@ -172,6 +172,26 @@ def test_a_history_without_end_ends():
     assert members({}, "a", {}, trusted=False) == [] == members({"a": {}}, None, {}, trusted=False)
 
 
+def test_the_history_is_a_tree(picture, signer, stranger, trust):
+    """A trusted edit of a stranger's picture into which a trusted part was put: who, with what, from what."""
+    part = signed_by(signer, picture(seed=3), [created("trainedAlgorithmicMedia")])
+    first = signed_by(stranger, picture(), [created("digitalCapture")], made_from=[(part, "componentOf")])
+    last = signed_by(signer, first, [{"action": "c2pa.color_adjustments"}], made_from=[(first, "parentOf")])
+    found = provenance(last, trust).manifest.history
+    assert [(one.depth, one.relation, one.signer, one.trusted, one.intact) for one in found] == [
+        (0, "active", "Acme Imaging", True, True), (1, "parent", "Stranger", False, True),
+        (2, "component", "Acme Imaging", False, True)]
+    assert all(one.tool == "Other Tool 2" for one in found)
+    assert "c2pa.color_adjustments" in found[0].actions and found[2].actions == ("c2pa.created",)
+    assert len(provenance(part, trust).manifest.history) == 1
+    two = signed_by(signer, picture(seed=4), [created("composite")],
+                    made_from=[(first, "componentOf"), (part, "componentOf")])
+    assert [one.depth for one in provenance(two, trust).manifest.history] == [0, 1, 1]  # each once, at its nearest
+    broken = bytearray(last)
+    broken[-40] ^= 1
+    assert not any(one.intact for one in provenance(bytes(broken), trust).manifest.history)
+
+
 # Identities
 
 
