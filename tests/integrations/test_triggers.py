@@ -1,14 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The example programs that label files as they appear: an S3 event, by moto in the process, and a folder."""
+"""The example programs that label files as they appear: an S3 event, by moto in the process, a folder, Kafka, by
+faststream's broker for tests, and Triton, by a fake of its documented shapes."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
+import re
 import runpy
+import sys
+import types
 from pathlib import Path
 
 import boto3
+import numpy as np
 import pytest
+from faststream.kafka import KafkaMessage, TestKafkaBroker
 from moto import mock_aws
 
 import labelkit as lk
@@ -84,3 +92,77 @@ def test_a_folder_is_watched(tmp_path, capsys):
     next(looks)
     assert next(looks) == [outbox / "a.jpg"]
     assert sorted(path.name for path in outbox.iterdir()) == ["a.jpg"]
+
+
+def test_messages_are_labelled_and_what_cannot_be_goes_elsewhere(monkeypatch):
+    monkeypatch.setenv("PRODUCER", "acme")
+    example = runpy.run_path(str(EXAMPLES / "kafka_label.py"))
+    broker, arrived = example["broker"], {"labelled": [], "unlabelled": []}
+
+    def listen(topic: str) -> None:
+        @broker.subscriber(topic, decoder=example["as_it_is"])
+        async def keep(file: bytes, message: KafkaMessage) -> None:
+            arrived[topic].append((message.raw_message.key, file, message.headers.get("reason")))
+
+    for topic in arrived:
+        listen(topic)
+
+    async def run() -> None:
+        async with TestKafkaBroker(broker):
+            for key, file in ((b"1", PICTURE), (b"1", PICTURE), (b"2", PICTURE), (b"3", PICTURE[:500])):
+                await broker.publish(file, "generated", key=key)
+
+    asyncio.run(run())
+    ids = [lk.verify(file)[lk.Layer.METADATA].label.produce_id for _, file, _ in arrived["labelled"]]
+    assert [key for key, _, _ in arrived["labelled"]] == [b"1", b"1", b"2"]
+    assert ids[0] == ids[1] != ids[2]
+    assert all(lk.verify(file).verdict is lk.Verdict.CONFIRMED for _, file, _ in arrived["labelled"])
+    (key, file, reason), = arrived["unlabelled"]
+    assert (key, file) == (b"3", PICTURE[:500]) and "500 bytes" in reason
+    assert lk.verify(PICTURE).verdict is lk.Verdict.NONE
+
+
+@pytest.fixture
+def triton(monkeypatch):
+    """What the Python backend gives its models, as its documentation has it."""
+    class Tensor:
+        def __init__(self, name: str, array: np.ndarray) -> None:
+            self.name, self._array = name, array
+
+        def as_numpy(self) -> np.ndarray:
+            return self._array
+
+    class InferenceResponse:
+        def __init__(self, output_tensors: list, error: object = None) -> None:
+            self.tensors, self.error = {one.name: one.as_numpy() for one in output_tensors}, error
+
+    module = types.ModuleType("triton_python_backend_utils")
+    vars(module).update(Tensor=Tensor, InferenceResponse=InferenceResponse, TritonError=str,
+                        get_input_tensor_by_name=lambda request, name: request[name])
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    folder = EXAMPLES / "triton" / "label"
+    model = runpy.run_path(str(folder / "1" / "model.py"))["TritonPythonModel"]()
+    settings = (folder / "config.pbtxt").read_text("utf-8")
+    given = dict(re.findall(r'key: "(\w+)" value: { string_value: "(.*?)"', settings))
+    model.initialize({"model_config": json.dumps(
+        {"parameters": {name: {"string_value": value} for name, value in given.items()}})})
+    return model, lambda pictures: {"PICTURES": Tensor("PICTURES", pictures)}
+
+
+def test_pictures_leave_triton_labelled_or_not_at_all(triton):
+    model, request = triton
+    pictures = np.stack([photo(256, 320), photo(256, 320, 2)])
+    whole, one, none = model.execute([request(pictures), request(pictures[0]), request(np.zeros((2, 8), np.uint8))])
+    assert [len(answer.tensors["FILES"]) for answer in (whole, one)] == [2, 1] and whole.error is None is one.error
+    for answer in (whole, one):
+        for file, number in zip(answer.tensors["FILES"], answer.tensors["IDS"], strict=True):
+            report = lk.verify(file)
+            assert report.verdict is lk.Verdict.CONFIRMED
+            assert report[lk.Layer.METADATA].label.produce_id == number.decode()
+    assert none.tensors == {} and none.error
+
+
+def test_a_wrong_producer_keeps_triton_from_loading_the_model(triton):
+    model, _ = triton
+    with pytest.raises(lk.LabelkitError):
+        model.initialize({"model_config": json.dumps({"parameters": {"producer": {"string_value": ""}}})})
