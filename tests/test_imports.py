@@ -14,7 +14,7 @@ import labelkit
 
 ROOMS = ("explicit", "watermark", "metadata", "provenance", "log")
 LAYERS = [
-    ("__main__", "cli", "service", "integrations", "batch", "page"),
+    ("__main__", "cli", "service", "mcp", "integrations", "batch", "page"),
     ("labelkit", "propagation", "compliance", "isolation", "results", "many", "streaming", "aio",
      "store"),
     ("pipeline",),

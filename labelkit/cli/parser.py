@@ -28,7 +28,7 @@ def build() -> Parser:
     root.add_argument("--version", action="version", version=f"labelkit {__version__}",
                       help=_("show the version and exit"))
     commands = root.add_subparsers(dest="command", title=_("commands"), metavar=_("COMMAND"), parser_class=Parser)
-    for add in (_embed, _verify, _check, _propagate, other_commands.inspect, other_commands.result, _serve,
+    for add in (_embed, _verify, _check, _propagate, other_commands.inspect, other_commands.result, _serve, _mcp,
                 other_commands.log, other_commands.keygen, other_commands.trust, other_commands.page,
                 other_commands.completion):
         add(commands)
@@ -321,3 +321,28 @@ def _serve(commands: Commands) -> None:
     command.set_defaults(waive_recipient=None)
 
 
+def _mcp(commands: Commands) -> None:
+    command = shared_options.command(
+        commands, "mcp", _("FOLDER... [options]"), _("offer tools to assistants, by the Model Context Protocol"),
+        _("Offers the tools verify, inspect, check and embed over stdin and stdout to an assistant that starts this "
+          "command. Files outside the folders are not opened, URLs are not fetched, and nothing is written over "
+          "({extra}). Exit code 0: the assistant has closed it; 2: it could not start.").format(extra=extra("mcp")))
+    command.add_argument("folders", metavar=_("FOLDER"), nargs="*",
+                         help=_("folder whose files may be read and written; without one, those that the client "
+                                "grants as roots; with both, what is in both"))
+    label = command.add_argument_group(_("the label"))
+    label.add_argument("--producer", metavar=_("CODE"),
+                       help=_("name or 27-character code for every label; without it, each call names one"))
+    _sm2(label, _("SM2 key that signs the label in its reserved code (TC260-PG-202511A)"))
+    label.add_argument("--log", metavar=_("LOG"),
+                       help=_("label log, an SQLite file or a postgresql:// address: every label is recorded before "
+                              "the result is put in place"))
+    _plan(command)
+    media_options.add_films(command)
+    checks = command.add_argument_group(_("the checks"))
+    _verification(checks)
+    _ocr(checks)
+    checks.add_argument("--max-megapixels", type=values.count, default=134, metavar="N",
+                        help=_("limit for all frames of a picture together, and for one frame of a film; 134 by "
+                               "default"))
+    command.set_defaults(waive_recipient=None)
