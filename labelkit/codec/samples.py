@@ -276,13 +276,25 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Typeface:
+    """A font file to draw words with: its name, its bytes, and which face of a collection."""
+
+    name: str
+    data: bytes = field(repr=False)
+    face: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """An explicit label to put into a text: at the "start", "middle" or "end"; `mark` if it is the corner mark alone.
+
+    font  where the words are drawn on pages (`TextSamples.is_drawn`)
     """
 
     text: str
     place: str
     mark: bool = False
+    font: Typeface | None = None
 
 
 class TextSource(Protocol):
@@ -296,13 +308,15 @@ class TextSource(Protocol):
 class TextSamples:
     """The text of a document, as far as a reader sees it: `blocks` in reading order.
 
-    source  writes the file with words in it
-    words   what encode puts in
+    source    writes the file with words in it
+    words     what encode puts in
+    is_drawn  whether words are drawn on pages, with a font
     """
 
     blocks: tuple[Block, ...]
     source: TextSource = field(repr=False)
     words: tuple[Words, ...] = ()
+    is_drawn: bool = False
 
 
 Samples = ImageSamples | AudioSamples | AudioStream | VideoSamples | TextSamples

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from labelkit.container.base import C2PA, TEXT, XMP, Changes, Format, Layout, Patch, Reader, Slot
 from labelkit.container.pdfobjects import Found, Objects
-from labelkit.container.pdfsyntax import BLANK, Dictionary, Name, Reference, Value
+from labelkit.container.pdfsyntax import BLANK, Dictionary, Reference, written
 from labelkit.errors import UnsupportedFormat
 from labelkit.messages import Message
 
@@ -45,11 +45,7 @@ def sniff(reader: Reader, head: bytes) -> Format | None:
 def scan(reader: Reader, found: Format) -> Layout[_State, _Place]:
     """Texts of the Info dictionary, the document's XMP packet, and a C2PA manifest; raises MalformedFile."""
     objects = Objects(reader)
-    if objects.trailer.get(b"Encrypt") is not None:
-        # a plain text in Info would be decrypted by every reader (ISO 32000-2, 7.6.1)
-        raise UnsupportedFormat("{where}: the document is encrypted, and its texts with it, the label among them",
-                                where=reader.name,
-                                hint="take the password off, then label the document")
+    refuse_encrypted(reader, objects)
     state = _State(objects)
     layout: Layout[_State, _Place] = Layout(found, [], state)
     info = objects.get(objects.trailer.get(b"Info"))
@@ -66,6 +62,15 @@ def scan(reader: Reader, found: Format) -> Layout[_State, _Place]:
     if place is not None:
         layout.slots.append(Slot(C2PA, "embedded file", place, len(_MANIFEST), lambda: b"", None, home=False))
     return layout
+
+
+def refuse_encrypted(reader: Reader, objects: Objects) -> None:
+    """Raise UnsupportedFormat for an encrypted document."""
+    if objects.trailer.get(b"Encrypt") is not None:
+        # a plain text would be decrypted by every reader (ISO 32000-2, 7.6.1)
+        raise UnsupportedFormat("{where}: the document is encrypted, and its texts with it, the label among them",
+                                where=reader.name,
+                                hint="take the password off, then label the document")
 
 
 def _slot(kind: str, name: str, found: Found, body: bytes, key: str, home: bool) -> Slot[Found]:
@@ -116,9 +121,14 @@ def patches(reader: Reader, layout: Layout[_State, _Place], changes: Changes[_Pl
     if not new:
         return []
     if any(found.generation for found in (info, *packets) if found):
-        raise UnsupportedFormat("{where}: its objects have been numbered anew, which is not written",
-                                where=reader.name, hint="save the document with another program, then label it")
-    return [(reader.size, reader.size, _update(reader, state.objects, new, info, size))]
+        raise numbered_anew(reader)
+    return [(reader.size, reader.size, update(reader, state.objects, new, info, size))]
+
+
+def numbered_anew(reader: Reader) -> UnsupportedFormat:
+    """The error for an object whose number was another's before."""
+    return UnsupportedFormat("{where}: its objects have been numbered anew, which is not written",
+                             where=reader.name, hint="save the document with another program, then label it")
 
 
 def _info(old: Found | None, texts: dict[bytes, bytes | None], fresh: bytes | None) -> bytes:
@@ -135,8 +145,13 @@ def _info(old: Found | None, texts: dict[bytes, bytes | None], fresh: bytes | No
     return b"<< " + b"\n".join(rows) + b" >>"
 
 
-def _update(reader: Reader, objects: Objects, new: dict[int, bytes], info: Reference | None, size: int) -> bytes:
-    """The objects, their cross-reference section and the trailer that goes with them."""
+def update(reader: Reader, objects: Objects, new: dict[int, bytes], info: Reference | None, size: int) -> bytes:
+    """What goes behind a file: the objects, their cross-reference section and the trailer that goes with them.
+
+    new   the bodies of objects by number
+    info  the Info dictionary, if there is one
+    size  the number from which on objects are new
+    """
     out = bytearray(b"" if reader.at(reader.size - 1, 1) in (b"\n", b"\r") else b"\n")
     places: dict[int, int] = {}
     for number, body in sorted(new.items()):
@@ -146,7 +161,7 @@ def _update(reader: Reader, objects: Objects, new: dict[int, bytes], info: Refer
     if start > _MAX_OFFSET:
         raise reader.too_big("PDF", _MAX_OFFSET, start)
     size = max(size, *(number + 1 for number in new))
-    kept = [b"/" + name + b" " + _written(value) for name, value in objects.trailer.values.items() if name in _KEPT]
+    kept = [b"/" + name + b" " + written(value) for name, value in objects.trailer.values.items() if name in _KEPT]
     kept += [b"/Info %d 0 R" % info.number] if info else []
     kept.append(b"/Prev %d" % objects.start)
     if objects.stream:
@@ -160,17 +175,6 @@ def _update(reader: Reader, objects: Objects, new: dict[int, bytes], info: Refer
                                     for number, place in sorted(places.items()))
         out += b"trailer\n<< /Size %d %s >>\n" % (size, b" ".join(kept))
     return bytes(out + b"startxref\n%d\n%%%%EOF\n" % start)
-
-
-def _written(value: Value) -> bytes:
-    """A value as a trailer writes it: names, numbers, references, strings in hexadecimal, arrays of these."""
-    if isinstance(value, list):
-        return b"[" + b" ".join(map(_written, value)) + b"]"
-    if isinstance(value, Reference):
-        return b"%d %d R" % (value.number, value.generation)
-    if isinstance(value, Name):
-        return b"/" + value
-    return b"<" + value.hex().encode() + b">" if isinstance(value, bytes) else str(value).encode()
 
 
 def _literal(text: str) -> bytes:

@@ -82,6 +82,7 @@ class Objects:
         self.start = int(number[1])
         self.sections: list[_Section] = []
         self.subsections = self.rows = 0  # how many were read, and how many bytes
+        self._last = -1, b""  # the object stream that was unpacked last
         waiting, seen = [self.start], set[int]()
         while waiting and len(seen) < _MAX_SECTIONS:
             place = waiting.pop(0)
@@ -198,7 +199,9 @@ class Objects:
                 if row[0] != 1:
                     break
                 holder = self.at(row[1], number)
-                data = self.stream_of(holder)
+                if self._last[0] != number:  # neighbours lie in one stream
+                    self._last = number, self.stream_of(holder)
+                data = self._last[1]
                 first = holder.dictionary.integer(b"First")
                 if first is None or not 0 <= first <= len(data) or index > MAX_VALUES:
                     break

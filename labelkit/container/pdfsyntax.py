@@ -91,6 +91,24 @@ def past_space(data: bytes, at: int) -> int:
     return found.end() if (found := _SPACE.match(data, at)) else at
 
 
+def written(value: Value) -> bytes:
+    """A value as a file writes it; strings in hexadecimal."""
+    if isinstance(value, Dictionary):
+        rows = (b"%b %b" % (written(Name(name)), written(one)) for name, one in value.values.items())
+        return b"<< " + b" ".join(rows) + b" >>"
+    if isinstance(value, list):
+        return b"[" + b" ".join(map(written, value)) + b"]"
+    if isinstance(value, Reference):
+        return b"%d %d R" % (value.number, value.generation)
+    if isinstance(value, Name):
+        return b"/" + re.sub(rb"[^!-~]|[#()<>\[\]{}/%]", lambda found: b"#%02X" % ord(found[0]), value)
+    if isinstance(value, bytes):
+        return b"<" + value.hex().encode() + b">"
+    if value is None or isinstance(value, bool):
+        return {None: b"null", True: b"true", False: b"false"}[value]
+    return b"%d" % value if isinstance(value, int) else b"%.10f" % value
+
+
 def _number(found: re.Match[bytes]) -> int | float:
     return int(found[0]) if found[0].lstrip(b"+-").isdigit() else float(found[0])
 

@@ -13,8 +13,10 @@ from labelkit.codec.samples import TextSamples
 
 MODULES = {"txt": "plain", "markdown": "markdown", "html": "html", "srt": "subtitles", "vtt": "subtitles",
            "ass": "subtitles", "json": "chat", "jsonl": "chat", "docx": "office", "odt": "office",
-           "epub": "epub", "pptx": "slides", "xlsx": "sheets", "eml": "mail", "rtf": "rtf"}
+           "epub": "epub", "pptx": "slides", "xlsx": "sheets", "eml": "mail", "rtf": "rtf",
+           "pdf": "pdf"}
 """The module that reads each format."""
+_DRAWN = ("pdf",)  # words are drawn on pages
 IN_MEMORY = ("txt", "markdown", "html", "srt", "vtt", "ass", "json", "jsonl")
 """The formats of texts that can be strings."""
 
@@ -22,7 +24,7 @@ IN_MEMORY = ("txt", "markdown", "html", "srt", "vtt", "ass", "json", "jsonl")
 def decode(data: bytes, format: str, name: str, _max_pixels: int = 0) -> TextSamples:
     """The text of a document; raises UnsupportedFormat, MalformedFile, LimitExceeded."""
     blocks, source = importlib.import_module(f"labelkit.codec.text.{MODULES[format]}").read(data, name)
-    return TextSamples(tuple(blocks), source)
+    return TextSamples(tuple(blocks), source, is_drawn=format in _DRAWN)
 
 
 def encode(samples: TextSamples) -> bytes:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from labelkit.codec.samples import TextSamples, Words
+from labelkit.codec.samples import TextSamples, Typeface, Words
 from labelkit.errors import InvalidLabel
 from labelkit.evidence import DrawnWords
 from labelkit.explicit import rules
+from labelkit.explicit.image.font import Font
 from labelkit.explicit.text import finding, notices
 from labelkit.plan import Explicit
 
@@ -22,6 +23,10 @@ def draw(samples: TextSamples, explicit: Explicit) -> tuple[TextSamples, DrawnWo
     words = words_of(explicit)
     there = finding.stands_at(samples, words[0].text)
     added = tuple(one for one in words if one.place not in there)
+    if samples.is_drawn and added:
+        font = Font.open(explicit.font)
+        font.check(words[0].text)
+        added = tuple(replace(one, font=Typeface(font.name, font.data, font.face)) for one in added)
     drawn = DrawnWords(text=words[0].text, places=tuple(one.place for one in words), mark=words[0].mark)
     return replace(samples, words=(*samples.words, *added)), drawn
 

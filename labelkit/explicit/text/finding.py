@@ -88,13 +88,16 @@ def key_of(text: str) -> str:
 def _seen(blocks: Sequence[Block]) -> Iterator[Seen]:
     own = [block for block in blocks if block.role != "other"]
     for first, stop in _parts(own):
+        body = [index for index in range(first, stop) if own[index].role not in ("box", "mark")] or [stop, first - 1]
         for index in _indices(first, stop):
             at_edge = min(index - first, stop - 1 - index) < _EDGE_BLOCKS
             for notice in _labels(own[index]):
                 if not _counts(own[index], notice, at_edge):
                     continue
-                for place in _places(index - first, stop - first):
-                    yield Seen(notice, place, own[index].part, index in (first, stop - 1))
+                # what stands alone in a margin or a corner comes before or after what is read
+                outer = ("start",) * (index < body[0]) + ("end",) * (index > body[-1])
+                for place in outer or _places(index - first, stop - first):
+                    yield Seen(notice, place, own[index].part, bool(outer) or index in (first, stop - 1))
 
 
 def _counts(block: Block, notice: Notice, at_edge: bool) -> bool:

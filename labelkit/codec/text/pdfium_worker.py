@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process that runs PDFium on one document: a script that imports nothing of labelkit.
+
+    python pdfium_worker.py MEGABYTES SECONDS text MAX_PAGES       lines of text with their places, as JSON
+    python pdfium_worker.py MEGABYTES SECONDS look PAGE MAX_SIDE   a page as grey pixels: a line of JSON, then these
+
+It may take so much memory and computing time. The document comes on the standard input. Places are points from the
+upper left corner of the page as it is shown.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+_MAX_CHARACTERS = 4_000_000  # of one document
+_MAX_LINE = 4000
+_MAX_ANNOTATIONS = 500  # of one page
+_EXACT = 20  # device units in a point: PDFium maps to whole ones
+_WIDE = 2.0  # heights of a line; a gap as wide parts what stands in a margin
+_BAND = 0.14  # of the height of a page, at its top and its bottom
+_INVISIBLE = 3  # rendering mode of text (ISO 32000-2, 9.3.6)
+_IMAGE, _FREE_TEXT, _HIDDEN = 3, 3, 0x23  # kinds of object and annotation; flags: invisible, hidden, no view
+
+Row = tuple[float, float, float, float, float, str]
+"""Left, top, right, bottom and the height of its letters in points, and the text."""
+
+
+def serve() -> None:
+    """Do what the arguments say."""
+    megabytes, seconds, verb, *numbers = sys.argv[1:]
+    data = sys.stdin.buffer.read()
+    _limit(int(megabytes) << 20, int(seconds))
+    import pypdfium2
+
+    try:
+        document = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as error:
+        _say({"error": str(error)})
+        return
+    if verb == "text":
+        _say(_text(document, int(numbers[0])))
+    else:
+        _look(document, int(numbers[0]), int(numbers[1]))
+
+
+def _limit(memory_bytes: int, seconds: int) -> None:
+    """Bound the memory and the time of this process, where the system can."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    memory = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
+    for what, bound in ((memory, memory_bytes), (resource.RLIMIT_CPU, seconds), (resource.RLIMIT_CORE, 0)):
+        hard = resource.getrlimit(what)[1]
+        bound = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
+        try:
+            resource.setrlimit(what, (bound, hard))
+        except (OSError, ValueError):  # a system that cannot: macOS with address space
+            pass
+
+
+def _say(answer: object) -> None:
+    sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
+
+
+def _text(document: Any, most_pages: int) -> dict[str, object]:
+    """The lines of the first and last pages, at most so many together: {"pages": ..., "read": [[number, width, height,
+    rows], ...]}."""
+    count, left = len(document), _MAX_CHARACTERS
+    numbers = range(count) if count <= most_pages else [*range(most_pages // 2), *range(count - most_pages // 2, count)]
+    read = []
+    for number in numbers:
+        try:
+            page = document[number]
+        except Exception:  # a page that is none; the others can be read
+            continue
+        width, height = page.get_size()
+        rows = [row for row in _rows(page, width, height) if row[5]]
+        read.append([number, width, height, rows])
+        page.close()
+        left -= sum(len(row[5]) for row in rows)
+        if left < 0:
+            break
+    return {"pages": count, "read": read}
+
+
+def _rows(page: Any, width: float, height: float) -> Iterator[Row]:
+    import pypdfium2.raw as c
+
+    text = page.get_textpage()
+    count = c.FPDFText_CountChars(text)
+    units = (ctypes.c_ushort * (count + 1))()
+    length = max(c.FPDFText_GetText(text, 0, count, units) - 1, 0) if count > 0 else 0
+    whole = "".join(map(chr, units[:length]))  # UTF-16 units, as PDFium counts them
+    scanned = _has_image(page)
+    for found in re.finditer(r"[^\r\n\ufffe]+", whole):
+        for start, stop in _pieces(page, text, whole, found.start(), found.end(), height):
+            line = _row(page, text, whole, start, stop, scanned)
+            if line and line[2] > 0 and line[3] > 0 and line[0] < width and line[1] < height:
+                yield line
+    text.close()
+    yield from _notes(page)
+
+
+def _has_image(page: Any) -> bool:
+    """Whether there is a picture, whose invisible text says what it shows."""
+    import pypdfium2.raw as c
+
+    return any(c.FPDFPageObj_GetType(c.FPDFPage_GetObject(page, number)) == _IMAGE
+               for number in range(min(c.FPDFPage_CountObjects(page), 2000)))
+
+
+def _pieces(page: Any, text: Any, whole: str, start: int, stop: int, height: float) -> Iterator[tuple[int, int]]:
+    """A line, in a margin without the gaps in it."""
+    first = _box(page, text, start)
+    if stop - start > 300 or first and _BAND * height < first[1] < (1 - _BAND) * height:
+        yield start, stop
+        return
+    begin = start
+    for gap in re.finditer(r" +", whole[start:stop]):
+        before = _box(page, text, start + gap.start() - 1) if gap.start() else None
+        after = _box(page, text, start + gap.end()) if start + gap.end() < stop else None
+        if before and after and after[0] - before[2] > _WIDE * max(before[3] - before[1], 1):
+            yield begin, start + gap.start()
+            begin = start + gap.end()
+    yield begin, stop
+
+
+def _row(page: Any, text: Any, whole: str, start: int, stop: int, scanned: bool) -> Row | None:
+    """A stretch of the text and where it lies; None where it cannot be seen."""
+    import pypdfium2.raw as c
+
+    start += len(whole[start:stop]) - len(whole[start:stop].lstrip())
+    stop = start + len(whole[start:stop].rstrip())
+    first, last = (_box(page, text, at) for at in (start, max(stop - 1, start)))
+    if start >= stop or first is None or last is None:
+        return None
+    at = c.FPDFText_GetCharIndexFromTextIndex(text, start)
+    drawn = c.FPDFText_GetTextObject(text, at)
+    if drawn and c.FPDFTextObj_GetTextRenderMode(drawn) == _INVISIBLE and not scanned:
+        return None
+    colour = [ctypes.c_uint() for _ in range(4)]
+    if c.FPDFText_GetFillColor(text, at, *map(ctypes.byref, colour)) and colour[3].value == 0:
+        return None
+    units = whole[start:min(stop, start + _MAX_LINE)].encode("utf-16-le", "surrogatepass")
+    box = min(first[0], last[0]), min(first[1], last[1]), max(first[2], last[2]), max(first[3], last[3])
+    return (*box, first[3] - first[1], units.decode("utf-16-le", "replace"))
+
+
+def _box(page: Any, text: Any, at: int) -> tuple[float, float, float, float] | None:
+    """Where a character lies: left, top, right, bottom, with the room for the highest and the lowest of its font."""
+    import pypdfium2.raw as c
+
+    box = c.FS_RECTF()
+    number = c.FPDFText_GetCharIndexFromTextIndex(text, at)
+    if number < 0 or not c.FPDFText_GetLooseCharBox(text, number, ctypes.byref(box)):
+        return None
+    return _shown(page, (box.left, box.top), (box.right, box.bottom))
+
+
+def _shown(page: Any, *corners: tuple[float, float]) -> tuple[float, float, float, float]:
+    """The box around points of a page, as it is shown."""
+    import pypdfium2.raw as c
+
+    wide, high = (round(side * _EXACT) for side in page.get_size())
+    points = []
+    for x, y in corners:
+        left, top = ctypes.c_int(), ctypes.c_int()
+        c.FPDF_PageToDevice(page, 0, 0, wide, high, 0, x, y, ctypes.byref(left), ctypes.byref(top))
+        points.append((left.value / _EXACT, top.value / _EXACT))
+    across, down = zip(*points, strict=True)
+    return min(across), min(down), max(across), max(down)
+
+
+def _notes(page: Any) -> Iterator[Row]:
+    """The texts that are written over a page (FreeText annotations)."""
+    import pypdfium2.raw as c
+
+    for number in range(min(c.FPDFPage_GetAnnotCount(page), _MAX_ANNOTATIONS)):
+        note = c.FPDFPage_GetAnnot(page, number)
+        box = c.FS_RECTF()
+        if (note and c.FPDFAnnot_GetSubtype(note) == _FREE_TEXT and not c.FPDFAnnot_GetFlags(note) & _HIDDEN
+                and c.FPDFAnnot_GetRect(note, ctypes.byref(box))):
+            units = (ctypes.c_ushort * _MAX_LINE)()
+            length = c.FPDFAnnot_GetStringValue(note, b"Contents", units, 2 * _MAX_LINE) // 2
+            words = bytes(units)[:2 * max(min(length, _MAX_LINE) - 1, 0)].decode("utf-16-le", "replace").strip()
+            left, top, right, bottom = _shown(page, (box.left, box.top), (box.right, box.bottom))
+            yield left, top, right, bottom, min(bottom - top, 12.0), " ".join(words.split())
+        if note:
+            c.FPDFPage_CloseAnnot(note)
+
+
+def _look(document: Any, number: int, most_side: int) -> None:
+    """A page as it is shown."""
+    page = document[number]
+    width, height = page.get_size()
+    scale = most_side / max(width, height, 1)
+    picture = page.render(scale=scale, grayscale=True)
+    rows = bytes(picture.buffer)
+    _say({"width": width, "height": height, "columns": picture.width, "rows": picture.height})
+    for row in range(picture.height):
+        sys.stdout.buffer.write(rows[row * picture.stride:row * picture.stride + picture.width])
+
+
+if __name__ == "__main__":
+    serve()
