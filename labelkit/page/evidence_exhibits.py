@@ -118,7 +118,7 @@ def _of_sound(report: Report) -> list[str]:
     try:
         shown = [(spectrogram(samples.mean(1)), text) for samples, text in (
             (host.samples, Message("before")), (marked.samples, Message("marked")),
-            (10 * (marked.samples - host.samples), Message("difference, amplified {times} times", times=10)))]
+            (10 * (marked.samples - host.samples), Message("Difference, amplified {times} times", times=10)))]
     except (LabelkitError, ValueError):  # too short for one transform
         return []
     return [_grid([_figure(media, text) for media, text in shown], subject.medium.name)]
@@ -127,7 +127,7 @@ def _of_sound(report: Report) -> list[str]:
 def _pair(host: Picture, marked: Picture) -> list[str]:
     difference = np.clip(128.0 + _AMPLIFIED * (marked.astype(np.float32) - host), 0, 255).astype(np.uint8)
     return [_figure(_jpeg(host), Message("before")), _figure(_jpeg(marked), Message("marked")),
-            _figure(_jpeg(difference), Message("difference, amplified {times} times", times=_AMPLIFIED))]
+            _figure(_jpeg(difference), Message("Difference, amplified {times} times", times=_AMPLIFIED))]
 
 
 def _grid(figures: Sequence[str], name: str) -> str:

@@ -61,16 +61,14 @@ def _scene(random: np.random.Generator, height: int, width: int, slope: float) -
 
 def _notes(random: np.random.Generator) -> Wave:
     """Chords of plucked strings, in stereo."""
-    t = np.arange(12 * RATE) / RATE
-    out = np.zeros((len(t), 2))
-    for start in np.arange(0, 12, 0.4):
+    out, after = np.zeros((12 * RATE, 2)), np.arange(2 * RATE) / RATE
+    fade = np.exp(-2.2 * after) * np.minimum(1, 20 * (2 - after))
+    for start in range(0, 12 * RATE - len(after), 2 * RATE // 5):
         for hz in random.choice([110, 147, 165, 196, 220, 262, 294, 330, 392, 440], 3, replace=False):
-            after = t - start
-            decay = np.where(after >= 0, np.exp(-2.2 * np.maximum(after, 0)), 0)
-            string = sum(np.sin(2 * np.pi * hz * n * after) / n**1.2 * np.exp(-0.8 * n * np.maximum(after, 0))
-                         for n in range(1, 9))
+            string = fade * sum(np.sin(2 * np.pi * hz * n * after) / n**1.2 * np.exp(-0.8 * n * after)
+                                for n in range(1, 9))
             side = random.uniform(0.3, 0.7)
-            out += np.stack([side * decay * string, (1 - side) * decay * string], axis=1)
+            out[start : start + len(after)] += string[:, None] * np.array([side, 1 - side])
     out += random.normal(0, 0.002, out.shape)
     return np.ascontiguousarray(0.5 * out / np.abs(out).max(), np.float32)
 
