@@ -10,7 +10,7 @@ NATIVE := pyproject.toml labelkit/distribution.py $(shell find native -name '*.c
 
 SANITIZE := -g;-fsanitize=address,undefined,float-cast-overflow;-fno-sanitize-recover=all
 
-.PHONY: demo page docs figures man test test-page test-engines test-hosts coverage lint bench native-test native-test-python native-test-aarch64 native-test-32 native-cross clean
+.PHONY: demo page evidence docs figures man test test-page test-engines test-hosts coverage lint bench native-test native-test-python native-test-aarch64 native-test-32 native-cross clean
 
 demo: .venv/labelkit
 	rm -rf demo
@@ -22,6 +22,10 @@ demo: .venv/labelkit
 # the verify page, in build/page/site; any web server can serve it
 page: .venv/labelkit build/page/_native.abi3.so
 	$(BIN)/labelkit page build/page/site --kernels build/page/_native.abi3.so
+
+# every test that the EU Code lists, on the samples with the settings by default; minutes
+evidence: .venv/labelkit
+	$(BIN)/labelkit evidence build/evidence $(filter-out %.md %.py,$(wildcard samples/*.*)) --count 10
 
 # the documentation, in build/docs; warnings, dead links among them, are errors
 docs: .venv/docs
