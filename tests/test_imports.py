@@ -15,7 +15,7 @@ import labelkit
 ROOMS = ("explicit", "watermark", "metadata", "provenance", "log")
 LAYERS = [
     ("__main__", "cli", "service", "mcp", "integrations", "batch", "page"),
-    ("labelkit", "propagation", "compliance", "isolation", "results", "many", "streaming", "aio",
+    ("labelkit", "propagation", "compliance", "isolation", "results", "many", "streaming", "aio", "trials",
      "store"),
     ("pipeline",),
     ("delivery", "request", "preconditions", "confirmation", "log_recorder", "arrays", "tensors", "texts"),

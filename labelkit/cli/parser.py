@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labelkit.cli import media_options, other_commands, serve_options, shared_options, values
+from labelkit.cli import evidence_options, media_options, other_commands, serve_options, shared_options, values
 from labelkit.cli.text import _
 from labelkit.cli.usage import Parser
 from labelkit.distribution import __version__, extra
@@ -28,9 +28,9 @@ def build() -> Parser:
     root.add_argument("--version", action="version", version=f"labelkit {__version__}",
                       help=_("show the version and exit"))
     commands = root.add_subparsers(dest="command", title=_("commands"), metavar=_("COMMAND"), parser_class=Parser)
-    for add in (_embed, _verify, _check, _propagate, other_commands.inspect, other_commands.result, _serve, _mcp,
-                other_commands.log, other_commands.keygen, other_commands.trust, other_commands.page,
-                other_commands.completion):
+    for add in (_embed, _verify, _check, _propagate, other_commands.inspect, other_commands.result,
+                evidence_options.add, _serve, _mcp, other_commands.log, other_commands.keygen, other_commands.trust,
+                other_commands.page, other_commands.completion):
         add(commands)
     return root
 

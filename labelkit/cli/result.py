@@ -15,13 +15,15 @@ from labelkit.log_recorder import sha256
 from labelkit.messages import Message
 from labelkit.report import Verdict
 from labelkit.results import NoResult, Result
+from labelkit.trials import report as evidence
+from labelkit.trials.report import Evidence
 
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
     """What came of one result, and whether it is about the file at hand; None where none was named."""
 
-    found: Result | NoResult
+    found: Result | Evidence | NoResult
     fits: bool | None
 
     @property
@@ -38,12 +40,18 @@ def run(options: argparse.Namespace) -> int:
     wanted = sha256(options.content) if options.content else None
     codes = []
     for signed in results.read_results(options.file):
-        found = results.check(signed, jwks, now)
-        fits = None if wanted is None or isinstance(found, NoResult) else found.content.sha256 == wanted
+        is_evidence = results.type_of(signed) == evidence.TYPE
+        found = evidence.check(signed, jwks, now) if is_evidence else results.check(signed, jwks, now)
+        fits = None if wanted is None or isinstance(found, NoResult) else wanted in _about(found)
         checked = _Checked(found, fits)
         codes.append(checked.code)
         print(json_line(_fields(checked, options)) if options.json else _text(checked, options))
     return max(codes)
+
+
+def _about(found: Result | Evidence) -> set[str]:
+    """The SHA-256 of what was signed for."""
+    return set(found.files.values()) if isinstance(found, Evidence) else {found.content.sha256}
 
 
 def _fields(checked: _Checked, options: argparse.Namespace) -> dict[str, object]:
@@ -62,17 +70,23 @@ def _text(checked: _Checked, options: argparse.Namespace) -> str:
     fits = {None: Message("not compared with a file"), True: Message("that of {file}", file=name_of(
         options.content or "")), False: Message("NOT that of {file}", file=name_of(options.content or ""))}
     detector = " ".join(str(found.detector[part]) for part in ("name", "version", "url") if found.detector.get(part))
-    reasons = found.report.get("reasons")
     lines = [Message("{file}: signed by the key {key}", file=name, key=found.key_id).text(language)]
+    content = ", ".join(sorted(_about(found)))
     for head, text in (
-            (Message("content"), Message("SHA-256 {sha256}, {fits}", sha256=found.content.sha256,
+            (Message("content"), Message("SHA-256 {sha256}, {fits}", sha256=content,
                                          fits=fits[checked.fits]).text(language)),
             (Message("detector"), detector), (Message("time"), f"{found.time:%Y-%m-%d %H:%M:%S} UTC"),
-            (Message("effort"), str(found.checked.get("effort"))),
-            (Message("verdict"), _verdict(str(found.report.get("verdict")), language)),
-            *((Message("because"), str(reason)) for reason in (reasons if isinstance(reasons, list) else []))):
+            *(_report_rows(found, language) if isinstance(found, Result) else [(Message("what"), Message(
+                "report of evidence: {files}", files=", ".join(sorted(found.files))).text(language))])):
         lines.append(row(head.text(language), "", text))
     return "\n".join(lines)
+
+
+def _report_rows(found: Result, language: str) -> list[tuple[Message, str]]:
+    reasons = found.report.get("reasons")
+    return [(Message("effort"), str(found.checked.get("effort"))),
+            (Message("verdict"), _verdict(str(found.report.get("verdict")), language)),
+            *((Message("because"), str(reason)) for reason in (reasons if isinstance(reasons, list) else []))]
 
 
 def _verdict(stated: str, language: str) -> str:

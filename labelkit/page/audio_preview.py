@@ -68,12 +68,12 @@ class AudioPreview:
         if first.rate == second.rate and host.shape[1] == labelled.shape[1]:
             place = _alignment(host, labelled, labels)
         if place is None:
-            return cls(first.rate, seconds, _spectrogram(host.mean(1)), _spectrogram(labelled.mean(1)), None, math.nan)
+            return cls(first.rate, seconds, spectrogram(host.mean(1)), spectrogram(labelled.mean(1)), None, math.nan)
         aligned, empty = np.zeros_like(labelled), np.ones(len(labelled), bool)
         aligned[place], empty[place] = host, False
         change = np.where(empty[:, None], 0, labelled - aligned)
-        return cls(first.rate, seconds, _spectrogram(aligned.mean(1), empty), _spectrogram(labelled.mean(1)),
-                   _spectrogram(AMPLIFIED * change.mean(1), empty), _snr(aligned, change))
+        return cls(first.rate, seconds, spectrogram(aligned.mean(1), empty), spectrogram(labelled.mean(1)),
+                   spectrogram(AMPLIFIED * change.mean(1), empty), _snr(aligned, change))
 
 
 def _decoded(data: bytes) -> AudioSamples:
@@ -131,7 +131,7 @@ def _cuts(before: Float32, after: Float32, count: int) -> list[int]:
     return cuts
 
 
-def _spectrogram(mono: Float32, empty: Booleans | None = None) -> Media:
+def spectrogram(mono: Float32, empty: Booleans | None = None) -> Media:
     """A PNG: time to the right, 0 Hz to half the rate upwards, FLOOR_DB to TOP_DB from dark to light.
 
     empty  bool [frames]: frames whose columns are left transparent
