@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The compiled module of native/binding/. labelkit.kernels.contract says what each kernel does, native/lk.h in full.
-from labelkit.kernels.contract import Float32, Int8, Int16, Int32, Int64, UInt8, UInt16, UInt32
+from labelkit.kernels.contract import Float32, Float64, Int8, Int16, Int32, Int64, UInt8, UInt16, UInt32
 
 def isa() -> str: ...
 def isas() -> list[str]: ...
@@ -30,6 +30,32 @@ def plane_resample(
 ) -> None: ...
 def plane_match(
     plane: UInt8, pattern: UInt8, least: int, scratch: Int64, place: Int64, score: Float32, /
+) -> None: ...
+
+# native/binding/margin.c
+def margin_sample(
+    pixels: UInt8,
+    y: UInt32,
+    x: UInt32,
+    activity: UInt8,
+    gain: UInt8,
+    base: int,
+    bright: int,
+    waves: Int32,
+    patterns: Float32,
+    cells: Float32,
+    /,
+) -> None: ...
+def margin_score(
+    cells: Float32,
+    crops: UInt8,
+    levels: Float64,
+    steps: Float32,
+    kept: Float64,
+    passed: Float64,
+    scale: float,
+    scores: Float64,
+    /,
 ) -> None: ...
 
 # native/binding/audio.c

@@ -85,6 +85,53 @@ typedef int lk_image_embed_fn(const uint8_t *pixels, size_t row_bytes, uint8_t *
 typedef int lk_tile_make_fn(const float *columns, size_t count, size_t low, const float *waves, size_t stride,
                             size_t p, size_t channels, int16_t *flat, int8_t *textured);
 
+/* Cells of a picture, as lk_margin_score takes them: LK_CELL x LK_CELL pixels each, those in `rows` rows and `columns`
+ * columns of cells, row by row.
+ *
+ * pixels    uint8 as above
+ * y, x      uint32 [rows], [columns]: the rows and columns, of whole cells only
+ * activity, gain   uint8 [ceil(height / 8)][ceil(width / 8)]: by lk_image_gain, where `base` is that of flat cells, and
+ *           the one that is marked with
+ * bright    samples of green below it count as unclipped
+ * waves     int32 [64][16]: coefficient k is the sum of luma, 77 r + 150 g + 29 b or 256 times grey, times the column k,
+ *           over 2^20; sums are below 2^31. Of 0 to 14, frequency (i, j) for i, j >= 0 and i + j <= 4 in ascending order;
+ *           15 is not looked at
+ * patterns  float [2][LK_MARGIN_BINS][count]: the coefficients of the flat and of the textured pattern in so many cells,
+ *           in the order of the cells, for an amplitude and a gain of 1
+ * cells     float [LK_MARGIN_ROWS][stride]: a column for each cell, 0 behind them. Rows: the coefficients of the host, the
+ *           first replaced by LK_MARGIN_RAMP times the sum of the first of each axis; those of the mark, of black samples
+ *           and part of white ones not counted; the energy of green outside of the host's; the share of its unclipped
+ *           samples; 1 where the cell is flat */
+#define LK_MARGIN_BINS 15
+#define LK_MARGIN_ROWS 33
+#define LK_MARGIN_RAMP 3.5f
+typedef int lk_margin_sample_fn(const uint8_t *pixels, size_t row_bytes, size_t height, size_t width, size_t channels,
+                                const uint32_t *y, size_t rows, const uint32_t *x, size_t columns,
+                                const uint8_t *activity, const uint8_t *gain, uint32_t base, uint32_t bright,
+                                const int32_t *waves, const float *patterns, size_t count, float *cells, size_t stride);
+
+/* The detector's scores for a picture, estimated on cells of it; labelkit/watermark/image/margin.py says why so.
+ *
+ * cells     as above; stride a multiple of LK_MARGIN_BLOCK
+ * crops     uint8 [stride]: bit b is set where a cell lies in crop b, of five
+ * levels    double [count], amplitudes; at most LK_MARGIN_LEVELS
+ * steps     float [LK_MARGIN_BINS]: of the codec's quantiser
+ * kept      double [2][LK_MARGIN_POINTS]: the share of a mark that rounding to grey levels leaves, by its rms: ascending
+ *           rms, share
+ * passed    double [LK_MARGIN_BINS]: what a scaled picture keeps of the sums
+ * scale     cells of the picture for each of the sample
+ * scores    double [2][LK_MARGIN_WINDOWS][count]: with all cells marked, and with flat ones left alone; after a codec,
+ *           brightened, of the five crops, scaled */
+#define LK_MARGIN_BLOCK 64
+#define LK_MARGIN_LEVELS 8
+#define LK_MARGIN_POINTS 9
+#define LK_MARGIN_WINDOWS 8
+#define LK_MARGIN_LOST 3136.0f
+#define LK_MARGIN_TILE_BINS 2048.0
+typedef int lk_margin_score_fn(const float *cells, size_t stride, const uint8_t *crops, const double *levels,
+                               size_t count, const float *steps, const double *kept, const double *passed, double scale,
+                               double *scores);
+
 /* Luma of ITU-R BT.601, rounded to 8 bits: (77 r + 150 g + 29 b + 128) >> 8; one or two channels: the first is copied.
  * luma     uint8 [height][width] */
 typedef int lk_image_luma_fn(const uint8_t *pixels, size_t row_bytes, size_t height, size_t width, size_t channels,
@@ -253,6 +300,8 @@ struct lk_kernels {
     lk_film_gain_fn *film_gain;
     lk_image_embed_fn *image_embed;
     lk_tile_make_fn *tile_make;
+    lk_margin_sample_fn *margin_sample;
+    lk_margin_score_fn *margin_score;
     lk_image_luma_fn *image_luma;
     lk_plane_whiten_fn *plane_whiten;
     lk_plane_fold_fn *plane_fold;

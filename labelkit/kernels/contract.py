@@ -21,6 +21,7 @@ Int32: TypeAlias = npt.NDArray[np.int32]
 UInt32: TypeAlias = npt.NDArray[np.uint32]
 Int64: TypeAlias = npt.NDArray[np.int64]
 Float32: TypeAlias = npt.NDArray[np.float32]
+Float64: TypeAlias = npt.NDArray[np.float64]
 
 
 class Kernels(Protocol):
@@ -46,6 +47,14 @@ class Kernels(Protocol):
 
     def tile_make(self, columns: Float32, low: int, waves: Float32, flat: Int16, textured: Int8, /) -> None:
         """The tile `flat` and `textured` [p, p * channels] from the `columns` [2, p, count, 2] of its spectra."""
+
+    def margin_sample(self, pixels: UInt8, y: UInt32, x: UInt32, activity: UInt8, gain: UInt8, base: int, bright: int,
+                      waves: Int32, patterns: Float32, cells: Float32, /) -> None:
+        """`cells` [33, stride]: what the measure of a picture's need takes of its cells in rows `y` and columns `x`."""
+
+    def margin_score(self, cells: Float32, crops: UInt8, levels: Float64, steps: Float32, kept: Float64,
+                     passed: Float64, scale: float, scores: Float64, /) -> None:
+        """`scores` [2, 8, count]: what a detector would score at each of the `levels` after each of eight changes."""
 
     def image_luma(self, pixels: UInt8, luma: UInt8, /) -> None:
         """`luma` [height, width] of `pixels` [height, width, channels], as ITU-R BT.601 weighs them."""

@@ -11,6 +11,7 @@ static const struct element {
 } elements[] = {
     {"int8", "b", 1},    {"uint8", "B", 1},    {"int16", "h", 2},   {"uint16", "H", 2},
     {"int32", "il", 4},  {"uint32", "IL", 4},  {"int64", "ql", 8},  {"float32", "f", 4},
+    {"float64", "d", 8},
 };
 
 static const struct element *find(char want) {

@@ -14,6 +14,8 @@ lk_image_gain_fn LK(lk_image_gain);
 lk_film_gain_fn LK(lk_film_gain);
 lk_image_embed_fn LK(lk_image_embed);
 lk_tile_make_fn LK(lk_tile_make);
+lk_margin_sample_fn LK(lk_margin_sample);
+lk_margin_score_fn LK(lk_margin_score);
 lk_image_luma_fn LK(lk_image_luma);
 lk_plane_whiten_fn LK(lk_plane_whiten);
 lk_plane_fold_fn LK(lk_plane_fold);

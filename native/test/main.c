@@ -165,6 +165,42 @@ static struct result planes(size_t height, size_t width, int worst) {
     return r;
 }
 
+/* The cells of a picture, whole ones alone, and their scores. */
+static struct result margins(size_t height, size_t width, size_t channels, int worst) {
+    struct result r = {{0}, {0}};
+    const size_t rows = height / 8, columns = width / 8, grid = ((height + 7) / 8) * ((width + 7) / 8), count = rows * columns;
+    const size_t stride = (count + LK_MARGIN_BLOCK - 1) / LK_MARGIN_BLOCK * LK_MARGIN_BLOCK, levels = 3;
+    state = (uint32_t)(height * 17 + width + channels);
+    uint8_t *pixels = guarded(height * width * channels), *gain = guarded(grid), *crops = guarded(stride);
+    uint32_t *y = guarded(4 * rows), *x = guarded(4 * columns);
+    int32_t *waves = guarded(4 * 64 * 16);
+    float *patterns = guarded(4 * 2 * LK_MARGIN_BINS * count), *cells = guarded(4 * LK_MARGIN_ROWS * stride);
+    float *steps = guarded(4 * LK_MARGIN_BINS);
+    double *kept = guarded(8 * 2 * LK_MARGIN_POINTS), *passed = guarded(8 * LK_MARGIN_BINS), *level = guarded(8 * levels);
+    double *scores = guarded(8 * 2 * LK_MARGIN_WINDOWS * levels);
+    fill(pixels, height * width * channels, worst), fill(gain, grid, 0), fill(crops, stride, 0);
+    for (size_t i = 0; i < rows; i++) y[i] = (uint32_t)(rows - 1 - i);
+    for (size_t i = 0; i < columns; i++) x[i] = (uint32_t)i;
+    for (size_t i = 0; i < 64 * 16; i++) waves[i] = (int32_t)(next() >> 22) - 512;
+    for (size_t i = 0; i < 2 * LK_MARGIN_BINS * count; i++) patterns[i] = (float)((int)(next() >> 16) - (1 << 15)) / 8192;
+    for (size_t i = 0; i < LK_MARGIN_BINS; i++) steps[i] = (float)(18 + i % 5), passed[i] = 1.0 / (double)(i + 1);
+    for (size_t i = 0; i < LK_MARGIN_POINTS; i++) kept[i] = 0.1 * (double)(i + 1), kept[LK_MARGIN_POINTS + i] = (double)i / 8;
+    for (size_t i = 0; i < levels; i++) level[i] = 1.0 / (double)(i + 1);
+    const struct lk_kernels *k = lk_active();
+    int code = k->margin_sample(pixels, width * channels, height, width, channels, y, rows, x, columns, gain, gain, 38, 182,
+                                waves, patterns, count, cells, stride);
+    code |= k->margin_score(cells, stride, crops, level, levels, steps, kept, passed, 2.5, scores);
+    check(code == LK_OK, "return codes of margins", lk_isa_name(lk_isa_active()));
+    if (rows) {
+        y[0] = (uint32_t)rows;
+        code = k->margin_sample(pixels, width * channels, height, width, channels, y, rows, x, columns, gain, gain, 38, 182,
+                                waves, patterns, count, cells, stride);
+        check(code == LK_BAD_ARGUMENT, "refusal of half a cell", lk_isa_name(lk_isa_active()));
+    }
+    keep(&r, 0, cells, 4 * LK_MARGIN_ROWS * stride), keep(&r, 1, scores, 8 * 2 * LK_MARGIN_WINDOWS * levels);
+    return r;
+}
+
 static uint32_t seen = LK_DIGEST; /* of the scalar results */
 
 static void remember(struct result r) {
@@ -218,6 +254,15 @@ int main(void) {
             for (int isa = LK_ISA_SCALAR + 1; isa < LK_ISA_COUNT; isa++)
                 if (lk_isa_use((enum lk_isa)isa) == LK_OK) same(want, planes(sizes[s][0], sizes[s][1], worst), "planes");
         }
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int worst = 0; worst < 2; worst++) {
+            lk_isa_use(LK_ISA_SCALAR);
+            struct result want = margins(sizes[s][0], sizes[s][1], sizes[s][2], worst);
+            remember(want);
+            for (int isa = LK_ISA_SCALAR + 1; isa < LK_ISA_COUNT; isa++)
+                if (lk_isa_use((enum lk_isa)isa) == LK_OK)
+                    same(want, margins(sizes[s][0], sizes[s][1], sizes[s][2], worst), "margins");
+        }
     for (size_t p = 2; p <= LK_TILE_LIMIT; p = 5 * p / 2) {
         lk_isa_use(LK_ISA_SCALAR);
         struct result want = tiles(p, p % 4 + 1);
@@ -244,8 +289,8 @@ int main(void) {
                 if (lk_isa_use((enum lk_isa)isa) == LK_OK)
                     same(want, scans(sizes[s][0], sizes[s][1], channels, across, down, way > 2), "scans");
         }
-    printf("digest of pictures, planes, tiles, words and scans: %08x\n", (unsigned)seen);
-    check(seen == 0x0b13beb9u, "the bits of every platform", "scalar");
+    printf("digest of pictures, planes, margins, tiles, words and scans: %08x\n", (unsigned)seen);
+    check(seen == 0x5c1d7674u, "the bits of every platform", "scalar");
     many();
     for (size_t size = 1; size < 3000; size = 2 * size + 1)
         for (int worst = 0; worst < 2; worst++) {
@@ -257,6 +302,8 @@ int main(void) {
     check(lk_active()->plane_fold(NULL, 0, 0, NULL, 0) == LK_BAD_ARGUMENT, "refusal of period 0", "any");
     check(lk_active()->tile_make(NULL, 1, 1, NULL, 32, LK_TILE_LIMIT + 1, 1, NULL, NULL) == LK_BAD_ARGUMENT,
           "refusal of a large tile", "any");
+    check(lk_active()->margin_score(NULL, LK_MARGIN_BLOCK + 1, NULL, NULL, 1, NULL, NULL, NULL, 1.0, NULL) == LK_BAD_ARGUMENT,
+          "refusal of half a block", "any");
     check(lk_active()->plane_match(NULL, 4, 4, NULL, 5, 4, 0, NULL, NULL, NULL) == LK_BAD_ARGUMENT,
           "refusal of a pattern larger than its plane", "any");
     check(lk_active()->plane_resample(NULL, 4, 4, 0, 0, 0, 4, NULL, 2, 2, NULL) == LK_BAD_ARGUMENT, "refusal of an empty box",
