@@ -82,6 +82,7 @@ class Objects:
         self.start = int(number[1])
         self.sections: list[_Section] = []
         self.subsections = self.rows = 0  # how many were read, and how many bytes
+        self.unpacking = False
         waiting, seen = [self.start], set[int]()
         while waiting and len(seen) < _MAX_SECTIONS:
             place = waiting.pop(0)
@@ -198,7 +199,7 @@ class Objects:
                 if row[0] != 1:
                     break
                 holder = self.at(row[1], number)
-                data = self.stream_of(holder)
+                data = self._unpacked(holder)
                 first = holder.dictionary.integer(b"First")
                 if first is None or not 0 <= first <= len(data) or index > MAX_VALUES:
                     break
@@ -212,6 +213,16 @@ class Objects:
                 except Broken:
                     break
         raise self._broken(self.start)
+
+    def _unpacked(self, holder: Found) -> bytes:
+        """The bytes of an object stream, whose length is no object in such a stream (ISO 32000-2, 7.5.7)."""
+        if self.unpacking:
+            raise self._broken(holder.offset)
+        self.unpacking = True
+        try:
+            return self.stream_of(holder)
+        finally:
+            self.unpacking = False
 
     def resolve(self, value: Value) -> Value:
         """The value itself, or the one that a reference names."""
