@@ -18,28 +18,13 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 
 import atheris
 
+from benchmarks.plain_imports import plain_imports
 
-class _Plain:
-    """Gives the modules of an editable installation plain loaders: atheris does not instrument through others."""
-
-    def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
-        """What the other finders find, with a loader that atheris knows."""
-        for finder in sys.meta_path[sys.meta_path.index(self) + 1:] if name.startswith("labelkit") else ():
-            spec = finder.find_spec(name, path, target) if hasattr(finder, "find_spec") else None
-            if spec is not None and spec.loader is not None:
-                if str(spec.origin).endswith(".py"):
-                    spec.loader = SourceFileLoader(name, spec.origin)
-                return spec
-        return None
-
-
-sys.meta_path.insert(0, _Plain())
-with atheris.instrument_imports(include=["labelkit"]):
+with plain_imports("labelkit"), atheris.instrument_imports(include=["labelkit"]):
     import labelkit.codec.ancillary
     import labelkit.codec.webp
     from labelkit import container

@@ -93,6 +93,8 @@ def ixml(body: bytes) -> bytes:
 READ_BY_EXIFTOOL = {
     "png, XMP behind IEND": lambda: picture("PNG") + itxt(b"XML:com.adobe.xmp"),
     "png, text behind IEND": lambda: picture("PNG") + chunk(b"tEXt", b"AIGC\0" + WRAPPED) + chunk(b"IEND", b""),
+    "png, text behind an IEND of wrong length": lambda: picture("PNG")[:-12] + struct.pack(">I", 9) + picture(
+        "PNG")[-8:] + chunk(b"tEXt", b"AIGC\0" + WRAPPED) + chunk(b"IEND", b""),
     "png, XMP in lower case": lambda: png_with(itxt(b"xml:com.adobe.xmp")),
     "png, XMP under another key": lambda: png_with(itxt(b"XMP")),
     "png, profile in lower case": lambda: png_with(profile(b"raw profile type xmp", PACKET)),

@@ -56,7 +56,7 @@ _CELLS = (0,) * _BEFORE + _PATTERN + (0,) * 3  # silence before, and the gap of 
 _SOUND, _GAP = (0.2, 0.8), (0.4, 0.85)  # parts of a unit that are measured: reverberation fills the first of a gap
 _MIN_CONTRAST_DB, _MIN_TONE_DB, _MAX_RANGE_DB = 5.0, 10.0, 6.0
 _RANGE_PER_CONTRAST = 0.65  # dB of range allowed a dB of contrast: AMR lets a dash fade by 15 dB, in silence
-_MIN_SHARE_DB = -12.0  # of all that sounds with the tone: at -6 dB a rhythm over music is heard, at -20 it is background
+_MIN_SHARE_DB = -12.0  # of all that sounds with the tone: a rhythm 6 dB below music is heard, one 20 dB below is not
 _COARSE_CONTRAST_DB, _MAX_REFINED = -2.0, 24  # at a unit up to 4 % off; how many such places of a block are refined
 _FINE = np.linspace(0.964, 1.036, 7)
 
