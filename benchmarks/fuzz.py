@@ -22,7 +22,9 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["labelkit"]):
+from benchmarks.plain_imports import plain_imports
+
+with plain_imports("labelkit"), atheris.instrument_imports(include=["labelkit"]):
     import labelkit.codec.ancillary
     import labelkit.codec.webp
     from labelkit import container

@@ -58,8 +58,8 @@ def wrapped(text: str, columns: int) -> list[str]:
 
 
 def name_of(path: str) -> str:
-    """A file name as one printable line."""
-    return "stdin" if path == "-" else one_line(path)
+    """A file name as one printable line; of a URL without names and passwords."""
+    return "stdin" if path == "-" else without_user_info(one_line(path))
 
 
 def without_user_info(text: str) -> str:

@@ -34,6 +34,7 @@ from labelkit.container import (
     pdf,
     plaintext,
     png,
+    stray,
     svg,
     tiff,
     unsupported,
@@ -65,7 +66,7 @@ from labelkit.errors import UnsupportedFormat
 
 __all__ = ["C2PA", "EXIF", "SIDECAR", "TEXT", "XMP", "Format", "Layout", "Reader", "Segment", "Slot", "Source",
            "Transaction", "edit", "hand_over", "holds_media", "join", "look", "media_type", "of_name", "opened",
-           "refuse_unsupported", "save", "scan", "slots", "sniff", "stream"]
+           "refuse_unsupported", "save", "scan", "slots", "sniff", "stray", "stream"]
 
 
 class _Module(Protocol):

@@ -109,7 +109,8 @@ def patches(reader: Reader, layout: Layout[State, Place], changes: Changes[Place
         encoded = b""
         if body is not None:
             body, moved = _fitted(reader, body, held, extension, rest)
-            encoded = struct.pack(">HH", 0xFFE1, len(HEADER) + len(body) + 2) + HEADER + body
+            header = _header(reader, slot)
+            encoded = struct.pack(">HH", 0xFFE1, len(header) + len(body) + 2) + header + body
             if moved is not None:
                 rest = moved
                 encoded += _segments(moved) if extension is None else b""
@@ -121,6 +122,14 @@ def patches(reader: Reader, layout: Layout[State, Place], changes: Changes[Place
         done += [(start, start + length, _segments(rest or b"") if start == first else b"")
                  for start, length in places]
     return done
+
+
+def _header(reader: Reader, slot: Slot[Place] | None) -> bytes:
+    """What stands before a packet; one that the label has no home in keeps the odd header that it may have."""
+    if slot is None or slot.home or isinstance(slot.state, Extension):
+        return HEADER
+    size = slot.state[1]
+    return reader.at(slot.offset_bytes + slot.length_bytes - len(slot.load()) - size, size)
 
 
 def _names(slot: Slot[Place], digest: bytes) -> bool:

@@ -83,6 +83,7 @@ class Objects:
         self.sections: list[_Section] = []
         self.subsections = self.rows = 0  # how many were read, and how many bytes
         self._last = -1, b""  # the object stream that was unpacked last
+        self._unpacking = False
         waiting, seen = [self.start], set[int]()
         while waiting and len(seen) < _MAX_SECTIONS:
             place = waiting.pop(0)
@@ -200,7 +201,7 @@ class Objects:
                     break
                 holder = self.at(row[1], number)
                 if self._last[0] != number:  # neighbours lie in one stream
-                    self._last = number, self.stream_of(holder)
+                    self._last = number, self._unpacked(holder)
                 data = self._last[1]
                 first = holder.dictionary.integer(b"First")
                 if first is None or not 0 <= first <= len(data) or index > MAX_VALUES:
@@ -215,6 +216,16 @@ class Objects:
                 except Broken:
                     break
         raise self._broken(self.start)
+
+    def _unpacked(self, holder: Found) -> bytes:
+        """The bytes of an object stream, whose length is no object in such a stream (ISO 32000-2, 7.5.7)."""
+        if self._unpacking:
+            raise self._broken(holder.offset)
+        self._unpacking = True
+        try:
+            return self.stream_of(holder)
+        finally:
+            self._unpacking = False
 
     def resolve(self, value: Value) -> Value:
         """The value itself, or the one that a reference names."""

@@ -54,8 +54,9 @@ def scan(reader: Reader, found: Format) -> Layout[None, bytes]:
             layout.insert_at = end
         elif kind != b"IDAT" and kind != b"IEND":
             _add(reader, layout, kind, start, end - start - 12)
-    for kind, start, stop in _behind(reader, end):
-        _add(reader, layout, kind, start, stop - start - 12, behind=True)
+    # readers do not ask how long IEND is: they go on behind an empty one
+    for kind, at, stop in [*_behind(reader, start + 12)] or _behind(reader, end):
+        _add(reader, layout, kind, at, stop - at - 12, behind=True)
     if not layout.insert_at:
         raise reader.malformed("PNG", 8, Message("there is no {chunk} chunk", chunk="IHDR"))
     return layout

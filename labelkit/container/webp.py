@@ -22,7 +22,7 @@ from labelkit.messages import Message
 
 FORMATS = (Format("webp", "image/webp", "image", XMP),)
 
-_KINDS = {b"XMP ": XMP, b"XMP\0": XMP, b"EXIF": EXIF, b"C2PA": C2PA}
+_KINDS = {b"XMP ": XMP, b"XMP\0": XMP, b"_PMX": XMP, b"EXIF": EXIF, b"C2PA": C2PA}
 _Place = bytes | Chunk  # a chunk at the top by its name, or one in LIST INFO
 _XMP_FLAG, _ALPHA_FLAG = 0x04, 0x10
 
@@ -41,8 +41,8 @@ def scan(reader: Reader, found: Format) -> Layout[RiffFile, _Place]:
     for part in [*riff.chunks, *riff.beyond]:
         inside = part.start < riff.stop
         if part.kind in _KINDS and (inside or part.kind != b"C2PA"):
-            # the last letter of XMP is a blank; readers take a zero for it too
-            home = inside and part.kind != b"XMP\0"
+            # the last letter of XMP is a blank; readers take a zero for it too, and the name that AVI and WAV use
+            home = inside and part.kind not in (b"XMP\0", b"_PMX")
             layout.slots.append(Slot(_KINDS[part.kind], name_of(part), part.start, part.end - part.start,
                                      loader(reader, part), part.kind, home=home))
         elif inside and is_list(reader, part, b"INFO"):

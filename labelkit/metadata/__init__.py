@@ -97,22 +97,23 @@ def read(source: Source | Reader, *, pinned: Collection[bytes] = ()) -> Finding:
     VALID: one consistent label, which has an attribute and names a producer or propagator with its number. Deviations
     from Annex E that leave this clear are listed. INVALID: a label that cannot be read or lacks these, or several
     that differ, or one whose signature fails. ABSENT: none. UNCHECKED: none was found, but what could hold one is
-    larger than is read; what is broken, so that nobody reads it, is named in the summary of ABSENT. The label of the
-    finding is exactly what was found. BMP, ICO, PNM and TGA have no place for a label: their texts are searched all
-    the same. Raises UnsupportedFormat for other formats without one (JPEG XL, AIFF), which are not looked through.
+    larger than is read, or something like one stands where the format has no place for it; what is broken, so that
+    nobody reads it, is named in the summary of ABSENT. The label of the finding is exactly what was found. BMP, ICO,
+    PNM and TGA have no place for a label: their texts are searched all the same. Raises UnsupportedFormat for other
+    formats without one (JPEG XL, AIFF), which are not looked through.
     evidence: format, family, carriers (slot, home, offset_bytes, length_bytes, form, fields, deviations or problem),
     disagreements, duplicates, producer (its public name), signatures (of each reserved code: state, reason, key, form;
     see `security_data`), traces (see `traces`), unread (what could hold a label and was not read).
     """
     with container.opened(source) as reader:
-        return _finding(container.look(reader), pinned)
+        return _finding(reader, container.look(reader), pinned)
 
 
 def inspect(source: Source | Reader) -> dict[str, Json]:
     """Everything label-like in a file, as JSON values: its format, every slot with offsets, and `read`'s evidence."""
     with container.opened(source) as reader:
         layout = container.look(reader)
-        finding = _finding(layout)
+        finding = _finding(reader, layout)
     slots: list[Json] = [{"kind": slot.kind, "slot": _place(slot), "offset_bytes": slot.offset_bytes,
               "length_bytes": slot.length_bytes} for slot in layout.slots]
     return {"mime": layout.format.mime, "status": finding.status.value, "slots": slots, **finding.evidence_dict()}
@@ -228,8 +229,10 @@ def _statement(slot: Slot, place: str, value: bytes | str, *, known: bool) -> _C
     return _Carrier(slot, place)
 
 
-def _finding(layout: Layout, pinned: Collection[bytes] = ()) -> Finding:
+def _finding(reader: Reader, layout: Layout, pinned: Collection[bytes] = ()) -> Finding:
     carriers, unread = _carriers(layout)
+    if not carriers and not unread:
+        unread = [_Unread(*found) for found in container.stray.find(reader, layout)]
     home = _home(layout)
     for carrier in carriers:
         carrier.home = carrier.slot is home

@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import io
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -41,6 +42,8 @@ _CREDENTIALS = {
            "AZURE_STORAGE_USE_EMULATOR", "AZURE_SKIP_SIGNATURE")}
 """One of these says where credentials come from; without any, object_store asks a metadata address of the cloud."""
 _ENDPOINTS = (*s3_list.ENDPOINTS, "AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT", "GOOGLE_BASE_URL")
+# S3, Google Cloud Storage, Azure ($root, $web): without user, port, query and fragment, which would be of no effect
+_BUCKET = re.compile(r"\$?[A-Za-z0-9](?:[._-]?[A-Za-z0-9])*(?:--[A-Za-z0-9-]*[A-Za-z0-9])?", re.ASCII)
 _BLOCK = 1 << 16  # bytes of a ranged read
 _PART = 8 << 20  # bytes of a downloaded object in memory at a time
 _RETRIES: RetryConfig = {"max_retries": 4, "retry_timeout": timedelta(seconds=30)}
@@ -319,6 +322,10 @@ def _split(url: str) -> tuple[str, str]:
     if not all(parts[:depth]) or len(parts) < depth:
         raise InvalidArgument("{where} cannot be opened: {reason}", where=url,
                               reason=Message("the URL names no bucket"))
+    if not all(map(_BUCKET.fullmatch, parts[:depth])):  # the client would pass over what is none of a name
+        raise InvalidArgument("{where} cannot be opened: {reason}", where=re.sub("://[^/]*@", "://***@", url),
+                              reason=Message("the name of a bucket has letters, digits, and . - _ between them"),
+                              hint="credentials, endpoint and region come from the environment, not from a URL")
     return f"{scheme}://{'/'.join(parts[:depth])}", "/".join(parts[depth:]).strip("/")
 
 

@@ -52,11 +52,23 @@ def names(bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
 
 def _page(bucket: str, query: dict[str, str]) -> ElementTree.Element:
     try:
-        with urllib.request.urlopen(_request(bucket, query), timeout=_SECONDS) as answer:
+        with _asked(_request(bucket, query)) as answer:
             return ElementTree.fromstring(answer.read(_MAX_PAGE))
     except (ElementTree.ParseError, http.client.HTTPException, ValueError) as error:
         why = Message("its answer is no list of objects: {reason}", reason=str(error))
         raise InvalidArgument("{where} cannot be opened: {reason}", where=f"s3://{bucket}", reason=why) from error
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Goes nowhere that the environment does not name."""
+
+    def redirect_request(self, *_: object) -> None:
+        """None: a redirection is the error that the server states."""
+
+
+def _asked(request: urllib.request.Request) -> http.client.HTTPResponse:
+    answer: http.client.HTTPResponse = urllib.request.build_opener(_Stay).open(request, timeout=_SECONDS)
+    return answer
 
 
 def _request(bucket: str, query: dict[str, str]) -> urllib.request.Request:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import http.server
 import io
 import json
 import os
@@ -10,6 +11,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -279,7 +281,7 @@ def test_many_names_are_asked_for_page_by_page(server, monkeypatch):
 
 def test_an_answer_that_is_no_list_is_an_error_of_ours(monkeypatch):
     monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
-    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: io.BytesIO(b"<html>"))
+    monkeypatch.setattr(s3_list, "_asked", lambda _: io.BytesIO(b"<html>"))
     with pytest.raises(InvalidArgument, match="no list of objects"):
         list(s3_list.names("b", "in/"))
 
@@ -328,6 +330,55 @@ def test_without_credentials_nobody_is_asked(url, names, run, monkeypatch, tmp_p
     monkeypatch.setattr("obstore.store.from_url", lambda *arguments, **named: pytest.fail("a client was made"))
     code, _, err = run("verify", url)
     assert code == 2 and "the environment has no credentials" in err and f"hint: set {names}" in err
+
+
+@pytest.mark.parametrize("url", [
+    "s3://user:hunter2@pictures/a.jpg", "s3://pictures:8080/a.jpg", "s3://pictures?endpoint=http://127.0.0.1:9/a.jpg",
+    "s3://pictures#x/a.jpg", "s3://pic tures/a.jpg", "s3://pic%2ftures/a.jpg", "s3://../a.jpg", "s3://a..b/a.jpg",
+    "az://user:hunter2@account/pictures/a.jpg", "gs://pictures@evil.example/a.jpg", "s3://bücher/a.jpg"])
+def test_a_url_names_a_bucket_and_nothing_else(url, run, monkeypatch):
+    """The client would pass over it: with the credentials of the environment, and another object than it seems."""
+    monkeypatch.setattr(store, "_store", lambda root: pytest.fail("a client was made"))
+    Path("list").write_text(url + "\n")
+    Path("a.jpg").write_bytes(picture())
+    for words in (("verify", url), ("verify", "--files-from", "list"),
+                  ("embed", "a.jpg", "-o", url, *PRODUCER, "--layers", "metadata", "--explicit-present")):
+        code, out, err = run(*words)
+        assert code and "the name of a bucket has letters, digits" in err and "hunter2" not in out + err, words
+    assert "hint: credentials, endpoint and region come from the environment" in err
+    with pytest.raises(InvalidArgument) as raised:
+        store.objects(url)
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("root", ["s3://pictures-2.example_x", "s3://a", "s3://express--use1-az4--x-s3",
+                                  "az://account/$web", "gs://a_b.example.com"])
+def test_names_of_buckets_that_stores_allow_are_taken(root):
+    assert store._split(f"{root}/a b?c#d@e.jpg") == (root, "a b?c#d@e.jpg")
+
+
+def test_a_list_of_objects_is_asked_of_nobody_else(server, monkeypatch):
+    """A redirection would take the request, and what signs it, to a server that nobody named."""
+    asked = []
+
+    class Elsewhere(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(307)
+            self.send_header("Location", f"{server}/b?list-type=2")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "k")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+    with http.server.HTTPServer(("127.0.0.1", 0), Elsewhere) as redirecting:
+        threading.Thread(target=redirecting.serve_forever, daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{redirecting.server_port}")
+        with pytest.raises(OSError, match="307"):
+            list(s3_list.names("b", "in/"))
+        redirecting.shutdown()
+    assert len(asked) == 1
 
 
 def test_a_password_in_an_endpoint_is_never_shown(run, monkeypatch):

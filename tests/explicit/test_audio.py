@@ -304,6 +304,15 @@ def test_a_melody_is_no_rhythm(seed):
     assert not found(melody(seed))
 
 
+@pytest.mark.parametrize(("over_db", "is_heard"), [(0.0, True), (-6.0, True), (-18.0, False)])
+def test_a_rhythm_that_other_sound_drowns_is_none(over_db, is_heard):
+    """In music the pattern occurs by chance, far below a bass that sounds with it (a film in a public collection)."""
+    tone = np.pad(morse.tone(RATE), RATE // 2)
+    bass = np.sin(2 * np.pi * 110 * np.arange(len(tone)) / RATE)
+    samples = (0.5 * bass + 0.5 * 10 ** (over_db / 20) * tone).astype(np.float32)[:, None]
+    assert bool(found(AudioSamples(samples, RATE))) == is_heard
+
+
 @pytest.mark.parametrize("pitch_hz", [500, 1047, 2500])
 @pytest.mark.parametrize("gain_db", [-40.0, -6.0])
 def test_loudness_of_a_rhythm_is_that_of_its_tone(pitch_hz, gain_db):

@@ -180,3 +180,23 @@ def test_a_stream_that_unpacks_without_end_is_bounded():
     with pytest.raises(LimitExceeded):
         with container.opened(data) as reader:
             next(slot for slot in container.slots(reader) if slot.kind == "xmp").load()
+
+
+def length_elsewhere(data: bytes, before: bytes) -> bytes:
+    """The file with the length of a stream in object 4, which lies in the object stream; nothing moves."""
+    found = re.search(before + rb" (/\w+) /Length (\d\d\d) ", data)
+    return data.replace(found[0], found[0].replace(b" /", b"/").replace(found[2], b"4 0 R"))
+
+
+def test_an_object_stream_whose_length_lies_in_itself_is_refused():
+    """Found by the fuzzer: it was followed until Python ran out of stack."""
+    data = packed(TITLE_INFO)
+    assert len(length_elsewhere(data, b"/Filter")) == len(data)
+    with pytest.raises(MalformedFile):
+        metadata.read(length_elsewhere(data, b"/Filter"))
+
+
+def test_the_length_of_another_stream_may_lie_in_an_object_stream():
+    packet = xmp.fresh(OTHER.to_json())
+    data = length_elsewhere(packed(b"%d" % len(packet), packet).replace(b"/Info 4 0 R", b"/Imfo 4 0 R"), b"/Subtype")
+    assert b"/Length 4 0 R" in data and read(data) == (Status.VALID, OTHER, 0)

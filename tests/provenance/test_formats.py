@@ -84,6 +84,11 @@ def test_label_and_manifest_hold_together_and_media_are_untouched(embedded, clai
     assert case.read(signed) == case.read(host)
 
 
+def test_the_label_that_a_manifest_states_is_no_stray_text_of_the_metadata(embedded, claim, signer):
+    found = metadata.read(sign(embedded[0], claim, signer))
+    assert found.label is None and not any("looks like a label" in str(what) for what in found.missed)
+
+
 def test_label_written_after_the_signature_breaks_it(embedded, claim, signer, trust):
     host, _ = embedded
     labelled = metadata.write(sign(host, claim, signer), claim.label, resign=True)

@@ -56,6 +56,7 @@ _CELLS = (0,) * _BEFORE + _PATTERN + (0,) * 3  # silence before, and the gap of 
 _SOUND, _GAP = (0.2, 0.8), (0.4, 0.85)  # parts of a unit that are measured: reverberation fills the first of a gap
 _MIN_CONTRAST_DB, _MIN_TONE_DB, _MAX_RANGE_DB = 5.0, 10.0, 6.0
 _RANGE_PER_CONTRAST = 0.65  # dB of range allowed a dB of contrast: AMR lets a dash fade by 15 dB, in silence
+_MIN_SHARE_DB = -12.0  # of all that sounds with the tone: a rhythm 6 dB below music is heard, one 20 dB below is not
 _COARSE_CONTRAST_DB, _MAX_REFINED = -2.0, 24  # at a unit up to 4 % off; how many such places of a block are refined
 _FINE = np.linspace(0.964, 1.036, 7)
 
@@ -66,14 +67,14 @@ def find(power: Float32) -> list[RhythmMatch]:
 
     Sixteen units are compared, two before the rhythm to three after it: every sounding one must be 5 dB above every
     silent one, the sounding ones within 6 dB of each other (or within 0.65 of the contrast), and the tone 10 dB above
-    the bands beside it.
+    the bands beside it. What is 12 dB softer than all that sounds with it is no rhythm to anybody who listens.
     """
-    power = power[:, _LOW:_HIGH] + 1e-7
-    sums = _running_sum(10 * np.log10(power)), _running_sum(power)
+    near = power[:, _LOW:_HIGH] + 1e-7
+    sums = _running_sum(10 * np.log10(near)), _running_sum(near)
     units = _UNITS_S / HOP_S
     coarse = _strongest_apart([match for unit in units
                                for match in _match(*sums, unit, _COARSE_CONTRAST_DB, max(1, int(unit / 5)))])
-    fine = [match for near in coarse[:_MAX_REFINED] for match in _refine(*sums, near)]
+    fine = [match for place in coarse[:_MAX_REFINED] for match in _refine(*sums, place) if _stands_out(power, match)]
     return sorted(_strongest_apart(fine), key=lambda match: match.start_s)
 
 
@@ -82,13 +83,24 @@ def loudness(power: Float32, match: RhythmMatch) -> float:
 
     power  [frames, 112] of `spectrogram`, in which `match` was found
     """
-    middle = round(match.pitch_hz * FRAME / RATE)
-    band = power[:, max(0, middle - 2):middle + 3].sum(1)
-    units = match.start_s / HOP_S + (np.flatnonzero(_PATTERN) + 0.5) * match.unit_s / HOP_S
+    band, _ = _tone_and_all(power, match)
     # a sine of amplitude a has the power a^2 FRAME sum(window^2) / 4 in its bins, and the mean square a^2 / 2
-    square = float(np.median(band[np.minimum(units.astype(int), len(band) - 1)])) * 2 / (FRAME * 0.375 * FRAME)
+    square = float(np.median(band)) * 2 / (FRAME * 0.375 * FRAME)
     weight = float(weighting(np.array([match.pitch_hz]))[0])
     return float(-0.691 + 10 * np.log10(weight * square + 1e-12))
+
+
+def _tone_and_all(power: Float32, match: RhythmMatch) -> tuple[Float32, Float32]:
+    """The power of the tone, and of all that sounds, in the middle of each sounding unit."""
+    middle = round(match.pitch_hz * FRAME / RATE)
+    units = match.start_s / HOP_S + (np.flatnonzero(_PATTERN) + 0.5) * match.unit_s / HOP_S
+    there = power[np.minimum(units.astype(int), len(power) - 1)]
+    return there[:, max(0, middle - 2):middle + 3].sum(1), there.sum(1)
+
+
+def _stands_out(power: Float32, match: RhythmMatch) -> bool:
+    tone, everything = _tone_and_all(power, match)
+    return float(tone.sum()) >= 10 ** (_MIN_SHARE_DB / 10) * float(everything.sum())
 
 
 def _running_sum(x: Float32) -> Float64:
