@@ -24,8 +24,8 @@ _DIGITS = {"psnr_db": 1, "ssim": 4, "snr_db": 1, "ssimulacra2": 1, "visqol": 2, 
 
 def page(report: Report, language: str = "en") -> str:
     """The page; `language` is shown first."""
-    when = Message("made at {time} UTC, in {seconds:.0f} s", time=f"{report.now:%Y-%m-%d %H:%M:%S}",
-                   seconds=report.seconds)
+    when = Message("made at {time} UTC; the run, or its last part, took {seconds:.0f} s",
+                   time=f"{report.now:%Y-%m-%d %H:%M:%S}", seconds=report.seconds)
     intro = f"<p>{bilingual(_ABOUT)}</p><p class=\"soft\">{bilingual(when)}</p>"
     body = [_summary(report), _by_group(report), *(_details(report, kind) for kind in KINDS), _errors(report),
             scores(report), _fidelity(report), _speed(report), gallery(report), _limits(report), _conditions(report),
@@ -47,7 +47,7 @@ def _summary(report: Report) -> str:
         sign = chip("valid", Message("none")) if not rate.count else chip("invalid", Message("{count}",
                                                                                             count=rate.count))
         lines.append(f"{bilingual(text)}: {sign} {bilingual(_of(rate))}")
-    return f'<article><div class="title"><h2>{bilingual(Message("Summary"))}</h2></div>{bullet_list(lines)}</article>\n'
+    return f'<article><h2>{bilingual(Message("Summary"))}</h2>{bullet_list(lines)}</article>\n'
 
 
 def _false_findings(report: Report) -> list[tuple[Rate, Message]]:
@@ -57,8 +57,16 @@ def _false_findings(report: Report) -> list[tuple[Rate, Message]]:
 
 
 def _of(rate: Rate) -> Message:
-    high = f"{100 * rate.high:.2g}"
-    return Message("in {of} tests; the true share is at most {high} % (95 %)", of=rate.of, high=high)
+    return Message("in {of} tests; the true share is at most {high} % (95 %)", of=rate.of, high=_percent(rate.high))
+
+
+def _percent(share: float) -> str:
+    """Two digits, or three for what is nearly all."""
+    return f"{100 * share:.2g}" if share < 0.995 else "100"
+
+
+def _interval(rate: Rate) -> str:
+    return f"{_percent(rate.low)} – {_percent(rate.high)} %"
 
 
 def _share(rate: Rate) -> str:
@@ -66,7 +74,7 @@ def _share(rate: Rate) -> str:
     if not rate.of:
         return "–"
     return (f'<span class="share" aria-hidden="true"><span style="width: {100 * rate.count / rate.of:.1f}%"></span>'
-            f"</span>{rate.count} / {rate.of}")
+            f'</span><span style="white-space: nowrap">{rate.count} / {rate.of}</span>')
 
 
 def _cell(column: Message, content: str) -> str:
@@ -119,11 +127,10 @@ def _details(report: Report, kind: str) -> str:
                Message("true share of reading, 95 %"))
     lines = []
     for row in rows:
-        interval = f"{100 * row.right.low:.0f} – {100 * row.right.high:.0f} %"
-        cells = (bilingual(row.says), _share(row.found), _share(row.right), interval)
+        cells = (bilingual(row.says), _share(row.found), _share(row.right), _interval(row.right))
         lines.append(f'<tr><th scope="row">{bilingual(GROUP_NAMES[row.group])}</th>'
                      + "".join(_cell(column, cell) for column, cell in zip(columns[1:], cells, strict=True)) + "</tr>")
-    return (f"<details><summary>{bilingual(title)}</summary>" + table(title, _head(columns), lines, "summary")
+    return (f"<details open><summary>{bilingual(title)}</summary>" + table(title, _head(columns), lines, "summary")
             + "</details>\n")
 
 
@@ -131,13 +138,13 @@ def _errors(report: Report) -> str:
     """False alarms, and the copy attack."""
     title = Message("False findings, and copied marks")
     lines = [f'<tr><th scope="row">{bilingual(text)}</th><td>{rate.count} / {rate.of}</td>'
-             f"<td>{100 * rate.high:.2g} %</td></tr>" for rate, text in _false_findings(report)]
+             f"<td>{_interval(rate)}</td></tr>" for rate, text in _false_findings(report)]
     if report.copied.of:
         for rate, text in ((report.copied, Message("marks that were copied to another picture and read there")),
                            (report.noticed, Message("such pictures that the label log's fingerprint tells apart"))):
             lines.append(f'<tr><th scope="row">{bilingual(text)}</th><td>{rate.count} / {rate.of}</td>'
-                         f"<td>{100 * rate.high:.2g} %</td></tr>")
-    head = _head((Message("what"), Message("count"), Message("true share at most, 95 %")))
+                         f"<td>{_interval(rate)}</td></tr>")
+    head = _head((Message("what"), Message("count"), Message("true share, 95 %")))
     bound = f"{report.conditions()['max_false_positive_rate']:g}"
     note = Message("The detector decides at a false-positive rate of {bound} by its statistics; so few tests can only "
                    "show that no gross error contradicts it. Unmarked media were also tried after transformations.",
@@ -186,13 +193,11 @@ def _limits(report: Report) -> str:
     failed = [f'<span class="mono">{escaped(name)}</span>, {escaped(step)}: <span lang="en">'
               f'{escaped(why.get("en"))}</span><span lang="zh-CN">{escaped(why.get("zh-CN"))}</span>'
               for name, step, why in report.measured.failed[:50]]
-    parts = [f'<article><div class="title"><h2>{bilingual(Message("Not measured, or imitated"))}</h2></div>'
-             f"{bullet_list(lines)}</article>\n"]
+    parts = [f'<article><h2>{bilingual(Message("Not measured, or imitated"))}</h2>{bullet_list(lines)}</article>\n']
     for title, some in ((Message("Media that could not be tried"), refused), (Message("Tests that could not be run"),
                                                                               failed)):
         if some:
-            parts.append(f'<article><div class="title"><h2>{bilingual(title)}</h2></div>'
-                         f"{bullet_list(some)}</article>\n")
+            parts.append(f"<article><h2>{bilingual(title)}</h2>{bullet_list(some)}</article>\n")
     return "".join(parts)
 
 
@@ -204,7 +209,7 @@ def _conditions(report: Report) -> str:
             + entry(Message("kernels"), facts["kernels"]) + entry(Message("watermark key"), key)
             + entry(Message("strength"), facts["strength"]) + entry(Message("robustness"), facts["robustness"])
             + entry(Message("effort"), facts["effort"]))
-    return f'<article><div class="title"><h2>{bilingual(Message("Conditions"))}</h2></div><dl>{rows}</dl></article>\n'
+    return f'<article><h2>{bilingual(Message("Conditions"))}</h2><dl>{rows}</dl></article>\n'
 
 
 def _media(report: Report) -> str:

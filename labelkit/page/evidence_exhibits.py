@@ -45,10 +45,12 @@ def scores(report: Report) -> str:
                      f"{bilingual(step)}</li>" for kind, step, _ in drawn)
     note = Message("Standard deviations above unmarked media; each dot is one test. Filled: the id was read. Ring: a "
                    "mark was found, its id was not. Cross: nothing was found.")
+    listed = ('<ul class="plain" style="flex: none; font-size: .8rem; margin: 0; padding: 0; list-style: none">'
+              f"{labels}</ul>")
     return (f'<div class="title"><h2>{bilingual(title)}</h2></div><p class="soft">{bilingual(note)}</p>'
-            f'<article style="display: flex; gap: .5rem"><ul class="plain" style="flex: none; font-size: .8rem; '
-            f'margin: 0">{labels}</ul><svg viewBox="{_LEFT} 0 {_WIDTH - _LEFT} {height}" width="100%" '
-            f'height="{height}" preserveAspectRatio="none" role="img" aria-label="{bilingual_attribute(title)}">'
+            f'<article style="display: flex; gap: .5rem">{listed}'
+            f'<svg viewBox="{_LEFT} 0 {_WIDTH - _LEFT} {height}" style="flex: 1; height: {height}px; min-width: 0" '
+            f'preserveAspectRatio="xMinYMin" role="img" aria-label="{bilingual_attribute(title)}">'
             f"{ticks}{rows}</svg></article>\n")
 
 

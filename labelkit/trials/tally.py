@@ -90,7 +90,7 @@ def described(kind: str, trial: str) -> tuple[Message, bool]:
 
 
 def rows(decisions: Iterable[Decision]) -> list[Row]:
-    """By kind and trial, in the order in which they come."""
+    """By kind, and in the order of `Group`."""
     grouped: dict[tuple[str, str, str], list[Decision]] = {}
     for one in decisions:
         if one.step in ("trial", "change"):
@@ -100,8 +100,8 @@ def rows(decisions: Iterable[Decision]) -> list[Row]:
         says, is_simulated = described(kind, trial)
         out.append(Row(kind, trial, Group(group), says, is_simulated, Rate.over(some, lambda one: one.found),
                        Rate.over(some, lambda one: one.right), Rate.over(some, lambda one: one.wrong)))
-    order = {kind: at for at, kind in enumerate(("image", "audio", "video"))}
-    return sorted(out, key=lambda row: (order[row.kind], row.group.is_attack))
+    kinds, groups = ("image", "audio", "video"), list(Group)
+    return sorted(out, key=lambda row: (kinds.index(row.kind), groups.index(row.group)))
 
 
 def of_step(decisions: Iterable[Decision], step: str) -> list[Decision]:

@@ -20,7 +20,8 @@ from labelkit.trials.subject import Settings
 from tests.trials.conftest import medium, picture, sound
 
 NOW = datetime.datetime(2026, 11, 28, 12, tzinfo=datetime.UTC)
-MEDIA = [picture("a.png", 256, 288), picture("b.png", 288, 256), sound(), medium("flat.png", "image", np.full((200, 200, 3), 90, np.uint8))]
+MEDIA = [picture("a.png", 256, 288), picture("b.png", 288, 256), sound(),
+         medium("flat.png", "image", np.full((200, 200, 3), 90, np.uint8))]
 
 
 def _run(folder, settings, on_step=lambda done, total: None, stop=None) -> Run:
@@ -84,7 +85,8 @@ def test_the_report_is_json_without_numbers_that_json_lacks(made):
 def test_the_page_shows_table_plot_and_pictures_in_both_languages(made):
     page = made[2]
     assert page.count("<figure>") >= 30 and "<svg" in page and "data:image/jpeg" in page
-    for text in ("What measure 3.3 lists", "措施 3.3 所列项目", "camcording of a screen", "屏幕翻拍", made[1].settings.key.id):
+    for text in ("What measure 3.3 lists", "措施 3.3 所列项目", "camcording of a screen", "屏幕翻拍",
+                 made[1].settings.key.id):
         assert text in page
     assert "<script" not in page and 'src="http' not in page
 

@@ -17,7 +17,8 @@ from tests.media import photo, saved
 
 
 @pytest.mark.parametrize("count,of,low,high", [  # Clopper and Pearson, by tables
-    (0, 10, 0.0, 0.3085), (10, 10, 0.6915, 1.0), (5, 10, 0.1871, 0.8129), (1, 100, 0.00025, 0.0545), (0, 1, 0.0, 0.975)])
+    (0, 10, 0.0, 0.3085), (10, 10, 0.6915, 1.0), (5, 10, 0.1871, 0.8129), (1, 100, 0.00025, 0.0545),
+    (0, 1, 0.0, 0.975)])
 def test_intervals_are_those_of_clopper_and_pearson(count, of, low, high):
     assert tally.interval(count, of) == pytest.approx((low, high), abs=5e-4)
 
