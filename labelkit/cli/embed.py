@@ -135,7 +135,7 @@ class _Labeller:
         if not (self.plan.explicit or self.waiver or options.explicit_present):
             _refuse_without_explicit(source)
         now = datetime.datetime.now(datetime.UTC)
-        audit = Audit(self.log, now, self.waiver) if self.log else None
+        audit = Audit(self.log, now, self.waiver, options.keep_manifests) if self.log else None
         made = pipeline.embed(source, target, label, plan=self.plan.at(now), key=self.key, replace=options.replace,
                               in_place=options.in_place, check=not options.no_check,
                               max_pixels=options.max_megapixels * 1_000_000, audit=audit, on_progress=on_progress,
@@ -182,6 +182,8 @@ def _refuse_without_explicit(source: str | bytes | io.BytesIO) -> None:
 
 
 def _log(options: argparse.Namespace) -> LabelLog | None:
+    if options.keep_manifests and not options.log:
+        raise InvalidArgument("--keep-manifests needs --log, the log that they are kept in")
     if not options.log or options.dry_run:  # to open it would create it
         return None
     from labelkit.log import LabelLog

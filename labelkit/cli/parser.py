@@ -93,6 +93,7 @@ def _record(command: Parser) -> None:
     record.add_argument("--log", metavar=_("LOG"),
                         help=_("label log, an SQLite file or a postgresql:// address: every label is recorded before "
                                "the result is put in place"))
+    shared_options.keep_manifests(record)
     record.add_argument("--explicit-present", action="store_true",
                         help=_("the content already carries its explicit label; needed to label pictures, sounds and "
                                "films without the explicit layer"))
@@ -187,6 +188,9 @@ def _verify(commands: Commands) -> None:
                         help=_("layers that must be valid; metadata by default"))
     _layer_checks(checks)
     _sign_result(checks)
+    checks.add_argument("--resolve", metavar="URL",
+                        help=_("where a watermark is found and no manifest, ask this service for the manifest, which "
+                               "is checked and shown beside the report; the number of the watermark is sent"))
     _isolated_run(command)
 
 
@@ -311,6 +315,8 @@ def _serve(commands: Commands) -> None:
     label.add_argument("--log", metavar=_("LOG"),
                        help=_("label log, an SQLite file or a postgresql:// address: every label is recorded before "
                               "the file is sent"))
+    shared_options.keep_manifests(label)
+    serve_options.add_lookup(command)
     _plan(command)
     media_options.add_films(command)
     checks = command.add_argument_group(_("the checks"))

@@ -196,12 +196,13 @@ def sign_into(source: Source, target: BinaryIO, claim: Claim, signer: Signer, *,
                 unchanged = is_signed and ancestor is not None and ancestor.reader is reader
                 altered = claim.payload is not None or bool(claim.generator and claim.generator.edit)
                 builder = _builder(claim, mime, ancestor, update=unchanged and not altered and mime in _UPDATED)
-                builder.sign(signer.native(), mime, reader.file, target)
+                store: bytes = builder.sign(signer.native(), mime, reader.file, target)
         except LabelkitError:
             raise
         except Exception as error:
             raise _failure(error, reader.name, mime, signer) from error
         heif.check_items(reader, mime, target)
+        signer.keep_store(store)
 
 
 def sign_sidecar(source: Source, claim: Claim, signer: Signer, *, parent: tuple[Source, bytes] | None = None,
@@ -229,6 +230,7 @@ def sign_sidecar(source: Source, claim: Claim, signer: Signer, *, parent: tuple[
     if state == "Invalid":
         raise SigningFailed("{where}: the manifest does not match the file, which changed while it was signed",
                             where=reader.name)
+    signer.keep_store(store)
     return store
 
 
