@@ -21,6 +21,7 @@ from labelkit.container import Source
 from labelkit.errors import InvalidArgument, LabelkitError, check_types
 from labelkit.label import Label
 from labelkit.plan import Plan
+from labelkit.signpost import soft_binding
 
 if TYPE_CHECKING:
     import datetime
@@ -90,10 +91,9 @@ class Recorder:
         store = self.plan.provenance.take_store() if self.plan.provenance and self.manifest else None
         if store is not None:
             from labelkit.log import Kept
-            from labelkit.provenance import watermark_algorithm
 
             payload = watermark.payload_of(self.label, self.plan)
-            self.log.keep(Kept.of(store, watermark_algorithm(container.sniff(made).mime), payload, self.now))
+            self.log.keep(Kept.of(store, soft_binding(container.sniff(made).mime), payload, self.now))
         self.log.record(self._entry(before, sha256(made), fingerprint_of(made) if worked_on else None))
 
     def record_samples(self, made: Held) -> None:

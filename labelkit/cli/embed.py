@@ -46,6 +46,7 @@ from labelkit.messages import Message
 from labelkit.metadata import security_data
 from labelkit.payload import Payload
 from labelkit.plan import EU_PLACING, Explicit, Plan, Quality, Showing, Watermark
+from labelkit.signpost import Signpost
 from labelkit.unforeseen import UnforeseenError
 
 if TYPE_CHECKING:
@@ -237,7 +238,16 @@ def plan_of(options: argparse.Namespace) -> Plan:
                 watermark=watermark if "watermark" in layers else None,
                 metadata="metadata" in layers,
                 provenance=signer_of(options) if "provenance" in layers else None,
-                quality=Quality(options.crf, options.preset), generator=_generator(options))
+                quality=Quality(options.crf, options.preset), generator=_generator(options),
+                signpost=_signpost(options))
+
+
+def _signpost(options: argparse.Namespace) -> Signpost | None:
+    if options.signpost is None:
+        if options.signpost_resolver is not None:
+            raise InvalidArgument("--signpost-resolver goes with --signpost, the address of the detector")
+        return None
+    return Signpost(options.signpost, options.signpost_resolver)
 
 
 def _generator(options: argparse.Namespace) -> Generator | None:

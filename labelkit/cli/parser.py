@@ -141,6 +141,10 @@ def _plan(command: Parser) -> None:
                       help=_("identifier of its AI model, such as a package URL, for the manifest"))
     plan.add_argument("--edit", metavar=_("KIND"), default="",
                       help=_("kind of edit, where it altered content that was there"))
+    plan.add_argument("--signpost", metavar="URL",
+                      help=_("where anybody can have the mark looked for, stated in the manifest and in XMP"))
+    plan.add_argument("--signpost-resolver", metavar="URL",
+                      help=_("service that leads from the mark to its manifest, stated with --signpost"))
     plan.add_argument("--created", type=values.date_and_time, metavar=_("TIME"),
                       help=_("when the content was generated, in ISO 8601; by default the time of labelling"))
 

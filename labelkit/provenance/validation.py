@@ -218,7 +218,8 @@ def _evidence(members: list[Member], report: Tree, *, state: str, codes: list[st
                          or one.sources)[:_MAX_STATEMENTS],
         identities=tuple(history.identities(chain[0], _outcomes(report), set(codes)))[:_MAX_LISTED],
         disclosures=tuple(history.disclosures(chain))[:_MAX_LISTED],
-        edits=tuple(dict.fromkeys(history.edits(chain)))[:_MAX_LISTED])
+        edits=tuple(dict.fromkeys(history.edits(chain)))[:_MAX_LISTED],
+        signpost=next(filter(None, map(fields.signpost, chain)), None))
 
 
 def _valid_summary(evidence: ManifestEvidence) -> Message:

@@ -16,6 +16,7 @@ from labelkit.finding import Finding, Layer, Status
 from labelkit.messages import Message
 from labelkit.report import Report
 from labelkit.resolve.asking import Client
+from labelkit.signpost import soft_binding
 
 if TYPE_CHECKING:
     from labelkit.provenance import TrustList
@@ -63,7 +64,7 @@ def recover(source: Source, report: Report, client: Client, *, trust: TrustList,
             Status.VALID, Status.INVALID):
         return None
     room = importlib.import_module("labelkit.provenance")
-    alg = room.watermark_algorithm(container.sniff(source).mime)
+    alg = soft_binding(container.sniff(source).mime)
     try:
         matches = client.by_binding(alg, mark.payload, most=_MOST)
         best: Recovery | None = None

@@ -17,15 +17,11 @@ from labelkit.payload import Payload
 from labelkit.resolve import Client, Match
 from labelkit.service.front import LOG, line
 from labelkit.service.refusal import Refused
+from labelkit.signpost import soft_binding
 
-ALGORITHMS = tuple(f"org.labelkit.watermark.{modality}.1" for modality in ("image", "audio", "video"))
+ALGORITHMS = tuple(map(soft_binding, ("image", "audio", "video")))
 """The soft bindings whose marks are found here."""
 _HEX = re.compile("[0-9a-f]{16}")  # as labelkit's manifests have it
-
-
-def algorithm(mime: str) -> str:
-    """The soft binding of the watermark in files of a media type, as `provenance.watermark_algorithm`."""
-    return f"org.labelkit.watermark.{mime.partition('/')[0]}.1"
 
 
 def value_of(text: str) -> Payload:

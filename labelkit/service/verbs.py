@@ -30,10 +30,11 @@ from labelkit.report import Layer, Report
 from labelkit.resolve import Client, Fetcher
 from labelkit.results import Checked, Content, ResultSigner
 from labelkit.service.limits import Limits
-from labelkit.service.lookup import Lookup, algorithm, value_of
+from labelkit.service.lookup import Lookup, value_of
 from labelkit.service.parameters import Asked
 from labelkit.service.refusal import Refused
 from labelkit.service.upload import Upload
+from labelkit.signpost import soft_binding
 
 if TYPE_CHECKING:
     from labelkit.log import LabelLog
@@ -240,7 +241,7 @@ class Verbs:
                        Reader.of(upload.data, upload.name))
         now, payload = datetime.datetime.now(datetime.UTC), watermark.payload_of(label, plan)
         if made.store is not None:
-            self._settings.log.keep(Kept.of(made.store, algorithm(container.sniff(
+            self._settings.log.keep(Kept.of(made.store, soft_binding(container.sniff(
                 Reader.of(made.file, upload.name)).mime), payload, now))
         self._settings.log.record(Entry(
             now, label, payload, plan=plan,
