@@ -133,6 +133,10 @@ class OutputFailed(LabelkitError):
     """The result could not be written, or does not read back as written."""
 
 
+class FetchFailed(LabelkitError):
+    """Another service, which the caller named, gave no answer or a wrong one."""
+
+
 class NotLabelled(LabelkitError):
     """A required label is absent or invalid."""
 

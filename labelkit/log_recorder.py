@@ -21,6 +21,7 @@ from labelkit.container import Source
 from labelkit.errors import InvalidArgument, LabelkitError, check_types
 from labelkit.label import Label
 from labelkit.plan import Plan
+from labelkit.signpost import soft_binding
 
 if TYPE_CHECKING:
     import datetime
@@ -40,11 +41,13 @@ class Audit:
     waiver  why a file goes out without the explicit label that it owes (Labeling Measures, Article 9): takes a plan
             without the explicit label and with metadata. A plan without an explicit label alone says that none is owed
             here: it is in the content already, stands around it, or is drawn in another step
+    manifest whether the log keeps the manifest too, so that the watermark leads to it where the file has lost it
     """
 
     log: LabelLog | None
     now: datetime.datetime | None = None
     waiver: Waiver | None = None
+    manifest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Recorder:
     label: Label
     plan: Plan
     waiver: Waiver | None
+    manifest: bool = False
 
     @classmethod
     def of(cls, audit: Audit | None, label: Label, plan: Plan, *, samples_only: bool) -> Recorder | None:
@@ -74,7 +78,7 @@ class Recorder:
                                   hint="give a label log")
         if now is None:
             raise InvalidArgument("a record in the label log states its time", hint="give now, an aware datetime")
-        recorder = cls(log, now, label, plan, waiver)
+        recorder = cls(log, now, label, plan, waiver, audit.manifest)
         recorder._entry()
         if waiver and samples_only:
             raise InvalidArgument("Labeling Measures, Article 9: only the explicit label is waived, and samples in "
@@ -84,6 +88,12 @@ class Recorder:
     def record(self, before: str | None, made: bytes | Path) -> None:
         """Record a finished file; `before` is the SHA-256 of the file that it was made from, if it was one."""
         worked_on = self.plan.explicit or self.plan.watermark  # else the file is not decoded for its fingerprint
+        store = self.plan.provenance.take_store() if self.plan.provenance and self.manifest else None
+        if store is not None:
+            from labelkit.log import Kept
+
+            payload = watermark.payload_of(self.label, self.plan)
+            self.log.keep(Kept.of(store, soft_binding(container.sniff(made).mime), payload, self.now))
         self.log.record(self._entry(before, sha256(made), fingerprint_of(made) if worked_on else None))
 
     def record_samples(self, made: Held) -> None:

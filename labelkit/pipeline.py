@@ -36,7 +36,7 @@ from labelkit.preconditions import (
     verify_settings,
 )
 from labelkit.report import Layer, Report
-from labelkit.request import Request, with_or_without_watermark
+from labelkit.request import Request, signpost_of, with_or_without_watermark
 
 if TYPE_CHECKING:
     import datetime
@@ -286,11 +286,12 @@ def _file_layers(encoded: Reader, drawn: Drawn | None, request: Request, new: Tr
     label, plan = request.label, request.plan
     made: Reader | bytes = encoded
     if plan.metadata:
-        made = metadata.write(encoded, label, resign=plan.provenance is not None, generator=plan.generator)
+        made = metadata.write(encoded, label, resign=plan.provenance is not None, generator=plan.generator,
+                              signpost=signpost_of(plan, encoded))
     whole = made.whole() if isinstance(made, Reader) else made
     if plan.provenance is None:
         return whole, None
-    claim = _claim(label, plan, drawn)
+    claim = _claim(label, plan, drawn, encoded)
     named = made if isinstance(made, Reader) else Reader.of(made, encoded.name)  # for what may go wrong
     named.format = named.format or encoded.format  # of a text its name may be all that tells it
     if provenance().has_place(named):
@@ -334,9 +335,9 @@ def _stage_layers(made: Path | Reader, drawn: Drawn | None, before: Reader | Non
         with container.opened(made) as encoded:
             encoded.name, encoded.is_new = before.name if before else "samples", made is not before
             made = metadata.write_stage(encoded, new, label, resign=plan.provenance is not None,
-                                        generator=plan.generator)
+                                        generator=plan.generator, signpost=signpost_of(plan, encoded))
     if plan.provenance:
-        made, manifest = _signed(made, before, new, _claim(label, plan, drawn), request)
+        made, manifest = _signed(made, before, new, _claim(label, plan, drawn, made), request)
     if isinstance(made, Reader):
         raise AssertionError("there is a layer")
     return made, manifest
@@ -389,6 +390,6 @@ def _beside_it(made: Path | Reader, before: Reader | None, new: Transaction, cla
     return manifest
 
 
-def _claim(label: Label, plan: Plan, drawn: Drawn | None) -> object:
-    payload = watermark.payload_of(label, plan)
-    return provenance().Claim(label, payload, explicit=drawn, generator=plan.generator)
+def _claim(label: Label, plan: Plan, drawn: Drawn | None, made: Reader | Path) -> object:
+    payload, signpost = watermark.payload_of(label, plan), signpost_of(plan, made)
+    return provenance().Claim(label, payload, explicit=drawn, generator=plan.generator, signpost=signpost)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import InvalidArgument, check_types
 from labelkit.label import Generator as Generator
+from labelkit.signpost import Signpost
 
 if TYPE_CHECKING:
     import datetime
@@ -204,6 +205,7 @@ class Plan:
     provenance    a Signer, or None: nobody can sign without a certificate
     quality       of the encoder, where media are encoded anew at a quality that can be chosen
     generator     stated by the provenance layer, and by the metadata where they are XMP; needs one of both
+    signpost      where to ask about the mark, stated in the same places; needs one of both
     """
 
     explicit: Explicit | None = field(default_factory=Explicit)
@@ -212,14 +214,19 @@ class Plan:
     provenance: Signer | None = None
     quality: Quality = field(default_factory=Quality)
     generator: Generator | None = None
+    signpost: Signpost | None = None
 
     def __post_init__(self) -> None:
         check_types(quality=(self.quality, Quality))
-        for name, kind in (("explicit", Explicit), ("watermark", Watermark), ("generator", Generator)):
+        for name, kind in (("explicit", Explicit), ("watermark", Watermark), ("generator", Generator),
+                           ("signpost", Signpost)):
             if getattr(self, name):
                 check_types(**{name: (getattr(self, name), kind)})
         if self.generator and not (self.provenance or self.metadata):
             raise InvalidArgument("the generator is stated in the metadata and in the manifest, and neither is asked "
+                                  "for")
+        if self.signpost and not (self.provenance or self.metadata):
+            raise InvalidArgument("the signpost is stated in the metadata and in the manifest, and neither is asked "
                                   "for")
         if self.generator and (self.generator.model or self.generator.edit) and not self.provenance:
             raise InvalidArgument("model and kind of edit are stated in the manifest, which needs a signer")

@@ -25,6 +25,7 @@ from labelkit.evidence import (
 from labelkit.finding import LAYER_NAMES, CrossCheck, Finding, Layer, Status
 from labelkit.label import Kind, Label
 from labelkit.messages import Message, one_line
+from labelkit.signpost import Signpost
 from labelkit.verdict import Verdict, cross_checks, doubts, explained, judge, stated, tier, unseen
 
 __all__ = ["LAYER_NAMES", "SCHEMA", "Collector", "CrossCheck", "Finding", "Layer", "Report", "Status", "Verdict",
@@ -109,6 +110,14 @@ class Report:
         for layer in (Layer.METADATA, Layer.PROVENANCE):
             if self[layer].status is Status.VALID and self[layer].label:
                 return self[layer].label
+        return None
+
+    @property
+    def signpost(self) -> Signpost | None:
+        """Where a valid layer says to ask about the mark: the manifest, else the metadata. Nobody vouches for it."""
+        for layer, evidence in ((Layer.PROVENANCE, self.manifest), (Layer.METADATA, self.metadata)):
+            if self[layer].status is Status.VALID and evidence and evidence.signpost:
+                return evidence.signpost
         return None
 
     def unanswered(self, *layers: Layer) -> list[str]:

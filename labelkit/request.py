@@ -21,12 +21,21 @@ from labelkit.log_recorder import Recorder
 from labelkit.messages import Message
 from labelkit.plan import Plan, Watermark
 from labelkit.preconditions import fitting
+from labelkit.signpost import Signpost, soft_binding
 
 if TYPE_CHECKING:
     from labelkit.codec.transcode import Progress
 
 
 T = TypeVar("T")
+
+
+def signpost_of(plan: Plan, made: Reader | Path) -> Signpost | None:
+    """What a file states about where to ask: the plan's, with the name of the watermark that is in the file."""
+    if not plan.signpost or not plan.watermark:
+        return plan.signpost
+    with container.opened(made) as reader:
+        return dataclasses.replace(plan.signpost, alg=soft_binding(container.sniff(reader).mime))
 
 
 def with_or_without_watermark(labelled: Callable[[Plan], T], plan: Plan,

@@ -16,13 +16,13 @@ ROOMS = ("explicit", "watermark", "metadata", "provenance", "log")
 LAYERS = [
     ("__main__", "cli", "service", "mcp", "integrations", "batch", "page"),
     ("labelkit", "propagation", "compliance", "isolation", "results", "many", "streaming", "aio", "trials",
-     "store"),
+     "resolve", "store"),
     ("pipeline",),
     ("delivery", "request", "preconditions", "confirmation", "log_recorder", "arrays", "tensors", "texts"),
     ROOMS,
     ("codec", "container"),
-    ("report", "verdict", "finding", "evidence", "payload", "label", "plan", "key", "keyfiles", "kernels", "scratch",
-     "threads", "unforeseen", "distribution", "report_schema", "errors", "messages"),
+    ("report", "verdict", "finding", "evidence", "payload", "label", "plan", "signpost", "key", "keyfiles", "kernels",
+     "scratch", "threads", "unforeseen", "distribution", "report_schema", "errors", "messages"),
     ("_native",)]
 """From the top: a folder or module imports from its own row and those below; `labelkit` is its __init__.py."""
 FLOOR = {name: floor for floor, names in enumerate(LAYERS) for name in names}

@@ -46,6 +46,7 @@ from labelkit.messages import Message
 from labelkit.metadata import security_data
 from labelkit.payload import Payload
 from labelkit.plan import EU_PLACING, Explicit, Plan, Quality, Showing, Watermark
+from labelkit.signpost import Signpost
 from labelkit.unforeseen import UnforeseenError
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class _Labeller:
         if not (self.plan.explicit or self.waiver or options.explicit_present):
             _refuse_without_explicit(source)
         now = datetime.datetime.now(datetime.UTC)
-        audit = Audit(self.log, now, self.waiver) if self.log else None
+        audit = Audit(self.log, now, self.waiver, options.keep_manifests) if self.log else None
         made = pipeline.embed(source, target, label, plan=self.plan.at(now), key=self.key, replace=options.replace,
                               in_place=options.in_place, check=not options.no_check,
                               max_pixels=options.max_megapixels * 1_000_000, audit=audit, on_progress=on_progress,
@@ -182,6 +183,8 @@ def _refuse_without_explicit(source: str | bytes | io.BytesIO) -> None:
 
 
 def _log(options: argparse.Namespace) -> LabelLog | None:
+    if options.keep_manifests and not options.log:
+        raise InvalidArgument("--keep-manifests needs --log, the log that they are kept in")
     if not options.log or options.dry_run:  # to open it would create it
         return None
     from labelkit.log import LabelLog
@@ -235,7 +238,16 @@ def plan_of(options: argparse.Namespace) -> Plan:
                 watermark=watermark if "watermark" in layers else None,
                 metadata="metadata" in layers,
                 provenance=signer_of(options) if "provenance" in layers else None,
-                quality=Quality(options.crf, options.preset), generator=_generator(options))
+                quality=Quality(options.crf, options.preset), generator=_generator(options),
+                signpost=_signpost(options))
+
+
+def _signpost(options: argparse.Namespace) -> Signpost | None:
+    if options.signpost is None:
+        if options.signpost_resolver is not None:
+            raise InvalidArgument("--signpost-resolver goes with --signpost, the address of the detector")
+        return None
+    return Signpost(options.signpost, options.signpost_resolver)
 
 
 def _generator(options: argparse.Namespace) -> Generator | None:

@@ -93,6 +93,7 @@ def _record(command: Parser) -> None:
     record.add_argument("--log", metavar=_("LOG"),
                         help=_("label log, an SQLite file or a postgresql:// address: every label is recorded before "
                                "the result is put in place"))
+    shared_options.keep_manifests(record)
     record.add_argument("--explicit-present", action="store_true",
                         help=_("the content already carries its explicit label; needed to label pictures, sounds and "
                                "films without the explicit layer"))
@@ -140,6 +141,10 @@ def _plan(command: Parser) -> None:
                       help=_("identifier of its AI model, such as a package URL, for the manifest"))
     plan.add_argument("--edit", metavar=_("KIND"), default="",
                       help=_("kind of edit, where it altered content that was there"))
+    plan.add_argument("--signpost", metavar="URL",
+                      help=_("where anybody can have the mark looked for, stated in the manifest and in XMP"))
+    plan.add_argument("--signpost-resolver", metavar="URL",
+                      help=_("service that leads from the mark to its manifest, stated with --signpost"))
     plan.add_argument("--created", type=values.date_and_time, metavar=_("TIME"),
                       help=_("when the content was generated, in ISO 8601; by default the time of labelling"))
 
@@ -187,6 +192,9 @@ def _verify(commands: Commands) -> None:
                         help=_("layers that must be valid; metadata by default"))
     _layer_checks(checks)
     _sign_result(checks)
+    checks.add_argument("--resolve", metavar="URL",
+                        help=_("where a watermark is found and no manifest, ask this service for the manifest, which "
+                               "is checked and shown beside the report; the number of the watermark is sent"))
     _isolated_run(command)
 
 
@@ -311,6 +319,8 @@ def _serve(commands: Commands) -> None:
     label.add_argument("--log", metavar=_("LOG"),
                        help=_("label log, an SQLite file or a postgresql:// address: every label is recorded before "
                               "the file is sent"))
+    shared_options.keep_manifests(label)
+    serve_options.add_lookup(command)
     _plan(command)
     media_options.add_films(command)
     checks = command.add_argument_group(_("the checks"))

@@ -20,6 +20,7 @@ from labelkit.errors import InvalidArgument
 from labelkit.label import Kind, Label
 from labelkit.messages import Message
 from labelkit.preconditions import VerifySettings
+from labelkit.resolve import Client, Fetcher, Guard
 
 if TYPE_CHECKING:
     import uvicorn
@@ -59,9 +60,16 @@ def _service(options: argparse.Namespace) -> Service:
     if options.log:
         from labelkit.log import LabelLog
         log = LabelLog(options.log)
+    if options.keep_manifests and not options.log:
+        raise InvalidArgument("--keep-manifests needs --log, the log that they are kept in")
+    if (options.reference_hosts or options.ask_also) and not options.keep_manifests:
+        raise InvalidArgument("--reference-hosts and --ask-also need --keep-manifests: without, nothing is looked up")
+    hosts = tuple(options.reference_hosts)
     settings = service.Settings(
         checks=VerifySettings(trust=given["trust"], pins=given["pins"], effort=given["effort"], ocr=given["ocr"]),
         plan=plan, producer=options.producer, propagator=options.propagator, key=key_of(options), log=log,
+        manifests=options.keep_manifests, peers=[Client(url) for url in options.ask_also],
+        references=Fetcher(Guard(hosts), limits.receive_seconds, limits.body_bytes) if hosts else None,
         sm2=sm2_signer_of(options), results=result_signer_of(options), language=options.lang, limits=limits)
     return service.Service(settings, service.Access(options.api_keys, options.open),
                            page=Path(options.page) if options.page else None)

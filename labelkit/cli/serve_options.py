@@ -46,6 +46,16 @@ def add_access(command: Parser) -> None:
                        help=_("what the new key allows: some of {scopes}; verify by default").format(scopes=known))
 
 
+def add_lookup(command: Parser) -> None:
+    """From a mark to its manifest, where manifests are kept."""
+    group = command.add_argument_group(_("from a watermark to its manifest, with --keep-manifests"))
+    group.add_argument("--reference-hosts", type=values.words, metavar=_("LIST"), default=[],
+                       help=_("hosts that files may be fetched from for matches/byReference, *.example.com for all "
+                              "below one; none by default"))
+    group.add_argument("--ask-also", type=values.words, metavar="URL", default=[],
+                       help=_("other services that are asked too; none by default"))
+
+
 def add_limits(command: Parser) -> None:
     """The bounds that operators change; the others are in `labelkit.service.Limits`."""
     group, limits = command.add_argument_group(_("limits")), {

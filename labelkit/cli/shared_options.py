@@ -36,3 +36,9 @@ def json(group: Options, what: str) -> None:
 
 def key(group: Options) -> None:
     group.add_argument("--key", metavar=_("FILE"), help=_("watermark key; the public key by default"))
+
+
+def keep_manifests(group: Options) -> None:
+    group.add_argument("--keep-manifests", action="store_true",
+                       help=_("keep each manifest in the log too, so that the watermark leads to it where the file has "
+                              "lost it"))

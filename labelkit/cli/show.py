@@ -35,6 +35,9 @@ def report_text(report: Report, name: str, language: str) -> str:
     for check in report.cross_checks:
         if not check.agrees:
             lines.append(row(Message("conflict").text(language), "", check.summary.text(language)))
+    if (post := report.signpost) is not None:
+        lines.append(row(Message("ask at").text(language), "", Message(
+            "{url}, as the file states", url=post.detector).text(language)))
     lines += [row(Message("because").text(language), "", reason.text(language)) for reason in report.reasons]
     lines += [row(Message("not seen").text(language), "", what.text(language)) for what in report.unseen
               if what not in report.reasons]

@@ -8,6 +8,7 @@ import io
 import itertools
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from labelkit.batch import datasets
 from labelkit.cli import isolated, journal, shards
@@ -21,7 +22,12 @@ from labelkit.errors import InvalidArgument, LabelkitError
 from labelkit.key import Key
 from labelkit.messages import Message
 from labelkit.report import Layer, Report
+from labelkit.resolve import Client, Recovery, recover
 from labelkit.results import Checked, Content
+
+if TYPE_CHECKING:
+    from labelkit.cli.options import Checks
+    from labelkit.provenance import TrustList
 
 
 def run(options: argparse.Namespace) -> int:
@@ -33,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
                               hint="name in --require only layers that are checked",
                               layers=", ".join(layer.value for layer in required if layer not in layers))
 
-    signer = result_signer_of(options)
+    signer, client = result_signer_of(options), Client(options.resolve) if options.resolve else None
 
     def signed_by(report: Report, source: str | bytes | io.BytesIO, before: object) -> str:
         content = Content.of(source)
@@ -51,7 +57,8 @@ def run(options: argparse.Namespace) -> int:
         def judged(source: str | bytes | io.BytesIO) -> _Verified:
             before = _state(source)
             report = verify(source)
-            return _Verified(report, signed_by(report, source, before) if signer else None)
+            recovery = recover(source, report, client, trust=_trust(settings), now=settings["now"]) if client else None
+            return _Verified(report, signed_by(report, source, before) if signer else None, recovery)
 
         def verified(item: Item) -> _Verified:
             with source_of(item) as source:
@@ -69,10 +76,17 @@ def run(options: argparse.Namespace) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Verified:
-    """A report, and the signed result where one was asked for."""
+    """A report, and where they were asked for the signed result and what a service gave out."""
 
     report: Report
     signed: str | None = None
+    recovery: Recovery | None = None
+
+
+def _trust(settings: Checks) -> TrustList:
+    from labelkit.provenance import TrustList
+
+    return settings["trust"] or TrustList.c2pa()
 
 
 def _state(source: str | bytes | io.BytesIO) -> object:
@@ -93,11 +107,18 @@ def _say(name: str, result: _Verified | LabelkitError, required: list[Layer], op
     def fields(made: _Verified) -> dict[str, object]:
         signed = {"signed_result": made.signed} if made.signed else {}
         return {**made.report.to_dict(options.lang), "required": [layer.value for layer in required],
-                "shortcomings": made.report.shortcomings(*required), **signed}
+                "shortcomings": made.report.shortcomings(*required), **signed,
+                **({"recovered": made.recovery.to_dict(options.lang)} if made.recovery else {})}
 
     def text(made: _Verified) -> str:
         lines = [report_text(made.report, name_of(name), options.lang)]
-        return "\n".join(lines + [row(Message("signed").text(options.lang), "", made.signed)] if made.signed else lines)
+        if made.recovery:
+            status = Message("fits") if made.recovery.fits else Message("not used")
+            lines.append(row(Message("recovered").text(options.lang), status.text(options.lang),
+                             made.recovery.summary.text(options.lang)))
+        if made.signed:
+            lines.append(row(Message("signed").text(options.lang), "", made.signed))
+        return "\n".join(lines)
 
     show_result(name, result, options, fields, text)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from labelkit.evidence.values import Json, if_known
+from labelkit.signpost import Signpost
 
 # Metadata
 
@@ -88,6 +89,7 @@ class MetadataEvidence:
 
     producer  the public name behind a known code
     systems   the AI systems that XMP names (IPTC), each with its version
+    signpost  where XMP says to ask about the mark
     """
 
     format: str
@@ -100,6 +102,7 @@ class MetadataEvidence:
     traces: tuple[Trace, ...]
     unread: tuple[UnreadSlot, ...]
     systems: tuple[str, ...] = ()
+    signpost: Signpost | None = if_known()
 
 
 # Provenance
@@ -208,6 +211,7 @@ class ManifestEvidence:
     identities          who else is named in the active manifest
     disclosures         the AI models that intact manifests of the history name
     edits               what generative AI did to content that was there, each as the action or its description
+    signpost            where the active manifest, or one before it, says to ask about the mark
     """
 
     state: str
@@ -236,6 +240,7 @@ class ManifestEvidence:
     identities: tuple[Identity, ...] = ()
     disclosures: tuple[Disclosure, ...] = ()
     edits: tuple[str, ...] = ()
+    signpost: Signpost | None = if_known()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

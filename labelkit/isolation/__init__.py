@@ -182,15 +182,18 @@ class EmbedPool(_Processes):
         super().__init__(processes, limits, {})
 
     def embed(self, data: bytes, label: Label, plan: Plan, *, name: str = "bytes", key: Key | None = None,
-              replace: bool = False, max_pixels: int = MAX_PIXELS, fingerprint: bool = False) -> Made:
+              replace: bool = False, max_pixels: int = MAX_PIXELS, fingerprint: bool = False,
+              keep: bool = False) -> Made:
         """`labelkit.embed` of a file's bytes; the arguments are those of `embed`, and
 
         name         of the file, for messages
         fingerprint  whether that of the labelled picture is wanted, for the label log
+        keep         whether the manifest store is wanted, for the label log
         Raises LimitExceeded as `Pool.verify` does, and what `labelkit.embed` raises.
         """
         arguments = {"label": label, "plan": plan, "key": key, "replace": replace, "max_pixels": max_pixels}
-        job = Job("embed", name, self._limits.of(len(data)), None, {**arguments, "fingerprint": fingerprint})
+        job = Job("embed", name, self._limits.of(len(data)), None, {**arguments, "fingerprint": fingerprint,
+                                                                         "keep": keep})
         return self._done(job, data, self._limits.made_bytes + MAX_REPLY, lambda reply: wire.read_made(reply, name))
 
 

@@ -51,12 +51,14 @@ class Made(typing.NamedTuple):
     manifest     the manifest that belongs beside it, for formats that have no place for one
     left_out     why it has no watermark, where the plan asks for one and does not require it
     fingerprint  of a picture, where it was asked for
+    store        the manifest store, wherever the manifest is, where it was asked for
     """
 
     file: bytes
     manifest: bytes | None
     left_out: Message | None
     fingerprint: int | None
+    store: bytes | None = None
 
 
 class _Wrong(Exception):
@@ -85,9 +87,10 @@ def write_error(error: LabelkitError) -> bytes:
 
 def write_made(made: Made) -> list[bytes]:
     """A labelled file, in parts that follow each other."""
-    head = _encode({"file": len(made.file), "manifest": made.manifest is not None, "fingerprint": made.fingerprint,
+    head = _encode({"file": len(made.file), "manifest": None if made.manifest is None else len(made.manifest),
+                    "store": made.store is not None, "fingerprint": made.fingerprint,
                     "left_out": _message(made.left_out) if made.left_out else None})
-    return [_MADE, struct.pack("<I", len(head)), head, made.file, made.manifest or b""]
+    return [_MADE, struct.pack("<I", len(head)), head, made.file, made.manifest or b"", made.store or b""]
 
 
 def read_made(reply: bytes, where: str) -> Made:
@@ -99,13 +102,15 @@ def read_made(reply: bytes, where: str) -> Made:
         size, = struct.unpack_from("<I", reply, len(_MADE))
         start = len(_MADE) + 4
         head = _of(json.loads(reply[start:start + size]), dict)
-        left_out, fingerprint = head.get("left_out"), head.get("fingerprint")
+        left_out, fingerprint, beside = head.get("left_out"), head.get("fingerprint"), head.get("manifest")
         end = start + size + _integer(head.get("file"))
-        if not start + size <= end <= len(reply):
+        last = end + (0 if beside is None else _integer(beside))
+        if not start + size <= end <= last <= len(reply):
             raise _Wrong
-        return Made(reply[start + size:end], reply[end:] if _of(head.get("manifest"), bool) else None,
+        return Made(reply[start + size:end], None if beside is None else reply[end:last],
                     None if left_out is None else _read_message(left_out),
-                    None if fingerprint is None else _integer(fingerprint))
+                    None if fingerprint is None else _integer(fingerprint),
+                    reply[last:] if _of(head.get("store"), bool) else None)
     except (_Wrong, LabelkitError, KeyError, ValueError, TypeError, RecursionError, struct.error) as error:
         raise bad_reply(where) from error
 

@@ -75,7 +75,7 @@ def _answer(job: Job, data: bytes | None, settings: dict[str, Any], limits: Limi
             reason=f"{type(error).__name__}: {error}"[:300]))]
 
 
-def _embedded(source: Any, most_bytes: int, *, fingerprint: bool, **arguments: Any) -> list[bytes]:
+def _embedded(source: Any, most_bytes: int, *, fingerprint: bool, keep: bool, **arguments: Any) -> list[bytes]:
     from labelkit import pipeline
     from labelkit.log_recorder import fingerprint_of
 
@@ -89,8 +89,10 @@ def _embedded(source: Any, most_bytes: int, *, fingerprint: bool, **arguments: A
     if len(made) > most_bytes:
         raise LimitExceeded("{where}: the labelled file has {count} bytes, at most {limit} are given back",
                             where=source.name, count=f"{len(made):,}", limit=f"{most_bytes:,}")
+    signer = arguments["plan"].provenance
+    store = signer.take_store() if keep and signer else None  # None too where the format takes no manifest
     return wire.write_made(wire.Made(made, manifest, left_out[0] if left_out else None,
-                                     fingerprint_of(made) if fingerprint else None))
+                                     fingerprint_of(made) if fingerprint else None, store))
 
 
 def _with_manifest(source: Reader, arguments: dict[str, Any]) -> tuple[bytes, bytes | None]:

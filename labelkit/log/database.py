@@ -99,16 +99,18 @@ class Connections(Generic[Connection]):
 class SQLite:
     """A file in write-ahead mode, created with mode 0600 if it does not exist."""
 
+    binary, integer = "BLOB", "INTEGER"
+
     def __init__(self, path: str) -> None:
         self.name = self.target = os.path.abspath(path)
         self.connections = Connections[sqlite3.Connection]()
         with self.guarded():
             with contextlib.suppress(FileExistsError):
                 os.close(os.open(self.target, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            if not self._has_table():
+            if not self.has_table():
                 # two processes may create it at once: the second waits for the lock and checks again
                 with self.writing(durable=True):
-                    if not self._has_table():
+                    if not self.has_table():
                         for statement in _statements(_SQLITE_SCHEMA):
                             self.rows(statement)
 
@@ -147,8 +149,9 @@ class SQLite:
         except sqlite3.Error as error:
             raise MalformedFile("{where}: not a label log: {reason}", where=self.name, reason=str(error)) from error
 
-    def _has_table(self) -> bool:
-        return bool(self.rows("SELECT 1 FROM sqlite_master WHERE name = 'labelkit_records'"))
+    def has_table(self, name: str = "labelkit_records") -> bool:
+        """Whether there is a table of this name."""
+        return bool(self.rows("SELECT 1 FROM sqlite_master WHERE name = ?", [name]))
 
     def _connection(self) -> sqlite3.Connection:
         connection = self.connections.get()
@@ -163,16 +166,18 @@ class SQLite:
 class PostgreSQL:
     """A database server, given by DSN, for many writers on many machines. Every transaction is on disk when it ends."""
 
+    binary, integer = "BYTEA", "BIGINT"
+
     def __init__(self, dsn: str) -> None:
         parts = urllib.parse.urlsplit(dsn)
         self.target, self.name = dsn, f"{parts.scheme}://{parts.hostname or ''}{parts.path}"  # without the password
         self.connections = Connections["psycopg.Connection[Row]"]()
         self._names = itertools.count()
         with self.guarded():
-            if not self._has_table():
+            if not self.has_table():
                 with self._connection().transaction():
                     self.rows("SELECT pg_advisory_xact_lock(7305804402566162805)")  # two may create it at once
-                    if not self._has_table():
+                    if not self.has_table():
                         self._connection().execute(_POSTGRESQL_SCHEMA)
 
     def rows(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
@@ -208,8 +213,9 @@ class PostgreSQL:
         except _psycopg().Error as error:
             raise _unusable(self.name, error) from error
 
-    def _has_table(self) -> bool:
-        return bool(self.rows("SELECT to_regclass('labelkit_records') IS NOT NULL")[0][0])
+    def has_table(self, name: str = "labelkit_records") -> bool:
+        """Whether there is a table of this name."""
+        return bool(self.rows("SELECT to_regclass(?) IS NOT NULL", [name])[0][0])
 
     def _connection(self) -> psycopg.Connection[Row]:
         connection = self.connections.get()

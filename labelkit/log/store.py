@@ -13,6 +13,7 @@ import numpy as np
 
 from labelkit.errors import InvalidArgument
 from labelkit.label import Label
+from labelkit.log import manifests
 from labelkit.log.audit import SKEW, AuditResult, audit
 from labelkit.log.database import DAY, IS_LABELLING, Row, database
 from labelkit.log.entry import (
@@ -29,6 +30,7 @@ from labelkit.log.entry import (
     record_hash,
 )
 from labelkit.log.fingerprint import NEAR
+from labelkit.log.manifests import Kept
 from labelkit.payload import Payload
 
 _MAX_FOUND = 100
@@ -159,6 +161,41 @@ class LabelLog:
                 "keep_days": keep_days}}))
             rows("DELETE FROM labelkit_records WHERE number <= ?", [number])
         return int(count)
+
+    def keep(self, kept: Kept) -> None:
+        """Keep a manifest beside the records, so that its mark leads to it; one of the same name stays as it is.
+
+        On the disk when this returns.
+        """
+        with self._database.guarded():
+            if not self._database.has_table(manifests.TABLE):
+                with self._database.writing(durable=True):  # waits for others that make it
+                    manifests.make(self._database.rows, binary=self._database.binary, integer=self._database.integer)
+            with self._database.writing(durable=True):
+                manifests.put(self._database.rows, kept)
+
+    def kept(self, payload: Payload, *, alg: str | None = None, most: int = 10) -> list[tuple[str, str | None]]:
+        """(name, endpoint) of the newest manifests that a mark leads to; the endpoint is None for those kept here.
+
+        alg  only those of this soft binding
+        """
+        with self._database.guarded():
+            return (manifests.by_mark(self._database.rows, payload, alg, most)
+                    if self._database.has_table(manifests.TABLE) else [])
+
+    def manifest(self, name: str) -> tuple[bytes | None, str | None] | None:
+        """(store, endpoint) of the manifest of this name, one of which is None; None for an unknown one."""
+        with self._database.guarded():
+            return (manifests.by_id(self._database.rows, name)
+                    if self._database.has_table(manifests.TABLE) else None)
+
+    def forget(self, name: str) -> bool:
+        """Remove a manifest; returns whether there was one. Records stay."""
+        with self._database.guarded():
+            if not self._database.has_table(manifests.TABLE):
+                return False
+            with self._database.writing(durable=True):
+                return manifests.remove(self._database.rows, name)
 
     def close(self) -> None:
         """Close the connections. Using the log again reopens them."""

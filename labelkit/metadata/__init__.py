@@ -36,7 +36,9 @@ from labelkit.evidence import Disagreement, Json, LabelCarrier, MetadataEvidence
 from labelkit.label import Generator, Kind, Label, shortened
 from labelkit.messages import Message
 from labelkit.metadata import aigc, exif, producers, security_data, traces, xmp
+from labelkit.metadata.beside import Beside, signpost_of, stated
 from labelkit.report import Finding, Layer, Status
+from labelkit.signpost import Signpost
 
 __all__ = ["inspect", "read", "write", "write_file", "write_stage"]
 
@@ -47,17 +49,19 @@ _LABEL_LIKE = re.compile(rb"AIGC\W{1,8}\{|AIGC\W{1,8}Label", re.IGNORECASE)  # i
 _MAX_SHOWN = 8  # places that were not read and are named one by one
 
 
-def write(source: Source | Reader, label: Label, *, resign: bool = False, generator: Generator | None = None) -> bytes:
+def write(source: Source | Reader, label: Label, *, resign: bool = False, generator: Generator | None = None,
+          signpost: Signpost | None = None) -> bytes:
     """The file with `label` as its one label, everything else kept byte for byte.
 
     source  a path, bytes or a seekable binary file, in a format that `container.sniff` knows
     resign  the caller signs a new C2PA manifest afterwards; without it a file that holds a manifest is refused,
             because the change would break its signature
     generator  stated beside the label where that is in XMP, as IPTC wants it: source type, system and version
+    signpost   stated beside the label where that is in XMP, and nowhere else
     Raises UnsupportedFormat, MalformedFile, LimitExceeded, InvalidArgument, OutputFailed.
     """
     with container.opened(source) as reader:
-        data = container.join(reader, _edits(reader, label, resign, generator))
+        data = container.join(reader, _edits(reader, label, resign, Beside(generator, signpost)))
         with container.opened(data) as written:
             written.name = reader.name
             _tell_format(written, reader)
@@ -72,10 +76,10 @@ def write_file(source: Source | Reader, target: str | os.PathLike[str], label: L
 
 
 def write_stage(source: Source | Reader, new: container.Transaction, label: Label, *, resign: bool = False,
-                generator: Generator | None = None) -> Path:
+                generator: Generator | None = None, signpost: Signpost | None = None) -> Path:
     """`write` to a stage of a transaction, read back; returns its path."""
     with container.opened(source) as reader:
-        labelled = new.write("labelled", reader, _edits(reader, label, resign, generator))
+        labelled = new.write("labelled", reader, _edits(reader, label, resign, Beside(generator, signpost)))
     with container.opened(labelled) as written:
         written.name = reader.name  # what is refused is the file, not a stage in a folder that goes
         _tell_format(written, reader)
@@ -246,7 +250,7 @@ def _finding(reader: Reader, layout: Layout, pinned: Collection[bytes] = ()) -> 
         carriers=tuple([carrier.evidence() for carrier in carriers]), disagreements=conflicts + disagreements,
         producer=producers.name_of(label.fields["ContentProducer"]) if label else None,
         signatures={slot: found.evidence() for slot, found in signatures.items()}, traces=traces.find(layout),
-        systems=traces.systems(layout),
+        systems=traces.systems(layout), signpost=signpost_of(layout),
         unread=tuple([UnreadSlot(one.what, one.offset_bytes, str(one.why)) for one in unread]))
     if label:
         status, summary = _one_label(label, evidence, signatures.get("ReservedCode1"))
@@ -326,7 +330,7 @@ def _one_label(label: aigc.Statement, evidence: MetadataEvidence,
     return Status.VALID, summary
 
 
-def _edits(reader: Reader, label: Label, resign: bool, generator: Generator | None) -> list[container.Segment]:
+def _edits(reader: Reader, label: Label, resign: bool, beside: Beside) -> list[container.Segment]:
     if not isinstance(label, Label):
         raise InvalidArgument("a Label is wanted, got {got}", got=type(label).__name__)
     layout = container.scan(reader)
@@ -335,7 +339,7 @@ def _edits(reader: Reader, label: Label, resign: bool, generator: Generator | No
         raise UnsupportedFormat("{where}: a C2PA manifest at byte {offset} signs this file; writing a label would "
                                 "break the signature", where=reader.name, offset=store.offset_bytes,
                                 hint="embed with a signer, so that the old manifest becomes an ingredient of a new one")
-    if generator and layout.format.home != XMP and not resign:
+    if beside.generator and layout.format.home != XMP and not resign:
         raise UnsupportedFormat("{where}: {format} has no XMP in which the generator could be stated",
                                 where=reader.name, format=layout.format.name,
                                 hint="embed with a signer: the manifest states the generator")
@@ -343,12 +347,12 @@ def _edits(reader: Reader, label: Label, resign: bool, generator: Generator | No
     changes: dict[Slot, bytes | None] = {}
     home = _home(layout)
     for slot in layout.slots:
-        new = _rewritten(slot, value, generator, is_home=slot is home)
+        new = _rewritten(slot, value, beside, is_home=slot is home)
         if not isinstance(new, Slot):
             changes[slot] = new
     fresh = None
     if home is None:
-        fresh = _with(generator, xmp.fresh(value)) if layout.format.home == XMP else value.encode()
+        fresh = stated(xmp.fresh(value), beside) if layout.format.home == XMP else value.encode()
     return container.edit(reader, layout, changes, fresh)
 
 
@@ -360,15 +364,11 @@ def _home(layout: Layout) -> Slot | None:
     return None
 
 
-def _with(generator: Generator | None, packet: bytes) -> bytes:
-    return xmp.state_generator(packet, generator) if generator else packet
-
-
-def _rewritten(slot: Slot, value: str, generator: Generator | None, *, is_home: bool) -> bytes | Slot | None:
+def _rewritten(slot: Slot, value: str, beside: Beside, *, is_home: bool) -> bytes | Slot | None:
     """The body that the slot gets, None where it goes, the slot itself where it stays as it is."""
     if is_home:
         old = slot.load()
-        new = _with(generator, xmp.put(old, value)) if slot.kind == XMP else value.encode()
+        new = stated(xmp.put(old, value), beside) if slot.kind == XMP else value.encode()
         return slot if new == old else new
     try:
         labelled = bool(_labels_in(slot))

@@ -18,7 +18,7 @@ from labelkit.errors import LimitExceeded, MalformedFile
 from labelkit.label import Generator
 
 NAMESPACE = "http://www.tc260.org.cn/ns/AIGC/1.0/"  # TC260-PG-20259A
-_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _SVG = "http://www.w3.org/2000/svg"
 _MAX_PROPERTIES = 1000
 _IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"  # IPTC Photo Metadata 2025.1, Extension schema
@@ -26,7 +26,7 @@ _SOURCE, _SYSTEM, _VERSION = "DigitalSourceType", "AISystemUsed", "AISystemVersi
 _OURS, _OURS_END = b"<TC260:AIGC>", b"</TC260:AIGC>"
 _DECLARATION = f'xmlns:TC260="{NAMESPACE}"'.encode()
 _BEFORE = ('<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
-           f'<x:xmpmeta xmlns:x="adobe:ns:meta/">\n<rdf:RDF xmlns:rdf="{_RDF}">\n'
+           f'<x:xmpmeta xmlns:x="adobe:ns:meta/">\n<rdf:RDF xmlns:rdf="{RDF}">\n'
            f'<rdf:Description rdf:about="" xmlns:TC260="{NAMESPACE}">\n').encode() + _OURS
 _BEHIND = _OURS_END + b'\n</rdf:Description>\n</rdf:RDF>\n</x:xmpmeta>\n<?xpacket end="w"?>'
 _NO_MARKUP = re.compile(rb"[ -%'-;=?-~]*")  # printable ASCII but for & < >
@@ -50,7 +50,7 @@ class Property:
 
 
 @dataclass(frozen=True, slots=True)
-class _Packet:
+class Packet:
     """A packet in UTF-8, with the byte order mark and encoding that it goes back into."""
 
     mark: bytes
@@ -75,7 +75,7 @@ def find(packet: bytes) -> list[Property]:
         if _NO_MARKUP.fullmatch(packet, start, stop):
             return [Property(packet[start:stop].decode(), NAMESPACE, start - len(_OURS), stop + len(_OURS_END),
                              (start, stop))]
-    return _properties(_parse(packet)) if mentions_label(packet) else []
+    return _properties(parse(packet)) if mentions_label(packet) else []
 
 
 def fresh(value: str) -> bytes:
@@ -87,7 +87,7 @@ def put(packet: bytes, value: str) -> bytes:
     """The packet with the label `value` as its only AIGC property; everything else stays."""
     if not packet.strip(b"\0 \t\r\n"):
         return fresh(value)
-    parsed = _parse(packet)
+    parsed = parse(packet)
     text = escape(value).encode()
     found = _properties(parsed)
     cuts = [(one.start, one.stop, b"") for one in found]
@@ -97,44 +97,48 @@ def put(packet: bytes, value: str) -> bytes:
         cuts += _insertions(parsed, text)
     else:
         cuts[home] = (*inner, text)
-    return _joined(parsed, cuts)
+    return joined(parsed, cuts)
 
 
 def remove(packet: bytes) -> bytes:
     """The packet without any AIGC property, and without a declaration of our prefix that nothing uses any more."""
-    parsed = _parse(packet)
+    parsed = parse(packet)
     cuts = [(found.start, found.stop, b"") for found in _properties(parsed)]
     if b"TC260:" not in markup.changed(parsed.data, cuts):
         cuts += [(start, stop, b"") for element in parsed.elements
                  for name, start, stop in element.raw_attributes(parsed.data)
                  if name == b"xmlns:TC260" and not any(a <= start < b for a, b, _ in cuts)]
-    return _joined(parsed, cuts)
+    return joined(parsed, cuts)
 
 
 def state_generator(packet: bytes, generator: Generator) -> bytes:
     """A packet that holds a label, with the IPTC properties of the generating system in place of any others."""
-    parsed = _parse(packet)
+    parsed = parse(packet)
     facts = {_SOURCE: generator.source_type, _SYSTEM: generator.name, _VERSION: generator.version}
     cuts = [(start, stop, b"") for _, _, start, stop in _iptc(parsed)]
-    rdf = next(one for one in parsed.elements if one.name == f"{_RDF}\nRDF")
     stated = "".join(f"<Iptc4xmpExt:{name}>{escape(value)}</Iptc4xmpExt:{name}>"
                      for name, value in facts.items() if value)
-    text = f'<rdf:Description xmlns:rdf="{_RDF}" rdf:about="" xmlns:Iptc4xmpExt="{_IPTC}">{stated}</rdf:Description>'
-    return _joined(parsed, [*cuts, markup.append_to(parsed.data, rdf, text.encode())])
+    text = f'<rdf:Description xmlns:rdf="{RDF}" rdf:about="" xmlns:Iptc4xmpExt="{_IPTC}">{stated}</rdf:Description>'
+    return joined(parsed, [*cuts, markup.append_to(parsed.data, rdf_of(parsed), text.encode())])
+
+
+def rdf_of(parsed: Packet) -> Element:
+    """The root of the properties of a packet that has some."""
+    return next(one for one in parsed.elements if one.name == f"{RDF}\nRDF")
 
 
 def systems(packet: bytes) -> tuple[str, ...]:
     """The AI systems that a packet names (IPTC), each with its version; raises MalformedFile for what is no XML."""
     if _SYSTEM.encode() not in packet.translate(None, b"\0"):
         return ()
-    stated = [(name, value.strip()) for name, value, _, _ in _iptc(_parse(packet))]
+    stated = [(name, value.strip()) for name, value, _, _ in _iptc(parse(packet))]
     versions = [value for name, value in stated if name == _VERSION and value]
     names = [value for name, value in stated if name == _SYSTEM and value]
     versions += [""] * len(names)
     return tuple(f"{name} {version}".strip() for name, version in zip(names, versions, strict=False))
 
 
-def _iptc(parsed: _Packet) -> Iterator[tuple[str, str, int, int]]:
+def _iptc(parsed: Packet) -> Iterator[tuple[str, str, int, int]]:
     """(local name, value, start, stop) of each IPTC property on the generating system, as element or as attribute."""
     done = 0
     for element in parsed.elements:
@@ -151,7 +155,7 @@ def _iptc(parsed: _Packet) -> Iterator[tuple[str, str, int, int]]:
                 yield name.rpartition("\n")[2], value, start, stop
 
 
-def _properties(parsed: _Packet) -> list[Property]:
+def _properties(parsed: Packet) -> list[Property]:
     found: list[Property] = []
     for element in parsed.elements:
         if found and element.start < found[-1].stop:
@@ -167,7 +171,7 @@ def _properties(parsed: _Packet) -> list[Property]:
     return found
 
 
-def _attributes(parsed: _Packet, element: Element) -> list[Property]:
+def _attributes(parsed: Packet, element: Element) -> list[Property]:
     """The properties among the attributes of an element: the parser keeps them in the order in which they stand."""
     places = [(start, stop) for name, start, stop in element.raw_attributes(parsed.data)
               if name != b"xmlns" and not name.startswith(b"xmlns:")]
@@ -176,13 +180,13 @@ def _attributes(parsed: _Packet, element: Element) -> list[Property]:
             if name.rpartition("\n")[2].lower() == "aigc"]
 
 
-def _insertions(parsed: _Packet, text: bytes) -> list[tuple[int, int, bytes]]:
+def _insertions(parsed: Packet, text: bytes) -> list[tuple[int, int, bytes]]:
     """The changes that add the property to the first description, or to a new one.
 
     The prefix is declared on the description, so that readers that look for "<TC260:AIGC>" find it.
     """
-    rdf = parsed.first(f"{_RDF}\nRDF")
-    description = parsed.first(f"{_RDF}\nDescription", rdf) if rdf else None
+    rdf = parsed.first(f"{RDF}\nRDF")
+    description = parsed.first(f"{RDF}\nDescription", rdf) if rdf else None
     if description is None:
         return [_new_description(parsed, rdf, _OURS + text + _OURS_END)]
     bound = _namespace_of_prefix(parsed, description)
@@ -196,7 +200,7 @@ def _insertions(parsed: _Packet, text: bytes) -> list[tuple[int, int, bytes]]:
     return changes
 
 
-def _namespace_of_prefix(parsed: _Packet, element: Element | None) -> bytes | None:
+def _namespace_of_prefix(parsed: Packet, element: Element | None) -> bytes | None:
     """What the prefix TC260 stands for inside an element, None where it stands for nothing."""
     while element:
         for name, start, stop in element.raw_attributes(parsed.data):
@@ -206,14 +210,14 @@ def _namespace_of_prefix(parsed: _Packet, element: Element | None) -> bytes | No
     return None
 
 
-def _new_description(parsed: _Packet, rdf: Element | None, text: bytes) -> tuple[int, int, bytes]:
+def _new_description(parsed: Packet, rdf: Element | None, text: bytes) -> tuple[int, int, bytes]:
     """The change that adds a description, with what must be around it."""
     root = parsed.elements[0]
-    text = b'<rdf:Description rdf:about="" ' + _DECLARATION + f' xmlns:rdf="{_RDF}">'.encode() + text
+    text = b'<rdf:Description rdf:about="" ' + _DECLARATION + f' xmlns:rdf="{RDF}">'.encode() + text
     text += b"</rdf:Description>"
     if rdf is not None:
         return markup.append_to(parsed.data, rdf, text)
-    text = f'<rdf:RDF xmlns:rdf="{_RDF}">'.encode() + text + b"</rdf:RDF>"
+    text = f'<rdf:RDF xmlns:rdf="{RDF}">'.encode() + text + b"</rdf:RDF>"
     if root.name != f"{_SVG}\nsvg":
         return markup.append_to(parsed.data, root, text)
     metadata = parsed.first(f"{_SVG}\nmetadata", root)
@@ -225,12 +229,14 @@ def _new_description(parsed: _Packet, rdf: Element | None, text: bytes) -> tuple
     return markup.append_to(parsed.data, root, text) if root.empty else (root.body, root.body, text)
 
 
-def _joined(parsed: _Packet, cuts: list[tuple[int, int, bytes]]) -> bytes:
+def joined(parsed: Packet, cuts: list[tuple[int, int, bytes]]) -> bytes:
+    """The packet with what is cut out and put in, in the encoding that it came in."""
     data = markup.changed(parsed.data, cuts)
     return parsed.mark + (data if parsed.encoding == "utf-8" else data.decode().encode(parsed.encoding))
 
 
-def _parse(packet: bytes) -> _Packet:
+def parse(packet: bytes) -> Packet:
+    """A packet in any encoding; raises MalformedFile for what is no XML."""
     mark, encoding = b"", "utf-8"
     if packet[:2] != b"<?":  # as nearly all start, in UTF-8
         mark, encoding = next((known for known in _ENCODINGS if packet.startswith(known[0])), (mark, encoding))
@@ -242,4 +248,4 @@ def _parse(packet: bytes) -> _Packet:
     except UnicodeError as error:
         raise MalformedFile("the XMP packet is not {encoding}: {problem}", encoding=encoding.upper(),
                             problem=getattr(error, "reason", str(error))) from error
-    return _Packet(mark, encoding, data, markup.parse(data, "XMP packet"))
+    return Packet(mark, encoding, data, markup.parse(data, "XMP packet"))

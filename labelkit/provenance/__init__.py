@@ -25,9 +25,10 @@ from labelkit.provenance.manifest import (
     sign_sidecar,
     watermark_algorithm,
 )
+from labelkit.provenance.recovered import Recovered, recovered
 from labelkit.provenance.signer import Signer
 from labelkit.provenance.trust import TrustList
 from labelkit.provenance.validation import validate
 
-__all__ = ["AIGC_ASSERTION", "Claim", "Signer", "TrustList", "has_place", "keygen", "keygen_watermark", "sign",
-           "sign_into", "sign_sidecar", "validate", "watermark_algorithm"]
+__all__ = ["AIGC_ASSERTION", "Claim", "Recovered", "Signer", "TrustList", "has_place", "keygen", "keygen_watermark",
+           "recovered", "sign", "sign_into", "sign_sidecar", "validate", "watermark_algorithm"]

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from labelkit.evidence import Json
 from labelkit.label import FIELDS
 from labelkit.provenance.engine import printable
-from labelkit.provenance.manifest import AIGC_ASSERTION, MAX_EXPLICIT
+from labelkit.provenance.manifest import AIGC_ASSERTION, MAX_EXPLICIT, SIGNPOST_ASSERTION
+from labelkit.signpost import Signpost
 
 MAX_TEXT = 256  # characters of any text from a file in a finding
 MAX_LABEL = 1024  # characters of the label of a manifest
@@ -55,6 +56,12 @@ def _explicit(text: object) -> Json:
         return _clean(json.loads(text, parse_constant=lambda _: None))  # NaN is not JSON
     except (ValueError, RecursionError):
         return None
+
+
+def signpost(manifest: Tree) -> Signpost | None:
+    """Where a manifest says to ask about the mark."""
+    found = (Signpost.found({**data}) for _, data in assertions(manifest, SIGNPOST_ASSERTION))
+    return next(filter(None, found), None)
 
 
 def certificate(manifest: Tree) -> Tree:

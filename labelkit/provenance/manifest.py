@@ -9,6 +9,8 @@ A manifest of labelkit holds, besides the hash of the file:
                          It does not claim to be complete
     c2pa.ai-disclosure   the model, if the generator names one (C2PA 2.4)
     c2pa.soft-binding    the watermark's algorithm and its payload as 16 hexadecimal digits
+    org.labelkit.signpost
+                         {"detector", "resolver", "alg"}: where to ask about the mark, if the plan has a signpost
     org.labelkit.aigc    {"AIGC": the seven fields of GB 45438-2025 Annex E, "explicit": JSON text that describes the
                          explicit label: its text, box and more}
 
@@ -49,12 +51,13 @@ from labelkit.provenance.engine import (
     signing_settings,
 )
 from labelkit.provenance.signer import Signer
+from labelkit.signpost import Signpost, soft_binding
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
     from c2pa import Builder
 
-AIGC_ASSERTION = "org.labelkit.aigc"
+AIGC_ASSERTION, SIGNPOST_ASSERTION = "org.labelkit.aigc", "org.labelkit.signpost"
 SPEC_VERSION = "2.4.0"  # of C2PA, by which the manifests are made
 _ANY_MODEL = "c2pa.types.model"  # of a kind that is not told
 WATERMARK_PREFIX = "org.labelkit.watermark."
@@ -113,6 +116,7 @@ class Claim:
     title      name of the work
     generator  the system that generated or altered the content; what it made is stated only if the content has no
                earlier manifest, what it altered always
+    signpost   where to ask about the mark
     """
 
     label: Label
@@ -120,6 +124,7 @@ class Claim:
     explicit: Drawn | Mapping[str, Json] | None = None
     title: str | None = None
     generator: Generator | None = None
+    signpost: Signpost | None = None
 
 
 def watermark_algorithm(mime: str) -> str:
@@ -127,7 +132,7 @@ def watermark_algorithm(mime: str) -> str:
 
     It is in labelkit's own name space until C2PA lists it among the soft-binding algorithms.
     """
-    return f"{WATERMARK_PREFIX}{mime.split('/')[0]}.1"
+    return soft_binding(mime)
 
 
 def has_place(source: Source) -> bool:
@@ -196,12 +201,13 @@ def sign_into(source: Source, target: BinaryIO, claim: Claim, signer: Signer, *,
                 unchanged = is_signed and ancestor is not None and ancestor.reader is reader
                 altered = claim.payload is not None or bool(claim.generator and claim.generator.edit)
                 builder = _builder(claim, mime, ancestor, update=unchanged and not altered and mime in _UPDATED)
-                builder.sign(signer.native(), mime, reader.file, target)
+                store: bytes = builder.sign(signer.native(), mime, reader.file, target)
         except LabelkitError:
             raise
         except Exception as error:
             raise _failure(error, reader.name, mime, signer) from error
         heif.check_items(reader, mime, target)
+        signer.keep_store(store)
 
 
 def sign_sidecar(source: Source, claim: Claim, signer: Signer, *, parent: tuple[Source, bytes] | None = None,
@@ -229,6 +235,7 @@ def sign_sidecar(source: Source, claim: Claim, signer: Signer, *, parent: tuple[
     if state == "Invalid":
         raise SigningFailed("{where}: the manifest does not match the file, which changed while it was signed",
                             where=reader.name)
+    signer.keep_store(store)
     return store
 
 
@@ -286,6 +293,8 @@ def _definition(claim: Claim, mime: str, *, opened: bool) -> dict[str, object]:
     if claim.generator and claim.generator.model and (not opened or claim.generator.edit):
         assertions.append({"label": "c2pa.ai-disclosure", "data": {
             "modelType": _ANY_MODEL, "modelName": claim.generator.name, "modelIdentifier": claim.generator.model}})
+    if claim.signpost:
+        assertions.append({"label": SIGNPOST_ASSERTION, "data": claim.signpost.facts()})
     if claim.payload is not None:
         # C2PA requires a soft binding with a watermark action
         actions.append({"action": "c2pa.watermarked.bound", "softwareAgent": _toolkit()})

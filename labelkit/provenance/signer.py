@@ -50,7 +50,7 @@ class Signer:
         self._key = key
         self._time_stamp_url = time_stamp_url
         self._native: tuple[int, c2pa.Signer] | None = None
-        self._failure = threading.local()
+        self._last = threading.local()
         self.subject = _name(leaf)
         self.not_before, self.not_after = leaf.not_valid_before_utc, leaf.not_valid_after_utc
         self.algorithm = _algorithm(leaf)
@@ -137,7 +137,7 @@ class Signer:
             try:
                 return key(message)
             except Exception as error:
-                self._failure.error = error  # c2pa reports only that signing failed
+                self._last.error = error  # c2pa reports only that signing failed
                 raise
 
         algorithm = c2pa.C2paSigningAlg[self.algorithm.upper()]
@@ -150,15 +150,25 @@ class Signer:
 
     def take_failure(self) -> str:
         """What the callback raised during the last signature of this thread, or an empty string."""
-        error: Exception | None = getattr(self._failure, "error", None)
-        self._failure.error = None
+        error: Exception | None = getattr(self._last, "error", None)
+        self._last.error = None
         return f"{type(error).__name__}: {reason(error)}" if error else ""
 
+    def take_store(self) -> bytes | None:
+        """The manifest store that this thread signed last, None where it has signed none since it was taken."""
+        store: bytes | None = getattr(self._last, "store", None)
+        self._last.store = None
+        return store
+
+    def keep_store(self, store: bytes) -> None:
+        """Hold a store that was signed, for `take_store`."""
+        self._last.store = store
+
     def __getstate__(self) -> dict[str, object]:
-        return {name: value for name, value in vars(self).items() if name not in ("_native", "_failure")}
+        return {name: value for name, value in vars(self).items() if name not in ("_native", "_last")}
 
     def __setstate__(self, state: dict[str, object]) -> None:
-        vars(self).update(state, _native=None, _failure=threading.local())
+        vars(self).update(state, _native=None, _last=threading.local())
 
     def __repr__(self) -> str:
         return f"Signer({self.subject!r}, {self.algorithm}, ends {self.not_after:%Y-%m-%d})"

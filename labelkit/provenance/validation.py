@@ -8,6 +8,7 @@ import datetime
 import functools
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -39,15 +40,19 @@ if TYPE_CHECKING:
 ENDS_SOON_DAYS = 60
 _MAX_LISTED = 16
 _MAX_STATEMENTS = 64
+_OF_CONTENT = re.compile(r"assertion\.(data|bmff|boxes|collection)Hash\.(mismatch|malformed)")
+_SIGNED = {"claimSignature.validated", "claimSignature.insideValidity"}
 
 
 def validate(source: Source, *, trust: TrustList | None = None, now: datetime.datetime | None = None,
-             sidecar: bytes | None = None) -> Finding:
+             sidecar: bytes | None = None, is_detached: bool = False) -> Finding:
     """What the manifest of a file states, and whether it is valid.
 
     trust    the roots to trust; without them an intact manifest is valid, and nobody says whether to trust its signer
     now      aware datetime; with it, certificates that expire within 60 days give a warning
     sidecar  the manifest store of a sidecar, instead of an embedded one
+    is_detached
+             judge the manifest apart from the content: that its hash is of other content does not count
     Status VALID (evidence `trusted` tells whether the signer is trusted), INVALID, ABSENT, or UNCHECKED if the file
     only names a URL, is too damaged to be searched, or has more parts than the library can bear (`bounds`), and where
     the library is not installed. `label` and `payload` are set only for a valid manifest. Evidence:
@@ -85,7 +90,8 @@ def validate(source: Source, *, trust: TrustList | None = None, now: datetime.da
             return _unreadable(error)
     if found is None:
         return Finding(Layer.PROVENANCE, Status.ABSENT, Message("no manifest"))
-    return _finding(*found, now=now, trust=trust)
+    report, store = found
+    return _finding(_detached(report) if is_detached else report, store, now=now, trust=trust)
 
 
 @functools.lru_cache(maxsize=8)
@@ -152,6 +158,20 @@ def _finding(report: Tree, store: Tree, *, now: datetime.datetime | None, trust:
     return Finding(Layer.PROVENANCE, Status.VALID, _valid_summary(evidence), _label(evidence.aigc), payload, evidence)
 
 
+def _detached(report: Tree) -> Tree:
+    """The report as it would be where nothing is known of the content: without the failures of its hash."""
+    results = as_dict(report.get("validation_results"))
+    active = as_dict(results.get("activeManifest"))
+    failed = as_dicts(active.get("failure"))
+    left = [one for one in failed if not _OF_CONTENT.fullmatch(as_text(one.get("code")) or "")]
+    sound = {as_text(one.get("code")) for one in as_dicts(active.get("success"))}
+    wrong = {as_text(one.get("code")) for one in left} - history.TOLERATED - {history.UNTRUSTED}
+    if len(left) == len(failed) or wrong or not _SIGNED <= sound:
+        return report
+    return {**report, "validation_state": "Trusted" if history.TRUSTED in sound and not left else "Valid",
+            "validation_results": {**results, "activeManifest": {**active, "failure": left}}}
+
+
 def _state(report: Tree, codes: list[str]) -> str:
     """The state of the manifest store, as the library has it; one failure is taken back that is none of the manifest's.
 
@@ -161,8 +181,8 @@ def _state(report: Tree, codes: list[str]) -> str:
     left = set(codes) - history.UNRESOLVED
     if state != "Invalid" or left == set(codes) or left - history.TOLERATED - {history.UNTRUSTED}:
         return state
-    signed = {"claimSignature.validated", "claimSignature.insideValidity"} <= sound
-    if not signed or not any(code.endswith("Hash.match") for code in sound):  # the content is bound by one of them
+    bound = any(code.endswith("Hash.match") for code in sound)  # the content, by one of them
+    if not _SIGNED <= sound or not bound:
         return state
     return "Trusted" if history.TRUSTED in sound and not left else "Valid"
 
@@ -198,7 +218,8 @@ def _evidence(members: list[Member], report: Tree, *, state: str, codes: list[st
         history=tuple(history.tree(members, state != "Invalid"))[:_MAX_STATEMENTS],
         identities=tuple(history.identities(chain[0], _outcomes(report), set(codes)))[:_MAX_LISTED],
         disclosures=tuple(history.disclosures(chain))[:_MAX_LISTED],
-        edits=tuple(dict.fromkeys(history.edits(chain)))[:_MAX_LISTED])
+        edits=tuple(dict.fromkeys(history.edits(chain)))[:_MAX_LISTED],
+        signpost=next(filter(None, map(fields.signpost, chain)), None))
 
 
 def _valid_summary(evidence: ManifestEvidence) -> Message:

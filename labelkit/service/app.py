@@ -15,28 +15,27 @@ from PIL import Image
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
 
-from labelkit import unforeseen
 from labelkit.errors import InvalidArgument, LabelkitError
 from labelkit.messages import Message
-from labelkit.service import answers, openapi, parameters, upload
-from labelkit.service.front import FACTS, LOG, App, Event, Facts, Figures, Front, Receive, Send, line
-from labelkit.service.gate import Gate, Ticket
+from labelkit.service import answers, openapi, parameters, resolution
+from labelkit.service.front import FACTS, LOG, App, Event, Figures, Front, Receive, Send, line
+from labelkit.service.gate import Gate
 from labelkit.service.keys import Access
 from labelkit.service.refusal import Refused
+from labelkit.service.route import Verb
 from labelkit.service.upload import Upload
-from labelkit.service.verbs import Answer, Settings, Verbs
+from labelkit.service.verbs import Settings, Verbs
 
 T = TypeVar("T")
 
 SCOPE_OF = {"verify": "verify", "check": "verify", "label": "label", "propagate": "label"}
 """The scope that each route of /v1/ wants."""
 _RETRY_SECONDS = 5.0  # between attempts to start the processes
-_GONE = 499  # in the log, of a client that went away before its answer; there is no number in HTTP
 
 
 class Service:
@@ -51,6 +50,8 @@ class Service:
     def __init__(self, settings: Settings, access: Access, *, page: Path | None = None) -> None:
         if page is not None and not (page / "index.html").is_file():
             raise InvalidArgument("{where} is no folder of a page: it has no index.html", where=str(page))
+        if settings.manifests and settings.log is None:
+            raise InvalidArgument("manifests are kept in the label log, and there is none")
         self.settings, self.access = settings, access
         self.gate = Gate(settings.limits)
         self.figures = Figures(self.gate)
@@ -58,9 +59,12 @@ class Service:
         self.is_ready = False
         self._threads = ThreadPoolExecutor(settings.limits.processes, thread_name_prefix="labelkit-service")
         description = openapi.document(settings)
-        routes: list[BaseRoute] = [Route(f"/v1/{verb}", _Verb(self, verb), methods=["POST"]) for verb in SCOPE_OF]
+        routes: list[BaseRoute] = [Route(f"/v1/{verb}", Verb(self, verb, scope), methods=["POST"])
+                                   for verb, scope in SCOPE_OF.items()]
         routes += [Route("/healthz", _plain(lambda: (200, "ok"))), Route("/readyz", _plain(self._readiness)),
                    Route("/metrics", self._metrics), Route("/openapi.json", _fixed("openapi", description))]
+        if settings.manifests:
+            routes += resolution.routes(self)
         if settings.results:
             routes.append(Route("/.well-known/jwks.json", _fixed("jwks", settings.results.jwks())))
         app = Starlette(routes=routes, lifespan=self._lifespan)
@@ -141,64 +145,6 @@ class Service:
 
     async def _defect(self, request: Request, error: Exception) -> Response:
         return answers.of_defect(self.settings.language)
-
-
-class _Verb:
-    """The ASGI app of one route of /v1/."""
-
-    def __init__(self, service: Service, verb: str) -> None:
-        self._service, self._verb = service, verb
-
-    async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
-        request, facts = Request(scope, receive), scope[FACTS]
-        facts.route = self._verb
-        language = self._service.settings.language
-        try:
-            caller = self._service.allowed(request, SCOPE_OF[self._verb])
-            facts.caller = caller if "authorization" in request.headers else None
-            with self._service.gate.enter(caller) as ticket:
-                response = await self._response(request, facts, ticket)
-                response.headers["Cache-Control"] = "no-store"
-                await response(scope, receive, send)  # held while the client takes it
-        except Refused as refused:
-            facts.error = refused.kind
-            response = answers.of_refusal(refused, language)
-            if not facts.is_received:
-                await upload.discard(request)
-                response.headers["Connection"] = "close"  # what is left of the body would stand before the next request
-            await response(scope, receive, send)
-        except ClientDisconnect:
-            facts.status, facts.error = _GONE, "ClientDisconnect"
-
-    async def _response(self, request: Request, facts: Facts, ticket: Ticket) -> Response:
-        """What the file of a request gives."""
-        service = self._service
-        taken = await upload.receive(request, service.settings.limits, ticket)
-        asked: parameters.Asked = {}
-        try:
-            asked = parameters.values(self._verb, taken.fields)
-            async with service.gate.turn():
-                if await request.is_disconnected():
-                    raise ClientDisconnect
-                answer = await service.in_thread(lambda: _done(service.verbs.of[self._verb], taken, asked))
-            ticket.keep(len(answer.file or b""))  # in the place of the body, until it is sent
-        except LabelkitError as error:
-            facts.error = type(error).__name__
-            return answers.of_error(error, taken.name, service.verbs.language(asked))
-        except Refused as refused:
-            facts.error = refused.kind
-            return answers.of_refusal(refused, service.verbs.language(asked), taken.name)
-        facts.verdict = answer.fields.get("verdict") or answer.fields.get("tier")
-        return answers.of(answer, request.headers.get("accept", ""))
-
-
-def _done(verb: Callable[[Upload, parameters.Asked], Answer], taken: Upload, asked: parameters.Asked) -> Answer:
-    try:
-        return verb(taken, asked)
-    except (LabelkitError, Refused):
-        raise
-    except BaseException as error:  # the panics of Rust libraries are no Exceptions
-        raise unforeseen.translated(error) from error
 
 
 def _plain(state: Callable[[], tuple[int, str]]) -> Callable[[Request], Response]:

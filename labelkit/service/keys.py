@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from labelkit import keyfiles
 from labelkit.errors import InvalidArgument, cannot_write
 
-SCOPES = ("label", "verify", "metrics")
-"""What a key allows: label and propagate; verify and check; the figures for Prometheus."""
+SCOPES = ("label", "verify", "recover", "metrics")
+"""What a key allows: label and propagate; verify and check; from a mark to its manifest; the figures for Prometheus."""
 _PREFIX = "labelkit_"  # lets programs that search code for secrets know it
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _MAX_FILE = 4 << 20

@@ -11,6 +11,7 @@ from labelkit.compliance import Outcome, Profile
 from labelkit.distribution import __version__
 from labelkit.label import FIELDS
 from labelkit.report import Layer, Verdict
+from labelkit.service import openapi_resolution
 from labelkit.service.answers import RECORD
 from labelkit.service.parameters import NAME, OF_ROUTES
 from labelkit.service.upload import FILE
@@ -28,6 +29,7 @@ _ERRORS = {400: "A parameter or the file's label is wrong", 401: "An API key is 
            422: "The file is broken, or cannot carry what is asked for",
            429: "The caller has too many requests at work",
            500: "The service failed, and says so in its log", 503: "The service is busy"}
+_OF_LOOKUPS = {404: "There is nothing of this name", 502: "A file that is named by its address could not be fetched"}
 _LATER = {429, 503}
 _TEXTS = {"type": "array", "items": {"type": "string"}}
 _BYTES: dict[str, Any] = {}  # OpenAPI 3.1: binary content has no schema
@@ -35,7 +37,9 @@ _BYTES: dict[str, Any] = {}  # OpenAPI 3.1: binary content has no schema
 
 def document(settings: Settings) -> dict[str, Any]:
     """The description of a service with these settings."""
-    paths = {f"/v1/{verb}": {"post": _operation(verb)} for verb in OF_ROUTES}
+    paths = {f"/v1/{verb}": {"post": _operation(verb)} for verb in OF_ROUTES if verb in _SUMMARIES}
+    if settings.manifests:
+        paths |= openapi_resolution.paths(settings.references is not None, _operation, _error)
     paths |= {path: {"get": {"summary": text, "operationId": path.strip("/").partition(".")[0], "security": [],
                              "responses": responses}} for path, text, responses in (
         ("/healthz", "Whether the service runs", {"200": _plain("It runs")}),
@@ -59,7 +63,8 @@ def _operation(verb: str) -> dict[str, Any]:
             for parameter in (NAME, *OF_ROUTES[verb])}
     lists = {parameter.name: {"style": "form", "explode": False} for parameter in OF_ROUTES[verb] if parameter.several}
     return {
-        "summary": _SUMMARIES[verb], "operationId": verb, "security": [{}, {"key": []}],
+        "summary": {**_SUMMARIES, **openapi_resolution.SUMMARIES}[verb], "operationId": verb.replace("/", "-"),
+        "security": [{}, {"key": []}],
         "parameters": [{"name": parameter.name, "in": "query", "description": parameter.text,
                         "schema": parameter.schema(), **({"explode": False} if parameter.several else {})}
                        for parameter in (NAME, *OF_ROUTES[verb])],
@@ -72,8 +77,8 @@ def _operation(verb: str) -> dict[str, Any]:
 
 
 def _answer(verb: str) -> dict[str, Any]:
-    if verb in ("verify", "check"):
-        return _content("What was found", _ref(verb))
+    if verb in ("verify", "check", *openapi_resolution.SUMMARIES):
+        return _content("What was found", _ref(verb.replace("/", "-")))
     mixed = {"multipart/mixed": {"schema": _BYTES}}
     if verb == "propagate":
         found = _content("The decision; with the file as the second part where a label was written into it",
@@ -100,7 +105,7 @@ def _schemas() -> dict[str, Any]:
     required = {"type": "array", "items": {"enum": [layer.value for layer in Layer]}}
     verified = {"file": name, **report["properties"], "required": required, "shortcomings": _TEXTS,
                 "signed_result": {"type": "string", "description": "A JWS (RFC 7515) in the compact form"}}
-    return {**classes, "report": report,
+    return {**classes, **openapi_resolution.schemas(_object), "report": report,
             "verify": _object(verified, ("signed_result",)),
             "check": _object({"file": name, "profile": {"enum": [profile.value for profile in Profile]},
                               "outcome": outcome, "rules": {"type": "array", "items": rule}, "report": _ref("report")}),
@@ -132,7 +137,7 @@ def _plain(description: str) -> dict[str, Any]:
 
 
 def _error(status: int) -> dict[str, Any]:
-    found = _content(_ERRORS[status], _ref("error"))
+    found = _content({**_ERRORS, **_OF_LOOKUPS}[status], _ref("error"))
     if status in _LATER:
         found["headers"] = {"Retry-After": {"description": "Seconds after which to ask again",
                                             "schema": {"type": "integer", "minimum": 1}}}

@@ -14,12 +14,13 @@ from labelkit.plan import CORNERS, EDGES, EFFORTS
 from labelkit.report import Layer
 from labelkit.service.refusal import Refused
 
-Value: TypeAlias = str | bool | tuple[str, ...]
+Value: TypeAlias = str | bool | int | tuple[str, ...]
 Asked: TypeAlias = Mapping[str, Any]
 """What a request asks for, by the names of its parameters."""
 KINDS = ("generated", "possible", "suspected")
 _LAYERS = tuple(layer.value for layer in Layer)
 _FLAGS = {"1": True, "true": True, "0": False, "false": False}
+MAX_COUNT = 100
 _MAX_FIELD = 255  # characters of a number or a code; GB 45438-2025 wants fewer
 
 
@@ -31,6 +32,7 @@ class Parameter:
     text     what it is for
     choices  what it may be; with `several` some of them, separated by commas; none for text, of `most` characters
     flag     whether it is 1, true, 0 or false
+    count    whether it is a whole number, 1 to `MAX_COUNT`
     default  where it is not given
     """
 
@@ -39,6 +41,7 @@ class Parameter:
     choices: tuple[str, ...] = ()
     several: bool = False
     flag: bool = False
+    count: bool = False
     most: int = _MAX_FIELD
     default: Value | None = None
 
@@ -48,6 +51,8 @@ class Parameter:
             if text not in _FLAGS:
                 raise _wrong(self.name, ", ".join(_FLAGS), text)
             return _FLAGS[text]
+        if self.count:
+            return self.number(text)
         if self.several:
             given = tuple(text.split(","))
             if not set(given) <= set(self.choices):
@@ -60,10 +65,18 @@ class Parameter:
                                                        name=self.name, count=len(text), limit=self.most))
         return text
 
+    def number(self, text: str) -> int:
+        """The number that a text says; raises Refused (400)."""
+        if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= MAX_COUNT):
+            raise _wrong(self.name, f"1 to {MAX_COUNT}", text)
+        return int(text)
+
     def schema(self) -> dict[str, Any]:
         """Its JSON Schema."""
         if self.flag:
             return {"enum": list(_FLAGS), "default": "0"}
+        if self.count:
+            return {"type": "integer", "minimum": 1, "maximum": MAX_COUNT, "default": self.default}
         one: dict[str, Any] = {"enum": list(self.choices)} if self.choices else {"type": "string",
                                                                                 "maxLength": self.most}
         if self.several:
@@ -77,6 +90,7 @@ NAME = Parameter("name", "what the file is called, for messages and the report",
 _LANGUAGE = Parameter("lang", "language of the texts", LANGUAGES)
 _EFFORT = Parameter("effort", "how thoroughly to search for the watermark", EFFORTS)
 _LAYER = Parameter("layers", "the layers to check; all by default", _LAYERS, several=True)
+MATCHES = Parameter("maxResults", "how many manifests at most", count=True, default=10)
 OF_ROUTES: Mapping[str, tuple[Parameter, ...]] = {
     "verify": (_EFFORT, _LAYER,
                Parameter("require", "the layers whose lack is listed in `shortcomings`", _LAYERS, several=True,
@@ -98,7 +112,10 @@ OF_ROUTES: Mapping[str, tuple[Parameter, ...]] = {
                   Parameter("propagator", "name or 27-character code of the platform; only where the operator states "
                             "none"),
                   Parameter("declared", "the user declares the content as AI-generated", flag=True), _EFFORT,
-                  _LANGUAGE)}
+                  _LANGUAGE),
+    "matches/byContent": (Parameter("alg", "only manifests of this soft binding"), MATCHES, _EFFORT,
+                          Parameter("hintAlg", "name of a soft binding that the caller has read"),
+                          Parameter("hintValue", "its value, which counts where no watermark is found here"))}
 
 
 def values(route: str, fields: Iterable[tuple[str, str]]) -> dict[str, Value]:

@@ -14,7 +14,7 @@ _DISK = "{where} cannot be written: {reason}"  # of `errors.cannot_write`: the m
 _STATUSES: dict[type[LabelkitError], int] = {
     errors.NoProcess: 503, errors.InvalidArgument: 400, errors.InvalidLabel: 400, errors.UnsupportedFormat: 415,
     errors.LimitExceeded: 413, errors.MalformedFile: 422, errors.HostTooSmall: 422, errors.MissingGlyph: 422,
-    errors.OutputFailed: 422}
+    errors.OutputFailed: 422, errors.FetchFailed: 502}
 
 
 class Refused(Exception):

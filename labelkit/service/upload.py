@@ -51,13 +51,12 @@ async def receive(request: Request, limits: Limits, ticket: Ticket) -> Upload:
             "a body in the content encoding {encoding}; send it as it is", encoding=repr(encoding)))
     stated = request.headers.get("content-length", "")
     if stated.isdecimal() and int(stated[:20]) > limits.body_bytes:
-        raise _too_large(limits)
+        raise too_large(limits)
     try:
         async with asyncio.timeout(limits.receive_seconds):
             return await _received(request, _counted(request, limits, ticket))
     except TimeoutError:
-        raise Refused(408, "TooSlow", Message("the body took more than {seconds} s to arrive",
-                                              seconds=f"{limits.receive_seconds:g}")) from None
+        raise too_slow(limits) from None
 
 
 async def discard(request: Request) -> None:
@@ -80,7 +79,7 @@ async def _counted(request: Request, limits: Limits, ticket: Ticket) -> AsyncIte
     async for chunk in request.stream():
         count += len(chunk)
         if count > limits.body_bytes:
-            raise _too_large(limits)
+            raise too_large(limits)
         ticket.hold(len(chunk))
         yield chunk
 
@@ -90,7 +89,7 @@ async def _received(request: Request, chunks: AsyncIterator[bytes]) -> Upload:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "multipart/form-data":
         data = b"".join([chunk async for chunk in chunks])
-        return Upload(_nonempty(data), _name_of(request.query_params.get("name")), _without_name(query))
+        return Upload(_nonempty(data), name_of(request.query_params.get("name")), _without_name(query))
     parser = MultiPartParser(request.headers, chunks, max_files=1,  # type: ignore[arg-type]  # only iterated over
                              max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD)
     parser.spool_max_size = 1 << 62  # stay in memory, which `chunks` bounds
@@ -107,7 +106,7 @@ async def _received(request: Request, chunks: AsyncIterator[bytes]) -> Upload:
     finally:
         await form.close()
     fields = tuple((name, value) for name, value in form.multi_items() if isinstance(value, str))
-    name = _name_of(dict(query + fields).get("name") or file.filename)
+    name = name_of(dict(query + fields).get("name") or file.filename)
     return Upload(_nonempty(data), name, _without_name(query + fields))
 
 
@@ -122,10 +121,18 @@ def _without_name(fields: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str],
     return tuple(field for field in fields if field[0] != "name")
 
 
-def _name_of(stated: str | None) -> str:
+def name_of(stated: str | None) -> str:
+    """A name of a file as reports show it."""
     name = one_line(os.path.basename((stated or "").replace("\\", "/")))[:_MAX_NAME]
     return name or _UNNAMED
 
 
-def _too_large(limits: Limits) -> Refused:
+def too_slow(limits: Limits) -> Refused:
+    """The refusal of a body that does not arrive."""
+    return Refused(408, "TooSlow", Message("the body took more than {seconds} s to arrive",
+                                           seconds=f"{limits.receive_seconds:g}"))
+
+
+def too_large(limits: Limits) -> Refused:
+    """The refusal of a body over its bound."""
     return Refused(413, "TooLarge", Message("a body of more than {limit} bytes", limit=f"{limits.body_bytes:,}"))

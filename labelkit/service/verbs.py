@@ -7,7 +7,7 @@ import dataclasses
 import datetime
 import hashlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,18 +20,21 @@ from labelkit.isolation import EmbedPool, Pool
 from labelkit.isolation.wire import Made
 from labelkit.key import Key
 from labelkit.label import Kind, Label
-from labelkit.log import Entry
+from labelkit.log import Entry, Kept
 from labelkit.messages import Message
 from labelkit.metadata import security_data
 from labelkit.payload import Payload
 from labelkit.plan import Explicit, Plan, Watermark
 from labelkit.preconditions import VerifySettings, fitting
 from labelkit.report import Layer, Report
+from labelkit.resolve import Client, Fetcher
 from labelkit.results import Checked, Content, ResultSigner
 from labelkit.service.limits import Limits
+from labelkit.service.lookup import Lookup, value_of
 from labelkit.service.parameters import Asked
 from labelkit.service.refusal import Refused
 from labelkit.service.upload import Upload
+from labelkit.signpost import soft_binding
 
 if TYPE_CHECKING:
     from labelkit.log import LabelLog
@@ -50,6 +53,9 @@ class Settings:
     propagator  of every label that `propagate` writes; where it is None, each request names one
     key         of the watermark
     log         the label log, which gets a record of each labelled file before it is sent
+    manifests   whether the log keeps the manifests of labelled files, and the service leads from a mark to them
+    references  fetches files that callers name, for that; None for none
+    peers       services that are asked too where a mark is looked up, one hop far
     sm2         signs labels in their reserved codes
     results     signs results; None for none
     ocr_in_check
@@ -64,6 +70,9 @@ class Settings:
     propagator: str | None = None
     key: Key | None = None
     log: LabelLog | None = None
+    manifests: bool = False
+    references: Fetcher | None = None
+    peers: Sequence[Client] = ()
     sm2: Sm2Signer | None = None
     results: ResultSigner | None = None
     ocr_in_check: bool = field(default_factory=ocr.available)
@@ -95,6 +104,9 @@ class Verbs:
             for_each, written_bytes=limits.made_bytes, made_bytes=limits.made_bytes))
         self.of: dict[str, Callable[[Upload, Asked], Answer]] = {
             "verify": self.verify, "check": self.check, "label": self.label, "propagate": self.propagate}
+        if settings.manifests and settings.log:
+            self.lookup = Lookup(settings.log, settings.peers)
+            self.of["matches/byContent"] = self.by_content
 
     def close(self) -> None:
         """End the processes."""
@@ -145,7 +157,7 @@ class Verbs:
         label = security_data.sign(label, settings.sm2) if settings.sm2 else label
         made = self._labelling.embed(upload.data, label, plan, name=upload.name, key=settings.key,
                                      replace=bool(asked.get("replace")), max_pixels=settings.limits.pixels,
-                                     fingerprint=settings.log is not None)
+                                     fingerprint=settings.log is not None, keep=settings.manifests)
         self._record(upload, label, plan, made)
         marked = bool(plan.watermark and not plan.watermark.presence_only) and codec.has_signal(found)
         fields = {"file": upload.name, "output": upload.name, "label": label.fields(),
@@ -174,6 +186,14 @@ class Verbs:
             return Answer({**fields, "error": error_fields(error, self.language(asked))})
         found = container.sniff(Reader.of(upload.data, upload.name))
         return Answer({**fields, "output": upload.name}, made.file, found.mime, made.manifest)
+
+    def by_content(self, upload: Upload, asked: Asked) -> Answer:
+        """The manifests that the watermark of a file leads to."""
+        report = self._report(upload, asked, layers=(Layer.WATERMARK,))
+        mark, alg = report[Layer.WATERMARK].payload, asked.get("alg")
+        if mark is None and "hintValue" in asked:
+            mark, alg = value_of(str(asked["hintValue"])), alg or asked.get("hintAlg")
+        return Answer({"matches": self.lookup.matches(mark, alg, int(asked["maxResults"])) if mark else []})
 
     def _report(self, upload: Upload, asked: Asked, **changed: Any) -> Report:
         return self._verifying.verify(upload.data, name=upload.name, now=datetime.datetime.now(datetime.UTC),
@@ -219,8 +239,12 @@ class Verbs:
             return
         plan = fitting(dataclasses.replace(plan, watermark=None) if made.left_out else plan,
                        Reader.of(upload.data, upload.name))
+        now, payload = datetime.datetime.now(datetime.UTC), watermark.payload_of(label, plan)
+        if made.store is not None:
+            self._settings.log.keep(Kept.of(made.store, soft_binding(container.sniff(
+                Reader.of(made.file, upload.name)).mime), payload, now))
         self._settings.log.record(Entry(
-            datetime.datetime.now(datetime.UTC), label, watermark.payload_of(label, plan), plan=plan,
+            now, label, payload, plan=plan,
             sha256_before=hashlib.sha256(upload.data).hexdigest(), sha256_after=hashlib.sha256(made.file).hexdigest(),
             fingerprint=made.fingerprint))
 

@@ -42,7 +42,7 @@ def sound(seconds: float, rate: int = 8000) -> bytes:
 def test_a_pool_labels_as_embed_does(pool):
     key, data = Key(bytes(32)), saved(photo(), "PNG")
     made = pool.embed(data, LABEL, PLAN, name="cat.png", key=key, fingerprint=True)
-    assert made == (lk.embed(data, label=LABEL, key=key), None, None, fingerprint_of(made.file))
+    assert made == (lk.embed(data, label=LABEL, key=key), None, None, fingerprint_of(made.file), None)
     assert pool.embed(data, LABEL, PLAN, key=key).fingerprint is None
     assert lk.verify(made.file, key=Key(bytes(31) + b"1"))[lk.Layer.WATERMARK].status is lk.Status.ABSENT
 
@@ -113,24 +113,28 @@ def test_a_pool_that_was_closed_can_be_closed_again_and_used(pool):
 
 
 def head(**fields: object) -> bytes:
-    text = json.dumps({"file": 2, "manifest": False, "fingerprint": None, "left_out": None, **fields}).encode()
+    text = json.dumps({"file": 2, "manifest": None, "store": False, "fingerprint": None, "left_out": None,
+                       **fields}).encode()
     return b"made" + struct.pack("<I", len(text)) + text
 
 
 @pytest.mark.parametrize("reply", [
     b"", b"made", b"made\xff\xff\xff\xff{}", b"{}", b"[]", head(file=3) + b"ab", head(file=-9) + b"ab",
     head(file="2") + b"ab", head(fingerprint="x") + b"ab", head(fingerprint=1 << 70) + b"ab", head(manifest=1) + b"ab",
+    head(manifest=-1) + b"ab", head(manifest=True) + b"abc", head(store=1) + b"ab",
     head(left_out=["{a.__class__}", {"a": 1}]) + b"ab", b"made" + struct.pack("<I", 2) + b"[]ab"])
 def test_a_reply_that_makes_no_sense_is_refused(reply):
-    assert wire.read_made(head() + b"ab", "x") == (b"ab", None, None, None)
-    assert wire.read_made(head(manifest=True) + b"abc", "x").manifest == b"c"
+    assert wire.read_made(head() + b"ab", "x") == (b"ab", None, None, None, None)
+    both = wire.read_made(head(manifest=1, store=True) + b"abcd", "x")
+    assert (both.manifest, both.store) == (b"c", b"d")
     with pytest.raises(MalformedFile, match="answered with what is no report"):
         wire.read_made(reply, "x")
 
 
 def test_all_that_is_made_and_errors_cross_the_pipe():
     reason = Message("labelled without a watermark: {reason}", reason=Message("the system refused"))
-    for made in (wire.Made(b"file", b"manifest", reason, 1 << 63), wire.Made(b"file", None, None, None)):
+    for made in (wire.Made(b"file", b"manifest", reason, 1 << 63, b"store"),
+                 wire.Made(b"file", None, None, None), wire.Made(b"file", None, None, None, b"store")):
         assert wire.read_made(b"".join(wire.write_made(made)), "x") == made
     with pytest.raises(wire.Reported) as reported:
         wire.read_made(wire.write_error(HostTooSmall("{where}: the file is empty", where="x")), "x")

@@ -14,6 +14,8 @@ import pytest
 
 import labelkit as lk
 from labelkit import results, service
+from labelkit.log import LabelLog
+from labelkit.resolve import Fetcher, Guard
 from tests.media import LABEL, photo, saved
 
 PATIENT = {"work_seconds": 600.0, "wait_seconds": 600.0, "receive_seconds": 600.0, "send_seconds": 600.0}
@@ -62,10 +64,13 @@ def served(tmp_path_factory: pytest.TempPathFactory, signer: lk.Signer, anchors:
     page.mkdir()
     (page / "index.html").write_text("<title>Verify AI labels</title>")
     keys = {name: {"Authorization": f"Bearer {service.add_key(path, name, scopes, 'now')}"}
-            for name, scopes in (("all", ["label", "verify", "metrics"]), ("reader", ["verify"]))}
+            for name, scopes in (("all", ["label", "verify", "recover", "metrics"]), ("reader", ["verify"]))}
     settings = service.Settings(
         plan=lk.Plan(provenance=signer), checks={"trust": anchors}, producer=LABEL.content_producer,
-        propagator="platform", ocr_in_check=False, results=results.ResultSigner(result_keys[0], url="https://labels.example/"),
+        log=LabelLog(folder / "labels.db"), manifests=True,
+        references=Fetcher(Guard(["127.0.0.1"], is_private=True), most=1 << 20),
+        propagator="platform", ocr_in_check=False,
+        results=results.ResultSigner(result_keys[0], url="https://labels.example/"),
         limits=service.Limits(processes=1, body_bytes=1 << 20, media_seconds=60, **PATIENT))
     app = service.Service(settings, service.Access(path), page=page)
     with serving(app) as url, httpx.Client(base_url=url, timeout=None) as client:

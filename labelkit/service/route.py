@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The way of a request on every route of /v1/: who asks, is there room, the answer, and what is left of a body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from labelkit import unforeseen
+from labelkit.errors import LabelkitError
+from labelkit.service import answers, parameters, upload
+from labelkit.service.front import FACTS, Event, Facts, Receive, Send
+from labelkit.service.gate import Gate, Ticket
+from labelkit.service.refusal import Refused
+from labelkit.service.upload import Upload
+from labelkit.service.verbs import Answer, Settings, Verbs
+
+T = TypeVar("T")
+_GONE = 499  # in the log, of a client that went away before its answer; there is no number in HTTP
+
+
+class Host(Protocol):
+    """What a route wants of the service."""
+
+    settings: Settings
+    gate: Gate
+    verbs: Verbs
+
+    def allowed(self, request: Request, scope: str) -> str: ...
+
+    async def in_thread(self, work: Callable[[], T]) -> T: ...
+
+
+class Guarded:
+    """The ASGI app of one route; children say what the answer is.
+
+    host   the service
+    route  its name, in the log
+    scope  that a caller wants
+    """
+
+    def __init__(self, host: Host, route: str, scope: str) -> None:
+        self.host, self.route, self.scope = host, route, scope
+
+    async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        request, facts = Request(scope, receive), scope[FACTS]
+        facts.route = self.route
+        try:
+            caller = self.host.allowed(request, self.scope)
+            facts.caller = caller if "authorization" in request.headers else None
+            with self.host.gate.enter(caller) as ticket:
+                response = await self.response(request, facts, ticket)
+                response.headers["Cache-Control"] = "no-store"
+                await response(scope, receive, send)  # held while the client takes it
+        except Refused as refused:
+            facts.error = refused.kind
+            response = answers.of_refusal(refused, self.host.settings.language)
+            if not facts.is_received:
+                await upload.discard(request)
+                response.headers["Connection"] = "close"  # what is left of the body would stand before the next request
+            await response(scope, receive, send)
+        except ClientDisconnect:
+            facts.status, facts.error = _GONE, "ClientDisconnect"
+
+    async def response(self, request: Request, facts: Facts, ticket: Ticket) -> Response:
+        """The answer; raises Refused."""
+        raise NotImplementedError
+
+
+class Verb(Guarded):
+    """The ASGI app of a route that takes a file."""
+
+    async def response(self, request: Request, facts: Facts, ticket: Ticket) -> Response:
+        """What the file of a request gives."""
+        taken = await upload.receive(request, self.host.settings.limits, ticket)
+        return await self.of_file(taken, request, facts, ticket)
+
+    async def of_file(self, taken: Upload, request: Request, facts: Facts, ticket: Ticket) -> Response:
+        """What a file gives that is here."""
+        host = self.host
+        asked: parameters.Asked = {}
+        try:
+            asked = parameters.values(self.route, taken.fields)
+            async with host.gate.turn():
+                if await request.is_disconnected():
+                    raise ClientDisconnect
+                answer = await host.in_thread(lambda: _done(host.verbs.of[self.route], taken, asked))
+            ticket.keep(len(answer.file or b""))  # in the place of the body, until it is sent
+        except LabelkitError as error:
+            facts.error = type(error).__name__
+            return answers.of_error(error, taken.name, host.verbs.language(asked))
+        except Refused as refused:
+            facts.error = refused.kind
+            return answers.of_refusal(refused, host.verbs.language(asked), taken.name)
+        facts.verdict = answer.fields.get("verdict") or answer.fields.get("tier")
+        return answers.of(answer, request.headers.get("accept", ""))
+
+
+def _done(verb: Callable[[Upload, parameters.Asked], Answer], taken: Upload, asked: parameters.Asked) -> Answer:
+    try:
+        return verb(taken, asked)
+    except (LabelkitError, Refused):
+        raise
+    except BaseException as error:  # the panics of Rust libraries are no Exceptions
+        raise unforeseen.translated(error) from error
