@@ -23,7 +23,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = "aigc-labelkit"
-EXTRAS = ("sm2", "postgresql", "store", "video", "ocr", "service", "mcp", "pkcs11", "datasets")
+EXTRAS = ("sm2", "postgresql", "store", "video", "ocr", "service", "mcp", "pkcs11", "pdf", "datasets")
 BUNDLED = [("Noto Sans CJK (subset), as LabelKitCJK", "OFL-1.1", "labelkit/explicit/fonts/LabelKitCJK-Regular.otf"),
            ("Noto Sans CJK (subset), as LabelKitPages", "OFL-1.1", "labelkit/page/LabelKitPages.woff"),
            ("C2PA Trust List", "CC-BY-4.0", "labelkit/provenance/c2pa_trust/C2PA-TRUST-LIST.pem"),

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Datasets of media, shard by shard: WebDataset tar (plain or in gzip) and Parquet, local or in an object store.
+"""Datasets of media, shard by shard: WebDataset tar (plain or in gzip), Parquet and ZIP, local or in an object store.
 
     from labelkit.batch import Labels, datasets
 
     done = datasets.embed("train-0000.tar", "labelled/train-0000.tar", Labels("001191440300708461136T1XGW3"))
     print(done.media, done.failures)
 
-A shard is read and written as a stream, sample by sample, and never unpacked. Keys, sidecars, their order, schema and
-metadata stay. The target appears as a whole or not at all; a sample of which a medium failed is left out of it, so
-that nothing without a label stands among what is labelled. Ids are derived from the content: a repeated run gives the
-same bytes.
+A shard is read and written sample by sample, and never unpacked as a whole; in a ZIP each member is a sample. Keys,
+sidecars, their order, schema and metadata stay. The target appears as a whole or not at all; a sample of which a medium
+failed is left out of it, so that nothing without a label stands among what is labelled. Ids are derived from the
+content: a repeated run gives the same bytes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar, cast
 
 from labelkit import pipeline, store, threads
-from labelkit.batch import parquet, tar
+from labelkit.batch import archives, parquet, tar
 from labelkit.batch.failures import attempted
 from labelkit.batch.labels import Labels
 from labelkit.batch.samples import Data, Medium, Reader, Sample, Writer, is_medium
@@ -34,7 +34,7 @@ from labelkit.messages import Message
 from labelkit.preconditions import refuse_same_file
 from labelkit.report import Report
 
-ENDINGS = tar.ENDINGS + parquet.ENDINGS
+ENDINGS = tar.ENDINGS + parquet.ENDINGS + archives.ENDINGS
 
 
 class Worked(Protocol):
@@ -71,10 +71,12 @@ def embed(source: str | os.PathLike[str], target: str | os.PathLike[str], labels
           on_result: Callable[[str, object], None] | None = None) -> Done:
     """Label the media of a shard.
 
-    source, target  paths or URLs of object stores that end in .tar, .tar.gz, .tgz or .parquet, both alike
+    source, target  paths or URLs of object stores that end in .tar, .tar.gz, .tgz, .parquet or .zip, both
+                    alike
     labels          how; its columns are not used
-    media           of tar the endings of the members to label, such as "jpg"; of Parquet the columns. By default all
-                    members that are named as media, and all columns that begin with one
+    media           of tar and ZIP the endings of the members to label, such as "jpg"; of Parquet the columns. By
+                    default all members that are named as media, of ZIP documents too, and all columns that begin with
+                    one
     keep_truncated  label the whole samples of a shard that ends too early, and then raise all the same
     in_place        allow `target` to be the source itself
     on_result       called with the name of each medium and its `Labelled` or its LabelkitError
@@ -250,21 +252,28 @@ def _opened(source: str, media: Collection[str] | None) -> Iterator[Reader]:
         with store.seekable(source) as file:
             yield parquet.ParquetReader(file, source, names)
         return
-    with store.stream(source) as file:
+    is_zip = _kind(source) == "zip"
+    with store.seekable(source) if is_zip else store.stream(source) as file:
         folder = WorkFolder()
         try:
-            yield tar.TarReader(file, source, is_medium(names), folder)
+            if is_zip:
+                yield archives.ZipReader(file, source, None if names is None else is_medium(names), folder)
+            else:
+                yield tar.TarReader(file, source, is_medium(names), folder)
         finally:
             folder.close()
 
 
 def _writer(out: BinaryIO, target: str, reader: Reader) -> Writer:
+    if isinstance(reader, archives.ZipReader):
+        return archives.ZipWriter(out, reader)
     return parquet.ParquetWriter(out, reader) if isinstance(reader, parquet.ParquetReader) else tar.TarWriter(
         out, target)
 
 
 def _kind(name: str) -> str:
-    return "parquet" if name.lower().endswith(parquet.ENDINGS) else "tar"
+    name = name.lower()
+    return "parquet" if name.endswith(parquet.ENDINGS) else "zip" if name.endswith(archives.ENDINGS) else "tar"
 
 
 def _discard(sample: Sample) -> None:

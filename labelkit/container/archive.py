@@ -79,12 +79,23 @@ def _rows(reader: Reader, rows: bytes, count: int, offset: int) -> Iterator[tupl
         if len(head) < 46 or head[:4] != b"PK\1\2" or stop > len(rows):
             raise reader.malformed("directory", offset + position, Message("a row of it is broken"))
         names, = struct.unpack("<H", head[28:30])
-        name = rows[position + 46:position + 46 + names].decode("utf-8", "replace")
+        raw = rows[position + 46:position + 46 + names]
+        name = name_of(raw)
         if name in seen:
             raise reader.malformed("directory", offset + position, Message("a member stands in it twice"))
         seen.add(name)
         yield name, Member(rows[position:stop], *_places(rows[position:stop]))
         position = stop
+
+
+def name_of(raw: bytes) -> str:
+    """The name of a member: in UTF-8, or as Chinese Windows writes it, or in the code page of the format (4.4.4)."""
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            pass
+    return raw.decode("cp437")
 
 
 def _places(row: bytes) -> tuple[int, int, int]:
@@ -110,7 +121,7 @@ def _long(row: bytes, at: int) -> int:
     return int.from_bytes(row[at:at + 8], "little")
 
 
-def _placed(row: bytes, place_at: int, start: int) -> bytes:
+def placed(row: bytes, place_at: int, start: int) -> bytes:
     """The row of a member that starts elsewhere now."""
     if place_at:
         return row[:place_at] + struct.pack("<Q", start) + row[place_at + 8:]
@@ -164,10 +175,11 @@ def replaced(reader: Reader, archive: Archive, new: dict[str, bytes]) -> list[Pa
     moves = Moves(done)
     at = {name: moves.of(member.start) for name, member in archive.members.items()}
     at |= {name: moves.of(archive.directory) + offset for name, offset in added.items()}
-    directory = b"".join(_placed(row, archive.members[name].place_at if name not in new else 0, at[name])
+    directory = b"".join(placed(row, archive.members[name].place_at if name not in new else 0, at[name])
                          for name, row in rows.items())
     start = moves.of(archive.directory) + len(tail)
-    return [*done, (archive.directory, archive.end + 20, tail + directory + _end(archive, len(rows), directory, start))]
+    end = end_record(archive, len(rows), directory, start)
+    return [*done, (archive.directory, archive.end + 20, tail + directory + end)]
 
 
 def signed(reader: Reader) -> UnsupportedFormat:
@@ -176,7 +188,7 @@ def signed(reader: Reader) -> UnsupportedFormat:
                              where=reader.name, hint="label the document before it is signed")
 
 
-def _end(archive: Archive, count: int, directory: bytes, start: int) -> bytes:
+def end_record(archive: Archive, count: int, directory: bytes, start: int) -> bytes:
     """The end record, up to its comment, with the one of zip64 in front of it where there was one or must be."""
     wide = b""
     if archive.wide or count >= _WIDE_COUNT or start + len(directory) >= _WIDE:

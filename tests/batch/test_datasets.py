@@ -330,7 +330,7 @@ def test_names_and_keys():
     assert [tar.key_of(name) for name in ("a/b.c/0001.seg.png", "0001.jpg", "README", "a.b/README", ".hidden")] == [
         "a/b.c/0001", "0001", "README", "a.b/README", ".hidden"]
     assert all(map(datasets.is_dataset, ("a.tar", "s3://b/a.TAR", "a.tgz", "a.tar.gz", "a.parquet")))
-    assert not any(map(datasets.is_dataset, ("a.zip", "tar", "a.tar.jpg", "a.gz")))
+    assert not any(map(datasets.is_dataset, ("a.rar", "tar", "a.tar.jpg", "a.gz")))
 
 
 @pytest.mark.parametrize("name", ["a.tar", "a.tar.gz", "a.parquet"])

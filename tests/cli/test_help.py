@@ -95,7 +95,7 @@ def test_zsh_completes(run, tmp_path):
 _NAMES = {"labelkit", "GB", "TC", "JSON", "PEM", "URI", "URL", "UUID", "ISO", "HTML", "SQLite", "WAV", "AI", "SM", "PA",
           "ID", "shell", "source", "compinit", "ReservedCode", "pa", "en", "zh", "CN", "none", "whole", "toml",
           "producer", "LABELKIT", "PRODUCER", "config", "aigc", "ocr", "pkcs", "store", "SB", "WebAssembly", "WASM",
-          "XMP", "MB",
+          "XMP", "MB", "ZIP",
           "HTTP", "POST", "SIGINT", "SIGTERM", "API", "JWS", "JWKS", "TLS", "Unix", "https", "Forwarded", "For",
           "Proto", "metrics", "verify", "label", "recover", "service", "MCP", "roots", "mcp",
           "tar", "jpg", "png", "Parquet", "tgz", "gz", "parquet"}
