@@ -6,6 +6,7 @@ A lattice is given by its two vectors in pixels, the columns of float64 [2, 2]: 
 
 from __future__ import annotations
 
+import copy
 import functools
 
 import numpy as np
@@ -17,6 +18,7 @@ Lattice = npt.NDArray[np.float64]
 
 MIN_LATTICE_SCORE = 3.0  # in standard deviations
 MIN_SPACING = 28.0  # pixels; below it a tile holds too little of its band
+LOW_BAND = 0.2  # cycles per pixel; a tile of 180 pixels ends here
 _RING_WIDTH = 16  # pixels
 _MAX_POWER = 6.0  # of one bin, as a multiple of its surroundings'
 _MAX_PEAK = 8.0  # deviations: where the host repeats itself along a line, any lattice with that line would do
@@ -27,8 +29,8 @@ _MAX_COSINE = 0.6  # of the angle between them, which is 53 to 127 degrees: a sh
 class Autocorrelation:
     """The autocorrelation of a whitened plane, its spectrum flattened so that no structure of the host stands out.
 
-    plane          int8 [height, width]; of larger ones the middle max_side x max_side is taken
-    is_flat        float32 instead, `flattened` before it was warped
+    plane          int8 or float32 [height, width]; of larger ones the middle max_side x max_side is taken
+    is_flat        whether it was `flattened` before, and then warped
 
     values         float32 [n, n], periodic; n is a power of two
     height, width  of the part of the plane that was taken
@@ -43,9 +45,20 @@ class Autocorrelation:
         spectrum = _half_spectrum(plane[y : y + self.height, x : x + self.width])
         power, n = spectrum.real**2 + spectrum.imag**2, len(spectrum)
         usual = power[:, n // 64 : n // 4].mean() if is_flat else _local_mean(power) + np.float32(1e-6)
+        self._above = np.minimum(power / usual, np.float32(_MAX_POWER)) - np.float32(1)
+        self._transform(_band_weights(n))
+
+    def low_band(self) -> Autocorrelation:
+        """The same without the frequencies from LOW_BAND on: only there do large tiles have bins, of which a crop holds
+        few. After crops to a third and JPEG 60, turned and sheared, it shows twice as many lattices."""
+        low = copy.copy(self)
+        low._transform(_band_weights(len(self.values)) * (_frequency(len(self.values)) < LOW_BAND))
+        return low
+
+    def _transform(self, weights: npt.NDArray[np.float32]) -> None:
+        n = len(weights)
         flat = np.zeros((n, n // 2 + 1), np.float32)
-        above = np.minimum(power / usual, np.float32(_MAX_POWER)) - np.float32(1)
-        flat[:, :-1] = above * _band_weights(n)
+        flat[:, :-1] = self._above * weights
         self.values = np.fft.irfft2(flat, s=(n, n)).astype(np.float32, copy=False)
         self.deviation = _deviation_by_radius(self.values)
         self.noise = float(np.median(self.deviation[n // 8 : n // 2]))
@@ -308,9 +321,16 @@ def _running_sum15(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 @functools.lru_cache(maxsize=8)
+def _frequency(n: int) -> npt.NDArray[np.float32]:
+    """float32 [n, n / 2]: cycles per sample of each bin of a half spectrum without its last column."""
+    frequency: npt.NDArray[np.float64] = np.hypot(np.fft.fftfreq(n)[:, None], np.fft.rfftfreq(n)[None])
+    return frequency[:, :-1].astype(np.float32)
+
+
+@functools.lru_cache(maxsize=8)
 def _band_weights(n: int) -> npt.NDArray[np.float32]:
     """float32 [n, n / 2]: the weight of each bin of a half spectrum, by the share of the tile's energy there."""
-    frequency = np.hypot(np.fft.fftfreq(n)[:, None], np.fft.rfftfreq(n)[None])[:, :-1]
+    frequency = _frequency(n)
     # a tile at its own scale ends at a quarter of the sampling rate; one shrunk to half, at the half
     steps = [frequency < 0.012, frequency < 0.25, frequency < 0.36, frequency < 0.49]
     return np.select(steps, [0.0, 1.0, 0.6, 0.35], 0.0).astype(np.float32)

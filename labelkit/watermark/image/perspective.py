@@ -31,7 +31,7 @@ distance; a plane turned by 10 degrees, with the field of view of 53 degrees, ha
 STEP = 0.02  # half as much costs a third of a lattice's score
 MAX_TILT = 0.13  # 10 degrees at 70, 15 at 53 degrees of view
 CLEAR_SCORE = 8.0  # deviations: no tilt of an unmarked picture that does not repeat itself has it
-MAX_CLIMBS = 6
+MAX_CLIMBS = 4
 MAX_SIDE = 2048  # pixels: a larger picture is shrunk before the tile is read
 
 

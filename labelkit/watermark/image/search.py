@@ -52,7 +52,8 @@ class LocatedTile:
         geometry = ImageGeometry(
             period=round(math.sqrt(abs(np.linalg.det(self.vectors))), 2), mirrored=mirrored,
             angle=round(math.degrees(math.atan2(-x_axis[1], x_axis[0])), 2) + 0.0, lattice=(one, two),
-            also=tuple(Payload.from_int(word).hex for word in self.match.others) or None)
+            also=tuple(Payload.from_int(word).hex for word in self.match.others) or None,
+            tilt=(round(self.tilt[0], 4), round(self.tilt[1], 4)) if self.tilt else None)
         return Detection(True, self.payload, self.match.score, self.match.false_positive_rate, geometry, effort)
 
 
@@ -90,7 +91,7 @@ class TileSearch:
     def any_scale(self) -> LocatedTile | None:
         """Upright lattices of any spacing."""
         factor, correlation = self._coarse
-        return self._on_any(correlation, factor, correlation.upright(6))
+        return self._on_any(correlation, factor, correlation.upright(5))
 
     def any_lattice(self) -> LocatedTile | None:
         """Lattices of any two vectors: squares at any angle, upright rectangles, oblique ones.
@@ -98,17 +99,20 @@ class TileSearch:
         The right lattice, where it is among those that can be found, is nearly always the first of its family.
         """
         factor, correlation = self._coarse
-        families = correlation.rotated, correlation.rectangular, correlation.oblique
-        return first_found(self._on_any(correlation, factor, family(5)) for family in families)
+        found = self._on_any(correlation, factor, _of_families(correlation, 4))
+        if found:
+            return found
+        low = correlation.low_band()
+        return self._on_any(low, factor, low.rotated(3) + low.oblique(3))
 
     def more_lattices(self) -> LocatedTile | None:
         """More of the same; then those of the middle of the picture at its own resolution."""
         factor, correlation = self._coarse
-        found = self._on_any(correlation, factor, _of_all_families(correlation, 8))
+        found = self._on_any(correlation, factor, correlation.upright(8) + _of_families(correlation, 8))
         if found or factor == 1:
             return found
         fine = lattice.Autocorrelation(self.plane)
-        return self._on_any(fine, 1, _of_all_families(fine, 6))
+        return self._on_any(fine, 1, fine.upright(6) + _of_families(fine, 6))
 
     @functools.cached_property
     def _coarse(self) -> tuple[int, lattice.Autocorrelation]:
@@ -140,8 +144,8 @@ class TileSearch:
         return LocatedTile(found, vectors) if found else None
 
 
-def _of_all_families(correlation: lattice.Autocorrelation, count: int) -> list[npt.NDArray[np.float64]]:
-    families = correlation.upright, correlation.rotated, correlation.rectangular, correlation.oblique
+def _of_families(correlation: lattice.Autocorrelation, count: int) -> list[npt.NDArray[np.float64]]:
+    families = correlation.rotated, correlation.rectangular, correlation.oblique
     return [vectors for family in families for vectors in family(count)]
 
 
