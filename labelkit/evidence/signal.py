@@ -24,6 +24,8 @@ class ImageGeometry:
     angle      degrees counter-clockwise
     lattice    two vectors in pixels, (x, y) each
     also       other payloads of the same key over the strongest, as hex
+    tilt       of a picture seen in perspective: by what share of the distance the right and the lower end of a square
+               about the middle are nearer; period, angle and lattice are then those in the middle
     """
 
     period: float
@@ -31,6 +33,7 @@ class ImageGeometry:
     angle: float
     lattice: tuple[tuple[float, float], tuple[float, float]]
     also: tuple[str, ...] | None = if_known()
+    tilt: tuple[float, float] | None = if_known()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from benchmarks import image_attacks
+from benchmarks import geometry_attacks, image_attacks
 from labelkit.errors import HostTooSmall, InvalidArgument
 from labelkit.key import Key
 from labelkit.payload import Payload
@@ -85,15 +85,31 @@ def test_normal_effort_after(marked, host, attack) -> None:
 
 
 @pytest.mark.parametrize("attack", ["turn_2", "turn_20", "turn_7_inside", "turn_33_inside", "aspect_0_85", "aslant_2"])
-def test_deep_effort_after(hard, host, attack) -> None:
-    assert _is_read(image_attacks.apply(attack, hard), "deep")
-    assert not image.detect(image_attacks.apply(attack, host), effort="deep").found
+def test_normal_effort_after_a_turn_or_a_change_of_aspect(hard, host, attack) -> None:
+    assert _is_read(image_attacks.apply(attack, hard))
+    assert not image.detect(image_attacks.apply(attack, host)).found
+
+
+@pytest.mark.parametrize("attack", ["shear_3", "shear_6_down", "shear_10", "turn_33_shear_10_jpeg_80"])
+def test_normal_effort_after_a_shear(hard, host, attack) -> None:
+    sheared = geometry_attacks.apply(attack, hard)
+    assert _is_read(sheared) and not image.detect(sheared, STRANGER).found
+    assert not image.detect(geometry_attacks.apply(attack, host)).found
+
+
+@pytest.mark.parametrize("attack", ["aslant_10_jpeg_80", "photographed_10"])
+def test_deep_effort_after_perspective(hard, attack) -> None:
+    seen = geometry_attacks.apply(attack, hard)
+    assert not image.detect(seen).found
+    found = image.detect(seen, effort="deep")
+    assert found.payload == PAYLOAD and abs(np.hypot(*found.geometry.tilt) - np.sin(np.radians(10)) / 2) < 0.02
+    assert not image.detect(seen, STRANGER, effort="deep").found
 
 
 def test_geometry_says_how_the_picture_was_turned(marked) -> None:
     assert image.detect(marked[:, ::-1]).geometry.mirrored
     assert image.detect(np.rot90(marked)).geometry.angle == 90
-    turned = image.detect(image_attacks.apply("turn_20", marked), effort="deep").geometry
+    turned = image.detect(image_attacks.apply("turn_20", marked)).geometry
     assert abs(turned.angle - 20) < 0.5 and not turned.mirrored
     shrunk = image.detect(image_attacks.apply("scale_0_6", marked)).geometry
     assert abs(shrunk.period / image.detect(marked).geometry.period - 0.6) < 0.01

@@ -3,8 +3,10 @@
 
 The steps in order of cost; one is taken only when those before it found nothing:
   fast    the period that a picture of this size is given, at its own scale
-  normal  the periods of larger pictures (crops); then upright lattices at every scale
-  deep    lattices at any angle and of unequal sides, in the shrunk picture, then at its own resolution
+  normal  the periods of larger pictures (crops); upright lattices at every scale; then the best lattices of any two
+          vectors (turned, stretched, sheared), all looked for in the shrunk picture
+  deep    more of these lattices, and those of the picture at its own resolution; then pictures of a picture: lattices
+          seen in perspective (perspective.py)
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ import numpy.typing as npt
 from labelkit.key import Key
 from labelkit.plan import check_effort
 from labelkit.watermark.detection import Detection
+from labelkit.watermark.image import perspective
 from labelkit.watermark.image.pixels import check_array, eight_bits, luma_of
 from labelkit.watermark.image.search import TileSearch, first_found, undecoded
 
-_STEPS = {"fast": 1, "normal": 3, "deep": 5}
+_STEPS = {"fast": 1, "normal": 4, "deep": 6}
 
 
 def detect(pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32], key: Key | None = None, *,
@@ -34,7 +37,9 @@ def detect(pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32], key: Key | No
     check_array(pixels)
     check_effort(effort)
     pixels = pixels if pixels.ndim == 3 else pixels[..., None]
-    search = TileSearch.of_picture(luma_of(eight_bits(pixels)), Key.of(key))
-    steps = search.own_period, search.own_scale, search.any_scale, search.any_lattice, search.fine_lattice
+    luma = luma_of(eight_bits(pixels))
+    search = TileSearch.of_picture(luma, Key.of(key))
+    steps = (search.own_period, search.own_scale, search.any_scale, search.any_lattice, search.more_lattices,
+             lambda: perspective.search(luma, search))
     found = first_found(step() for step in steps[: _STEPS[effort]])
     return found.detection(effort) if found else undecoded(search.trials, effort)

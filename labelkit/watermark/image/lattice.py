@@ -6,6 +6,7 @@ A lattice is given by its two vectors in pixels, the columns of float64 [2, 2]: 
 
 from __future__ import annotations
 
+import copy
 import functools
 
 import numpy as np
@@ -15,15 +16,21 @@ from labelkit import kernels
 
 Lattice = npt.NDArray[np.float64]
 
-MIN_LATTICE_SCORE = 3.0  # in standard deviations; two or three lattices of a typical unmarked picture pass it
+MIN_LATTICE_SCORE = 3.0  # in standard deviations
 MIN_SPACING = 28.0  # pixels; below it a tile holds too little of its band
+LOW_BAND = 0.2  # cycles per pixel; a tile of 180 pixels ends here
 _RING_WIDTH = 16  # pixels
+_MAX_POWER = 6.0  # of one bin, as a multiple of its surroundings'
+_MAX_PEAK = 8.0  # deviations: where the host repeats itself along a line, any lattice with that line would do
+_MAX_RATIO = 1.6  # of the longer vector of an oblique lattice to the shorter
+_MAX_COSINE = 0.6  # of the angle between them, which is 53 to 127 degrees: a shear of 30 degrees
 
 
 class Autocorrelation:
     """The autocorrelation of a whitened plane, its spectrum flattened so that no structure of the host stands out.
 
-    plane          int8 [height, width]; of larger ones the middle max_side x max_side is taken
+    plane          int8 or float32 [height, width]; of larger ones the middle max_side x max_side is taken
+    is_flat        whether it was `flattened` before, and then warped
 
     values         float32 [n, n], periodic; n is a power of two
     height, width  of the part of the plane that was taken
@@ -31,30 +38,43 @@ class Autocorrelation:
     noise          the deviation far from the origin
     """
 
-    def __init__(self, plane: npt.NDArray[np.int8], max_side: int = 1024) -> None:
+    def __init__(self, plane: npt.NDArray[np.int8] | npt.NDArray[np.float32], max_side: int = 1024,
+                 is_flat: bool = False) -> None:
         self.height, self.width = (min(side, max_side) for side in plane.shape)
         y, x = ((side - min(side, max_side)) // 2 for side in plane.shape)
-        n = 256
-        while n < max(self.height, self.width):
-            n *= 2
-        padded = np.zeros((n, n), np.float32)
-        padded[: self.height, : self.width] = plane[y : y + self.height, x : x + self.width]
-        spectrum = np.fft.rfft2(padded).astype(np.complex64, copy=False)[:, :-1]
-        power = spectrum.real**2 + spectrum.imag**2
+        spectrum = _half_spectrum(plane[y : y + self.height, x : x + self.width])
+        power, n = spectrum.real**2 + spectrum.imag**2, len(spectrum)
+        usual = power[:, n // 64 : n // 4].mean() if is_flat else _local_mean(power) + np.float32(1e-6)
+        self._above = np.minimum(power / usual, np.float32(_MAX_POWER)) - np.float32(1)
+        self._transform(_band_weights(n))
+
+    def low_band(self) -> Autocorrelation:
+        """The same without the frequencies from LOW_BAND on: only there do large tiles have bins, of which a crop holds
+        few. After crops to a third and JPEG 60, turned and sheared, it shows twice as many lattices."""
+        low = copy.copy(self)
+        low._transform(_band_weights(len(self.values)) * (_frequency(len(self.values)) < LOW_BAND))
+        return low
+
+    def _transform(self, weights: npt.NDArray[np.float32]) -> None:
+        n = len(weights)
         flat = np.zeros((n, n // 2 + 1), np.float32)
-        above = np.minimum(power / (_local_mean(power) + np.float32(1e-6)), np.float32(6)) - np.float32(1)
-        flat[:, :-1] = above * _band_weights(n)
+        flat[:, :-1] = self._above * weights
         self.values = np.fft.irfft2(flat, s=(n, n)).astype(np.float32, copy=False)
         self.deviation = _deviation_by_radius(self.values)
         self.noise = float(np.median(self.deviation[n // 8 : n // 2]))
+        self._limited = np.minimum(self.values, np.float32(_MAX_PEAK * self.noise))
 
     def score(self, flat_vectors: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
         """float32 [count] scores, in standard deviations, of float [count, 4] lattice vectors (v1x, v1y, v2x, v2y)."""
         vectors = np.ascontiguousarray(flat_vectors, np.float32)
         score = np.empty(len(vectors), np.float32)
-        kernels.lattice_score(self.values, self.height, self.width, vectors, score)
+        kernels.lattice_score(self._limited, self.height, self.width, vectors, score)
         length = np.minimum(np.hypot(vectors[:, 0], vectors[:, 1]), np.hypot(vectors[:, 2], vectors[:, 3]))
         return score / self.deviation[np.minimum(length, len(self.deviation) - 1).astype(np.int64)]
+
+    def total(self, vectors: Lattice) -> float:
+        """The sum of the peaks of one lattice, in standard deviations, each limited."""
+        return float(self._peak_sums(vectors[None], self._limited)[0]) / self.noise
 
     def upright(self, count: int) -> list[Lattice]:
         """The best lattices with equal sides along the picture's, at most `count`, best first."""
@@ -76,6 +96,41 @@ class Autocorrelation:
         across, down = (self._best_spacings(length, axis) for length, axis in ((self.width, 0), (self.height, 1)))
         pairs = [(a, 0, 0, b) for a in across for b in down if 1 / 1.5 < a / b < 1.5]
         return self._best_distinct(np.array(pairs).reshape(-1, 4), count)
+
+    def oblique(self, count: int, peaks: int = 400) -> list[Lattice]:
+        """The best lattices of any two vectors, paired from the `peaks` strongest peaks, at most `count`, best first.
+
+        Each lattice is given by its shortest vectors, which are those of the tile up to a shear of 26 degrees.
+        """
+        tips = self._strongest(peaks)
+        length, dot = np.hypot(tips[:, 0], tips[:, 1]), tips @ tips.T
+        shorter, longer = np.minimum.outer(length, length), np.maximum.outer(length, length)
+        fits = (np.abs(dot) < _MAX_COSINE * shorter * longer) & (np.abs(dot) <= 0.55 * shorter * shorter)
+        fits &= np.multiply.outer(tips[:, 0], tips[:, 1]) > np.multiply.outer(tips[:, 1], tips[:, 0])  # not mirrored
+        one, two = np.nonzero(fits & (longer < _MAX_RATIO * shorter))
+        return self._best_distinct(np.concatenate([tips[one], tips[two]], 1), count)
+
+    def _strongest(self, count: int) -> npt.NDArray[np.float32]:
+        """float32 [up to count, 2]: places (x, y) of the highest peaks of one half plane, between samples, best first.
+
+        A peak is judged by its first three multiples, relative to the deviation at its distance.
+        """
+        n, mask = len(self.values), len(self.values) - 1
+        down, across = (min(3 * side // 4, n // 2 - 2) for side in (self.height, self.width))
+        part = self.values[np.ix_(np.arange(-1, down + 2) & mask, np.arange(-across - 1, across + 2) & mask)]
+        row, column = np.nonzero(_is_peak(part) & (part[1:-1, 1:-1] > 1.5 * self.noise))
+        x, y = column - across, row
+        kept = ((y > 0) | (x > 0)) & (np.hypot(x, y) >= MIN_SPACING)
+        row, column, x, y = row[kept] + 1, column[kept] + 1, x[kept], y[kept]
+        top = part[row, column]
+        tips = np.stack([x + _parabola_peak(part[row, column - 1], top, part[row, column + 1]),
+                         y + _parabola_peak(part[row - 1, column], top, part[row + 1, column])], 1)
+        multiples = np.arange(1, 4)[:, None, None] * tips
+        overlap = np.maximum(1 - np.abs(multiples) / (self.width, self.height), 0).prod(2)
+        at = np.rint(multiples).astype(np.int64) & mask
+        score = (overlap * self.values[at[..., 1], at[..., 0]]).sum(0) / np.sqrt(np.square(overlap).sum(0) + 1e-6)
+        score /= self.deviation[np.hypot(x, y).astype(np.int64)]
+        return tips[np.argsort(-score, kind="stable")[:count]].astype(np.float32)
 
     def _best_spacings(self, length: int, axis: int) -> npt.NDArray[np.float64]:
         """Up to 16 spacings in pixels along one axis at whose multiples the autocorrelation is highest, best first."""
@@ -103,15 +158,9 @@ class Autocorrelation:
         score = self.score(vectors)
         first = np.argsort(-score, kind="stable")[: 60 * count] if len(score) < 4096 else _largest(score, 60 * count)
         lattices = vectors[first].reshape(-1, 2, 2).transpose(0, 2, 1).astype(np.float64)
-        total = self._peak_sums(lattices) / self.noise
-        kept: list[Lattice] = []
-        for i in np.argsort(-total, kind="stable"):
-            if total[i] < MIN_LATTICE_SCORE or len(kept) == count:
-                break
-            near = 0.012 * np.abs(lattices[i]).max() + 1
-            if all(np.abs(lattices[i] - other).max() > near for other in kept):
-                kept.append(lattices[i])
-        return kept
+        total = self._peak_sums(lattices, self._limited) / self.noise
+        order = np.argsort(-total, kind="stable")
+        return _distinct(lattices[order[total[order] >= MIN_LATTICE_SCORE]], count)
 
     def refine(self, vectors: Lattice) -> Lattice:
         """The lattice near `vectors` with the highest sum of peaks: far multiples fix it to parts in a thousand.
@@ -136,15 +185,16 @@ class Autocorrelation:
                 best, total = fit, fitted
         return best
 
-    def _peak_sums(self, lattices: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """float64 [count]: the autocorrelation at all multiples of [count, 2, 2] lattices, weighted by overlap."""
+    def _peak_sums(self, lattices: npt.NDArray[np.float64],
+                   values: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.float64]:
+        """float64 [count]: `values` at all multiples of [count, 2, 2] lattices, weighted by overlap."""
         positions = lattices @ _MULTIPLES.T
         x, y = positions[:, 0], positions[:, 1]
         weight = np.maximum(1 - np.abs(x) / self.width, 0) * np.maximum(1 - np.abs(y) / self.height, 0)
         mask, n = len(self.values) - 1, len(self.values)
         x0, y0 = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
         fx, fy = x - x0, y - y0
-        flat = self.values.ravel()
+        flat = (self.values if values is None else values).ravel()
         top = flat[(y0 & mask) * n + (x0 & mask)] * (1 - fx) + flat[(y0 & mask) * n + (x0 + 1 & mask)] * fx
         bottom = flat[(y0 + 1 & mask) * n + (x0 & mask)] * (1 - fx) + flat[(y0 + 1 & mask) * n + (x0 + 1 & mask)] * fx
         sums: npt.NDArray[np.float64] = (weight * (top * (1 - fy) + bottom * fy)).sum(1)
@@ -197,8 +247,63 @@ def fold(plane: npt.NDArray[np.int8], vectors: Lattice) -> npt.NDArray[np.int32]
     return folded
 
 
+def is_same(one: Lattice, other: Lattice, tolerance: float = 0.004) -> bool:
+    """Whether two lattices hold the same points, as far as a `tolerance`, in shares of their vectors, can tell."""
+    multiples = np.linalg.solve(one, other)
+    whole = np.rint(multiples)
+    return bool(np.abs(multiples - whole).max() < tolerance and abs(abs(np.linalg.det(whole)) - 1) < 0.5)
+
+
+def _distinct(lattices: npt.NDArray[np.float64], count: int) -> list[Lattice]:
+    """The first `count` of [n, 2, 2] lattices that differ. Those that are every second point or so of one before them
+    come last: a host that repeats itself has many."""
+    kept: list[Lattice] = []
+    multiples: list[Lattice] = []
+    while len(lattices) and len(kept) < count:
+        first = lattices[0]
+        kept.append(first)
+        whole = np.rint(np.linalg.inv(first) @ lattices)
+        near = np.abs(first @ whole - lattices).max((1, 2)) <= 0.012 * np.abs(lattices).max((1, 2)) + 1
+        within = near & (np.abs(whole).max((1, 2)) <= 2)
+        other = np.abs(np.abs(whole[:, 0, 0] * whole[:, 1, 1] - whole[:, 0, 1] * whole[:, 1, 0]) - 1) > 0.5
+        multiples.extend(lattices[within & other])
+        lattices = lattices[~within]
+    return kept + _distinct(np.array(multiples), count - len(kept)) if multiples and len(kept) < count else kept
+
+
+def _is_peak(values: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """bool [height - 2, width - 2]: which inner samples are as high as the eight around them."""
+    rows = np.maximum(np.maximum(values[:-2], values[1:-1]), values[2:])
+    around = np.maximum(np.maximum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
+    peak: npt.NDArray[np.bool_] = values[1:-1, 1:-1] >= around
+    return peak
+
+
 def _largest(score: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.intp]:
     return np.argpartition(-score, count)[:count]
+
+
+def flattened(plane: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:
+    """float32 of the same shape: a plane with the flat spectrum that `Autocorrelation` makes, as far as a tile reaches.
+    Warped a little it stays flat, so that many warps cost one flattening."""
+    spectrum = _half_spectrum(plane)
+    power = spectrum.real**2 + spectrum.imag**2
+    relative = power / (_local_mean(power) + np.float32(1e-6))
+    gain = np.sqrt(np.minimum(relative, np.float32(_MAX_POWER)) / (power + np.float32(1e-6)))
+    n = len(spectrum)
+    flat = np.zeros((n, n // 2 + 1), np.complex64)
+    flat[:, :-1] = spectrum * np.where(_band_weights(n) > 0, gain, np.float32(0))
+    return np.fft.irfft2(flat, s=(n, n))[: plane.shape[0], : plane.shape[1]].astype(np.float32)
+
+
+def _half_spectrum(plane: npt.NDArray[np.int8] | npt.NDArray[np.float32]) -> npt.NDArray[np.complex64]:
+    """complex64 [n, n / 2]: the spectrum of a plane in a corner of n x n, n a power of two, without its last column."""
+    n = 256
+    while n < max(plane.shape):
+        n *= 2
+    padded = np.zeros((n, n), np.float32)
+    padded[: plane.shape[0], : plane.shape[1]] = plane
+    return np.fft.rfft2(padded).astype(np.complex64, copy=False)[:, :-1]
 
 
 def _local_mean(power: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -216,9 +321,16 @@ def _running_sum15(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 @functools.lru_cache(maxsize=8)
+def _frequency(n: int) -> npt.NDArray[np.float32]:
+    """float32 [n, n / 2]: cycles per sample of each bin of a half spectrum without its last column."""
+    frequency: npt.NDArray[np.float64] = np.hypot(np.fft.fftfreq(n)[:, None], np.fft.rfftfreq(n)[None])
+    return frequency[:, :-1].astype(np.float32)
+
+
+@functools.lru_cache(maxsize=8)
 def _band_weights(n: int) -> npt.NDArray[np.float32]:
     """float32 [n, n / 2]: the weight of each bin of a half spectrum, by the share of the tile's energy there."""
-    frequency = np.hypot(np.fft.fftfreq(n)[:, None], np.fft.rfftfreq(n)[None])[:, :-1]
+    frequency = _frequency(n)
     # a tile at its own scale ends at a quarter of the sampling rate; one shrunk to half, at the half
     steps = [frequency < 0.012, frequency < 0.25, frequency < 0.36, frequency < 0.49]
     return np.select(steps, [0.0, 1.0, 0.6, 0.35], 0.0).astype(np.float32)

@@ -29,10 +29,15 @@ WORKING_SIDE = 512  # pixels: lattices are searched on a plane shrunk to about t
 
 @dataclass(frozen=True, slots=True)
 class LocatedTile:
-    """A decoded tile and the lattice it lies on: float64 [2, 2], columns are its two vectors (x, y) in pixels."""
+    """A decoded tile and the lattice it lies on.
+
+    vectors  float64 [2, 2], the columns are the lattice's two vectors (x, y) in pixels; in perspective, in the middle
+    tilt     of a plane seen in perspective, see perspective.py
+    """
 
     match: TileMatch
     vectors: npt.NDArray[np.float64]
+    tilt: tuple[float, float] | None = None
 
     @property
     def payload(self) -> Payload:
@@ -47,7 +52,8 @@ class LocatedTile:
         geometry = ImageGeometry(
             period=round(math.sqrt(abs(np.linalg.det(self.vectors))), 2), mirrored=mirrored,
             angle=round(math.degrees(math.atan2(-x_axis[1], x_axis[0])), 2) + 0.0, lattice=(one, two),
-            also=tuple(Payload.from_int(word).hex for word in self.match.others) or None)
+            also=tuple(Payload.from_int(word).hex for word in self.match.others) or None,
+            tilt=(round(self.tilt[0], 4), round(self.tilt[1], 4)) if self.tilt else None)
         return Detection(True, self.payload, self.match.score, self.match.false_positive_rate, geometry, effort)
 
 
@@ -63,6 +69,7 @@ class TileSearch:
     def __init__(self, plane: npt.NDArray[np.int8], keyed: tile.KeyedBins, trials: Trials,
                  shrunk: Callable[[], npt.NDArray[np.int8]] | None = None) -> None:
         self.plane, self.keyed, self.trials, self._shrunk = plane, keyed, trials, shrunk
+        self._tried: list[npt.NDArray[np.float64]] = []
 
     @classmethod
     def of_picture(cls, luma: npt.NDArray[np.uint8], key: Key) -> TileSearch:
@@ -84,20 +91,28 @@ class TileSearch:
     def any_scale(self) -> LocatedTile | None:
         """Upright lattices of any spacing."""
         factor, correlation = self._coarse
-        return self._on_any(correlation, factor, correlation.upright(8))
+        return self._on_any(correlation, factor, correlation.upright(5))
 
     def any_lattice(self) -> LocatedTile | None:
-        """Lattices at any angle, and upright ones of unequal sides."""
-        factor, correlation = self._coarse
-        return self._on_any(correlation, factor, correlation.rotated(12) + correlation.rectangular(12))
+        """Lattices of any two vectors: squares at any angle, upright rectangles, oblique ones.
 
-    def fine_lattice(self) -> LocatedTile | None:
-        """The same on the middle of the picture at its own resolution."""
-        if self._coarse[0] == 1:
-            return None
-        correlation = lattice.Autocorrelation(self.plane)
-        return self._on_any(correlation, 1,
-                            correlation.upright(8) + correlation.rotated(8) + correlation.rectangular(8))
+        The right lattice, where it is among those that can be found, is nearly always the first of its family.
+        """
+        factor, correlation = self._coarse
+        found = self._on_any(correlation, factor, _of_families(correlation, 4))
+        if found:
+            return found
+        low = correlation.low_band()
+        return self._on_any(low, factor, low.rotated(3) + low.oblique(3))
+
+    def more_lattices(self) -> LocatedTile | None:
+        """More of the same; then those of the middle of the picture at its own resolution."""
+        factor, correlation = self._coarse
+        found = self._on_any(correlation, factor, correlation.upright(8) + _of_families(correlation, 8))
+        if found or factor == 1:
+            return found
+        fine = lattice.Autocorrelation(self.plane)
+        return self._on_any(fine, 1, fine.upright(6) + _of_families(fine, 6))
 
     @functools.cached_property
     def _coarse(self) -> tuple[int, lattice.Autocorrelation]:
@@ -107,7 +122,14 @@ class TileSearch:
 
     def _on_any(self, correlation: lattice.Autocorrelation, factor: int,
                 lattices: list[npt.NDArray[np.float64]]) -> LocatedTile | None:
-        return first_found(self.on_lattice(correlation.refine(vectors) * factor) for vectors in lattices)
+        return first_found(self._on_new(correlation.refine(vectors) * factor) for vectors in lattices)
+
+    def _on_new(self, vectors: npt.NDArray[np.float64]) -> LocatedTile | None:
+        """The tile on a lattice, if it was not tried before."""
+        if any(lattice.is_same(vectors, other) for other in self._tried):
+            return None
+        self._tried.append(vectors)
+        return self.on_lattice(vectors)
 
     def _on_period(self, p: int, orientations: int = 8) -> LocatedTile | None:
         return self._match(fold(self.plane, p), np.eye(2) * p, orientations)
@@ -120,6 +142,11 @@ class TileSearch:
                orientations: int) -> LocatedTile | None:
         found = match(tile.analyse(folded), self.keyed, self.trials, orientations)
         return LocatedTile(found, vectors) if found else None
+
+
+def _of_families(correlation: lattice.Autocorrelation, count: int) -> list[npt.NDArray[np.float64]]:
+    families = correlation.rotated, correlation.rectangular, correlation.oblique
+    return [vectors for family in families for vectors in family(count)]
 
 
 def first_found(tiles: Iterable[LocatedTile | None]) -> LocatedTile | None:

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The search for a tile in a picture that was looked at aslant: a screen or a print photographed with a phone.
+
+In perspective the tile's lattice changes from place to place, and its peaks in the autocorrelation are smeared. Two
+numbers, the tilt, make a lattice of it again; what is left is affine, and lattice.py finds it. So the shrunk plane is
+set upright for each of 133 tilts, and for each the best lattice is scored. The score rises over a tenth of the range
+around the right tilt, climbs from there are short, and each ends in a tilt known to parts in a thousand.
+
+The key is not used until the tilt is chosen. So on unmarked media the phases stay random, and each tilt and lattice
+that is matched is one trial, as any other lattice is (matcher.py).
+
+Measured on 1024 x 768, 10 degrees: the peaks of a mark are 20 to 70 deviations high at the right tilt, 15 a step beside
+it, and 3 to 5 in unmarked pictures at the best of all tilts.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import numpy.typing as npt
+
+from labelkit.watermark.image import lattice
+from labelkit.watermark.image.pixels import decimate, whiten
+from labelkit.watermark.image.search import LocatedTile, TileSearch
+
+Tilt = tuple[float, float]
+"""By how much a plane is nearer at the right and at the lower end of a square about the middle, as a share of the
+distance; a plane turned by 10 degrees, with the field of view of 53 degrees, has 0.087."""
+
+STEP = 0.02  # half as much costs a third of a lattice's score
+MAX_TILT = 0.13  # 10 degrees at 70, 15 at 53 degrees of view
+CLEAR_SCORE = 8.0  # deviations: no tilt of an unmarked picture that does not repeat itself has it
+MAX_CLIMBS = 4
+MAX_SIDE = 2048  # pixels: a larger picture is shrunk before the tile is read
+
+
+def search(luma: npt.NDArray[np.uint8], whole: TileSearch) -> LocatedTile | None:
+    """The tile in a picture seen in perspective.
+
+    luma   uint8 [height, width]
+    whole  the search that found nothing: its key, and its trials, which are brought up to date
+    """
+    if min(luma.shape) < 2 * lattice.MIN_SPACING:
+        return None
+    planes = _Planes(luma)
+    scored: list[tuple[float, Tilt]] = []
+    climbs = 0
+    for tilt in _tilts():
+        score = planes.score(tilt)[0]
+        if score >= CLEAR_SCORE and climbs < MAX_CLIMBS - 2:
+            climbs += 1
+            found = planes.match(_climb(planes, score, tilt), whole)
+            if found:
+                return found
+        else:
+            scored.append((score, tilt))
+    for score, tilt in sorted(scored, reverse=True)[:2]:
+        found = planes.match(_climb(planes, score, tilt), whole)
+        if found:
+            return found
+    return None
+
+
+@functools.cache
+def _tilts() -> tuple[Tilt, ...]:
+    """All tilts that are tried, the least first, but for none."""
+    steps = np.arange(-round(MAX_TILT / STEP), round(MAX_TILT / STEP) + 1) * STEP
+    grid = [(float(x), float(y)) for x in steps for y in steps if 0 < np.hypot(x, y) <= MAX_TILT]
+    return tuple(sorted(grid, key=lambda tilt: np.hypot(*tilt)))
+
+
+def _climb(planes: _Planes, score: float, tilt: Tilt) -> Tilt:
+    """The tilt near another with the highest score, to an eighth of a step."""
+    for step in (STEP / 2, STEP / 4, STEP / 8):
+        for _ in range(3):
+            beside = [(tilt[0] + x, tilt[1] + y) for x, y in ((step, 0), (-step, 0), (0, step), (0, -step))]
+            best, place = max((planes.score(other)[0], other) for other in beside)
+            if best <= score:
+                break
+            score, tilt = best, place
+    return tilt
+
+
+class _Planes:
+    """A picture's whitened planes, to be set upright: the shrunk one flattened, the one that is read when needed."""
+
+    def __init__(self, luma: npt.NDArray[np.uint8]) -> None:
+        self._luma, self._half = luma, max(luma.shape) / 2
+        self._factor = -(-max(luma.shape) // 640)
+        self._flat = lattice.flattened(_middle(_whitened(luma, self._factor), 512))
+
+    def score(self, tilt: Tilt) -> tuple[float, lattice.Autocorrelation]:
+        """The sum of the best lattice's peaks, in standard deviations, and the autocorrelation."""
+        plane = upright(self._flat, tilt, self._half / self._factor, nearest=True)
+        correlation = lattice.Autocorrelation(plane, is_flat=True)
+        best = correlation.oblique(1, peaks=48)
+        return (correlation.total(best[0]) if best else 0.0), correlation
+
+    def match(self, tilt: Tilt, whole: TileSearch) -> LocatedTile | None:
+        """The tile on one of the best three lattices of the picture set upright."""
+        factor = -(-max(self._luma.shape) // MAX_SIDE)
+        plane = upright(_whitened(self._luma, factor).astype(np.float32), tilt, self._half / factor)
+        read = TileSearch(np.rint(plane).astype(np.int8), whole.keyed, whole.trials)
+        correlation = self.score(tilt)[1]
+        for vectors in correlation.oblique(3, peaks=96):
+            found = read.on_lattice(correlation.refine(vectors) * (self._factor / factor))
+            if found:
+                return LocatedTile(found.match, found.vectors * factor, tilt)
+        return None
+
+
+def _middle(plane: npt.NDArray[np.int8], side: int) -> npt.NDArray[np.int8]:
+    """The middle of a plane, at most side x side."""
+    top, left = (max(0, length - side) // 2 for length in plane.shape)
+    return plane[top : top + side, left : left + side]
+
+
+def _whitened(luma: npt.NDArray[np.uint8], factor: int) -> npt.NDArray[np.int8]:
+    return whiten(decimate(luma, factor) if factor > 1 else luma)
+
+
+def upright(plane: npt.NDArray[np.float32], tilt: Tilt, half: float, nearest: bool = False) -> npt.NDArray[np.float32]:
+    """float32 [height, width]: a plane seen at a tilt as it is straight on, the middle where it was; 0 outside.
+
+    half     side of the square whose ends the tilt is of, from the middle, in samples
+    nearest  take the nearest sample, in a third of the time, instead of four
+    """
+    height, width = plane.shape
+    padded = np.zeros((height + 3, width + 3), np.float32)
+    padded[1 : height + 1, 1 : width + 1] = plane
+    out = np.empty_like(plane)
+    x = (np.arange(width, dtype=np.float32) - np.float32(width / 2))[None]
+    for top in range(0, height, 256):
+        y = (np.arange(top, min(top + 256, height), dtype=np.float32) - np.float32(height / 2))[:, None]
+        nearer = np.float32(1) / (np.float32(1) + x * np.float32(tilt[0] / half) + y * np.float32(tilt[1] / half))
+        u = (x * nearer + np.float32(width / 2 + 1)).clip(np.float32(0), np.float32(width + 1))
+        v = (y * nearer + np.float32(height / 2 + 1)).clip(np.float32(0), np.float32(height + 1))
+        out[top : top + 256] = _nearest(padded, u, v) if nearest else _bilinear(padded, u, v)
+    return out
+
+
+def _nearest(plane: npt.NDArray[np.float32], u: npt.NDArray[np.float32],
+             v: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    row = (v + np.float32(0.5)).astype(np.int32)
+    row *= plane.shape[1]
+    row += (u + np.float32(0.5)).astype(np.int32)
+    return plane.ravel().take(row)
+
+
+def _bilinear(plane: npt.NDArray[np.float32], u: npt.NDArray[np.float32],
+              v: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    left, top = u.astype(np.int32), v.astype(np.int32)
+    u, v = u - left, v - top
+    flat, stride, at = plane.ravel(), plane.shape[1], top * plane.shape[1] + left
+    upper = flat.take(at) * (1 - u) + flat.take(at + 1) * u
+    lower = flat.take(at + stride) * (1 - u) + flat.take(at + stride + 1) * u
+    read: npt.NDArray[np.float32] = upper * (1 - v) + lower * v
+    return read
