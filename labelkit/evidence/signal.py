@@ -54,6 +54,7 @@ class Segment:
     """A stretch of sound that carries one payload (hex; None: presence alone); tempo and pitch are factors.
 
     false_positive_rate  chance that sound without this payload gives it, every trial counted
+    backwards            True where it was played backwards
     """
 
     payload: str | None
@@ -63,17 +64,20 @@ class Segment:
     tempo: float
     pitch: float
     false_positive_rate: float | None = if_known()
+    backwards: bool | None = if_known()
 
 
 @dataclass(frozen=True, slots=True)
 class AudioGeometry:
-    """How a mark lies in sound; absent but for `heard` where none was found.
+    """How a mark lies in sound; absent but for `heard` and `replays_s` where none was found.
 
     start_s, end_s       seconds: the outermost of the strongest payload
     speed, tempo, pitch  factors of how it was replayed
     segments             every stretch of every payload; those of voices that were mixed lie over each other
     also                 the other payloads of the same key, as hex
     presence_only        True where the mark carries no id
+    backwards            True where it was played backwards
+    replays_s            seconds of the sound in which other speeds, tempos and pitches were searched for
     heard                of a film's sound track: the stretches (begin, end) that were listened to, in seconds
     """
 
@@ -86,6 +90,8 @@ class AudioGeometry:
     presence_only: bool | None = if_known()
     heard: tuple[tuple[float, float], ...] | None = if_known()
     also: tuple[str, ...] | None = if_known()
+    backwards: bool | None = if_known()
+    replays_s: float | None = if_known()
 
 
 @dataclass(frozen=True, slots=True)

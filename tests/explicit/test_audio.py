@@ -85,6 +85,23 @@ def test_its_loudness_follows_the_programme(gain):
     assert np.abs(labelled.samples).max() <= 1
 
 
+@pytest.mark.parametrize("sound, most_lu", [("rhythm", 0), ("speech", audio.UNDER_LU)])
+@pytest.mark.parametrize("lufs", [-24, -38, -46])
+def test_it_is_never_far_above_a_quiet_programme(lufs, sound, most_lu):
+    host = sounds.speech(8, RATE)[:, None]
+    host *= np.float32(10 ** ((lufs - loudness.integrated(host, RATE)) / 20))
+    labelled, evidence = explicit.draw(AudioSamples(host, RATE), Explicit(sound=sound))
+    at = int(evidence.starts_s[0] * RATE)
+    label = loudness.integrated(labelled.samples[at : at + int(evidence.seconds * RATE)], RATE)
+    assert lufs - audio.UNDER_LU - 0.5 < label < lufs + most_lu + 0.5
+    assert [one.sound for one in found(labelled)] == [sound], "and found there"
+
+
+def test_a_programme_of_almost_nothing_has_a_label_that_can_be_heard():
+    assert audio.rhythm_lufs(-66.0) == -50 and audio.rhythm_lufs(loudness.SILENT_LUFS) == -32
+    assert audio.rhythm_lufs(-33.0) == -36 and audio.rhythm_lufs(-20.0) == -26 and audio.rhythm_lufs(-5.0) == -16
+
+
 def test_loudness_of_the_standard_s_reference_tone():
     """BS.1770-4: a 997 Hz sine of 0 dBFS reads -3.01 LUFS; in two channels 3 dB more; silence reads the gate."""
     tone = np.sin(2 * np.pi * 997 * np.arange(96_000) / 48_000).astype(np.float32)[:, None]

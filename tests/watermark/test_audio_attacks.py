@@ -41,7 +41,7 @@ def test_music_survives_strong_noise_where_all_is_spent(name, hard_music):
 @pytest.mark.parametrize("name", TIMED)
 def test_time_axis(name, speech):
     attacked, rate = attacks.apply(name, speech, 16_000, seed=1)
-    found = audio.detect(attacked, rate, KEY, effort="deep")
+    found = audio.detect(attacked, rate, KEY)
     assert found.payload == PAYLOAD
     if name.startswith("speed"):
         assert found.geometry.speed == pytest.approx(TIMED[name], rel=0.005)
@@ -55,19 +55,20 @@ def test_speed_and_tempo_together(name, tempo, hard_speech):
     assert found.geometry.tempo == pytest.approx(tempo, rel=0.005)
 
 
-def test_slow_drift_is_measured_without_the_deep_search(speech):
+def test_slow_drift_is_measured_without_a_search_for_replays(speech):
     plain = audio.detect(speech, 16_000, KEY).geometry
     for factor in (0.994, 1.004):
-        found = audio.detect(attacks.speed(speech[:, None], factor)[:, 0].astype(np.float32), 16_000, KEY)
+        found = audio.detect(attacks.speed(speech[:, None], factor)[:, 0].astype(np.float32), 16_000, KEY,
+                             effort="fast")
         assert found.payload == PAYLOAD
         assert found.geometry.speed == pytest.approx(factor, abs=0.002), "20 ms over 12 s"
     assert plain.speed == plain.tempo == 1.0
 
 
-def test_speed_needs_the_deep_search(speech):
-    """The negative twin: without the search for replays the mark is not found."""
-    attacked, rate = attacks.apply("speed_1.1", speech, 16_000)
-    assert not audio.detect(attacked, rate, KEY, effort="normal").found
+def test_speed_and_tempo_together_need_the_deep_search(hard_speech):
+    """The negative twin: the default effort searches for speed, for tempo and for pitch, not for two of them."""
+    attacked, rate = attacks.apply("speed_0.93_tempo_1.04", hard_speech, 16_000, seed=1)
+    assert not audio.detect(attacked, rate, KEY).found
 
 
 @pytest.mark.parametrize("name", CODECS)

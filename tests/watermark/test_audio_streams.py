@@ -83,7 +83,7 @@ def test_a_streaming_detector_decides_as_on_the_whole(speech):
 
 def test_a_long_stream_is_searched_in_bounded_memory(speech):
     """Ten minutes of noise with two marked stretches; what is held is a window of a minute."""
-    detector = audio.AudioDetector(16_000, 1, KEY)
+    detector = audio.AudioDetector(16_000, 1, KEY, effort="fast")
     held = 0
     for minute in range(10):
         block = sounds.noise(60, 16_000, 0.002, seed=minute)

@@ -23,7 +23,8 @@ from labelkit.explicit.rules import check_label
 from labelkit.plan import Explicit
 
 UNDER_LU = 6.0  # the rhythm is this much softer than the programme: a pure tone stands out, and should not startle
-_MAX_LUFS, _MIN_LUFS = -16.0, -36.0  # of a rhythm, whatever the programme
+_MAX_LUFS, _MIN_LUFS = -16.0, -36.0  # of a rhythm; for a quieter programme it is as loud as that,
+_LEAST_LUFS = -50.0  # and no softer than this: the noise of a room or an output would hide it
 _UNKNOWN_LUFS = -26.0  # of a programme whose loudness is not known
 LEAD_S = 0.4  # before a label at the start: outputs that sleep and Bluetooth swallow 0.2 to 0.5 s
 GAP_S = 0.4  # between label and programme
@@ -101,15 +102,22 @@ def _spread_lu(channels: int, told: Weights | None) -> float:
 
 def _rendered(explicit: Explicit, rate: int, level: float, spread: float) -> Float32:
     """The label for a programme of `level` LUFS, on whose channels it is louder by `spread` LU than on one."""
-    known = level if level > loudness.SILENT_LUFS else _UNKNOWN_LUFS
-    target = float(np.clip(known, _MIN_LUFS + UNDER_LU, _MAX_LUFS + UNDER_LU))
+    rhythm = rhythm_lufs(level)
     parts = []
     if explicit.sound in ("rhythm", "both"):
-        parts.append(_at_loudness(morse.tone(rate), rate, target - UNDER_LU - spread))
+        parts.append(_at_loudness(morse.tone(rate), rate, rhythm - spread))
     if explicit.sound in ("speech", "both"):
-        parts.append(_at_loudness(speech(explicit, rate), rate, target - spread))
+        parts.append(_at_loudness(speech(explicit, rate), rate, rhythm + UNDER_LU - spread))
     gap = np.zeros(int(GAP_S * rate), np.float32)
     return parts[0] if len(parts) == 1 else np.concatenate([parts[0], gap, parts[1]])
+
+
+def rhythm_lufs(programme: float) -> float:
+    """The loudness of a rhythm for a programme of so many LUFS; speech is louder by UNDER_LU."""
+    if programme <= loudness.SILENT_LUFS:
+        return _UNKNOWN_LUFS - UNDER_LU
+    least = max(min(_MIN_LUFS, programme), _LEAST_LUFS)
+    return float(np.clip(programme - UNDER_LU, least, _MAX_LUFS))
 
 
 def _at_loudness(label: Float32, rate: int, lufs: float) -> Float32:

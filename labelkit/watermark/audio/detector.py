@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Detection in sound as it streams: windows of a minute are searched one by one, and their marks are joined."""
+"""Detection in sound as it streams: windows of a minute are searched one by one, and their marks are joined.
+
+A window in which nothing is read as it was embedded is searched for replays (`replays`), in stretches of 16 s: first
+for those that were found before, then for all. A file of hours is searched whole for its first ten minutes, and in one
+stretch of each window from then on.
+"""
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from labelkit.codec.resample import Resampler
 from labelkit.codec.samples import BLOCK
-from labelkit.evidence import AudioGeometry, Segment
+from labelkit.evidence import AudioGeometry, NoGeometry, Segment
 from labelkit.key import Key
 from labelkit.payload import Payload
 from labelkit.plan import check_effort
@@ -18,14 +25,44 @@ from labelkit.watermark.audio import synchronizer
 from labelkit.watermark.audio.inputs import Float32, Samples, by_channel, channels_of, check_channels, check_rate
 from labelkit.watermark.audio.overlaid import read_beneath
 from labelkit.watermark.audio.pattern import RATE, pattern
-from labelkit.watermark.audio.presence import SHORT, find_presence, sync_or_presence_scores
+from labelkit.watermark.audio.presence import find_presence
+from labelkit.watermark.audio.replays import Trial, count, likely_replays, line_trials, plane_trials
 from labelkit.watermark.audio.synchronizer import LocatedMark, Replay, Spectrum
 from labelkit.watermark.detection import Detection
 
 _WINDOW_S, _OVERLAP_S = 64, 16
 _GAP_ROWS = 8  # a pause of up to 1.5 s does not end a segment; a shorter segment beside a longer one is dropped
-_DEEP_S = 16  # seconds of a window that the search for replays takes at a time
 _SEGMENTS, _LIST_SIZES = {"fast": 0, "normal": 6, "deep": 6}, {"fast": 8, "normal": 32, "deep": 32}
+_STRETCH_S = 16  # seconds of a window that the search for replays takes at a time
+_WHOLE_STRETCHES = 40  # that are searched at effort "normal", ten minutes; then one of each window
+_KNOWN = 2  # replays that were found are tried first in what follows
+_PLAIN_COUNTS, _REPLAYS_COUNT = 1.1, 11.0  # of a bar: together, both searches pass it as seldom as one alone would
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """The replays that an effort searches for.
+
+    trials      of `replays`
+    candidates  how many replays these can end in
+    least       deviations of the known chips from which on a replay is read
+    is_bounded  whether long sound is searched in part
+    """
+
+    trials: tuple[Trial, ...]
+    candidates: int
+    least: float
+    is_bounded: bool
+
+
+@functools.cache
+def _search_of(effort: str) -> _Search | None:
+    if effort == "fast":
+        return None
+    trials = line_trials((0.7, 1.5), (0.75, 1.5), 3)
+    if effort == "deep":
+        trials = line_trials((0.5, 2.0), (0.5, 2.0), 6) + plane_trials((0.7, 1.5), (2 ** -0.25, 2 ** 0.25))
+    return _Search(trials, count(trials), *((4.5, False) if effort == "deep" else (5.0, True)))
 
 
 @dataclass(slots=True)
@@ -37,10 +74,12 @@ class _Segment:
     log_rate: float
     tempo: float
     pitch: float
+    backwards: bool
 
     def to_evidence(self, windows: int) -> Segment:
         return Segment(self.payload.hex if self.payload else None, round(self.start_s, 3), round(self.end_s, 3),
-                       round(self.score, 2), round(self.tempo, 4), round(self.pitch, 4), self.rate(windows))
+                       round(self.score, 2), round(self.tempo, 4), round(self.pitch, 4), self.rate(windows),
+                       self.backwards or None)
 
     def rate(self, windows: int) -> float:
         """The false positive rate where so many windows were searched."""
@@ -52,10 +91,14 @@ def detect(samples: Samples, rate: int, key: Key | None = None, *, effort: str =
 
     samples   float32 or int16, [frames] or [frames, channels]
     rate      Hz, 8,000 to 192,000
-    effort    "fast": as embedded, cut and joined; "normal": one channel alone too, and a longer decoder list;
-              "deep": also replay speed 0.8 to 1.25, tempo 0.95 to 1.05 with the pitch kept, both, pitch +-1 semitone
+    effort    "fast": as embedded, cut and joined. "normal": one channel alone too, a longer decoder list, and where
+              nothing is found, sound replayed at 0.7 to 1.5 times the speed, at 0.75 to 1.5 times the tempo with the
+              pitch kept, up to 3 semitones higher or lower, each also backwards. "deep": speed and tempo 0.5 to 2,
+              6 semitones, and tempo 0.7 to 1.5 with 3 semitones; all of long sound
 
-    The geometry is that of the strongest mark; its `segments` hold every stretch of every payload. The false positive
+    The geometry is that of the strongest mark; its `segments` hold every stretch of every payload; `replays_s` says of
+    how many seconds replays were searched for: at "normal" of the first ten minutes or so and 16 s of each minute from
+    then on, so that the search takes at most a hundredth of the length of unmarked sound. The false positive
     rate holds for any host, because it is the chance over keys; see `significance.log_false_positive_rate`.
     Marks of one key laid over each other, as where marked voices are mixed, are read one under the other, but not at
     effort "fast". Two that begin within 12 ms of each other, or of a whole period, and are equally loud within about
@@ -91,6 +134,11 @@ class AudioDetector:
         self._start_s = 0.0
         self._windows = 0
         self._unsearched = 0  # samples
+        self._replays = _search_of(effort)
+        self._seeks_replays = self._replays is not None  # the embedder's own check does not
+        self._known: list[Replay] = []  # replays under which something was read, the latest last
+        self._stretches = 0  # that were searched for replays
+        self._replays_s = 0.0  # how long they were
         self._best_sync = 0.0  # score of the known chips, reported where nothing was found
         self._marks: list[_Segment] = []
 
@@ -113,7 +161,8 @@ class AudioDetector:
         if self._unsearched:
             self._search(np.concatenate(self._parts, axis=1))
         if not self._marks:
-            return Detection(False, None, self._best_sync, 1.0, effort=self._effort)
+            geometry = AudioGeometry(replays_s=self._searched_s()) if self._stretches else NoGeometry()
+            return Detection(False, None, self._best_sync, 1.0, geometry, self._effort)
         best = max(self._marks, key=lambda mark: (mark.payload is not None, mark.score))
         rate = best.rate(self._windows)
         same = [mark for mark in self._marks if mark.payload == best.payload]
@@ -121,7 +170,8 @@ class AudioDetector:
         geometry = AudioGeometry(
             start_s=round(min(mark.start_s for mark in same), 3), end_s=round(max(mark.end_s for mark in same), 3),
             speed=round(best.tempo, 4), tempo=round(best.tempo, 4), pitch=round(best.pitch, 4), segments=self.marks,
-            presence_only=True if best.payload is None else None,
+            presence_only=True if best.payload is None else None, backwards=best.backwards or None,
+            replays_s=self._searched_s(),
             also=tuple(dict.fromkeys(mark.payload.hex for mark in others if mark.payload)) or None)
         return Detection(True, best.payload, best.score, rate, geometry, self._effort)
 
@@ -138,20 +188,24 @@ class AudioDetector:
                 self._unsearched = window.shape[1] - _OVERLAP_S * RATE
             self._parts, self._held = [window.copy()], window.shape[1]
 
+    def _searched_s(self) -> float | None:
+        return round(self._replays_s, 1) if self._stretches else None
+
     def _search(self, window: Float32) -> None:
         self._windows += 1
         self._unsearched = 0
-        for view in window:
+        for index, view in enumerate(window):
             spectrum = Spectrum.of(np.ascontiguousarray(view))
-            found = self._read(spectrum, Replay(), 1)
-            if not found and self._effort == "deep":
-                found = self._search_replays(spectrum)
+            found = self._read(spectrum, Replay(), _PLAIN_COUNTS if self._replays else 1)
+            if not found and self._replays and self._seeks_replays and (
+                    index == 0 or not self._replays.is_bounded):
+                found = self._search_replays(spectrum, self._replays)
             for mark in found:
-                self._add(mark)
+                self._add(mark, len(spectrum.sums))
             if found:
                 return
 
-    def _read(self, spectrum: Spectrum, replay: Replay, tried: int) -> list[LocatedMark]:
+    def _read(self, spectrum: Spectrum, replay: Replay, tried: float) -> list[LocatedMark]:
         chips = spectrum.chips(replay)
         self._best_sync = max(self._best_sync, synchronizer.sync_scores(chips, self._pattern)[0])
         log_tried = math.log(2 * tried * self._views)  # a payload or presence
@@ -164,25 +218,35 @@ class AudioDetector:
         return found + read_beneath(chips, self._pattern, found, replay, log_tried, segments=segments,
                                     list_size=list_size)
 
-    def _search_replays(self, spectrum: Spectrum) -> list[LocatedMark]:
-        grid = synchronizer.replay_grid()
-        size = int(_DEEP_S / synchronizer.STEP_S)
-        for first in range(0, len(spectrum.sums), size):
-            part = Spectrum(spectrum.sums[first : first + size], spectrum.floors, spectrum.weights)
-            if len(part.sums) < size // 4 and first:
-                break
-            scores = sync_or_presence_scores if len(part.sums) < SHORT else synchronizer.sync_scores
-            ranked = synchronizer.rank_replays(part, self._pattern, grid, scores)
-            combined = synchronizer.rank_replays(part, self._pattern, synchronizer.combine_replays(ranked), scores)
-            for coarse, tried in [(one.replay, len(grid)) for one in ranked[:6]] + [(combined[0].replay,
-                                                                                     len(grid) ** 2)]:
-                near = synchronizer.rank_replays(part, self._pattern, synchronizer.neighbours(coarse), scores)
-                found = self._read(spectrum, near[0].replay, tried * len(near))
+    def _search_replays(self, spectrum: Spectrum, search: _Search) -> list[LocatedMark]:
+        for replay in self._known[::-1]:
+            found = self._read_replay(spectrum, search, replay)
+            if found:
+                return found
+        for part in self._stretches_of(spectrum, search):
+            self._stretches += 1
+            self._replays_s += len(part.sums) * synchronizer.STEP_S
+            for replay in likely_replays(part, self._pattern, search.trials, search.least):
+                found = self._read_replay(spectrum, search, replay)
                 if found:
+                    self._known = [*self._known, replay][-_KNOWN:]
                     return found
         return []
 
-    def _add(self, mark: LocatedMark) -> None:
+    def _read_replay(self, spectrum: Spectrum, search: _Search, replay: Replay) -> list[LocatedMark]:
+        return self._read(spectrum, replay, _REPLAYS_COUNT * search.candidates)
+
+    def _stretches_of(self, spectrum: Spectrum, search: _Search) -> Iterator[Spectrum]:
+        """The stretches of a window that are searched for replays."""
+        size = int(_STRETCH_S / synchronizer.STEP_S)
+        for first in range(0, len(spectrum.sums), size):
+            part = spectrum.sums[first : first + size]
+            if first and (len(part) < size // 4 or search.is_bounded and self._stretches >= _WHOLE_STRETCHES):
+                return
+            yield Spectrum(part, spectrum.floors, spectrum.weights)
+
+    def _add(self, mark: LocatedMark, frames: int) -> None:
+        """Take in a mark of a window of so many frames of the spectrum."""
         present = np.flatnonzero(mark.path != synchronizer.STARTS)
         groups = np.split(present, np.flatnonzero(np.diff(present) > _GAP_ROWS) + 1)
         longest = max(map(len, groups))
@@ -192,10 +256,12 @@ class AudioDetector:
                 continue
             first, last = (int(n) * synchronizer.ROW + int(mark.path[n]) % synchronizer.ROW
                            for n in (group[0], group[-1]))
-            start, end = (self._start_s + t * synchronizer.STEP_S / mark.replay.tempo
-                          for t in (first, last + synchronizer.ROW))
-            self._join(_Segment(mark.payload, start, end, mark.score, float(mark.log_rate), tempo,
-                                mark.replay.pitch))
+            start, end = (t / mark.replay.tempo for t in (first, last + synchronizer.ROW))
+            if mark.replay.backwards:
+                start, end = frames - end, frames - start
+            self._join(_Segment(mark.payload, self._start_s + start * synchronizer.STEP_S,
+                                self._start_s + end * synchronizer.STEP_S, mark.score, float(mark.log_rate), tempo,
+                                mark.replay.pitch, mark.replay.backwards))
 
     def _join(self, new: _Segment) -> None:
         for old in self._marks:

@@ -277,7 +277,9 @@ class _Middle:
         """Whether the detector reads the payload in the whole, as far as it must listen."""
         detector: AudioDetector | None = None
         for block in marked():
-            detector = detector or AudioDetector(self._rate, channels_of(block), self._key)
+            if detector is None:
+                detector = AudioDetector(self._rate, channels_of(block), self._key)
+                detector._seeks_replays = False
             detector.push(block)
             if any(mark.payload == (self._payload.hex if self._payload else None) for mark in detector.marks):
                 return True

@@ -35,9 +35,3 @@ def presence_score(chips: Float32, pattern: Pattern) -> float:
             score = (hit[rows:] - hit[:-rows]) / np.sqrt(var[rows:] - var[:-rows] + 1e-6 * float(var.max()) + 1e-12)
             best = max(best, float(score.max()))
     return best
-
-
-def sync_or_presence_scores(chips: Float32, pattern: Pattern) -> tuple[float, float]:
-    """`synchronizer.sync_scores`, with the score of presence in place of the first where that is higher."""
-    whole, period = synchronizer.sync_scores(chips, pattern)
-    return max(whole, presence_score(chips, pattern)), period

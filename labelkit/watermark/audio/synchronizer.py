@@ -10,9 +10,8 @@ joins, deletions and clock drift are one search.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +41,7 @@ ROW_S = ROW * STEP_S
 
 RowPath: TypeAlias = npt.NDArray[np.int64]  # [rows]: for each row the start of its period, or STARTS for no mark
 
-_LOW, _HIGH = 22, 512  # bins of the spectrum: the bands at pitches of 0.73 to 1.25
+_LOW, _HIGH = 14, 512  # bins of the spectrum: all bands at pitches of 0.5 to 1.16
 _OCTAVE_DB = 10 * math.log10(2)
 _CUT_BANDS = 12
 _FLOOR_BLOCK = 160  # of four frames: 10 s
@@ -56,6 +55,7 @@ class Replay:
 
     tempo: float = 1.0
     pitch: float = 1.0
+    backwards: bool = False
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -84,7 +84,7 @@ class Spectrum:
         """float32 [rows, 38]: the value of every chip at every start, in the time of the marked sound."""
         frames = len(self.sums)
         rows = max(1, int(frames * replay.tempo))
-        edges = np.minimum((_GUARDED - 0.5) * replay.pitch + 0.5, _HIGH) - _LOW
+        edges = np.clip((_GUARDED - 0.5) * replay.pitch + 0.5, _LOW, _HIGH) - _LOW
         index = np.minimum(edges.astype(np.uint16), _HIGH - _LOW - 1)
         width = np.diff(edges)
         lost = width < 0.9 * np.diff(_GUARDED) * replay.pitch  # above 8 kHz as replayed
@@ -96,7 +96,8 @@ class Spectrum:
         out = np.empty((rows, PAIRS), np.float32)
         share, scale, floors, weights = (np.asarray(x, np.float32) for x in (
             edges - index, 1 / np.maximum(width, 1e-3), floors, weights))
-        kernels.audio_chips(self.sums, frames, index, share, scale, floors, weights, 1 / replay.tempo, rows,
+        sums = np.ascontiguousarray(self.sums[::-1]) if replay.backwards else self.sums
+        kernels.audio_chips(sums, frames, index, share, scale, floors, weights, 1 / replay.tempo, rows,
                             np.empty(4 * rows * len(width), np.float32), out)
         return out
 
@@ -337,51 +338,3 @@ def _segment(path: RowPath, first: int, end: int) -> RowPath:
     part = np.full_like(path, _ABSENT)
     part[first:end] = path[first:end]
     return part
-
-
-_GRID_STEP = 0.0045  # of tempo and pitch: 16 s move by 36 ms at most, a third of half a chip
-_GRIDS = (("speed", 0.795, 1.258), ("tempo", 0.94, 1.064), ("pitch", 0.935, 1.07))
-
-
-def replay_grid() -> list[Replay]:
-    """Every replay that the deep search tries: speed, tempo with the pitch kept, pitch with the length kept."""
-    out = []
-    for kind, low, high in _GRIDS:
-        count = round(math.log(high / low) / _GRID_STEP)
-        for factor in np.geomspace(low, high, count + 1):
-            out.append(Replay(1.0 if kind == "pitch" else float(factor), 1.0 if kind == "tempo" else float(factor)))
-    return out
-
-
-ReplayScores: TypeAlias = Callable[[Float32, Pattern], tuple[float, float]]
-
-
-class RankedReplay(NamedTuple):
-    """A replay with its `sync_scores`."""
-
-    whole: float
-    period: float
-    replay: Replay
-
-
-def rank_replays(spectrum: Spectrum, pattern: Pattern, tried: list[Replay],
-                 scores: ReplayScores = sync_scores) -> list[RankedReplay]:
-    """Each replay with its scores, the likeliest first."""
-    ranked = [RankedReplay(*scores(spectrum.chips(replay), pattern), replay) for replay in tried]
-    return sorted(ranked, key=lambda one: -one.whole)
-
-
-def combine_replays(ranked: list[RankedReplay]) -> list[Replay]:
-    """Replays off the grid's three lines: the tempos that all rows favour with the pitches that single periods do."""
-    pitches = [one.replay.pitch for one in sorted(ranked, key=lambda one: -one.period)[:2]]
-    return [Replay(one.replay.tempo, pitch) for one in ranked[:3] for pitch in pitches]
-
-
-def neighbours(replay: Replay) -> list[Replay]:
-    """The replay, and its neighbours a quarter and half of a grid step away along the same line."""
-    out = []
-    for step in (-2, -1, 0, 1, 2):
-        factor = math.exp(step * _GRID_STEP / 4)
-        plain_tempo, plain_pitch = replay.tempo == 1.0, replay.pitch == 1.0
-        out.append(Replay(1.0 if plain_tempo else replay.tempo * factor, 1.0 if plain_pitch else replay.pitch * factor))
-    return out
