@@ -23,6 +23,7 @@ import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,9 @@ import numpy.typing as npt
 from labelkit.watermark import ecc
 from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
 from labelkit.watermark.image import tile
+
+if TYPE_CHECKING:
+    from labelkit.watermark.image.expected import Expected
 
 SHIFTS = tile.GRID**2
 MIN_SCORE = 4.5  # below it no word was ever decoded, and noise reaches it in most candidates
@@ -50,20 +54,25 @@ class Trials:
     paths       that the list decoder keeps
     count       shifts, orientations and signs tried
     best_score  of the synchronisation pattern, in standard deviations
+    expected    keeps what the decision among candidates needs, where there are any
     """
 
     paths: int = 8
     count: int = 0
     best_score: float = 0.0
+    expected: Expected | None = None
 
     def sync_chance(self) -> float:
         """The probability that unmarked media reach `best_score` in one of the trials, 0 to 1."""
         return min(1.0, self.count * 0.5 * math.erfc(self.best_score / math.sqrt(2)))
 
-    def word_chance(self, score: float) -> float:
-        """The probability that unmarked media reach `score` with any word, at any shift, in one of the trials."""
+    def word_chance(self, score: float, words: float = WORDS) -> float:
+        """The probability that unmarked media reach `score` with one of so many words, at any shift, in one of the
+        trials; 0 to 1."""
+        if score <= 1:
+            return 1.0  # the formula is for high scores
         passed = PEAKS * score * math.exp(-0.5 * min(score, 35.0) ** 2)  # never stated as zero
-        return min(1.0, self.count * WORDS * passed)
+        return min(1.0, self.count * words * passed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,7 @@ class TileMatch:
     orientation          index into ORIENTATIONS
     shift                (y, x) in samples of the 128 x 128 grid, fractions included
     others               further words of the key on the same lattice
+    candidates           how many words were counted, where the word was found among candidates
     """
 
     word: int
@@ -84,6 +94,7 @@ class TileMatch:
     orientation: int
     shift: tuple[float, float]
     others: tuple[int, ...] = ()
+    candidates: int | None = None
 
 
 @functools.lru_cache(maxsize=32)
@@ -109,6 +120,8 @@ def match(spectrum: npt.NDArray[np.complex64], keyed: tile.KeyedBins, trials: Tr
     """
     bins = limited_bins(spectrum, orientations) * keyed.phase.conj()
     correlation = correlate(bins)
+    if trials.expected:
+        trials.expected.keep(bins, correlation)
     trials.count += 2 * orientations * SHIFTS
     trials.best_score = max(trials.best_score, float(correlation.max()), -float(correlation.min()))
     first, decoyed = None, False

@@ -48,7 +48,8 @@ class LocatedTile:
             period=round(math.sqrt(abs(np.linalg.det(self.vectors))), 2), mirrored=mirrored,
             angle=round(math.degrees(math.atan2(-x_axis[1], x_axis[0])), 2) + 0.0, lattice=(one, two),
             also=tuple(Payload.from_int(word).hex for word in self.match.others) or None)
-        return Detection(True, self.payload, self.match.score, self.match.false_positive_rate, geometry, effort)
+        return Detection(True, self.payload, self.match.score, self.match.false_positive_rate, geometry, effort,
+                         self.match.candidates)
 
 
 class TileSearch:
@@ -118,6 +119,8 @@ class TileSearch:
 
     def _match(self, folded: npt.NDArray[np.int32], vectors: npt.NDArray[np.float64],
                orientations: int) -> LocatedTile | None:
+        if self.trials.expected:
+            self.trials.expected.at(vectors)
         found = match(tile.analyse(folded), self.keyed, self.trials, orientations)
         return LocatedTile(found, vectors) if found else None
 
