@@ -22,11 +22,16 @@ from labelkit.key import Key
 from labelkit.messages import Message
 from labelkit.report import Layer, Report
 from labelkit.results import Checked, Content
+from labelkit.watermark import Candidates
 
 
 def run(options: argparse.Namespace) -> int:
     """Verify the named files; returns the exit code."""
     settings, layers = checks(options), [Layer(name) for name in options.layers]
+    if options.candidates:
+        from labelkit.cli.log import existing
+        with existing(options.candidates) as log:
+            settings["candidates"] = Candidates.of(log.payloads())
     required = [Layer(name) for name in options.require]
     if not set(required) <= set(layers):
         raise InvalidArgument("{layers} cannot be required, because --layers leaves them out",

@@ -13,7 +13,8 @@ from labelkit.kernels.contract import Int64, UInt8, UInt16
 @functools.cache
 def _ones() -> UInt8:
     """uint8 [65536]: how many bits of each number are set."""
-    counts: UInt8 = np.unpackbits(np.arange(65536, dtype=np.uint16).view(np.uint8)).reshape(-1, 16).sum(1).astype(np.uint8)
+    bits = np.unpackbits(np.arange(65536, dtype=np.uint16).view(np.uint8)).reshape(-1, 16)
+    counts: UInt8 = bits.sum(1, dtype=np.uint8)
     return counts
 
 

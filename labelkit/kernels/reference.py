@@ -27,8 +27,8 @@ from labelkit.kernels.jpeg import jpeg_marker, jpeg_scan
 
 __all__ = [
     "audio_chips", "audio_limit", "audio_mark", "audio_mark_scratch", "audio_resample", "audio_rows", "audio_shield",
-    "audio_spectrum", "code_distance", "film_gain", "image_embed", "image_gain", "image_luma", "jpeg_marker", "jpeg_scan",
-    "lattice_score", "plane_fold", "plane_fold_lattice", "plane_match", "plane_resample", "plane_whiten",
+    "audio_spectrum", "code_distance", "film_gain", "image_embed", "image_gain", "image_luma", "jpeg_marker",
+    "jpeg_scan", "lattice_score", "plane_fold", "plane_fold_lattice", "plane_match", "plane_resample", "plane_whiten",
     "polar_decode", "polar_scratch", "tile_make",
 ]
 

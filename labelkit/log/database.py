@@ -99,6 +99,8 @@ class Connections(Generic[Connection]):
 class SQLite:
     """A file in write-ahead mode, created with mode 0600 if it does not exist."""
 
+    position = "instr"  # the function that says where in a text another one begins
+
     def __init__(self, path: str) -> None:
         self.name = self.target = os.path.abspath(path)
         self.connections = Connections[sqlite3.Connection]()
@@ -162,6 +164,8 @@ class SQLite:
 
 class PostgreSQL:
     """A database server, given by DSN, for many writers on many machines. Every transaction is on disk when it ends."""
+
+    position = "strpos"
 
     def __init__(self, dsn: str) -> None:
         parts = urllib.parse.urlsplit(dsn)

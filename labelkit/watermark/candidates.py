@@ -101,8 +101,8 @@ class Candidates:
         return max(1, min(most, BUDGET // len(self)))
 
     def nearest(self, soft: npt.NDArray[np.floating], count: int) -> npt.NDArray[np.int64]:
-        """int64 [observations, count]: the candidates with the highest correlation, the best first, repeated where there
-        are fewer.
+        """int64 [observations, count]: the candidates with the highest correlation, the best first, repeated where
+        there are fewer.
 
         soft  float [observations, n], as for `ecc.decode`
         """

@@ -82,8 +82,8 @@ def decode(soft: npt.NDArray[np.floating], paths: int = 8) -> int | None:
 
 @functools.cache
 def code_table(n: int) -> npt.NDArray[np.int64]:
-    """int64 [8, 256, n / 64]: eight rows whose exclusive or is the code word of a payload, as `packed` packs it: one for
-    each byte of the payload, the most significant first. n as for `encode`.
+    """int64 [8, 256, n / 64]: eight rows whose exclusive or is the code word of a payload, as `packed` packs it: one
+    for each byte of the payload, the most significant first. n as for `encode`.
 
     The code is linear and its check bits are an affine function of the payload.
     """

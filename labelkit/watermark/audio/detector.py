@@ -15,8 +15,8 @@ from labelkit.key import Key
 from labelkit.payload import Payload
 from labelkit.plan import check_effort
 from labelkit.watermark.audio import synchronizer
-from labelkit.watermark.audio.inputs import Float32, Samples, by_channel, channels_of, check_channels, check_rate
 from labelkit.watermark.audio.expected import read_expected
+from labelkit.watermark.audio.inputs import Float32, Samples, by_channel, channels_of, check_channels, check_rate
 from labelkit.watermark.audio.overlaid import read_beneath
 from labelkit.watermark.audio.pattern import RATE, pattern
 from labelkit.watermark.audio.presence import SHORT, find_presence, sync_or_presence_scores

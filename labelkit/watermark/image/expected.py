@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,6 @@ import numpy as np
 import numpy.typing as npt
 
 from labelkit.key import Key
-from labelkit.watermark import ecc
 from labelkit.watermark.candidates import Candidates
 from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
 from labelkit.watermark.image import matcher, tile
@@ -31,14 +31,18 @@ if TYPE_CHECKING:
     from labelkit.watermark.image.search import LocatedTile
 
 _MOST = 128  # shifts that are kept
-_MIN_PEAK = 2.5  # deviations of the synchronisation pattern: at the bar for one candidate it has 3.4
+_MIN_PEAK = 2.5  # deviations of the synchronisation pattern
+_BELOW_BAR = 1.8  # deviations by which that of a mark at the bar may lie below its mean; more in 4 of 100
+_MIN_PLACED = 1.0  # at the nearest sample of the grid to a candidate's origin: a sixth of unmarked ones pass
+_REFINED = 5.0  # a candidate's score from which its best shift is looked for
 _PEAKS_OF_ONE = 16  # of a plane in all its orientations
 _PLACED_FIRST = 0.8  # deviations by which a peak of a picture that seems unmoved goes before others
-_ALL_PLACED = 4096  # candidates that are all looked at where each would begin: 0.2 s
+_ALL_PLACED = 1 << 14  # candidates that are all looked at where each would begin: 0.3 s
 _NEAR_ORIGIN = 2.0  # samples of the grid between a peak and a candidate's origin
 _TRIED = 4  # candidates at each shift whose score is computed in full
 _QUESTIONS = 4.0  # blind or among candidates; anywhere or as placed: each has its share of the rate
 _DATA_SHARE = 1 - tile.SYNC_SHARE
+_ALL_ONES = (1 << 64) - 1
 
 Bins = npt.NDArray[np.complex64]
 
@@ -65,9 +69,11 @@ class Expected:
     def __init__(self, candidates: Candidates, key: Key) -> None:
         self.candidates, self._key, self._keyed = candidates, key, tile.keyed_bins(key)
         self._shifts: list[_Shift] = []
-        self._placed: list[tuple[Bins, npt.NDArray[np.float64]]] = []
+        self._placed: list[tuple[Bins, npt.NDArray[np.float32], npt.NDArray[np.float64]]] = []
         self._vectors: npt.NDArray[np.float64] = np.eye(2)
         self._number = 0
+        bar = math.sqrt(2 * (candidates.log_counted + math.log(matcher.SHIFTS * _QUESTIONS / MAX_FALSE_POSITIVE_RATE)))
+        self._min_peak = max(_MIN_PEAK, tile.SYNC_SHARE**0.5 * bar - _BELOW_BAR)
 
     def at(self, vectors: npt.NDArray[np.float64]) -> None:
         """The lattice of the plane that comes next, float64 [2, 2]."""
@@ -80,8 +86,9 @@ class Expected:
         """
         placed = len(bins) == 1
         if placed and len(self._placed) < _MOST:
-            self._placed.append((bins[0].copy(), self._vectors))
-        for score, sign, orientation, row, column in _peaks(correlation, _MOST if placed else _PEAKS_OF_ONE):
+            self._placed.append((bins[0].copy(), correlation[0].copy(), self._vectors))
+        for score, sign, orientation, row, column in _peaks(correlation, self._min_peak,
+                                                              _MOST if placed else _PEAKS_OF_ONE):
             rank = score + (_PLACED_FIRST if placed and sign > 0 else 0.0)
             if len(self._shifts) == _MOST and rank <= self._shifts[0].rank:
                 break
@@ -95,15 +102,15 @@ class Expected:
         from labelkit.watermark.image.search import LocatedTile
         found: list[tuple[TileMatch, npt.NDArray[np.float64]]] = []
         if len(self.candidates) <= _ALL_PLACED:
-            found += [(self._as_placed(bins, int(word)), vectors) for bins, vectors in self._placed
-                      for word in self.candidates.words]
+            found += self._all_placed()
         shifts = heapq.nlargest(self.candidates.observations(_MOST), self._shifts)
         aligned = [self._aligned(shift) for shift in shifts]
         if aligned:
             near = self.candidates.nearest(np.stack([self._coded(_soft(bins)) for _, bins in aligned]), _TRIED)
-            for shift, (place, _), words in zip(shifts, aligned, near, strict=True):
-                for word in map(int, words):
-                    found.append((self._anywhere(shift, place, word, trials), shift.vectors))
+            for shift, (place, bins), words in zip(shifts, aligned, near, strict=True):
+                for word in dict.fromkeys(map(int, words)):
+                    if self._score(bins, word) >= _REFINED:
+                        found.append((self._anywhere(shift, place, word, trials), shift.vectors))
                     if shift.placed and len(self.candidates) > _ALL_PLACED and self._is_near(place, word):
                         found.append((self._as_placed(shift.bins, word), shift.vectors))
         if not found:
@@ -111,9 +118,20 @@ class Expected:
         best, vectors = min(found, key=lambda one: one[0].false_positive_rate)
         return LocatedTile(best, vectors) if best.false_positive_rate <= MAX_FALSE_POSITIVE_RATE else None
 
+    def _all_placed(self) -> Iterator[tuple[TileMatch, npt.NDArray[np.float64]]]:
+        """Every candidate where its tile would begin, but for those where no synchronisation pattern is."""
+        if not self._placed:
+            return
+        words = [int(word) for word in self.candidates.words]
+        origins = np.array([tile.origin(self._key, word & _ALL_ONES) for word in words])
+        column, row = np.rint(origins * tile.GRID).astype(int).T % tile.GRID
+        for bins, correlation, vectors in self._placed:
+            for index in np.flatnonzero(correlation[row, column] >= _MIN_PLACED):
+                yield self._as_placed(bins, words[index]), vectors
+
     def _as_placed(self, bins: Bins, word: int) -> TileMatch:
         """A candidate where its tile begins in a picture that was not moved."""
-        word &= (1 << 64) - 1
+        word &= _ALL_ONES
         across, down = tile.origin(self._key, word)
         shift = (float(down) * tile.GRID, float(across) * tile.GRID)
         score = self._score(_moved(bins, shift), word)
@@ -121,8 +139,8 @@ class Expected:
 
     def _anywhere(self, shift: _Shift, place: tuple[float, float], word: int, trials: Trials) -> TileMatch:
         """A candidate at the best shift near a peak."""
-        word &= (1 << 64) - 1
-        pattern = tile.SYNC_SHARE**0.5 + 1j * _DATA_SHARE**0.5 * self._keyed.signs(word)
+        word &= _ALL_ONES
+        pattern = tile.SYNC_SHARE**0.5 + 1j * _DATA_SHARE**0.5 * self._keyed.signs(word & _ALL_ONES)
         place = _refined((shift.bins * pattern.conj()).astype(np.complex64), place)
         score = self._score(_moved(shift.bins, place), word)
         return self._match(word, score, shift.orientation, place, trials.word_chance(score, 1.0))
@@ -135,9 +153,9 @@ class Expected:
 
     def _score(self, aligned: Bins, word: int) -> float:
         soft = _soft(aligned)
-        sync = float(aligned.real.sum() / math.sqrt(max(0.5 * float(np.square(np.abs(aligned)).sum()), 1e-30)))
-        code = float((soft * self._keyed.signs(word)).sum() / math.sqrt(max(float(np.square(soft).sum()), 1e-30)))
-        return tile.SYNC_SHARE**0.5 * sync + _DATA_SHARE**0.5 * code
+        sync = float(aligned.real.sum()) / math.sqrt(max(0.5 * float(np.square(np.abs(aligned)).sum()), 1e-30))
+        code = float(soft @ self._keyed.signs(word & _ALL_ONES)) / math.sqrt(max(float(np.square(soft).sum()), 1e-30))
+        return float(tile.SYNC_SHARE**0.5 * sync + _DATA_SHARE**0.5 * code)
 
     def _aligned(self, shift: _Shift) -> tuple[tuple[float, float], Bins]:
         place = _refined(shift.bins, shift.peak)
@@ -147,7 +165,7 @@ class Expected:
         return np.bincount(self._keyed.bit, soft, tile.CODED_BITS).astype(np.float64, copy=False)
 
     def _is_near(self, place: tuple[float, float], word: int) -> bool:
-        across, down = tile.origin(self._key, word & (1 << 64) - 1) * tile.GRID
+        across, down = tile.origin(self._key, word & _ALL_ONES) * tile.GRID
         return all(abs((a - b + tile.GRID / 2) % tile.GRID - tile.GRID / 2) <= _NEAR_ORIGIN
                    for a, b in zip(place, (down, across), strict=True))
 
@@ -157,10 +175,10 @@ def _tail(score: float) -> float:
     return 0.5 * math.erfc(min(score, 35.0) / math.sqrt(2))
 
 
-def _peaks(correlation: npt.NDArray[np.float32], count: int) -> list[tuple[float, int, int, int, int]]:
-    """Up to `count` peaks, the highest first: score, sign, orientation, row and column."""
+def _peaks(correlation: npt.NDArray[np.float32], least: float, count: int) -> list[tuple[float, int, int, int, int]]:
+    """Up to `count` peaks above `least`, the highest first: score, sign, orientation, row and column."""
     size = np.abs(correlation).ravel()
-    high = np.flatnonzero(size > _MIN_PEAK)
+    high = np.flatnonzero(size > least)
     if len(high) > 8 * count:
         high = high[np.argpartition(-size[high], 8 * count)[: 8 * count]]
     peaks: list[tuple[float, int, int, int, int]] = []
