@@ -33,6 +33,7 @@ MAX_CANDIDATES = 1 << 24
 TRIED_BY_OTHERS = 1 << 20
 """As many as which words count that a file itself names: whoever wrote the file may have tried a million of them."""
 BUDGET = 16_000_000  # comparisons of one observation with one candidate in a search: 0.3 s
+_ALL_ONES = (1 << 64) - 1
 _CHUNK = 1 << 16  # candidates that are compared at a time
 _KEPT = 64  # candidates that are expected to be near enough to noise for the second step
 
@@ -100,14 +101,12 @@ class Candidates:
         """How many observations a search may compare with all candidates, 1 to `most`."""
         return max(1, min(most, BUDGET // len(self)))
 
-    def nearest(self, soft: npt.NDArray[np.floating], count: int) -> npt.NDArray[np.int64]:
-        """int64 [observations, count]: the candidates with the highest correlation, the best first, repeated where
-        there are fewer.
+    def nearest(self, soft: npt.NDArray[np.floating], count: int) -> list[Nearest]:
+        """For each observation the `count` candidates with the highest correlation, the best first.
 
         soft  float [observations, n], as for `ecc.decode`
         """
-        near = self._near(soft, count)
-        return np.stack([self._ranked(one, words, count) for one, words in zip(soft, near, strict=True)])
+        return [_ranked(one, words, count) for one, words in zip(soft, self._near(soft, count), strict=True)]
 
     def _near(self, soft: npt.NDArray[np.floating], count: int) -> list[npt.NDArray[np.int64]]:
         """For each observation the candidates that hold most of its strongest bits: about _KEPT, at least `count`."""
@@ -127,11 +126,9 @@ class Candidates:
         return [self.words[one] if len(one) >= count else self.words[np.argpartition(row, count)[:count]]
                 for one, row in zip(near, distance, strict=True)]
 
-    @staticmethod
-    def _ranked(soft: npt.NDArray[np.floating], words: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
-        signs = 1.0 - 2.0 * ecc.encode_all(words, len(soft))
-        return np.resize(words[np.argsort(-(signs @ soft), kind="stable")[:count]], count)
 
+Nearest: TypeAlias = list[tuple[int, float]]
+"""Candidates, 0 to 2^64 - 1, and the correlation of each with the soft values."""
 
 AnyCandidates: TypeAlias = Candidates | Payload | Iterable[Payload] | npt.NDArray[np.int64] | npt.NDArray[np.uint64]
 """What `detect` takes as `candidates`."""
@@ -139,6 +136,11 @@ AnyCandidates: TypeAlias = Candidates | Payload | Iterable[Payload] | npt.NDArra
 
 def _rebuilt(words: npt.NDArray[np.int64], counted: int, named: bool) -> Candidates:
     return Candidates(words, counted=counted, named=named)
+
+
+def _ranked(soft: npt.NDArray[np.floating], words: npt.NDArray[np.int64], count: int) -> Nearest:
+    sums = (1.0 - 2.0 * ecc.encode_all(words, len(soft))) @ soft
+    return [(int(words[one]) & _ALL_ONES, float(sums[one])) for one in np.argsort(-sums, kind="stable")[:count]]
 
 
 def _strongest(size: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:

@@ -40,13 +40,12 @@ def read_expected(chips: Float32, pattern: Pattern, replay: Replay, log_tried: f
     near = candidates.nearest(np.stack([_soft(one, pattern) for one in folded]), _TRIED)
     scores: dict[int, float] = {}
     for one, words in zip(folded, near, strict=True):
-        for word in map(int, words):
-            payload = Payload.from_int(word & (1 << 64) - 1)
-            scores[word] = max(scores.get(word, 0.0), score(one, pattern.chips(payload)))
+        for word, _ in words:
+            scores[word] = max(scores.get(word, 0.0), score(one, pattern.chips(Payload.from_int(word))))
     for word in sorted(scores, key=lambda word: -scores[word])[:_CONFIRMED]:
         if scores[word] < _MIN_SCORE:
             break
-        mark = synchronizer.confirm(chips, pattern, Payload.from_int(word & (1 << 64) - 1), replay,
+        mark = synchronizer.confirm(chips, pattern, Payload.from_int(word), replay,
                                     log_tried + math.log(2), counted=candidates.counted)  # blind, or among candidates
         if mark:
             return [mark]

@@ -12,8 +12,10 @@ there: of up to _ALL_PLACED candidates all are looked at; of more, those that a 
 
 from __future__ import annotations
 
+import functools
 import heapq
 import math
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -69,7 +71,9 @@ class Expected:
     def __init__(self, candidates: Candidates, key: Key) -> None:
         self.candidates, self._key, self._keyed = candidates, key, tile.keyed_bins(key)
         self._shifts: list[_Shift] = []
-        self._placed: list[tuple[Bins, npt.NDArray[np.float32], npt.NDArray[np.float64]]] = []
+        self._placed: deque[tuple[Bins, npt.NDArray[np.float32], npt.NDArray[np.float64]]] = deque(
+            maxlen=max(1, min(_MOST, _ALL_PLACED // len(candidates))))
+        self._placed_count = 0
         self._vectors: npt.NDArray[np.float64] = np.eye(2)
         self._number = 0
         bar = math.sqrt(2 * (candidates.log_counted + math.log(matcher.SHIFTS * _QUESTIONS / MAX_FALSE_POSITIVE_RATE)))
@@ -85,7 +89,8 @@ class Expected:
         One orientation alone means that the picture is taken to lie as it was marked.
         """
         placed = len(bins) == 1
-        if placed and len(self._placed) < _MOST:
+        if placed:
+            self._placed_count += 1
             self._placed.append((bins[0].copy(), correlation[0].copy(), self._vectors))
         for score, sign, orientation, row, column in _peaks(correlation, self._min_peak,
                                                               _MOST if placed else _PEAKS_OF_ONE):
@@ -98,32 +103,43 @@ class Expected:
             (heapq.heappushpop if len(self._shifts) == _MOST else heapq.heappush)(self._shifts, shift)
 
     def decide(self, trials: Trials) -> LocatedTile | None:
-        """The candidate that passes the bar with the lowest false-positive rate, or None."""
+        """The likeliest candidate where it passes the bar of a decision, or None."""
+        best = self.likeliest(trials)
+        return best if best and best.match.false_positive_rate <= MAX_FALSE_POSITIVE_RATE else None
+
+    def likeliest(self, trials: Trials) -> LocatedTile | None:
+        """The candidate with the lowest false-positive rate; None where none comes near one.
+
+        trials  of the whole search
+        """
         from labelkit.watermark.image.search import LocatedTile
         found: list[tuple[TileMatch, npt.NDArray[np.float64]]] = []
         if len(self.candidates) <= _ALL_PLACED:
             found += self._all_placed()
         shifts = heapq.nlargest(self.candidates.observations(_MOST), self._shifts)
-        aligned = [self._aligned(shift) for shift in shifts]
-        if aligned:
-            near = self.candidates.nearest(np.stack([self._coded(_soft(bins)) for _, bins in aligned]), _TRIED)
-            for shift, (place, bins), words in zip(shifts, aligned, near, strict=True):
-                for word in dict.fromkeys(map(int, words)):
-                    if self._score(bins, word) >= _REFINED:
-                        found.append((self._anywhere(shift, place, word, trials), shift.vectors))
-                    if shift.placed and len(self.candidates) > _ALL_PLACED and self._is_near(place, word):
-                        found.append((self._as_placed(shift.bins, word), shift.vectors))
-        if not found:
-            return None
-        best, vectors = min(found, key=lambda one: one[0].false_positive_rate)
-        return LocatedTile(best, vectors) if best.false_positive_rate <= MAX_FALSE_POSITIVE_RATE else None
+        if shifts:
+            found += self._at(shifts, trials)
+        return LocatedTile(*min(found, key=lambda one: one[0].false_positive_rate)) if found else None
+
+    def _at(self, shifts: list[_Shift], trials: Trials) -> Iterator[tuple[TileMatch, npt.NDArray[np.float64]]]:
+        """The candidates that come near the soft bits at these shifts."""
+        places = [_refined(shift.bins, shift.peak) for shift in shifts]
+        aligned = [_moved(shift.bins, place) for shift, place in zip(shifts, places, strict=True)]
+        soft = [_soft(bins) for bins in aligned]
+        near = self.candidates.nearest(np.stack([self._coded(one) for one in soft]), _TRIED)
+        for shift, place, bins, values, words in zip(shifts, places, aligned, soft, near, strict=True):
+            for word, total in words:
+                if _score(bins, values, total) >= _REFINED:
+                    yield self._anywhere(shift, place, word, trials), shift.vectors
+                if shift.placed and len(self.candidates) > _ALL_PLACED and self._is_near(place, word):
+                    yield self._as_placed(shift.bins, word), shift.vectors
 
     def _all_placed(self) -> Iterator[tuple[TileMatch, npt.NDArray[np.float64]]]:
         """Every candidate where its tile would begin, but for those where no synchronisation pattern is."""
         if not self._placed:
             return
-        words = [int(word) for word in self.candidates.words]
-        origins = np.array([tile.origin(self._key, word & _ALL_ONES) for word in words])
+        words = [int(word) & _ALL_ONES for word in self.candidates.words]
+        origins = np.array([tile.origin(self._key, word) for word in words])
         column, row = np.rint(origins * tile.GRID).astype(int).T % tile.GRID
         for bins, correlation, vectors in self._placed:
             for index in np.flatnonzero(correlation[row, column] >= _MIN_PLACED):
@@ -131,18 +147,16 @@ class Expected:
 
     def _as_placed(self, bins: Bins, word: int) -> TileMatch:
         """A candidate where its tile begins in a picture that was not moved."""
-        word &= _ALL_ONES
         across, down = tile.origin(self._key, word)
         shift = (float(down) * tile.GRID, float(across) * tile.GRID)
-        score = self._score(_moved(bins, shift), word)
-        return self._match(word, score, 0, shift, len(self._placed) * _tail(score))
+        score = self._scored(_moved(bins, shift), word)
+        return self._match(word, score, 0, shift, self._placed_count * _tail(score))
 
     def _anywhere(self, shift: _Shift, place: tuple[float, float], word: int, trials: Trials) -> TileMatch:
         """A candidate at the best shift near a peak."""
-        word &= _ALL_ONES
-        pattern = tile.SYNC_SHARE**0.5 + 1j * _DATA_SHARE**0.5 * self._keyed.signs(word & _ALL_ONES)
+        pattern = tile.SYNC_SHARE**0.5 + 1j * _DATA_SHARE**0.5 * self._keyed.signs(word)
         place = _refined((shift.bins * pattern.conj()).astype(np.complex64), place)
-        score = self._score(_moved(shift.bins, place), word)
+        score = self._scored(_moved(shift.bins, place), word)
         return self._match(word, score, shift.orientation, place, trials.word_chance(score, 1.0))
 
     def _match(self, word: int, score: float, orientation: int, shift: tuple[float, float],
@@ -151,23 +165,24 @@ class Expected:
         return TileMatch(word, score, min(1.0, _QUESTIONS * counted * chance), orientation, shift,
                          candidates=counted)
 
-    def _score(self, aligned: Bins, word: int) -> float:
+    def _scored(self, aligned: Bins, word: int) -> float:
         soft = _soft(aligned)
-        sync = float(aligned.real.sum()) / math.sqrt(max(0.5 * float(np.square(np.abs(aligned)).sum()), 1e-30))
-        code = float(soft @ self._keyed.signs(word & _ALL_ONES)) / math.sqrt(max(float(np.square(soft).sum()), 1e-30))
-        return float(tile.SYNC_SHARE**0.5 * sync + _DATA_SHARE**0.5 * code)
-
-    def _aligned(self, shift: _Shift) -> tuple[tuple[float, float], Bins]:
-        place = _refined(shift.bins, shift.peak)
-        return place, _moved(shift.bins, place)
+        return _score(aligned, soft, float(soft @ self._keyed.signs(word)))
 
     def _coded(self, soft: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return np.bincount(self._keyed.bit, soft, tile.CODED_BITS).astype(np.float64, copy=False)
 
     def _is_near(self, place: tuple[float, float], word: int) -> bool:
-        across, down = tile.origin(self._key, word & _ALL_ONES) * tile.GRID
+        across, down = tile.origin(self._key, word) * tile.GRID
         return all(abs((a - b + tile.GRID / 2) % tile.GRID - tile.GRID / 2) <= _NEAR_ORIGIN
                    for a, b in zip(place, (down, across), strict=True))
+
+
+def _score(aligned: Bins, soft: npt.NDArray[np.float64], total: float) -> float:
+    """Deviations above unmarked media, of aligned bins and a word's sum of their soft values."""
+    sync = float(aligned.real.sum()) / math.sqrt(max(0.5 * float(np.square(np.abs(aligned)).sum()), 1e-30))
+    code = total / math.sqrt(max(float(np.square(soft).sum()), 1e-30))
+    return float(tile.SYNC_SHARE**0.5 * sync + _DATA_SHARE**0.5 * code)
 
 
 def _tail(score: float) -> float:
@@ -228,5 +243,15 @@ def _soft(aligned: Bins) -> npt.NDArray[np.float64]:
     mean of nine is worth 0.1 deviations more, on 42 of 208 pictures after JPEG 10 and 20, WebP 35 and 50.
     """
     rings = aligned.reshape(tile.RINGS, -1)
-    response = np.convolve(np.pad(rings.real.mean(1), 4, mode="edge"), np.full(9, 1 / 9), mode="valid")
-    return (rings.imag * (np.maximum(response, 0) + 0.02)[:, None]).ravel().astype(np.float64)
+    response = _smoothing() @ rings.real.mean(1)
+    soft: npt.NDArray[np.float64] = (rings.imag * (np.maximum(response, 0) + 0.02)[:, None]).ravel()
+    return soft
+
+
+@functools.cache
+def _smoothing() -> npt.NDArray[np.float64]:
+    """float64 [16, 16]: the mean of the nine rings around each; beyond the first and the last these are repeated."""
+    ring = np.arange(tile.RINGS)
+    near = np.clip(ring[:, None] + np.arange(-4, 5), 0, tile.RINGS - 1)
+    share: npt.NDArray[np.float64] = (near[:, :, None] == ring).mean(1)
+    return share
