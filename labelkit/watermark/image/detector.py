@@ -14,11 +14,11 @@ import numpy.typing as npt
 
 from labelkit.key import Key
 from labelkit.plan import check_effort
-from labelkit.watermark.candidates import AnyCandidates, Candidates
+from labelkit.watermark.candidates import AnyCandidates
 from labelkit.watermark.detection import Detection
 from labelkit.watermark.image.expected import Expected
 from labelkit.watermark.image.pixels import check_array, eight_bits, luma_of
-from labelkit.watermark.image.search import TileSearch, first_found, undecoded
+from labelkit.watermark.image.search import LocatedTile, TileSearch, first_found, undecoded
 
 _STEPS = {"fast": 1, "normal": 3, "deep": 5}
 
@@ -37,12 +37,12 @@ def detect(pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32], key: Key | No
     check_array(pixels)
     check_effort(effort)
     pixels = pixels if pixels.ndim == 3 else pixels[..., None]
-    key, expected = Key.of(key), Candidates.of(candidates)
+    key = Key.of(key)
     search = TileSearch.of_picture(luma_of(eight_bits(pixels)), key)
-    if expected:
-        search.trials.expected = Expected(expected, key)
+    expected = search.trials.observer = Expected.of(candidates, key)
     steps = search.own_period, search.own_scale, search.any_scale, search.any_lattice, search.fine_lattice
     found = first_found(step() for step in steps[: _STEPS[effort]])
-    if not found and search.trials.expected:
-        found = search.trials.expected.decide(search.trials)
+    if not found and expected:
+        likely = expected.decide(search.trials)
+        found = LocatedTile(*likely) if likely else None
     return found.detection(effort) if found else undecoded(search.trials, effort)

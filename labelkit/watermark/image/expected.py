@@ -18,19 +18,16 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from labelkit.key import Key
-from labelkit.watermark.candidates import Candidates
+from labelkit.watermark.candidates import AnyCandidates, Candidates
 from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
 from labelkit.watermark.image import matcher, tile
 from labelkit.watermark.image.matcher import TileMatch, Trials
-
-if TYPE_CHECKING:
-    from labelkit.watermark.image.search import LocatedTile
 
 _MOST = 128  # shifts that are kept
 _MIN_PEAK = 2.5  # deviations of the synchronisation pattern
@@ -46,7 +43,9 @@ _QUESTIONS = 4.0  # blind or among candidates; anywhere or as placed: each has i
 _DATA_SHARE = 1 - tile.SYNC_SHARE
 _ALL_ONES = (1 << 64) - 1
 
-Bins = npt.NDArray[np.complex64]
+Bins: TypeAlias = npt.NDArray[np.complex64]
+Placed: TypeAlias = tuple[TileMatch, npt.NDArray[np.float64]]
+"""A match and the lattice it lies on."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -79,6 +78,12 @@ class Expected:
         bar = math.sqrt(2 * (candidates.log_counted + math.log(matcher.SHIFTS * _QUESTIONS / MAX_FALSE_POSITIVE_RATE)))
         self._min_peak = max(_MIN_PEAK, tile.SYNC_SHARE**0.5 * bar - _BELOW_BAR)
 
+    @classmethod
+    def of(cls, candidates: AnyCandidates | None, key: Key) -> Expected | None:
+        """For what `detect` is given; None without candidates."""
+        listed = Candidates.of(candidates)
+        return cls(listed, key) if listed else None
+
     def at(self, vectors: npt.NDArray[np.float64]) -> None:
         """The lattice of the plane that comes next, float64 [2, 2]."""
         self._vectors = vectors
@@ -102,26 +107,25 @@ class Expected:
                            placed and sign > 0)
             (heapq.heappushpop if len(self._shifts) == _MOST else heapq.heappush)(self._shifts, shift)
 
-    def decide(self, trials: Trials) -> LocatedTile | None:
+    def decide(self, trials: Trials) -> Placed | None:
         """The likeliest candidate where it passes the bar of a decision, or None."""
         best = self.likeliest(trials)
-        return best if best and best.match.false_positive_rate <= MAX_FALSE_POSITIVE_RATE else None
+        return best if best and best[0].false_positive_rate <= MAX_FALSE_POSITIVE_RATE else None
 
-    def likeliest(self, trials: Trials) -> LocatedTile | None:
+    def likeliest(self, trials: Trials) -> Placed | None:
         """The candidate with the lowest false-positive rate; None where none comes near one.
 
         trials  of the whole search
         """
-        from labelkit.watermark.image.search import LocatedTile
-        found: list[tuple[TileMatch, npt.NDArray[np.float64]]] = []
+        found: list[Placed] = []
         if len(self.candidates) <= _ALL_PLACED:
             found += self._all_placed()
         shifts = heapq.nlargest(self.candidates.observations(_MOST), self._shifts)
         if shifts:
             found += self._at(shifts, trials)
-        return LocatedTile(*min(found, key=lambda one: one[0].false_positive_rate)) if found else None
+        return min(found, key=lambda one: one[0].false_positive_rate, default=None)
 
-    def _at(self, shifts: list[_Shift], trials: Trials) -> Iterator[tuple[TileMatch, npt.NDArray[np.float64]]]:
+    def _at(self, shifts: list[_Shift], trials: Trials) -> Iterator[Placed]:
         """The candidates that come near the soft bits at these shifts."""
         places = [_refined(shift.bins, shift.peak) for shift in shifts]
         aligned = [_moved(shift.bins, place) for shift, place in zip(shifts, places, strict=True)]
@@ -134,7 +138,7 @@ class Expected:
                 if shift.placed and len(self.candidates) > _ALL_PLACED and self._is_near(place, word):
                     yield self._as_placed(shift.bins, word), shift.vectors
 
-    def _all_placed(self) -> Iterator[tuple[TileMatch, npt.NDArray[np.float64]]]:
+    def _all_placed(self) -> Iterator[Placed]:
         """Every candidate where its tile would begin, but for those where no synchronisation pattern is."""
         if not self._placed:
             return

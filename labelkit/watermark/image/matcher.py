@@ -23,7 +23,7 @@ import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -31,9 +31,6 @@ import numpy.typing as npt
 from labelkit.watermark import ecc
 from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
 from labelkit.watermark.image import tile
-
-if TYPE_CHECKING:
-    from labelkit.watermark.image.expected import Expected
 
 SHIFTS = tile.GRID**2
 MIN_SCORE = 4.5  # below it no word was ever decoded, and noise reaches it in most candidates
@@ -47,6 +44,16 @@ ORIENTATIONS = np.array([  # how the tile's axes may lie in the picture: quarter
     [[-1, 0], [0, 1]], [[0, 1], [1, 0]], [[1, 0], [0, -1]], [[0, -1], [-1, 0]]])
 
 
+class Observer(Protocol):
+    """Who is shown the planes that a search matches; see `expected.Expected`."""
+
+    def at(self, vectors: npt.NDArray[np.float64]) -> None:
+        """The lattice of the plane that comes next, float64 [2, 2]."""
+
+    def keep(self, bins: npt.NDArray[np.complex64], correlation: npt.NDArray[np.float32]) -> None:
+        """Its bins [orientations, 2048] without the key's phases, and their correlation [orientations, 128, 128]."""
+
+
 @dataclass(slots=True)
 class Trials:
     """What one decision has tried so far.
@@ -54,13 +61,13 @@ class Trials:
     paths       that the list decoder keeps
     count       shifts, orientations and signs tried
     best_score  of the synchronisation pattern, in standard deviations
-    expected    keeps what the decision among candidates needs, where there are any
+    observer    is shown every plane that is matched: it keeps what a decision among candidates needs
     """
 
     paths: int = 8
     count: int = 0
     best_score: float = 0.0
-    expected: Expected | None = None
+    observer: Observer | None = None
 
     def sync_chance(self) -> float:
         """The probability that unmarked media reach `best_score` in one of the trials, 0 to 1."""
@@ -120,8 +127,8 @@ def match(spectrum: npt.NDArray[np.complex64], keyed: tile.KeyedBins, trials: Tr
     """
     bins = limited_bins(spectrum, orientations) * keyed.phase.conj()
     correlation = correlate(bins)
-    if trials.expected:
-        trials.expected.keep(bins, correlation)
+    if trials.observer:
+        trials.observer.keep(bins, correlation)
     trials.count += 2 * orientations * SHIFTS
     trials.best_score = max(trials.best_score, float(correlation.max()), -float(correlation.min()))
     first, decoyed = None, False

@@ -119,8 +119,8 @@ class TileSearch:
 
     def _match(self, folded: npt.NDArray[np.int32], vectors: npt.NDArray[np.float64],
                orientations: int) -> LocatedTile | None:
-        if self.trials.expected:
-            self.trials.expected.at(vectors)
+        if self.trials.observer:
+            self.trials.observer.at(vectors)
         found = match(tile.analyse(folded), self.keyed, self.trials, orientations)
         return LocatedTile(found, vectors) if found else None
 

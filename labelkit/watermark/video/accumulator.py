@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labelkit.key import Key
-from labelkit.watermark.candidates import Candidates
+from labelkit.watermark.candidates import AnyCandidates
 from labelkit.watermark.detection import Detection
 from labelkit.watermark.image import lattice, tile
 from labelkit.watermark.image.expected import Expected
@@ -81,12 +81,11 @@ class FilmAccumulator:
     last    the plane that was searched last, in which a mark was found if one was
     """
 
-    def __init__(self, key: Key, effort: str, candidates: Candidates | None = None) -> None:
+    def __init__(self, key: Key, effort: str, candidates: AnyCandidates | None = None) -> None:
         self.effort, self.total = effort, PlaneSum()
         self.planes: list[tuple[float, npt.NDArray[np.int8]]] = []
         self._keyed, self._trials = tile.keyed_bins(key), Trials(_PATHS)
-        if candidates:
-            self._trials.expected = Expected(candidates, key)
+        self._expected = self._trials.observer = Expected.of(candidates, key)
         self._small_total, self._groups = PlaneSum(), 0
         self.last = np.zeros((0, 0), np.int8)
 
@@ -118,10 +117,11 @@ class FilmAccumulator:
 
     def among_candidates(self) -> LocatedTile | None:
         """The candidate that the film carries, where no word was decoded."""
-        if not self._trials.expected:
+        likely = self._expected.decide(self._trials) if self._expected else None
+        if not likely:
             return None
         self.last = self.total.plane  # in which a mark adds up, wherever its best shift was seen
-        return self._trials.expected.decide(self._trials)
+        return LocatedTile(*likely)
 
     def undecoded(self) -> Detection:
         """The decision where no word was decoded: a mark may still be there."""

@@ -16,7 +16,7 @@ from labelkit.codec.samples import VideoSamples
 from labelkit.errors import InvalidArgument
 from labelkit.key import Key
 from labelkit.plan import check_effort
-from labelkit.watermark.candidates import AnyCandidates, Candidates
+from labelkit.watermark.candidates import AnyCandidates
 from labelkit.watermark.detection import Detection
 from labelkit.watermark.video.accumulator import FilmAccumulator
 from labelkit.watermark.video.localisation import with_spans
@@ -33,7 +33,7 @@ def detect(samples: VideoSamples, key: Key | None = None, *, effort: str = "norm
     Where a mark was decoded, `geometry` is a `FilmGeometry`; at effort "fast" its times cover only the frames that were
     read. Raises InvalidArgument for other arguments and for a film without frames.
     """
-    return _detect(FilmSampler(samples), Key.of(key), effort, Candidates.of(candidates))
+    return _detect(FilmSampler(samples), Key.of(key), effort, candidates)
 
 
 def detect_frames(frames: Iterable[AnyFrame], key: Key | None = None, *, rate: float = 25.0,
@@ -45,10 +45,10 @@ def detect_frames(frames: Iterable[AnyFrame], key: Key | None = None, *, rate: f
     rate    frames a second
     """
     sampler = SequenceSampler(frames, rate) if isinstance(frames, Sequence) else StreamSampler(frames, rate)
-    return _detect(sampler, Key.of(key), effort, Candidates.of(candidates))
+    return _detect(sampler, Key.of(key), effort, candidates)
 
 
-def _detect(sampler: FrameSampler, key: Key, effort: str, candidates: Candidates | None) -> Detection:
+def _detect(sampler: FrameSampler, key: Key, effort: str, candidates: AnyCandidates | None) -> Detection:
     check_effort(effort)
     accumulator = FilmAccumulator(key, effort, candidates)
     for group in sampler.groups(effort):
