@@ -32,6 +32,9 @@ MAX_CANDIDATES = 1 << 24
 """More are refused: a search would take minutes, and gain little over a blind read."""
 TRIED_BY_OTHERS = 1 << 20
 """As many as which words count that a file itself names: whoever wrote the file may have tried a million of them."""
+MAX_CONFUSED = 1e-6
+"""The bar that the coded bits alone have to pass: the chance that a mark of another payload, with its synchronisation
+pattern, gives one of the candidates."""
 BUDGET = 16_000_000  # comparisons of one observation with one candidate in a search: 0.3 s
 _ALL_ONES = (1 << 64) - 1
 _CHUNK = 1 << 16  # candidates that are compared at a time
@@ -96,6 +99,15 @@ class Candidates:
     def log_counted(self) -> float:
         """The natural log of `counted`."""
         return math.log(self.counted)
+
+    def tells_apart(self, code_score: float) -> bool:
+        """Whether coded bits, in standard deviations, leave one candidate alone even in a file that carries a mark.
+
+        The rate of a decision is about unmarked media. A mark of another payload brings the whole synchronisation
+        pattern, and the candidate that suits its coded bits best must not be taken for it.
+        """
+        words = TRIED_BY_OTHERS if self.named else len(self)
+        return words * 0.5 * math.erfc(code_score / math.sqrt(2)) <= MAX_CONFUSED
 
     def observations(self, most: int) -> int:
         """How many observations a search may compare with all candidates, 1 to `most`."""

@@ -145,6 +145,18 @@ def test_rates_hold_for_unmarked_pictures() -> None:
     assert min(rates) > 1e-5
 
 
+def test_a_synchronisation_pattern_without_a_word_is_no_candidate() -> None:
+    """A mark of another payload, or a decoy, has the whole pattern: none of many candidates may profit from it."""
+    keyed, listed, random = tile.keyed_bins(KEY), log_of(100_000, PAYLOAD), np.random.default_rng(4)
+    for sync, code, wanted in ((0.9, 0.0, False), (0.9, 0.4, True), (0.2, 0.4, True), (0.2, 0.0, False)):
+        kept, trials = expected.Expected(listed, KEY), matcher.Trials(count=2 * matcher.SHIFTS)
+        noise = random.standard_normal((1, 2048)) + 1j * random.standard_normal((1, 2048))
+        bins = (sync + 1j * code * keyed.signs(int(PAYLOAD)) + noise * 0.7).astype(np.complex64)
+        kept.keep(bins, matcher.correlate(bins))
+        found = kept.decide(trials)
+        assert bool(found) == wanted and (not found or found[0].word == int(PAYLOAD)), (sync, code)
+
+
 def test_bound_of_the_field_is_that_of_a_blind_read() -> None:
     trials = matcher.Trials(count=2 * matcher.SHIFTS)
     assert trials.word_chance(13.0) == pytest.approx(trials.word_chance(13.0, 1.0) * 2**64)

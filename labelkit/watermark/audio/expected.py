@@ -47,9 +47,15 @@ def read_expected(chips: Float32, pattern: Pattern, replay: Replay, log_tried: f
             break
         mark = synchronizer.confirm(chips, pattern, Payload.from_int(word), replay,
                                     log_tried + math.log(2), counted=candidates.counted)  # blind, or among candidates
-        if mark:
+        if mark and candidates.tells_apart(_code_score(chips, pattern, mark)):
             return [mark]
     return []
+
+
+def _code_score(chips: Float32, pattern: Pattern, mark: LocatedMark) -> float:
+    """Deviations of the coded bits alone, under random signs."""
+    code = pattern.code_chips
+    return score(synchronizer.fold(chips, mark.path).reshape(-1)[code], pattern.chips(mark.payload).reshape(-1)[code])
 
 
 def _paths(chips: Float32, pattern: Pattern, most: int) -> list[RowPath]:

@@ -16,7 +16,7 @@ import functools
 import heapq
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -153,25 +153,23 @@ class Expected:
         """A candidate where its tile begins in a picture that was not moved."""
         across, down = tile.origin(self._key, word)
         shift = (float(down) * tile.GRID, float(across) * tile.GRID)
-        score = self._scored(_moved(bins, shift), word)
-        return self._match(word, score, 0, shift, self._placed_count * _tail(score))
+        return self._match(word, _moved(bins, shift), 0, shift, lambda score: self._placed_count * _tail(score))
 
     def _anywhere(self, shift: _Shift, place: tuple[float, float], word: int, trials: Trials) -> TileMatch:
         """A candidate at the best shift near a peak."""
         pattern = tile.SYNC_SHARE**0.5 + 1j * _DATA_SHARE**0.5 * self._keyed.signs(word)
         place = _refined((shift.bins * pattern.conj()).astype(np.complex64), place)
-        score = self._scored(_moved(shift.bins, place), word)
-        return self._match(word, score, shift.orientation, place, trials.word_chance(score, 1.0))
+        return self._match(word, _moved(shift.bins, place), shift.orientation, place,
+                           lambda score: trials.word_chance(score, 1.0))
 
-    def _match(self, word: int, score: float, orientation: int, shift: tuple[float, float],
-               chance: float) -> TileMatch:
-        counted = self.candidates.counted
-        return TileMatch(word, score, min(1.0, _QUESTIONS * counted * chance), orientation, shift,
-                         candidates=counted)
-
-    def _scored(self, aligned: Bins, word: int) -> float:
-        soft = _soft(aligned)
-        return _score(aligned, soft, float(soft @ self._keyed.signs(word)))
+    def _match(self, word: int, aligned: Bins, orientation: int, shift: tuple[float, float],
+               chance: Callable[[float], float]) -> TileMatch:
+        """A candidate in aligned bins; `chance` gives that of unmarked media to reach its score, for one candidate."""
+        soft, counted = _soft(aligned), self.candidates.counted
+        total = float(soft @ self._keyed.signs(word))
+        score, code = _score(aligned, soft, total), _code_score(soft, total)
+        rate = min(1.0, _QUESTIONS * counted * chance(score)) if self.candidates.tells_apart(code) else 1.0
+        return TileMatch(word, score, rate, orientation, shift, candidates=counted)
 
     def _coded(self, soft: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return np.bincount(self._keyed.bit, soft, tile.CODED_BITS).astype(np.float64, copy=False)
@@ -185,8 +183,11 @@ class Expected:
 def _score(aligned: Bins, soft: npt.NDArray[np.float64], total: float) -> float:
     """Deviations above unmarked media, of aligned bins and a word's sum of their soft values."""
     sync = float(aligned.real.sum()) / math.sqrt(max(0.5 * float(np.square(np.abs(aligned)).sum()), 1e-30))
-    code = total / math.sqrt(max(float(np.square(soft).sum()), 1e-30))
-    return float(tile.SYNC_SHARE**0.5 * sync + _DATA_SHARE**0.5 * code)
+    return float(tile.SYNC_SHARE**0.5 * sync + _DATA_SHARE**0.5 * _code_score(soft, total))
+
+
+def _code_score(soft: npt.NDArray[np.float64], total: float) -> float:
+    return total / math.sqrt(max(float(np.square(soft).sum()), 1e-30))
 
 
 def _tail(score: float) -> float:
