@@ -35,7 +35,7 @@ TRIED_BY_OTHERS = 1 << 20
 MAX_CONFUSED = 1e-6
 """The bar that the coded bits alone have to pass: the chance that a mark of another payload, with its synchronisation
 pattern, gives one of the candidates."""
-BUDGET = 16_000_000  # comparisons of one observation with one candidate in a search: 0.3 s
+BUDGET = 16_384_000_000  # code bits that a search compares: 16 observations of 1,024 with a million candidates, 0.3 s
 _ALL_ONES = (1 << 64) - 1
 _CHUNK = 1 << 16  # candidates that are compared at a time
 _KEPT = 64  # candidates that are expected to be near enough to noise for the second step
@@ -109,9 +109,9 @@ class Candidates:
         words = TRIED_BY_OTHERS if self.named else len(self)
         return words * 0.5 * math.erfc(code_score / math.sqrt(2)) <= MAX_CONFUSED
 
-    def observations(self, most: int) -> int:
-        """How many observations a search may compare with all candidates, 1 to `most`."""
-        return max(1, min(most, BUDGET // len(self)))
+    def observations(self, most: int, n: int) -> int:
+        """How many observations of n code bits a search may compare with all candidates, 1 to `most`."""
+        return max(1, min(most, BUDGET // (n * len(self))))
 
     def nearest(self, soft: npt.NDArray[np.floating], count: int) -> list[Nearest]:
         """For each observation the `count` candidates with the highest correlation, the best first.

@@ -15,7 +15,7 @@ import numpy as np
 from labelkit.payload import Payload
 from labelkit.watermark.audio import synchronizer
 from labelkit.watermark.audio.inputs import Float32, Float64
-from labelkit.watermark.audio.pattern import Pattern
+from labelkit.watermark.audio.pattern import CODE_BITS, Pattern
 from labelkit.watermark.audio.significance import score
 from labelkit.watermark.audio.synchronizer import STARTS, LocatedMark, Replay, RowPath
 from labelkit.watermark.candidates import Candidates
@@ -33,7 +33,7 @@ def read_expected(chips: Float32, pattern: Pattern, replay: Replay, log_tried: f
 
     log_tried  natural log of what the caller tries
     """
-    paths = _paths(chips, pattern, candidates.observations(_PATHS))
+    paths = _paths(chips, pattern, candidates.observations(_PATHS, CODE_BITS))
     if not paths:
         return []
     folded = [synchronizer.fold(chips, path) for path in paths]

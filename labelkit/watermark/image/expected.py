@@ -120,7 +120,7 @@ class Expected:
         found: list[Placed] = []
         if len(self.candidates) <= _ALL_PLACED:
             found += self._all_placed()
-        shifts = heapq.nlargest(self.candidates.observations(_MOST), self._shifts)
+        shifts = heapq.nlargest(self.candidates.observations(_MOST, tile.CODED_BITS), self._shifts)
         if shifts:
             found += self._at(shifts, trials)
         return min(found, key=lambda one: one[0].false_positive_rate, default=None)
