@@ -157,7 +157,7 @@ def _labelled(source: Source | Held, target: PathName | BinaryIO | None, rate: i
 def verify(source: Source | Held | Tensor, *, key: Key | None = None, trust: TrustList | None = None,
            rate: int | None = None, effort: str = "normal", layers: Collection[Layer] = tuple(Layer),
            max_pixels: int = codec.MAX_PIXELS, now: datetime.datetime | None = None, pins: Collection[bytes] = (),
-           ocr: bool = False, format: str | None = None,
+           ocr: bool = False, format: str | None = None, candidates: watermark.AnyCandidates | None = None,
            decode: Callable[[Reader], Samples] | None = None) -> Report:
     """What a file, or samples in memory, say about being AI-generated. Never changes them, never uses the network.
 
@@ -171,6 +171,8 @@ def verify(source: Source | Held | Tensor, *, key: Key | None = None, trust: Tru
     max_pixels  bound of the pixels of all frames together; of a film, those of one frame
     now         aware datetime, against which certificates that end soon are warned about
     pins        SM2 public keys known to be the producer's (`metadata.sm2.load_pins`), for signatures in ReservedCode1
+    candidates  payloads of which one is expected, such as `LabelLog.payloads()`: where no mark can be read, these are
+                looked for; by default those that the file's own label and manifest name
     ocr         read explicit labels in any font, where ours is not seen (the extra `ocr`); a second or less a picture
     decode      gives the samples of the file in the place of `codec.decode`, where a host, such as a browser, has
                 decoders of its own
@@ -180,10 +182,11 @@ def verify(source: Source | Held | Tensor, *, key: Key | None = None, trust: Tru
     InvalidArgument, and where not one layer could be checked the error that stood in the way.
     """
     key, pins, found = verify_settings(key, trust, effort, layers, pins)
+    among = watermark.Candidates.of(candidates)
     source, _ = tensors.taken(source, rate)
     if arrays.is_held(source):
         samples = arrays.samples_of(source, rate, max_pixels)
-        found.add(Layer.WATERMARK, lambda: watermark.find(samples, key, effort=effort))
+        found.add(Layer.WATERMARK, lambda: watermark.find(samples, key, effort=effort, candidates=among))
         found.add(Layer.EXPLICIT, lambda: explicit.find(samples, read_text=ocr))
         return found.report("samples")
     with container.opened(texts.held(source, format) or source) as reader:
@@ -193,8 +196,10 @@ def verify(source: Source | Held | Tensor, *, key: Key | None = None, trust: Tru
         found.add(Layer.METADATA, lambda: metadata.read(reader, pinned=pins))
         decoded = Once(lambda: decode(reader) if decode and codec.has_signal(container.sniff(reader)) else
                        codec.decode(reader, max_pixels=max_pixels, luma=not ocr))  # reading text wants colour
-        found.add(Layer.WATERMARK, lambda: watermark.find(decoded(), key, effort=effort) if codec.has_samples(reader)
-                  else watermark.nowhere(container.holds_media(reader, container.sniff(reader).name)))
+        among = among or watermark.Candidates.named_by_file(found.named_payloads(), key_is_public=key.is_public)
+        found.add(Layer.WATERMARK, lambda: watermark.find(decoded(), key, effort=effort, candidates=among)
+                  if codec.has_samples(reader) else
+                  watermark.nowhere(container.holds_media(reader, container.sniff(reader).name)))
         found.add(Layer.EXPLICIT, lambda: explicit.find(decoded(), found.explicit_text(), read_text=ocr,
                                                        stated_place=found.explicit_place()))
         return found.report(reader.name)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from labelkit.codec.transcode import Progress
     from labelkit.confirmation import Check
     from labelkit.provenance import TrustList
+    from labelkit.watermark import AnyCandidates
 
 
 class EmbedSettings(TypedDict, total=False):
@@ -58,6 +59,7 @@ class VerifySettings(TypedDict, total=False):
     now: datetime.datetime | None
     pins: Collection[bytes]
     ocr: bool
+    candidates: AnyCandidates | None
 
 
 def check_request(source: object, target: object, plan: Plan, in_place: bool, *, samples_only: bool) -> None:

@@ -8,6 +8,7 @@ one that the caller left out is not `asked` for. The report lists what was asked
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from labelkit.evidence import (
 from labelkit.finding import LAYER_NAMES, CrossCheck, Finding, Layer, Status
 from labelkit.label import Kind, Label
 from labelkit.messages import Message, one_line
+from labelkit.payload import Payload
 from labelkit.signpost import Signpost
 from labelkit.verdict import Verdict, cross_checks, doubts, explained, judge, stated, tier, unseen
 
@@ -212,6 +214,16 @@ class Collector:
             self._errors.append(error)
             self._findings[layer] = Finding(layer, Status.UNCHECKED, Message("{reason}", reason=error.message),
                                             evidence=CheckFailure(type(error).__name__))
+
+    def named_payloads(self) -> list[Payload]:
+        """The payloads that a mark of this file can carry by what its metadata and manifest say.
+
+        Its kind may have been raised since it was made, so each comes with every kind.
+        """
+        findings = (self._findings[Layer.METADATA], self._findings[Layer.PROVENANCE])
+        named = [Payload.of(one.label) for one in findings if one.label]
+        named += [one.payload for one in findings if one.payload]
+        return [dataclasses.replace(one, kind=int(kind.value)) for one in named for kind in Kind]
 
     def explicit_text(self) -> str | None:
         """The text of the explicit label that the manifest names."""

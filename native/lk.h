@@ -31,6 +31,18 @@ typedef int lk_polar_decode_fn(const int32_t *soft, const uint8_t *frozen, size_
                                uint8_t *scratch, uint8_t *bits, int64_t *metric);
 size_t lk_polar_scratch(size_t n, size_t list);
 
+/* How far the code words of known words lie from observed bits.
+ *
+ * words     int64 [count], 64 bits each
+ * table     int64 [8][256][blocks]: a code word, 64 code bits to a block, is the exclusive or of eight rows, one for each
+ *           byte of the word, the most significant first; blocks up to LK_CODE_BLOCKS
+ * hard      int64 [observations][blocks]: the bits observed; mask of the same shape: 1 where they count
+ * distance  uint16 [observations][count]: how many of the bits that count differ
+ */
+#define LK_CODE_BLOCKS 64
+typedef int lk_code_distance_fn(const int64_t *words, size_t count, const int64_t *table, size_t blocks,
+                                const int64_t *hard, const int64_t *mask, size_t observations, uint16_t *distance);
+
 /* Local gain of a picture on a grid of LK_CELL x LK_CELL pixels (cells at the right and lower edge may be smaller).
  *
  * A cell's activity is the sum of |difference| to the right-hand and to the lower neighbour over its colour samples.
@@ -296,6 +308,7 @@ typedef int lk_audio_rows_fn(const float *chips, size_t rows, size_t pairs, cons
 /* One table for each instruction set; kernels/table.c fills it. */
 struct lk_kernels {
     lk_polar_decode_fn *polar_decode;
+    lk_code_distance_fn *code_distance;
     lk_image_gain_fn *image_gain;
     lk_film_gain_fn *film_gain;
     lk_image_embed_fn *image_embed;

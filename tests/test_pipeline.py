@@ -175,6 +175,33 @@ def test_the_private_key_alone_finds_its_mark(source):
     assert lk.verify(labelled)[lk.Layer.WATERMARK].status is lk.Status.ABSENT
 
 
+def test_mark_that_cannot_be_read_is_found_by_what_the_file_names():
+    key, plan = lk.Key(b"sixteen bytes or more of secret"), lk.Plan(explicit=None, watermark=None)
+    marked = saved(lk.watermark.image.embed(photo(256, 320), lk.Payload.of(LABEL), key), "JPEG", quality=10)
+    assert lk.verify(marked, key=key)[lk.Layer.WATERMARK].payload is None
+    report = lk.verify(lk.embed(marked, label=LABEL, plan=plan), key=key)
+    found = report[lk.Layer.WATERMARK]
+    assert found.payload == lk.Payload.of(LABEL) and found.evidence.candidates == 1 << 20
+    assert "which the file's own label names" in found.summary.text("en") and report.cross_checks[0].agrees
+    assert report.to_dict()["layers"]["watermark"]["evidence"]["candidates"] == 1 << 20
+    raised = dataclasses.replace(LABEL, kind=lk.Kind.POSSIBLE)
+    assert lk.verify(lk.embed(marked, label=raised, plan=plan), key=key)[lk.Layer.WATERMARK].payload == found.payload
+    for other in (lk.embed(marked, label=OTHERS, plan=plan),
+                  lk.embed(saved(photo(256, 320), "JPEG", quality=10), label=LABEL, plan=plan)):
+        report = lk.verify(other, key=key)
+        assert report[lk.Layer.WATERMARK].payload is None and not report.cross_checks
+
+
+def test_candidates_of_the_caller_go_before_those_of_the_file():
+    pixels = lk.watermark.image.embed(photo(256, 320), lk.Payload.of(LABEL))
+    marked = saved(pixels, "JPEG", quality=10)
+    found = lk.verify(marked, candidates=[lk.Payload.of(LABEL), lk.Payload.of(OTHERS)])[lk.Layer.WATERMARK]
+    assert found.payload == lk.Payload.of(LABEL) and found.evidence.candidates == 2
+    assert lk.verify(marked, candidates=[lk.Payload.of(OTHERS)])[lk.Layer.WATERMARK].payload is None
+    with pytest.raises(lk.LabelkitError):
+        lk.verify(marked, candidates=["text"])
+
+
 def test_layers_that_are_left_out_are_said_to_be(source):
     plan = lk.Plan(explicit=None, watermark=None)
     report = lk.verify(lk.embed(source, label=LABEL, plan=plan))

@@ -19,7 +19,7 @@ from labelkit.log import Head, LabelLog, Record
 from labelkit.log_recorder import fingerprint_of, sha256
 from labelkit.messages import Message
 from labelkit.payload import Payload
-from labelkit.report import Layer
+from labelkit.report import Layer, Status
 
 _HEAD = re.compile(r"(\d{1,18}):([0-9a-f]{64})(?::(\d{1,18}))?")
 _PAYLOAD = re.compile(r"[0-9a-f]{16}")
@@ -89,9 +89,13 @@ def _by_file(log: LabelLog, options: argparse.Namespace, found: Found) -> None:
     _add(found, log.find(sha256=sha256(options.what)), Message("by the file's SHA-256"))
     key = key_of(options)
     report = pipeline.verify(options.what, key=key, layers=(Layer.WATERMARK, Layer.METADATA))
-    payload = report[Layer.WATERMARK].payload
+    payload, way = report[Layer.WATERMARK].payload, Message("by its watermark")
+    if not payload and report[Layer.WATERMARK].status is not Status.UNCHECKED:
+        report_of_log = pipeline.verify(options.what, key=key, layers=(Layer.WATERMARK,), candidates=log.payloads())
+        payload, way = report_of_log[Layer.WATERMARK].payload, Message(
+            "by its watermark, which cannot be read, among those of the log")
     if payload:
-        _add(found, log.find(payload=payload), Message("by its watermark"))
+        _add(found, log.find(payload=payload), way)
     if report.label and report.label.produce_id:
         _add(found, log.find(produce_id=report.label.produce_id), Message("by its produce id"))
     fingerprint = None if found else fingerprint_of(options.what)

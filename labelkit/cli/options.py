@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import os
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from labelkit.cli.trust import C2PA, NONE
 from labelkit.explicit.image import ocr
@@ -16,6 +16,7 @@ from labelkit.metadata.sm2 import Sm2Signer, load_pins
 if TYPE_CHECKING:
     from labelkit.provenance import Signer, TrustList
     from labelkit.results import ResultSigner
+    from labelkit.watermark import Candidates
 
 
 class Checks(TypedDict):
@@ -28,6 +29,7 @@ class Checks(TypedDict):
     now: datetime.datetime
     max_pixels: int
     ocr: bool
+    candidates: NotRequired[Candidates | None]
 
 
 def checks(options: argparse.Namespace) -> Checks:

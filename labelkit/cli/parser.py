@@ -191,6 +191,9 @@ def _verify(commands: Commands) -> None:
     checks.add_argument("--require", type=values.layers, default=["metadata"], metavar=_("LIST"),
                         help=_("layers that must be valid; metadata by default"))
     _layer_checks(checks)
+    checks.add_argument("--candidates", metavar=_("LOG"),
+                        help=_("label log whose marks are looked for where none can be read; by default the one that "
+                               "the file's own label names"))
     _sign_result(checks)
     checks.add_argument("--resolve", metavar="URL",
                         help=_("where a watermark is found and no manifest, ask this service for the manifest, which "

@@ -24,6 +24,7 @@ from labelkit.messages import Message
 from labelkit.report import Layer, Report
 from labelkit.resolve import Client, Recovery, recover
 from labelkit.results import Checked, Content
+from labelkit.watermark import Candidates
 
 if TYPE_CHECKING:
     from labelkit.cli.options import Checks
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 def run(options: argparse.Namespace) -> int:
     """Verify the named files; returns the exit code."""
     settings, layers = checks(options), [Layer(name) for name in options.layers]
+    if options.candidates:
+        from labelkit.cli.log import existing
+        with existing(options.candidates) as log:
+            settings["candidates"] = Candidates.of(log.payloads())
     required = [Layer(name) for name in options.require]
     if not set(required) <= set(layers):
         raise InvalidArgument("{layers} cannot be required, because --layers leaves them out",

@@ -111,6 +111,8 @@ class _Decision:
 
     score                standard deviations above unmarked media
     false_positive_rate  chance that unmarked media give this answer, every trial counted; 1.0 where nothing was found
+    candidates           how many payloads were counted, where this one was found among candidates; absent where it was
+                         read
     """
 
     found: bool
@@ -119,6 +121,7 @@ class _Decision:
     geometry: Geometry
     false_positive_rate: float
     effort: str
+    candidates: int | None = if_known()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,7 @@ _in_use: Kernels = _twins if native is None or os.environ.get("LABELKIT_KERNELS"
 # Each kernel under its own name, so that readers and type checkers find it; `_bind` binds these names anew.
 polar_scratch = _in_use.polar_scratch
 polar_decode = _in_use.polar_decode
+code_distance = _in_use.code_distance
 image_gain = _in_use.image_gain
 film_gain = _in_use.film_gain
 image_embed = _in_use.image_embed

@@ -34,6 +34,9 @@ class Kernels(Protocol):
                      /) -> None:
         """List decoding of a polar code: `bits` [paths, k] and `metric` [paths] from `soft` and `frozen` [n]."""
 
+    def code_distance(self, words: Int64, table: Int64, hard: Int64, mask: Int64, distance: UInt16, /) -> None:
+        """`distance` [observations, count]: the bits of the code words of `words` [count] that differ from `hard`."""
+
     def image_gain(self, pixels: UInt8, gain: UInt8, base: int, slope: int, top: int, /) -> None:
         """Local `gain` [ceil(height / 8), ceil(width / 8)] of `pixels` [height, width, channels]."""
 

@@ -21,14 +21,15 @@ from labelkit.kernels.audio import (
     audio_shield,
     audio_spectrum,
 )
+from labelkit.kernels.codes import code_distance
 from labelkit.kernels.contract import Float32, Int8, Int16, Int32, Int64, UInt8, UInt16, UInt32
 from labelkit.kernels.jpeg import jpeg_marker, jpeg_scan
 from labelkit.kernels.margin import margin_sample, margin_score
 
 __all__ = [
     "audio_chips", "audio_limit", "audio_mark", "audio_mark_scratch", "audio_resample", "audio_rows", "audio_shield",
-    "audio_spectrum", "film_gain", "image_embed", "image_gain", "image_luma", "jpeg_marker", "jpeg_scan",
-    "lattice_score", "margin_sample", "margin_score", "plane_fold", "plane_fold_lattice", "plane_match",
+    "audio_spectrum", "code_distance", "film_gain", "image_embed", "image_gain", "image_luma", "jpeg_marker",
+    "jpeg_scan", "lattice_score", "margin_sample", "margin_score", "plane_fold", "plane_fold_lattice", "plane_match",
     "plane_resample", "plane_whiten", "polar_decode", "polar_scratch", "tile_make",
 ]
 

@@ -100,6 +100,7 @@ class SQLite:
     """A file in write-ahead mode, created with mode 0600 if it does not exist."""
 
     binary, integer = "BLOB", "INTEGER"
+    position = "instr"  # the function that says where in a text another one begins
 
     def __init__(self, path: str) -> None:
         self.name = self.target = os.path.abspath(path)
@@ -167,6 +168,7 @@ class PostgreSQL:
     """A database server, given by DSN, for many writers on many machines. Every transaction is on disk when it ends."""
 
     binary, integer = "BYTEA", "BIGINT"
+    position = "strpos"
 
     def __init__(self, dsn: str) -> None:
         parts = urllib.parse.urlsplit(dsn)

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import TextIO
 
 import numpy as np
+import numpy.typing as npt
 
-from labelkit.errors import InvalidArgument
+from labelkit.errors import InvalidArgument, MalformedFile
 from labelkit.label import Label
 from labelkit.log import manifests
 from labelkit.log.audit import SKEW, AuditResult, audit
@@ -83,6 +84,20 @@ class LabelLog:
             raise InvalidArgument("give one of payload, produce_id and sha256, got {count}", count=len(given))
         condition, value = given[0]
         return self._records(f"{condition} ORDER BY number DESC LIMIT {_MAX_FOUND}", [value] * condition.count("?"))
+
+    def payloads(self) -> npt.NDArray[np.int64]:
+        """int64 [count]: the payloads of all records, 64 bits as signed numbers: the candidates of a search.
+
+        A million take about a second. Raises MalformedFile for a record whose payload is none.
+        """
+        start = f"""{self._database.position}(body, '"payload":"') + 11"""  # as `canonical` writes it
+        rows = self._stream(f"SELECT substr(body, {start}, 16) FROM labelkit_records WHERE mark IS NOT NULL")
+        digits = "".join(row[0] for row in rows)
+        try:
+            raw = bytes.fromhex(digits)
+        except ValueError as error:
+            raise MalformedFile("a record of the log holds a payload that is none") from error
+        return np.frombuffer(raw[: len(raw) // 8 * 8], ">i8").astype(np.int64)
 
     def waived(self, sha256: str, label: Label | None = None) -> Record | None:
         """The newest record of a file delivered without its explicit label (Measures, Article 9), or None.

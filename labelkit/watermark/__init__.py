@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from labelkit.payload import Payload
+from labelkit.watermark.candidates import AnyCandidates, Candidates
 from labelkit.watermark.carriers import confirm, detect, detect_soundtrack, embed, is_clear, payload_of
 from labelkit.watermark.detection import Detection
 from labelkit.watermark.finding import find, nowhere
@@ -19,8 +20,8 @@ from labelkit.watermark.finding import find, nowhere
 if TYPE_CHECKING:
     from labelkit.watermark import audio, image, video
 
-__all__ = ["Detection", "Payload", "audio", "confirm", "detect", "detect_soundtrack", "embed", "find", "image",
-           "is_clear", "nowhere", "payload_of", "video"]
+__all__ = ["AnyCandidates", "Candidates", "Detection", "Payload", "audio", "confirm", "detect", "detect_soundtrack",
+           "embed", "find", "image", "is_clear", "nowhere", "payload_of", "video"]
 
 
 def __getattr__(name: str) -> ModuleType:

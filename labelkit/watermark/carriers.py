@@ -32,6 +32,7 @@ from labelkit.label import Label
 from labelkit.messages import Message
 from labelkit.payload import Payload
 from labelkit.plan import Plan, Watermark
+from labelkit.watermark.candidates import AnyCandidates, Candidates
 from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE, Detection
 
 _FRAMES_TRIED = 4  # of an animation, when nothing is found; every one adds to the false-positive rate
@@ -90,11 +91,14 @@ def _embed_in_film(samples: VideoSamples, payload: Payload, key: Key | None, pla
     return soundtrack.embed(samples, payload, key, strength=plan.strength, robustness=plan.robustness)
 
 
-def detect(samples: Samples, key: Key | None = None, *, effort: str = "normal") -> Detection:
+def detect(samples: Samples, key: Key | None = None, *, effort: str = "normal",
+           candidates: AnyCandidates | None = None) -> Detection:
     """The decision on sound, a picture, an animation or the picture of a film.
 
-    key     None is the public key
-    effort  "fast", "normal" or "deep"
+    key         None is the public key
+    effort      "fast", "normal" or "deep"
+    candidates  payloads of which one is expected, chosen without a look at the media: where no mark can be read, these
+                are looked for, and the false-positive rate counts them in the place of all 2^64
     Of an animation a few frames are tried, each of which counts in the false-positive rate. `detect_soundtrack` decides
     on the sound of a film. Raises InvalidArgument.
     """
@@ -103,7 +107,7 @@ def detect(samples: Samples, key: Key | None = None, *, effort: str = "normal") 
             raise UnsupportedFormat("sound of {rate} Hz; marks are found in that of {low} to {high} Hz",
                                     rate=samples.rate, low=MIN_SAMPLE_RATE, high=MAX_SAMPLE_RATE)
         from labelkit.watermark import audio
-        detector = audio.AudioDetector(samples.rate, samples.channels, key, effort=effort)
+        detector = audio.AudioDetector(samples.rate, samples.channels, key, effort=effort, candidates=candidates)
         for block in samples.blocks():
             detector.push(block)
         return detector.finish()
@@ -111,16 +115,17 @@ def detect(samples: Samples, key: Key | None = None, *, effort: str = "normal") 
         raise UnsupportedFormat("a watermark is in pixels or sound; a text has neither")
     if isinstance(samples, VideoSamples):
         from labelkit.watermark import video
-        return video.detect(samples, key, effort=effort)
-    return _detect_in_frames(samples, key, effort)
+        return video.detect(samples, key, effort=effort, candidates=candidates)
+    return _detect_in_frames(samples, key, effort, Candidates.of(candidates))
 
 
-def _detect_in_frames(samples: ImageSamples, key: Key | None, effort: str) -> Detection:
+def _detect_in_frames(samples: ImageSamples, key: Key | None, effort: str,
+                      candidates: Candidates | None) -> Detection:
     from labelkit.watermark import image
     step = max(1, -(-len(samples.frames) // _FRAMES_TRIED))
     missed = []
     for tried, frame in enumerate(samples.frames[::step], start=1):
-        found = image.detect(frame, key, effort=effort)
+        found = image.detect(frame, key, effort=effort, candidates=candidates)
         rate = min(1.0, found.false_positive_rate * tried)
         if found.found and rate <= MAX_FALSE_POSITIVE_RATE:
             return dataclasses.replace(found, false_positive_rate=rate)
@@ -129,12 +134,13 @@ def _detect_in_frames(samples: ImageSamples, key: Key | None, effort: str) -> De
     return dataclasses.replace(best, found=False, payload=None, false_positive_rate=1.0)
 
 
-def detect_soundtrack(samples: Samples, key: Key | None = None, *, effort: str = "normal") -> Detection | None:
+def detect_soundtrack(samples: Samples, key: Key | None = None, *, effort: str = "normal",
+                      candidates: AnyCandidates | None = None) -> Detection | None:
     """The decision on the sound track of a film, None where there is none; see `soundtrack.detect`."""
     if not isinstance(samples, VideoSamples):
         return None
     from labelkit.watermark.video import soundtrack
-    return soundtrack.detect(samples, key, effort=effort)
+    return soundtrack.detect(samples, key, effort=effort, candidates=candidates)
 
 
 def is_clear(samples: Samples, payload: Payload | None, key: Key | None = None) -> bool:

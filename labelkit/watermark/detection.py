@@ -22,6 +22,8 @@ class Detection:
     geometry             how the mark lies in the samples: an `ImageGeometry` in pictures, a `FilmGeometry` in films,
                          an `AudioGeometry` in sound; `NoGeometry` where no bits were decoded
     effort               "fast", "normal" or "deep": how far the search went
+    candidates           how many payloads were counted, where this one was found among candidates; None where it was
+                         read blind
     """
 
     found: bool
@@ -30,6 +32,7 @@ class Detection:
     false_positive_rate: float
     geometry: Geometry = NoGeometry()
     effort: str = "normal"
+    candidates: int | None = None
 
     @property
     def presence_only(self) -> bool:

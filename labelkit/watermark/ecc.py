@@ -78,3 +78,34 @@ def decode(soft: npt.NDArray[np.floating], paths: int = 8) -> int | None:
         if word == _word(word >> CHECK_BITS):
             return word >> CHECK_BITS
     return None
+
+
+@functools.cache
+def code_table(n: int) -> npt.NDArray[np.int64]:
+    """int64 [8, 256, n / 64]: eight rows whose exclusive or is the code word of a payload, as `packed` packs it: one
+    for each byte of the payload, the most significant first. n as for `encode`.
+
+    The code is linear and its check bits are an affine function of the payload.
+    """
+    nothing = encode(0, n)
+    rows = np.zeros((8, 256, n), np.uint8)
+    for byte in range(8):
+        for bit in range(8):
+            turned = encode(1 << (56 - 8 * byte + bit), n) ^ nothing
+            rows[byte, 1 << bit : 2 << bit] = rows[byte, : 1 << bit] ^ turned
+    rows[0] ^= nothing
+    return packed(rows)
+
+
+def packed(bits: npt.NDArray[np.uint8] | npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """int64 [..., n / 64]: uint8 or bool [..., n] of 0 and 1, 64 to a number, the first the most significant."""
+    return np.packbits(bits, axis=-1).view(">i8").astype(np.int64)
+
+
+def encode_all(payloads: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.uint8]:
+    """uint8 [count, n]: `encode` of many payloads, int64 [count], their 64 bits as signed numbers."""
+    table = code_table(n)
+    code = np.zeros((len(payloads), n // 64), np.int64)
+    for byte in range(8):
+        code ^= table[byte, payloads >> (56 - 8 * byte) & 255]
+    return np.unpackbits(code.astype(">i8").view(np.uint8), axis=1)

@@ -36,8 +36,28 @@ static PyObject *polar_decode(PyObject *module, PyObject *args) {
     LK_CALL(&v, polar_decode, psoft, pfrozen, (size_t)n, (size_t)list, pscratch, pbits, pmetric);
 }
 
+/* code_distance(words int64[count], table int64[8, 256, blocks], hard int64[observations, blocks], mask likewise,
+ *               distance uint16[observations, count]) */
+static PyObject *code_distance(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *words, *table, *hard, *mask, *distance;
+    struct lk_views v = {.count = 0};
+    if (!PyArg_ParseTuple(args, "OOOOO", &words, &table, &hard, &mask, &distance)) return NULL;
+    const int64_t *pwords = lk_input(&v, words, 'q', LK_ANY, "words");
+    const Py_ssize_t count = lk_elements(&v);
+    const int64_t *phard = lk_input_of(&v, hard, 'q', 2, "hard");
+    const Py_ssize_t observations = lk_axis(&v, 0), blocks = lk_axis(&v, 1);
+    lk_range(&v, blocks, 1, LK_CODE_BLOCKS, "blocks of hard");
+    const int64_t *ptable = lk_input(&v, table, 'q', lk_times(8 * 256, blocks), "table");
+    const int64_t *pmask = lk_input(&v, mask, 'q', lk_times(observations, blocks), "mask");
+    uint16_t *pdistance = lk_output(&v, distance, 'H', lk_times(observations, count), "distance");
+    LK_CALL(&v, code_distance, pwords, (size_t)count, ptable, (size_t)blocks, phard, pmask, (size_t)observations,
+            pdistance);
+}
+
 PyMethodDef lk_ecc_methods[] = {
     {"polar_scratch", polar_scratch, METH_VARARGS, "polar_scratch(n, list) -> bytes of scratch"},
     {"polar_decode", polar_decode, METH_VARARGS, "polar_decode(soft, frozen, list, scratch, bits, metric)"},
+    {"code_distance", code_distance, METH_VARARGS, "code_distance(words, table, hard, mask, distance)"},
     {NULL, NULL, 0, NULL},
 };

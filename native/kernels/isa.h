@@ -10,6 +10,7 @@
 #define LK(name) LK_JOIN(name, LK_ISA)
 
 lk_polar_decode_fn LK(lk_polar_decode);
+lk_code_distance_fn LK(lk_code_distance);
 lk_image_gain_fn LK(lk_image_gain);
 lk_film_gain_fn LK(lk_film_gain);
 lk_image_embed_fn LK(lk_image_embed);

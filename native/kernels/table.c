@@ -4,6 +4,7 @@
 extern const struct lk_kernels LK(lk_kernels);
 const struct lk_kernels LK(lk_kernels) = {
     .polar_decode = LK(lk_polar_decode),
+    .code_distance = LK(lk_code_distance),
     .image_gain = LK(lk_image_gain),
     .film_gain = LK(lk_film_gain),
     .image_embed = LK(lk_image_embed),

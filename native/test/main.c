@@ -107,6 +107,20 @@ static struct result markers(size_t size, int worst) {
     return r;
 }
 
+static struct result distances(size_t count, size_t blocks, size_t observations) {
+    struct result r = {{0}, {0}};
+    int64_t *words = guarded(8 * count), *table = guarded(8 * 8 * 256 * blocks);
+    int64_t *hard = guarded(8 * observations * blocks), *mask = guarded(8 * observations * blocks);
+    uint16_t *distance = guarded(2 * observations * count);
+    state = (uint32_t)(count + blocks);
+    fill(words, 8 * count, 0), fill(table, 8 * 8 * 256 * blocks, 0);
+    fill(hard, 8 * observations * blocks, 0), fill(mask, 8 * observations * blocks, 0);
+    check(lk_active()->code_distance(words, count, table, blocks, hard, mask, observations, distance) == LK_OK,
+          "code_distance", "any");
+    keep(&r, 0, distance, 2 * observations * count);
+    return r;
+}
+
 static struct result words(size_t n, size_t list, int32_t scale) {
     struct result r = {{0}, {0}};
     int32_t *soft = guarded(4 * n);
@@ -299,6 +313,14 @@ int main(void) {
             for (int isa = LK_ISA_SCALAR + 1; isa < LK_ISA_COUNT; isa++)
                 if (lk_isa_use((enum lk_isa)isa) == LK_OK) same(want, markers(size, worst), "markers");
         }
+    for (size_t blocks = 1; blocks <= LK_CODE_BLOCKS; blocks = 3 * blocks + 1) {
+        lk_isa_use(LK_ISA_SCALAR);
+        struct result want = distances(7, blocks, 3);
+        for (int isa = LK_ISA_SCALAR + 1; isa < LK_ISA_COUNT; isa++)
+            if (lk_isa_use((enum lk_isa)isa) == LK_OK) same(want, distances(7, blocks, 3), "distances of code words");
+    }
+    check(lk_active()->code_distance(NULL, 0, NULL, LK_CODE_BLOCKS + 1, NULL, NULL, 0, NULL) == LK_BAD_ARGUMENT,
+          "refusal of a long code", "any");
     check(lk_active()->plane_fold(NULL, 0, 0, NULL, 0) == LK_BAD_ARGUMENT, "refusal of period 0", "any");
     check(lk_active()->tile_make(NULL, 1, 1, NULL, 32, LK_TILE_LIMIT + 1, 1, NULL, NULL) == LK_BAD_ARGUMENT,
           "refusal of a large tile", "any");

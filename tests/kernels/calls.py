@@ -28,6 +28,8 @@ def arguments(k: contract.Kernels) -> dict[str, list]:
         "polar_scratch": [32, 4],
         "polar_decode": [whole(np.int32, 32), frozen, 4, np.empty(k.polar_scratch(32, 4), np.uint8),
                          np.empty((4, 16), np.uint8), np.empty(4, np.int64)],
+        "code_distance": [whole(np.int64, 5), whole(np.int64, 8, 256, 2), whole(np.int64, 3, 2), whole(np.int64, 3, 2),
+                          np.empty((3, 5), np.uint16)],
         "image_gain": [whole(np.uint8, 9, 17, 3), np.empty((2, 3), np.uint8), 38, 128, 115],
         "film_gain": [whole(np.uint8, 9, 17, 1), whole(np.uint16, 2, 3), whole(np.uint8, 64),
                       np.empty((2, 3), np.uint8), 38, 128, 115],

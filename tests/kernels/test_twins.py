@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -279,6 +281,20 @@ def test_polar_decoder(native, n, paths) -> None:
     assert np.array_equal(results[0][0], results[1][0]) and np.array_equal(results[0][1], results[1][1])
 
 
+@pytest.mark.parametrize("blocks", [1, 8, 16])
+def test_code_distance(native, blocks) -> None:
+    random = np.random.default_rng(blocks)
+    words, table, hard, mask = (random.integers(-1 << 63, 1 << 63, shape, np.int64)
+                                for shape in (100, (8, 256, blocks), (3, blocks), (3, blocks)))
+    results = np.zeros((2, 3, 100), np.uint16)
+    for module, distance in zip((reference, native), results, strict=True):
+        module.code_distance(words, table, hard, mask, distance)
+    assert np.array_equal(*results) and 0 < results.min() and results.max() < 64 * blocks
+    own = table[np.arange(8), words[:1].view(">u1" if sys.byteorder == "big" else "u1")[::-1]]
+    native.code_distance(words, table, np.bitwise_xor.reduce(own)[None].copy(), mask[:1].copy(), results[0, :1])
+    assert results[0, 0, 0] == 0
+
+
 def _codes() -> np.ndarray:
     """Any prefix code will do: each symbol by its number in 9 bits."""
     return np.tile((np.arange(272) << 8 | 9).astype(np.uint32), (2, 1))
@@ -367,6 +383,10 @@ def test_the_place_after_the_last_marker_is_the_end(native) -> None:
     lambda k: k.plane_fold(np.zeros((8, 8), np.int8), np.zeros((4, 5), np.int32)),
     lambda k: k.lattice_score(np.zeros((8, 9), np.float32), 8, 8, np.zeros((1, 4), np.float32),
                               np.zeros(1, np.float32)),
+    lambda k: k.code_distance(np.zeros(3, np.int64), np.zeros((8, 256, 2), np.int64), np.zeros((1, 3), np.int64),
+                              np.zeros((1, 3), np.int64), np.zeros((1, 3), np.uint16)),
+    lambda k: k.code_distance(np.zeros(3, np.int64), np.zeros((8, 256, 65), np.int64), np.zeros((1, 65), np.int64),
+                              np.zeros((1, 65), np.int64), np.zeros((1, 3), np.uint16)),
     lambda k: k.polar_decode(np.zeros(100, np.int32), np.ones(100, np.uint8), 1, np.zeros(10000, np.uint8),
                              np.zeros(0, np.uint8), np.zeros(1, np.int64)),
 ])

@@ -13,6 +13,7 @@ import stat
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from labelkit.errors import InvalidArgument, MalformedFile, OutputFailed
@@ -37,6 +38,19 @@ def test_payload_whose_kind_was_raised_is_still_found(log):
     log.record(entry())
     raised = Payload(kind=2, producer=entry().payload.producer, content=entry().payload.content)
     assert [record.number for record in log.find(payload=raised)] == [1]
+
+
+def test_payloads_are_those_of_all_records_that_have_one(log, sql):
+    assert log.payloads().tolist() == []
+    trap = Waiver("user", '"payload":"0123456789abcdef"')
+    entries = [entry(1), entry(2, payload=None), entry(3, waiver=trap, plan=WAIVED, payload=Payload(2, 3, 4)), entry(4)]
+    log.record(*entries)
+    found = log.payloads()
+    assert found.dtype == np.int64
+    assert sorted(found.tolist()) == sorted(int(one.payload) for one in entries if one.payload)
+    sql("UPDATE labelkit_records SET body = '{\"payload\":\"no number at all\"}' WHERE number = 1")
+    with pytest.raises(MalformedFile):
+        log.payloads()
 
 
 def test_digest_and_produce_id_lead_to_records_newest_first(log):

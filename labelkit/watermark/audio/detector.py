@@ -22,16 +22,19 @@ from labelkit.key import Key
 from labelkit.payload import Payload
 from labelkit.plan import check_effort
 from labelkit.watermark.audio import synchronizer
+from labelkit.watermark.audio.expected import read_expected
 from labelkit.watermark.audio.inputs import Float32, Samples, by_channel, channels_of, check_channels, check_rate
 from labelkit.watermark.audio.overlaid import read_beneath
 from labelkit.watermark.audio.pattern import RATE, pattern
 from labelkit.watermark.audio.presence import find_presence
 from labelkit.watermark.audio.replays import Trial, count, likely_replays, line_trials, plane_trials
 from labelkit.watermark.audio.synchronizer import LocatedMark, Replay, Spectrum
+from labelkit.watermark.candidates import AnyCandidates, Candidates
 from labelkit.watermark.detection import Detection
 
 _WINDOW_S, _OVERLAP_S = 64, 16
 _GAP_ROWS = 8  # a pause of up to 1.5 s does not end a segment; a shorter segment beside a longer one is dropped
+_FEW = 10_000  # candidates that are looked for at every replay that is tried; more only at the plain one
 _SEGMENTS, _LIST_SIZES = {"fast": 0, "normal": 6, "deep": 6}, {"fast": 8, "normal": 32, "deep": 32}
 _STRETCH_S = 16  # seconds of a window that the search for replays takes at a time
 _WHOLE_STRETCHES = 40  # that are searched at effort "normal", ten minutes; then one of each window
@@ -75,6 +78,7 @@ class _Segment:
     tempo: float
     pitch: float
     backwards: bool
+    candidates: int | None
 
     def to_evidence(self, windows: int) -> Segment:
         return Segment(self.payload.hex if self.payload else None, round(self.start_s, 3), round(self.end_s, 3),
@@ -86,15 +90,17 @@ class _Segment:
         return min(1.0, math.exp(self.log_rate + math.log(windows)))
 
 
-def detect(samples: Samples, rate: int, key: Key | None = None, *, effort: str = "normal") -> Detection:
+def detect(samples: Samples, rate: int, key: Key | None = None, *, effort: str = "normal",
+           candidates: AnyCandidates | None = None) -> Detection:
     """Whether `key` marked these samples, with what payload, where, and how they were replayed.
 
-    samples   float32 or int16, [frames] or [frames, channels]
-    rate      Hz, 8,000 to 192,000
-    effort    "fast": as embedded, cut and joined. "normal": one channel alone too, a longer decoder list, and where
-              nothing is found, sound replayed at 0.7 to 1.5 times the speed, at 0.75 to 1.5 times the tempo with the
-              pitch kept, up to 3 semitones higher or lower, each also backwards. "deep": speed and tempo 0.5 to 2,
-              6 semitones, and tempo 0.7 to 1.5 with 3 semitones; all of long sound
+    samples     float32 or int16, [frames] or [frames, channels]
+    rate        Hz, 8,000 to 192,000
+    effort      "fast": as embedded, cut and joined. "normal": one channel alone too, a longer decoder list, and where
+                nothing is found, sound replayed at 0.7 to 1.5 times the speed, at 0.75 to 1.5 times the tempo with the
+                pitch kept, up to 3 semitones higher or lower, each also backwards. "deep": speed and tempo 0.5 to 2,
+                6 semitones, and tempo 0.7 to 1.5 with 3 semitones; all of long sound
+    candidates  payloads of which one is expected: where no mark can be read, these are looked for
 
     The geometry is that of the strongest mark; its `segments` hold every stretch of every payload; `replays_s` says of
     how many seconds replays were searched for: at "normal" of the first ten minutes or so and 16 s of each minute from
@@ -105,7 +111,7 @@ def detect(samples: Samples, rate: int, key: Key | None = None, *, effort: str =
     1.5 dB are not told apart: then neither is read.
     Raises InvalidArgument.
     """
-    detector = AudioDetector(rate, channels_of(samples), key, effort=effort)
+    detector = AudioDetector(rate, channels_of(samples), key, effort=effort, candidates=candidates)
     for start in range(0, len(samples), BLOCK):
         detector.push(samples[start : start + BLOCK])
     return detector.finish()
@@ -116,14 +122,16 @@ class AudioDetector:
 
     rate      Hz, 8,000 to 192,000
     channels  of the chunks
-    effort    as for `audio.detect`
+    effort, candidates  as for `audio.detect`
 
     `push` takes chunks of any sizes, `finish` gives the Detection. A minute is searched at a time; `marks` holds what
     was found so far.
     """
 
-    def __init__(self, rate: int, channels: int, key: Key | None = None, *, effort: str = "normal") -> None:
+    def __init__(self, rate: int, channels: int, key: Key | None = None, *, effort: str = "normal",
+                 candidates: AnyCandidates | None = None) -> None:
         check_effort(effort)
+        self._candidates = Candidates.of(candidates)
         self._pattern = pattern(Key.of(key))
         self._effort = effort
         self._views = 2 if channels > 1 and effort != "fast" else 1  # the mean of the channels; the first one
@@ -173,7 +181,7 @@ class AudioDetector:
             presence_only=True if best.payload is None else None, backwards=best.backwards or None,
             replays_s=self._searched_s(),
             also=tuple(dict.fromkeys(mark.payload.hex for mark in others if mark.payload)) or None)
-        return Detection(True, best.payload, best.score, rate, geometry, self._effort)
+        return Detection(True, best.payload, best.score, rate, geometry, self._effort, best.candidates)
 
     def _take(self, views: Float32) -> None:
         self._parts.append(views)
@@ -212,7 +220,10 @@ class AudioDetector:
         segments, list_size = _SEGMENTS[self._effort], _LIST_SIZES[self._effort]
         found = synchronizer.read(chips, self._pattern, replay, log_tried, segments=segments, list_size=list_size)
         if not found:
-            return find_presence(chips, self._pattern, replay, log_tried)
+            found = find_presence(chips, self._pattern, replay, log_tried)
+            if not found and self._candidates and (replay == Replay() or len(self._candidates) <= _FEW):
+                found = read_expected(chips, self._pattern, replay, log_tried, self._candidates)
+            return found
         if self._effort == "fast":
             return found
         return found + read_beneath(chips, self._pattern, found, replay, log_tried, segments=segments,
@@ -261,12 +272,13 @@ class AudioDetector:
                 start, end = frames - end, frames - start
             self._join(_Segment(mark.payload, self._start_s + start * synchronizer.STEP_S,
                                 self._start_s + end * synchronizer.STEP_S, mark.score, float(mark.log_rate), tempo,
-                                mark.replay.pitch, mark.replay.backwards))
+                                mark.replay.pitch, mark.replay.backwards, mark.candidates))
 
     def _join(self, new: _Segment) -> None:
         for old in self._marks:
             if old.payload == new.payload and new.start_s <= old.end_s + 1 and old.start_s <= new.end_s + 1:
                 old.start_s, old.end_s = min(old.start_s, new.start_s), max(old.end_s, new.end_s)
+                old.candidates = new.candidates if new.log_rate < old.log_rate else old.candidates
                 old.score, old.log_rate = max(old.score, new.score), min(old.log_rate, new.log_rate)
                 return
         self._marks.append(new)

@@ -204,12 +204,13 @@ def log_path_count(path: RowPath) -> float:
 class LocatedMark:
     """A mark, how it was replayed, and where it lies.
 
-    payload   None: presence alone
-    replay    tempo and pitch
-    path      over rows of 192 ms in the time of the marked sound
-    score     standard deviations
-    log_rate  natural log of its false positive rate
-    drift     share by which it runs faster than `replay` says
+    payload     None: presence alone
+    replay      tempo and pitch
+    path        over rows of 192 ms in the time of the marked sound
+    score       standard deviations
+    log_rate    natural log of its false positive rate
+    drift       share by which it runs faster than `replay` says
+    candidates  how many payloads were counted, where it was found among candidates
     """
 
     payload: Payload | None
@@ -218,6 +219,7 @@ class LocatedMark:
     score: float
     log_rate: float
     drift: float
+    candidates: int | None = None
 
 
 def path_segments(path: RowPath) -> list[tuple[int, int]]:
@@ -298,10 +300,13 @@ def _likely_starts(hit: Float32, var: Float32, min_score: float) -> list[int]:
 
 
 def confirm(chips: Float32, pattern: Pattern, payload: Payload | None, replay: Replay,
-            log_tried: float) -> LocatedMark | None:
-    """Search again for a payload, or presence, with every chip known; None where it does not pass the bar."""
+            log_tried: float, *, counted: int | None = None) -> LocatedMark | None:
+    """Search again for a payload, or presence, with every chip known; None where it does not pass the bar.
+
+    counted  of how many candidates the payload is one; None for one that was read
+    """
     signs = pattern.chips(payload)
-    log_words = 0.0 if payload is None else LOG_PAYLOADS
+    log_words = 0.0 if payload is None else LOG_PAYLOADS if counted is None else math.log(counted)
     hit, var = row_scores(chips, signs)
     straight = np.full(len(hit), int((hit.sum(0) / np.sqrt(var.sum(0) + 1e-9)).argmax()))
     best = None
@@ -310,7 +315,8 @@ def confirm(chips: Float32, pattern: Pattern, payload: Payload | None, replay: R
         log_rate = log_false_positive_rate(folded, signs, log_words + log_tried + log_path_count(path))
         if log_rate <= _LOG_MAX_RATE and (best is None or log_rate < best.log_rate):
             trimmed = _trim(path, hit, var)
-            best = LocatedMark(payload, replay, trimmed, score(folded, signs), log_rate, estimate_drift(trimmed, hit))
+            best = LocatedMark(payload, replay, trimmed, score(folded, signs), log_rate, estimate_drift(trimmed, hit),
+                               counted)
     return best
 
 

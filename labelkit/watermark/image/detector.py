@@ -16,30 +16,37 @@ import numpy.typing as npt
 
 from labelkit.key import Key
 from labelkit.plan import check_effort
+from labelkit.watermark.candidates import AnyCandidates
 from labelkit.watermark.detection import Detection
 from labelkit.watermark.image import perspective
+from labelkit.watermark.image.expected import Expected
 from labelkit.watermark.image.pixels import check_array, eight_bits, luma_of
-from labelkit.watermark.image.search import TileSearch, first_found, undecoded
+from labelkit.watermark.image.search import LocatedTile, TileSearch, first_found, undecoded
 
 _STEPS = {"fast": 1, "normal": 4, "deep": 6}
 
 
 def detect(pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32], key: Key | None = None, *,
-           effort: str = "normal") -> Detection:
+           effort: str = "normal", candidates: AnyCandidates | None = None) -> Detection:
     """Whether a mark of `key` is in the picture, and which.
 
-    pixels  uint8, uint16 or float32 arrays as for `image.embed`, of any size
-    key     None is the public key
-    effort  "fast", "normal" or "deep"
+    pixels      uint8, uint16 or float32 arrays as for `image.embed`, of any size
+    key         None is the public key
+    effort      "fast", "normal" or "deep"
+    candidates  payloads of which one is expected: where no mark can be read, these are looked for
     Where a mark was decoded, `geometry` is an `ImageGeometry`. A mark whose bits cannot be decoded is found with
     payload None where the synchronisation pattern alone decides. Raises InvalidArgument for other arguments.
     """
     check_array(pixels)
     check_effort(effort)
     pixels = pixels if pixels.ndim == 3 else pixels[..., None]
-    luma = luma_of(eight_bits(pixels))
-    search = TileSearch.of_picture(luma, Key.of(key))
+    key, luma = Key.of(key), luma_of(eight_bits(pixels))
+    search = TileSearch.of_picture(luma, key)
+    expected = search.trials.observer = Expected.of(candidates, key)
     steps = (search.own_period, search.own_scale, search.any_scale, search.any_lattice, search.more_lattices,
              lambda: perspective.search(luma, search))
     found = first_found(step() for step in steps[: _STEPS[effort]])
+    if not found and expected:
+        likely = expected.decide(search.trials)
+        found = LocatedTile(*likely) if likely else None
     return found.detection(effort) if found else undecoded(search.trials, effort)

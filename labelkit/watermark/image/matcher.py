@@ -23,6 +23,7 @@ import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +44,16 @@ ORIENTATIONS = np.array([  # how the tile's axes may lie in the picture: quarter
     [[-1, 0], [0, 1]], [[0, 1], [1, 0]], [[1, 0], [0, -1]], [[0, -1], [-1, 0]]])
 
 
+class Observer(Protocol):
+    """Who is shown the planes that a search matches; see `expected.Expected`."""
+
+    def at(self, vectors: npt.NDArray[np.float64]) -> None:
+        """The lattice of the plane that comes next, float64 [2, 2]."""
+
+    def keep(self, bins: npt.NDArray[np.complex64], correlation: npt.NDArray[np.float32]) -> None:
+        """Its bins [orientations, 2048] without the key's phases, and their correlation [orientations, 128, 128]."""
+
+
 @dataclass(slots=True)
 class Trials:
     """What one decision has tried so far.
@@ -50,20 +61,25 @@ class Trials:
     paths       that the list decoder keeps
     count       shifts, orientations and signs tried
     best_score  of the synchronisation pattern, in standard deviations
+    observer    is shown every plane that is matched: it keeps what a decision among candidates needs
     """
 
     paths: int = 8
     count: int = 0
     best_score: float = 0.0
+    observer: Observer | None = None
 
     def sync_chance(self) -> float:
         """The probability that unmarked media reach `best_score` in one of the trials, 0 to 1."""
         return min(1.0, self.count * 0.5 * math.erfc(self.best_score / math.sqrt(2)))
 
-    def word_chance(self, score: float) -> float:
-        """The probability that unmarked media reach `score` with any word, at any shift, in one of the trials."""
+    def word_chance(self, score: float, words: float = WORDS) -> float:
+        """The probability that unmarked media reach `score` with one of so many words, at any shift, in one of the
+        trials; 0 to 1."""
+        if score <= 1:
+            return 1.0  # the formula is for high scores
         passed = PEAKS * score * math.exp(-0.5 * min(score, 35.0) ** 2)  # never stated as zero
-        return min(1.0, self.count * WORDS * passed)
+        return min(1.0, self.count * words * passed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +92,7 @@ class TileMatch:
     orientation          index into ORIENTATIONS
     shift                (y, x) in samples of the 128 x 128 grid, fractions included
     others               further words of the key on the same lattice
+    candidates           how many words were counted, where the word was found among candidates
     """
 
     word: int
@@ -84,6 +101,7 @@ class TileMatch:
     orientation: int
     shift: tuple[float, float]
     others: tuple[int, ...] = ()
+    candidates: int | None = None
 
 
 @functools.lru_cache(maxsize=32)
@@ -109,6 +127,8 @@ def match(spectrum: npt.NDArray[np.complex64], keyed: tile.KeyedBins, trials: Tr
     """
     bins = limited_bins(spectrum, orientations) * keyed.phase.conj()
     correlation = correlate(bins)
+    if trials.observer:
+        trials.observer.keep(bins, correlation)
     trials.count += 2 * orientations * SHIFTS
     trials.best_score = max(trials.best_score, float(correlation.max()), -float(correlation.min()))
     first, decoyed = None, False

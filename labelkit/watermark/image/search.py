@@ -54,7 +54,8 @@ class LocatedTile:
             angle=round(math.degrees(math.atan2(-x_axis[1], x_axis[0])), 2) + 0.0, lattice=(one, two),
             also=tuple(Payload.from_int(word).hex for word in self.match.others) or None,
             tilt=(round(self.tilt[0], 4), round(self.tilt[1], 4)) if self.tilt else None)
-        return Detection(True, self.payload, self.match.score, self.match.false_positive_rate, geometry, effort)
+        return Detection(True, self.payload, self.match.score, self.match.false_positive_rate, geometry, effort,
+                         self.match.candidates)
 
 
 class TileSearch:
@@ -140,6 +141,8 @@ class TileSearch:
 
     def _match(self, folded: npt.NDArray[np.int32], vectors: npt.NDArray[np.float64],
                orientations: int) -> LocatedTile | None:
+        if self.trials.observer:
+            self.trials.observer.at(vectors)
         found = match(tile.analyse(folded), self.keyed, self.trials, orientations)
         return LocatedTile(found, vectors) if found else None
 

@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from labelkit.key import Key
+from labelkit.watermark.candidates import AnyCandidates
 from labelkit.watermark.detection import Detection
 from labelkit.watermark.image import lattice, tile
+from labelkit.watermark.image.expected import Expected
 from labelkit.watermark.image.matcher import Trials
 from labelkit.watermark.image.pixels import decimate, whiten
 from labelkit.watermark.image.search import LocatedTile, TileSearch, coarse_factor, first_found, undecoded
@@ -79,10 +81,11 @@ class FilmAccumulator:
     last    the plane that was searched last, in which a mark was found if one was
     """
 
-    def __init__(self, key: Key, effort: str) -> None:
+    def __init__(self, key: Key, effort: str, candidates: AnyCandidates | None = None) -> None:
         self.effort, self.total = effort, PlaneSum()
         self.planes: list[tuple[float, npt.NDArray[np.int8]]] = []
         self._keyed, self._trials = tile.keyed_bins(key), Trials(_PATHS)
+        self._expected = self._trials.observer = Expected.of(candidates, key)
         self._small_total, self._groups = PlaneSum(), 0
         self.last = np.zeros((0, 0), np.int8)
 
@@ -111,6 +114,14 @@ class FilmAccumulator:
             return self._at_any_scale(part, small)
         found = self._at_any_scale(part, small)
         return found or (self._at_any_scale(self.total, self._small_total) if self._groups > 1 else None)
+
+    def among_candidates(self) -> LocatedTile | None:
+        """The candidate that the film carries, where no word was decoded."""
+        likely = self._expected.decide(self._trials) if self._expected else None
+        if not likely:
+            return None
+        self.last = self.total.plane  # in which a mark adds up, wherever its best shift was seen
+        return LocatedTile(*likely)
 
     def undecoded(self) -> Detection:
         """The decision where no word was decoded: a mark may still be there."""

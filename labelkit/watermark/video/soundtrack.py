@@ -20,6 +20,7 @@ from labelkit.payload import Payload
 from labelkit.plan import ROBUSTNESS
 from labelkit.watermark.audio.detector import AudioDetector
 from labelkit.watermark.audio.embedder import AudioMarker
+from labelkit.watermark.candidates import AnyCandidates, Candidates
 from labelkit.watermark.detection import Detection
 
 STRETCH_S = 12.0
@@ -46,20 +47,21 @@ def _marker(payload: Payload | None, key: Key | None, strength: float, robustnes
     return cast("SoundChange", marker)  # it takes int16 too, and gives float32 for the float32 of a sound track
 
 
-def detect(samples: VideoSamples, key: Key | None = None, *, effort: str = "normal") -> Detection | None:
+def detect(samples: VideoSamples, key: Key | None = None, *, effort: str = "normal",
+           candidates: AnyCandidates | None = None) -> Detection | None:
     """Whether a mark of `key` is in the sound track; None without sound, or at a rate that the watermark cannot have.
 
-    key     None is the public key
-    effort  "fast", "normal" or "deep"
+    key, effort, candidates  as for `AudioDetector`
     `geometry` is an `AudioGeometry` with its times those of the film; `heard` states what was searched, in seconds.
     """
     sound = samples.sound
     if sound is None or not MIN_SAMPLE_RATE <= sound.rate <= MAX_SAMPLE_RATE:
         return None
+    expected = Candidates.of(candidates)
     heard: list[tuple[float, float]] = []
     best: Detection | None = None
     for start, stop in _stretches(samples.seconds, effort):
-        found, end = _detect_between(samples, sound, start, stop, key, effort)
+        found, end = _detect_between(samples, sound, start, stop, key, effort, expected)
         heard.append((round(start, 3), round(end, 3)))
         rate = min(1.0, found.false_positive_rate * len(heard))
         if found.found and rate <= _MAX_FALSE_POSITIVE_RATE:
@@ -72,9 +74,9 @@ def detect(samples: VideoSamples, key: Key | None = None, *, effort: str = "norm
 
 
 def _detect_between(samples: VideoSamples, sound: Sound, start: float, stop: float | None, key: Key | None,
-                    effort: str) -> tuple[Detection, float]:
+                    effort: str, candidates: Candidates | None) -> tuple[Detection, float]:
     """The decision on a stretch, in its own times, and where the stretch ended, in seconds of the film."""
-    detector = AudioDetector(sound.rate, sound.channels, key, effort=effort)
+    detector = AudioDetector(sound.rate, sound.channels, key, effort=effort, candidates=candidates)
     frames = 0
     for chunk in samples.heard(start, stop):
         detector.push(chunk)
