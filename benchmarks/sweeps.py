@@ -4,9 +4,10 @@
     python -m benchmarks.tuning HIGH_RMS [--values 0.4 0.55 0.7] [--pictures FOLDER]
 
 Each value runs in a process of its own, in which the constant has it from the start, so that what is derived from it
-follows. Media are marked at robustness "hard", unless the constant is of margin.py: "everyday" would spend more where a
-constant spends less. The score of pictures is that of the whole pattern where the word is known
-(`known.known_scores`), of which a word needs about 12.5. Sound has the score of its detector, 0 where nothing was read.
+follows. Pictures and sound are marked at robustness "hard", unless the constant is of margin.py: "everyday" would spend
+more where a constant spends less. The score of pictures is that of the whole pattern where the word is known
+(`known.known_scores`), of which a word needs about 12.5. Sound and films have the score of their detector, 0 where
+nothing was read. Films are marked as by default: the one of the folder, and three of `video_films`.
 """
 
 from __future__ import annotations
@@ -25,15 +26,17 @@ from types import CodeType, ModuleType
 import numpy as np
 
 ROOT = Path(__file__).parent.parent
-IMAGE, AUDIO = "labelkit.watermark.image", "labelkit.watermark.audio"
+IMAGE, AUDIO, VIDEO = (f"labelkit.watermark.{kind}" for kind in ("image", "audio", "video"))
+_FILMS, _FRAMES = ("zoom-boat", "sky", "shapes"), 48
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A constant: its module, and the values that are tried unless others are given."""
+    """A constant: its module, the values that are tried unless others are given, and its name there."""
 
     module: str
     values: tuple[float, ...]
+    constant: str = ""
 
 
 SWEEPS = {
@@ -46,11 +49,25 @@ SWEEPS = {
     "MAX_MAGNITUDE": Sweep(f"{IMAGE}.matcher", (1.0, 1.5, 2.5)),
     "CODEC_RESERVE": Sweep(f"{IMAGE}.margin", (2.5, 3.1, 3.8)),
     "PLAIN_RESERVE": Sweep(f"{IMAGE}.margin", (1.2, 1.5, 1.9)),
+    "FLAT_LEAST": Sweep(f"{IMAGE}.margin", (0.4, 0.6, 0.8), "_FLAT_LEAST"),
+    "FLAT_WORTH": Sweep(f"{IMAGE}.margin", (1.0, 1.15, 1.3), "_FLAT_WORTH"),
+    "SMOOTH_GAIN": Sweep(f"{IMAGE}.gain", (35, 50, 70), "_SMOOTH_GAIN"),
+    "MSE_BUDGET": Sweep(f"{IMAGE}.gain", (2.8, 3.9, 5.5), "_MSE_BUDGET"),
     "DEPTH": Sweep(f"{AUDIO}.difference", (0.27, 0.38, 0.54)),
     "TILT": Sweep(f"{AUDIO}.difference", (0.0, 0.1, 0.2)),
     "WIDEBAND_SHARE": Sweep(f"{AUDIO}.difference", (0.3, 0.43, 0.6)),
     "SPECTRAL_LIMIT": Sweep(f"{AUDIO}.difference", (0.42, 0.6, 0.85)),
     "ENERGY_LIMIT": Sweep(f"{AUDIO}.difference", (0.11, 0.16, 0.23)),
+    "READ": Sweep(f"{AUDIO}.margin", (0.18, 0.255, 0.36), "_READ"),
+    "LIGHT": Sweep(f"{AUDIO}.margin", (0.18, 0.25, 0.35), "_LIGHT"),
+    "RESERVE": Sweep(f"{AUDIO}.margin", (1.0, 1.15, 1.3), "_RESERVE"),
+    "HEARD": Sweep(f"{AUDIO}.margin", (0.06, 0.12, 0.24), "_HEARD"),
+    "USUAL_MOST": Sweep(f"{AUDIO}.margin", (0.8, 1.1, 1.5), "_USUAL_MOST"),
+    "USUAL_HEARD": Sweep(f"{AUDIO}.margin", (1.1, 1.6, 2.3), "_USUAL_HEARD"),
+    "AMPLITUDE": Sweep(f"{VIDEO}.marker", (0.6, 0.8, 1.0), "_AMPLITUDE"),
+    "SMOOTH_AMPLITUDE": Sweep(f"{VIDEO}.marker", (0.4, 0.6, 0.8), "_SMOOTH_AMPLITUDE"),
+    "BETTER": Sweep(f"{VIDEO}.camera", (0.95, 0.985, 1.0), "_BETTER"),
+    "FILM_NOISE": Sweep(f"{VIDEO}.accumulator", (1, 4, 25), "_NOISE"),
 }
 
 
@@ -108,7 +125,7 @@ def pictures(folder: Path, robustness: str) -> dict[str, float]:
     return table | {f"{name}, least": min(row[name] for row in rows) for name in ("PSNR", "JPEG 50", "WebP 80")}
 
 
-def sounds(folder: Path) -> dict[str, float]:
+def sounds(folder: Path, robustness: str) -> dict[str, float]:
     """The same of sound, of which ten seconds are taken: the means of SNR and of the detector's score."""
     import soundfile
 
@@ -119,7 +136,7 @@ def sounds(folder: Path) -> dict[str, float]:
     for path in sorted(path for ending in ("flac", "mp3", "wav") for path in folder.glob(f"*.{ending}")):
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
         host = np.ascontiguousarray(samples[: 10 * rate, 0])
-        marked = audio.embed(host, rate, payload, robustness="hard")
+        marked = audio.embed(host, rate, payload, robustness=robustness)
         row = {"SNR": 10 * float(np.log10(np.sum(host**2) / np.sum((marked - host) ** 2)))}
         for name, db in (("untouched", None), ("white noise 20 dB", 20), ("white noise 10 dB", 10)):
             noise = np.random.default_rng(1).normal(0, 1, len(host)).astype(np.float32)
@@ -130,18 +147,50 @@ def sounds(folder: Path) -> dict[str, float]:
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
 
+def films(folder: Path) -> dict[str, float]:
+    """What films pay and keep: growth in per cent at crf 23, PSNR, and the detector's score; the means."""
+    import tempfile
+
+    from benchmarks.fidelity import psnr
+    from benchmarks.video_fidelity import encoded, frames_of, marked
+    from benchmarks.video_films import make
+    from labelkit.payload import Payload
+    from labelkit.watermark import video
+
+    payload, rows = Payload.from_int(0x5A3C91D277AA0F13), []
+    with tempfile.TemporaryDirectory() as work:
+        given = sorted(folder.glob("*.mp4")) + [make(name, Path(work, f"{name}.mp4"), _FRAMES) for name in _FILMS]
+        for path in given:
+            frames, out = frames_of(path, _FRAMES), Path(work, "out.mkv")
+            height = frames[0].shape[0] * 2 // 3
+            copies = marked(frames, payload, 1.0, "everyday")
+            plain = encoded(frames, out, {"crf": "23"})
+            row = {"growth at crf 23, %": 100 * (encoded(copies, out, {"crf": "23"}) / plain - 1),
+                   "PSNR": float(np.mean([psnr(one[:height], two[:height])
+                                          for one, two in zip(frames, copies, strict=True)]))}
+            for crf in (23, 28, 32):
+                encoded(copies, out, {"crf": str(crf)})
+                found = video.detect_frames([frame[:height] for frame in frames_of(out, _FRAMES)])
+                row[f"crf {crf}"] = found.score if found.payload == payload else 0.0
+            rows.append(row)
+    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]} | {
+        "growth, most": max(row["growth at crf 23, %"] for row in rows), "crf 28, least": min(
+            row["crf 28"] for row in rows)}
+
+
 def measured(name: str, value: float, folder: Path) -> dict[str, float]:
     """What one value of a constant gives; in this process, whose labelkit must not have been imported yet."""
     module = SWEEPS[name].module
-    sys.meta_path.insert(0, _Changed(module, name, value))
-    if module.startswith(AUDIO):
-        return sounds(folder)
-    return pictures(folder, "everyday" if module.endswith(".margin") else "hard")
+    sys.meta_path.insert(0, _Changed(module, constant_of(name), value))
+    if module.startswith(VIDEO):
+        return films(folder)
+    measure = sounds if module.startswith(AUDIO) else pictures
+    return measure(folder, "everyday" if module.endswith(".margin") else "hard")
 
 
 def table(name: str, values: Sequence[float], folder: Path) -> str:
     """The sweep as Markdown; the value in use is in bold."""
-    used, lines = current(source_of(name).read_text("utf-8"), name), []
+    used, lines = current(source_of(name).read_text("utf-8"), constant_of(name)), []
     for value in values:
         code = f"from benchmarks import sweeps; sweeps.report({name!r}, {value!r}, {str(folder)!r})"
         run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -151,6 +200,11 @@ def table(name: str, values: Sequence[float], folder: Path) -> str:
         shown = f"**{value:g}**" if value == used else f"{value:g}"
         lines.append(f"| {shown} | {' | '.join(f'{one:.2f}' for one in row.values())} |")
     return "\n".join(lines)
+
+
+def constant_of(name: str) -> str:
+    """The name of a sweep's constant in its module."""
+    return SWEEPS[name].constant or name
 
 
 def source_of(name: str) -> Path:

@@ -21,9 +21,10 @@ print(tile.HIGH_RMS, gain.BASE_GAIN)
 
 @pytest.mark.parametrize("name", sweeps.SWEEPS)
 def test_a_constant_gets_another_value_and_nothing_else_changes(name: str) -> None:
-    source = sweeps.source_of(name).read_text("utf-8")
-    other = sweeps.changed(source, name, 123.0)
-    assert sweeps.current(source, name) != 123.0 and sweeps.current(other, name) == 123.0
+    source, constant = sweeps.source_of(name).read_text("utf-8"), sweeps.constant_of(name)
+    other = sweeps.changed(source, constant, 123.0)
+    assert sweeps.current(source, constant) != 123.0 and sweeps.current(other, constant) == 123.0
+    assert sweeps.current(source, constant) in sweeps.SWEEPS[name].values
     assert sum(one != two for one, two in zip(source.splitlines(), other.splitlines(), strict=True)) == 1
 
 
