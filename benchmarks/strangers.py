@@ -33,8 +33,9 @@ def files_of(folder: Path) -> list[Path]:
 
 def reports(files: list[Path], jobs: int) -> list[dict[str, object]]:
     """What `labelkit verify --json` says of each file."""
-    words = [sys.executable, "-m", "labelkit", "verify", "--files-from", "-", "--json", "--isolate", "--jobs", str(jobs)]
-    run = subprocess.run(words, input="\n".join(map(str, files)), capture_output=True, text=True, check=False)
+    words = ["-m", "labelkit", "verify", "--files-from", "-", "--json", "--isolate", "--jobs", str(jobs)]
+    run = subprocess.run([sys.executable, *words], input="\n".join(map(str, files)), capture_output=True, text=True,
+                         check=False)
     found = [json.loads(line) for line in run.stdout.splitlines()]
     if len(found) != len(files):
         raise SystemExit(f"{len(found)} results of {len(files)} files: {run.stderr[-500:]}")
