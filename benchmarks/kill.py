@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kill runs at random moments (SIGKILL): nothing may be lost, and nothing left behind after the next run.
 
-    python -m benchmarks.kill                  # 50 kills of each kind: folder, film, store, log
+    python -m benchmarks.kill                  # 50 kills of each kind: folder, film, store, log, postgresql
     python -m benchmarks.kill --each 10 film   # fewer, of one kind
 
 A run is started, killed at a random moment of the last three quarters of its duration (before that it only starts
@@ -35,6 +35,7 @@ from labelkit.container.workfolder import PREFIX
 from labelkit.log import LabelLog
 from labelkit.log_recorder import sha256
 from tests.films import film
+from tests.log.server import postgresql_server
 from tests.media import photo, saved
 
 PICTURES, SIZE, FRAMES = 12, (384, 512), 60
@@ -132,8 +133,12 @@ class Film(Scene):
 class Log(Scene):
     """A folder of pictures with a label log."""
 
+    def target(self) -> str:
+        """Where the log is."""
+        return str(self.folder / "labels.db")
+
     def words(self) -> list[str]:
-        return [*super().words(), "--log", str(self.folder / "labels.db")]
+        return [*super().words(), "--log", self.target()]
 
     def after_the_kill(self) -> Iterator[str]:
         yield from super().after_the_kill()
@@ -147,11 +152,27 @@ class Log(Scene):
             yield f"left behind: {sorted(left)}"
 
     def _unrecorded(self) -> Iterator[str]:
-        with LabelLog(self.folder / "labels.db") as log:
+        with LabelLog(self.target()) as log:
             if not log.verify().intact:
                 yield "the log is not intact"
             yield from (f"{path.name} has no record" for path in self.results()
                         if not log.find(sha256=sha256(str(path))))
+
+
+class PostgreSQL(Log):
+    """A folder of pictures with a label log in PostgreSQL, in a schema of its own."""
+
+    dsn, number = "", 0
+
+    def prepare(self) -> None:
+        super().prepare()
+        import psycopg
+        PostgreSQL.number += 1
+        with psycopg.connect(self.dsn, autocommit=True) as connection:
+            connection.execute(f"CREATE SCHEMA kill_{self.number}")
+
+    def target(self) -> str:
+        return f"{self.dsn}&options=-csearch_path%3Dkill_{self.number}"
 
 
 class Store(Scene):
@@ -257,7 +278,21 @@ def s3_server() -> Iterator[None]:
         process.wait()
 
 
-KINDS: dict[str, Callable[[Path, int], Scene]] = {"folder": Folder, "film": Film, "store": Store, "log": Log}
+@contextlib.contextmanager
+def servers(kind: str) -> Iterator[None]:
+    """What runs of a kind need beside them."""
+    if kind == "store":
+        with s3_server():
+            yield
+    elif kind == "postgresql":
+        with postgresql_server() as PostgreSQL.dsn:
+            yield
+    else:
+        yield
+
+
+KINDS: dict[str, Callable[[Path, int], Scene]] = {"folder": Folder, "film": Film, "store": Store, "log": Log,
+                                                 "postgresql": PostgreSQL}
 
 
 def main() -> int:
@@ -272,7 +307,7 @@ def main() -> int:
     print("| --- | ---: | ---: | ---: | ---: |")
     for kind in options.kinds or KINDS:
         tally = Tally()
-        with s3_server() if kind == "store" else contextlib.nullcontext():
+        with servers(kind):
             duration = duration_of(KINDS[kind])
             for number in range(options.each):
                 kill_once(KINDS[kind], number, duration, chance, tally)

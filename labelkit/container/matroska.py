@@ -156,25 +156,25 @@ def _tag_slots(reader: Reader, tags: _Element) -> list[Slot[_Element]]:
                         for part in parts if part.id == _TARGETS for target in _elements(reader, part.body, part.end))
         for simple in parts:
             if simple.id == _SIMPLE:
-                found += _simple_slots(reader, tags, simple, simple, whole)
+                found += _simple_slots(reader, tags, simple, whole)
     return found
 
 
-def _simple_slots(reader: Reader, tags: _Element, outer: _Element, simple: _Element, home: bool,
+def _simple_slots(reader: Reader, tags: _Element, simple: _Element, home: bool,
                   depth: int = 0) -> Iterator[Slot[_Element]]:
-    """The text of a SimpleTag and of those inside it, which go with the outer one."""
+    """The text of a SimpleTag and of those inside it."""
     inner = list(_elements(reader, simple.body, simple.end))
     last = {one.id: one for one in inner}
     if _STRING in last:
         named = last.get(_NAME)
         name = reader.at(named.body, named.end - named.body, "TagName", 4096) if named else b""
         key = name.rstrip(b"\0").decode("utf-8", "replace")
-        yield _slot(reader, "SimpleTag", tags, outer, last[_STRING], key, home and bool(named))
+        yield _slot(reader, "SimpleTag", tags, simple, last[_STRING], key, home and bool(named))
     if depth > _MAX_TAG_DEPTH:
         raise reader.too_many("tag", _MAX_TAG_DEPTH)
     for one in inner:
         if one.id == _SIMPLE:
-            yield from _simple_slots(reader, tags, outer, one, False, depth + 1)
+            yield from _simple_slots(reader, tags, one, False, depth + 1)
 
 
 def _slot(reader: Reader, name: str, top: _Element, unit: _Element, text: _Element, key: str,
@@ -208,7 +208,7 @@ def _rebuilt_tags(reader: Reader, tags: _Element, bodies: dict[int, bytes | None
         if tag.id in (_CRC, _VOID):
             continue
         parts = list(_elements(reader, tag.body, tag.end)) if tag.id == _TAG else []
-        if any(part.start in bodies for part in parts):
+        if any(_holds_one(part, bodies) for part in parts):
             inner = [_rebuilt_simple(reader, part, bodies) for part in parts if part.id != _CRC]
             if any(part.id == _SIMPLE and bodies.get(part.start, b"") is not None for part in parts):
                 kept.append(_encode(_TAG, b"".join(inner)))
@@ -219,11 +219,19 @@ def _rebuilt_tags(reader: Reader, tags: _Element, bodies: dict[int, bytes | None
     return _encode(_TAGS, b"".join(kept), checked=_has_checksum(reader, tags))
 
 
+def _holds_one(part: _Element, bodies: dict[int, bytes | None]) -> bool:
+    return any(part.start <= start < part.end for start in bodies)
+
+
 def _rebuilt_simple(reader: Reader, part: _Element, bodies: dict[int, bytes | None]) -> bytes:
-    if part.start not in bodies:
+    """A SimpleTag with its new value, or with those of the tags inside it; nothing where it goes."""
+    if part.start in bodies:
+        body = bodies[part.start]
+        return b"" if body is None else _simple_tag(body)
+    if part.id != _SIMPLE or not _holds_one(part, bodies):
         return reader.at(part.start, part.end - part.start, "Tag")
-    body = bodies[part.start]
-    return b"" if body is None else _simple_tag(body)
+    return _encode(_SIMPLE, b"".join([_rebuilt_simple(reader, one, bodies)
+                                      for one in _elements(reader, part.body, part.end) if one.id != _CRC]))
 
 
 def _simple_tag(body: bytes) -> bytes:

@@ -18,6 +18,7 @@ from labelkit.provenance.fields import Tree, as_dict, as_dicts, as_text
 
 MAX_MANIFESTS = 256  # of one file that are looked at
 UNTRUSTED, EXPIRED, TRUSTED = "signingCredential.untrusted", "signingCredential.expired", "signingCredential.trusted"
+REVOKED = "signingCredential.ocsp.revoked"
 # what of a CAWG identity leaves the manifest as it is: asking who is named takes the network, or nobody here knows them
 UNRESOLVED = frozenset({"cawg.ica.did_unavailable"})
 UNKNOWN = frozenset({"cawg.ica.untrusted_issuer", "cawg.x509.credential.untrusted"})

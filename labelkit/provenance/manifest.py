@@ -63,6 +63,7 @@ _ANY_MODEL = "c2pa.types.model"  # of a kind that is not told
 WATERMARK_PREFIX = "org.labelkit.watermark."
 SIDECAR_TYPE = "application/octet-stream"
 _STORE_NAME = "parent.c2pa"
+_AVI = "video/x-msvideo"
 _UPDATED = {"image/jpeg", "image/png"}  # in other formats the library's update manifests break the parent's hash
 MAX_EXPLICIT = 4096  # characters of JSON
 
@@ -302,8 +303,11 @@ def _definition(claim: Claim, mime: str, *, opened: bool) -> dict[str, object]:
             "alg": watermark_algorithm(mime), "blocks": [{"scope": {}, "value": claim.payload.hex}]}})
     # what else was done, such as encoding, is not recorded (18.15.3)
     assertions.insert(0, {"label": "c2pa.actions.v2", "data": {"actions": actions, "allActionsIncluded": False}})
-    definition = {"claim_generator_info": [_claim_generator()],
-                  "assertions": [{**assertion, "created": True} for assertion in assertions]}
+    definition: dict[str, object] = {
+        "claim_generator_info": [_claim_generator()],
+        "assertions": [{**assertion, "created": True} for assertion in assertions]}
+    if mime == _AVI:  # FFmpeg looks for packets in it too, and takes a UUID that ends in 01dc3 for the head of one
+        definition["vendor"] = "labelkit"  # behind the UUID
     return {**definition, "title": claim.title} if claim.title else definition
 
 

@@ -248,6 +248,9 @@ def _invalid_summary(evidence: ManifestEvidence) -> Message:
         return Message("signed by {signer} and unchanged since, but the certificate ended on {end} and no trusted "
                        "time-stamp shows that it was signed before", signer=evidence.signer,
                        end=str(evidence.not_after)[:10])
+    if history.REVOKED in evidence.codes:
+        return Message("the manifest of {signer} does not hold: a status of its certificate, stapled to it, says that "
+                       "it was revoked", signer=evidence.signer)
     return Message("the manifest of {signer} does not hold: {codes}", signer=evidence.signer, codes=codes)
 
 

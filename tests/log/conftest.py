@@ -3,11 +3,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
-import os
-import shutil
 import sqlite3
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +13,7 @@ from labelkit.label import Kind, Label
 from labelkit.log import Entry, LabelLog
 from labelkit.payload import Payload
 from labelkit.plan import Plan
+from tests.log.server import postgresql_is_installed, postgresql_server
 
 NOW = datetime.datetime(2024, 11, 24, 8, 0, tzinfo=datetime.UTC)  # long past: records are not dated in the future
 _SCHEMAS = itertools.count()
@@ -29,33 +26,14 @@ def entry(number: int = 1, **others: object) -> Entry:
     return Entry(**{**values, **others})
 
 
-def _program(name: str) -> str | None:
-    return shutil.which(name) or next(map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{name}")), None)
-
-
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    """The DSN of a PostgreSQL server of our own, on a socket in a folder of its own."""
+    """The DSN of a PostgreSQL server of our own."""
     pytest.importorskip("psycopg", reason="psycopg is not installed")
-    if not (_program("initdb") and _program("pg_ctl")):
+    if not postgresql_is_installed():
         pytest.skip("no PostgreSQL server is installed")
-    user = {"user": "nobody", "group": "nogroup"} if os.geteuid() == 0 else {}  # it does not run as root
-    folder = tempfile.mkdtemp(prefix="labelkit-postgresql-")
-    if user:
-        shutil.chown(folder, user["user"], user["group"])
-    data = f"{folder}/data"
-    quiet = {"check": True, "capture_output": True, "timeout": 600, "cwd": folder, **user}
-    try:
-        subprocess.run([_program("initdb"), "-D", data, "-U", "labelkit", "-A", "trust", "-N"], **quiet)
-        options = f"-F -c listen_addresses= -c unix_socket_directories={folder}"
-        subprocess.run([_program("pg_ctl"), "-D", data, "-w", "-l", f"{folder}/log", "-o", options, "start"],
-                       **{**quiet, "capture_output": False, "stdout": subprocess.DEVNULL})
-        try:
-            yield f"postgresql://labelkit@/postgres?host={folder}"
-        finally:
-            subprocess.run([_program("pg_ctl"), "-D", data, "-m", "immediate", "stop"], **quiet)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with postgresql_server() as dsn:
+        yield dsn
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

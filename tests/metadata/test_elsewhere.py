@@ -215,6 +215,17 @@ def test_what_is_no_text_of_a_sound_is_no_label(data):
     assert metadata.read(data()).status is Status.ABSENT
 
 
+def test_a_tag_around_a_label_stays():
+    """Its own text has nothing to do with the label."""
+    own = ebml("45a3", b"CREDITS") + ebml("4487", b"a cat")
+    label = ebml("67c8", ebml("45a3", b"AIGC") + ebml("4487", OTHER.to_json().encode()))
+    head = ebml("1a45dfa3", ebml("4282", b"matroska"))
+    out = metadata.write(head + ebml("18538067", ebml("1254c367", ebml("7373", ebml("67c8", own + label)))), LABEL)
+    found = metadata.read(out)
+    assert found.label == LABEL and len(found.evidence.carriers) == 1 and OTHER.produce_id.encode() not in out
+    assert own in out
+
+
 def test_tags_inside_tags_end_somewhere():
     assert metadata.read(nested(60)).label == OTHER
     with pytest.raises(LimitExceeded):
