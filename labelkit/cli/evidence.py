@@ -7,7 +7,6 @@ import argparse
 import datetime
 import json
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -47,12 +46,11 @@ def run(options: argparse.Namespace) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(folder, error) from error
-    started, stop = time.monotonic(), threading.Event()
+    started = time.monotonic()
     try:
         measured = Run(chosen, settings, folder, min(options.jobs or cores(), len(chosen)),
-                       _progress(options, started), stop).measure()
+                       _progress(options, started)).measure()
     except KeyboardInterrupt:
-        stop.set()
         note(Message("stopped; the same command goes on where it was, from {file}",
                      file=name_of(str(folder / JOURNAL))), options)
         raise

@@ -7,6 +7,7 @@ import datetime
 import json
 import math
 import platform
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -204,7 +205,10 @@ def check(signed: str, jwks: Mapping[str, Any], now: datetime.datetime) -> Evide
         if claims["schema"] != SCHEMA or not isinstance(files, dict) or not isinstance(detector, dict):
             return NoResult(Message("what was signed is no report of evidence"))
         time = datetime.datetime.fromtimestamp(claims["iat"], datetime.UTC)
-        named = {str(name): str(value) for name, value in files.items()}
+        if not all(re.fullmatch(r"[\w.-]{1,80}", name) and re.fullmatch(r"[0-9a-f]{64}", value)
+                   for name, value in files.items()):
+            return NoResult(Message("what was signed is no report of evidence"))
+        named: dict[str, str] = dict(files)
     except (KeyError, TypeError, ValueError, OverflowError, OSError, RecursionError):
         return NoResult(Message("what was signed is no report of evidence"))
     if time > now + results.SKEW:
