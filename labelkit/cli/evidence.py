@@ -22,10 +22,11 @@ from labelkit.key import Key
 from labelkit.messages import Message
 from labelkit.plan import Watermark
 from labelkit.threads import cores
-from labelkit.trials import media, report
+from labelkit.trials import media, signed
 from labelkit.trials.measure import JOURNAL, Run
 from labelkit.trials.media import KINDS, Medium
-from labelkit.trials.report import HTML_FILE, JSON_FILE, KIND_NAMES, SIGNED_FILE, Report
+from labelkit.trials.report import KIND_NAMES, Report
+from labelkit.trials.signed import HTML_FILE, JSON_FILE, SIGNED_FILE
 from labelkit.trials.subject import Settings
 
 _EVERY_SECONDS = 0.5
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
                      file=name_of(str(folder / JOURNAL))), options)
         raise
     made = Report(measured, chosen, settings, datetime.datetime.now(datetime.UTC), time.monotonic() - started)
-    return _written(made, folder, options, None if signer is None else lambda: report.sign(signer, folder, made))
+    return _written(made, folder, options, None if signer is None else lambda: signed.sign(signer, folder, made.now))
 
 
 def _media(options: argparse.Namespace, folder: Path) -> list[Medium]:

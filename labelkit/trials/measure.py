@@ -29,8 +29,8 @@ JOURNAL = "measured.jsonl"
 _MAX_LINE = 1 << 16
 _AVERAGE, _AVERAGED = "average", 16  # pictures of which parts are averaged; they are held together
 _FIELDS = {one.name for one in dataclasses.fields(Decision)}
-UNABLE = (LabelkitError, ValueError, OSError)
-"""What a medium or an encoder that is missing raises; PyAV's errors are among them. It is not kept in the journal."""
+UNABLE = (LabelkitError, ValueError, OSError, KeyError)
+"""What a medium or an encoder that is missing raises, of PyAV and of Pillow too. It is not kept in the journal."""
 
 
 @dataclass(slots=True)
