@@ -107,7 +107,7 @@ LAWS: dict[str, tuple[Clause, ...]] = {
         Clause("M3.4", "interoperable detection by 2027-02-02", why_not=NOT_OURS),
         Clause("M4.1, M4.3, M4.4", "documents, training, authorities", why_not=NOT_OURS),
         Clause("M4.2", "documented tests of one's own, until there are benchmarks",
-               ("labelkit.trials.report.Report", "labelkit.trials.report.sign", "labelkit.page.evidence.page"), (),
+               ("labelkit.trials.report.Report", "labelkit.trials.signed.sign", "labelkit.page.evidence.page"), (),
                ("trials/test_run.py::test_the_table_says_what_was_read_and_that_nothing_was_found_where_nothing_is",
                 "cli/test_evidence.py::test_a_report_is_written_signed_and_checked"))),
     "EU: Code of Practice, Section 2": (

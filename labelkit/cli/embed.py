@@ -210,6 +210,9 @@ def plan_of(options: argparse.Namespace) -> Plan:
     """The plan that the options of the layers and of films name; each file gets its own time of creation."""
     left_out = {"provenance": not options.signer, "explicit": options.waive_recipient is not None}
     layers = options.layers or [layer for layer in LAYERS if not left_out.get(layer)]
+    if options.thumbnails and "provenance" not in layers:
+        raise InvalidArgument("thumbnails are in the manifest, which needs a signer",
+                              hint="give --signer PEM; labelkit keygen generates one")
     if "provenance" in layers and not options.signer:
         raise InvalidArgument("the provenance layer needs a signer",
                               hint="give --signer PEM; labelkit keygen generates one")

@@ -7,7 +7,6 @@ import argparse
 import datetime
 import json
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,10 +22,11 @@ from labelkit.key import Key
 from labelkit.messages import Message
 from labelkit.plan import Watermark
 from labelkit.threads import cores
-from labelkit.trials import media, report
+from labelkit.trials import media, signed
 from labelkit.trials.measure import JOURNAL, Run
 from labelkit.trials.media import KINDS, Medium
-from labelkit.trials.report import HTML_FILE, JSON_FILE, KIND_NAMES, SIGNED_FILE, Report
+from labelkit.trials.report import KIND_NAMES, Report
+from labelkit.trials.signed import HTML_FILE, JSON_FILE, SIGNED_FILE
 from labelkit.trials.subject import Settings
 
 _EVERY_SECONDS = 0.5
@@ -47,17 +47,16 @@ def run(options: argparse.Namespace) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(folder, error) from error
-    started, stop = time.monotonic(), threading.Event()
+    started = time.monotonic()
     try:
         measured = Run(chosen, settings, folder, min(options.jobs or cores(), len(chosen)),
-                       _progress(options, started), stop).measure()
+                       _progress(options, started)).measure()
     except KeyboardInterrupt:
-        stop.set()
         note(Message("stopped; the same command goes on where it was, from {file}",
                      file=name_of(str(folder / JOURNAL))), options)
         raise
     made = Report(measured, chosen, settings, datetime.datetime.now(datetime.UTC), time.monotonic() - started)
-    return _written(made, folder, options, None if signer is None else lambda: report.sign(signer, folder, made))
+    return _written(made, folder, options, None if signer is None else lambda: signed.sign(signer, folder, made.now))
 
 
 def _media(options: argparse.Namespace, folder: Path) -> list[Medium]:

@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from labelkit.cli.trust import C2PA, NONE
+from labelkit.errors import InvalidArgument
 from labelkit.explicit.image import ocr
 from labelkit.key import Key
 from labelkit.metadata.sm2 import Sm2Signer, load_pins
@@ -69,10 +70,15 @@ def sm2_signer_of(options: argparse.Namespace) -> Sm2Signer | None:
 def signer_of(options: argparse.Namespace) -> Signer | None:
     """The signer of manifests that --signer names."""
     if not options.signer:
+        if options.thumbnails:
+            raise InvalidArgument("thumbnails are in the manifest, which needs a signer",
+                                  hint="give --signer PEM; labelkit keygen generates one")
         return None
     from labelkit.provenance import Signer
 
     password = os.environ.get("LABELKIT_SIGNER_PASSWORD")
     if options.signer.startswith("pkcs11:"):
-        return Signer.from_pkcs11(options.signer, pin=password, ta_url=options.ta_url)
-    return Signer.load(options.signer, password=password.encode() if password else None, ta_url=options.ta_url)
+        signer = Signer.from_pkcs11(options.signer, pin=password, ta_url=options.ta_url)
+    else:
+        signer = Signer.load(options.signer, password=password.encode() if password else None, ta_url=options.ta_url)
+    return signer.with_thumbnails() if options.thumbnails else signer

@@ -152,6 +152,8 @@ def _plan(command: Parser) -> None:
 def _signer(group: Options, what: str) -> None:
     group.add_argument("--signer", metavar="PEM", help=what)
     group.add_argument("--ta-url", metavar="URL", help=_("time-stamping authority, called for every signature"))
+    group.add_argument("--thumbnails", action="store_true",
+                       help=_("put small pictures into the manifest: of the file, and of what it was made from"))
 
 
 def _journal(group: Options) -> None:

@@ -15,8 +15,8 @@ from labelkit.log_recorder import sha256
 from labelkit.messages import Message
 from labelkit.report import Verdict
 from labelkit.results import NoResult, Result
-from labelkit.trials import report as evidence
-from labelkit.trials.report import Evidence
+from labelkit.trials import signed as evidence
+from labelkit.trials.signed import Evidence
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,8 +73,9 @@ def _share(rate: Rate) -> str:
     """A bar and the counts."""
     if not rate.of:
         return "–"
-    return (f'<span class="share" aria-hidden="true"><span style="width: {100 * rate.count / rate.of:.1f}%"></span>'
-            f'</span><span style="white-space: nowrap">{rate.count} / {rate.of}</span>')
+    width = 100 * rate.count / rate.of
+    return (f'<span style="white-space: nowrap"><span class="share" aria-hidden="true"><span style="width: '
+            f'{width:.1f}%"></span></span>{rate.count} / {rate.of}</span>')
 
 
 def _cell(column: Message, content: str) -> str:

@@ -123,7 +123,7 @@ def _of_sound(report: Report) -> list[str]:
             (10 * (marked.samples - host.samples), Message("Difference, amplified {times} times", times=10)))]
     except (LabelkitError, ValueError):  # too short for one transform
         return []
-    return [_grid([_figure(media, text) for media, text in shown], subject.medium.name)]
+    return [_grid([_figure(media, text) for media, text in shown], subject.medium.name, "1fr")]
 
 
 def _pair(host: Picture, marked: Picture) -> list[str]:
@@ -132,8 +132,10 @@ def _pair(host: Picture, marked: Picture) -> list[str]:
             _figure(_jpeg(difference), Message("Difference, amplified {times} times", times=_AMPLIFIED))]
 
 
-def _grid(figures: Sequence[str], name: str) -> str:
-    return f'<article><h3 class="mono">{escaped(name)}</h3><div class="gallery">{"".join(figures)}</div></article>\n'
+def _grid(figures: Sequence[str], name: str, columns: str = "") -> str:
+    style = f' style="grid-template-columns: {columns}"' if columns else ""
+    return (f'<article><h3 class="mono">{escaped(name)}</h3><div class="gallery"{style}>{"".join(figures)}</div>'
+            "</article>\n")
 
 
 def _figure(media: Media, text: Message, outcome: Message | None = None) -> str:

@@ -8,6 +8,7 @@ A manifest of labelkit holds, besides the hash of the file:
                          the generator altered content that was there; c2pa.watermarked.bound if there is a watermark.
                          It does not claim to be complete
     c2pa.ai-disclosure   the model, if the generator names one (C2PA 2.4)
+    c2pa.thumbnail       of the file and of its parent, if the signer is one `with_thumbnails`
     c2pa.soft-binding    the watermark's algorithm and its payload as 16 hexadecimal digits
     org.labelkit.signpost
                          {"detector", "resolver", "alg"}: where to ask about the mark, if the plan has a signpost
@@ -201,7 +202,8 @@ def sign_into(source: Source, target: BinaryIO, claim: Claim, signer: Signer, *,
             with _opened_parent(claim, parent, asset, unsigned) as (ancestor, is_signed):
                 unchanged = is_signed and ancestor is not None and ancestor.reader is reader
                 altered = claim.payload is not None or bool(claim.generator and claim.generator.edit)
-                builder = _builder(claim, mime, ancestor, update=unchanged and not altered and mime in _UPDATED)
+                builder = _builder(claim, mime, ancestor, update=unchanged and not altered and mime in _UPDATED,
+                                   thumbnails=signer.has_thumbnails)
                 store: bytes = builder.sign(signer.native(), mime, reader.file, target)
         except LabelkitError:
             raise
@@ -225,7 +227,8 @@ def sign_sidecar(source: Source, claim: Claim, signer: Signer, *, parent: tuple[
         ancestor = _Asset(before, SIDECAR_TYPE, parent[1] if parent else None)
         try:
             begins_here = parent is None and claim.label.kind is Kind.GENERATED
-            builder = _builder(claim, mime, None if begins_here else ancestor, written=False)
+            builder = _builder(claim, mime, None if begins_here else ancestor, written=False,
+                               thumbnails=signer.has_thumbnails)
             builder.set_no_embed()  # type: ignore[no-untyped-call]  # c2pa has no types here
             store: bytes = builder.sign(signer.native(), SIDECAR_TYPE, reader.file, _Discard())
             state = _report(_Asset(reader, SIDECAR_TYPE, store))["validation_state"]
@@ -249,12 +252,12 @@ def _claim_generator() -> dict[str, str]:
     return {**_toolkit(), "specVersion": SPEC_VERSION}
 
 
-def _builder(claim: Claim, mime: str, ancestor: _Asset | None, *, written: bool = True,
-             update: bool = False) -> Builder:
+def _builder(claim: Claim, mime: str, ancestor: _Asset | None, *, written: bool = True, update: bool = False,
+             thumbnails: bool = False) -> Builder:
     from c2pa import Builder, C2paBuilderIntent
 
     definition = _definition(claim, mime, opened=ancestor is not None)
-    settings = context(signing_settings(PURPOSES, written=written))
+    settings = context(signing_settings(PURPOSES, written=written, thumbnails=thumbnails))
     builder = Builder.from_json(json.dumps(definition), context=settings)
     if ancestor is not None:
         intent = C2paBuilderIntent.UPDATE if update else C2paBuilderIntent.EDIT

@@ -27,7 +27,10 @@ Texts: TypeAlias = dict[str, str]
 """A message by language."""
 JOURNAL = "measured.jsonl"
 _MAX_LINE = 1 << 16
-_AVERAGE = "average"
+_AVERAGE, _AVERAGED = "average", 16  # pictures of which parts are averaged; they are held together
+_FIELDS = {one.name for one in dataclasses.fields(Decision)}
+UNABLE = (LabelkitError, ValueError, OSError, KeyError)
+"""What a medium or an encoder that is missing raises, of PyAV and of Pillow too. It is not kept in the journal."""
 
 
 @dataclass(slots=True)
@@ -64,9 +67,9 @@ class Journal:
     def _take(self, line: str) -> None:
         try:
             entry = json.loads(line)
-            if entry["digest"] == self._digest:
+            if entry["digest"] == self._digest and all(set(row) == _FIELDS for row in entry.get("rows", ())):
                 self._known[entry["of"]] = entry
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return  # the run was stopped within this line
 
     def get(self, of: str) -> dict[str, object] | None:
@@ -84,18 +87,21 @@ class Journal:
 
 
 class Run:
-    """Measures media one step at a time; `stop` ends it after the steps that are being done."""
+    """Measures media one step at a time, each on a thread of its own; what is stopped ends after a step.
+
+    on_step  is called with (steps that are done, all steps), on any thread
+    """
 
     def __init__(self, media: Sequence[Medium], settings: Settings, folder: Path, jobs: int,
-                 on_step: Callable[[int, int], None], stop: threading.Event) -> None:
-        self.media, self.settings, self.jobs, self.stop = media, settings, jobs, stop
+                 on_step: Callable[[int, int], None]) -> None:
+        self.media, self.settings, self.jobs, self._ended = media, settings, jobs, threading.Event()
         self._journal = Journal(folder / JOURNAL, settings.digest(__version__))
         self._tools, self._on_step, self._lock, self._done = fidelity.available(), on_step, threading.Lock(), 0
         self.total = sum(2 + len(list(Subject(one, settings).steps())) for one in media)
         self.measured = Measured()
 
     def measure(self) -> Measured:
-        """Everything. Raises OutputFailed, KeyboardInterrupt once `stop` is set."""
+        """Everything that is not in the journal yet. Raises OutputFailed."""
         able = []
         for medium in self.media:  # times first, while nothing else is run
             subject = Subject(medium, self.settings)
@@ -103,17 +109,17 @@ class Run:
             if facts is not None:
                 able.append(medium)
                 self.measured.facts[medium.name] = facts
-        for _, rows in in_order(self._of_medium, able, self.jobs, ending=None):
+        for _, rows in in_order(self._of_medium, able, self.jobs, ending=self._ended.set):
             self.measured.decisions += rows
         self.measured.decisions += self._copies([one for one in able if one.kind == "image"])
         self.measured.decisions += self._averages(able)
         return self.measured
 
-    def _step(self, count: int = 1) -> None:
+    def _step(self) -> None:
         with self._lock:
-            self._done += count
+            self._done += 1
             self._on_step(self._done, self.total)
-        if self.stop.is_set():
+        if self._ended.is_set():  # another thread was stopped, or failed
             raise KeyboardInterrupt
 
     def _facts(self, subject: Subject, step: str, work: Callable[[], Mapping[str, float | None]]) -> Facts | None:
@@ -123,9 +129,10 @@ class Run:
         if entry is None:
             try:
                 entry = {"facts": work()}
-            except LabelkitError as error:
+            except UNABLE as error:
                 entry = {"refused": texts(error)}
-            self._journal.add(of, entry)
+            else:
+                self._journal.add(of, entry)
         self._step()
         facts, refused = entry.get("facts"), entry.get("refused")
         if not isinstance(facts, dict):
@@ -149,9 +156,10 @@ class Run:
         if entry is None:
             try:
                 entry = {"rows": [dataclasses.asdict(subject.decide(step, trial))]}
-            except (LabelkitError, ValueError, OSError) as error:  # an encoder that this installation lacks
+            except UNABLE as error:
                 entry = {"failed": texts(error)}
-            self._journal.add(of, entry)
+            else:
+                self._journal.add(of, entry)
         failed = entry.get("failed")
         if isinstance(failed, dict):
             self.measured.failed.append((subject.medium.name, f"{step}: {trial}", failed))
@@ -167,8 +175,6 @@ class Run:
                 entry = {"rows": [dataclasses.asdict(self._copied(source, target))]}
                 self._journal.add(of, entry)
             out += _rows(entry, target.name)
-            if self.stop.is_set():
-                raise KeyboardInterrupt
         return out
 
     def _copied(self, source: Medium, target: Medium) -> Decision:
@@ -182,7 +188,7 @@ class Run:
 
     def _averages(self, media: Sequence[Medium]) -> list[Decision]:
         """Marks after the average of many marks of the key was subtracted."""
-        pictures = list(of_kind(media, "image"))
+        pictures = list(of_kind(media, "image"))[:_AVERAGED]
         if not pictures:
             return []
         of = f"{_AVERAGE} {' '.join(one.sha256 for one in pictures)}"

@@ -143,7 +143,7 @@ def _bounded(rgb: Picture, pixels: int) -> Picture:
 
 def _sound(samples: AudioSamples | AudioStream) -> Sound:
     wanted, parts = round(MAX_SOUND_S * samples.rate), []
-    for block in samples.blocks() if isinstance(samples, AudioStream) else samples.blocks():
+    for block in samples.blocks():
         parts.append(np.array(block[:wanted]))
         wanted -= len(parts[-1])
         if wanted <= 0:
@@ -183,10 +183,9 @@ def _rgb_of_frame(frame: Frame) -> Picture:
         rgb = np.stack([y + 1.5748 * v, y - 0.1873 * u - 0.4681 * v, y + 1.8556 * u], axis=2)
     else:
         rgb = np.repeat(y[..., None], 3, axis=2)
-    upright = frame.format.orientation.displayed(np.clip(np.rint(rgb), 0, 255).astype(np.uint8)) \
-        if not frame.format.orientation.swap else np.swapaxes(np.clip(np.rint(rgb), 0, 255).astype(np.uint8), 0, 1)[
-            ::-1 if frame.format.orientation.flip_y else 1, ::-1 if frame.format.orientation.flip_x else 1]
-    return np.ascontiguousarray(upright)
+    turned, pixels = frame.format.orientation, np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+    pixels = np.swapaxes(pixels, 0, 1) if turned.swap else pixels
+    return np.ascontiguousarray(pixels[::-1 if turned.flip_y else 1, ::-1 if turned.flip_x else 1])
 
 
 def of_kind(media: Iterable[Medium], kind: str) -> Iterator[Medium]:

@@ -100,8 +100,8 @@ def _jittered(rgb: Picture, random: Random) -> Picture:
             box = (column * step, row * step, min(width, (column + 1) * step), min(height, (row + 1) * step))
             corners = ((0, 0), (1, 0), (1, 1), (0, 1))  # upper left, lower left, lower right, upper right
             quad = tuple(float(value) for down, right in corners
-                         for value in (box[2 * right] + moved[row + down, column + right, 0],
-                                       box[1 + 2 * down] + moved[row + down, column + right, 1]))
+                         for value in (min(max(0, box[2 * right] + moved[row + down, column + right, 0]), width),
+                                       min(max(0, box[1 + 2 * down] + moved[row + down, column + right, 1]), height)))
             pieces.append((box, quad))
     return array(picture.transform((width, height), Image.Transform.MESH, pieces, _BICUBIC))
 

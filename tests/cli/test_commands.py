@@ -171,6 +171,11 @@ def test_keygen_sign_and_trust(run):
     code, _, _ = run("embed", "cat.jpg", "-o", "out.jpg", *PRODUCER, "--signer", "keys/signer.pem", "--key",
                      "keys/watermark.key")
     assert code == 0
+    code, _, _ = run("embed", "cat.jpg", "-o", "small.jpg", *PRODUCER, "--signer", "keys/signer.pem", "--thumbnails")
+    assert code == 0 and b"c2pa.thumbnail.claim" in Path("small.jpg").read_bytes()
+    assert b"c2pa.thumbnail" not in Path("out.jpg").read_bytes()
+    code, _, err = run("embed", "cat.jpg", "-o", "no.jpg", *PRODUCER, "--thumbnails")
+    assert code == 2 and "thumbnails are in the manifest" in err and not Path("no.jpg").exists()
     everything = "explicit,watermark,metadata,provenance"
     code, out, _ = run("verify", "out.jpg", "--trust", "keys/anchors.pem", "--key", "keys/watermark.key", "--require",
                        everything)

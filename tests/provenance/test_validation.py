@@ -244,3 +244,19 @@ def test_mutated_files_give_a_finding_or_our_error(kind, mime, picture, claim, s
             sign(data, claim, signer, mime=mime)
         except LabelkitError:
             pass
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_a_sidecar_keeps_its_time_stamp_and_that_of_the_one_before(claim, keys, tmp_path):
+    old, new = b"OggS" + bytes(60), b"OggS" + bytes(61)
+    with time_stamping_authority(tmp_path) as (url, root):
+        stamped = Signer.load(keys[0], ta_url=url)
+        first = sign_sidecar(old, claim, stamped, mime="audio/ogg")
+        later = sign_sidecar(new, Claim(claim.label), stamped, parent=(old, first), mime="audio/ogg")
+    trust = TrustList.load(keys[1], time_stamps=root)
+    for data, store, manifests in ((old, first, 1), (new, later, 2)):
+        found = validate(data, sidecar=store, trust=trust)
+        assert found.evidence.time_stamp.trusted and found.evidence.manifests == manifests
+    assert later.count(b"sigTst2") == 2 and first.count(b"sigTst2") == 1
+    unstamped = sign_sidecar(old, claim, Signer.load(keys[0]), mime="audio/ogg")
+    assert validate(old, sidecar=unstamped, trust=trust).evidence.time_stamp is None

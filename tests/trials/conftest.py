@@ -26,7 +26,7 @@ def picture(name: str = "a.png", height: int = 320, width: int = 384) -> Medium:
 
 
 def sound(name: str = "a.wav") -> Medium:
-    samples = np.ascontiguousarray(sounds.speech(6).reshape(-1, 1), np.float32)
+    samples = np.ascontiguousarray(sounds.speech(8).reshape(-1, 1), np.float32)
     return medium(name, "audio", Sound(samples, 16_000))
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from labelkit import codec
+from labelkit.codec.samples import VideoSamples
 from labelkit.trials import fidelity, media, tally
 from labelkit.trials.media import Film, Sound
 from tests import films as film_files, sounds as sound_files
@@ -89,3 +91,14 @@ def test_media_made_by_code_are_of_every_kind_and_the_same_at_every_call():
     first, second = media.of_code(), media.of_code()
     assert [one.sha256 for one in first] == [one.sha256 for one in second]
     assert {one.kind for one in first} == set(media.KINDS)
+
+
+@pytest.mark.parametrize("rotation,shape", [(0, (240, 320, 3)), (90, (320, 240, 3))])
+def test_frames_are_upright_and_as_light_as_a_player_shows_them(tmp_path, rotation, shape):
+    path = film_files.film(tmp_path / "turned.mp4", count=4, rotation=rotation)
+    taken = media.of_files([path], 1)[0][0].load()
+    assert isinstance(taken, Film) and taken.frames[0].shape == shape
+    samples = codec.decode(path.read_bytes())
+    assert isinstance(samples, VideoSamples)
+    displayed = next(samples.frames()).grey()
+    assert np.abs(taken.frames[0] @ np.array([0.2126, 0.7152, 0.0722]) - displayed).mean() < 2  # weights of BT.709
