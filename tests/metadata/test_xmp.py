@@ -155,7 +155,7 @@ def test_a_packet_of_ours_is_read_as_a_parser_reads_it(value):
     before, behind = xmp.fresh("|").split(b"|")
     packet = before + value.encode() + behind
     try:
-        parsed = xmp._properties(xmp._parse(packet))
+        parsed = xmp._properties(xmp.parse(packet))
     except MalformedFile:
         with pytest.raises(MalformedFile):
             xmp.find(packet)
