@@ -100,7 +100,10 @@ LAWS: dict[str, tuple[Clause, ...]] = {
         Clause("M3.1 to M3.3", "effective, reliable, robust; the signer is trusted", ("labelkit.TrustList.c2pa",),
                ("signer-trusted",),
                ("test_compliance.py::test_the_european_code_wants_signed_metadata_and_a_watermark",)),
-        Clause("M3.4", "interoperable detection by 2027-02-02", why_not=NOT_OURS),
+        Clause("M3.4", "interoperable detection by 2027-02-02",
+               ("labelkit.signpost.Signpost", "labelkit.resolve.recover"), (),
+               ("test_signpost.py::test_manifest_and_xmp_state_it",
+                "service/test_resolution.py::test_a_mark_leads_to_its_manifest")),
         Clause("M4.1 to M4.4", "tests, documents, training, authorities", why_not=NOT_OURS)),
     "EU: Code of Practice, Section 2": (
         Clause("Art. 50(4), (5)", "deep fakes and public-interest texts are disclosed", ("labelkit.plan.Explicit.eu",),
