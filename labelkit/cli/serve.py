@@ -62,8 +62,8 @@ def _service(options: argparse.Namespace) -> Service:
         log = LabelLog(options.log)
     if options.keep_manifests and not options.log:
         raise InvalidArgument("--keep-manifests needs --log, the log that they are kept in")
-    if (options.reference_hosts or options.ask_also) and not options.keep_manifests:
-        raise InvalidArgument("--reference-hosts and --ask-also need --keep-manifests: without, nothing is looked up")
+    if options.ask_also and not options.keep_manifests:
+        raise InvalidArgument("--ask-also needs --keep-manifests: without it, nothing is looked up")
     hosts = tuple(options.reference_hosts)
     settings = service.Settings(
         checks=VerifySettings(trust=given["trust"], pins=given["pins"], effort=given["effort"], ocr=given["ocr"]),

@@ -47,13 +47,13 @@ def add_access(command: Parser) -> None:
 
 
 def add_lookup(command: Parser) -> None:
-    """From a mark to its manifest, where manifests are kept."""
-    group = command.add_argument_group(_("from a watermark to its manifest, with --keep-manifests"))
+    """Who else is asked, and what is fetched."""
+    group = command.add_argument_group(_("other hosts"))
     group.add_argument("--reference-hosts", type=values.words, metavar=_("LIST"), default=[],
-                       help=_("hosts that files may be fetched from for matches/byReference, *.example.com for all "
-                              "below one; none by default"))
+                       help=_("hosts that files may be fetched from, for the parameter url and for "
+                              "matches/byReference; *.example.com for all below one; none by default"))
     group.add_argument("--ask-also", type=values.words, metavar="URL", default=[],
-                       help=_("other services that are asked too; none by default"))
+                       help=_("other services that are asked too where a mark is looked up; none by default"))
 
 
 def add_limits(command: Parser) -> None:

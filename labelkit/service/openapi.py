@@ -13,7 +13,7 @@ from labelkit.label import FIELDS
 from labelkit.report import Layer, Verdict
 from labelkit.service import openapi_resolution
 from labelkit.service.answers import RECORD
-from labelkit.service.parameters import NAME, OF_ROUTES
+from labelkit.service.parameters import NAME, OF_ROUTES, URL
 from labelkit.service.upload import FILE
 from labelkit.service.verbs import Settings
 
@@ -37,9 +37,10 @@ _BYTES: dict[str, Any] = {}  # OpenAPI 3.1: binary content has no schema
 
 def document(settings: Settings) -> dict[str, Any]:
     """The description of a service with these settings."""
-    paths = {f"/v1/{verb}": {"post": _operation(verb)} for verb in OF_ROUTES if verb in _SUMMARIES}
+    fetches = settings.references is not None
+    paths = {f"/v1/{verb}": {"post": _operation(verb, fetches)} for verb in OF_ROUTES if verb in _SUMMARIES}
     if settings.manifests:
-        paths |= openapi_resolution.paths(settings.references is not None, _operation, _error)
+        paths |= openapi_resolution.paths(fetches, _operation, _error)
     paths |= {path: {"get": {"summary": text, "operationId": path.strip("/").partition(".")[0], "security": [],
                              "responses": responses}} for path, text, responses in (
         ("/healthz", "Whether the service runs", {"200": _plain("It runs")}),
@@ -58,7 +59,7 @@ def document(settings: Settings) -> dict[str, Any]:
                 "type": "http", "scheme": "bearer", "description": "An API key with the scope that the route wants"}}}}
 
 
-def _operation(verb: str) -> dict[str, Any]:
+def _operation(verb: str, fetches: bool) -> dict[str, Any]:
     form = {parameter.name: {**parameter.schema(), "description": parameter.text}
             for parameter in (NAME, *OF_ROUTES[verb])}
     lists = {parameter.name: {"style": "form", "explode": False} for parameter in OF_ROUTES[verb] if parameter.several}
@@ -67,13 +68,15 @@ def _operation(verb: str) -> dict[str, Any]:
         "security": [{}, {"key": []}],
         "parameters": [{"name": parameter.name, "in": "query", "description": parameter.text,
                         "schema": parameter.schema(), **({"explode": False} if parameter.several else {})}
-                       for parameter in (NAME, *OF_ROUTES[verb])],
-        "requestBody": {"required": True, "description": "The file; in a form, parameters may be fields", "content": {
+                       for parameter in (NAME, *([URL] if fetches else []), *OF_ROUTES[verb])],
+        "requestBody": {"required": not fetches, "description": "The file; in a form, parameters may be fields",
+                        "content": {
             "application/octet-stream": {"schema": _BYTES},
             "multipart/form-data": {"encoding": lists, "schema": {
                 "type": "object", "required": [FILE], "properties": {FILE: _BYTES, **form},
                 "additionalProperties": False}}}},
-        "responses": {"200": _answer(verb), **{str(status): _error(status) for status in _ERRORS}}}
+        "responses": {"200": _answer(verb), **{str(status): _error(status)
+                                                     for status in (*_ERRORS, *([502] if fetches else []))}}}
 
 
 def _answer(verb: str) -> dict[str, Any]:

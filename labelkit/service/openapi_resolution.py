@@ -18,7 +18,7 @@ _OF_LOOKUP = (400, 401, 403, 408, 413, 429, 503)
 _OF_REFERENCE = (*_OF_LOOKUP, 415, 422, 500, 502)
 
 
-def paths(has_references: bool, operation: Callable[[str], dict[str, Any]],
+def paths(has_references: bool, operation: Callable[[str, bool], dict[str, Any]],
           error: Callable[[int], dict[str, Any]]) -> dict[str, Any]:
     """The paths of a service that keeps manifests; `operation` describes a route that takes a file."""
     most = {"name": MATCHES.name, "in": "query", "description": MATCHES.text, "schema": MATCHES.schema()}
@@ -40,7 +40,7 @@ def paths(has_references: bool, operation: Callable[[str], dict[str, Any]],
                                                     most]),
             "post": answered(matches, _OF_LOOKUP, operationId="queryByLargeBinding", summary="The same, in a body",
                              parameters=[most], requestBody=_body(asked))},
-        "/v1/matches/byContent": {"post": operation("matches/byContent")},
+        "/v1/matches/byContent": {"post": operation("matches/byContent", has_references)},
         "/v1/manifests/{activeManifestId}": {"get": answered(
             store, (400, 401, 403, 404, 429, 503), operationId="getManifestById", summary="A manifest store",
             parameters=[{"name": "activeManifestId", "in": "path", "required": True, "schema": _ID},

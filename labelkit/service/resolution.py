@@ -7,22 +7,18 @@ What is optional in it and not here: storing manifests and bindings from outside
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import datetime
 import json
-import os
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from labelkit.container import jumbf
-from labelkit.errors import LabelkitError
 from labelkit.messages import Message
 from labelkit.resolve.asking import ONE_HOP
-from labelkit.service import answers, upload
+from labelkit.service import upload
 from labelkit.service.front import FACTS, Facts
 from labelkit.service.gate import Ticket
 from labelkit.service.limits import Limits
@@ -30,7 +26,6 @@ from labelkit.service.lookup import ALGORITHMS, value_of
 from labelkit.service.parameters import MATCHES
 from labelkit.service.refusal import Refused
 from labelkit.service.route import Guarded, Host, Verb
-from labelkit.service.upload import Upload
 
 SPECIFICATION = "2.4.0"
 SCOPE = "recover"
@@ -112,8 +107,7 @@ class ByReference(Verb):
 
     async def response(self, request: Request, facts: Facts, ticket: Ticket) -> Response:
         """The manifests that the watermark of the file leads to."""
-        limits, references = self.host.settings.limits, self.host.settings.references
-        assert references is not None  # else there is no such route
+        limits = self.host.settings.limits
         asked = await _json(request, limits)
         url, length = _texts(asked, ("referenceUrl",)).get("referenceUrl"), asked.get("assetLength")
         if url is None or not isinstance(length, int) or isinstance(length, bool) or length < 1:
@@ -122,17 +116,7 @@ class ByReference(Verb):
             raise Refused(400, "BadParameter", Message("regions of interest are not looked at here"))
         if length > limits.body_bytes:
             raise upload.too_large(limits)
-        ticket.hold(length)
-        try:
-            data = await asyncio.to_thread(dataclasses.replace(references, most=length).get, url)
-        except LabelkitError as error:
-            facts.error = type(error).__name__
-            return answers.of_error(error, None, self.host.settings.language)
-        if len(data) != length:
-            raise Refused(400, "BadParameter", Message("the file has {count} bytes and not {stated}",
-                                                       count=f"{len(data):,}", stated=f"{length:,}"))
-        name = upload.name_of(os.path.basename(urlsplit(url).path))
-        return await self.of_file(Upload(data, name, tuple(request.query_params.multi_items())), request, facts, ticket)
+        return await self.of_address(url, length, request, facts, ticket, is_exact=True)
 
 
 async def _json(request: Request, limits: Limits) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
@@ -11,6 +13,7 @@ from starlette.responses import Response
 
 from labelkit import unforeseen
 from labelkit.errors import LabelkitError
+from labelkit.messages import Message
 from labelkit.service import answers, parameters, upload
 from labelkit.service.front import FACTS, Event, Facts, Receive, Send
 from labelkit.service.gate import Gate, Ticket
@@ -76,8 +79,37 @@ class Verb(Guarded):
 
     async def response(self, request: Request, facts: Facts, ticket: Ticket) -> Response:
         """What the file of a request gives."""
-        taken = await upload.receive(request, self.host.settings.limits, ticket)
-        return await self.of_file(taken, request, facts, ticket)
+        url = request.query_params.get(parameters.URL.name)
+        if url is None:
+            taken = await upload.receive(request, self.host.settings.limits, ticket)
+            return await self.of_file(taken, request, facts, ticket)
+        if not self.host.settings.references:
+            raise Refused(400, "BadParameter", Message("files are not fetched here: the operator allows no host"))
+        async for chunk in request.stream():
+            if chunk:
+                raise Refused(400, "BadParameter", Message("give the file or its address, not both"))
+        return await self.of_address(url, self.host.settings.limits.body_bytes, request, facts, ticket)
+
+    async def of_address(self, url: str, most: int, request: Request, facts: Facts, ticket: Ticket, *,
+                         is_exact: bool = False) -> Response:
+        """What the file at an address gives, from a host that the operator allows.
+
+        most      bytes of it
+        is_exact  whether it has exactly so many
+        """
+        references = self.host.settings.references
+        assert references is not None  # whoever calls has asked
+        ticket.hold(most)
+        try:
+            data = await asyncio.to_thread(dataclasses.replace(references, most=most).get, url)
+        except LabelkitError as error:
+            facts.error = type(error).__name__
+            return answers.of_error(error, None, self.host.settings.language)
+        if is_exact and len(data) != most:
+            raise Refused(400, "BadParameter", Message("the file has {count} bytes and not {stated}",
+                                                       count=f"{len(data):,}", stated=f"{most:,}"))
+        ticket.keep(len(data))
+        return await self.of_file(upload.fetched(url, data, request), request, facts, ticket)
 
     async def of_file(self, taken: Upload, request: Request, facts: Facts, ticket: Ticket) -> Response:
         """What a file gives that is here."""

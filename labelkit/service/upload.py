@@ -10,12 +10,14 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from labelkit.messages import Message, one_line
+from labelkit.service import parameters
 from labelkit.service.gate import Ticket
 from labelkit.service.limits import Limits
 from labelkit.service.refusal import Refused
@@ -57,6 +59,13 @@ async def receive(request: Request, limits: Limits, ticket: Ticket) -> Upload:
             return await _received(request, _counted(request, limits, ticket))
     except TimeoutError:
         raise too_slow(limits) from None
+
+
+def fetched(url: str, data: bytes, request: Request) -> Upload:
+    """A file that was fetched from an address; raises Refused (400) for an empty one."""
+    query = request.query_params
+    fields = tuple(field for field in query.multi_items() if field[0] not in ("name", parameters.URL.name))
+    return Upload(_nonempty(data), name_of(query.get("name") or urlsplit(url).path), fields)
 
 
 async def discard(request: Request) -> None:

@@ -74,6 +74,6 @@ def test_a_resolver_that_fails_fails_no_report(run, bare):
 def test_manifests_are_kept_in_a_log(run):
     code, _, err = run("embed", write("cat.jpg"), "-o", "out.jpg", *PRODUCER, "--keep-manifests")
     assert code == 2 and "--keep-manifests needs --log" in err
-    for options in (["--keep-manifests"], ["--ask-also", "https://labels.example"], ["--reference-hosts", "a.example"]):
+    for options in (["--keep-manifests"], ["--ask-also", "https://labels.example"]):
         code, _, err = run("serve", "--open", "recover", *options)
         assert code == 2 and "--keep-manifests" in err

@@ -155,7 +155,7 @@ def test_a_packet_of_ours_is_read_as_a_parser_reads_it(value):
     before, behind = xmp.fresh("|").split(b"|")
     packet = before + value.encode() + behind
     try:
-        parsed = xmp._properties(xmp._parse(packet))
+        parsed = xmp._properties(xmp.parse(packet))
     except MalformedFile:
         with pytest.raises(MalformedFile):
             xmp.find(packet)
@@ -165,7 +165,7 @@ def test_a_packet_of_ours_is_read_as_a_parser_reads_it(value):
 
 @pytest.mark.parametrize("value", [VALUE, ""])
 def test_a_packet_of_ours_is_read_without_a_parser(value, monkeypatch):
-    monkeypatch.delattr(xmp, "_parse")
+    monkeypatch.delattr(xmp, "parse")
     assert [one.value for one in xmp.find(xmp.fresh(value))] == [value]
     with pytest.raises(NameError):
         xmp.find(xmp.fresh(value) + b" ")

@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -40,6 +40,8 @@ def answering(*answers: bytes, drip: bool = False):
     try:
         yield listener.getsockname()[1], asked
     finally:
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)  # wakes the thread where nobody has asked
         listener.close()
         thread.join()
 

@@ -28,7 +28,7 @@ def test_the_description_is_valid_and_complete(served):
     OpenAPIV31SpecValidator(found).validate()
     for verb, parameters in OF_ROUTES.items():
         operation = found["paths"][f"/v1/{verb}"]["post"]
-        assert {one["name"] for one in operation["parameters"]} == {"name", *(one.name for one in parameters)}
+        assert {one["name"] for one in operation["parameters"]} == {"name", "url", *(one.name for one in parameters)}
     del found["info"]
     assert list(OpenAPIV31SpecValidator(found).iter_errors())
 

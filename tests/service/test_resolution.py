@@ -239,3 +239,28 @@ def test_what_a_resolver_makes_up_is_not_believed(made, mark, anchors, signer, t
     for url in ("ftp://labels.example", "https://labels.example/v1?a=b", "labels.example"):
         with pytest.raises(InvalidArgument):
             Client(url)
+
+
+def test_a_file_is_named_by_its_address(served, made, plain):
+    for data, verdict in ((made, "confirmed"), (plain, "none")):
+        with answering(page(data)) as (port, _):
+            url = f"http://127.0.0.1:{port}/a/cat.jpg?size=large"
+            report = served.post("/v1/verify", params={"url": url, "effort": "fast"}).json()
+        assert (report["verdict"], report["file"]) == (verdict, "cat.jpg")
+    with answering(page(plain)) as (port, asked):
+        url = f"http://127.0.0.1:{port}/"
+        assert served.post("/v1/verify", params={"url": url}, content=b"x").status_code == 400 and not asked
+        assert served.post("/v1/label", "reader", params={"url": url}).status_code == 403 and not asked
+    for url, status in (("https://192.0.2.1/", 400), ("file:///etc/passwd", 400), ("http://127.0.0.1:9/", 502)):
+        assert served.post("/v1/verify", params={"url": url}).status_code == status
+    with answering(page(b"x" * (2 << 20))) as (port, _):  # more than a body may have
+        assert served.post("/v1/check", params={"url": f"http://127.0.0.1:{port}/"}).status_code == 502
+
+
+def test_where_no_host_is_allowed_nothing_is_fetched():
+    app = service.Service(service.Settings(limits=service.Limits(processes=1)), service.Access(None, ["verify"]))
+    with answering(page(b"x")) as (port, asked):
+        refused = TestClient(app).post("/v1/verify", params={"url": f"http://127.0.0.1:{port}/"})
+    assert refused.status_code == 400 and not asked and "allows no host" in refused.json()["error"]["message"]
+    operation = TestClient(app).get("/openapi.json").json()["paths"]["/v1/verify"]["post"]
+    assert "url" not in [one["name"] for one in operation["parameters"]] and operation["requestBody"]["required"]
