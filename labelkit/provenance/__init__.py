@@ -20,6 +20,7 @@ from labelkit.provenance.manifest import (
     AIGC_ASSERTION,
     Claim,
     has_place,
+    may_lie_beside,
     sign,
     sign_into,
     sign_sidecar,
@@ -29,5 +30,5 @@ from labelkit.provenance.signer import Signer
 from labelkit.provenance.trust import TrustList
 from labelkit.provenance.validation import validate
 
-__all__ = ["AIGC_ASSERTION", "Claim", "Signer", "TrustList", "has_place", "keygen", "keygen_watermark", "sign",
-           "sign_into", "sign_sidecar", "validate", "watermark_algorithm"]
+__all__ = ["AIGC_ASSERTION", "Claim", "Signer", "TrustList", "has_place", "keygen", "keygen_watermark",
+           "may_lie_beside", "sign", "sign_into", "sign_sidecar", "validate", "watermark_algorithm"]
