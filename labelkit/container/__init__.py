@@ -22,6 +22,7 @@ from labelkit.container import (
     flac,
     flv,
     gif,
+    gltf,
     heif,
     jpeg,
     markdown,
@@ -87,7 +88,7 @@ class _Module(Protocol):
 
 
 _MODULES: tuple[_Module, ...] = (jpeg, png, webp, gif, tiff, heif, svg, mp4, matroska, avi, flv, wav, flac, ogg, mp3,
-                                 pdf, opendocument, ooxml, webpage, markdown, plaintext)
+                                 gltf, pdf, opendocument, ooxml, webpage, markdown, plaintext)
 _BY_NAME = {found.name: module for module in _MODULES for found in module.FORMATS}
 _HEAD = 192  # first bytes that `sniff` of each module gets
 
