@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from labelkit.container import jsontext
 from labelkit.container.base import TEXT, Changes, Format, Layout, Patch, Reader, Slot
-from labelkit.container.jsontext import Member, Object
+from labelkit.container.jsontext import Object
 from labelkit.errors import UnsupportedFormat
 from labelkit.messages import Message
 
@@ -45,7 +45,7 @@ def sniff(reader: Reader, head: bytes) -> Format | None:
     return FORMATS[1]
 
 
-def scan(reader: Reader, found: Format) -> Layout[_Scene, Member]:
+def scan(reader: Reader, found: Format) -> Layout[_Scene, None]:
     """The members of the asset's extras; raises MalformedFile, TruncatedFile, LimitExceeded."""
     start, stop = 0, reader.size
     if found.name == "glb":
@@ -56,27 +56,23 @@ def scan(reader: Reader, found: Format) -> Layout[_Scene, Member]:
         _, extras = _parsed(text)
     except (UnicodeDecodeError, jsontext.NoObject, KeyError) as error:
         raise reader.malformed("glTF", start, Message("the scene is no JSON object with an asset")) from error
-    layout: Layout[_Scene, Member] = Layout(found, [], _Scene(text, start, stop, extras))
+    layout: Layout[_Scene, None] = Layout(found, [], _Scene(text, start, stop, extras))
     for name, one in extras.members.items() if extras else ():
         body = one.value if isinstance(one.value, str) else json.dumps(one.value, ensure_ascii=False)
         layout.slots.append(Slot(TEXT, "extras", start + len(text[:one.start].encode()),
                                  len(text[one.start:one.stop].encode()),
-                                 functools.partial(str.encode, body, "utf-8", "replace"), one, name))
+                                 functools.partial(str.encode, body, "utf-8", "replace"), None, name))
     return layout
 
 
-def patches(reader: Reader, layout: Layout[_Scene, Member], changes: Changes[Member],
+def patches(reader: Reader, layout: Layout[_Scene, None], changes: Changes[None],
             fresh: bytes | None) -> list[Patch]:
     """The patches for the scene and, in a GLB, for the lengths in front of it."""
     scene = layout.state
     if not changes and fresh is None:
         return []
-    edits = [(slot.state.value_at, slot.state.stop, jsontext.written_string(body.decode()))
-             for slot, body in changes.items() if body is not None]
-    gone = [slot.key for slot, body in changes.items() if body is None]
-    if scene.extras and gone:
-        edits = [scene.extras.without(scene.text, gone, edits)]
-    text = jsontext.changed(scene.text, edits)
+    values = {slot.key: None if body is None else body.decode() for slot, body in changes.items()}
+    text = scene.extras.edited(scene.text, values) if scene.extras else scene.text
     if fresh is not None:
         text = jsontext.changed(text, [_added(reader, *_parsed(text), fresh.decode())])
     new = text.encode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 _DECODER = json.JSONDecoder()
@@ -43,13 +43,14 @@ class Object:
         return stop, stop, "," + written
 
 
-    def without(self, text: str, names: Collection[str],
-                changes: Iterable[tuple[int, int, str]]) -> tuple[int, int, str]:
-        """The change that takes members out, and makes these changes in the others."""
-        made = {start: new for start, _, new in changes}
-        kept = [text[one.start:one.value_at] + made.get(one.value_at, text[one.value_at:one.stop])
-                for name, one in self.members.items() if name not in names]
-        return self.opens, self.closes + 1, "{" + ",".join(kept) + "}"
+    def edited(self, text: str, values: Mapping[str, str | None]) -> str:
+        """The text in which these members have other strings as values, or are gone (None)."""
+        kept = [(one, text[one.start:one.value_at] + (
+            text[one.value_at:one.stop] if name not in values else written_string(values[name] or "")))
+            for name, one in self.members.items() if name not in values or values[name] is not None]
+        if len(kept) == len(self.members):
+            return changed(text, [(one.start, one.stop, new) for one, new in kept])
+        return changed(text, [(self.opens, self.closes + 1, "{" + ",".join(new for _, new in kept) + "}")])
 
 
 def object_at(text: str, at: int = 0) -> Object:

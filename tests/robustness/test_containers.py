@@ -15,6 +15,7 @@ from tests.cost import within
 from tests.explicit.test_office import epub, odt
 from tests.files import LABEL, OTHER
 from tests.metadata.test_gltf import glb, gltf
+from tests.metadata.test_ofd import ofd, xmind
 from tests.metadata.test_ooxml import document, wide
 from tests.metadata.test_pdf import TITLE_INFO, packed, plain
 
@@ -87,6 +88,8 @@ HOSTS = {
                                    LABEL),
     "gltf": lambda: metadata.write(gltf(), LABEL),
     "glb": lambda: metadata.write(glb(), LABEL),
+    "ofd": lambda: metadata.write(ofd(), LABEL),
+    "xmind": lambda: metadata.write(xmind(), LABEL),
     "odt": lambda: metadata.write(odt("a", "b"), LABEL),
     "epub": lambda: metadata.write(epub("<p>a</p>"), LABEL),
     "markdown": lambda: metadata.write(b"---\ntitle: x\nAIGC: {}\n---\n\n# text\n", LABEL),
