@@ -145,7 +145,8 @@ def _placement(carrier: LabelCarrier, family: str, format: str) -> Result:
     place = Message("{value}", value=_place(carrier))
     if format in _NOT_NAMED:
         return Result("metadata-placement", clause, asks,
-                      Message("{place}; no guide names a place in {format}", place=_place(carrier), format=format), OPEN)
+                      Message("{place}; no guide names a place in {format}", place=_place(carrier), format=format),
+                      OPEN)
     fits = carrier.home or family == "image" and carrier.slot.endswith(_ALSO_SHOWN)
     return Result("metadata-placement", clause, asks, place, PASS if fits else FAIL)
 
