@@ -152,7 +152,8 @@ _MAX_SIDECAR = 16 << 20  # bytes
 
 def sidecar_of(source: Source, reader: Reader) -> bytes | None:
     """The manifest beside a file that is given by its path and has no place for one inside."""
-    if not isinstance(source, str | os.PathLike) or importlib.import_module("labelkit.provenance").has_place(reader):
+    room = importlib.import_module("labelkit.provenance")
+    if not isinstance(source, str | os.PathLike) or not room.may_lie_beside(reader):
         return None
     try:
         with open(os.fspath(source) + SIDECAR, "rb") as file:

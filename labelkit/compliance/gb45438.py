@@ -23,7 +23,8 @@ _GUIDES = {"image": Message("TC260-PG-20259A"), "audio": Message("TC260-PG-20251
            "video": Message("TC260-PG-20257A"), "document": Message("TC260-PG-20258A")}
 _ANNEX_E, _ELEMENTS = Message("GB 45438-2025 Annex E"), Message("GB 45438-2025 6.1 a)")
 _ALSO_SHOWN = ("EXIF UserComment", "tEXt AIGC")  # in annex B of the image guide
-_NOT_NAMED = ("svg", "html", "odt", "ods", "odp", "epub")  # by any guide
+# no guide that is known names a place in them
+_NOT_NAMED = ("svg", "html", "odt", "ods", "odp", "epub", "ofd", "xmind", "glb", "gltf")
 _CODE_LIKE = re.compile(r"00[0-9A-Za-z]{18,32}")  # of a few characters more or less, or in small letters: no name
 _LONG_VALUE = 255  # characters: what a column of a database or a field of a log commonly takes
 
@@ -144,7 +145,8 @@ def _placement(carrier: LabelCarrier, family: str, format: str) -> Result:
     place = Message("{value}", value=_place(carrier))
     if format in _NOT_NAMED:
         return Result("metadata-placement", clause, asks,
-                      Message("{place}; no guide names {format}", place=_place(carrier), format=format), OPEN)
+                      Message("{place}; no guide names a place in {format}", place=_place(carrier), format=format),
+                      OPEN)
     fits = carrier.home or family == "image" and carrier.slot.endswith(_ALSO_SHOWN)
     return Result("metadata-placement", clause, asks, place, PASS if fits else FAIL)
 

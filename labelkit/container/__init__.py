@@ -22,12 +22,14 @@ from labelkit.container import (
     flac,
     flv,
     gif,
+    gltf,
     heif,
     jpeg,
     markdown,
     matroska,
     mp3,
     mp4,
+    ofd,
     ogg,
     ooxml,
     opendocument,
@@ -41,6 +43,7 @@ from labelkit.container import (
     wav,
     webp,
     webpage,
+    xmind,
 )
 from labelkit.container.base import (
     C2PA,
@@ -88,7 +91,7 @@ class _Module(Protocol):
 
 
 _MODULES: tuple[_Module, ...] = (jpeg, png, webp, gif, tiff, heif, svg, mp4, matroska, avi, flv, wav, flac, ogg, mp3,
-                                 pdf, opendocument, ooxml, webpage, markdown, plaintext)
+                                 gltf, pdf, opendocument, ooxml, ofd, xmind, webpage, markdown, plaintext)
 _BY_NAME = {found.name: module for module in _MODULES for found in module.FORMATS}
 _HEAD = 192  # first bytes that `sniff` of each module gets
 

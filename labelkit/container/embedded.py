@@ -17,8 +17,10 @@ _OPEN = rb"Pictures/|Media/"  # folders of the archive (ODF 1.3 part 2, and what
 _BOOK = rb"\.(?:jpe?g|png|gif|webp|svg|mp[34]|m4a|ogg|opus)"  # names of members; a book may put them anywhere
 _INSIDE = {
     "pdf": rb"/Subtype\s*/Image\b|/EmbeddedFile\b|/RichMedia\b",  # no stream lies in a packed object (ISO 32000, 7.5.7)
+    **dict.fromkeys(("glb", "gltf"), rb'"mimeType"\s*:\s*"image/|data:image/'),  # textures
     "docx": _OFFICE, "xlsx": _OFFICE, "pptx": _OFFICE, "html": _URL, "markdown": _URL,
     "svg": _URL, "odt": _OPEN, "ods": _OPEN, "odp": _OPEN, "epub": _BOOK,
+    "ofd": _BOOK, "xmind": rb"resources/",
     "eml": rb"\ncontent-type:\s*(?:image|audio|video)/", "rtf": rb"\\(?:pict|objdata)\b",
 }
 

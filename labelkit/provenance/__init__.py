@@ -20,6 +20,7 @@ from labelkit.provenance.manifest import (
     AIGC_ASSERTION,
     Claim,
     has_place,
+    may_lie_beside,
     sign,
     sign_into,
     sign_sidecar,
@@ -31,4 +32,4 @@ from labelkit.provenance.trust import TrustList
 from labelkit.provenance.validation import validate
 
 __all__ = ["AIGC_ASSERTION", "Claim", "Recovered", "Signer", "TrustList", "has_place", "keygen", "keygen_watermark",
-           "recovered", "sign", "sign_into", "sign_sidecar", "validate", "watermark_algorithm"]
+           "may_lie_beside", "recovered", "sign", "sign_into", "sign_sidecar", "validate", "watermark_algorithm"]

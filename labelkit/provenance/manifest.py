@@ -28,17 +28,18 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from labelkit import container
-from labelkit.container import Reader, Source, tiff
+from labelkit.container import Reader, Source, textwrapper, tiff
 from labelkit.distribution import __version__
 from labelkit.errors import InvalidArgument, LabelkitError, SigningFailed, UnsupportedFormat
 from labelkit.evidence import Drawn, Json, to_json
 from labelkit.label import TRAINED_MEDIA as TRAINED_MEDIA, Generator, Kind, Label
 from labelkit.messages import Message
 from labelkit.payload import Payload
-from labelkit.provenance import heif
+from labelkit.provenance import heif, text
+from labelkit.provenance.assets import Asset, Discard, ValidationReport
 from labelkit.provenance.bounds import refuse_over_bound
 from labelkit.provenance.engine import (
     PURPOSES,
@@ -55,7 +56,6 @@ from labelkit.provenance.signer import Signer
 from labelkit.signpost import Signpost, soft_binding
 
 if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer, WriteableBuffer
     from c2pa import Builder
 
 AIGC_ASSERTION, SIGNPOST_ASSERTION = "org.labelkit.aigc", "org.labelkit.signpost"
@@ -65,47 +65,9 @@ WATERMARK_PREFIX = "org.labelkit.watermark."
 SIDECAR_TYPE = "application/octet-stream"
 _STORE_NAME = "parent.c2pa"
 _AVI = "video/x-msvideo"
+_USUAL_WRAPPER, _ATTEMPTS = 20_000, 4  # bytes; how often a text is signed until the size of its wrapper is right
 _UPDATED = {"image/jpeg", "image/png"}  # in other formats the library's update manifests break the parent's hash
 MAX_EXPLICIT = 4096  # characters of JSON
-
-
-class _ValidationReport(TypedDict):
-    """The part of the library's report that is used here."""
-
-    active_manifest: str
-    validation_state: str
-    validation_results: dict[str, object]
-
-
-class _Asset(NamedTuple):
-    """A file, its media type, and the manifest store of its sidecar, if it has one."""
-
-    reader: Reader
-    mime: str
-    store: bytes | None = None
-
-
-class _Discard(io.RawIOBase):
-    """Discards what c2pa writes: with a sidecar it still copies the file, which may be large."""
-
-    def __init__(self) -> None:
-        self._position = self._size = 0
-
-    def write(self, data: ReadableBuffer, /) -> int:
-        size = memoryview(data).nbytes
-        self._position += size
-        self._size = max(self._size, self._position)
-        return size
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        self._position = offset + (0, self._position, self._size)[whence]
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +100,22 @@ def watermark_algorithm(mime: str) -> str:
 
 
 def has_place(source: Source) -> bool:
-    """Whether the C2PA library can embed a manifest in this file; other files get a sidecar.
+    """Whether a manifest can be embedded in this file, by the C2PA library or in bare text; other files get a sidecar.
 
     Raises UnsupportedFormat for an unknown file format, and what opening the source raises.
     """
     with container.opened(source) as reader:
         mime = container.sniff(reader).mime
-        return mime in _supported() and _unfit(reader, mime) is None
+        return mime in _supported() and _unfit(reader, mime) is None or text.has_place(reader)
+
+
+def may_lie_beside(source: Source) -> bool:
+    """Whether a manifest of this file would be looked for beside it: it has no place, or is a text without one.
+
+    Raises what `has_place` raises.
+    """
+    with container.opened(source) as reader:
+        return not has_place(cast(BinaryIO, reader)) or text.is_bare(reader) and not text.wrappers(reader)
 
 
 @functools.cache
@@ -192,13 +163,16 @@ def sign_into(source: Source, target: BinaryIO, claim: Claim, signer: Signer, *,
     with container.opened(source) as reader:
         _refuse_same_file(reader, target)
         mime = mime or container.sniff(reader).mime
+        if text.has_place(reader):
+            target.write(_signed_text(reader, claim, signer, parent, mime))
+            return
         unfit = _unfit(reader, mime)
         if unfit:
             raise UnsupportedFormat("{where}: the C2PA library cannot embed a manifest in {format}", where=reader.name,
                                     format=unfit, hint="write a sidecar with labelkit.provenance.sign_sidecar")
         refuse_over_bound(reader, mime)
         try:
-            asset = _Asset(reader, mime)
+            asset = Asset(reader, mime)
             with _opened_parent(claim, parent, asset, unsigned) as (ancestor, is_signed):
                 unchanged = is_signed and ancestor is not None and ancestor.reader is reader
                 altered = claim.payload is not None or bool(claim.generator and claim.generator.edit)
@@ -213,6 +187,30 @@ def sign_into(source: Source, target: BinaryIO, claim: Claim, signer: Signer, *,
         signer.keep_store(store)
 
 
+def _signed_text(reader: Reader, claim: Claim, signer: Signer, parent: Source | None, mime: str) -> bytes:
+    """A text with its manifest behind it. The size of the wrapper is in the manifest, which is therefore made twice."""
+    plain, size = textwrapper.without(reader.whole()), _USUAL_WRAPPER
+    with container.opened(reader if parent is None else parent) as before:
+        held = next(iter(text.wrappers(before)), None)
+        ancestor = Asset(before, SIDECAR_TYPE, held.store if held else None)
+        begins_here = held is None and claim.label.kind is Kind.GENERATED
+        try:
+            for _ in range(_ATTEMPTS):
+                builder = _builder(claim, mime, None if begins_here else ancestor, written=False,
+                                   bound=text.binding(plain, size))
+                builder.set_no_embed()  # type: ignore[no-untyped-call]  # c2pa has no types here
+                store: bytes = builder.sign(signer.native(), SIDECAR_TYPE, io.BytesIO(plain), Discard())
+                if size == textwrapper.size_for(len(store)):
+                    return plain + textwrapper.wrapped(store, size)
+                size = textwrapper.size_for(len(store))
+        except LabelkitError:
+            raise
+        except Exception as error:
+            raise _failure(error, reader.name, SIDECAR_TYPE, signer) from error
+    raise SigningFailed("{where}: the manifest has another size each time it is signed", where=reader.name,
+                        hint="leave provenance out of the plan")
+
+
 def sign_sidecar(source: Source, claim: Claim, signer: Signer, *, parent: tuple[Source, bytes] | None = None,
                  mime: str | None = None) -> bytes:
     """A signed manifest store for the sidecar of a file that cannot embed one, by convention NAME.c2pa.
@@ -224,14 +222,14 @@ def sign_sidecar(source: Source, claim: Claim, signer: Signer, *, parent: tuple[
     """
     with container.opened(source) as reader, container.opened(parent[0] if parent else reader) as before:
         mime = mime or container.sniff(reader).mime
-        ancestor = _Asset(before, SIDECAR_TYPE, parent[1] if parent else None)
+        ancestor = Asset(before, SIDECAR_TYPE, parent[1] if parent else None)
         try:
             begins_here = parent is None and claim.label.kind is Kind.GENERATED
             builder = _builder(claim, mime, None if begins_here else ancestor, written=False,
                                thumbnails=signer.has_thumbnails)
             builder.set_no_embed()  # type: ignore[no-untyped-call]  # c2pa has no types here
-            store: bytes = builder.sign(signer.native(), SIDECAR_TYPE, reader.file, _Discard())
-            state = _report(_Asset(reader, SIDECAR_TYPE, store))["validation_state"]
+            store: bytes = builder.sign(signer.native(), SIDECAR_TYPE, reader.file, Discard())
+            state = _report(Asset(reader, SIDECAR_TYPE, store))["validation_state"]
         except LabelkitError:
             raise
         except Exception as error:
@@ -252,11 +250,13 @@ def _claim_generator() -> dict[str, str]:
     return {**_toolkit(), "specVersion": SPEC_VERSION}
 
 
-def _builder(claim: Claim, mime: str, ancestor: _Asset | None, *, written: bool = True, update: bool = False,
-             thumbnails: bool = False) -> Builder:
+def _builder(claim: Claim, mime: str, ancestor: Asset | None, *, written: bool = True, update: bool = False,
+             thumbnails: bool = False, bound: dict[str, object] | None = None) -> Builder:
     from c2pa import Builder, C2paBuilderIntent
 
     definition = _definition(claim, mime, opened=ancestor is not None)
+    if bound:
+        definition["assertions"] = [*cast("list[object]", definition["assertions"]), bound]
     settings = context(signing_settings(PURPOSES, written=written, thumbnails=thumbnails))
     builder = Builder.from_json(json.dumps(definition), context=settings)
     if ancestor is not None:
@@ -268,17 +268,20 @@ def _builder(claim: Claim, mime: str, ancestor: _Asset | None, *, written: bool 
     return builder
 
 
-def _report(asset: _Asset) -> _ValidationReport:
+def _report(asset: Asset) -> ValidationReport:
     """The library's report on the sidecar of a file."""
     from c2pa import Reader as ManifestReader
 
     settings = context(reading_settings("", "", PURPOSES))
     with ManifestReader(asset.mime, asset.reader.file, asset.store, context=settings) as found:
-        report: _ValidationReport = json.loads(found.json())
-        return report
+        report = json.loads(found.json())
+        held = next((one for one in text.wrappers(asset.reader) if one.store == asset.store), None)
+        if held:
+            report = text.judge(report, json.loads(found.crjson()), asset.reader.whole(), held)
+        return cast(ValidationReport, report)
 
 
-def _sidecar_facts(builder: Builder, asset: _Asset, store: bytes) -> dict[str, object]:
+def _sidecar_facts(builder: Builder, asset: Asset, store: bytes) -> dict[str, object]:
     """Add a sidecar as a resource; returns what makes it the manifest of an ingredient, its validation included."""
     report = _report(asset)
     builder.add_resource(_STORE_NAME, io.BytesIO(store))
@@ -339,11 +342,11 @@ def _aigc(claim: Claim) -> dict[str, object]:
 
 
 @contextmanager
-def _opened_parent(claim: Claim, parent: Source | None, asset: _Asset,
-                   unsigned: bool) -> Iterator[tuple[_Asset | None, bool]]:
+def _opened_parent(claim: Claim, parent: Source | None, asset: Asset,
+                   unsigned: bool) -> Iterator[tuple[Asset | None, bool]]:
     """The parent of the new manifest, or None if the content has no history, and whether the parent has a manifest."""
     with container.opened(asset.reader if parent is None else parent) as reader:
-        ancestor = asset if parent is None else _Asset(reader, container.sniff(reader).mime)
+        ancestor = asset if parent is None else Asset(reader, container.sniff(reader).mime)
         if not unsigned and _has_manifest(ancestor):
             yield ancestor, True
         elif parent is not None and _has_manifest(asset):
@@ -353,7 +356,7 @@ def _opened_parent(claim: Claim, parent: Source | None, asset: _Asset,
             yield None if claim.label.kind is Kind.GENERATED else ancestor, False
 
 
-def _has_manifest(asset: _Asset) -> bool:
+def _has_manifest(asset: Asset) -> bool:
     from c2pa import C2paError, Reader as ManifestReader
 
     settings = context(reading_settings("", "", PURPOSES))

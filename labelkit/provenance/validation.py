@@ -19,7 +19,7 @@ from labelkit.evidence import CheckFailure, Json, ManifestEvidence, SoftBinding,
 from labelkit.label import FIELDS, Kind, Label
 from labelkit.messages import Message
 from labelkit.payload import Payload
-from labelkit.provenance import fields, history
+from labelkit.provenance import fields, history, text
 from labelkit.provenance.bounds import over_bound
 from labelkit.provenance.engine import (
     RF64,
@@ -80,12 +80,19 @@ def validate(source: Source, *, trust: TrustList | None = None, now: datetime.da
         mime = _media_type(reader)
         if sidecar is None and reader.head(4) in RF64:
             return _absent()
+        held = text.wrappers(reader) if sidecar is None else []
+        if len(held) > 1:
+            return _unreadable(ValueError("the text has several of them"))
+        if not held and sidecar is None and text.has_place(reader):
+            return Finding(Layer.PROVENANCE, Status.ABSENT, Message("no manifest"))
         too_much = over_bound(reader, mime)
         if too_much:
             return Finding(Layer.PROVENANCE, Status.UNCHECKED, Message("not searched for a manifest: {reason}",
                            reason=too_much), evidence=UnreadableManifest(state="OverBound", reason=str(too_much)))
         try:
-            found = _read(reader, mime, settings, sidecar)
+            found = _read(reader, mime, settings, held[0].store if held else sidecar)
+            if found and held:
+                found = text.judge(*found, reader.whole(), held[0]), found[1]
         except Exception as error:  # errors of c2pa, ctypes or json, all caused by the content of the file
             return _unreadable(error)
     if found is None:

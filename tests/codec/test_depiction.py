@@ -10,11 +10,13 @@ import pytest
 
 import labelkit
 from labelkit import codec
-from labelkit.codec import avif, mpf
+from labelkit.codec import avif, mpf, png
+from labelkit.container.png import chunk
 from labelkit.errors import UnsupportedFormat
 from tests import files
 from tests.films import picture, scene
 from tests.media import LABEL, photo, saved
+from tests.metadata.test_heic import heic
 
 METADATA = labelkit.Plan(explicit=None, watermark=None)
 SRGB, DISPLAY_P3, PQ, HLG = (1, 13, 6), (12, 13, 5), (9, 16, 9), (9, 18, 9)
@@ -60,6 +62,30 @@ def test_an_avif_that_would_suffer_is_refused_and_takes_metadata(make):
     report = labelkit.verify(labelled)  # which reads the samples all the same
     assert report[labelkit.Layer.METADATA].status is labelkit.Status.VALID
     assert report[labelkit.Layer.WATERMARK].status is labelkit.Status.ABSENT
+
+
+def test_a_png_of_16_bits_and_hdr_keeps_its_depth_and_what_describes_its_colours():
+    """cICP of BT.2100 PQ, mastering volume and light level, through every layer (PNG, third edition, 11.3.2)."""
+    described = {b"cICP": bytes((9, 16, 0, 1)), b"mDCV": bytes(range(24)), b"cLLI": struct.pack(">II", 10**7, 10**5)}
+    pixels = np.asarray(photo(), np.uint16) * 193 + 77
+    plain = png.encode(pixels)
+    data = plain[:33] + b"".join(chunk(kind, body) for kind, body in described.items()) + plain[33:]
+    out = labelkit.embed(data, label=LABEL)
+    assert png.header(out)[2] == 16
+    kept = {kind: out[start + 8:stop - 4] for kind, start, stop in png.chunks(out) if kind in described}
+    assert kept == described
+    marked = png.decode16(out)
+    assert marked.dtype == np.uint16 and len(np.unique(marked[:300] & 255)) == 256, "not 8 bits made wide"
+    report = labelkit.verify(out)
+    assert all(report[layer].status is labelkit.Status.VALID for layer in (
+        labelkit.Layer.EXPLICIT, labelkit.Layer.WATERMARK, labelkit.Layer.METADATA))
+
+
+def test_a_heic_whose_pixels_are_not_decoded_is_refused_and_takes_metadata():
+    data = heic(1)
+    with pytest.raises(UnsupportedFormat):
+        labelkit.embed(data, label=LABEL)
+    assert labelkit.verify(labelkit.embed(data, label=LABEL, plan=METADATA)).metadata
 
 
 def test_a_gain_map_is_told_by_the_brand():

@@ -170,19 +170,19 @@ def test_the_field_stands_where_its_format_keeps_such_fields(kind, part):
     assert lk.verify(again).label.produce_id == "2" and members(again)[part].decode().count("AIGC") == 1
 
 
-def test_bare_text_takes_its_manifest_beside_it(tmp_path):
+def test_subtitles_take_their_manifest_beside_them(tmp_path):
     import datetime
 
     from labelkit import provenance
     (tmp_path / "keys").mkdir()
     provenance.keygen(tmp_path / "keys", "Acme", now=datetime.datetime.now(datetime.UTC))
-    (tmp_path / "a.txt").write_text("text\n")
+    (tmp_path / "a.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\ntext\n")
     plan = lk.Plan(provenance=lk.Signer.load(tmp_path / "keys" / "signer.pem"))
-    lk.embed(tmp_path / "a.txt", tmp_path / "b.txt", LABEL, plan=plan)
+    lk.embed(tmp_path / "a.srt", tmp_path / "b.srt", LABEL, plan=plan)
     trust = lk.TrustList.load(tmp_path / "keys" / "anchors.pem")
-    report = lk.verify(tmp_path / "b.txt", trust=trust)
+    report = lk.verify(tmp_path / "b.srt", trust=trust)
     assert report.verdict is lk.Verdict.CONFIRMED and report.label == LABEL
-    (tmp_path / "b.txt").write_text("AI生成\n\nother\n", "utf-8")
-    assert lk.verify(tmp_path / "b.txt", trust=trust)[lk.Layer.PROVENANCE].status is lk.Status.INVALID
+    (tmp_path / "b.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nother\n", "utf-8")
+    assert lk.verify(tmp_path / "b.srt", trust=trust)[lk.Layer.PROVENANCE].status is lk.Status.INVALID
     with pytest.raises(LabelkitError, match="needs a path"):
-        lk.embed("text", label=LABEL, plan=plan, format="txt")
+        lk.embed("text", label=LABEL, plan=plan, format="srt")

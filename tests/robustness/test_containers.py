@@ -14,6 +14,8 @@ from tests.container import test_jpegxmp as jpegxmp
 from tests.cost import within
 from tests.explicit.test_office import epub, odt
 from tests.files import LABEL, OTHER
+from tests.metadata.test_gltf import glb, gltf
+from tests.metadata.test_ofd import ofd, xmind
 from tests.metadata.test_ooxml import document, wide
 from tests.metadata.test_pdf import TITLE_INFO, packed, plain
 
@@ -84,6 +86,10 @@ HOSTS = {
     "pdf packed": lambda: metadata.write(packed(TITLE_INFO, files.XMP_PACKET), LABEL),
     "html": lambda: metadata.write(b'<!DOCTYPE html><html><head><meta charset="utf-8"><title>t</title></head></html>',
                                    LABEL),
+    "gltf": lambda: metadata.write(gltf(), LABEL),
+    "glb": lambda: metadata.write(glb(), LABEL),
+    "ofd": lambda: metadata.write(ofd(), LABEL),
+    "xmind": lambda: metadata.write(xmind(), LABEL),
     "odt": lambda: metadata.write(odt("a", "b"), LABEL),
     "epub": lambda: metadata.write(epub("<p>a</p>"), LABEL),
     "markdown": lambda: metadata.write(b"---\ntitle: x\nAIGC: {}\n---\n\n# text\n", LABEL),

@@ -40,9 +40,9 @@ def tagged(document: Document, page: Page, words: Words, content: bytes) -> byte
     document.new[element.number] = (
         b"<< /Type /StructElem /S /P /P %b /Pg %b /K %d%b >>"
         % (written(parent.reference), written(page.found.reference), number, language))
-    kids = document.objects.resolve(parent.dictionary.get(b"K")) if isinstance(
-        document.objects.resolve(parent.dictionary.get(b"K")), list) else parent.dictionary.get(b"K")
-    old = kids if isinstance(kids, list) else [] if kids is None else [kids]
+    kids = parent.dictionary.get(b"K")
+    held = document.objects.resolve(kids)
+    old = held if isinstance(held, list) else [] if kids is None else [kids]
     new: list[Value] = [*old, element] if words.place == "end" else [element, *old]
     document.change(parent, {b"K": written(new)})
     return b"/P << /MCID %d >>" % number

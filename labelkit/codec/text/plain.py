@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from labelkit.codec.samples import Block, Words
 from labelkit.codec.text.encoding import EncodedText
+from labelkit.container import textwrapper
 from labelkit.errors import HostTooSmall
 
 _GAP = re.compile(r"(?>\r\n|\r|\n)(?:[ \t\u3000]*+(?>\r\n|\r|\n))+")
@@ -70,8 +71,8 @@ def _breaks_before(text: str) -> int:
 
 
 def read(data: bytes, name: str) -> tuple[Sequence[Block], Paragraphs]:
-    """The paragraphs of a plain text."""
-    encoded = EncodedText.of(data, name)
+    """The paragraphs of a plain text; a manifest in it would not hold when words are put in, and is left out."""
+    encoded = EncodedText.of(textwrapper.without(data), name)
     text = encoded.text
     first = len(text) - len(text.lstrip())
     boundaries = [gap.end() for gap in _GAP.finditer(text) if first < gap.end() < len(text)]
