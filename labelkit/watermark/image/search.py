@@ -25,6 +25,10 @@ from labelkit.watermark.image.matcher import ORIENTATIONS, TileMatch, Trials, ma
 from labelkit.watermark.image.pixels import decimate, whiten
 
 WORKING_SIDE = 512  # pixels: lattices are searched on a plane shrunk to about this
+THUMBNAIL = 640  # pixels, the longest side of what may be a whole picture shrunk
+_USUAL_SIDES = (  # longest ones of pictures
+    512, 576, 640, 720, 768, 800, 832, 896, 960, 1024, 1080, 1152, 1200, 1216, 1280, 1344, 1440, 1536, 1600, 1792, 1920,
+    2048, 2160, 2304, 2560, 2880, 3072, 3264, 3840, 4032, 4096, 5120)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,18 @@ class TileSearch:
         """The periods of pictures of which this one may be a part, down to a twentieth, in all orientations."""
         own = tile.period(*self.plane.shape)
         return first_found(self._on_period(p) for p in tile.PERIODS if 0.9 * own <= p <= 2.1 * own)
+
+    def as_thumbnail(self) -> LocatedTile | None:
+        """The periods that pictures of usual sizes have when they are shrunk to this one, unturned.
+
+        A known period needs less of a mark than the lattice search does.
+        """
+        height, width = self.plane.shape
+        longest = max(height, width)
+        periods = {tile.period(width * side / longest, height * side / longest) * longest / side
+                   for side in _USUAL_SIDES if longest <= THUMBNAIL and 1.2 * longest < side}
+        return first_found(self.on_lattice(np.eye(2) * period, orientations=1)
+                           for period in sorted(periods, reverse=True) if period >= lattice.MIN_SPACING)
 
     def any_scale(self) -> LocatedTile | None:
         """Upright lattices of any spacing."""
