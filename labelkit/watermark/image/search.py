@@ -67,20 +67,24 @@ class TileSearch:
     plane    int8 [height, width], whitened
     keyed    the bins of the key
     trials   counts what is tried; searches that make one decision share it
-    shrunk   makes the plane in which lattices are looked for, smaller by `coarse_factor`; None for `plane` itself
+    shrunk   makes the plane in which lattices are looked for, smaller by `factor`; None for `plane` itself
+    factor   `coarse_factor` if None
     """
 
     def __init__(self, plane: npt.NDArray[np.int8], keyed: tile.KeyedBins, trials: Trials,
-                 shrunk: Callable[[], npt.NDArray[np.int8]] | None = None) -> None:
+                 shrunk: Callable[[], npt.NDArray[np.int8]] | None = None, factor: int | None = None) -> None:
         self.plane, self.keyed, self.trials, self._shrunk = plane, keyed, trials, shrunk
+        self._factor = factor or coarse_factor(*plane.shape)
         self._tried: list[npt.NDArray[np.float64]] = []
 
     @classmethod
     def of_picture(cls, luma: npt.NDArray[np.uint8], key: Key) -> TileSearch:
         """The search in a picture, given as its luma, uint8 [height, width]."""
         factor = coarse_factor(*luma.shape)
+        if 1 < factor < min(luma.shape) // 16 and max(luma.shape) > 1.125 * WORKING_SIDE * factor:
+            factor += 1  # a side above 512 costs four times as much; up to an eighth above it is cut off
         shrunk = None if factor == 1 else lambda: whiten(decimate(luma, factor))
-        return cls(whiten(luma), tile.keyed_bins(key), Trials(), shrunk)
+        return cls(whiten(luma), tile.keyed_bins(key), Trials(), shrunk, factor)
 
     def own_period(self) -> LocatedTile | None:
         """The period that a picture of this size is given, unturned."""
@@ -107,7 +111,7 @@ class TileSearch:
     def any_scale(self) -> LocatedTile | None:
         """Upright lattices of any spacing."""
         factor, correlation = self._coarse
-        return self._on_any(correlation, factor, correlation.upright(5))
+        return self._on_any(correlation, factor, correlation.upright(4))
 
     def any_lattice(self) -> LocatedTile | None:
         """Lattices of any two vectors: squares at any angle, upright rectangles, oblique ones.
@@ -119,7 +123,7 @@ class TileSearch:
         if found:
             return found
         low = correlation.low_band()
-        return self._on_any(low, factor, low.rotated(3) + low.oblique(3))
+        return self._on_any(low, factor, low.rotated(2) + low.oblique(3))
 
     def more_lattices(self) -> LocatedTile | None:
         """More of the same; then those of the middle of the picture at its own resolution."""
@@ -134,7 +138,8 @@ class TileSearch:
     def _coarse(self) -> tuple[int, lattice.Autocorrelation]:
         """The factor by which the plane was shrunk, and the autocorrelation of the shrunk plane."""
         plane = self.plane if self._shrunk is None else self._shrunk()
-        return coarse_factor(*self.plane.shape), lattice.Autocorrelation(plane)
+        cut = self._factor > 1 and max(plane.shape) <= 1.125 * WORKING_SIDE
+        return self._factor, lattice.Autocorrelation(plane, WORKING_SIDE if cut else 2 * WORKING_SIDE)
 
     def _on_any(self, correlation: lattice.Autocorrelation, factor: int,
                 lattices: list[npt.NDArray[np.float64]]) -> LocatedTile | None:
