@@ -92,7 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=Path, default=Path(__file__).parent.parent / "samples")
     parser.add_argument("--attacks")
-    parser.add_argument("--effort", default="deep")
+    parser.add_argument("--effort", default="normal")
     parser.add_argument("--strength", type=float, nargs="+", default=[1.0])
     parser.add_argument("--robustness", nargs="+", default=["everyday"])
     parser.add_argument("--longest", type=int, default=0)

@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from benchmarks import geometry_attacks, image_attacks
 from labelkit.errors import HostTooSmall, InvalidArgument
@@ -95,6 +96,15 @@ def test_normal_effort_after_a_shear(hard, host, attack) -> None:
     sheared = geometry_attacks.apply(attack, hard)
     assert _is_read(sheared) and not image.detect(sheared, STRANGER).found
     assert not image.detect(geometry_attacks.apply(attack, host)).found
+
+
+def test_normal_effort_on_a_thumbnail() -> None:
+    """At a period that is known where the picture had a usual size, here 1024 pixels; the lattice alone is too weak."""
+    wide = photo(768, 1024)
+    small = [np.asarray(Image.fromarray(picture).resize((256, 192), Image.Resampling.LANCZOS))
+             for picture in (image.embed(wide, PAYLOAD, robustness="hard"), wide)]
+    assert _is_read(image_attacks.apply("jpeg_85", small[0]))
+    assert not image.detect(small[0], STRANGER).found and not image.detect(small[1]).found
 
 
 @pytest.mark.parametrize("attack", ["aslant_10_jpeg_80", "photographed_10"])

@@ -3,8 +3,9 @@
 
 The steps in order of cost; one is taken only when those before it found nothing:
   fast    the period that a picture of this size is given, at its own scale
-  normal  the periods of larger pictures (crops); upright lattices at every scale; then the best lattices of any two
-          vectors (turned, stretched, sheared), all looked for in the shrunk picture
+  normal  the periods of larger pictures (crops), and in a small picture those of large ones that were shrunk to it;
+          upright lattices at every scale; then the best lattices of any two vectors (turned, stretched, sheared), all
+          looked for in the shrunk picture
   deep    more of these lattices, and those of the picture at its own resolution; then pictures of a picture: lattices
           seen in perspective (perspective.py)
 """
@@ -23,7 +24,7 @@ from labelkit.watermark.image.expected import Expected
 from labelkit.watermark.image.pixels import check_array, eight_bits, luma_of
 from labelkit.watermark.image.search import LocatedTile, TileSearch, first_found, undecoded
 
-_STEPS = {"fast": 1, "normal": 4, "deep": 6}
+_STEPS = {"fast": 1, "normal": 5, "deep": 7}
 
 
 def detect(pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32], key: Key | None = None, *,
@@ -43,8 +44,8 @@ def detect(pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32], key: Key | No
     key, luma = Key.of(key), luma_of(eight_bits(pixels))
     search = TileSearch.of_picture(luma, key)
     expected = search.trials.observer = Expected.of(candidates, key)
-    steps = (search.own_period, search.own_scale, search.any_scale, search.any_lattice, search.more_lattices,
-             lambda: perspective.search(luma, search))
+    steps = (search.own_period, search.own_scale, search.as_thumbnail, search.any_scale, search.any_lattice,
+             search.more_lattices, lambda: perspective.search(luma, search))
     found = first_found(step() for step in steps[: _STEPS[effort]])
     if not found and expected:
         likely = expected.decide(search.trials)

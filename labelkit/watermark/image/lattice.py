@@ -248,15 +248,21 @@ def fold(plane: npt.NDArray[np.int8], vectors: Lattice) -> npt.NDArray[np.int32]
 
 
 def is_same(one: Lattice, other: Lattice, tolerance: float = 0.004) -> bool:
-    """Whether two lattices hold the same points, as far as a `tolerance`, in shares of their vectors, can tell."""
+    """Whether two lattices have the same vectors, in any order and direction, up to a `tolerance` in shares of them."""
     multiples = np.linalg.solve(one, other)
     whole = np.rint(multiples)
-    return bool(np.abs(multiples - whole).max() < tolerance and abs(abs(np.linalg.det(whole)) - 1) < 0.5)
+    return bool(np.abs(multiples - whole).max() < tolerance and _is_turn(whole))
+
+
+def _is_turn(whole: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """bool [...]: which whole matrices [..., 2, 2] swap or reverse vectors and do no more."""
+    turn: npt.NDArray[np.bool_] = (np.abs(whole).sum(-1) == 1).all(-1) & (np.abs(whole).sum(-2) == 1).all(-1)
+    return turn
 
 
 def _distinct(lattices: npt.NDArray[np.float64], count: int) -> list[Lattice]:
-    """The first `count` of [n, 2, 2] lattices that differ. Those that are every second point or so of one before them
-    come last: a host that repeats itself has many."""
+    """The first `count` of [n, 2, 2] lattices that differ. Those that hold the points of one before them, or every
+    second or so, come last: a host that repeats itself has many."""
     kept: list[Lattice] = []
     multiples: list[Lattice] = []
     while len(lattices) and len(kept) < count:
@@ -265,8 +271,7 @@ def _distinct(lattices: npt.NDArray[np.float64], count: int) -> list[Lattice]:
         whole = np.rint(np.linalg.inv(first) @ lattices)
         near = np.abs(first @ whole - lattices).max((1, 2)) <= 0.012 * np.abs(lattices).max((1, 2)) + 1
         within = near & (np.abs(whole).max((1, 2)) <= 2)
-        other = np.abs(np.abs(whole[:, 0, 0] * whole[:, 1, 1] - whole[:, 0, 1] * whole[:, 1, 0]) - 1) > 0.5
-        multiples.extend(lattices[within & other])
+        multiples.extend(lattices[within & ~_is_turn(whole)])
         lattices = lattices[~within]
     return kept + _distinct(np.array(multiples), count - len(kept)) if multiples and len(kept) < count else kept
 

@@ -3,7 +3,7 @@
 
 In perspective the tile's lattice changes from place to place, and its peaks in the autocorrelation are smeared. Two
 numbers, the tilt, make a lattice of it again; what is left is affine, and lattice.py finds it. So the shrunk plane is
-set upright for each of 133 tilts, and for each the best lattice is scored. The score rises over a tenth of the range
+set upright for each of 136 tilts, and for each the best lattice is scored. The score rises over a tenth of the range
 around the right tilt, climbs from there are short, and each ends in a tilt known to parts in a thousand.
 
 The key is not used until the tilt is chosen. So on unmarked media the phases stay random, and each tilt and lattice

@@ -25,6 +25,10 @@ from labelkit.watermark.image.matcher import ORIENTATIONS, TileMatch, Trials, ma
 from labelkit.watermark.image.pixels import decimate, whiten
 
 WORKING_SIDE = 512  # pixels: lattices are searched on a plane shrunk to about this
+THUMBNAIL = 640  # pixels, the longest side of what may be a whole picture shrunk
+_USUAL_SIDES = (  # longest ones of pictures
+    512, 576, 640, 720, 768, 800, 832, 896, 960, 1024, 1080, 1152, 1200, 1216, 1280, 1344, 1440, 1536, 1600, 1792, 1920,
+    2048, 2160, 2304, 2560, 2880, 3072, 3264, 3840, 4032, 4096, 5120)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +68,24 @@ class TileSearch:
     plane    int8 [height, width], whitened
     keyed    the bins of the key
     trials   counts what is tried; searches that make one decision share it
-    shrunk   makes the plane in which lattices are looked for, smaller by `coarse_factor`; None for `plane` itself
+    shrunk   makes the plane in which lattices are looked for, smaller by `factor`; None for `plane` itself
+    factor   `coarse_factor` if None
     """
 
     def __init__(self, plane: npt.NDArray[np.int8], keyed: tile.KeyedBins, trials: Trials,
-                 shrunk: Callable[[], npt.NDArray[np.int8]] | None = None) -> None:
+                 shrunk: Callable[[], npt.NDArray[np.int8]] | None = None, factor: int | None = None) -> None:
         self.plane, self.keyed, self.trials, self._shrunk = plane, keyed, trials, shrunk
+        self._factor = factor or coarse_factor(*plane.shape)
         self._tried: list[npt.NDArray[np.float64]] = []
 
     @classmethod
     def of_picture(cls, luma: npt.NDArray[np.uint8], key: Key) -> TileSearch:
         """The search in a picture, given as its luma, uint8 [height, width]."""
         factor = coarse_factor(*luma.shape)
+        if 1 < factor < min(luma.shape) // 16 and max(luma.shape) > 1.125 * WORKING_SIDE * factor:
+            factor += 1  # a side above 512 costs four times as much; up to an eighth above it is cut off
         shrunk = None if factor == 1 else lambda: whiten(decimate(luma, factor))
-        return cls(whiten(luma), tile.keyed_bins(key), Trials(), shrunk)
+        return cls(whiten(luma), tile.keyed_bins(key), Trials(), shrunk, factor)
 
     def own_period(self) -> LocatedTile | None:
         """The period that a picture of this size is given, unturned."""
@@ -89,10 +97,22 @@ class TileSearch:
         own = tile.period(*self.plane.shape)
         return first_found(self._on_period(p) for p in tile.PERIODS if 0.9 * own <= p <= 2.1 * own)
 
+    def as_thumbnail(self) -> LocatedTile | None:
+        """The periods that pictures of usual sizes have when they are shrunk to this one, unturned.
+
+        A known period needs less of a mark than the lattice search does.
+        """
+        height, width = self.plane.shape
+        longest = max(height, width)
+        periods = {tile.period(width * side / longest, height * side / longest) * longest / side
+                   for side in _USUAL_SIDES if longest <= THUMBNAIL and 1.2 * longest < side}
+        return first_found(self.on_lattice(np.eye(2) * period, orientations=1)
+                           for period in sorted(periods, reverse=True) if period >= lattice.MIN_SPACING)
+
     def any_scale(self) -> LocatedTile | None:
         """Upright lattices of any spacing."""
         factor, correlation = self._coarse
-        return self._on_any(correlation, factor, correlation.upright(5))
+        return self._on_any(correlation, factor, correlation.upright(4))
 
     def any_lattice(self) -> LocatedTile | None:
         """Lattices of any two vectors: squares at any angle, upright rectangles, oblique ones.
@@ -104,7 +124,7 @@ class TileSearch:
         if found:
             return found
         low = correlation.low_band()
-        return self._on_any(low, factor, low.rotated(3) + low.oblique(3))
+        return self._on_any(low, factor, low.rotated(2) + low.oblique(3))
 
     def more_lattices(self) -> LocatedTile | None:
         """More of the same; then those of the middle of the picture at its own resolution."""
@@ -119,7 +139,8 @@ class TileSearch:
     def _coarse(self) -> tuple[int, lattice.Autocorrelation]:
         """The factor by which the plane was shrunk, and the autocorrelation of the shrunk plane."""
         plane = self.plane if self._shrunk is None else self._shrunk()
-        return coarse_factor(*self.plane.shape), lattice.Autocorrelation(plane)
+        cut = self._factor > 1 and max(plane.shape) <= 1.125 * WORKING_SIDE
+        return self._factor, lattice.Autocorrelation(plane, WORKING_SIDE if cut else 2 * WORKING_SIDE)
 
     def _on_any(self, correlation: lattice.Autocorrelation, factor: int,
                 lattices: list[npt.NDArray[np.float64]]) -> LocatedTile | None:
