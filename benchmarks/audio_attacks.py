@@ -4,13 +4,16 @@
     y, rate = apply("speed_1.1", x, 48_000, seed=0)     # x: float32 [frames] or [frames, channels]
 
 `names()` are the attacks that this installation can run: lossy codecs need soundfile (Vorbis) and PyAV (MP3, AAC, Opus,
-AMR). The same (name, seed, x) gives the same samples. `host` is unmarked sound to mix in or to put beside.
+AMR), some of the group "replay" the program ffmpeg. The same (name, seed, x) gives the same samples. `host` is unmarked
+sound to mix in or to put beside.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import io
+import shutil
+import subprocess
 import zlib
 from collections.abc import Callable
 
@@ -21,7 +24,7 @@ _TABLE: dict[str, tuple[str, Attack]] = {}
 
 
 def names(group: str | None = None) -> list[str]:
-    """All attacks, or those of a group: none level filter noise room time cut mix channel codec chain."""
+    """All attacks, or those of a group: none level filter noise room time replay cut mix channel codec chain."""
     return [name for name, (own, _) in _TABLE.items() if group in (None, own)]
 
 
@@ -224,6 +227,14 @@ def codec(x: np.ndarray, sr: int, name: str, kbps: float, container: str, *, mon
     return resize(z, round(len(z) * sr / back)) if back != sr else z
 
 
+def _filtered(x: np.ndarray, sr: int, graph: str) -> np.ndarray:
+    """Through a filter of the program ffmpeg."""
+    form = ["-f", "f32le", "-ar", str(sr), "-ac", str(x.shape[1])]
+    out = subprocess.run(["ffmpeg", "-v", "error", *form, "-i", "-", "-af", graph, *form, "-"],
+                         input=np.ascontiguousarray(x, "<f4").tobytes(), stdout=subprocess.PIPE, check=True).stdout
+    return np.frombuffer(out, "<f4").reshape(-1, x.shape[1])
+
+
 def _planar(source):
     import av
     resampler = None
@@ -282,6 +293,20 @@ for _f, _t in ((1.1, 0.97), (0.93, 1.04)):
     _add(f"speed_{_f}_tempo_{_t}", "time", lambda x, sr, r, h, f=_f, t=_t: tempo(speed(x, f), sr, t))
 for _s in (-1, 1):
     _add(f"pitch_{_s:+d}", "time", lambda x, sr, r, h, s=_s: pitch(x, sr, s))
+_add("reversed", "replay", lambda x, sr, r, h: x[::-1])
+for _f in (0.7, 1.4, 1.5):
+    _add(f"speed_{_f}", "replay", lambda x, sr, r, h, f=_f: speed(x, f))
+for _f in (0.75, 0.85, 1.1, 1.25, 1.5):
+    _add(f"tempo_{_f}", "replay", lambda x, sr, r, h, f=_f: tempo(x, sr, f))
+for _s in (-3, -2, 2, 3):
+    _add(f"pitch_{_s:+d}", "replay", lambda x, sr, r, h, s=_s: pitch(x, sr, s))
+if shutil.which("ffmpeg"):
+    for _f in (0.75, 1.25, 1.5):
+        _add(f"atempo_{_f}", "replay", lambda x, sr, r, h, f=_f: _filtered(x, sr, f"atempo={f}"))
+        _add(f"rubberband_tempo_{_f}", "replay", lambda x, sr, r, h, f=_f: _filtered(x, sr, f"rubberband=tempo={f}"))
+    for _s in (-3, 3):
+        _add(f"rubberband_pitch_{_s:+d}", "replay",
+             lambda x, sr, r, h, s=_s: _filtered(x, sr, f"rubberband=pitch={2 ** (s / 12)}"))
 for _t in (10, 5, 3):
     _add(f"crop_{_t}s", "cut", lambda x, sr, r, h, t=_t: _crop(x, sr, r, t))
 _add("dropout_1%", "cut", lambda x, sr, r, h: _without(x, sr, r, 0.02, False))

@@ -4,7 +4,7 @@
     python -m benchmarks.audio_peers --clips FOLDER                          # every table
     python -m benchmarks.audio_peers --clips FOLDER --only quality --systems labelkit unmarked
 
-labelkit    64 bits: right means all 64; found at effort "deep" after attacks on time, at "normal" otherwise
+labelkit    64 bits: right means all 64; found at effort "normal"
 perth       resemble-perth, presence alone: its own rounding at 0.5. Needs torchaudio and setuptools < 81; beside a
             torch without CUDA, torchaudio's compiled parts (torchaudio/lib/*.so) must be deleted
 voicesign   presence of an identity: its own threshold
@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import audio_attacks as attacks
-from benchmarks.audio_robustness import Clip, cpu_seconds, cut, effort_after, pesq_wb, read_clips, resampled, snr_db
+from benchmarks.audio_robustness import Clip, cpu_seconds, cut, pesq_wb, read_clips, resampled, snr_db
 from benchmarks.peaq import difference_grade
 from labelkit.errors import LabelkitError
 from labelkit.payload import Payload
@@ -219,7 +219,7 @@ def recovery(systems: list[System], clips: list[Clip], args: argparse.Namespace)
         for index, _, host, marked, rate, message in _marked(system, clips):
             for name in args.names:
                 attacked, now = attacks.apply(name, marked, rate, seed=index, host=host)
-                read = system.detect(_flat(attacked), now, effort_after(name))
+                read = system.detect(_flat(attacked), now, "normal")
                 hits[name][system.name].append(read == message)
         print(f"  {system.name} done", file=sys.stderr)
     groups: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
@@ -250,7 +250,7 @@ def false_positives(systems: list[System], clips: list[Clip], args: argparse.Nam
         for index, (clip, host, rate) in enumerate(clips):
             for name in args.names:
                 attacked, now = attacks.apply(name, host, rate, seed=index, host=host)
-                said[clip] += system.detect(_flat(attacked), now, effort_after(name)) is not None
+                said[clip] += system.detect(_flat(attacked), now, "normal") is not None
                 count += 1
         worst = ", ".join(f"{clip} {times}" for clip, times in said.items() if times)
         rows[system.name] = [f"{sum(said.values())} of {count}" + (f": {worst}" if worst else "")]

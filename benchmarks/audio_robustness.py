@@ -7,8 +7,8 @@
     python -m benchmarks.audio_robustness --clips FOLDER --robustness hard --strength 0.7    # what "everyday" replaces
 
 A clip is any file that soundfile reads; without --clips those of samples/ are used. An attack module has
-`names()` and `apply(name, x, rate, seed=, host=) -> (y, rate)`. Recovery means all 64 bits right. After attacks on
-time the search has effort "deep", after all others "normal". ODG is that of peaq.py, of the mean of the channels. PESQ
+`names()` and `apply(name, x, rate, seed=, host=) -> (y, rate)`. Recovery means all 64 bits right, at the default effort
+unless --effort says another. ODG is that of peaq.py, of the mean of the channels. PESQ
 needs the package `pesq`, which is optional.
 """
 
@@ -32,7 +32,6 @@ from labelkit.plan import ROBUSTNESS
 from labelkit.watermark import audio
 
 _HERE = Path(__file__).parent
-_TIME_ATTACKS = ("speed", "stretch", "tempo", "pitch", "clock")  # how their names begin
 Clip = tuple[str, np.ndarray, int]  # name, float32 [frames] or [frames, channels], rate in Hz
 
 
@@ -47,7 +46,7 @@ def main() -> None:
     settings = {"strength": args.strength, "robustness": args.robustness}
     tables: dict[str, Callable[[], None]] = {
         "fidelity": lambda: fidelity(clips, args.seconds, settings),
-        "recovery": lambda: recovery(clips, attacks, wanted, args.seconds, settings),
+        "recovery": lambda: recovery(clips, attacks, wanted, args.seconds, settings, args.effort),
         "false-positives": lambda: false_positives(clips, attacks, wanted, args.seconds),
         "speed": lambda: speed(clips)}
     for table in args.only:
@@ -63,6 +62,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=10.0, help="of each clip, from its second 2 on")
     parser.add_argument("--strength", type=float, default=1.0)
     parser.add_argument("--robustness", choices=ROBUSTNESS, default=ROBUSTNESS[0])
+    parser.add_argument("--effort", choices=("fast", "normal", "deep"), default="normal", help="of the recovery")
     parser.add_argument("--groups", nargs="+", help="groups of attacks")
     parser.add_argument("--names", nargs="+", help="single attacks")
     return parser.parse_args()
@@ -88,11 +88,6 @@ def resampled(x: np.ndarray, rate: int, wanted: int) -> np.ndarray:
     flushing = np.zeros(rate // 10, np.float32)  # more than the converter looks ahead
     rows = np.concatenate([x, flushing])[None].astype(np.float32)
     return Resampler(rate, wanted, 1).push(rows)[0][: len(x) * wanted // rate]
-
-
-def effort_after(attack: str) -> str:
-    """The effort with which a mark is searched for after an attack."""
-    return "deep" if attack.startswith(_TIME_ATTACKS) else "normal"
 
 
 def snr_db(host: np.ndarray, marked: np.ndarray) -> float:
@@ -157,9 +152,9 @@ def pesq_wb(host: np.ndarray, marked: np.ndarray, rate: int) -> float:
 
 
 def recovery(clips: list[Clip], attacks: ModuleType, wanted: list[str], seconds: float,
-             settings: dict[str, object]) -> None:
+             settings: dict[str, object], effort: str) -> None:
     """For each attack the share of clips whose 64 bits come back, and the weakest score among them."""
-    print(f"recovery, {_stated(settings)}, {seconds:g} s, all 64 bits")
+    print(f"recovery, {_stated(settings)}, effort {effort}, {seconds:g} s, all 64 bits")
     hits: dict[str, list[tuple[bool, float]]] = {name: [] for name in wanted}
     for index, _, host, marked, rate, payload in _marked(clips, seconds, settings):
         for name in wanted:
@@ -167,7 +162,7 @@ def recovery(clips: list[Clip], attacks: ModuleType, wanted: list[str], seconds:
             if name in table and hasattr(table[name], "applies") and not table[name].applies(marked, rate):
                 continue
             attacked, now = attacks.apply(name, marked, rate, seed=index, host=host)
-            found = audio.detect(np.ascontiguousarray(attacked, np.float32), now, effort=effort_after(name))
+            found = audio.detect(np.ascontiguousarray(attacked, np.float32), now, effort=effort)
             hits[name].append((found.payload == payload, found.score))
     for name, row in hits.items():
         if row:

@@ -169,7 +169,7 @@ def test_rhythm_and_speech_together():
 
 
 SPOKEN = [("AI生成", "zh"), ("made by AI", "en")]
-SPEECH_SURVIVES = [*(name for name in SURVIVES if name != "speed_1.25"), "speed_0.98", "clip_2%",
+SPEECH_SURVIVES = [*SURVIVES, "speed_0.98", "clip_2%", "tempo_0.85", "tempo_1.25",
                    "overlay_15", "voice_message"]
 
 
@@ -194,6 +194,17 @@ def test_a_bundled_label_is_known_again_after(name, text, language):
     attacked, rate = attacks.apply(name, labelled.samples, RATE, seed=1)
     assert [one.text for one in found(AudioSamples(attacked.reshape(len(attacked), -1), rate))] == [
         recordings.SPOKEN[language]]
+
+
+@pytest.mark.parametrize("sound", ["rhythm", "speech"])
+def test_it_is_found_with_music_6_db_under_it(sound):
+    labelled, evidence = explicit.draw(programme(), Explicit(sound=sound))
+    at = int(evidence.starts_s[0] * RATE)
+    label = labelled.samples[at : at + int(evidence.seconds * RATE)]
+    music = attacks.resize(sounds.music(20, seed=3).mean(1)[:, None], 20 * RATE)[: len(labelled.samples)]
+    under = music * (attacks._level(label, RATE) / attacks._level(music, RATE) / 2)
+    mixed = AudioSamples((labelled.samples + under).astype(np.float32), RATE)
+    assert [one.sound for one in found(mixed)] == [sound] and not found(AudioSamples(under.astype(np.float32), RATE))
 
 
 def test_both_languages_and_repeats_are_told_apart():

@@ -248,11 +248,12 @@ class AudioDetector:
         return self._read(spectrum, replay, _REPLAYS_COUNT * search.candidates)
 
     def _stretches_of(self, spectrum: Spectrum, search: _Search) -> Iterator[Spectrum]:
-        """The stretches of a window that are searched for replays."""
-        size = int(_STRETCH_S / synchronizer.STEP_S)
-        for first in range(0, len(spectrum.sums), size):
+        """The stretches of a window that are searched for replays, but for what the window before it ended with."""
+        size, begun = int(_STRETCH_S / synchronizer.STEP_S), self._stretches
+        for first in range(0 if self._windows == 1 else size, len(spectrum.sums), size):
             part = spectrum.sums[first : first + size]
-            if first and (len(part) < size // 4 or search.is_bounded and self._stretches >= _WHOLE_STRETCHES):
+            is_enough = search.is_bounded and begun < self._stretches and self._stretches >= _WHOLE_STRETCHES
+            if is_enough or first and len(part) < size // 4:
                 return
             yield Spectrum(part, spectrum.floors, spectrum.weights)
 

@@ -69,16 +69,12 @@ class Spectrum:
     @classmethod
     def of(cls, samples: Float32) -> Spectrum:
         """The spectrum of float32 [n] at 16 kHz; frame t is centred on sample 256 t."""
-        padded = np.concatenate([np.zeros(FRAME // 2, np.float32), samples, np.zeros(FRAME, np.float32)])
-        frames = max(1, len(samples) // STEP)
-        sums = np.empty((frames, _HIGH - _LOW + 1), np.float32)
-        kernels.audio_spectrum(padded, frames, STEP, roots(), windows()[1], _LOW, _HIGH,
-                               np.empty(4 * FRAME, np.float32), sums)
+        sums = _sums(samples)
         return cls(sums, *_levels(sums))
 
     def levels(self) -> Float32:
         """float32 [frames, 76]: mean log2 power of each band."""
-        return np.asarray(np.diff(self.sums[:, EDGES - _LOW], axis=1) / np.diff(EDGES), np.float32)
+        return _band_levels(self.sums)
 
     def chips(self, replay: Replay) -> Float32:
         """float32 [rows, 38]: the value of every chip at every start, in the time of the marked sound."""
@@ -100,6 +96,24 @@ class Spectrum:
         kernels.audio_chips(sums, frames, index, share, scale, floors, weights, 1 / replay.tempo, rows,
                             np.empty(4 * rows * len(width), np.float32), out)
         return out
+
+
+def band_levels(samples: Float32) -> Float32:
+    """float32 [frames, 76]: what `Spectrum.levels` gives, of float32 [n] at 16 kHz."""
+    return _band_levels(_sums(samples))
+
+
+def _sums(samples: Float32) -> Float32:
+    padded = np.concatenate([np.zeros(FRAME // 2, np.float32), samples, np.zeros(FRAME, np.float32)])
+    frames = max(1, len(samples) // STEP)
+    sums = np.empty((frames, _HIGH - _LOW + 1), np.float32)
+    kernels.audio_spectrum(padded, frames, STEP, roots(), windows()[1], _LOW, _HIGH,
+                           np.empty(4 * FRAME, np.float32), sums)
+    return sums
+
+
+def _band_levels(sums: Float32) -> Float32:
+    return np.asarray(np.diff(sums[:, EDGES - _LOW], axis=1) / np.diff(EDGES), np.float32)
 
 
 def _levels(sums: Float32) -> tuple[Float32 | Float64, Float32 | Float64]:
