@@ -92,12 +92,14 @@ class LabelLog:
         """
         start = f"""{self._database.position}(body, '"payload":"') + 11"""  # as `canonical` writes it
         rows = self._stream(f"SELECT substr(body, {start}, 16) FROM labelkit_records WHERE mark IS NOT NULL")
-        digits = "".join(row[0] for row in rows)
+        digits = [row[0] for row in rows]
         try:
-            raw = bytes.fromhex(digits)
+            if any(len(one) != 16 for one in digits):
+                raise ValueError("a payload is 16 digits")
+            raw = bytes.fromhex("".join(digits))
+            return np.frombuffer(raw, ">i8").astype(np.int64)
         except ValueError as error:
             raise MalformedFile("a record of the log holds a payload that is none") from error
-        return np.frombuffer(raw[: len(raw) // 8 * 8], ">i8").astype(np.int64)
 
     def waived(self, sha256: str, label: Label | None = None) -> Record | None:
         """The newest record of a file delivered without its explicit label (Measures, Article 9), or None.

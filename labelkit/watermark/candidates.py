@@ -4,13 +4,13 @@
     candidates = Candidates.of(log.payloads())            # a million, from a label log
     found = image.detect(pixels, key, candidates=candidates)
 
-A blind read has to exclude 2^64 payloads, one of a million 2^20: 9.4 deviations where a blind read needs 12.3, and 8.5
-where the mark lies as it was placed. So marks are found among candidates that no longer can be read. What is found so
-says less than a read: that of these payloads it is this one. docs/design/decision.md has the mathematics.
+A blind read of a picture has to exclude 2^64 payloads and needs 12.2 deviations. A million candidates need 9.6, and 8.1
+where the picture was not moved. So marks that can no longer be read are found among candidates. That says less than a
+read: that of these payloads it is this one. docs/design/decision.md has the mathematics.
 
 Soft bits are compared with the code words of all candidates in two steps. The bits that matter most, as 0 and 1, are
-compared with all: 92 % of the amplitude that the soft values hold, at one instruction for 64 bits. The few nearest are
-then correlated with the soft values.
+compared with all: that keeps nine tenths of the amplitude, and takes an instruction or two for 64 bits. The few nearest
+are then correlated with the soft values.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TRIED_BY_OTHERS = 1 << 20
 MAX_CONFUSED = 1e-6
 """The bar that the coded bits alone have to pass: the chance that a mark of another payload, with its synchronisation
 pattern, gives one of the candidates."""
-BUDGET = 16_384_000_000  # code bits that a search compares: 16 observations of 1,024 with a million candidates, 0.3 s
+BUDGET = 16_384_000_000  # code bits that a search compares: 16 observations of 1,024 with a million candidates
 _ALL_ONES = (1 << 64) - 1
 _CHUNK = 1 << 16  # candidates that are compared at a time
 _KEPT = 64  # candidates that are expected to be near enough to noise for the second step
@@ -92,9 +92,6 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.words)
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return _rebuilt, (self.words, self.counted, self.named)
-
     @property
     def log_counted(self) -> float:
         """The natural log of `counted`."""
@@ -144,10 +141,6 @@ Nearest: TypeAlias = list[tuple[int, float]]
 
 AnyCandidates: TypeAlias = Candidates | Payload | Iterable[Payload] | npt.NDArray[np.int64] | npt.NDArray[np.uint64]
 """What `detect` takes as `candidates`."""
-
-
-def _rebuilt(words: npt.NDArray[np.int64], counted: int, named: bool) -> Candidates:
-    return Candidates(words, counted=counted, named=named)
 
 
 def _ranked(soft: npt.NDArray[np.floating], words: npt.NDArray[np.int64], count: int) -> Nearest:

@@ -48,9 +48,10 @@ def test_payloads_are_those_of_all_records_that_have_one(log, sql):
     found = log.payloads()
     assert found.dtype == np.int64
     assert sorted(found.tolist()) == sorted(int(one.payload) for one in entries if one.payload)
-    sql("UPDATE labelkit_records SET body = '{\"payload\":\"no number at all\"}' WHERE number = 1")
-    with pytest.raises(MalformedFile):
-        log.payloads()
+    for wrong in ("no number at all", "0123"):
+        sql(f"""UPDATE labelkit_records SET body = '{{"payload":"{wrong}"}}' WHERE number = 1""")
+        with pytest.raises(MalformedFile):
+            log.payloads()
 
 
 def test_digest_and_produce_id_lead_to_records_newest_first(log):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 
 import numpy as np
 import pytest
@@ -66,6 +67,8 @@ def test_candidates_are_checked() -> None:
     listed = Candidates.of([PAYLOAD, OTHER, PAYLOAD])
     assert listed and len(listed) == listed.counted == 2 and Candidates.of(listed) is listed
     assert Candidates.of(None) is Candidates.of([]) is Candidates.of(np.zeros(0, np.int64)) is None
+    again = pickle.loads(pickle.dumps(Candidates.named_by_file([OTHER], key_is_public=False)))  # to other processes
+    assert again.words.tolist() == [int(OTHER)] and again.counted == 1 << 20 and again.named
     for wrong in (["text"], np.zeros((2, 2), np.int64), np.zeros(2)):
         with pytest.raises(InvalidArgument):
             Candidates.of(wrong)
