@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from labelkit.codec.transcode import Progress
     from labelkit.confirmation import Check
     from labelkit.provenance import TrustList
-    from labelkit.tensors import Tensor
+    from labelkit.tensors import Array, Tensor
 
 PathName: TypeAlias = str | os.PathLike[str]
 H = TypeVar("H", bound="Held | Tensor")
@@ -54,6 +54,8 @@ H = TypeVar("H", bound="Held | Tensor")
 @overload
 def embed(source: H, target: None = None, label: Label | None = None, *, format: None = None,
           **options: Unpack[EmbedSettings]) -> H: ...
+@overload
+def embed(source: H, target: Array, label: Label | None = None, **options: Unpack[EmbedSettings]) -> H: ...
 @overload
 def embed(source: str, target: None = None, label: Label | None = None, *, format: str,
           **options: Unpack[EmbedSettings]) -> str: ...
@@ -72,7 +74,7 @@ def embed(source: Source | Held | Tensor, target: BinaryIO, label: Label | None 
 @overload
 def embed(source: Source, target: PathName | BinaryIO, label: Label | None = None,
           **options: Unpack[EmbedSettings]) -> Path | None: ...
-def embed(source: Source | Held | Tensor, target: PathName | BinaryIO | None = None, label: Label | None = None, *,
+def embed(source: Source | Held | Tensor, target: Any = None, label: Label | None = None, *,
           format: str | None = None, plan: Plan | None = None, key: Key | None = None, rate: int | None = None,
           replace: bool = False, in_place: bool = False, check: Check = True, max_pixels: int = codec.MAX_PIXELS,
           audit: Audit | None = None, on_progress: Callable[[Progress], None] | None = None,
@@ -126,7 +128,7 @@ def embed(source: Source | Held | Tensor, target: PathName | BinaryIO | None = N
         return _embedded_text(text, target, label,
                               EmbedSettings(plan=plan, key=key, replace=replace, check=check, audit=audit))
     source, back = tensors.taken(source, rate)
-    target = cast("PathName | BinaryIO | None", tensors.taken(cast(Any, target), rate)[0])
+    target = tensors.taken(target, rate)[0]
     encoding = arrays.format_of(source, rate, format, target)
     samples_only = arrays.is_held(source) and encoding is None
     if plan.provenance is not None:
