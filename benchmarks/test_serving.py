@@ -22,11 +22,15 @@ from PIL import Image
 
 import labelkit as lk
 from benchmarks.conftest import gain_of_a_thread, ratio
-from labelkit import codec, container
+from labelkit import codec, container, kernels
 from labelkit.codec import jpeg
 from labelkit.codec.samples import AudioSamples
-from labelkit.plan import Quality
+from labelkit.explicit.image import draw
+from labelkit.integrations.diffusers import LabelOutputs
+from labelkit.payload import Payload
+from labelkit.plan import Explicit, Quality
 from labelkit.provenance import keygen
+from labelkit.watermark.image import embed as mark
 from tests.media import LABEL, photo
 
 SIDE, RATE, SECONDS = 1024, 44_100, 30
@@ -125,6 +129,49 @@ def test_other_formats(picture, signed, figure, format, options, most):
         figure("... in a core-hour", 3600 / seconds_of(embed, 4), unit="pictures", conditions=ONE)
     figure(f"Pillow's {format.upper()} of the marked picture, to that of the plain one", ratio(marked, plain, 5),
            conditions=ONE)
+
+
+class Pipeline:
+    """Returns what it is given, as a pipeline of diffusers does."""
+
+    def __init__(self, images: object) -> None:
+        self.images = images
+
+    def __call__(self) -> dict[str, object]:
+        return {"images": self.images}
+
+
+@pytest.mark.parametrize("kind", ["uint8", "PIL", "float", "float, channels first"])
+def test_a_batch(picture, figure, kind):
+    """Eight pictures through LabelOutputs, beside what writes into pixels: label and watermark, in place. Of floats and
+    Pillow's images also beside that with their conversions to 8 bits of a picture in rows and back."""
+    batch = np.stack([np.roll(picture, 37 * i, 0) for i in range(8)])
+    floats = batch / np.float32(255)
+    work, levels, planes = batch.copy(), np.empty_like(picture), np.ascontiguousarray(np.moveaxis(floats, -1, 1))
+    images = {"uint8": batch, "PIL": [Image.fromarray(one) for one in batch], "float": floats,
+              "float, channels first": planes}[kind]
+
+    def alone() -> None:
+        for one in work:
+            draw(one, Explicit(), in_place=True)
+            mark(one, Payload.of(label()), out=one)
+
+    def with_conversions() -> None:
+        alone()
+        if kind == "PIL":
+            for one in images:
+                Image.fromarray(np.asarray(one))
+            return
+        for one, made in zip(images, np.empty_like(images), strict=True):
+            source, target = (one, made) if kind == "float" else (np.moveaxis(x, 0, -1) for x in (one, made))
+            kernels.floats_quantise(source, levels, np.empty(1, np.int64))
+            kernels.floats_expand(levels, target)
+
+    pipe = Pipeline(images)
+    LabelOutputs(pipe, label)
+    figure(f"a batch of 8, {kind}, to the kernels", ratio(pipe, alone, 13), most=1.1, conditions=ONE)
+    if kind != "uint8":
+        figure("... to the kernels and the conversions", ratio(pipe, with_conversions, 13), conditions=ONE)
 
 
 def programme() -> np.ndarray:

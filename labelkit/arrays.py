@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 import os
@@ -14,9 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 
-from labelkit import codec, scratch
+from labelkit import codec, kernels, scratch
 from labelkit.codec import exif, image
-from labelkit.codec.samples import BLOCK, HELD, AudioStream, ImageSamples, Samples, Waveform
+from labelkit.codec.samples import BLOCK, HELD, AudioStream, ImageSamples, Pixels, Samples, Waveform
 from labelkit.errors import InvalidArgument, LimitExceeded
 
 if TYPE_CHECKING:
@@ -55,34 +56,82 @@ def samples_of(held: Held, rate: int | None, max_pixels: int = codec.MAX_PIXELS)
         if held.ndim == 1:
             raise InvalidArgument("an array of one dimension is sound, which needs its rate",
                                   hint="give rate, the sampling rate in Hz")
-        pixels = held.view() if held.dtype.kind != "f" else _quantised(held)
+        if held.dtype.kind == "f":
+            return ImageSamples((_quantised(held, np.empty(held.shape, np.uint8)),))
+        pixels = held.view()
         pixels.flags.writeable = False  # the layers may change writable frames in place
         return ImageSamples((pixels,))
     return _picture(held)
 
 
 @contextmanager
-def lent(held: Held, rate: int | None, max_pixels: int = codec.MAX_PIXELS) -> Iterator[Callable[[], Samples]]:
+def lent(held: Held, rate: int | None, max_pixels: int = codec.MAX_PIXELS,
+         out: npt.NDArray[Any] | None = None) -> Iterator[Callable[[], Samples]]:
     """What gives `samples_of` anew at each call, in memory that is lent where that can be.
 
+    out  of the type and shape of `held`: their memory, where they are no floats
     The layers may change them in place, and nothing of them may be used after the `with` block.
     """
+    if rate is None and not isinstance(held, np.ndarray) and held.mode == "RGB":
+        samples = cast(ImageSamples, samples_of(held, rate, max_pixels))
+        with _lent(samples.frames[0]) as fresh:
+            yield lambda: dataclasses.replace(samples, frames=(fresh(),))
+        return
     if rate is not None or not isinstance(held, np.ndarray) or not _can_be_lent(held):
         yield lambda: samples_of(held, rate, max_pixels)
         return
     held = _plain(held, max_pixels)  # before memory is taken for as many samples as it claims
-    with scratch.lent(held.nbytes) as memory:
-        frame = memory.view(held.dtype).reshape(held.shape)
+    with _lent(held, out) as fresh:
+        yield lambda: ImageSamples((fresh(),))
 
-        def fresh() -> Samples:
-            np.copyto(frame, held)
-            return ImageSamples((frame,))
+
+@contextmanager
+def _lent(held: npt.NDArray[Any], out: npt.NDArray[Any] | None = None) -> Iterator[Callable[[], Pixels]]:
+    """What gives the pixels of an array anew at each call, in `out` or in memory that is lent."""
+    is_float = held.dtype.kind == "f"
+    kind = np.dtype(np.uint8) if is_float else held.dtype
+    with scratch.lent(held.size * kind.itemsize if out is None or is_float else 0) as memory:
+        frame: npt.NDArray[Any] = memory.view(kind).reshape(held.shape) if out is None or is_float else out
+
+        def fresh() -> Pixels:
+            if is_float:
+                _quantised(held, frame)
+            else:
+                np.copyto(frame, held)
+            return frame
         yield fresh
+
+
+def labelled(held: Held, rate: int | None, max_pixels: int, change: Callable[[Samples], Samples],
+             out: npt.NDArray[Any] | None = None) -> Held:
+    """What `change`, which may work in place, makes of samples, as what they came as.
+
+    out  of the type and shape of `held`, a picture in an array: gets the result, and is returned
+    Raises as `samples_of` does, and InvalidArgument where `out` is too small for what is made.
+    """
+    if out is None and (rate is not None or not _is_rgb(held)):
+        return like(held, change(samples_of(held, rate, max_pixels)))
+    with lent(held, rate, max_pixels, out) as samples:
+        made = change(samples())
+        if out is None:
+            return like(held, made)
+        frame = cast(ImageSamples, made).frames[0]
+        if frame.shape != out.shape:
+            raise InvalidArgument("what is made is {shape}, and the array given for it {got}", shape=str(frame.shape),
+                                  got=str(out.shape), hint="a border outside the picture makes it larger")
+        if not np.may_share_memory(frame, out):
+            _write_like(frame, out)
+    return out
+
+
+def _is_rgb(held: Held) -> bool:
+    """Whether the result shares no memory with the samples that it is made of, so that these may be lent."""
+    return held.dtype.kind == "f" if isinstance(held, np.ndarray) else held.mode == "RGB"
 
 
 def _can_be_lent(held: npt.NDArray[Any]) -> bool:
     is_picture = held.ndim == 2 or held.ndim == 3 and 1 <= held.shape[2] <= 4
-    return is_picture and held.dtype.name in ("uint8", "uint16")
+    return is_picture and (held.dtype.kind == "f" or held.dtype.name in ("uint8", "uint16"))
 
 
 def _picture(held: Image.Image) -> ImageSamples:
@@ -123,14 +172,39 @@ def _too_many(shape: list[int], limit: int) -> LimitExceeded:
                          shape=shape, limit=f"{limit:,}")
 
 
-def _quantised(picture: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
-    """uint8 pixels of floats in [0, 1]."""
-    if picture.size and not (picture.min() >= 0 and picture.max() <= 1):  # a NaN fails too
+def _quantised(picture: npt.NDArray[np.floating], out: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """`out` with the uint8 pixels of floats in [0, 1]."""
+    outside = np.zeros(1, np.int64)
+    rows = _of_three_axes(picture)
+    if rows is not None:
+        kernels.floats_quantise(rows, out, outside)
+    elif picture.size:
+        outside[0] = not (picture.min() >= 0 and picture.max() <= 1)  # a NaN fails too
+    if outside[0]:
         raise InvalidArgument("a picture of {kind} has samples from 0 to 1, got {low} to {high}",
                               kind=picture.dtype.name, low=picture.min(), high=picture.max(),
                               hint="of samples from -1 to 1 give (samples + 1) / 2, of those up to 255 samples / 255")
-    levels: npt.NDArray[np.floating] = np.rint(picture * np.float32(255))
-    return levels.astype(np.uint8)
+    if rows is None:
+        out[...] = np.rint(picture * np.float32(255))
+    return out
+
+
+def _of_three_axes(picture: npt.NDArray[Any]) -> npt.NDArray[np.float32] | None:
+    """A view [height, width, channels] that the kernels of floats take; None of what they do not."""
+    if picture.dtype != np.float32 or not picture.flags.aligned or not picture.size or min(picture.strides) < 0:
+        return None
+    return picture[..., None] if picture.ndim == 2 else picture if picture.ndim == 3 and picture.shape[2] <= 4 else None
+
+
+def _write_like(pixels: Pixels, out: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """`out`, of floats or of the type of `pixels`, with these."""
+    rows = _of_three_axes(out)
+    if rows is not None and pixels.dtype == np.uint8:
+        eight = cast("npt.NDArray[np.uint8]", np.ascontiguousarray(pixels))
+        kernels.floats_expand(eight.reshape(rows.shape), rows)
+    else:
+        out[...] = pixels / np.float32(255) if out.dtype.kind == "f" else pixels
+    return out
 
 
 def _sound(held: Held, rate: int) -> AudioStream:
@@ -167,7 +241,7 @@ def like(held: Held, samples: Samples) -> Held:
         raise TypeError("what came in memory is a picture or a stream")
     pixels = samples.frames[0]
     if isinstance(held, np.ndarray):
-        return (pixels / np.float32(255)).astype(held.dtype) if held.dtype.kind == "f" else pixels
+        return _write_like(pixels, np.empty(pixels.shape, held.dtype)) if held.dtype.kind == "f" else pixels
     from PIL import Image
     made = Image.fromarray(pixels)
     made.info = dict(held.info)
@@ -191,8 +265,12 @@ def _sound_like(held: npt.NDArray[np.float32 | np.int16], samples: AudioStream) 
 def format_of(source: object, rate: int | None, format: str | None, target: object) -> str | None:
     """The format that samples are encoded to: the one named, else that of the target's suffix; None for no encoding.
 
+    target  a path, a file, or for a picture in an array another one of the same type and shape
     Raises InvalidArgument for a format that labelkit does not encode, and for a rate or format given with a file.
     """
+    if isinstance(target, np.ndarray) and rate is None and format is None and isinstance(source, np.ndarray):
+        _check_place(source, target)
+        return None
     if not is_held(source):
         if rate is not None or format is not None:
             raise InvalidArgument("rate and format are of samples in memory; a file keeps its own")
@@ -212,3 +290,12 @@ def format_of(source: object, rate: int | None, format: str | None, target: obje
         raise InvalidArgument("{format} holds sound, which needs its rate", format=known,
                               hint="give rate, the sampling rate in Hz")
     return known
+
+
+def _check_place(source: npt.NDArray[Any], target: npt.NDArray[Any]) -> None:
+    """Raise InvalidArgument where `target` cannot take the labelled samples of `source`."""
+    if target.dtype != source.dtype or target.shape != source.shape or not target.flags.writeable:
+        raise InvalidArgument("the array to write into must be writable and like the source, {wanted}; got {got}",
+                              wanted=f"{source.dtype} {source.shape}", got=f"{target.dtype} {target.shape}")
+    if np.may_share_memory(source, target):
+        raise InvalidArgument("the array to write into shares memory with the source")

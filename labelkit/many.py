@@ -18,6 +18,8 @@ from labelkit.preconditions import EmbedSettings, VerifySettings, verify_setting
 from labelkit.report import Layer, Report
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from labelkit.arrays import Held
     from labelkit.tensors import Tensor
 
@@ -62,14 +64,15 @@ def verify_many(sources: Iterable[Source | Held | Tensor] | Tensor, *, jobs: int
 
 
 def embed_many(sources: Iterable[Source | Held | Tensor] | Tensor, labels: Iterable[Label] | Callable[[], Label],
-               targets: Iterable[str | os.PathLike[str]] | None = None, *, jobs: int | None = None,
+               targets: Iterable[str | os.PathLike[str] | npt.NDArray[Any]] | None = None, *, jobs: int | None = None,
                **settings: Unpack[EachSettings]) -> Iterator[bytes | str | Path | Held | Tensor | LabelkitError]:
     """What `embed` returns for each source, in order; in the place of one that was not labelled its LabelkitError.
 
     sources   as for `embed`, or a batch [n, ...] of pictures or sounds in one array or tensor; taken from the iterable
               a few ahead of the results, so that it may be endless
     labels    one for each source, or what makes the next one when it is called: no two share their payload
-    targets   one path for each source; None returns bytes, or samples where no format is given
+    targets   one path for each source, or of pictures in arrays one array like it; None returns bytes, or samples where
+              no format is given
     jobs      sources at a time, on threads; by default as many as there are cores
     settings  those of `embed`
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from labelkit.codec.transcode import Progress
     from labelkit.confirmation import Check
     from labelkit.provenance import TrustList
-    from labelkit.tensors import Tensor
+    from labelkit.tensors import Array, Tensor
 
 PathName: TypeAlias = str | os.PathLike[str]
 H = TypeVar("H", bound="Held | Tensor")
@@ -54,6 +54,8 @@ H = TypeVar("H", bound="Held | Tensor")
 @overload
 def embed(source: H, target: None = None, label: Label | None = None, *, format: None = None,
           **options: Unpack[EmbedSettings]) -> H: ...
+@overload
+def embed(source: H, target: Array, label: Label | None = None, **options: Unpack[EmbedSettings]) -> H: ...
 @overload
 def embed(source: str, target: None = None, label: Label | None = None, *, format: str,
           **options: Unpack[EmbedSettings]) -> str: ...
@@ -72,7 +74,7 @@ def embed(source: Source | Held | Tensor, target: BinaryIO, label: Label | None 
 @overload
 def embed(source: Source, target: PathName | BinaryIO, label: Label | None = None,
           **options: Unpack[EmbedSettings]) -> Path | None: ...
-def embed(source: Source | Held | Tensor, target: PathName | BinaryIO | None = None, label: Label | None = None, *,
+def embed(source: Source | Held | Tensor, target: Any = None, label: Label | None = None, *,
           format: str | None = None, plan: Plan | None = None, key: Key | None = None, rate: int | None = None,
           replace: bool = False, in_place: bool = False, check: Check = True, max_pixels: int = codec.MAX_PIXELS,
           audit: Audit | None = None, on_progress: Callable[[Progress], None] | None = None,
@@ -85,7 +87,8 @@ def embed(source: Source | Held | Tensor, target: PathName | BinaryIO | None = N
                 picture as an array (uint8, uint16 or float from 0 to 1, which is worked on as 8 bits; [height, width],
                 [height, width, 3] RGB or [height, width, 4] RGBA) or as a Pillow image, or sound; tensors, channels
                 first and batches of one are taken as `tensors.taken` says
-    target      path or binary file to write to; None returns the labelled file as bytes
+    target      path or binary file to write to; None returns the labelled file as bytes. Of a picture in an array also
+                another array like it, which gets the labelled samples and is returned
     label       what is said about the content
     plan        the layers and their settings; by default all but provenance, which needs a signer
     key         drives the watermark; None is the public key, which anybody can read and write
@@ -125,6 +128,7 @@ def embed(source: Source | Held | Tensor, target: PathName | BinaryIO | None = N
         return _embedded_text(text, target, label,
                               EmbedSettings(plan=plan, key=key, replace=replace, check=check, audit=audit))
     source, back = tensors.taken(source, rate)
+    target = tensors.taken(target, rate)[0]
     encoding = arrays.format_of(source, rate, format, target)
     samples_only = arrays.is_held(source) and encoding is None
     if plan.provenance is not None:
@@ -145,7 +149,7 @@ def _labelled(source: Source | Held, target: PathName | BinaryIO | None, rate: i
               request: Request, replace: bool) -> bytes | Path | None | Held:
     """What `embed` returns, for one plan."""
     if arrays.is_held(source) and encoding is None:
-        return _embed_samples(source, rate, request)
+        return _embed_samples(source, rate, request, target)
     with Transaction(target if isinstance(target, str | os.PathLike) else None, like=source) as new:
         if arrays.is_held(source):
             made = Made(*_encoded_samples(source, rate, str(encoding), new, request))
@@ -217,9 +221,10 @@ def _embedded_text(text: Reader, target: PathName | BinaryIO | None, label: Labe
     return made.decode() if isinstance(made, bytes) else made
 
 
-def _embed_samples(source: Held, rate: int | None, request: Request) -> Held:
-    """Samples with their signal layers, as what they came as."""
-    marked = arrays.like(source, _signal_layers(arrays.samples_of(source, rate, request.max_pixels), request)[0])
+def _embed_samples(source: Held, rate: int | None, request: Request, target: Any) -> Held:
+    """Samples with their signal layers, as what they came as; in `target` where that is an array."""
+    marked = arrays.labelled(source, rate, request.max_pixels, lambda samples: _signal_layers(samples, request)[0],
+                             target)
     if request.recorder:
         request.recorder.record_samples(marked)
     return marked

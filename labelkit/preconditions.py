@@ -68,7 +68,7 @@ def check_request(source: object, target: object, plan: Plan, in_place: bool, *,
         raise InvalidArgument("the plan has no layer, so nothing would be labelled")
     if samples_only and not plan.has_signal_layer:
         raise InvalidArgument("samples in memory can carry an explicit label and a watermark, the plan has neither")
-    if not isinstance(target, str | os.PathLike | None) and not _takes_bytes(target):
+    if not samples_only and not isinstance(target, str | os.PathLike | None) and not _takes_bytes(target):
         raise InvalidArgument("target must be a path or a binary file, got {got}", got=type(target).__name__)
     if isinstance(target, str | os.PathLike) and os.path.exists(target) and not os.path.isfile(target):
         reason = Message("it is no plain file")  # to rename over a device, such as /dev/null, would replace it

@@ -97,6 +97,14 @@ typedef int lk_image_embed_fn(const uint8_t *pixels, size_t row_bytes, uint8_t *
 typedef int lk_tile_make_fn(const float *columns, size_t count, size_t low, const float *waves, size_t stride,
                             size_t p, size_t channels, int16_t *flat, int8_t *textured);
 
+/* A tile as it lies on a frame that has moved: sample (rows[y], columns[x]) at pixel (x, y), repeated for each channel.
+ * both      int32 [side][side]: flat * 256 + textured modulo 256
+ * rows, columns   uint32 [height], [width], below side
+ * flat, textured  int16, int8 [height][stride], of which width * channels, up to stride, are written */
+typedef int lk_tile_place_fn(const int32_t *both, size_t side, const uint32_t *rows, size_t height,
+                             const uint32_t *columns, size_t width, size_t channels, int16_t *flat, int8_t *textured,
+                             size_t stride);
+
 /* Cells of a picture, as lk_margin_score takes them: LK_CELL x LK_CELL pixels each, those in `rows` rows and `columns`
  * columns of cells, row by row.
  *
@@ -143,6 +151,16 @@ typedef int lk_margin_sample_fn(const uint8_t *pixels, size_t row_bytes, size_t 
 typedef int lk_margin_score_fn(const float *cells, size_t stride, const uint8_t *crops, const double *levels,
                                size_t count, const float *steps, const double *kept, const double *passed, double scale,
                                double *scores);
+
+/* Pictures of floats from 0 to 1 as 8 bits, rounded, halves to even, and back as quotients by 255.
+ * pixels    float [height][width][channels], up to four channels, strides[3] elements apart along each axis, which do not
+ *           overlap; or uint8 [height][row_bytes], channels interleaved
+ * out       uint8 [height][width][channels]; or float, apart as above
+ * outside   int64 [1]: how many are not from 0 to 1, and so stand for the nearest; what is no number counts as 0 */
+typedef int lk_floats_quantise_fn(const float *pixels, size_t height, size_t width, size_t channels,
+                                  const size_t *strides, uint8_t *out, int64_t *outside);
+typedef int lk_floats_expand_fn(const uint8_t *pixels, size_t row_bytes, size_t height, size_t width, size_t channels,
+                                float *out, const size_t *strides);
 
 /* Luma of ITU-R BT.601, rounded to 8 bits: (77 r + 150 g + 29 b + 128) >> 8; one or two channels: the first is copied.
  * luma     uint8 [height][width] */
@@ -313,8 +331,11 @@ struct lk_kernels {
     lk_film_gain_fn *film_gain;
     lk_image_embed_fn *image_embed;
     lk_tile_make_fn *tile_make;
+    lk_tile_place_fn *tile_place;
     lk_margin_sample_fn *margin_sample;
     lk_margin_score_fn *margin_score;
+    lk_floats_quantise_fn *floats_quantise;
+    lk_floats_expand_fn *floats_expand;
     lk_image_luma_fn *image_luma;
     lk_plane_whiten_fn *plane_whiten;
     lk_plane_fold_fn *plane_fold;

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from labelkit import many, tensors
 from labelkit.errors import HostTooSmall, LabelkitError
@@ -23,11 +24,21 @@ def label_pictures(batch: Any, labels: Sequence[Label], plan: Plan, key: Key | N
 
     Raises the first LabelkitError of them.
     """
-    made = list(many.embed_many(list(_items(batch)), labels, plan=plan, key=key))
+    items = list(_items(batch))
+    places = _places(batch, items) if not (plan.explicit and plan.explicit.border) else None
+    made = list(many.embed_many(items, labels, places, plan=plan, key=key))
     for one in made:
         if isinstance(one, LabelkitError):
             raise one
-    return like(batch, made)
+    if places is None:
+        return like(batch, made)
+    return batch.new_tensor(places) if hasattr(batch, "new_tensor") else places
+
+
+def _places(batch: Any, items: Sequence[Any]) -> npt.NDArray[Any] | None:
+    """An array for the labelled pictures of a batch that is one array or tensor; None of what comes in another form."""
+    is_array = isinstance(batch, np.ndarray) and not isinstance(batch, np.ma.MaskedArray) or tensors.is_tensor(batch)
+    return np.empty((len(items), *items[0].shape), items[0].dtype) if is_array and items else None
 
 
 def label_frames(frames: Any, label: Label, plan: Plan, key: Key | None, fps: float | None) -> Any:

@@ -51,6 +51,11 @@ class Kernels(Protocol):
     def tile_make(self, columns: Float32, low: int, waves: Float32, flat: Int16, textured: Int8, /) -> None:
         """The tile `flat` and `textured` [p, p * channels] from the `columns` [2, p, count, 2] of its spectra."""
 
+    def tile_place(self, both: Int32, rows: UInt32, columns: UInt32, channels: int, flat: Int16, textured: Int8,
+                   /) -> None:
+        """The samples `rows` and `columns` of a tile `both` [side, side], flat * 256 + textured, at the beginning of
+        the rows of `flat` and `textured`."""
+
     def margin_sample(self, pixels: UInt8, y: UInt32, x: UInt32, activity: UInt8, gain: UInt8, base: int, bright: int,
                       waves: Int32, patterns: Float32, cells: Float32, /) -> None:
         """`cells` [33, stride]: what the measure of a picture's need takes of its cells in rows `y` and columns `x`."""
@@ -58,6 +63,13 @@ class Kernels(Protocol):
     def margin_score(self, cells: Float32, crops: UInt8, levels: Float64, steps: Float32, kept: Float64,
                      passed: Float64, scale: float, scores: Float64, /) -> None:
         """`scores` [2, 8, count]: what a detector would score at each of the `levels` after each of eight changes."""
+
+    def floats_quantise(self, pixels: Float32, out: UInt8, outside: Int64, /) -> None:
+        """`out`: `pixels` [height, width, channels] from 0 to 1, of any strides forwards, as 8 bits; and how many of
+        them are `outside` [1] of that."""
+
+    def floats_expand(self, pixels: UInt8, out: Float32, /) -> None:
+        """`out`, of any strides forwards: `pixels` [height, width, channels] as floats from 0 to 1."""
 
     def image_luma(self, pixels: UInt8, luma: UInt8, /) -> None:
         """`luma` [height, width] of `pixels` [height, width, channels], as ITU-R BT.601 weighs them."""

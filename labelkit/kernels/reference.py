@@ -28,9 +28,10 @@ from labelkit.kernels.margin import margin_sample, margin_score
 
 __all__ = [
     "audio_chips", "audio_limit", "audio_mark", "audio_mark_scratch", "audio_resample", "audio_rows", "audio_shield",
-    "audio_spectrum", "code_distance", "film_gain", "image_embed", "image_gain", "image_luma", "jpeg_marker",
-    "jpeg_scan", "lattice_score", "margin_sample", "margin_score", "plane_fold", "plane_fold_lattice", "plane_match",
-    "plane_resample", "plane_whiten", "polar_decode", "polar_scratch", "tile_make",
+    "audio_spectrum", "code_distance", "film_gain", "floats_expand", "floats_quantise", "image_embed", "image_gain",
+    "image_luma", "jpeg_marker", "jpeg_scan", "lattice_score", "margin_sample", "margin_score", "plane_fold",
+    "plane_fold_lattice", "plane_match", "plane_resample", "plane_whiten", "polar_decode", "polar_scratch", "tile_make",
+    "tile_place",
 ]
 
 Plane = npt.NDArray[Any]
@@ -138,6 +139,15 @@ def tile_make(columns: Float32, low: int, waves: Float32, flat: Int16, textured:
         out.reshape(p, p, -1)[:] = np.rint(np.clip(rows[:, :p], -limit, limit))[..., None]
 
 
+def tile_place(both: Int32, rows: UInt32, columns: UInt32, channels: int, flat: Int16, textured: Int8) -> None:
+    """A tile as it lies on a frame that has moved."""
+    if max(rows.max(initial=0), columns.max(initial=0)) >= len(both):
+        raise ValueError("rows or columns: beyond the tile")
+    values = both[np.ix_(rows, np.repeat(columns, channels))]
+    for out, part in ((flat, values >> 8), (textured, values.astype(np.int8))):
+        out[: part.shape[0], : part.shape[1]] = part
+
+
 def film_gain(luma: UInt8, level: UInt16, ease: UInt8, gain: UInt8, base: int, slope: int, top: int) -> None:
     """Local gain as of pictures, over even rows, lowered in cells whose brightness has changed; level is replaced."""
     h, w, _ = luma.shape
@@ -197,6 +207,19 @@ def image_luma(pixels: UInt8, luma: UInt8) -> None:
         return
     x = pixels.astype(np.int32)
     luma[:] = (77 * x[..., 0] + 150 * x[..., 1] + 29 * x[..., 2] + 128) >> 8
+
+
+def floats_quantise(pixels: Float32, out: UInt8, outside: Int64) -> None:
+    """Floats from 0 to 1 as 8 bits, rounded."""
+    with np.errstate(invalid="ignore"):
+        outside[:] = pixels.size - np.count_nonzero((pixels >= 0) & (pixels <= 1))
+        inside = np.where(pixels > 0, np.minimum(pixels, 1), 0)
+    out[:] = np.rint(inside * np.float32(255))
+
+
+def floats_expand(pixels: UInt8, out: Float32) -> None:
+    """Samples of 8 bits as floats from 0 to 1."""
+    out[:] = pixels / np.float32(255)
 
 
 def plane_whiten(luma: UInt8, out: Int8, scratch: Int32, noise: int) -> None:

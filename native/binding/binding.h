@@ -31,6 +31,8 @@ const void *lk_input_of(struct lk_views *views, PyObject *object, char format, i
 void *lk_output_of(struct lk_views *views, PyObject *object, char format, int axes, const char *name);
 /* uint8 [height, width, channels], the samples of a row next to each other, the rows at any distance. */
 void *lk_pixels(struct lk_views *views, PyObject *object, int writable, const char *name);
+/* float [height, width, channels] with strides, in elements, of any size that is not negative. */
+float *lk_floats(struct lk_views *views, PyObject *object, int writable, size_t *strides, const char *name);
 
 /* Elements of the buffer opened last; 0 after a refusal. */
 Py_ssize_t lk_elements(const struct lk_views *views);

@@ -93,6 +93,30 @@ static PyObject *tile_make(PyObject *module, PyObject *args) {
             pflat, ptextured);
 }
 
+/* tile_place(both int32[s, s], rows uint32[h], columns uint32[w], channels, flat int16[n, k], textured int8[n, k]) */
+static PyObject *tile_place(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *both, *rows, *columns, *flat, *textured;
+    Py_ssize_t channels;
+    struct lk_views v = {.count = 0};
+    if (!PyArg_ParseTuple(args, "OOOnOO", &both, &rows, &columns, &channels, &flat, &textured)) return NULL;
+    const int32_t *pboth = lk_input_of(&v, both, 'i', 2, "both");
+    const Py_ssize_t side = lk_axis(&v, 0);
+    if (lk_axis(&v, 1) != side) return lk_refuse(&v, "both: as many columns as rows wanted");
+    const uint32_t *prows = lk_input(&v, rows, 'I', LK_ANY, "rows");
+    const Py_ssize_t height = lk_elements(&v);
+    const uint32_t *pcolumns = lk_input(&v, columns, 'I', LK_ANY, "columns");
+    const Py_ssize_t width = lk_elements(&v);
+    lk_range(&v, channels, 1, 4, "channels");
+    int16_t *pflat = lk_output_of(&v, flat, 'h', 2, "flat");
+    const Py_ssize_t room = lk_axis(&v, 0), stride = lk_axis(&v, 1);
+    lk_range(&v, room, height, PY_SSIZE_T_MAX, "rows of flat");
+    lk_range(&v, stride, lk_times(width, channels), PY_SSIZE_T_MAX, "columns of flat");
+    int8_t *ptextured = lk_output(&v, textured, 'b', lk_times(room, stride), "textured");
+    LK_CALL(&v, tile_place, pboth, (size_t)side, prows, (size_t)height, pcolumns, (size_t)width, (size_t)channels, pflat,
+            ptextured, (size_t)stride);
+}
+
 /* image_luma(pixels uint8[h, w, c], luma uint8[h, w]) */
 static PyObject *image_luma(PyObject *module, PyObject *args) {
     (void)module;
@@ -104,6 +128,36 @@ static PyObject *image_luma(PyObject *module, PyObject *args) {
     const Py_ssize_t h = lk_axis(&v, 0), w = lk_axis(&v, 1), c = lk_axis(&v, 2);
     uint8_t *pluma = lk_output(&v, luma, 'B', lk_times(h, w), "luma");
     LK_CALL(&v, image_luma, ppixels, row_bytes, (size_t)h, (size_t)w, (size_t)c, pluma);
+}
+
+/* floats_quantise(pixels float32[h, w, c], out uint8[h, w, c], outside int64[1]) */
+static PyObject *floats_quantise(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *pixels, *out, *outside;
+    size_t strides[3];
+    struct lk_views v = {.count = 0};
+    if (!PyArg_ParseTuple(args, "OOO", &pixels, &out, &outside)) return NULL;
+    const float *ppixels = lk_floats(&v, pixels, 0, strides, "pixels");
+    const Py_ssize_t h = lk_axis(&v, 0), w = lk_axis(&v, 1), c = lk_axis(&v, 2);
+    uint8_t *pout = lk_output(&v, out, 'B', lk_times(h, lk_times(w, c)), "out");
+    int64_t *poutside = lk_output(&v, outside, 'q', 1, "outside");
+    LK_CALL(&v, floats_quantise, ppixels, (size_t)h, (size_t)w, (size_t)c, strides, pout, poutside);
+}
+
+/* floats_expand(pixels uint8[h, w, c], out float32[h, w, c]) */
+static PyObject *floats_expand(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *pixels, *out;
+    size_t strides[3];
+    struct lk_views v = {.count = 0};
+    if (!PyArg_ParseTuple(args, "OO", &pixels, &out)) return NULL;
+    const uint8_t *ppixels = lk_pixels(&v, pixels, 0, "pixels");
+    const size_t row_bytes = lk_row_bytes(&v);
+    const Py_ssize_t h = lk_axis(&v, 0), w = lk_axis(&v, 1), c = lk_axis(&v, 2);
+    float *pout = lk_floats(&v, out, 1, strides, "out");
+    if (lk_axis(&v, 0) != h || lk_axis(&v, 1) != w || lk_axis(&v, 2) != c)
+        return lk_refuse(&v, "out: the shape of pixels wanted");
+    LK_CALL(&v, floats_expand, ppixels, row_bytes, (size_t)h, (size_t)w, (size_t)c, pout, strides);
 }
 
 /* plane_whiten(luma uint8[h, w], out int8[h, w], scratch int32[24 * (w + 16)], noise) */
@@ -255,7 +309,10 @@ PyMethodDef lk_image_methods[] = {
     {"film_gain", film_gain, METH_VARARGS, "film_gain(luma, level, ease, gain, base, slope, top)"},
     {"image_embed", image_embed, METH_VARARGS, "image_embed(pixels, out, gain, flat, textured, fades, scratch)"},
     {"tile_make", tile_make, METH_VARARGS, "tile_make(columns, low, waves, flat, textured)"},
+    {"tile_place", tile_place, METH_VARARGS, "tile_place(both, rows, columns, channels, flat, textured)"},
     {"image_luma", image_luma, METH_VARARGS, "image_luma(pixels, luma)"},
+    {"floats_quantise", floats_quantise, METH_VARARGS, "floats_quantise(pixels, out, outside)"},
+    {"floats_expand", floats_expand, METH_VARARGS, "floats_expand(pixels, out)"},
     {"plane_whiten", plane_whiten, METH_VARARGS, "plane_whiten(luma, out, scratch, noise)"},
     {"plane_fold", plane_fold, METH_VARARGS, "plane_fold(plane, out)"},
     {"plane_fold_lattice", plane_fold_lattice, METH_VARARGS, "plane_fold_lattice(plane, origin, step, out)"},

@@ -90,6 +90,20 @@ void *lk_pixels(struct lk_views *views, PyObject *object, int writable, const ch
     return NULL;
 }
 
+float *lk_floats(struct lk_views *views, PyObject *object, int writable, size_t *strides, const char *name) {
+    if (!open_view(views, object, 'f', 3, writable, name)) return NULL;
+    const Py_buffer *view = &views->view[views->count - 1];
+    for (int axis = 0; axis < 3; axis++) {
+        if (view->strides[axis] < 0 || view->strides[axis] % view->itemsize) {
+            PyErr_Format(PyExc_ValueError, "%s: strides of whole elements, forwards, wanted", name);
+            close_all(views);
+            return NULL;
+        }
+        strides[axis] = (size_t)(view->strides[axis] / view->itemsize);
+    }
+    return view->buf;
+}
+
 Py_ssize_t lk_elements(const struct lk_views *views) {
     if (views->refused) return 0;
     const Py_buffer *view = &views->view[views->count - 1];
@@ -104,11 +118,13 @@ size_t lk_row_bytes(const struct lk_views *views) {
     return views->refused ? 0 : (size_t)views->view[views->count - 1].strides[0];
 }
 
-/* The bytes from the first sample of a buffer to the end of its last; the rows of pixels may lie apart. */
+/* The bytes from the first sample of a buffer to the end of its last; those of pictures may lie apart. */
 static uintptr_t extent(const Py_buffer *view) {
     if (PyBuffer_IsContiguous(view, 'C')) return (uintptr_t)view->len;
-    return (uintptr_t)(view->shape[0] - 1) * (uintptr_t)view->strides[0] +
-           (uintptr_t)view->shape[1] * (uintptr_t)view->strides[1];
+    uintptr_t bytes = (uintptr_t)view->itemsize;
+    for (int axis = 0; axis < view->ndim; axis++)
+        bytes += (uintptr_t)(view->shape[axis] - 1) * (uintptr_t)view->strides[axis];
+    return bytes;
 }
 
 static int overlap(const Py_buffer *a, const Py_buffer *b) {

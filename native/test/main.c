@@ -152,6 +152,16 @@ static struct result tiles(size_t p, size_t channels) {
     int code = lk_active()->tile_make(columns, count, 3, waves, stride, p, channels, flat, textured);
     check(code == LK_OK, "tile_make", lk_isa_name(lk_isa_active()));
     keep(&r, 0, flat, 2 * size), keep(&r, 1, textured, size);
+    int32_t *both = guarded(4 * p * p);
+    uint32_t *rows = guarded(4 * p), *across = guarded(4 * p);
+    for (size_t i = 0; i < p * p; i++) both[i] = (int32_t)(next() >> 8) - (1 << 23);
+    for (size_t i = 0; i < p; i++) rows[i] = (uint32_t)(next() % p), across[i] = (uint32_t)(next() % p);
+    code = lk_active()->tile_place(both, p, rows, p, across, p, channels, flat, textured, p * channels);
+    check(code == LK_OK, "tile_place", lk_isa_name(lk_isa_active()));
+    keep(&r, 2, flat, 2 * size), keep(&r, 3, textured, size);
+    across[p - 1] = (uint32_t)p;
+    code = lk_active()->tile_place(both, p, rows, p, across, p, channels, flat, textured, p * channels);
+    check(code == LK_BAD_ARGUMENT, "refusal of a place beyond the tile", lk_isa_name(lk_isa_active()));
     return r;
 }
 
@@ -212,6 +222,29 @@ static struct result margins(size_t height, size_t width, size_t channels, int w
         check(code == LK_BAD_ARGUMENT, "refusal of half a cell", lk_isa_name(lk_isa_active()));
     }
     keep(&r, 0, cells, 4 * LK_MARGIN_ROWS * stride), keep(&r, 1, scores, 8 * 2 * LK_MARGIN_WINDOWS * levels);
+    return r;
+}
+
+/* Floats in rows and in planes, as levels and back. */
+static struct result floats(size_t height, size_t width, size_t channels, int worst) {
+    struct result r = {{0}, {0}};
+    const size_t count = height * width * channels;
+    const size_t strides[2][3] = {{width * channels, channels, 1}, {width, 1, height * width}};
+    float *pixels = guarded(4 * count), *back = guarded(4 * count);
+    uint8_t *out = guarded(count);
+    int64_t *outside = guarded(8);
+    state = (uint32_t)(height + 3 * width);
+    for (size_t i = 0; i < count; i++) pixels[i] = (float)(next() >> 8) / (1 << 24);
+    for (size_t i = 0; worst && i < count; i += 3) {
+        const uint32_t bits = next(); /* of any float, and of what is none */
+        memcpy(&pixels[i], &bits, 4);
+    }
+    for (int way = 0; way < 2; way++) {
+        int code = lk_active()->floats_quantise(pixels, height, width, channels, strides[way], out, outside);
+        code |= lk_active()->floats_expand(out, width * channels, height, width, channels, back, strides[way]);
+        check(code == LK_OK, "return codes of floats", lk_isa_name(lk_isa_active()));
+        keep(&r, 3 * way, out, count), keep(&r, 3 * way + 1, outside, 8), keep(&r, 3 * way + 2, back, 4 * count);
+    }
     return r;
 }
 
@@ -276,6 +309,12 @@ int main(void) {
             for (int isa = LK_ISA_SCALAR + 1; isa < LK_ISA_COUNT; isa++)
                 if (lk_isa_use((enum lk_isa)isa) == LK_OK)
                     same(want, margins(sizes[s][0], sizes[s][1], sizes[s][2], worst), "margins");
+            lk_isa_use(LK_ISA_SCALAR);
+            want = floats(sizes[s][0], sizes[s][1], sizes[s][2], worst);
+            remember(want);
+            for (int isa = LK_ISA_SCALAR + 1; isa < LK_ISA_COUNT; isa++)
+                if (lk_isa_use((enum lk_isa)isa) == LK_OK)
+                    same(want, floats(sizes[s][0], sizes[s][1], sizes[s][2], worst), "floats");
         }
     for (size_t p = 2; p <= LK_TILE_LIMIT; p = 5 * p / 2) {
         lk_isa_use(LK_ISA_SCALAR);
@@ -303,8 +342,8 @@ int main(void) {
                 if (lk_isa_use((enum lk_isa)isa) == LK_OK)
                     same(want, scans(sizes[s][0], sizes[s][1], channels, across, down, way > 2), "scans");
         }
-    printf("digest of pictures, planes, margins, tiles, words and scans: %08x\n", (unsigned)seen);
-    check(seen == 0x5c1d7674u, "the bits of every platform", "scalar");
+    printf("digest of pictures, planes, margins, floats, tiles, words and scans: %08x\n", (unsigned)seen);
+    check(seen == 0x4bc8aba2u, "the bits of every platform", "scalar");
     many();
     for (size_t size = 1; size < 3000; size = 2 * size + 1)
         for (int worst = 0; worst < 2; worst++) {

@@ -103,6 +103,25 @@ def test_tile(native, p, channels) -> None:
         native.tile_make(columns, 38, waves, *made[0])
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("height,width", [(40, 70), (1, 1), (33, 0)])
+def test_a_moved_tile(native, height, width, channels) -> None:
+    random, made = np.random.default_rng(4), []
+    flat, textured = random.integers(-8191, 8192, (57, 57)), random.integers(-127, 128, (57, 57)).astype(np.int8)
+    both = (flat << 8 | textured.view(np.uint8)).astype(np.int32)
+    rows, columns = (random.integers(0, 57, count).astype(np.uint32) for count in (height, width))
+    for module in (reference, native):
+        out = np.full((height + 2, 71 * channels), 5, np.int16), np.full((height + 2, 71 * channels), 5, np.int8)
+        module.tile_place(both, rows, columns, channels, *out)
+        made.append(out)
+        with pytest.raises(ValueError):
+            module.tile_place(both, rows + np.uint32(57), columns, channels, *out)
+    assert all(np.array_equal(*pair) for pair in zip(*made, strict=True))
+    for plane, placed in zip((flat, textured), made[1], strict=True):
+        assert np.array_equal(placed[:height, : width * channels], plane[np.ix_(rows, columns.repeat(channels))])
+        assert (placed[height:] == 5).all() and (placed[:, width * channels:] == 5).all()
+
+
 def test_the_tile_is_the_plane_of_its_spectrum(native) -> None:
     """Against NumPy's inverse transform of the whole spectrum."""
     from labelkit.watermark.image import tile
@@ -122,37 +141,6 @@ def test_the_tile_is_the_plane_of_its_spectrum(native) -> None:
     assert abs(textured - np.clip(plane[1], -127, 127)).max() < 0.52
 
 
-@pytest.mark.parametrize("shape", [(200, 333, 3), (130, 77, 4), (61, 90, 2), (130, 77, 1), (9, 700, 3), (5, 3, 3)])
-def test_what_a_picture_needs(native, shape) -> None:
-    random = np.random.default_rng(6)
-    y, x = (random.permutation(side // 8).astype(np.uint32)[:17] for side in shape[:2])
-    activity, gain = random.choice(np.array([35, 60], np.uint8), (2, *_cells(shape)))
-    waves, patterns = random.integers(-512, 513, (64, 16), np.int32), random.normal(0, 3, (2, 15, 300)).astype("f")
-    kept = np.array([np.linspace(0.1, 0.6, 9), np.linspace(0, 1, 9) ** 2])
-    steps, passed = np.linspace(10, 24, 15, dtype=np.float32), np.linspace(1, 0, 15)
-    stride, results = -(-y.size * x.size // 64) * 64, []
-    crops = random.integers(0, 32, stride).astype(np.uint8)
-    for module in (reference, native):
-        cells, scores = np.ones((33, stride), np.float32), np.ones((2, 8, 4))
-        module.margin_sample(_pixels(shape), y, x, activity, gain, 35, 182, waves, patterns, cells)
-        module.margin_score(cells, crops, np.array([1, 0.7, 0.5, 0.1]), steps, kept, passed, 1.7, scores)
-        results.append((cells, scores))
-    assert all(np.array_equal(*pair) for pair in zip(*results, strict=True))
-    cells, scores = results[1]
-    assert not cells[:, y.size * x.size:].any(), "nothing behind the cells"
-    assert (np.diff(scores[:, 1:], axis=-1) <= 0).all(), "the less, the lower"
-
-
-def test_cells_beyond_the_picture_are_refused(native) -> None:
-    for module in (reference, native):
-        for y, x in (([2], [0]), ([0], [3]), ([2**31], [0])):
-            with pytest.raises(ValueError):
-                module.margin_sample(np.zeros((17, 25, 3), np.uint8), np.array(y, np.uint32), np.array(x, np.uint32),
-                                     np.zeros((3, 4), np.uint8), np.zeros((3, 4), np.uint8), 35, 182,
-                                     np.zeros((64, 16), np.int32), np.zeros((2, 15, 9), np.float32),
-                                     np.zeros((33, 64), np.float32))
-
-
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("noise", [25, 4])
 def test_luma_and_whitening(native, shape, noise) -> None:
@@ -164,6 +152,36 @@ def test_luma_and_whitening(native, shape, noise) -> None:
         planes.append((luma, white))
     assert np.array_equal(planes[0][0], planes[1][0])
     assert np.array_equal(planes[0][1], planes[1][1])
+
+
+def _floats(shape: tuple[int, int, int], layout: str) -> np.ndarray:
+    height, width, channels = shape
+    if layout == "planes":
+        return np.empty((channels, height, width), np.float32).transpose(1, 2, 0)
+    return np.empty((height, 2 * width, channels + 1), np.float32)[:, ::2, 1:] if layout == "apart" else np.empty(
+        shape, np.float32)
+
+
+@pytest.mark.parametrize("shape", [(70, 90, 3), (70, 90, 1), (9, 300, 4), (61, 7, 2), (1, 1, 3), (0, 5, 3)])
+@pytest.mark.parametrize("layout", ["rows", "planes", "apart"])
+@pytest.mark.parametrize("worst", [False, True])
+def test_floats(native, shape, layout, worst) -> None:
+    values = np.random.default_rng(12).uniform(0, 1, shape).astype(np.float32)
+    values.ravel()[:255] = (np.arange(255, dtype=np.float32)[: values.size] + np.float32(0.5)) / 255  # halves
+    odd = values.ravel()[:: 7 if worst else values.size + 1]
+    if worst:
+        odd[...] = np.resize(np.array([np.nan, np.inf, -np.inf, 3e38, -1e-30, 1.0000001], np.float32), odd.shape)
+    memory, results = _floats(shape, layout), []
+    memory[...] = values
+    for module in (reference, native):
+        levels, outside, back = np.full(shape, 7, np.uint8), np.full(1, -1, np.int64), _floats(shape, layout)
+        module.floats_quantise(memory, levels, outside)
+        module.floats_expand(levels, back)
+        results.append((levels, outside, back))
+    assert all(np.array_equal(*pair) for pair in zip(*results, strict=True))
+    levels, outside, back = results[1]
+    assert outside[0] == (odd.size if worst else 0) and np.array_equal(back, levels / np.float32(255))
+    assert worst or np.array_equal(levels, np.rint(values * np.float32(255)).astype(np.uint8))
 
 
 def test_flat_ground_whitens_to_nothing(native) -> None:

@@ -6,12 +6,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from labelkit import kernels
 from labelkit.key import Key
 from labelkit.watermark.image import tile
 from labelkit.watermark.video.camera import Placement
 
 _LARGEST = 1024  # LK_TILE_LIMIT: samples a side of the tile that is sampled
-_ROWS = 64  # sampled at a time, so that they stay in the cache
 Patterns = tuple[npt.NDArray[np.int16], npt.NDArray[np.int8]]
 
 
@@ -43,16 +43,12 @@ class MovedTile:
             self._placement = placement
             height, width = self._size
             rows = self._samples(height, placement.zoom, placement.top)
-            columns = np.repeat(self._samples(width, placement.zoom, placement.left), self.channels)
-            for first in range(0, height, _ROWS):
-                block = slice(first, min(first + _ROWS, height)), slice(0, len(columns))
-                both = self._both[rows[block[0]]].take(columns, axis=1)
-                np.copyto(self._textured[block], both, casting="unsafe")
-                np.right_shift(both, 8, out=self._flat[block], casting="unsafe")
+            columns = self._samples(width, placement.zoom, placement.left)
+            kernels.tile_place(self._both, rows, columns, self.channels, self._flat, self._textured)
         return self._flat, self._textured
 
-    def _samples(self, count: int, zoom: float, shift: float) -> npt.NDArray[np.intp]:
-        """intp [count]: the samples nearest to pixels."""
-        places: npt.NDArray[np.intp] = np.rint((zoom * np.arange(count) + shift) * self._fine).astype(np.intp)
-        places %= len(self._both)
-        return places
+    def _samples(self, count: int, zoom: float, shift: float) -> npt.NDArray[np.uint32]:
+        """uint32 [count]: the samples nearest to pixels."""
+        places = np.rint((zoom * np.arange(count) + shift) * self._fine).astype(np.int64) % len(self._both)
+        samples: npt.NDArray[np.uint32] = places.astype(np.uint32)
+        return samples
