@@ -301,7 +301,7 @@ def _file_layers(encoded: Reader, drawn: Drawn | None, request: Request, new: Tr
     whole = made.whole() if isinstance(made, Reader) else made
     if plan.provenance is None:
         return whole, None
-    claim = _claim(label, plan, drawn, encoded)
+    claim = request.claim(drawn, encoded)
     named = made if isinstance(made, Reader) else Reader.of(made, encoded.name)  # for what may go wrong
     named.format = named.format or encoded.format  # of a text its name may be all that tells it
     if provenance().has_place(named):
@@ -347,7 +347,7 @@ def _stage_layers(made: Path | Reader, drawn: Drawn | None, before: Reader | Non
             made = metadata.write_stage(encoded, new, label, resign=plan.provenance is not None,
                                         generator=plan.generator, signpost=signpost_of(plan, encoded))
     if plan.provenance:
-        made, manifest = _signed(made, before, new, _claim(label, plan, drawn, made), request)
+        made, manifest = _signed(made, before, new, request.claim(drawn, made), request)
     if isinstance(made, Reader):
         raise AssertionError("there is a layer")
     return made, manifest
@@ -398,8 +398,3 @@ def _beside_it(made: Path | Reader, before: Reader | None, new: Transaction, cla
     manifest = new.stage("manifest")
     manifest.write_bytes(provenance().sign_sidecar(made, claim, request.plan.provenance, parent=parent))
     return manifest
-
-
-def _claim(label: Label, plan: Plan, drawn: Drawn | None, made: Reader | Path) -> object:
-    payload, signpost = watermark.payload_of(label, plan), signpost_of(plan, made)
-    return provenance().Claim(label, payload, explicit=drawn, generator=plan.generator, signpost=signpost)
