@@ -80,7 +80,7 @@ def files(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
     for what, recipe in RECIPES.items():
         grammar = units.GRAMMARS[name]
         head, top = grammar.split(data)
-        changed = recipe(copy.deepcopy(top) or [Unit(b"AIGC", b"{}")], len(data))
+        changed = recipe(copy.deepcopy(top) or [Unit(b"AIGC", b"{}")], len(data))[:60_000]  # an archive has no more
         yield what, grammar.close(head, b"".join(map(grammar.join, changed)))[:_MOST]
 
 

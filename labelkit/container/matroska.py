@@ -7,6 +7,7 @@ them. What moves is written anew: seek heads, cues and the positions in clusters
 
 from __future__ import annotations
 
+import bisect
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -203,13 +204,13 @@ def patches(reader: Reader, layout: Layout[_State, _Element], changes: Changes[_
 
 def _rebuilt_tags(reader: Reader, tags: _Element, bodies: dict[int, bytes | None], fresh: bytes | None) -> bytes:
     """A Tags element with new values; a Tag that loses its last SimpleTag goes too."""
-    kept = []
+    kept, starts = [], sorted(bodies)
     for tag in _elements(reader, tags.body, tags.end):
         if tag.id in (_CRC, _VOID):
             continue
         parts = list(_elements(reader, tag.body, tag.end)) if tag.id == _TAG else []
-        if any(_holds_one(part, bodies) for part in parts):
-            inner = [_rebuilt_simple(reader, part, bodies) for part in parts if part.id != _CRC]
+        if any(_holds_one(part, starts) for part in parts):
+            inner = [_rebuilt_simple(reader, part, bodies, starts) for part in parts if part.id != _CRC]
             if any(part.id == _SIMPLE and bodies.get(part.start, b"") is not None for part in parts):
                 kept.append(_encode(_TAG, b"".join(inner)))
         else:
@@ -219,18 +220,20 @@ def _rebuilt_tags(reader: Reader, tags: _Element, bodies: dict[int, bytes | None
     return _encode(_TAGS, b"".join(kept), checked=_has_checksum(reader, tags))
 
 
-def _holds_one(part: _Element, bodies: dict[int, bytes | None]) -> bool:
-    return any(part.start <= start < part.end for start in bodies)
+def _holds_one(part: _Element, starts: list[int]) -> bool:
+    """Whether one of the slots that change, in order of where they start, is the element or lies in it."""
+    at = bisect.bisect_left(starts, part.start)
+    return at < len(starts) and starts[at] < part.end
 
 
-def _rebuilt_simple(reader: Reader, part: _Element, bodies: dict[int, bytes | None]) -> bytes:
+def _rebuilt_simple(reader: Reader, part: _Element, bodies: dict[int, bytes | None], starts: list[int]) -> bytes:
     """A SimpleTag with its new value, or with those of the tags inside it; nothing where it goes."""
     if part.start in bodies:
         body = bodies[part.start]
         return b"" if body is None else _simple_tag(body)
-    if part.id != _SIMPLE or not _holds_one(part, bodies):
+    if part.id != _SIMPLE or not _holds_one(part, starts):
         return reader.at(part.start, part.end - part.start, "Tag")
-    return _encode(_SIMPLE, b"".join([_rebuilt_simple(reader, one, bodies)
+    return _encode(_SIMPLE, b"".join([_rebuilt_simple(reader, one, bodies, starts)
                                       for one in _elements(reader, part.body, part.end) if one.id != _CRC]))
 
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from labelkit import metadata
+from labelkit import container, metadata
+from labelkit.container import Reader, stray
 from labelkit.errors import LimitExceeded
 from labelkit.metadata import xmp
 from labelkit.report import Status
@@ -213,6 +214,15 @@ def test_other_texts_of_a_sound_stay():
 ])
 def test_what_is_no_text_of_a_sound_is_no_label(data):
     assert metadata.read(data()).status is Status.ABSENT
+
+
+def test_stray_text_is_looked_for_at_both_ends_of_a_large_file():
+    head, tail = (stray.find(reader, container.look(reader)) for reader in (
+        Reader.of(picture("PNG") + b"ContentProducer" + bytes(3 << 20)),
+        Reader.of(picture("PNG") + bytes(3 << 20) + b"ContentProducer" + bytes(9))))
+    middle = Reader.of(picture("PNG") + bytes(2 << 20) + b"ContentProducer" + bytes(2 << 20))
+    assert len(head) == len(tail) == 1 and tail[0][1] == len(picture("PNG")) + (3 << 20)
+    assert not stray.find(middle, container.look(middle)), "that is where the media data of real files lie"
 
 
 def test_a_tag_around_a_label_stays():
