@@ -124,7 +124,7 @@ def routes() -> str:
     """The parameters of the service, route by route; first those of every route."""
     shared = [one for one in next(iter(parameters.OF_ROUTES.values()))
               if all(one in own for own in parameters.OF_ROUTES.values())]
-    groups = {"each": (parameters.NAME, *shared)} | {
+    groups = {"each": (parameters.NAME, parameters.URL, *shared)} | {
         _code(f"/v1/{verb}"): [one for one in own if one not in shared] for verb, own in parameters.OF_ROUTES.items()}
     rows = [("" if number else route, _code(one.name), _cell(one.text), _values(one))
             for route, own in groups.items() for number, one in enumerate(own)]
@@ -132,6 +132,8 @@ def routes() -> str:
 
 
 def _values(parameter: parameters.Parameter) -> str:
+    if parameter.count:
+        return f"1 to {parameters.MAX_COUNT}"
     choices = ("1", "0") if parameter.flag else parameter.choices
     return ("some of " if parameter.several else "") + ", ".join(map(_code, choices))
 
