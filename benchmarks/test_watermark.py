@@ -79,7 +79,7 @@ def test_embed(benchmark, host, jpeg, figure):
            conditions=CONDITIONS)
 
 
-@pytest.mark.parametrize(("effort", "most"), [("fast", 1.0), ("normal", 60), ("deep", 800)])
+@pytest.mark.parametrize(("effort", "most"), [("fast", 1.0), ("normal", 60), ("deep", 1000)])
 def test_detect(host, jpeg, figure, effort, most):
     """Fast on a marked picture, the searches on an unmarked one, which they go through to the end."""
     picture = image.embed(host, PAYLOAD) if effort == "fast" else host

@@ -44,8 +44,8 @@ class Autocorrelation:
         y, x = ((side - min(side, max_side)) // 2 for side in plane.shape)
         spectrum = _half_spectrum(plane[y : y + self.height, x : x + self.width])
         power, n = spectrum.real**2 + spectrum.imag**2, len(spectrum)
-        usual = power[:, n // 64 : n // 4].mean() if is_flat else _local_mean(power) + np.float32(1e-6)
-        self._above = np.minimum(power / usual, np.float32(_MAX_POWER)) - np.float32(1)
+        usual = power[:, n // 64 : n // 4].mean() if is_flat else _local_mean(power)
+        self._above = np.minimum(power / (usual + np.float32(1e-6)), np.float32(_MAX_POWER)) - np.float32(1)
         self._transform(_band_weights(n))
 
     def low_band(self) -> Autocorrelation:
