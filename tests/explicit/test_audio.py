@@ -196,15 +196,15 @@ def test_a_bundled_label_is_known_again_after(name, text, language):
         recordings.SPOKEN[language]]
 
 
-@pytest.mark.parametrize("sound", ["rhythm", "speech"])
-def test_it_is_found_with_music_6_db_under_it(sound):
-    labelled, evidence = explicit.draw(programme(), Explicit(sound=sound))
+def test_the_rhythm_is_found_with_music_6_db_under_it():
+    labelled, evidence = explicit.draw(programme(), Explicit())
     at = int(evidence.starts_s[0] * RATE)
     label = labelled.samples[at : at + int(evidence.seconds * RATE)]
     music = attacks.resize(sounds.music(20, seed=3).mean(1)[:, None], 20 * RATE)[: len(labelled.samples)]
     under = music * (attacks._level(label, RATE) / attacks._level(music, RATE) / 2)
     mixed = AudioSamples((labelled.samples + under).astype(np.float32), RATE)
-    assert [one.sound for one in found(mixed)] == [sound] and not found(AudioSamples(under.astype(np.float32), RATE))
+    assert [one.sound for one in found(mixed)] == ["rhythm"]
+    assert not found(AudioSamples(under.astype(np.float32), RATE))
 
 
 def test_both_languages_and_repeats_are_told_apart():

@@ -52,11 +52,11 @@ def test_fast_searches_for_none_and_a_plain_mark_needs_none(speech):
 
 
 def test_it_says_how_much_of_unmarked_sound_it_searched():
-    host = sounds.speech(20)
+    host = sounds.speech(9)
     for effort in ("normal", "deep"):
         found = audio.detect(host, 16_000, KEY, effort=effort)
         assert not found.found and found.false_positive_rate == 1.0
-        assert found.geometry.replays_s == pytest.approx(20, abs=0.1) and found.geometry.segments is None
+        assert found.geometry.replays_s == pytest.approx(9, abs=0.1) and found.geometry.segments is None
 
 
 def test_long_sound_is_searched_in_part_at_the_default_effort(monkeypatch):

@@ -53,7 +53,7 @@ MARKED = audio.embed(TALK, RATE, PAYLOAD)
 def test_a_mark_is_found_and_other_keys_find_nothing(effort):
     found = soundtrack.detect(Reel(cut(MARKED), 60.0).samples(), effort=effort)
     assert found.found and found.payload == PAYLOAD and found.false_positive_rate < 1e-12
-    for samples, key in ((Reel(cut(TALK), 60.0).samples(), None), (Reel(cut(MARKED), 60.0).samples(), Key(b"k" * 32))):
+    for samples, key in ((Reel(cut(TALK), 20.0).samples(), None), (Reel(cut(MARKED), 20.0).samples(), Key(b"k" * 32))):
         missed = soundtrack.detect(samples, key, effort=effort)
         assert (missed.found, missed.payload, missed.false_positive_rate) == (False, None, 1.0)
 
@@ -67,7 +67,7 @@ def test_what_is_listened_to_is_bounded_whatever_the_length(effort, most):
 
 
 def test_a_mark_at_the_end_alone_is_found_and_placed_in_the_film():
-    late = np.concatenate([TALK, TALK, audio.embed(TALK[:25 * RATE], RATE, PAYLOAD)])
+    late = np.concatenate([TALK[: 40 * RATE], audio.embed(TALK[:25 * RATE], RATE, PAYLOAD)])
     seconds = len(late) / RATE
     assert not soundtrack.detect(Reel(cut(late), seconds).samples(), effort="fast").found
     found = soundtrack.detect(Reel(cut(late), seconds).samples())
@@ -75,7 +75,7 @@ def test_a_mark_at_the_end_alone_is_found_and_placed_in_the_film():
     assert found.geometry.start_s == pytest.approx(seconds - 12, abs=1)
     assert found.geometry.segments[0].end_s == pytest.approx(seconds, abs=1)
     whole = soundtrack.detect(Reel(cut(late), seconds).samples(), effort="deep")
-    assert whole.geometry.start_s == pytest.approx(120, abs=1)
+    assert whole.geometry.start_s == pytest.approx(40, abs=1)
 
 
 def test_silence_and_nothing_are_no_errors():

@@ -62,10 +62,11 @@ class _Search:
 def _search_of(effort: str) -> _Search | None:
     if effort == "fast":
         return None
-    trials = line_trials((0.7, 1.5), (0.75, 1.5), 3)
-    if effort == "deep":
-        trials = line_trials((0.5, 2.0), (0.5, 2.0), 6) + plane_trials((0.7, 1.5), (2 ** -0.25, 2 ** 0.25))
-    return _Search(trials, count(trials), *((4.5, False) if effort == "deep" else (5.0, True)))
+    if effort == "normal":
+        trials = line_trials((0.7, 1.5), (0.75, 1.5), 3)
+        return _Search(trials, count(trials), least=5.0, is_bounded=True)  # unmarked sound reaches 4.1 to 5.4
+    trials = line_trials((0.5, 2.0), (0.5, 2.0), 6) + plane_trials((0.7, 1.5), (2 ** -0.25, 2 ** 0.25))
+    return _Search(trials, count(trials), least=4.5, is_bounded=False)
 
 
 @dataclass(slots=True)
@@ -104,7 +105,7 @@ def detect(samples: Samples, rate: int, key: Key | None = None, *, effort: str =
 
     The geometry is that of the strongest mark; its `segments` hold every stretch of every payload; `replays_s` says of
     how many seconds replays were searched for: at "normal" of the first ten minutes or so and 16 s of each minute from
-    then on, so that the search takes at most a hundredth of the length of unmarked sound. The false positive
+    then on, so that unmarked sound of ten seconds and more takes a hundredth of its length. The false positive
     rate holds for any host, because it is the chance over keys; see `significance.log_false_positive_rate`.
     Marks of one key laid over each other, as where marked voices are mixed, are read one under the other, but not at
     effort "fast". Two that begin within 12 ms of each other, or of a whole period, and are equally loud within about

@@ -76,14 +76,12 @@ def likely_replays(spectrum: Spectrum, pattern: Pattern, trials: Sequence[Trial]
     """The replays under which the known chips reach `least` standard deviations, the likeliest first, at most four."""
     sets = [pattern.sync] + [pattern.presence] * (len(spectrum.sums) < SHORT)
     signs = [np.ascontiguousarray(one.T, np.float32) for one in sets]
-    found: list[tuple[float, Candidate, Trial]] = []
+    found: list[tuple[Candidate, Trial]] = []
     for trial in trials:
         slopes = np.arange(-trial.slopes, trial.slopes + 1) * _SLOPE
-        best = _best(spectrum, signs, trial.replay, slopes)
-        found += [(one.score, one, trial) for one in best if one.score >= least]
-    found.sort(key=lambda one: -one[0])
+        found += [(one, trial) for one in _best(spectrum, signs, trial.replay, slopes) if one.score >= least]
     chosen: list[tuple[Candidate, Trial]] = []
-    for _, candidate, trial in found:
+    for candidate, trial in sorted(found, key=lambda one: -one[0].score):
         if len(chosen) < _LIKELY and not any(_are_near(candidate.replay, one.replay) for one, _ in chosen):
             chosen.append((candidate, trial))
     return [_placed(spectrum, signs, candidate, trial) for candidate, trial in chosen]
