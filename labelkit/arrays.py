@@ -109,7 +109,7 @@ def labelled(held: Held, rate: int | None, max_pixels: int, change: Callable[[Sa
     out  of the type and shape of `held`, a picture in an array: gets the result, and is returned
     Raises as `samples_of` does, and InvalidArgument where `out` is too small for what is made.
     """
-    if out is None and (rate is not None or not _is_rgb(held)):
+    if out is None and (rate is not None or not _is_copied(held)):
         return like(held, change(samples_of(held, rate, max_pixels)))
     with lent(held, rate, max_pixels, out) as samples:
         made = change(samples())
@@ -124,8 +124,8 @@ def labelled(held: Held, rate: int | None, max_pixels: int, change: Callable[[Sa
     return out
 
 
-def _is_rgb(held: Held) -> bool:
-    """Whether the result shares no memory with the samples that it is made of, so that these may be lent."""
+def _is_copied(held: Held) -> bool:
+    """Whether `like` copies the samples, so that these may lie in memory that is lent."""
     return held.dtype.kind == "f" if isinstance(held, np.ndarray) else held.mode == "RGB"
 
 

@@ -76,6 +76,15 @@ int LK(lk_tile_make)(const float *columns, size_t count, size_t low, const float
     return LK_OK;
 }
 
+/* One row. What is written lies apart from what is read, which the compiler cannot know of bytes. */
+static void place_row(const int32_t *restrict row, const uint32_t *restrict columns, size_t width,
+                      int16_t *restrict flat, int8_t *restrict textured) {
+    for (size_t x = 0; x < width; x++) {
+        const int32_t v = row[columns[x]];
+        flat[x] = (int16_t)(v >> 8), textured[x] = (int8_t)(uint8_t)v;
+    }
+}
+
 int LK(lk_tile_place)(const int32_t *both, size_t side, const uint32_t *rows, size_t height, const uint32_t *columns,
                       size_t width, size_t channels, int16_t *flat, int8_t *textured, size_t stride) {
     if (!channels || channels > 4 || width > stride / channels) return LK_BAD_ARGUMENT;
@@ -85,17 +94,14 @@ int LK(lk_tile_place)(const int32_t *both, size_t side, const uint32_t *rows, si
         if (rows[y] >= side) return LK_BAD_ARGUMENT;
     for (size_t y = 0; y < height; y++, flat += stride, textured += stride) {
         const int32_t *row = both + rows[y] * side;
-        if (channels == 1)
-            for (size_t x = 0; x < width; x++) {
-                const int32_t v = row[columns[x]];
-                flat[x] = (int16_t)(v >> 8), textured[x] = (int8_t)(uint8_t)v;
-            }
-        else
-            for (size_t x = 0; x < width; x++)
-                for (size_t c = 0; c < channels; c++) {
-                    const int32_t v = row[columns[x]];
-                    flat[x * channels + c] = (int16_t)(v >> 8), textured[x * channels + c] = (int8_t)(uint8_t)v;
-                }
+        if (channels == 1) {
+            place_row(row, columns, width, flat, textured);
+            continue;
+        }
+        for (size_t i = 0; i < width * channels; i++) {
+            const int32_t v = row[columns[i / channels]];
+            flat[i] = (int16_t)(v >> 8), textured[i] = (int8_t)(uint8_t)v;
+        }
     }
     return LK_OK;
 }
