@@ -6,7 +6,7 @@
 Each value runs in a process of its own, in which the constant has it from the start, so that what is derived from it
 follows. Pictures and sound are marked at robustness "hard", unless the constant is of margin.py: "everyday" would spend
 more where a constant spends less. The score of pictures is that of the whole pattern where the word is known
-(`known.known_scores`), of which a word needs about 12.5. Sound and films have the score of their detector, 0 where
+(`known.known_scores`), of which a word needs about 12.7. Sound and films have the score of their detector, 0 where
 nothing was read. Films are marked as by default: the one of the folder, and three of `video_films`.
 """
 
@@ -193,7 +193,7 @@ def table(name: str, values: Sequence[float], folder: Path) -> str:
     used, lines = current(source_of(name).read_text("utf-8"), constant_of(name)), []
     for value in values:
         code = f"from benchmarks import sweeps; sweeps.report({name!r}, {value!r}, {str(folder)!r})"
-        run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+        run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
         row = json.loads(run.stdout)
         if not lines:
             lines = [f"| {name} | {' | '.join(row)} |", "|---" * (len(row) + 1) + "|"]

@@ -155,10 +155,15 @@ def _row(name: str, host: Picture, options: argparse.Namespace) -> list[str]:
     return cells
 
 
+def _number(text: str) -> float:
+    """A whole number where the text is one: kernels take some constants as such."""
+    return int(text) if text.lstrip("-").isdecimal() else float(text)
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", nargs="?", choices=sweeps.SWEEPS, metavar="NAME", help=", ".join(sweeps.SWEEPS))
-    parser.add_argument("--values", type=float, nargs="+", help="of the constant")
+    parser.add_argument("--values", type=_number, nargs="+", help="of the constant")
     parser.add_argument("--pictures", type=Path, nargs="+", default=[Path(__file__).parent.parent / "samples"])
     parser.add_argument("--longest", type=int, default=768)
     parser.add_argument("--needs", action="store_true")
