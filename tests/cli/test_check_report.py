@@ -35,7 +35,7 @@ def test_a_folder_has_one_report_with_the_worst_files_first(run, folder):
     assert bare["fail"] == ["metadata-label"] and bare["cannot tell"] == ["explicit-label"]
     assert all(rule["mend"] for rule in bare["rules"] if rule["outcome"] != "pass")
     text = Path("page.html").read_text("utf-8")
-    assert "Not compliant: 1 of 3 files fail a rule" in text and "不合规：3 个文件中 1 个违反规则" in text
+    assert "Not compliant: 1 of 3 files fail a rule" in text and "不合规：3 个文件中 1 个有规则不通过" in text
     assert text.index("in/bad.jpg") < text.index("in/bare.jpg") < text.index("in/good.jpg")
     assert "For a person to judge" in text and text.count('<img class="preview"') == 1, "of the file that failed"
 
