@@ -86,9 +86,10 @@ def test_a_call_that_is_cancelled_before_its_turn_never_begins_and_one_that_work
         assert not calls[-1].done()
         gate.open.set()
         assert await calls[-1] == b""
+        await until(lambda: not gate.running)  # those that were cancelled end on their own threads
 
     asyncio.run(main())
-    assert gate.began == threads.cores() + 1 and gate.running == 0
+    assert gate.began == threads.cores() + 1
     assert told == [None], "the next frame of a call that was cancelled is its last"
 
 

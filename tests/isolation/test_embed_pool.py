@@ -51,10 +51,10 @@ def test_a_manifest_without_a_place_in_the_file_comes_beside_it(pool, signer, an
     plan = lk.Plan(provenance=signer)
     inside = pool.embed(saved(photo(), "PNG"), LABEL, plan)
     assert inside.manifest is None and lk.verify(inside.file, trust=anchors).manifest.trusted
-    made = pool.embed("下雨了。".encode(), LABEL, plan, name="../x/天气.txt")
-    (tmp_path / "a.txt").write_bytes(made.file)
-    (tmp_path / "a.txt.c2pa").write_bytes(made.manifest)
-    lk.verify(tmp_path / "a.txt", trust=anchors).require(lk.Layer.PROVENANCE, lk.Layer.EXPLICIT)
+    made = pool.embed("1\n00:00:00,000 --> 00:00:04,000\n下雨了。\n".encode(), LABEL, plan, name="../x/天气.srt")
+    (tmp_path / "a.srt").write_bytes(made.file)
+    (tmp_path / "a.srt.c2pa").write_bytes(made.manifest)
+    lk.verify(tmp_path / "a.srt", trust=anchors).require(lk.Layer.PROVENANCE, lk.Layer.EXPLICIT)
 
 
 def test_what_is_left_out_is_said_and_what_fails_is_an_error(pool):

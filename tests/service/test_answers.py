@@ -98,12 +98,13 @@ def test_texts_are_labelled_by_their_words(served):
 
 
 def test_a_manifest_that_belongs_beside_the_file_is_a_part(served, anchors, tmp_path):
-    record, text, manifest = parts(served.post("/v1/label", content=b"It rains.", params={"name": "a.txt"}))
-    assert json.loads(record)["output"] == "a.txt"
-    (tmp_path / "a.txt").write_bytes(text)
-    assert lk.verify(tmp_path / "a.txt", trust=anchors)[lk.Layer.PROVENANCE].status is lk.Status.ABSENT
-    (tmp_path / "a.txt.c2pa").write_bytes(manifest)
-    lk.verify(tmp_path / "a.txt", trust=anchors).require(lk.Layer.EXPLICIT, lk.Layer.PROVENANCE)
+    subtitles = b"1\n00:00:00,000 --> 00:00:04,000\nIt rains.\n"
+    record, text, manifest = parts(served.post("/v1/label", content=subtitles, params={"name": "a.srt"}))
+    assert json.loads(record)["output"] == "a.srt"
+    (tmp_path / "a.srt").write_bytes(text)
+    assert lk.verify(tmp_path / "a.srt", trust=anchors)[lk.Layer.PROVENANCE].status is lk.Status.ABSENT
+    (tmp_path / "a.srt.c2pa").write_bytes(manifest)
+    lk.verify(tmp_path / "a.srt", trust=anchors).require(lk.Layer.EXPLICIT, lk.Layer.PROVENANCE)
 
 
 def test_propagate_decides_and_writes(served, labelled, plain):
