@@ -89,7 +89,7 @@ def test_its_loudness_follows_the_programme(gain):
 @pytest.mark.parametrize("lufs", [-24, -38, -46])
 def test_it_is_never_far_above_a_quiet_programme(lufs, sound, most_lu):
     host = sounds.speech(8, RATE)[:, None]
-    host *= np.float32(10 ** ((lufs - loudness.integrated(host, RATE)) / 20))
+    host = host * np.float32(10 ** ((lufs - loudness.integrated(host, RATE)) / 20))  # the tests share the original
     labelled, evidence = explicit.draw(AudioSamples(host, RATE), Explicit(sound=sound))
     at = int(evidence.starts_s[0] * RATE)
     label = loudness.integrated(labelled.samples[at : at + int(evidence.seconds * RATE)], RATE)
