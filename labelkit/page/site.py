@@ -23,7 +23,7 @@ from labelkit.provenance import TrustList
 KERNELS = "_native.abi3.so"
 _PACKAGE = Path(labelkit.__file__).parent
 _STATIC = Path(__file__).parent / "verify"
-_LEFT_OUT = ("cli", "isolation", "integrations", "mcp", "resolve", "service", "trials")  # rooms that a page has no use for
+_LEFT_OUT = ("cli", "isolation", "integrations", "mcp", "resolve", "service", "trials")  # of no use to a page
 _MAX_KERNELS = 4 << 20  # bytes
 _ORIGIN = re.compile(r"https://(\*\.)?[a-z0-9]+([.-][a-z0-9]+)*(:\d{1,5})?|http://(localhost|127\.0\.0\.1)(:\d{1,5})?")
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # so that the same sources give the same page
