@@ -19,6 +19,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from labelkit.trials.acoustics import resized as resize, sped as speed, stretched as tempo
+
 Attack = Callable[[np.ndarray, int, np.random.Generator, np.ndarray | None], np.ndarray]
 _TABLE: dict[str, tuple[str, Attack]] = {}
 
@@ -70,39 +72,6 @@ def _bells(points: list[tuple[float, float]]) -> Callable[[np.ndarray], np.ndarr
         octaves = np.log2(np.maximum(f, 10.0))
         return 10 ** (sum(db * np.exp(-((octaves - np.log2(hz)) ** 2) / 0.5) for hz, db in points) / 20)
     return gain
-
-
-def resize(x: np.ndarray, length: int) -> np.ndarray:
-    """Band-limited to another number of samples, through the spectrum."""
-    spectrum = np.fft.rfft(x, axis=0)
-    return np.fft.irfft(spectrum, length, axis=0) * (length / len(x))
-
-
-def speed(x: np.ndarray, factor: float) -> np.ndarray:
-    """Played `factor` times as fast, the pitch with it."""
-    return resize(x, round(len(x) / factor))
-
-
-def tempo(x: np.ndarray, sr: int, factor: float) -> np.ndarray:
-    """Played `factor` times as fast with the pitch kept: overlapping segments moved to where they fit (WSOLA)."""
-    size, search = int(0.06 * sr), int(0.012 * sr)
-    hop = size // 2
-    window = np.hanning(size)[:, None]
-    mono = np.pad(x.mean(1), (search, size + search))
-    rows = np.pad(x, ((search, size + search), (0, 0)))
-    count = int(len(x) / factor / hop)
-    out = np.zeros((count * hop + size, x.shape[1]))
-    place = search
-    for step in range(count):
-        follow = mono[place + hop : place + hop + size]
-        out[step * hop : step * hop + size] += rows[place : place + size] * window
-        aim = search + int((step + 1) * hop * factor)
-        region = mono[aim - search : aim + search + size]
-        if len(region) < 2 * search + size or len(follow) < size:
-            break
-        fit = np.fft.irfft(np.fft.rfft(region, 4 * size) * np.conj(np.fft.rfft(follow, 4 * size)))[: 2 * search]
-        place = aim - search + int(fit.argmax())
-    return out[: int(len(x) / factor)]
 
 
 def pitch(x: np.ndarray, sr: int, semitones: float) -> np.ndarray:
