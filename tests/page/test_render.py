@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import hashlib
 import io
 import json
@@ -22,7 +21,7 @@ from PIL import Image
 
 import labelkit
 from labelkit.compliance import Outcome, Result
-from labelkit.evidence import Ancestor, Json, LabelCarrier, ManifestEvidence, MetadataEvidence
+from labelkit.evidence import Json, LabelCarrier, ManifestEvidence, MetadataEvidence
 from labelkit.explicit.rules import contrast
 from labelkit.label import Kind, Label
 from labelkit.messages import Message
@@ -346,25 +345,6 @@ def test_the_language_button_is_drawn_in_its_characters(tmp_path):
     assert (drawn := changed(text)) > 50
     if not has_chinese_font():
         assert changed(text.replace("@font-face", "@font-nothing")) < drawn / 4
-
-
-def test_the_history_is_drawn_as_a_tree():
-    """Who made what from what, escaped; and nothing where a file was made from nothing else."""
-    def ancestor(depth: int, signer: str, **more: object) -> Ancestor:
-        return Ancestor(**{"depth": depth, "relation": "parent", "signer": signer, "intact": True, "trusted": False,
-                           "tool": None, "actions": ("c2pa.created",), **more})
-
-    def shown(*ancestors: Ancestor) -> str:
-        return render.article("a.jpg", report(evidence=dataclasses.replace(manifest({}), history=ancestors)), 0)
-
-    text = shown(ancestor(0, "Acme", relation="active", trusted=True), ancestor(1, HOSTILE), ancestor(2, "Deep"),
-                 ancestor(1, "Other", relation="component", intact=False))
-    assert Reader(text).injected() == []
-    tree = text[text.index('<ul class="tree">'):]
-    shape = "".join(re.findall("</?(?:ul|li)", tree[:tree.index("</div>")]))
-    assert shape == "<ul<li<ul<li<ul<li</li</ul</li<li</li</ul</li</ul"
-    assert "broken" in tree and "trusted signer" in tree and "no trusted signer vouches" in tree
-    assert '<ul class="tree">' not in shown(ancestor(0, "Acme", relation="active"))
 
 
 def test_the_summary_names_its_layers_where_its_head_is_hidden():
