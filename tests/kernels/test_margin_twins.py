@@ -6,15 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from labelkit import kernels
 from labelkit.kernels import reference
-from tests.backends import using
-
-
-@pytest.fixture(params=kernels.backends()[1:])
-def native(request: pytest.FixtureRequest):
-    with using(request.param):
-        yield kernels.native
 
 
 def pixels_of(shape: tuple[int, int, int]) -> np.ndarray:

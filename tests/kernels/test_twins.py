@@ -3,23 +3,14 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 
 from labelkit import kernels
 from labelkit.kernels import reference
-from tests.backends import using
 
 COMPILED = kernels.backends()[1:]
 SHAPES = [(200, 333, 3), (64, 1100, 3), (130, 77, 4), (61, 90, 2), (130, 77, 1), (9, 700, 3), (5, 3, 3), (1, 1, 1)]
-
-
-@pytest.fixture(params=COMPILED)
-def native(request: pytest.FixtureRequest):
-    with using(request.param):
-        yield kernels.native
 
 
 def test_something_is_compiled() -> None:
@@ -297,20 +288,6 @@ def test_polar_decoder(native, n, paths) -> None:
         module.polar_decode(soft, frozen, paths, np.empty(module.polar_scratch(n, paths), np.uint8), bits, metric)
         results.append((bits, metric))
     assert np.array_equal(results[0][0], results[1][0]) and np.array_equal(results[0][1], results[1][1])
-
-
-@pytest.mark.parametrize("blocks", [1, 8, 16])
-def test_code_distance(native, blocks) -> None:
-    random = np.random.default_rng(blocks)
-    words, table, hard, mask = (random.integers(-1 << 63, 1 << 63, shape, np.int64)
-                                for shape in (100, (8, 256, blocks), (3, blocks), (3, blocks)))
-    results = np.zeros((2, 3, 100), np.uint16)
-    for module, distance in zip((reference, native), results, strict=True):
-        module.code_distance(words, table, hard, mask, distance)
-    assert np.array_equal(*results) and 0 < results.min() and results.max() < 64 * blocks
-    own = table[np.arange(8), words[:1].view(">u1" if sys.byteorder == "big" else "u1")[::-1]]
-    native.code_distance(words, table, np.bitwise_xor.reduce(own)[None].copy(), mask[:1].copy(), results[0, :1])
-    assert results[0, 0, 0] == 0
 
 
 def _codes() -> np.ndarray:
