@@ -178,8 +178,7 @@ def verify(source: Source | Held | Tensor, *, key: Key | None = None, trust: Tru
     candidates  payloads of which one is expected, such as `LabelLog.payloads()`: where no mark can be read, these are
                 looked for; by default those that the file's own label and manifest name
     ocr         read explicit labels in any font, where ours is not seen (the extra `ocr`); a second or less a picture
-    decode      gives the samples of the file in the place of `codec.decode`, where a host, such as a browser, has
-                decoders of its own
+    decode      gives the file's samples in the place of `codec.decode`, where a host such as a browser decodes itself
     format      `source` is a text in a string, in this format, as for `embed`
 
     A layer that cannot be read is a finding, not an error. Raises UnsupportedFormat for bytes of no known format,
