@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from pathlib import Path
 
 from labelkit.distribution import __version__
@@ -41,6 +40,8 @@ def translated(error: BaseException) -> LabelkitError:
 def show_traceback(error: LabelkitError) -> None:
     """The traceback of an unforeseen error on stderr, if LABELKIT_DEBUG is set."""
     if isinstance(error, UnforeseenError) and error.__cause__ and os.environ.get(DEBUG):
+        import traceback  # here: seldom needed
+
         traceback.print_exception(error.__cause__, file=sys.stderr)
 
 
@@ -55,6 +56,8 @@ def _of_the_system(error: BaseException) -> LabelkitError | None:
 
 def _place(error: BaseException) -> str:
     """The innermost line of this package that was being executed, such as codec/audio.py:12."""
+    import traceback
+
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)
         if path.is_relative_to(_PACKAGE):

@@ -11,16 +11,14 @@ from labelkit.distribution import extra
 from labelkit.plan import EFFORTS, ROBUSTNESS
 
 if TYPE_CHECKING:
-    from labelkit.cli.shared_options import Commands
+    from labelkit.cli.usage import Parser
 
 COUNT = 8
 
 
-def add(commands: Commands) -> None:
-    """The command and its options."""
-    command = shared_options.command(
-        commands, "evidence", _("OUT [FILE|FOLDER...] [options]"),
-        _("try your watermark on your media, and report it"),
+def evidence(command: Parser) -> None:
+    shared_options.about(
+        command, _("OUT [FILE|FOLDER...] [options]"),
         _("Marks your media as you do, carries out the transformations and attacks that the EU Code of Practice lists "
           "(measures 3.3 and 4.2), and writes evidence.json and evidence.html with rates, fidelity, speed and false "
           "findings. Without files, media that are made by code are tried. A run that was stopped goes on where it "

@@ -63,7 +63,7 @@ def _shown_in(language: str) -> Callable[..., None]:
 
 def _run(words: list[str], language: str) -> int:
     with argparse_in(language):
-        root = parser.build()
+        root = parser.build(words)
         words, source = settings.with_defaults(words, root, os.environ)
         options = root.parse_args(words)
         if options.command is None:

@@ -9,16 +9,16 @@ from labelkit.cli import shared_options, values
 from labelkit.cli.text import _
 
 if TYPE_CHECKING:
-    from labelkit.cli.shared_options import Commands
+    from labelkit.cli.usage import Parser
 
 TRUST_ACTIONS = ("show", "update", "reset")
 SHELLS = ("bash", "zsh", "fish")
 LOG_ACTIONS = ("verify", "find", "export", "head")
 
 
-def result(commands: Commands) -> None:
-    command = shared_options.command(
-        commands, "result", _("FILE --jwks KEYS [options]"), _("check signed results"),
+def result(command: Parser) -> None:
+    shared_options.about(
+        command, _("FILE --jwks KEYS [options]"),
         _("Checks results that verify --sign-result or a service signed. Exit code 0: signed by one of the keys; 1: "
           "not, or about another file; 2: the keys at hand cannot tell."))
     command.add_argument("file", metavar=_("FILE"), help=_("a result, or JSON lines that hold some"))
@@ -28,9 +28,9 @@ def result(commands: Commands) -> None:
     shared_options.json(command, _("one JSON object per line for each result"))
 
 
-def log(commands: Commands) -> None:
-    command = shared_options.command(
-        commands, "log", _("verify|find|export|head LOG [WHAT] [options]"), _("search and audit a label log"),
+def log(command: Parser) -> None:
+    shared_options.about(
+        command, _("verify|find|export|head LOG [WHAT] [options]"),
         _("verify reports tampering; find returns the records of a file, a watermark or a produce id; export writes "
           "all records as JSON lines; head prints number, hash and time of the newest record, to be stored elsewhere. "
           "Exit code 0: intact, or found; 1: tampered with, or not found; 2: no answer."))
@@ -45,20 +45,18 @@ def log(commands: Commands) -> None:
     shared_options.json(command, _("one JSON object per line for each record"))
 
 
-def inspect(commands: Commands) -> None:
-    command = shared_options.command(
-        commands, "inspect", _("FILE|FOLDER... [options]"),
-        _("show all metadata, labels and manifests in files, with offsets"),
+def inspect(command: Parser) -> None:
+    shared_options.about(
+        command, _("FILE|FOLDER... [options]"),
         _("Shows every slot of metadata, every label, every trace of a generator and every manifest. Exit code 0: all "
           "files were read; 2: one could not be."))
     shared_options.files(command, _("what to inspect"))
     shared_options.json(command, _("one JSON object per line for each file"))
 
 
-def keygen(commands: Commands) -> None:
-    command = shared_options.command(
-        commands, "keygen", _("FOLDER --organisation NAME [options]"),
-        _("generate a signer, its root and a watermark key"),
+def keygen(command: Parser) -> None:
+    shared_options.about(
+        command, _("FOLDER --organisation NAME [options]"),
         _("Generates a signer, its root and a watermark key: signer.pem (secret), anchors.pem (for verifiers) and "
           "watermark.key (secret). Never overwrites a file."))
     command.add_argument("folder", metavar=_("FOLDER"), help=_("where to write them"))
@@ -73,9 +71,9 @@ def keygen(commands: Commands) -> None:
                                 "check)"))
 
 
-def trust(commands: Commands) -> None:
-    command = shared_options.command(
-        commands, "trust", _("show|update|reset [LIST...] [options]"), _("show or replace the trust lists of the C2PA"),
+def trust(command: Parser) -> None:
+    shared_options.about(
+        command, _("show|update|reset [LIST...] [options]"),
         _("The trust lists of the C2PA name whose signatures and time-stamps are trusted; labelkit comes with dated "
           "ones. show prints those in use; update replaces them for this user by newer ones, in JSON or PEM as the "
           "C2PA publishes them; reset returns to those that came with labelkit. Exit code 0: done; 2: it could not "
@@ -87,9 +85,9 @@ def trust(commands: Commands) -> None:
     shared_options.json(command, _("one line of JSON"))
 
 
-def page(commands: Commands) -> None:
-    command = shared_options.command(
-        commands, "page", _("OUT [options]"), _("build a web page that verifies files and sends them nowhere"),
+def page(command: Parser) -> None:
+    shared_options.about(
+        command, _("OUT [options]"),
         _("Writes a folder of static files, for any web server: labelkit runs in the visitor's browser. The programs "
           "of others that it needs, 27 MB, are fetched once and checked by their hashes. Exit code 0: done; 2: it "
           "could not be."))
@@ -105,9 +103,9 @@ def page(commands: Commands) -> None:
     command.add_argument("--cache", metavar=_("FOLDER"), help=_("where fetched files are kept"))
 
 
-def completion(commands: Commands) -> None:
-    command = shared_options.command(
-        commands, "completion", "bash|zsh|fish", _("print a script that completes commands and options in a shell"),
+def completion(command: Parser) -> None:
+    shared_options.about(
+        command, "bash|zsh|fish",
         _("Prints a script for the shell. For bash: source <(labelkit completion bash) in ~/.bashrc; for zsh the same "
           "in ~/.zshrc after compinit; for fish: labelkit completion fish > ~/.config/fish/completions/labelkit.fish."))
     command.add_argument("shell", choices=SHELLS, metavar="bash|zsh|fish", help=_("the shell"))

@@ -1,25 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands and their options. Every text goes through `_`, which translates it into the language of the run."""
+"""The commands. Every text goes through `_`, which translates it into the language of the run."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+from collections.abc import Sequence
 
-from labelkit.cli import evidence_options, media_options, other_commands, serve_options, shared_options, values
 from labelkit.cli.text import _
 from labelkit.cli.usage import Parser
-from labelkit.distribution import __version__, extra
-from labelkit.plan import CORNERS, EDGES, EFFORTS, EU_WORDS, ROBUSTNESS
+from labelkit.distribution import __version__
 
-if TYPE_CHECKING:
-    from labelkit.cli.shared_options import Commands, Options
-
-KINDS = ("generated", "possible", "suspected")
-PROFILES = ("gb45438", "eu", "california", "korea", "india")
+_ROOMS = {"evidence": "evidence_options"} | dict.fromkeys(
+    ("embed", "verify", "check", "propagate", "serve", "mcp"), "main_commands")
+"""Where the options of a command are declared, if not in other_commands: by a function of the command's name."""
 
 
-def build() -> Parser:
-    """The parser of the whole command line, in the language of `text.argparse_in`."""
+def build(words: Sequence[str] | None = None) -> Parser:
+    """The parser of the whole command line, in the language of `text.argparse_in`.
+
+    words  the command line: only the commands that it may mean get their options, which takes a few milliseconds less;
+           by default all get them
+    """
     root = Parser(prog="labelkit", usage=f"labelkit {_('COMMAND ...')}",
                   description=_("Labels AI-generated media as GB 45438-2025 requires, and verifies the labels of any "
                                 "file."),
@@ -28,336 +29,29 @@ def build() -> Parser:
     root.add_argument("--version", action="version", version=f"labelkit {__version__}",
                       help=_("show the version and exit"))
     commands = root.add_subparsers(dest="command", title=_("commands"), metavar=_("COMMAND"), parser_class=Parser)
-    for add in (_embed, _verify, _check, _propagate, other_commands.inspect, other_commands.result,
-                evidence_options.add, _serve, _mcp, other_commands.log, other_commands.keygen, other_commands.trust,
-                other_commands.page, other_commands.completion):
-        add(commands)
+    for name, summary in _summaries().items():
+        wanted = words is None or name in words
+        command = commands.add_parser(name, prog=f"labelkit {name}", help=summary, bare=not wanted)
+        if wanted:
+            room = importlib.import_module(f"labelkit.cli.{_ROOMS.get(name, 'other_commands')}")
+            getattr(room, name)(command)
     return root
 
 
-def _output(command: Parser) -> None:
-    group = command.add_argument_group(_("output"))
-    where = group.add_mutually_exclusive_group(required=True)
-    where.add_argument("-o", "--output", metavar=_("OUT"), help=_("file, or folder for several files"))
-    where.add_argument("--in-place", action="store_true", help=_("replace each file by its labelled version"))
-    group.add_argument("--resume", action="store_true", help=_("skip the files whose result already exists in OUT"))
-    group.add_argument("--retry-failed", metavar=_("JOURNAL"),
-                       help=_("only the files that failed by this journal of an earlier run; in shards of datasets "
-                              "only the samples"))
-    group.add_argument("--no-clobber", action="store_true",
-                       help=_("fail for a file whose result already exists in OUT"))
-    group.add_argument("--dry-run", action="store_true", help=_("only say which file would be written where"))
-
-
-def _embed(commands: Commands) -> None:
-    command = shared_options.command(
-        commands, "embed", _("FILE|FOLDER... -o OUT --producer CODE [options]"), _("label files"),
-        _("Labels files. In folders, all pictures, sounds, films and texts are labelled, and other documents too if "
-          "only metadata and provenance are asked for; OUT gets the same folders. \"-\" is standard input or output; "
-          "s3://, gs:// and az:// are objects and prefixes of object stores. Exit code 0: all files "
-          "labelled; 1: some file was not; 2: the run could not start."))
-    shared_options.files(command, _("what to label"))
-    _output(command)
-    label = command.add_argument_group(_("the label"))
-    label.add_argument("--producer", metavar=_("CODE"), required=True,
-                       help=_("name or 27-character code of the service that generated the content"))
-    label.add_argument("--produce-id", metavar=_("ID"),
-                       help=_("its unique number for the content; by default a new UUID for every file"))
-    label.add_argument("--kind", choices=KINDS, default="generated", metavar=_("KIND"),
-                       help=_("generated, possible or suspected; generated by default"))
-    label.add_argument("--replace", action="store_true",
-                       help=_("replace the label and manifest of another producer; such files are refused otherwise"))
-    _sm2(label, _("SM2 key that signs the label in its reserved code (TC260-PG-202511A)"))
-    _plan(command)
-    media_options.add_films(command)
-    _record(command)
-    running = command.add_argument_group(_("the run"))
-    running.add_argument("--no-check", action="store_true",
-                         help=_("do not verify that the watermark reads back from the result"))
-    _jobs(running)
-    _journal(running)
-    running.add_argument("--report", metavar=_("PAGE"),
-                         help=_("write an HTML page about the run: rate, growth, and what failed"))
-    _shards(command, written=True)
-
-
-def _sm2(label: Options, what: str) -> None:
-    label.add_argument("--sm2-key", metavar="PEM", help=what)
-    label.add_argument("--sm2-form", choices=("der", "raw"), default="der",
-                       help=_("how signature and key are written: der, or raw (r || s and 04 || x || y), which simple "
-                              "verifiers read; der by default"))
-
-
-def _record(command: Parser) -> None:
-    record = command.add_argument_group(_("the record"))
-    record.add_argument("--log", metavar=_("LOG"),
-                        help=_("label log, an SQLite file or a postgresql:// address: every label is recorded before "
-                               "the result is put in place"))
-    shared_options.keep_manifests(record)
-    record.add_argument("--explicit-present", action="store_true",
-                        help=_("the content already carries its explicit label; needed to label pictures, sounds and "
-                               "films without the explicit layer"))
-    record.add_argument("--waive-recipient", metavar=_("WHO"),
-                        help=_("leave the explicit label out at the request of this recipient (Labeling Measures, "
-                               "Article 9); needs the agreement and the log"))
-    record.add_argument("--waive-agreement", metavar=_("VERSION"),
-                        help=_("version of the agreement that states the recipient's duty to label"))
-
-
-def _plan(command: Parser) -> None:
-    plan = command.add_argument_group(_("the layers"))
-    plan.add_argument("--layers", type=values.layers, metavar=_("LIST"),
-                      help=_("some of explicit,watermark,metadata,provenance; by default all, provenance only with a "
-                             "signer"))
-    plan.add_argument("--text", metavar=_("TEXT"), help=_("of the explicit label; AI生成 by default"))
-    plan.add_argument("--words", choices=tuple(EU_WORDS), metavar=_("WORDS"),
-                      help=_("instead of --text the words of an EU icon, placed and repeated as the Code of Practice "
-                             "says: eu-ai, eu-generated or eu-modified"))
-    plan.add_argument("--corner", choices=CORNERS + EDGES, metavar=_("PLACE"),
-                      help=_("corner or edge: {places}").format(places=", ".join(CORNERS + EDGES)))
-    plan.add_argument("--height", type=float, metavar=_("SHARE"),
-                      help=_("height of the text as a share of the shortest side; 0.05, the legal minimum, by default"))
-    plan.add_argument("--style", choices=("text", "icon"), metavar=_("STYLE"),
-                      help=_("text, or icon: the AI corner mark, in pictures before the text"))
-    plan.add_argument("--border", action="store_true", help=_("put the text in a strip outside the picture"))
-    plan.add_argument("--font", metavar=_("FILE"), help=_("font file; the bundled font by default"))
-    media_options.add_sound(plan)
-    plan.add_argument("--strength", type=float, metavar=_("NUMBER"),
-                      help=_("of the watermark, 0.25 to 4; 1 by default"))
-    plan.add_argument("--robustness", choices=ROBUSTNESS, metavar=_("CLASS"),
-                      help=_("of the watermark: everyday, the default, or hard, which can be seen on smooth ground and "
-                             "heard in steady sound, and makes films larger"))
-    plan.add_argument("--watermark", choices=("required", "if-possible"), default="required", metavar=_("WHEN"),
-                      help=_("required, the default, or if-possible: label files that cannot carry it without it"))
-    plan.add_argument("--presence-only", action="store_true",
-                      help=_("mark sound that is too short for an id, about 1 to 3 s, so that the watermark can be "
-                             "detected but carries no id"))
-    plan.add_argument("--key", metavar=_("FILE"),
-                      help=_("watermark key; by default the public key, with which anybody can read and write"))
-    _signer(plan, _("certificate chain and key that sign the manifest, or the pkcs11: URI of a key in a token"))
-    plan.add_argument("--generator", metavar=_("SYSTEM"),
-                      help=_("name and version of the system that generated the content, for the manifest and XMP"))
-    plan.add_argument("--model", metavar=_("MODEL"), default="",
-                      help=_("identifier of its AI model, such as a package URL, for the manifest"))
-    plan.add_argument("--edit", metavar=_("KIND"), default="",
-                      help=_("kind of edit, where it altered content that was there"))
-    plan.add_argument("--signpost", metavar="URL",
-                      help=_("where anybody can have the mark looked for, stated in the manifest and in XMP"))
-    plan.add_argument("--signpost-resolver", metavar="URL",
-                      help=_("service that leads from the mark to its manifest, stated with --signpost"))
-    plan.add_argument("--created", type=values.date_and_time, metavar=_("TIME"),
-                      help=_("when the content was generated, in ISO 8601; by default the time of labelling"))
-
-
-def _signer(group: Options, what: str) -> None:
-    group.add_argument("--signer", metavar="PEM", help=what)
-    group.add_argument("--ta-url", metavar="URL", help=_("time-stamping authority, called for every signature"))
-    group.add_argument("--thumbnails", action="store_true",
-                       help=_("put small pictures into the manifest: of the file, and of what it was made from"))
-
-
-def _journal(group: Options) -> None:
-    group.add_argument("--journal", metavar=_("JOURNAL"),
-                       help=_("append the result of every file to this file, one JSON object per line"))
-
-
-def _shards(command: Parser, *, written: bool = False) -> None:
-    group = command.add_argument_group(_("datasets (.tar, .tar.gz, .tgz, .parquet and .zip)"))
-    group.add_argument("--media", type=values.words, metavar=_("LIST"),
-                       help=_("in tar and ZIP the endings of the members to work on, such as jpg,png; in Parquet the "
-                              "columns; by default what is named as media, and columns that begin with one"))
-    if written:
-        group.add_argument("--keep-truncated", action="store_true",
-                           help=_("of a shard that ends too early, write the samples that are whole; nothing by "
-                                  "default"))
-
-
-def _jobs(group: Options) -> None:
-    group.add_argument("--jobs", type=values.count, metavar="N",
-                       help=_("files at a time; one per core by default, and at most for local files"))
-    shared_options.json(group, _("one JSON object per line for each file"))
-    group.add_argument("--max-megapixels", type=values.count, default=134, metavar="N",
-                       help=_("limit for all frames of a picture together, and for one frame of a film; 134 by "
-                              "default"))
-
-
-def _verify(commands: Commands) -> None:
-    command = shared_options.command(
-        commands, "verify", _("FILE|FOLDER... [options]"), _("report whether files are labelled as AI-generated"),
-        _("Reports what each layer of a file says about AI generation, and the verdict (Labeling Measures, Article 6). "
-          "Exit code 0: every required layer of every file is valid and uncontradicted, and a required manifest is "
-          "signed by somebody in the trust list; 1: one is not; 2: one could not be checked, or not wholly, or there "
-          "is no trust list to judge the signer by."))
-    shared_options.files(command, _("what to verify"))
-    checks = command.add_argument_group(_("the checks"))
-    checks.add_argument("--require", type=values.layers, default=["metadata"], metavar=_("LIST"),
-                        help=_("layers that must be valid; metadata by default"))
-    _layer_checks(checks)
-    checks.add_argument("--candidates", metavar=_("LOG"),
-                        help=_("label log whose marks are looked for where none can be read; by default the one that "
-                               "the file's own label names"))
-    _sign_result(checks)
-    checks.add_argument("--resolve", metavar="URL",
-                        help=_("where a watermark is found and no manifest, ask this service for the manifest, which "
-                               "is checked and shown beside the report; the number of the watermark is sent"))
-    _isolated_run(command)
-
-
-def _running(command: Parser) -> Options:
-    """The group that begins with the options of every run over files."""
-    group = command.add_argument_group(_("the run"))
-    _jobs(group)
-    _journal(group)
-    return group
-
-
-def _isolated_run(command: Parser) -> None:
-    run = _running(command)
-    run.add_argument("--isolate", action="store_const", const=True,
-                     help=_("read files in processes with limits on time and memory; the default for folders"))
-    run.add_argument("--no-isolate", action="store_const", const=False, dest="isolate",
-                     help=_("read files in this process"))
-    _shards(command)
-
-
-def _layer_checks(checks: Options) -> None:
-    checks.add_argument("--layers", type=values.layers, default=list(values.LAYERS), metavar=_("LIST"),
-                        help=_("layers to check; all by default"))
-    _ocr(checks)
-    _checks(checks)
-
-
-def _ocr(checks: Options) -> None:
-    checks.add_argument("--ocr", action="store_true",
-                        help=_("read explicit labels in any font ({extra}); check always does").format(
-                            extra=extra("ocr")))
-
-
-def _checks(checks: Options) -> None:
-    shared_options.key(checks)
-    _verification(checks)
-
-
-def _verification(checks: Options) -> None:
-    checks.add_argument("--trust", metavar="PEM", default="c2pa",
-                        help=_("root certificates of trusted signers; or c2pa, the default, for the trust lists of the "
-                               "C2PA (labelkit trust show), or none"))
-    checks.add_argument("--sm2-pin", metavar="PEM",
-                        help=_("known SM2 public keys of producers, to verify signatures in labels"))
-    checks.add_argument("--effort", choices=EFFORTS, default="normal", metavar=_("EFFORT"),
-                        help=_("how thoroughly to search for the watermark: fast, normal or deep"))
-
-
-def _sign_result(checks: Options) -> None:
-    checks.add_argument("--sign-result", metavar="PEM",
-                        help=_("key that signs each result as a JWS, which labelkit result checks ({extra})").format(
-                            extra=extra("service")))
-    checks.add_argument("--result-url", metavar="URL", help=_("address of the detector, for signed results"))
-
-
-def _check(commands: Commands) -> None:
-    command = shared_options.command(
-        commands, "check", _("FILE|FOLDER... [options]"), _("judge files by the rules of a jurisdiction"),
-        _("Judges files rule by rule, each with its clause, what was found, and pass, fail or cannot tell. Exit code "
-          "0: every rule passed; 1: one failed; 2: none failed, but one could not be judged."))
-    shared_options.files(command, _("what to judge"))
-    rules = command.add_argument_group(_("the rules"))
-    rules.add_argument("--profile", choices=PROFILES, default="gb45438", metavar=_("PROFILE"),
-                       help=_("gb45438, eu (Code of Practice), california (SB 942), korea (AI Basic Act) or india (IT "
-                              "Rules); gb45438 by default"))
-    rules.add_argument("--all", action="store_true", help=_("all of them, as a table of jurisdictions"))
-    rules.add_argument("--sb1000", action="store_true",
-                       help=_("judge California by SB 1000, passed in August 2026; look up whether it became law"))
-    rules.add_argument("--detector", metavar="URL", default="",
-                       help=_("where you offer a detector of your marks to anybody; stated in the report, not visited"))
-    rules.add_argument("--html", metavar=_("PAGE"),
-                       help=_("write one report of all files as an HTML page, the worst first"))
-    rules.add_argument("--report", metavar=_("FILE"), help=_("write the same report as JSON"))
-    command.set_defaults(ocr=None)  # wherever it is installed
-    rules.add_argument("--log", metavar=_("LOG"),
-                       help=_("label log: a record in it can show that the explicit label was waived, and the log that "
-                              "records are kept for six months"))
-    _checks(command.add_argument_group(_("the checks")))
-    _isolated_run(command)
-
-
-def _propagate(commands: Commands) -> None:
-    command = shared_options.command(
-        commands, "propagate", _("FILE|FOLDER... -o OUT --propagator CODE [options]"),
-        _("label files that users upload, as a platform must"),
-        _("Verifies files that users upload, says which notice to show (Labeling Measures, Article 6), and writes the "
-          "platform's fields beside the producer's. A label that cannot be relied on is reported and not overwritten. "
-          "Exit code 0: all done, including files that need no label; 1: some label is in doubt, or some file was not "
-          "written; 2: the run could not start, or a file in which nothing was found could not be looked at wholly."))
-    shared_options.files(command, _("what users uploaded"))
-    _output(command)
-    label = command.add_argument_group(_("the label"))
-    label.add_argument("--propagator", metavar=_("CODE"), required=True,
-                       help=_("name or 27-character code of the platform"))
-    label.add_argument("--propagate-id", metavar=_("ID"),
-                       help=_("the platform's unique number for the content; by default a new UUID for every file"))
-    label.add_argument("--declared", action="store_true", help=_("the user declares the content as AI-generated"))
-    _sm2(label, _("SM2 key that signs the platform's fields in ReservedCode2, in a format of labelkit: the standard's "
-                  "is not published"))
-    _signer(label, _("certificate chain and key that sign a new manifest over the old one; needed for files with a "
-                     "manifest"))
-    _layer_checks(command.add_argument_group(_("the checks")))
-    _running(command)
-    _shards(command, written=True)
-
-
-def _serve(commands: Commands) -> None:
-    command = shared_options.command(
-        commands, "serve", _("--api-keys FILE|--open LIST [options]"),
-        _("verify, check, label and propagate over HTTP"),
-        _("Serves POST /v1/verify, /v1/check, /v1/label and /v1/propagate with the JSON of these commands; "
-          "/openapi.json describes them. Files are read in processes with limits and are not kept. Runs until SIGINT "
-          "or SIGTERM ({extra}). Exit code 0: stopped; 2: it could not start.").format(extra=extra("service")))
-    serve_options.add_listening(command)
-    serve_options.add_access(command)
-    label = command.add_argument_group(_("the label"))
-    label.add_argument("--producer", metavar=_("CODE"),
-                       help=_("name or 27-character code for every label; without it, each request names one"))
-    label.add_argument("--propagator", metavar=_("CODE"),
-                       help=_("name or 27-character code of the platform; without it, each request names one"))
-    _sm2(label, _("SM2 key that signs the label in its reserved code (TC260-PG-202511A)"))
-    label.add_argument("--log", metavar=_("LOG"),
-                       help=_("label log, an SQLite file or a postgresql:// address: every label is recorded before "
-                              "the file is sent"))
-    shared_options.keep_manifests(label)
-    serve_options.add_lookup(command)
-    _plan(command)
-    media_options.add_films(command)
-    checks = command.add_argument_group(_("the checks"))
-    _verification(checks)
-    _ocr(checks)
-    _sign_result(checks)
-    serve_options.add_limits(command)
-    command.set_defaults(waive_recipient=None)
-
-
-def _mcp(commands: Commands) -> None:
-    command = shared_options.command(
-        commands, "mcp", _("FOLDER... [options]"), _("offer tools to assistants, by the Model Context Protocol"),
-        _("Offers the tools verify, inspect, check and embed over stdin and stdout to an assistant that starts this "
-          "command. Files outside the folders are not opened, URLs are not fetched, and nothing is written over "
-          "({extra}). Exit code 0: the assistant has closed it; 2: it could not start.").format(extra=extra("mcp")))
-    command.add_argument("folders", metavar=_("FOLDER"), nargs="*",
-                         help=_("folder whose files may be read and written; without one, those that the client "
-                                "grants as roots; with both, what is in both"))
-    label = command.add_argument_group(_("the label"))
-    label.add_argument("--producer", metavar=_("CODE"),
-                       help=_("name or 27-character code for every label; without it, each call names one"))
-    _sm2(label, _("SM2 key that signs the label in its reserved code (TC260-PG-202511A)"))
-    label.add_argument("--log", metavar=_("LOG"),
-                       help=_("label log, an SQLite file or a postgresql:// address: every label is recorded before "
-                              "the result is put in place"))
-    _plan(command)
-    media_options.add_films(command)
-    checks = command.add_argument_group(_("the checks"))
-    _verification(checks)
-    _ocr(checks)
-    checks.add_argument("--max-megapixels", type=values.count, default=134, metavar="N",
-                        help=_("limit for all frames of a picture together, and for one frame of a film; 134 by "
-                               "default"))
-    command.set_defaults(waive_recipient=None)
+def _summaries() -> dict[str, str]:
+    return {
+        "embed": _("label files"),
+        "verify": _("report whether files are labelled as AI-generated"),
+        "check": _("judge files by the rules of a jurisdiction"),
+        "propagate": _("label files that users upload, as a platform must"),
+        "inspect": _("show all metadata, labels and manifests in files, with offsets"),
+        "result": _("check signed results"),
+        "evidence": _("try your watermark on your media, and report it"),
+        "serve": _("verify, check, label and propagate over HTTP"),
+        "mcp": _("offer tools to assistants, by the Model Context Protocol"),
+        "log": _("search and audit a label log"),
+        "keygen": _("generate a signer, its root and a watermark key"),
+        "trust": _("show or replace the trust lists of the C2PA"),
+        "page": _("build a web page that verifies files and sends them nowhere"),
+        "completion": _("print a script that completes commands and options in a shell"),
+    }

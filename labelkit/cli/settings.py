@@ -14,8 +14,8 @@ import argparse
 import datetime
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from labelkit.errors import InvalidArgument, cannot_open
 from labelkit.messages import Message
@@ -33,8 +33,7 @@ _MAX_BYTES = 1 << 20
 _YES, _NO = ("1", "true", "yes"), ("", "0", "false", "no")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A settings file: whether the user named it for this run, and which keys it sets."""
 
     path: Path
@@ -58,11 +57,10 @@ def with_defaults(words: list[str], root: argparse.ArgumentParser,
     if at is None:
         return words, None
     options = _options(commands[words[at]])
-    known = {name for command in commands.values() for name in _options(command)}
     found = _file(words, environment)
-    stored = dict(_checked(found[0], known)) if found else {}
+    stored = dict(_checked(found[0])) if found else {}
     defaults = [(name, stored[name], found[0]) for name in stored if found] + [
-        (name, environment[variable], None) for name in sorted(known) if (variable := _variable(name)) in environment]
+        (name, environment[variable], None) for name in sorted(options) if (variable := _variable(name)) in environment]
     given = [word for name, value, file in defaults if name in options
              for word in _as_words(options[name], name, value, file)]
     source = Source(*found, frozenset(stored)) if found else None
@@ -129,7 +127,10 @@ def _file(words: Sequence[str], environment: Mapping[str, str]) -> tuple[Path, b
     return (own, False) if own and own.is_file() else None
 
 
-def _checked(path: Path, known: set[str]) -> Iterator[tuple[str, object]]:
+def _checked(path: Path) -> Iterator[tuple[str, object]]:
+    from labelkit.cli import parser  # here: a file may set the options of every command
+
+    known = {name for command in _commands(parser.build()).values() for name in _options(command)}
     for name, value in _read(path).items():
         if name not in known:
             raise InvalidArgument("{where}: {name} is not an option", where=str(path), name=name,

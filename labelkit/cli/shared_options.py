@@ -11,14 +11,13 @@ from labelkit.cli.text import _
 from labelkit.cli.usage import Parser
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction["Parser"]
     Options = argparse._ActionsContainer
     """A command, or one of its groups of options."""
 
 
-def command(commands: Commands, name: str, usage: str, summary: str, description: str) -> Parser:
-    return commands.add_parser(name, prog=f"labelkit {name}", usage=f"labelkit {name} {usage}", help=summary,
-                               description=description)
+def about(command: Parser, usage: str, description: str) -> None:
+    """What the help of a command begins with; the usage without the command itself."""
+    command.usage, command.description = f"{command.prog} {usage}", description
 
 
 def files(command: Parser, what: str) -> None:

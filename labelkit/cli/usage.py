@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 import sys
 from typing import Any, NoReturn
@@ -18,8 +17,10 @@ _ALIKE = 0.7  # of difflib, from which a word counts as a misspelling
 class Parser(argparse.ArgumentParser):
     """An argument parser whose help has the same layout on every Python and in every window."""
 
-    def __init__(self, **settings: Any) -> None:  # those of ArgumentParser, which add_parser hands on
+    def __init__(self, *, bare: bool = False, **settings: Any) -> None:  # those of ArgumentParser, by add_parser
         super().__init__(formatter_class=HelpFormatter, allow_abbrev=False, add_help=False, **settings)
+        if bare:  # a command that is only named
+            return
         self.add_argument("-h", "--help", action="help", help=_("show this help and exit"))
         self.add_argument("--lang", metavar=_("LANG"), choices=(*LANGUAGES, "zh"),
                           help=_("en or zh-CN; by default the language of the locale"))
@@ -49,6 +50,8 @@ class Parser(argparse.ArgumentParser):
 
     def _meant(self, message: str) -> str | None:
         """The option, command or choice that a misspelt word is close to."""
+        import difflib  # here: only errors need it
+
         actions = [action for parser in (self, *self._commands()) for action in parser._actions]
         options = [name for action in actions for name in action.option_strings]
         words = [word.partition("=")[0] for word in self._words if word.startswith("--")]

@@ -7,7 +7,6 @@ import argparse
 import datetime
 
 from labelkit.cli.text import _
-from labelkit.service.keys import SCOPES
 
 LAYERS = ("explicit", "watermark", "metadata", "provenance")
 
@@ -32,6 +31,8 @@ def _some_of(text: str, known: tuple[str, ...]) -> list[str]:
 
 def scopes(text: str) -> list[str]:
     """What an API key allows, separated by commas."""
+    from labelkit.service.keys import SCOPES  # here: most commands know no scopes
+
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names or set(names) - set(SCOPES):
         raise argparse.ArgumentTypeError(_("choose scopes from {scopes}, got {got}").format(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -13,11 +14,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 import labelkit as lk
 from labelkit import metadata
-from labelkit.cli import parser, values
+from labelkit.cli import main_commands, values
 from labelkit.cli.text import one_line, without_user_info
 from tests.cli.conftest import PRODUCER, write
 from tests.media import LABEL, photo, saved
@@ -275,9 +277,21 @@ def test_the_start_is_light():
     assert done.stderr == "[]\n"
 
 
+@pytest.mark.parametrize("words, read", [([], set()), (["keygen"], {"other_commands"}), (["embed"], {"main_commands"})])
+def test_only_the_options_of_the_command_are_read(words, read):
+    code = ("import sys; from labelkit.cli.main import main\n"
+            f"try: main([*{words}, '--help'])\n"
+            "except SystemExit: pass\n"
+            "print([name.removeprefix('labelkit.cli.') for name in sys.modules], file=sys.stderr)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, cwd=ROOT)
+    loaded = set(ast.literal_eval(done.stderr))
+    rooms = {"main_commands", "other_commands", "evidence_options", "serve_options"}
+    assert loaded & rooms == read and "labelkit.service" not in loaded
+
+
 def test_names_are_those_of_the_library():
     assert values.LAYERS == tuple(layer.value for layer in lk.Layer)
-    assert parser.KINDS == tuple(kind.name.lower() for kind in lk.Kind)
+    assert main_commands.KINDS == tuple(kind.name.lower() for kind in lk.Kind)
 
 
 def test_an_existing_label_is_replaced_only_when_asked(run):
