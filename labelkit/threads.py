@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+GLANCE_SECONDS = 0.2
+"""How long a thread waits before it looks for signals. A signal that arrives just before a wait, or at another thread,
+does not end the wait; on Windows none does."""
 _AHEAD = 4  # items for each thread that are begun or done before their result is asked for
 OF_LIBRARIES = "LABELKIT_THREADS"
 """The environment variable that bounds the threads of the libraries that read text, where files are worked on side by
@@ -66,11 +69,20 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], jobs: int, *
             waiting.append((item, pool.submit(work, item)))
             while len(waiting) >= _AHEAD * jobs or waiting and waiting[0][1].done():
                 first, future = waiting.popleft()
-                yield first, future.result()
+                yield first, _result(future)
         while waiting:
             first, future = waiting.popleft()
-            yield first, future.result()
+            yield first, _result(future)
     finally:
         if ending:
             ending()
         pool.shutdown(cancel_futures=True)
+
+
+def _result(future: Future[Result]) -> Result:
+    """What the work returned or raises; a signal is handled while it is waited for."""
+    from concurrent.futures import wait
+
+    while not future.done():
+        wait([future], GLANCE_SECONDS)
+    return future.result()

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -126,6 +128,34 @@ def test_the_end_is_told_before_running_work_is_waited_for(jobs):
     assert next(results) == (0, 0) and not stop.is_set()
     results.close()
     assert stop.is_set()
+
+
+SIGNALLED = """
+import signal, sys, threading, time
+from labelkit import threads
+
+stop, told, main = threading.Event(), [], threading.get_ident()
+
+def work(item):
+    if item == 0 and sys.argv[1] == "signal":
+        while sys._current_frames()[main].f_code.co_name != "wait":
+            time.sleep(0.01)
+        time.sleep(0.3)  # until it waits indeed
+        signal.raise_signal(signal.SIGINT)  # this thread takes it, and nothing wakes the other one
+    told.append(stop.wait(30 if sys.argv[1] == "signal" else 1))
+
+try:
+    list(threads.in_order(work, range(2), 2, ending=stop.set))
+except KeyboardInterrupt:
+    print("stopped", end=" ")
+print(told)
+"""
+
+
+@pytest.mark.parametrize(("sent", "said"), [("signal", "stopped [True, True]"), ("none", "[False, False]")])
+def test_a_signal_that_another_thread_takes_ends_a_run(sent, said):
+    done = subprocess.run([sys.executable, "-c", SIGNALLED, sent], capture_output=True, text=True, timeout=300)
+    assert done.stdout.strip() == said, done.stderr
 
 
 def test_libraries_keep_to_one_thread_unless_told_otherwise(monkeypatch):

@@ -117,8 +117,8 @@ class _Pool(Generic[Item, Result]):
                     pass  # it has died, as `receive` will see
 
     def receive(self, lost: Callable[[int], LabelkitError]) -> None:
-        """Wait for results; `lost` gives that of an item whose process died, in whose place another starts."""
-        for key, _ in self._selector.select():
+        """Wait a moment for results; `lost` gives that of an item whose process died, in whose place another starts."""
+        for key, _ in self._selector.select(threads.GLANCE_SECONDS):
             process: _Process = key.data
             head = process.replies.read(_LENGTH.size)
             body = process.replies.read(_LENGTH.unpack(head)[0]) if len(head) == _LENGTH.size else b""
