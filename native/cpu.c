@@ -53,7 +53,7 @@ int lk_isa_supported(enum lk_isa isa) {
 #endif
 #ifdef LK_X86
     case LK_ISA_AVX2:
-        return has(bit_AVX2 | bit_BMI2, KEEPS_AVX);
+        return has(bit_AVX2 | bit_BMI | bit_BMI2, KEEPS_AVX);
     case LK_ISA_AVX512:
         return has(bit_AVX512F | bit_AVX512BW | bit_AVX512VL | bit_AVX512DQ, KEEPS_AVX512) &&
                lk_isa_supported(LK_ISA_AVX2);
