@@ -96,6 +96,10 @@ class Recorder:
             self.log.keep(Kept.of(store, soft_binding(container.sniff(made).mime), payload, self.now))
         self.log.record(self._entry(before, sha256(made), fingerprint_of(made) if worked_on else None))
 
+    def record_stream(self, after: str | None = None) -> None:
+        """Record a stream before its first byte leaves, and again at its end with `after`, the SHA-256 of it all."""
+        self.log.record(self._entry(after=after))
+
     def record_samples(self, made: Held) -> None:
         """Record labelled samples, of pictures by their fingerprint."""
         self.log.record(self._entry(fingerprint=_fingerprint(np.asarray(made))))

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from labelkit.container import id3
 from labelkit.container.base import TEXT, Changes, Format, Layout, Patch, Reader
 
@@ -15,6 +17,17 @@ _BITRATES = {  # kbit/s by (MPEG 1?, layer bits): layer III is 1, II is 2
     (False, 1): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (False, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class FrameHead:
+    """A frame of MPEG audio: its length in bytes, Hz, channels, bits a second, and whether it is MP3."""
+
+    length: int
+    rate: int
+    channels: int
+    bitrate: int
+    is_layer_3: bool
 
 
 def sniff(reader: Reader, head: bytes) -> Format | None:
@@ -46,15 +59,19 @@ def _frame_at(reader: Reader, start: int) -> bool:
 
 
 def _frame_length(reader: Reader, start: int) -> int | None:
-    if reader.size - start < 4:
-        return None
-    head = reader.at(start, 4)
+    head = frame_head(reader.at(start, 4)) if reader.size - start >= 4 else None
+    return head.length if head else None
+
+
+def frame_head(head: bytes) -> FrameHead | None:
+    """What the four bytes before a frame tell, None for what is none of layers II and III."""
     version, layer, rate, sampling = head[1] >> 3 & 3, head[1] >> 1 & 3, head[2] >> 4, head[2] >> 2 & 3
     if head[0] != 0xFF or head[1] < 0xE0 or version == 1 or layer not in (1, 2) or rate in (0, 15) or sampling == 3:
         return None
     kilobits = _BITRATES[version == 3, layer][rate]
-    samples = 576 if layer == 1 and version != 3 else 1152
-    return samples * 125 * kilobits // _RATES[version][sampling] + (head[2] >> 1 & 1)
+    samples, hertz = 576 if layer == 1 and version != 3 else 1152, _RATES[version][sampling]
+    length = samples * 125 * kilobits // hertz + (head[2] >> 1 & 1)
+    return FrameHead(length, hertz, 1 if head[3] >> 6 == 3 else 2, 1000 * kilobits, is_layer_3=layer == 1)
 
 
 def scan(reader: Reader, found: Format) -> Layout[list[id3.Tag], id3.TagFrame]:

@@ -183,12 +183,13 @@ def _make_pages(packets: list[bytes], old: list[_Page]) -> list[bytes]:
         stop = at + sum(part)
         ends = any(lace < 255 for lace in part)
         flags = _CONTINUED if continued else 0
-        made.append(_encode(flags, 0 if ends else -1, old[0].serial, old[0].number + index, part, data[at:stop]))
+        made.append(encode_page(flags, 0 if ends else -1, old[0].serial, old[0].number + index, part, data[at:stop]))
         at, continued = stop, bool(part) and part[-1] == 255 or (not part and continued)
     return made
 
 
-def _encode(flags: int, granule: int, serial: int, number: int, lacing: bytes, body: bytes) -> bytes:
+def encode_page(flags: int, granule: int, serial: int, number: int, lacing: bytes, body: bytes) -> bytes:
+    """A page with its checksum (RFC 3533, 6)."""
     head = struct.pack("<4sBBqII", b"OggS", 0, flags, granule, serial, number)
     rest = bytes([len(lacing)]) + lacing + body
     return head + struct.pack("<I", checksum(head + b"\0\0\0\0" + rest)) + rest

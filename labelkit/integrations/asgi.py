@@ -10,9 +10,9 @@ A server that takes the name of a class and gives it nothing but the app, as `vl
 class derived from `LabelResponses`.
 
 Labelled are responses of image/*, audio/* and video/*, and media in JSON as `asgi_json` finds them. They are held back
-until they are complete, also those that the app sends in chunks, but for sound that is streamed as WAV or PCM without a
-Content-Length: it leaves chunk by chunk, the audible label first, if the plan has no signer and there is no log. All
-else passes byte for byte: errors and redirections, text, server-sent events, websockets, and media under other types
+until they are complete, also those that the app sends in chunks, but for sound that is streamed as WAV, PCM, MP3 or Ogg
+Opus without a Content-Length: it leaves chunk by chunk, the audible label first, if the plan has no signer. All else
+passes byte for byte: errors and redirections, text, server-sent events, websockets, and media under other types
 (application/octet-stream, multipart/*). What may hold media there, such as the events of an image that is generated
 with `stream: true`, is for the app to refuse or to label.
 """
@@ -59,7 +59,8 @@ class LabelResponses:
     label      called for each picture, sound or film with the request's scope, on another thread: its label
     plan, key, check   as for `labelkit.embed`
     signer     of the manifest; media of formats that have no place for one, such as Ogg, are then refused
-    log        the label log that gets a record of each
+    log        the label log that gets a record of each; of sound that is streamed one before its first byte leaves, and
+               one with its SHA-256 at the end
     paths      prefixes of the paths whose responses are labelled, by default all: leave out the app's own icons
     fail_open  send what could not be labelled as it is, instead of a 500 with the reason as JSON
     counts     "labelled" and "refused" or "unlabelled" (with `fail_open`) responses are counted in it, and the media
@@ -130,7 +131,8 @@ class _Response:
         self.start: Event | None = None  # while the response is held back
         self.body = bytearray()
         self.work: Callable[[bytes], bytes | None] | None = None
-        self.sound: asgi_streams.SoundStream | None = None  # while it leaves chunk by chunk
+        self.beginning: asgi_streams.Beginning | None = None  # of sound that is to leave chunk by chunk
+        self.sound: asgi_streams.SoundStream | None = None  # while it does
         self.may_stream = True
 
     async def send(self, event: Event) -> None:
@@ -162,15 +164,20 @@ class _Response:
             self.work = self._json if is_json else self._media
 
     async def _add(self, event: Event) -> None:
-        middleware = self.middleware
+        middleware, more_body = self.middleware, event.get("more_body", False)
         self.body += event.get("body", b"")
-        if self.sound is not None or self._is_streamed(more_body=event.get("more_body", False)):
-            await self._pass_on(more_body=event.get("more_body", False))
+        try:
+            is_streamed = self.sound is not None or await self._is_streamed(more_body=more_body)
+        except InvalidArgument as error:  # samples of an unknown rate
+            await self._failed(error, more_body=more_body)
+            return
+        if is_streamed:
+            await self._pass_on(more_body=more_body)
             return
         if len(self.body) > middleware.max_bytes:
-            await self._failed(_too_large(middleware.max_bytes), more_body=event.get("more_body", False))
+            await self._failed(_too_large(middleware.max_bytes), more_body=more_body)
             return
-        if event.get("more_body", False):
+        if more_body:
             return
         try:
             made = await aio.in_thread(self._labelled)
@@ -188,20 +195,23 @@ class _Response:
         await self.forward(_with_headers(start, made))
         await self.forward({"type": "http.response.body", "body": made, "more_body": False})
 
-    def _is_streamed(self, *, more_body: bool) -> bool:
+    async def _is_streamed(self, *, more_body: bool) -> bool:
         """Whether this is sound that is to leave chunk by chunk, and enough of it has come to begin."""
         if not self.may_stream:
             return False
         headers, middleware = _headers(cast(Event, self.start)), self.middleware
         kind = headers.get(b"content-type", b"").decode("latin-1")
-        try:
-            is_sound = asgi_streams.is_streamed(kind, is_whole=b"content-length" in headers or not more_body)
-            self.may_stream = is_sound and not middleware.log and asgi_streams.can_stream(middleware.plan) and \
-                headers.get(b"content-encoding", b"identity").lower() == b"identity"
-            return self.may_stream and asgi_streams.is_begun(kind, bytes(self.body[:asgi_streams.MAX_HEAD]))
-        except MalformedFile:  # of other samples, or no WAV at all: as a whole
-            self.may_stream = False
+        is_sound = asgi_streams.is_streamed(kind, is_whole=b"content-length" in headers or not more_body)
+        self.may_stream = is_sound and asgi_streams.can_stream(middleware.plan) and \
+            headers.get(b"content-encoding", b"identity").lower() == b"identity"
+        if not self.may_stream:
             return False
+        data = bytes(self.body[:asgi_streams.MAX_HEAD])
+        try:
+            self.beginning = await aio.in_thread(lambda: asgi_streams.begun(kind, data, middleware.pcm))
+        except (MalformedFile, UnsupportedFormat):  # not what it says, or nothing that codes it: as a whole
+            self.may_stream = False
+        return self.beginning is not None
 
     async def _pass_on(self, *, more_body: bool) -> None:
         """Send what is ready of sound that is streamed."""
@@ -210,10 +220,10 @@ class _Response:
         def work() -> bytes:
             nonlocal is_readable
             if self.sound is None:
-                kind = _headers(cast(Event, self.start))[b"content-type"].decode("latin-1")
-                sound = asgi_streams.SoundStream(asgi_streams.format_of(kind, self.middleware.pcm),
-                                                 self.middleware.plan, self.middleware.key)
-                made = sound.first(data, self.middleware.new_label(self.scope))
+                assert self.beginning is not None
+                sound = asgi_streams.SoundStream(self.beginning, self.middleware.new_label(self.scope),
+                                                 self.middleware.plan, self.middleware.key, self.middleware.log)
+                made = sound.first(data)
                 self.sound = sound
             else:
                 made = self.sound.push(data)

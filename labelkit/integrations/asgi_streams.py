@@ -3,14 +3,35 @@
 
 from __future__ import annotations
 
-from labelkit.errors import InvalidArgument, MalformedFile
-from labelkit.integrations.sound_streams import MAX_HEAD as MAX_HEAD, BytesLabeller, SoundFormat, wav_head
+import datetime
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labelkit.codec.live import MAX_HEAD as MAX_HEAD
+from labelkit.errors import InvalidArgument
+from labelkit.integrations.sound_streams import LOSSY, BytesLabeller, Coding, Lossy, Pcm, SoundFormat, wav_head
 from labelkit.key import Key
 from labelkit.label import Label
+from labelkit.log_recorder import Audit, Recorder
 from labelkit.plan import Plan
+
+if TYPE_CHECKING:
+    from labelkit.log import LabelLog
 
 WAV = ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave")
 PCM = ("audio/pcm", "audio/x-pcm", "audio/l16")
+_LOSSY_TYPES = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/x-mp3": "mp3", "audio/ogg": "opus",
+                "audio/opus": "opus"}
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """How sound is labelled whose first bytes came: its coding, where it starts in them, its length if they tell it."""
+
+    coding: Coding
+    start: int = 0
+    length: int | None = None
 
 
 def format_of(content_type: str, pcm: tuple[int, int] | None) -> SoundFormat | None:
@@ -35,20 +56,28 @@ def format_of(content_type: str, pcm: tuple[int, int] | None) -> SoundFormat | N
 
 
 def is_streamed(content_type: str, *, is_whole: bool) -> bool:
-    """Whether a response is sound that is labelled as it comes.
+    """Whether a response may be sound that is labelled as it comes.
 
-    is_whole  whether it is no stream: a WAV is then better labelled as a file
+    is_whole  whether it is no stream: sound in a format that tells its length is then better labelled as a file
     """
     kind = _kind(content_type)
-    return kind in PCM or kind in WAV and not is_whole
+    return kind in PCM or not is_whole and (kind in WAV or kind in _LOSSY_TYPES)
 
 
-def is_begun(content_type: str, data: bytes) -> bool:
-    """Whether the first bytes of such sound are enough to begin: those of samples are, and a WAV's with its whole head.
+def begun(content_type: str, data: bytes, pcm: tuple[int, int] | None) -> Beginning | None:
+    """How such sound is labelled, None while the first bytes, `data`, are too few to tell.
 
-    Raises MalformedFile for a WAV that must be labelled as a whole.
+    Raises MalformedFile for what must be labelled as a whole, InvalidArgument for samples of an unknown rate.
     """
-    return _kind(content_type) in PCM or wav_head(data) is not None
+    format, kind, data = format_of(content_type, pcm), _kind(content_type), data[:MAX_HEAD]
+    if format:
+        return Beginning(Pcm(format))
+    if kind in WAV:
+        wav = wav_head(data)
+        return Beginning(Pcm(wav.format, wav=True), wav.start, wav.length) if wav else None
+    name = _LOSSY_TYPES[kind]
+    head = LOSSY[name].head(data)
+    return Beginning(Lossy(name, head), head.start) if head else None
 
 
 def _kind(content_type: str) -> str:
@@ -65,35 +94,38 @@ def can_stream(plan: Plan) -> bool:
 class SoundStream:
     """One response of sound, labelled as it comes.
 
-    format  of bare samples, None for a WAV, whose head tells it
+    log  gets a record before the first byte leaves, and one with the SHA-256 of the whole at the end
     """
 
-    def __init__(self, format: SoundFormat | None, plan: Plan, key: Key) -> None:
-        self._format, self._plan, self._key = format, plan, key
-        self._labeller: BytesLabeller | None = None
-        self._left: int | None = None  # bytes of sound that are still to come, if the head tells
+    def __init__(self, beginning: Beginning, label: Label, plan: Plan, key: Key, log: LabelLog | None) -> None:
+        self._label, self._plan, self._log, self._digest = label, plan, log, hashlib.sha256()
+        self._skipped, self._left = beginning.start, beginning.length
+        self._labeller = BytesLabeller(label, beginning.coding, plan=plan, key=key)
 
-    def first(self, data: bytes, label: Label) -> bytes:
+    def first(self, data: bytes) -> bytes:
         """What comes first: the label, and the sound of `data`, which is all that came so far."""
-        head = None if self._format else wav_head(data)
-        if self._format is None and head is None:
-            raise MalformedFile("a WAV whose sound cannot be labelled while it comes")
-        format = head.format if head else self._format
-        assert format is not None
-        self._left = head.length if head else None
-        self._labeller = BytesLabeller(label, format, wav=head is not None, plan=self._plan, key=self._key)
-        return self._labeller.start() + self.push(data[head.start if head else 0:])
+        made = self._labeller.start()
+        self._record()
+        return self._counted(made) + self.push(data[self._skipped:])
 
     def push(self, data: bytes) -> bytes:
         """What of the labelled sound is ready, perhaps nothing; what stands behind the sound of a WAV is dropped."""
-        assert self._labeller is not None
         if self._left is not None:
             data = data[:self._left]
             self._left -= len(data)
-        return self._labeller.push(data)
+        return self._counted(self._labeller.push(data))
 
     def finish(self) -> tuple[bytes, bool]:
         """The rest, and whether the watermark is read back from the end of it."""
-        assert self._labeller is not None
-        rest = self._labeller.finish()
+        rest = self._counted(self._labeller.finish())
+        self._record(self._digest.hexdigest())
         return rest, not self._plan.watermark or self._labeller.is_readable()
+
+    def _counted(self, made: bytes) -> bytes:
+        self._digest.update(made)
+        return made
+
+    def _record(self, after: str | None = None) -> None:
+        audit = Audit(self._log, datetime.datetime.now(datetime.UTC)) if self._log else None
+        if recorder := Recorder.of(audit, self._label, self._plan, samples_only=False):
+            recorder.record_stream(after)

@@ -1,23 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sound as servers stream it: bytes of PCM, bare or behind the head of a WAV, labelled chunk by chunk."""
+"""Sound as servers stream it, in bytes: PCM, bare or behind the head of a WAV, MP3 and Ogg Opus, chunk by chunk."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
-from labelkit import metadata
+from labelkit import metadata, pipeline
+from labelkit.codec import live, live_mp3, live_opus
+from labelkit.codec.live import MAX_HEAD
 from labelkit.container import Reader
 from labelkit.errors import MalformedFile
 from labelkit.key import Key
 from labelkit.label import Label
 from labelkit.plan import Plan
+from labelkit.report import Layer
 from labelkit.streaming import SoundLabeller
+from labelkit.watermark.audio.inputs import Samples
+from labelkit.watermark.carriers import payload_of
 
-MAX_HEAD = 1 << 16
-"""Bytes before the sound of a WAV beyond which it is not streamed."""
+LOSSY: dict[str, Any] = {"mp3": live_mp3, "opus": live_opus}
+"""The rooms of the formats of `Lossy`."""
 _UNKNOWN = 0xFFFFFFFF  # the size of what a streaming writer does not know the end of
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE  # WAVE_FORMAT_*, mmreg.h
 
@@ -41,50 +48,149 @@ class SoundFormat:
         return self.channels * np.dtype(self.dtype).itemsize
 
 
-class BytesLabeller:
-    """Labels a stream of PCM in bytes; chunks may end inside a sample.
+class Coding(Protocol):
+    """How the sound of a stream stands in bytes, both ways; every method raises MalformedFile.
 
-    label      what is said about the content
-    format     of the bytes that come and go
-    wav        put the head of a WAV of unknown length before the sound, with the label as metadata (plan.metadata)
-    plan, key  as for `labelkit.streaming.SoundLabeller`, which does the work
+    format   its rate and channels
+    nothing  samples as those that `decode` gives, [0, channels]
+    head     the bytes before the sound, the label in them as metadata unless it is None
+    heard    the last seconds of what was encoded as a listener decodes it; None where that is what `encode` was given
     """
 
-    def __init__(self, label: Label, format: SoundFormat, *, wav: bool = False, plan: Plan | None = None,
-                 key: Key | None = None) -> None:
+    format: SoundFormat
+    nothing: Samples
+
+    def head(self, label: Label | None) -> bytes: ...
+    def decode(self, data: bytes) -> Iterator[Samples]: ...
+    def rest(self) -> Iterator[Samples]: ...
+    def encode(self, samples: Samples) -> bytes: ...
+    def finish(self) -> bytes: ...
+    def heard(self) -> Samples | None: ...
+
+
+class BytesLabeller:
+    """Labels a stream of sound in bytes; chunks may end anywhere.
+
+    label      what is said about the content
+    coding     of the bytes that come and go
+    plan, key  as for `labelkit.streaming.SoundLabeller`, which does the work; `plan.metadata` for the head
+    latency_s  by how much the output lags behind what is decoded, without what the coding holds back
+    """
+
+    def __init__(self, label: Label, coding: Coding, *, plan: Plan | None = None, key: Key | None = None) -> None:
         plan = Plan() if plan is None else plan
+        format = coding.format
         self._labeller = SoundLabeller(label, format.rate, format.channels, plan=plan, key=key)
-        self._format, self._rest = format, b""
-        self._head = _wav_head(label if plan.metadata else None, format) if wav else b""
+        self._label, self._plan, self._key, self._coding = label, plan, key, coding
         self.latency_s = self._labeller.latency_s
 
     def start(self) -> bytes:
         """The head and the audible label, which need no sound yet."""
-        return self._head + self.push(b"")
+        head = self._coding.head(self._label if self._plan.metadata else None)
+        return head + self._coding.encode(self._labeller(self._coding.nothing))
 
     def push(self, data: bytes) -> bytes:
-        """What is ready, perhaps nothing. Raises InvalidArgument for floats that are no numbers or far too large."""
-        held = self._rest + data
-        whole = len(held) // self._format.frame_bytes * self._format.frame_bytes
-        self._rest = held[whole:]
-        return self._bytes(self._labeller(self._samples(held[:whole])))
+        """What is ready, perhaps nothing. Raises MalformedFile, InvalidArgument for floats that are no numbers."""
+        return b"".join(self._coding.encode(self._labeller(part)) for part in self._coding.decode(data))
 
     def finish(self) -> bytes:
-        """The rest. Raises MalformedFile where the stream ends inside a sample."""
-        if self._rest:
-            raise MalformedFile("the sound ends inside a sample: {count} bytes are left over", count=len(self._rest))
-        return self._bytes(self._labeller.finish())
+        """The rest. Raises MalformedFile where the stream ends inside a sample or a page."""
+        made = [self._coding.encode(self._labeller(part)) for part in self._coding.rest()]
+        return b"".join([*made, self._coding.encode(self._labeller.finish()), self._coding.finish()])
 
     def is_readable(self) -> bool:
-        """As that of SoundLabeller."""
-        return self._labeller.is_readable()
+        """Whether the watermark is read back from the last eight seconds of what was returned; False without one."""
+        heard = self._coding.heard()
+        if heard is None or not self._plan.watermark:
+            return self._labeller.is_readable()
+        rate = self._coding.format.rate
+        report = pipeline.verify(heard, key=self._key, rate=rate, layers=[Layer.WATERMARK])
+        return report[Layer.WATERMARK].payload == payload_of(self._label, self._plan)
 
-    def _samples(self, data: bytes) -> np.ndarray[tuple[int, int], np.dtype[np.float32 | np.int16]]:
-        rows = np.frombuffer(data, self._format.dtype).reshape(-1, self._format.channels)
-        return rows.astype(np.float32 if self._format.dtype == "<f4" else np.int16)
 
-    def _bytes(self, samples: np.ndarray[tuple[int, ...], np.dtype[np.float32 | np.int16]]) -> bytes:
-        return samples.astype(self._format.dtype).tobytes()
+class Pcm:
+    """Bare samples, or with the head of a WAV of unknown length."""
+
+    def __init__(self, format: SoundFormat, *, wav: bool = False) -> None:
+        self.format, self._wav, self._rest = format, wav, b""
+        self._dtype = np.float32 if format.dtype == "<f4" else np.int16
+        self.nothing: Samples = np.empty((0, format.channels), self._dtype)
+
+    def head(self, label: Label | None) -> bytes:
+        """The head of a WAV, or nothing."""
+        return _wav_head(label, self.format) if self._wav else b""
+
+    def decode(self, data: bytes) -> Iterator[Samples]:
+        """The whole samples."""
+        held = self._rest + data
+        whole = len(held) // self.format.frame_bytes * self.format.frame_bytes
+        self._rest = held[whole:]
+        rows = np.frombuffer(held[:whole], self.format.dtype).reshape(-1, self.format.channels)
+        yield rows.astype(self._dtype)
+
+    def rest(self) -> Iterator[Samples]:
+        """Nothing; raises MalformedFile where the stream ends inside a sample."""
+        if self._rest:
+            raise MalformedFile("the sound ends inside a sample: {count} bytes are left over", count=len(self._rest))
+        yield from ()
+
+    def encode(self, samples: Samples) -> bytes:
+        """The bytes of samples."""
+        return samples.astype(self.format.dtype).tobytes()
+
+    def finish(self) -> bytes:
+        """Nothing: what was encoded is complete."""
+        return b""
+
+    def heard(self) -> None:
+        """A listener hears the samples themselves."""
+
+
+class Lossy:
+    """MP3 or Ogg Opus, encoded at the bitrate of what comes.
+
+    format  "mp3" or "opus"
+    head    of the source
+    pcm     of what comes, where that is no stream of the format
+    Raises UnsupportedFormat without PyAV (the extra `video`), MalformedFile.
+    """
+
+    def __init__(self, format: str, head: live.Head, pcm: SoundFormat | None = None) -> None:
+        room = LOSSY[format]
+        self._source: live.Decoder | Pcm = Pcm(pcm) if pcm else room.Decoder(head)
+        self._encoder: live.Encoder = room.Encoder(head)
+        self.format = SoundFormat(head.rate, head.channels, "<f4")
+        self.nothing: Samples = np.empty((0, head.channels), np.float32)
+
+    def head(self, label: Label | None) -> bytes:
+        """The tags or comments of the source, with the label."""
+        return self._encoder.head(lambda data: data if label is None else metadata.write(data, label))
+
+    def decode(self, data: bytes) -> Iterator[Samples]:
+        """float32 of what is whole."""
+        if isinstance(self._source, Pcm):
+            return map(_as_float, self._source.decode(data))
+        return iter(self._source.push(data))
+
+    def rest(self) -> Iterator[Samples]:
+        """What is held back."""
+        return self._source.rest() if isinstance(self._source, Pcm) else self._source.finish()
+
+    def encode(self, samples: Samples) -> bytes:
+        """The frames or pages that are ready."""
+        return self._encoder.push(np.asarray(samples, np.float32))
+
+    def finish(self) -> bytes:
+        """The last of them."""
+        return self._encoder.finish()
+
+    def heard(self) -> Samples:
+        """The last eight seconds, decoded."""
+        return self._encoder.heard()
+
+
+def _as_float(samples: Samples) -> Samples:
+    return np.asarray(samples if samples.dtype == np.float32 else samples / np.float32(32768), np.float32)
 
 
 def _wav_head(label: Label | None, format: SoundFormat) -> bytes:

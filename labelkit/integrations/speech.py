@@ -5,6 +5,7 @@
     write("hello.wav", samples, 24_000, label=label)       # for soundfile.write
     save("hello.wav", tensor, 24_000, label=label)         # for torchaudio.save
     async for data in stream(voice, label, 24_000): ...    # of chunks of PCM: the label first, then the marked voice
+    async for data in stream(voice, label, 24_000, format="mp3"): ...
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import dataclasses
 import functools
 import io
 import os
+import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Any, BinaryIO
 
@@ -20,9 +22,10 @@ import numpy as np
 import numpy.typing as npt
 
 from labelkit import aio, pipeline, tensors
+from labelkit.codec import live
 from labelkit.errors import InvalidArgument, check_types
 from labelkit.integrations.films import confirm_watermark
-from labelkit.integrations.sound_streams import BytesLabeller, SoundFormat
+from labelkit.integrations.sound_streams import LOSSY, BytesLabeller, Coding, Lossy, Pcm, SoundFormat
 from labelkit.key import Key
 from labelkit.label import Label
 from labelkit.plan import Plan, Watermark
@@ -114,29 +117,50 @@ def save(uri: Target, src: Any, sample_rate: int, channels_first: bool = True, f
     write(uri, np.ascontiguousarray(rows), sample_rate, subtype, format=format, label=label, plan=plan, key=key)
 
 
-async def stream(chunks: AsyncIterable[Any], label: Label, rate: int, channels: int = 1, *, wav: bool = True,
-                 plan: Plan | None = None, key: Key | None = None) -> AsyncIterator[bytes]:
-    """Chunks of a voice as bytes of 16 bits, little-endian, labelled as they come.
+async def stream(chunks: AsyncIterable[Any], label: Label, rate: int, channels: int = 1, *, format: str = "wav",
+                 bitrate: int | None = None, plan: Plan | None = None, key: Key | None = None) -> AsyncIterator[bytes]:
+    """Chunks of a voice as bytes, labelled as they come.
 
     chunks   bytes of 16 bits, or arrays or tensors of float (full scale +-1) or int16 [frames] or [frames, channels]
     rate     Hz
-    wav      begin with the head of a WAV of unknown length that holds the label as metadata; False is bare PCM
+    format   "wav", 16 bits behind a head of unknown length; "pcm", bare little-endian 16 bits; "mp3", or "opus" in
+             Ogg, of one or two channels, through PyAV (the extra `video`)
+    bitrate  of MP3 and Opus, bits a second; by default 64,000 and 48,000 a channel
     plan     its signal layers, and `metadata` for the head; provenance cannot sign what has no end
     key      of the watermark; None is the public key
 
     The head and the audible label come before the first chunk is asked for, so that a model can compute while they
-    play; what follows lags behind the chunks by at most 80 ms. Raises InvalidArgument, and what `chunks` raises.
+    play. What follows lags behind the chunks by at most 80 ms; MP3 holds back up to 130 ms more (at 8 kHz 220), Opus
+    40. Raises InvalidArgument, UnsupportedFormat, and what `chunks` raises.
     """
     if plan and plan.provenance:
         raise InvalidArgument("a stream has no end that a manifest could sign",
                               hint="leave the signer out of the plan, or label the whole sound with labelkit.embed")
-    labeller = BytesLabeller(label, SoundFormat(rate, channels), wav=wav, plan=plan, key=key)
+    pcm = SoundFormat(rate, channels)
+    coding = _coding(format, pcm, bitrate, label)
+    labeller = BytesLabeller(label, coding, plan=plan, key=key)
     yield await aio.in_thread(labeller.start)
     async for chunk in chunks:
         if data := await aio.in_thread(functools.partial(_pushed, labeller, chunk, channels)):
             yield data
     if rest := await aio.in_thread(labeller.finish):
         yield rest
+
+
+def _coding(format: str, pcm: SoundFormat, bitrate: int | None, label: Label) -> Coding:
+    """How a stream is encoded; raises InvalidArgument."""
+    if format in ("wav", "pcm"):
+        return Pcm(pcm, wav=format == "wav")
+    if format not in LOSSY:
+        raise InvalidArgument("format is one of {formats}, got {got}", formats="wav, pcm, mp3, opus", got=repr(format))
+    rates = LOSSY[format].RATES
+    if pcm.rate not in rates or pcm.channels not in (1, 2):
+        raise InvalidArgument("{format} holds one or two channels of {rates} Hz, got {channels} of {rate}",
+                              format=format, rates=", ".join(map(str, rates)), channels=pcm.channels, rate=pcm.rate)
+    bits = pcm.channels * (64_000 if format == "mp3" else 48_000) if bitrate is None else bitrate
+    if isinstance(bits, bool) or not isinstance(bits, int) or not 8_000 <= bits <= 512_000:
+        raise InvalidArgument("bitrate is 8,000 to 512,000 bits a second, got {got}", got=repr(bitrate))
+    return Lossy(format, live.Head(pcm.rate, pcm.channels, bits, serial=zlib.crc32(label.to_json().encode())), pcm)
 
 
 def _pushed(labeller: BytesLabeller, chunk: Any, channels: int) -> bytes:

@@ -7,6 +7,7 @@ import asyncio
 import base64
 import collections
 import gc
+import hashlib
 import io
 import itertools
 import runpy
@@ -120,22 +121,55 @@ def test_float_wavs_and_chunks_behind_the_sound():
     assert b"LIST" not in body and lk.verify(body)[WATERMARK].status is lk.Status.VALID
 
 
-@pytest.mark.parametrize("how", ["signer", "log", "length", "samples", "middle"])
-def test_what_cannot_be_labelled_under_way_is_held_until_it_is_whole(how, signer, tmp_path):
+@pytest.mark.parametrize("how", ["signer", "length", "samples", "middle"])
+def test_what_cannot_be_labelled_under_way_is_held_until_it_is_whole(how, signer):
     whole = wave_bytes(SOUND / 32768, RATE)
-    settings: dict = {"signer": {"signer": signer}, "log": {}, "length": {}, "samples": {},
+    settings: dict = {"signer": {"signer": signer}, "length": {}, "samples": {},
                       "middle": {"plan": lk.Plan(explicit=lk.Explicit(place="middle"))}}[how]
     headers = [(b"content-length", b"%d" % len(whole))] if how == "length" else []
     if how == "samples":
         out = io.BytesIO()
         soundfile.write(out, SOUND, RATE, format="WAV", subtype="PCM_24")
         whole = out.getvalue()
-    with LabelLog(tmp_path / "log.db") as log:
-        settings |= {"log": log} if how == "log" else {}
-        app = LabelResponses(answer(whole, "audio/wav", headers=headers, chunks=5), label=new_label, **settings)
-        status, made, body = ask(app)
+    app = LabelResponses(answer(whole, "audio/wav", headers=headers, chunks=5), label=new_label, **settings)
+    status, made, body = ask(app)
     assert status == 200 and int(made[b"content-length"]) == len(body)
     assert lk.verify(body).verdict is lk.Verdict.CONFIRMED
+
+
+def test_a_stream_is_recorded_before_it_leaves_and_with_its_hash_at_the_end(tmp_path):
+    with LabelLog(tmp_path / "log.db") as log:
+        recorded = []
+
+        async def send(event):
+            if event.get("body") and not recorded:
+                recorded.extend(log.find(produce_id=label.produce_id))
+            sent.append(event)
+
+        sent: list[dict] = []
+        label = lk.Label(lk.Kind.GENERATED, "acme", "000123")
+        app = LabelResponses(answer(WAV, "audio/wav", chunks=5), label=lambda scope: label, log=log)
+        asyncio.run(app({"type": "http", "method": "GET", "path": "/"}, None, send))
+        body = b"".join(event.get("body", b"") for event in sent)
+        found = log.find(payload=lk.verify(body)[WATERMARK].payload)
+        assert log.verify().intact
+    assert len(recorded) == 1 and recorded[0].label == label and recorded[0].facts["sha256_after"] is None
+    assert {one.facts.get("sha256_after") for one in found} == {None, hashlib.sha256(body).hexdigest()}
+
+
+def test_a_log_that_fails_lets_no_byte_leave(tmp_path):
+    log = LabelLog(tmp_path / "log.db")
+    log.record = None  # as a database that is gone
+    sent: list[dict] = []
+
+    async def send(event):
+        sent.append(event)
+
+    app = LabelResponses(answer(WAV, "audio/wav", chunks=5), label=new_label, log=log)
+    with pytest.raises(TypeError):
+        asyncio.run(app({"type": "http", "method": "GET", "path": "/"}, None, send))
+    log.close()
+    assert sent == []
 
 
 def test_sound_that_ends_inside_a_sample_has_no_end():

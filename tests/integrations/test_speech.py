@@ -146,7 +146,7 @@ def test_the_label_leaves_before_the_first_chunk_is_asked_for():
         yield VOICE
 
     async def main() -> bytes:
-        pieces = stream(slow(), LABEL, RATE, wav=False)
+        pieces = stream(slow(), LABEL, RATE, format="pcm")
         first = await anext(pieces)
         assert not asked
         await pieces.aclose()
@@ -157,12 +157,47 @@ def test_the_label_leaves_before_the_first_chunk_is_asked_for():
 
 
 def test_bare_pcm_is_longer_by_the_label_alone_and_the_chunks_do_not_matter():
-    one, other = (gathered(stream(voice(chunk), LABEL, RATE, wav=False)) for chunk in (333, len(VOICE)))
+    one, other = (gathered(stream(voice(chunk), LABEL, RATE, format="pcm")) for chunk in (333, len(VOICE)))
     assert one == other
-    label = len(gathered(stream(voice(), LABEL, RATE, wav=False, plan=lk.Plan(watermark=None)))) - 2 * len(VOICE)
+    label = len(gathered(stream(voice(), LABEL, RATE, format="pcm", plan=lk.Plan(watermark=None)))) - 2 * len(VOICE)
     assert len(one) == 2 * len(VOICE) + label
-    bare = gathered(stream(voice(form=pcm), LABEL, RATE, wav=False, plan=lk.Plan(explicit=None, watermark=None)))
+    bare = gathered(stream(voice(form=pcm), LABEL, RATE, format="pcm", plan=lk.Plan(explicit=None, watermark=None)))
     assert bare == pcm(VOICE)
+
+
+@pytest.mark.parametrize("format, kind", [("mp3", "mp3"), ("opus", "ogg")])
+def test_streams_are_encoded_as_they_come(format, kind):
+    asked = []
+
+    async def slow():
+        async for part in voice():
+            asked.append(True)
+            yield part
+
+    async def main() -> tuple[bytes, list[bytes]]:
+        pieces = stream(slow(), LABEL, RATE, format=format)
+        first = await anext(pieces)
+        assert not asked
+        return first, [piece async for piece in pieces]
+
+    first, rest = asyncio.run(main())
+    made = first + b"".join(rest)
+    assert len(rest) > 15 and lk.verify(first, layers=[EXPLICIT])[EXPLICIT].status is lk.Status.VALID
+    report = lk.verify(made)
+    assert {report[layer].status for layer in (EXPLICIT, WATERMARK, METADATA)} == {lk.Status.VALID}
+    assert lk.verify(made, key=OTHER, layers=[WATERMARK])[WATERMARK].status is lk.Status.ABSENT
+    heard, rate = soundfile.read(io.BytesIO(made))
+    assert 6.85 < len(heard) / rate < 7.1 and soundfile.info(io.BytesIO(made)).format.lower() == kind
+    louder = gathered(stream(voice(form=pcm), LABEL, RATE, format=format, bitrate=96_000))
+    assert len(louder) > 1.3 * len(made)
+
+
+@pytest.mark.parametrize("how", [{"format": "aac"}, {"format": "opus", "rate": 22_050},
+                                 {"format": "opus", "bitrate": 1}, {"format": "mp3", "rate": 96_000},
+                                 {"format": "mp3", "channels": 6}, {"format": "mp3", "bitrate": True}])
+def test_formats_that_a_stream_cannot_have_are_refused(how):
+    with pytest.raises(InvalidArgument):
+        gathered(stream(voice(), LABEL, how.pop("rate", RATE), **how))
 
 
 def test_what_cannot_be_streamed_is_refused(signer):
