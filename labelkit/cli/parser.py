@@ -78,6 +78,7 @@ def _embed(commands: Commands) -> None:
     _journal(running)
     running.add_argument("--report", metavar=_("PAGE"),
                          help=_("write an HTML page about the run: rate, growth, and what failed"))
+    shared_options.engine(command)
     _shards(command, written=True)
 
 
@@ -201,6 +202,7 @@ def _verify(commands: Commands) -> None:
                         help=_("where a watermark is found and no manifest, ask this service for the manifest, which "
                                "is checked and shown beside the report; the number of the watermark is sent"))
     _isolated_run(command)
+    shared_options.engine(command)
 
 
 def _running(command: Parser) -> Options:
