@@ -63,12 +63,11 @@ test-page: .venv/test page build/page/axe.min.js
 
 # the adapters in Ray and Daft themselves, in an environment of its own: 0.5 GB, and a cluster of several processes
 test-engines: build/engines/installed
-	build/engines/bin/python -m pytest -q -p no:cacheprovider tests/engines/on_daft.py tests/engines/on_ray.py
+	build/engines/bin/python -m pytest -q -p no:cacheprovider tests/engines/on_*.py
 
 build/engines/installed: $(NATIVE)
 	$(PYTHON) -m venv build/engines
-	build/engines/bin/python -m pip install -q --disable-pip-version-check -e ".[datasets]" "pytest>=8" \
-		"ray[data]>=2.60,<2.61" "daft>=0.7.26,<0.8"
+	build/engines/bin/python -m pip install -q --disable-pip-version-check -e ".[ray,daft,lance]" "pytest>=8"
 	touch $@
 
 # real hosts that bring torch or a front end, with tiny random weights, in an environment of their own

@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -19,7 +19,7 @@ from labelkit import codec, container, pipeline
 from labelkit.batch import datasets, derived_id
 from labelkit.batch.labels import has_signal
 from labelkit.batch.tally import Facts, Tally
-from labelkit.cli import journal, shards, summary
+from labelkit.cli import engines, journal, shards, summary
 from labelkit.cli.files import Item, Selection, collect, run as run_files, source_of
 from labelkit.cli.film import FilmProgress
 from labelkit.cli.journal import assigned_or_again
@@ -62,6 +62,7 @@ _KINDS = {"generated": Kind.GENERATED, "possible": Kind.POSSIBLE, "suspected": K
 
 def run(options: argparse.Namespace) -> int:
     """Label the named files; returns the exit code."""
+    engines.check(options)
     plan, key, sm2 = plan_of(options), key_of(options), sm2_signer_of(options)
     log, waiver = _log(options), _waiver(options)
     selection = collect(options, lambda found: has_place(plan, found), shards=True)
@@ -73,14 +74,17 @@ def run(options: argparse.Namespace) -> int:
     refuse_no_place(options.report)
     if options.dry_run:
         return dry_run(selection, targets, options)
-    labeller = _Labeller(options, plan, key, sm2, log, waiver, targets, threading.Event())
+    labeller = _Labeller(engines.there(options) if options.engine else options, plan, key, sm2, log, waiver, targets,
+                         None if options.engine else threading.Event())
     tally, unforeseen, started = Tally(), False, time.monotonic()
     with journal.kept(options):
-        for name, where, result in _results(labeller, again):
+        results = (engines.run(_There(labeller, again), targets, options) if options.engine else
+                   _results(labeller, again))
+        for name, where, result in results:
             unforeseen = unforeseen or isinstance(result, UnforeseenError)
             _say(name, where, result, options)
             facts = result.facts if isinstance(result, _Done) else result
-            at = facts.at if isinstance(facts, Facts) else None
+            at = facts.at if isinstance(facts, Facts) and not options.engine else None  # each machine has its own clock
             tally.add(name, facts, (time.monotonic() if at is None else at) - started)
     summary.show(tally, options)
     return max(_summary(selection, assignment, tally, options), UNANSWERED if unforeseen else OK)
@@ -96,6 +100,16 @@ def _results(labeller: _Labeller, again: Mapping[str, set[str]] | None) -> Itera
                                 labeller.options, again, labeller.stop)
 
 
+class _There:
+    """Labels files on the workers of an engine."""
+
+    def __init__(self, labeller: _Labeller, again: Mapping[str, set[str]] | None) -> None:
+        self._labeller, self._again = replace(labeller, targets={}), again
+
+    def __call__(self, targets: Mapping[Item, str]) -> list[tuple[str, str, _Done | LabelkitError]]:
+        return list(_results(replace(self._labeller, targets=targets), self._again))
+
+
 @dataclass(frozen=True, slots=True)
 class _Labeller:
     """Labels one file after the other with the settings of the run; usable from many threads."""
@@ -107,7 +121,7 @@ class _Labeller:
     log: LabelLog | None
     waiver: Waiver | None
     targets: Mapping[Item, str]
-    stop: threading.Event
+    stop: threading.Event | None
 
     def label(self, item: Item) -> _Done:
         """Label a file; returns the label that was written, and whether it is in a watermark too."""
@@ -117,7 +131,14 @@ class _Labeller:
                 refuse_conversion(source, where)
             with (target_of(where, options) as target,
                   FilmProgress(item.path, options, alone=len(self.targets) == 1, stop=self.stop) as progress):
-                return self._labelled(source, target, options.produce_id or str(uuid.uuid4()), progress.step)
+                return self._labelled(source, target, options.produce_id or self._number(source), progress.step)
+
+    def _number(self, source: str | io.BytesIO) -> str:
+        """The number of a file: a new one, but where a lost worker may have to label it again, one that follows from
+        its content."""
+        if self.options.engine and isinstance(source, str):
+            return derived_id(self.options.producer, sha256(source))
+        return str(uuid.uuid4())
 
     def label_medium(self, medium: Medium) -> _Done:
         """Label a medium of a shard, with a number that is derived from its content."""

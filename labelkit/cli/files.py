@@ -266,10 +266,10 @@ class Progress:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
 
-    def advance(self) -> None:
-        """Count one file, and show the bar again."""
-        self.done += 1
+    def advance(self, count: int = 1, more: str = "") -> None:
+        """Count files, and show the bar again, with what else there is to say."""
+        self.done += count
         if self.shown:
             filled = _BAR * self.done // self.total
-            sys.stderr.write(f"[{'#' * filled}{'.' * (_BAR - filled)}] {self.done}/{self.total}")
+            sys.stderr.write(f"[{'#' * filled}{'.' * (_BAR - filled)}] {self.done}/{self.total}{more and f'  {more}'}")
             sys.stderr.flush()

@@ -23,10 +23,10 @@ _MAX_TIMES = 8  # of broken frames that are listed
 class FilmProgress:
     """A line with frames, speed and time left, if stderr is a terminal and the film is the only file.
 
-    stop  once set, the next frame ends the film
+    stop  once set, the next frame ends the film; None for a run that is not stopped so
     """
 
-    def __init__(self, path: str, options: argparse.Namespace, *, alone: bool, stop: threading.Event) -> None:
+    def __init__(self, path: str, options: argparse.Namespace, *, alone: bool, stop: threading.Event | None) -> None:
         self._name, self._language, self._stop = name_of(path), options.lang, stop
         self._shown = alone and sys.stderr.isatty() and not options.quiet
         self._started = self._updated = time.monotonic()
@@ -34,7 +34,7 @@ class FilmProgress:
 
     def step(self, progress: Progress) -> None:
         """Note one more frame; raises KeyboardInterrupt if the run was stopped."""
-        if self._stop.is_set():
+        if self._stop and self._stop.is_set():
             raise KeyboardInterrupt
         self._last = progress
         now = time.monotonic()

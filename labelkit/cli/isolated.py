@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import io
+import pickle
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
@@ -41,3 +43,18 @@ def verifier(items: Sequence[Item], options: argparse.Namespace, settings: Check
         processes = min(processes, threads.cores())
     with Pool(processes, layers=tuple(layers), **settings) as pool:
         yield pool.verify
+
+
+def of_worker(settings: Checks, layers: Collection[Layer]) -> Callable[[], Verify]:
+    """What gives a worker of an engine its function that verifies files in a process with limits; can be pickled.
+
+    Each worker keeps one such process from one task to the next.
+    """
+    return functools.partial(_kept, pickle.dumps((tuple(layers), settings)))
+
+
+@functools.cache
+def _kept(pickled: bytes) -> Verify:
+    from labelkit.isolation import Pool
+    layers, settings = pickle.loads(pickled)  # of the run itself
+    return Pool(1, layers=layers, **settings).verify

@@ -61,6 +61,7 @@ def embed(command: Parser) -> None:
     _journal(running)
     running.add_argument("--report", metavar=_("PAGE"),
                          help=_("write an HTML page about the run: rate, growth, and what failed"))
+    shared_options.engine(command)
     _shards(command, written=True)
 
 
@@ -145,10 +146,10 @@ def _journal(group: Options) -> None:
 
 
 def _shards(command: Parser, *, written: bool = False) -> None:
-    group = command.add_argument_group(_("datasets (.tar, .tar.gz, .tgz, .parquet and .zip)"))
+    group = command.add_argument_group(_("datasets (.tar, .tar.gz, .tgz, .parquet, .lance and .zip)"))
     group.add_argument("--media", type=values.words, metavar=_("LIST"),
-                       help=_("in tar and ZIP the endings of the members to work on, such as jpg,png; in Parquet the "
-                              "columns; by default what is named as media, and columns that begin with one"))
+                       help=_("in tar and ZIP the endings of the members to work on, such as jpg,png; in Parquet and "
+                              "Lance the columns; by default what is named as media, and columns that begin with one"))
     if written:
         group.add_argument("--keep-truncated", action="store_true",
                            help=_("of a shard that ends too early, write the samples that are whole; nothing by "
@@ -184,6 +185,7 @@ def verify(command: Parser) -> None:
                         help=_("where a watermark is found and no manifest, ask this service for the manifest, which "
                                "is checked and shown beside the report; the number of the watermark is sent"))
     _isolated_run(command)
+    shared_options.engine(command)
 
 
 def _running(command: Parser) -> Options:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from labelkit.cli import values
 from labelkit.cli.text import _
 from labelkit.cli.usage import Parser
+from labelkit.distribution import extra
 
 if TYPE_CHECKING:
     Options = argparse._ActionsContainer
@@ -41,3 +42,13 @@ def keep_manifests(group: Options) -> None:
     group.add_argument("--keep-manifests", action="store_true",
                        help=_("keep each manifest in the log too, so that the watermark leads to it where the file has "
                               "lost it"))
+
+
+def engine(command: Parser) -> None:
+    group = command.add_argument_group(_("the engine (files in object stores, or in folders that all machines share)"))
+    group.add_argument("--engine", choices=("ray", "daft"), metavar=_("ENGINE"),
+                       help=_("have the files worked on by Ray or Daft, ray or daft, on this machine or on a cluster; "
+                              "embed then derives the number of each file from its content ({extra})").format(
+                                  extra=f"{extra('ray')}, {extra('daft')}"))
+    group.add_argument("--address", metavar=_("ADDRESS"),
+                       help=_("of the Ray cluster, such as auto, 10.0.0.5:6379 or ray://10.0.0.5:10001"))

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import argparse
 import io
-import itertools
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from labelkit import pipeline
 from labelkit.batch import datasets
-from labelkit.cli import isolated, journal, shards
+from labelkit.cli import engines, isolated, journal, shards
 from labelkit.cli.files import Item, Selection, collect, run as run_files, source_of
 from labelkit.cli.isolated import verifier
 from labelkit.cli.options import checks, result_signer_of
@@ -29,10 +30,12 @@ from labelkit.watermark import Candidates
 if TYPE_CHECKING:
     from labelkit.cli.options import Checks
     from labelkit.provenance import TrustList
+    from labelkit.results import ResultSigner
 
 
 def run(options: argparse.Namespace) -> int:
     """Verify the named files; returns the exit code."""
+    engines.check(options)
     settings, layers = checks(options), [Layer(name) for name in options.layers]
     if options.candidates:
         from labelkit.cli.log import existing
@@ -44,39 +47,75 @@ def run(options: argparse.Namespace) -> int:
                               hint="name in --require only layers that are checked",
                               layers=", ".join(layer.value for layer in required if layer not in layers))
 
-    signer, client = result_signer_of(options), Client(options.resolve) if options.resolve else None
-
-    def signed_by(report: Report, source: str | bytes | io.BytesIO, before: object) -> str:
-        content = Content.of(source)
-        if _state(source) != before:
-            raise InvalidArgument("{where} was changed while it was verified", where=report.source)
-        assert signer is not None
-        return signer.sign(report, content, Checked(settings["effort"], tuple(layers), Key.of(settings["key"]).id),
-                           settings["now"], options.lang)
-
     codes = []
     selection = collect(options, each=True, shards=True)
-    files, rest = shards.divided(selection.items)
-    with verifier(selection.items, options, settings, layers) as verify, journal.kept(options):
-
-        def judged(source: str | bytes | io.BytesIO) -> _Verified:
-            before = _state(source)
-            report = verify(source)
-            recovery = recover(source, report, client, trust=_trust(settings), now=settings["now"]) if client else None
-            return _Verified(report, signed_by(report, source, before) if signer else None, recovery)
-
-        def verified(item: Item) -> _Verified:
-            with source_of(item) as source:
-                return judged(source)
-
-        apart = isolated.wanted(selection.items, options)
-        results = itertools.chain(
-            ((item.path, result) for item, result in run_files(verified, files, options.jobs, fork=not apart)),
-            shards.looked_at(lambda medium: judged(datasets.as_source(medium.data)), rest, options, fork=not apart))
-        for name, result in results:
+    signer, client = result_signer_of(options), Client(options.resolve) if options.resolve else None
+    apart = isolated.wanted(selection.items, options)
+    with verifier([] if options.engine else selection.items, options, settings, layers) as verify, \
+            journal.kept(options):
+        judge = _Judge(verify, settings, layers, signer, client, options.lang)
+        for name, result in (
+                ((name, result) for name, _, result in engines.run(
+                    _There(judge, engines.there(options), apart), dict.fromkeys(selection.items, ""), options))
+                if options.engine else _results(judge, selection.items, options, fork=not apart)):
             _say(name, result, required, options)
             codes.append(_code(result, required))
     return _summary(codes, selection, required, options)
+
+
+def _results(judge: _Judge, items: Sequence[Item], options: argparse.Namespace, *,
+             fork: bool) -> Iterator[tuple[str, _Verified | LabelkitError]]:
+    """(name, result) of every file, then of every medium of the shards."""
+    files, rest = shards.divided(items)
+    for item, result in run_files(judge.item, files, options.jobs, fork=fork):
+        yield item.path, result
+    yield from shards.looked_at(lambda medium: judge.file(datasets.as_source(medium.data)), rest, options, fork=fork)
+
+
+class _There:
+    """Verifies files on the workers of an engine."""
+
+    def __init__(self, judge: _Judge, options: argparse.Namespace, apart: bool) -> None:
+        self._judge, self._options = replace(judge, verify=None), options
+        self._pool = isolated.of_worker(judge.settings, judge.layers) if apart else None
+
+    def __call__(self, targets: Mapping[Item, str]) -> list[tuple[str, str, _Verified | LabelkitError]]:
+        judge = replace(self._judge, verify=self._pool() if self._pool else None)
+        return [(name, "", result) for name, result in _results(judge, list(targets), self._options, fork=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """Verifies files with the settings of the run, in this process where `verify` is None; usable from many threads."""
+
+    verify: isolated.Verify | None
+    settings: Checks
+    layers: Sequence[Layer]
+    signer: ResultSigner | None
+    client: Client | None
+    language: str
+
+    def item(self, item: Item) -> _Verified:
+        """Verify a file of the run."""
+        with source_of(item) as source:
+            return self.file(source)
+
+    def file(self, source: str | bytes | io.BytesIO) -> _Verified:
+        """Verify a file; sign the result and ask for its manifest, as the run says."""
+        before, settings = _state(source), self.settings
+        report = self.verify(source) if self.verify else pipeline.verify(source, layers=self.layers, **settings)
+        recovery = recover(source, report, self.client, trust=_trust(settings),
+                           now=settings["now"]) if self.client else None
+        return _Verified(report, self._signed(report, source, before), recovery)
+
+    def _signed(self, report: Report, source: str | bytes | io.BytesIO, before: object) -> str | None:
+        if self.signer is None:
+            return None
+        content, settings = Content.of(source), self.settings
+        if _state(source) != before:
+            raise InvalidArgument("{where} was changed while it was verified", where=report.source)
+        checked = Checked(settings["effort"], tuple(self.layers), Key.of(settings["key"]).id)
+        return self.signer.sign(report, content, checked, settings["now"], self.language)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,17 @@ A row that fails has its reason in `error` and ends nothing.
 
 from __future__ import annotations
 
-from typing import Any
+import os
+import pickle
+from collections import deque
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
 
 from labelkit.batch import Labels, Verifications
+
+T = TypeVar("T")
+V = TypeVar("V")
+_PARTS = 64  # into which a run is divided, for the machines of a cluster
 
 
 def label(frame: Any, producer: str, *, batch_size: int = 32, **settings: Any) -> Any:
@@ -44,3 +52,30 @@ def _with_columns(frame: Any, work: Labels | Verifications, batch_size: int) -> 
     function: Any = daft.func.batch(return_dtype=daft.DataType.struct(types), batch_size=batch_size)(worked_on)
     whole = frame.with_column("labelkit:made", function(*(frame[name] for name in names)))
     return whole.with_columns({name: whole["labelkit:made"][name] for name in types}).exclude("labelkit:made")
+
+
+def each_done(work: Callable[[T], V], tasks: deque[T], address: str | None = None,
+              jobs: int | None = None) -> Generator[tuple[T, V | None], None, None]:
+    """(task, what `work` makes of it) in the order of the tasks, in processes of Daft.
+
+    work, tasks  pickled; `work` returns errors and raises none
+    address      of a Ray cluster on which Daft runs; None for this machine
+    jobs         tasks at a time; by default as many as there are cores
+    Raises what Daft raises where a process dies.
+    """
+    os.environ.setdefault("DAFT_ANALYTICS_ENABLED", "0")  # else Daft reports to its makers
+    import daft
+
+    if address:
+        daft.set_runner_ray(address)
+
+    def done(_self: Any, column: Any) -> list[bytes]:
+        return [pickle.dumps(work(pickle.loads(task))) for task in column.to_pylist()]
+
+    method: Any = daft.method.batch(return_dtype=daft.DataType.binary(), batch_size=1)(done)
+    worker: Any = daft.cls(use_process=True, max_concurrency=jobs)(type("Worker", (), {"done": method}))()
+    frame = daft.from_pydict({"task": [pickle.dumps(task) for task in tasks]})
+    if address:
+        frame = frame.into_partitions(min(len(tasks), _PARTS))
+    for row in frame.with_column("made", worker.done(frame["task"])).iter_rows():
+        yield pickle.loads(row["task"]), pickle.loads(row["made"])

@@ -10,9 +10,17 @@ is labelled, so blocks that Ray computes again, and runs that go on from Ray's c
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from collections import deque
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
 
 from labelkit.batch import Labels, Verifications
+
+T = TypeVar("T")
+V = TypeVar("V")
+_AHEAD = 512  # tasks that are given to a cluster before the first of them is done: cores that can be busy
+_OBJECT_STORE = 128 << 20  # bytes; only names and results pass through it
 
 
 def label(dataset: Any, producer: str, *, batch_size: int = 32, concurrency: int | None = None, **settings: Any) -> Any:
@@ -39,3 +47,42 @@ def _mapped(dataset: Any, work: Labels | Verifications, batch_size: int, concurr
 
 def _called(table: Any, work: Labels | Verifications) -> Any:
     return work(table)
+
+
+def each_done(work: Callable[[T], V], tasks: deque[T], address: str | None = None,
+              jobs: int | None = None) -> Generator[tuple[T, V | None], None, None]:
+    """(task, what `work` makes of it) as tasks are done, None for one whose process died twice.
+
+    work, tasks  pickled; `work` returns errors and raises none. Tasks that are added meanwhile are worked on too
+    address      of the cluster, "auto" for one on this machine; None starts Ray here and ends it afterwards
+    jobs         tasks at a time, each on one core; by default as many as there are cores
+    A task whose worker or node is lost is worked on again. Raises what Ray raises where the cluster cannot be reached
+    or a worker cannot begin.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else Ray reports to its makers
+    import ray
+
+    own = {} if address else {"num_cpus": jobs, "object_store_memory": _OBJECT_STORE, "include_dashboard": False}
+    ray.init(address or "local", log_to_driver=False, logging_level="ERROR", **own)
+    try:
+        remote, held = ray.remote(num_cpus=1, max_retries=1)(_done), ray.put(work)
+        begun: dict[Any, T] = {}
+        while tasks or begun:
+            while tasks and len(begun) < (jobs or _AHEAD):
+                task = tasks.popleft()
+                begun[remote.remote(held, task)] = task
+            for ref in ray.wait(list(begun))[0]:
+                yield begun.pop(ref), _result(ray, ref)
+    finally:
+        ray.shutdown()
+
+
+def _done(work: Callable[[T], V], task: T) -> V:
+    return work(task)
+
+
+def _result(ray: Any, ref: Any) -> Any:
+    try:
+        return ray.get(ref)
+    except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError, ray.exceptions.NodeDiedError):
+        return None

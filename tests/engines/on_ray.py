@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 import labelkit as lk
 from labelkit.integrations import ray as labelkit_ray
 from tests.engines.media import PLAIN, check_verdicts, expected, ordered, table
+from tests.media import photo, saved
 
 ray = pytest.importorskip("ray")
 ROOT = Path(lk.__file__).parents[1]
@@ -46,6 +48,21 @@ def test_the_example_runs_and_goes_on_from_its_checkpoint(cluster, tmp_path, mon
     made = pq.read_table(tmp_path / "out").to_pylist()
     assert len(made) == len({row["key"] for row in made}) == 24
     assert sum(row["error"] is None for row in made) == 23
+
+
+@pytest.mark.parametrize("engine", ["ray", "daft"])
+def test_the_command_line_works_on_a_cluster(cluster, engine, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        (tmp_path / "in" / f"{number}.jpg").write_bytes(saved(photo(96, 128, number), "JPEG"))
+    here = [sys.executable, "-m", "labelkit", "-q"]
+    there = ["--engine", engine, "--address", cluster.address]
+    words = ["embed", "in", "--producer", "acme", "--layers", "metadata", "--explicit-present", *there]
+    assert subprocess.run([*here, *words, "-o", "out"], timeout=240).returncode == 0
+    assert subprocess.run([*here, "verify", "out", *there, "--jobs", "1"], timeout=240).returncode == 0
+    assert subprocess.run([*here, "verify", "in", *there], timeout=240).returncode == 1
 
 
 def test_a_node_that_dies_loses_and_doubles_no_row(cluster):
