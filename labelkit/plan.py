@@ -204,7 +204,7 @@ class Plan:
 
     provenance    a Signer, or None: nobody can sign without a certificate
     quality       of the encoder, where media are encoded anew at a quality that can be chosen
-    generator     stated by the provenance layer, and by the metadata where they are XMP; needs one of both
+    generator     stated by the provenance layer, and by XMP where the format has a place for it; needs one of both
     signpost      where to ask about the mark, stated in the same places; needs one of both
     """
 

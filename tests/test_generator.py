@@ -67,6 +67,10 @@ def test_what_was_altered_is_composite_and_replaces_what_stood_there():
                                   b"xmlns:TC260")
     assert "Old" in xmp.systems(as_attribute)[0] and b"Old" not in xmp.state_generator(as_attribute, ALTERED)
     assert [one.value for one in xmp.find(again)] == [LABEL.to_json()]
+    assert xmp.state_generator(packet, MADE) == packet, "nothing is left of what is stated again"
+    beside = packet.replace(b"<Iptc4xmpExt:AISystemUsed", b"<Iptc4xmpExt:Event>x</Iptc4xmpExt:Event>"
+                            b"<Iptc4xmpExt:AISystemUsed")
+    assert b"Event>x<" in xmp.state_generator(beside, ALTERED)
     nested = packet.replace(b"Night Painter", b'<Iptc4xmpExt:AISystemUsed Iptc4xmpExt:AISystemUsed="b">c'
                             b"</Iptc4xmpExt:AISystemUsed>")
     assert iptc(xmp.state_generator(nested, MADE)) == iptc(packet)

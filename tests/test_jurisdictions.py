@@ -108,6 +108,17 @@ def test_the_european_code_encourages_names_and_does_not_demand_them():
     assert overall([]) is OPEN
 
 
+@pytest.mark.parametrize(("size", "words", "says"), [
+    (200, 40, "200 bytes, which are at most as many tokens"), (201, 200, "200 words in 201 bytes, of which only the"),
+    (4000, 201, "201 words, which are more than 200 tokens; "), (9000, 3, "3 words in 9000 bytes, of which only the"),
+    (None, None, "labelkit puts no watermark into texts")])
+def test_the_rule_on_texts_says_how_long_the_text_is_and_who_can_tell(size, words, says):
+    text = finding(Layer.EXPLICIT, Status.ABSENT, evidence={"seen_by": "text", "text_bytes": size, "words": words})
+    result, = [one for one in check(of_family("document", "txt", text), Profile.EU) if one.rule == "text-watermark"]
+    assert str(result.found).startswith(says)
+    assert str(result.found).endswith("the detector of the model's provider tells") == (result.outcome is OPEN)
+
+
 def test_marks_of_what_the_content_was_made_from_are_kept():
     def parent(intact: bool) -> Statement:
         return Statement(relation="parent", signer="Acme", intact=intact, trusted=True, sources=(), generative=True,

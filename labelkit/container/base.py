@@ -270,6 +270,8 @@ class Layout(Generic[State, Place]):
     state      what the module of the format remembers of the file
     insert_at  where a new slot goes
     skipped    parts that could hold a slot and were not looked at: what, offset in bytes, why
+    packet     where XMP stands beside a label that is none: one of `slots`, or an empty one of which there is nothing
+               yet; None where the label stands in XMP itself, and where the format has no place for it
     """
 
     format: Format
@@ -277,6 +279,7 @@ class Layout(Generic[State, Place]):
     state: State
     insert_at: int = 0
     skipped: list[tuple[str, int, Message]] = field(default_factory=list)
+    packet: Slot[Place] | None = None
 
 
 Changes = Mapping[Slot[Place], bytes | None]

@@ -3,7 +3,8 @@
 
 The meta box with keys stands beside the one of iTunes tags, which stays. What lies behind a box that grows
 moves, and every offset in the file with it; a free box behind moov takes the growth in where it can. In a large file
-the media move by whole blocks, which file systems that share blocks between files then need not copy.
+the media move by whole blocks, which file systems that share blocks between files then need not copy. XMP stands
+beside the label, and does not hold it.
 """
 
 from __future__ import annotations
@@ -85,7 +86,21 @@ def scan(reader: Reader, found: Format) -> Layout[_State, Box]:
             _scan_meta(reader, layout, box, home=False)
         if len(layout.state.parents) > _MAX_PARENTS:
             raise reader.too_many("user data box", _MAX_PARENTS)
+    layout.packet = next((slot for slot in layout.slots if slot.kind == XMP), None) or _vacant(reader, layout)
     return layout
+
+
+def _vacant(reader: Reader, layout: Layout[_State, Box]) -> Slot[Box]:
+    """Where XMP goes into a file that has none: XMP_ in the user data of QuickTime, else a box uuid at the end.
+
+    XMP specification part 3, 1.2.7 and 1.2.8. A box without a size, and mfra, whose own end tells its size, stay last.
+    """
+    if layout.format is _MOV:
+        name, at = "XMP_", _user_data_end(reader, layout.state)
+    else:
+        last = layout.state.top[-1]
+        name, at = "uuid", last.start if last.open or last.kind == b"mfra" else last.end
+    return Slot(XMP, name, at, 0, lambda: b"", Box(name.encode(), at, at, at), home=False)
 
 
 def _scan_user_data(reader: Reader, layout: Layout[_State, Box], udta: Box) -> None:
@@ -172,12 +187,20 @@ def _slot(reader: Reader, kind: str, name: str, box: Box, body: int, key: str, h
 def patches(reader: Reader, layout: Layout[_State, Box], changes: Changes[Box], fresh: bytes | None) -> list[Patch]:
     """The patches for new bodies, with the sizes and offsets that change with them."""
     state = layout.state
-    done = _keyed_patches(reader, state, changes, fresh)
+    done, user_data = _keyed_patches(reader, state, changes, fresh)
+    beside: list[Patch] = []
     for slot, body in changes.items():
         if slot.name == "uuid":
-            done.append(bmff.uuid_patch(slot, body))
+            beside.append(bmff.uuid_patch(slot, body))  # at the top: one right behind moov is not in it
         elif slot.name != "keys":
-            done.append((slot.state.start, slot.state.end, b"" if body is None else bmff.encode(slot.state.kind, body)))
+            box = b"" if body is None else bmff.encode(slot.state.kind, body)
+            if slot.length_bytes:
+                done.append((slot.state.start, slot.state.end, box))
+            else:
+                user_data += box
+    if user_data:
+        at = _user_data_end(reader, state)
+        done.append((at, at, user_data if state.udta else bmff.encode(b"udta", user_data)))
     done += bmff.size_patches(reader, _outside(state.parents, done), done,
                               [state.moov, state.udta] if state.udta else [state.moov])
     growth = bmff.grown(state.moov, done, at_end=True)
@@ -185,6 +208,7 @@ def patches(reader: Reader, layout: Layout[_State, Box], changes: Changes[Box], 
     if growth and behind:
         absorbed = bmff.absorb(state.top, state.moov, growth)
         done += absorbed or bmff.filled(state.moov, growth, BLOCK if reader.size >= _LARGE else 1)
+    done += beside
     return done + list(bmff.offset_patches(reader, state.top, Moves(done)))
 
 
@@ -229,16 +253,25 @@ def _outside(parents: list[Box], patches: list[Patch]) -> list[Box]:
     return [box for box in parents if not any(start <= box.start and box.end <= stop for start, stop in replaced)]
 
 
-def _keyed_patches(reader: Reader, state: _State, changes: Changes[Box], fresh: bytes | None) -> list[Patch]:
-    """New keys and ilst boxes. A table in udta begins with the keys of the one outside it.
+def _user_data_end(reader: Reader, state: _State) -> int:
+    """Where new user data go: behind the last in udta, or a udta of its own behind the last box in moov."""
+    outer = state.udta or state.moov
+    inner = bmff.children(reader, outer)
+    return inner[-1].end if inner else outer.body  # QuickTime ends a list with four zero bytes
 
-    ffmpeg and MediaInfo read the items of every table by the keys of the first: so each item must have, in all tables,
-    a number that means the same. Where the one outside udta comes first, it gets the keys of the other too.
+
+def _keyed_patches(reader: Reader, state: _State, changes: Changes[Box],
+                   fresh: bytes | None) -> tuple[list[Patch], bytes]:
+    """New keys and ilst boxes, and the meta box that udta gets where it has none for the label.
+
+    A table in udta begins with the keys of the one outside it: ffmpeg and MediaInfo read the items of every table by
+    the keys of the first, so each item must have, in all tables, a number that means the same. Where the one outside
+    udta comes first, it gets the keys of the other too.
     """
     by_start = {slot.state.start: body for slot, body in changes.items() if slot.name == "keys"}
     outer = next((keyed for keyed in state.keyed if not _inside(keyed.meta, state.udta)), None)
     home = next((keyed for keyed in state.keyed if _inside(keyed.meta, state.udta)), None)
-    names, done = outer.names if outer else [], []
+    names, done, meta = outer.names if outer else [], [], b""
     for keyed in state.keyed:
         if keyed is not home and any(item.start in by_start for _, item in keyed.items):
             left, rebuilt = _rebuilt(reader, keyed, by_start)
@@ -247,13 +280,14 @@ def _keyed_patches(reader: Reader, state: _State, changes: Changes[Box], fresh: 
     if home and (fresh is not None or any(item.start in by_start for _, item in home.items)):
         names, rebuilt = _rebuilt(reader, home, by_start, fresh, outer.names if outer else [], names)
     elif fresh is not None:
-        names, rebuilt = _new_meta(reader, state, fresh, names)
+        names, meta = _new_meta(fresh, names)
+        rebuilt = []
     else:
-        return done
+        return done, meta
     if outer and names != outer.names and not (state.udta and state.udta.start < outer.meta.start):
         done = [patch for patch in done if patch[0] != outer.keys.start]
         done.append((outer.keys.start, outer.keys.end, _encode_keys(names)))
-    return done + rebuilt
+    return done + rebuilt, meta
 
 
 def _inside(box: Box, outer: Box | None) -> bool:
@@ -313,15 +347,8 @@ def _encode_keys(names: list[bytes]) -> bytes:
     return bmff.encode(b"keys", struct.pack(">II", 0, len(names)) + entries)
 
 
-def _new_meta(reader: Reader, state: _State, body: bytes, first: list[bytes]) -> tuple[list[bytes], list[Patch]]:
-    """The key names of a second meta box, and that at the end of udta, in a udta of its own where there is none.
-
-    first  the keys that it begins with
-    """
+def _new_meta(body: bytes, first: list[bytes]) -> tuple[list[bytes], bytes]:
+    """The key names of a second meta box, which begins with `first`, and that box."""
     names, number = _with_label_key(first)
-    meta = bmff.encode(b"meta", bytes(4) + bmff.encode(b"hdlr", _HANDLER) + _encode_keys(names)
-                       + bmff.encode(b"ilst", bmff.encode(number, _data(body))))
-    outer = state.udta or state.moov
-    inner = bmff.children(reader, outer)
-    at = inner[-1].end if inner else outer.body  # QuickTime ends a list with four zero bytes
-    return names, [(at, at, meta if state.udta else bmff.encode(b"udta", meta))]
+    return names, bmff.encode(b"meta", bytes(4) + bmff.encode(b"hdlr", _HANDLER) + _encode_keys(names)
+                              + bmff.encode(b"ilst", bmff.encode(number, _data(body))))

@@ -36,7 +36,7 @@ from labelkit.evidence import Disagreement, Json, LabelCarrier, MetadataEvidence
 from labelkit.label import Generator, Kind, Label, shortened
 from labelkit.messages import Message
 from labelkit.metadata import aigc, exif, producers, security_data, traces, xmp
-from labelkit.metadata.beside import Beside, signpost_of, stated
+from labelkit.metadata.beside import Beside, put_in, signpost_of, stated
 from labelkit.report import Finding, Layer, Status
 from labelkit.signpost import Signpost
 
@@ -56,8 +56,8 @@ def write(source: Source | Reader, label: Label, *, resign: bool = False, genera
     source  a path, bytes or a seekable binary file, in a format that `container.sniff` knows
     resign  the caller signs a new C2PA manifest afterwards; without it a file that holds a manifest is refused,
             because the change would break its signature
-    generator  stated beside the label where that is in XMP, as IPTC wants it: source type, system and version
-    signpost   stated beside the label where that is in XMP, and nowhere else
+    generator  stated in XMP, as IPTC wants it: source type, system and version; in MP4, MOV and M4A beside the label
+    signpost   stated in the same packet, and nowhere else
     Raises UnsupportedFormat, MalformedFile, LimitExceeded, InvalidArgument, OutputFailed.
     """
     with container.opened(source) as reader:
@@ -339,7 +339,7 @@ def _edits(reader: Reader, label: Label, resign: bool, beside: Beside) -> list[c
         raise UnsupportedFormat("{where}: a C2PA manifest at byte {offset} signs this file; writing a label would "
                                 "break the signature", where=reader.name, offset=store.offset_bytes,
                                 hint="embed with a signer, so that the old manifest becomes an ingredient of a new one")
-    if beside.generator and layout.format.home != XMP and not resign:
+    if beside.generator and layout.format.home != XMP and not (layout.packet or resign):
         raise UnsupportedFormat("{where}: {format} has no XMP in which the generator could be stated",
                                 where=reader.name, format=layout.format.name,
                                 hint="embed with a signer: the manifest states the generator")
@@ -350,6 +350,7 @@ def _edits(reader: Reader, label: Label, resign: bool, beside: Beside) -> list[c
         new = _rewritten(slot, value, beside, is_home=slot is home)
         if not isinstance(new, Slot):
             changes[slot] = new
+    put_in(layout.packet, changes, beside, resign)
     fresh = None
     if home is None:
         fresh = stated(xmp.fresh(value), beside) if layout.format.home == XMP else value.encode()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-from labelkit.container import XMP, Layout, markup
+from labelkit.container import XMP, Layout, Slot, markup
 from labelkit.errors import LabelkitError
 from labelkit.label import Generator
 from labelkit.metadata import xmp
@@ -26,20 +26,40 @@ class Beside(NamedTuple):
 
 
 def stated(packet: bytes, beside: Beside) -> bytes:
-    """A packet that holds a label, with what is stated beside it."""
+    """A packet, or a new one in place of an empty one, with what is stated beside the label."""
+    packet = xmp.begun(packet)
     packet = xmp.state_generator(packet, beside.generator) if beside.generator else packet
     return _with_signpost(packet, beside.signpost) if beside.signpost else packet
+
+
+def put_in(packet: Slot | None, changes: dict[Slot, bytes | None], beside: Beside, resign: bool) -> None:
+    """State it in a packet that holds no label, if there is a place for one: that is one more of `changes`.
+
+    resign  a manifest states it too: then a packet that nobody can read stays as it is
+    Raises MalformedFile, LimitExceeded.
+    """
+    if packet is None or not any(beside):
+        return
+    try:
+        old = changes.get(packet) or packet.load()
+        new = stated(old, beside)
+    except LabelkitError:
+        if not resign:
+            raise
+        return
+    if new != old:
+        changes[packet] = new
 
 
 def _with_signpost(packet: bytes, signpost: Signpost) -> bytes:
     """The packet with a signpost in the place of any other."""
     parsed, facts = xmp.parse(packet), signpost.facts()
-    cuts = [(start, stop, b"") for _, _, start, stop in _properties(parsed)]
+    cuts = xmp.cut(parsed, _properties(parsed))
     properties = "".join(f"<labelkit:{name}>{escape(facts[key])}</labelkit:{name}>"
                          for name, key in _NAMES.items() if key in facts)
     text = (f'<rdf:Description xmlns:rdf="{xmp.RDF}" rdf:about="" xmlns:labelkit="{NAMESPACE}">{properties}'
             "</rdf:Description>")
-    return xmp.joined(parsed, [*cuts, markup.append_to(parsed.data, xmp.rdf_of(parsed), text.encode())])
+    return xmp.joined(parsed, [*cuts, xmp.appended(parsed, text.encode())])
 
 
 def signpost_of(layout: Layout) -> Signpost | None:

@@ -8,7 +8,7 @@ label stands in its metadata element.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
@@ -21,6 +21,7 @@ NAMESPACE = "http://www.tc260.org.cn/ns/AIGC/1.0/"  # TC260-PG-20259A
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _SVG = "http://www.w3.org/2000/svg"
 _MAX_PROPERTIES = 1000
+_MAX_OWN = 16  # properties that are compared with each element; labelkit writes up to three
 _IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"  # IPTC Photo Metadata 2025.1, Extension schema
 _SOURCE, _SYSTEM, _VERSION = "DigitalSourceType", "AISystemUsed", "AISystemVersionUsed"
 _OURS, _OURS_END = b"<TC260:AIGC>", b"</TC260:AIGC>"
@@ -29,6 +30,7 @@ _BEFORE = ('<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
            f'<x:xmpmeta xmlns:x="adobe:ns:meta/">\n<rdf:RDF xmlns:rdf="{RDF}">\n'
            f'<rdf:Description rdf:about="" xmlns:TC260="{NAMESPACE}">\n').encode() + _OURS
 _BEHIND = _OURS_END + b'\n</rdf:Description>\n</rdf:RDF>\n</x:xmpmeta>\n<?xpacket end="w"?>'
+_EMPTY = _BEFORE[:_BEFORE.index(b"<rdf:Description")] + b"</rdf:RDF>" + _BEHIND[_BEHIND.index(b"\n</x:xmpmeta>"):]
 _NO_MARKUP = re.compile(rb"[ -%'-;=?-~]*")  # printable ASCII but for & < >
 _ENCODINGS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe\0\0", "utf-32-le"), (b"\0\0\xfe\xff", "utf-32-be"),
               (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
@@ -111,20 +113,42 @@ def remove(packet: bytes) -> bytes:
     return joined(parsed, cuts)
 
 
+def begun(packet: bytes) -> bytes:
+    """The packet, or where there is none one without a property."""
+    return packet if packet.strip(b"\0 \t\r\n") else _EMPTY
+
+
 def state_generator(packet: bytes, generator: Generator) -> bytes:
-    """A packet that holds a label, with the IPTC properties of the generating system in place of any others."""
+    """A packet with the IPTC properties of the generating system in place of any others."""
     parsed = parse(packet)
     facts = {_SOURCE: generator.source_type, _SYSTEM: generator.name, _VERSION: generator.version}
-    cuts = [(start, stop, b"") for _, _, start, stop in _iptc(parsed)]
+    cuts = cut(parsed, _iptc(parsed))
     stated = "".join(f"<Iptc4xmpExt:{name}>{escape(value)}</Iptc4xmpExt:{name}>"
                      for name, value in facts.items() if value)
     text = f'<rdf:Description xmlns:rdf="{RDF}" rdf:about="" xmlns:Iptc4xmpExt="{_IPTC}">{stated}</rdf:Description>'
-    return joined(parsed, [*cuts, markup.append_to(parsed.data, rdf_of(parsed), text.encode())])
+    return joined(parsed, [*cuts, appended(parsed, text.encode())])
 
 
-def rdf_of(parsed: Packet) -> Element:
-    """The root of the properties of a packet that has some."""
-    return next(one for one in parsed.elements if one.name == f"{RDF}\nRDF")
+def cut(parsed: Packet, properties: Iterable[tuple[str, str, int, int]]) -> list[tuple[int, int, bytes]]:
+    """The changes that take out properties, each by (name, value, start, stop), and descriptions of nothing else."""
+    cuts = [(start, stop, b"") for _, _, start, stop in properties]
+    for one in parsed.elements if 0 < len(cuts) <= _MAX_OWN else ():
+        inside = [(start, stop, text) for start, stop, text in cuts if one.body <= start and stop <= one.end_tag]
+        if one.name == f"{RDF}\nDescription" and inside and set(one.attributes) <= {f"{RDF}\nabout"}:
+            left = markup.changed(parsed.data[one.body:one.end_tag],
+                                  [(start - one.body, stop - one.body, text) for start, stop, text in inside])
+            if not left.strip():
+                cuts = [*(change for change in cuts if change not in inside), (one.start, one.stop, b"")]
+    return cuts
+
+
+def appended(parsed: Packet, description: bytes) -> tuple[int, int, bytes]:
+    """The change that adds a description, which declares its prefixes, with what must be around it."""
+    rdf = parsed.first(f"{RDF}\nRDF")
+    if rdf is not None:
+        return markup.append_to(parsed.data, rdf, description)
+    text = f'<rdf:RDF xmlns:rdf="{RDF}">'.encode() + description + b"</rdf:RDF>"
+    return markup.append_to(parsed.data, parsed.elements[0], text)
 
 
 def systems(packet: bytes) -> tuple[str, ...]:
@@ -215,11 +239,9 @@ def _new_description(parsed: Packet, rdf: Element | None, text: bytes) -> tuple[
     root = parsed.elements[0]
     text = b'<rdf:Description rdf:about="" ' + _DECLARATION + f' xmlns:rdf="{RDF}">'.encode() + text
     text += b"</rdf:Description>"
-    if rdf is not None:
-        return markup.append_to(parsed.data, rdf, text)
+    if rdf is not None or root.name != f"{_SVG}\nsvg":
+        return appended(parsed, text)
     text = f'<rdf:RDF xmlns:rdf="{RDF}">'.encode() + text + b"</rdf:RDF>"
-    if root.name != f"{_SVG}\nsvg":
-        return markup.append_to(parsed.data, root, text)
     metadata = parsed.first(f"{_SVG}\nmetadata", root)
     if metadata is not None:
         return markup.append_to(parsed.data, metadata, text)
