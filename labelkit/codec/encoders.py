@@ -23,6 +23,7 @@ from labelkit.plan import Quality
 
 if TYPE_CHECKING:
     import av
+    from av.container import OutputContainer
     from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
 
@@ -68,8 +69,8 @@ class Encoder:
 
 
 def chosen(stream: VideoStream, frame: av.VideoFrame, form: str, quality: Quality, *, side_data: Mapping[str, bytes],
-           muxer: str, where: str) -> Encoder:
-    """The encoder for a stream in a file of `muxer`, FFmpeg's name of it.
+           out: OutputContainer, where: str) -> Encoder:
+    """The encoder for a stream in a file that is written.
 
     frame      the first of the source
     form       FFmpeg's name of the sample format
@@ -77,12 +78,15 @@ def chosen(stream: VideoStream, frame: av.VideoFrame, form: str, quality: Qualit
     Raises UnsupportedFormat where there is none for that form, InvalidArgument for a preset that it has not.
     """
     family, name, options = _named(stream.codec_context.codec.canonical_name, quality, where)
+    if quality.codec and family not in (out.supported_codecs or (family,)):  # MPEG-TS lists none
+        raise UnsupportedFormat("{where}: {codec} has no place in a file of this format", where=where, codec=family,
+                                hint="ask for h264, or convert the file to MP4")
     _check_form(name, family, form, where)
     _check_preset(name, options, family, where)
     most = max(5, _LOOKAHEAD_PIXELS // (frame.width * frame.height))
     if name == "libx264":
         options["rc-lookahead"] = str(min(_LOOKAHEADS.get(options["preset"], 60), most))
-        if muxer == "avi":
+        if out.format.name == "avi":
             options["bf"] = "0"  # AVI tells no times: frames that are stored out of order come one frame late
     elif name == "libx265":
         options["x265-params"] += f":rc-lookahead={min(20, most)}"

@@ -110,10 +110,11 @@ def _muxer_options(film: Film) -> dict[str, str]:
         return {}
     if b"moof" not in film.layout:
         return {"movflags": "faststart"}
-    flags = "frag_keyframe+delay_moov+default_base_moof"
+    options = film.structure.fragment_options(film.fragments)
+    flags = options["movflags"] + "+delay_moov+default_base_moof"
     if b"sidx" in film.layout:  # an index of segments: of each, or of all before the first
         flags += "+dash" if b"sidx" in film.layout[film.layout.index(b"moof"):] else "+dash+global_sidx"
-    return {"movflags": flags}
+    return {**options, "movflags": flags}
 
 
 @dataclass(slots=True)
@@ -231,7 +232,7 @@ class _EncodedTrack(Track):
         if self.source.codec_context.name == "prores":
             form = form.replace("p12", "p10")  # what ProRes 4444 is decoded to, and encoded from
         encoder = encoders.chosen(self.source, first, form, self.run.quality, side_data=self.film.side_data,
-                                  muxer=self.run.out.format.name, where=self.film.name)
+                                  out=self.run.out, where=self.film.name)
         name = encoder.name
         self.run.progress.left_out += encoder.left_out
         rate = self.source.average_rate or self.source.guessed_rate or 25

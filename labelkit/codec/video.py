@@ -25,6 +25,7 @@ from labelkit.codec.bars import active_area
 from labelkit.codec.frame import Frame, FrameFormat, Orientation, Plane
 from labelkit.codec.packets import audio_frames, video_frames
 from labelkit.codec.samples import VideoSamples, Waveform
+from labelkit.codec.structure import Structure
 from labelkit.container import Reader, bmff, mp4tracks
 from labelkit.errors import LabelkitError, LimitExceeded, MalformedFile, UnsupportedFormat
 
@@ -106,10 +107,24 @@ class Film:
                                 where=self.name, width=width, height=height, limit=self.max_pixels // 1_000_000)
 
     @functools.cached_property
+    def _boxes(self) -> list[bmff.Box]:
+        return bmff.boxes(self.reader, 0, self.reader.size) if self.container_format in ("mp4", "mov") else []
+
+    @property
     def layout(self) -> list[bytes]:
         """The types of the boxes at the top of an MP4 or MOV, in order: whether it is in fragments, and has indexes."""
-        is_mp4 = self.container_format in ("mp4", "mov")
-        return [box.kind for box in bmff.boxes(self.reader, 0, self.reader.size)] if is_mp4 else []
+        return [box.kind for box in self._boxes]
+
+    @property
+    def fragments(self) -> list[int]:
+        """Where the fragments of an MP4 or MOV begin, in bytes."""
+        return [box.start for box in self._boxes if box.kind == b"moof"]
+
+    @functools.cached_property
+    def structure(self) -> Structure:
+        """Where the packets of the pictures lie; reads the file once."""
+        with self.opened("SLICE") as (container, stream):
+            return Structure.of(container, stream, self.time_base, self.name)
 
     def frames(self, start: float, stop: float | None) -> Iterator[Frame]:
         """The frames from `start` to before `stop` seconds; what cannot be decoded is passed over."""
