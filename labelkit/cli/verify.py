@@ -7,12 +7,14 @@ import argparse
 import io
 import itertools
 import os
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from labelkit import playlist
 from labelkit.batch import datasets
 from labelkit.cli import isolated, journal, shards
-from labelkit.cli.files import Item, Selection, collect, run as run_files, source_of
+from labelkit.cli.files import Item, Selection, attempt, collect, run as run_files, source_of
 from labelkit.cli.isolated import verifier
 from labelkit.cli.options import checks, result_signer_of
 from labelkit.cli.outcome import OK, SHORT, UNANSWERED, note, note_skipped, nothing_found, show_result
@@ -21,6 +23,7 @@ from labelkit.cli.text import name_of
 from labelkit.errors import InvalidArgument, LabelkitError
 from labelkit.key import Key
 from labelkit.messages import Message
+from labelkit.playlist import Joined, is_playlist
 from labelkit.report import Layer, Report
 from labelkit.resolve import Client, Recovery, recover
 from labelkit.results import Checked, Content
@@ -57,6 +60,8 @@ def run(options: argparse.Namespace) -> int:
     codes = []
     selection = collect(options, each=True, shards=True)
     files, rest = shards.divided(selection.items)
+    playlists = [item for item in files if is_playlist(item.path)]
+    files = [item for item in files if not is_playlist(item.path)]
     with verifier(selection.items, options, settings, layers) as verify, journal.kept(options):
 
         def judged(source: str | bytes | io.BytesIO) -> _Verified:
@@ -65,6 +70,10 @@ def run(options: argparse.Namespace) -> int:
             recovery = recover(source, report, client, trust=_trust(settings), now=settings["now"]) if client else None
             return _Verified(report, signed_by(report, source, before) if signer else None, recovery)
 
+        def of_segment(one: Joined) -> _Verified:
+            made = judged(one.path)
+            return replace(made, report=playlist.of_segment(made.report, one))
+
         def verified(item: Item) -> _Verified:
             with source_of(item) as source:
                 return judged(source)
@@ -72,11 +81,26 @@ def run(options: argparse.Namespace) -> int:
         apart = isolated.wanted(selection.items, options)
         results = itertools.chain(
             ((item.path, result) for item, result in run_files(verified, files, options.jobs, fork=not apart)),
+            in_playlists(of_segment, playlists),
             shards.looked_at(lambda medium: judged(datasets.as_source(medium.data)), rest, options, fork=not apart))
         for name, result in results:
             _say(name, result, required, options)
             codes.append(_code(result, required))
     return _summary(codes, selection, required, options)
+
+
+def in_playlists(work: Callable[[Joined], _Verified],
+                 items: Sequence[Item]) -> Iterator[tuple[str, _Verified | LabelkitError]]:
+    """(name, result) of each segment, called PLAYLIST::SEGMENT, and of each playlist that could not be read."""
+    for item in items:
+        segments = playlist.joined(item.path)
+        while True:
+            one = attempt(next, segments, None)
+            if isinstance(one, LabelkitError):
+                yield item.path, one
+            if one is None or isinstance(one, LabelkitError):
+                break
+            yield f"{item.path}{shards.SEPARATOR}{one.name}", attempt(work, one)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,12 +69,13 @@ class Encoder:
 
 
 def chosen(stream: VideoStream, frame: av.VideoFrame, form: str, quality: Quality, *, side_data: Mapping[str, bytes],
-           out: OutputContainer, where: str) -> Encoder:
+           out: OutputContainer, where: str, delay: int | None = None) -> Encoder:
     """The encoder for a stream in a file that is written.
 
     frame      the first of the source
     form       FFmpeg's name of the sample format
     side_data  as `hdr.side_data` gives it
+    delay      by how many frames at most the first is shown later than it is decoded; None for any number
     Raises UnsupportedFormat where there is none for that form, InvalidArgument for a preset that it has not.
     """
     family, name, options = _named(stream.codec_context.codec.canonical_name, quality, where)
@@ -96,6 +97,8 @@ def chosen(stream: VideoStream, frame: av.VideoFrame, form: str, quality: Qualit
         options["profile"] = _PRORES.get(stream.profile or "", "auto")
     elif form.startswith("yuva"):
         options["auto-alt-ref"] = "0"  # with it libvpx encodes no transparency
+    if delay is not None and delay < 2:
+        _limit_delay(name, options, delay)
     left_out: list[Message] = []
     more = hdr.settings(side_data, name, where)
     if more:
@@ -127,6 +130,16 @@ def _named(source: str, quality: Quality, where: str) -> tuple[str, str, dict[st
     if "preset" in options and quality.preset is not None:
         options["preset"] = quality.preset
     return asked.partition("_")[0], name, options
+
+
+def _limit_delay(name: str, options: dict[str, str], delay: int) -> None:
+    """Let frames be stored out of order by no more than `delay` of them: a segment cannot be decoded before 0."""
+    if name == "libx264":
+        options.update({"bf": "0"} if not delay else {"b-pyramid": "none"})
+    elif name == "libx265":
+        options["x265-params"] += ":bframes=0" if not delay else ":b-pyramid=0"
+    elif name in HARDWARE:
+        options["bf"] = str(delay)
 
 
 def _check_form(name: str, family: str, form: str, where: str) -> None:

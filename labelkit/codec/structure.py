@@ -60,6 +60,13 @@ class Structure:
         least = np.minimum.accumulate(self.shown[::-1])[::-1]
         return self.shown[self.keys & (before < self.shown) & (least >= self.shown)]
 
+    def delay(self) -> int:
+        """How many frames later than it is decoded the first one is shown, for those that are stored before it."""
+        if len(self.decoded) < 2:
+            return 0
+        step = max(1, int(np.median(np.diff(self.decoded))))
+        return max(0, round(int(self.shown[0] - self.decoded[0]) / step))
+
     def fragment_options(self, fragments: Sequence[int]) -> dict[str, str]:
         """What FFmpeg's muxer of MP4 is told so that fragments begin where they do, as far as it can be told.
 

@@ -27,7 +27,7 @@ from labelkit.codec.samples import VideoSamples
 from labelkit.codec.soundtrack import SoundEncoder, main_sound
 from labelkit.codec.tracks import WRITTEN_BY_MUXER, ChangedSound, CopiedTrack, Track, describe
 from labelkit.codec.video import DEMUXERS, Film, display_matrix, planes, start_of, translated
-from labelkit.container import Reader, bmff, mp4
+from labelkit.container import Reader, bmff, initialisation, mp4
 from labelkit.errors import cannot_write
 from labelkit.messages import Message
 from labelkit.plan import Quality
@@ -68,6 +68,8 @@ def encode(samples: VideoSamples, target: Path, quality: Quality | None = None,
            report: Callable[[Progress], None] | None = None) -> Progress:
     """Write the film with its changes to `target`, in the container it came in; `report` is called after each frame.
 
+    A segment of a stream (`Film.is_segment`) keeps its times and the numbers of its tracks: what is written is its own
+    initialisation segment and its fragments, or MPEG-TS.
     Memory does not grow with the length. Raises UnsupportedFormat for what cannot be encoded as it was, MalformedFile,
     OutputFailed; `target` then holds nothing of use.
     """
@@ -84,7 +86,7 @@ def encode(samples: VideoSamples, target: Path, quality: Quality | None = None,
             with av.open(str(target), "w", format=DEMUXERS[film.container_format],
                          container_options=_muxer_options(film)) as out:
                 _transcode(_Run(samples, film, source, main, out, quality or Quality(), progress, report))
-        if film.container_format in ("mp4", "mov"):
+        if film.container_format in ("mp4", "mov") and not film.is_segment:
             if _complete(film.reader, target) < film.layout.count(b"moof"):
                 progress.left_out.append(Message("fragments that begin at no key frame are joined to those before"))
     except OSError as error:
@@ -106,6 +108,8 @@ def _complete(source: Reader, target: Path) -> int:
 
 
 def _muxer_options(film: Film) -> dict[str, str]:
+    if film.is_segment:
+        return _segment_options(film)
     if film.container_format not in ("mp4", "mov"):
         return {}
     if b"moof" not in film.layout:
@@ -115,6 +119,20 @@ def _muxer_options(film: Film) -> dict[str, str]:
     if b"sidx" in film.layout:  # an index of segments: of each, or of all before the first
         flags += "+dash" if b"sidx" in film.layout[film.layout.index(b"moof"):] else "+dash+global_sidx"
     return {**options, "movflags": flags}
+
+
+def _segment_options(film: Film) -> dict[str, str]:
+    """Times and numbers as they came: those of an edit list are in the initialisation segment, which is kept."""
+    if film.container_format == "ts":
+        # counters of packets begin anew in each segment, which the flag says
+        return {"mpegts_copyts": "1", "avoid_negative_ts": "disabled", "mpegts_flags": "initial_discontinuity"}
+    options = film.structure.fragment_options(film.fragments)
+    flags = "+empty_moov+default_base_moof+frag_discont+skip_trailer"
+    if b"sidx" in film.layout:
+        flags += "+dash"
+    return {**options, "movflags": options["movflags"] + flags, "use_editlist": "0", "avoid_negative_ts": "disabled",
+            "use_stream_ids_as_track_ids": "1", "video_track_timescale": str(film.time_base.denominator),
+            "fragment_index": str(initialisation.sequence_number(film.reader))}
 
 
 @dataclass(slots=True)
@@ -133,6 +151,9 @@ class _Run:
 
 def _transcode(run: _Run) -> None:
     tracks = {stream.index: track for stream in run.source.streams if (track := _track(run, stream))}
+    if run.film.is_segment:
+        for number, track in tracks.items():
+            track.stream.id = run.source.streams[number].id
     _copy_head(run)
     # whatever happens, the thread ends before `source` is closed
     with closing(prefetch(_prepared(run, tracks), _PREFETCHED)) as writes:
@@ -223,7 +244,7 @@ class _EncodedTrack(Track):
         self.held: tuple[av.VideoFrame, int, int] | None = None  # the frame before, its time and its stated duration
         self.durations: dict[int, int] = {}  # of frames that are being encoded, by their times
         self.time_base = time_base(source)
-        self.stream = self._added()
+        self.stream: VideoStream = self._added()
 
     def _added(self) -> VideoStream:
         """The encoder, set up before the file's head is written; what only a frame tells comes from the first."""
@@ -232,7 +253,8 @@ class _EncodedTrack(Track):
         if self.source.codec_context.name == "prores":
             form = form.replace("p12", "p10")  # what ProRes 4444 is decoded to, and encoded from
         encoder = encoders.chosen(self.source, first, form, self.run.quality, side_data=self.film.side_data,
-                                  out=self.run.out, where=self.film.name)
+                                  out=self.run.out, where=self.film.name,
+                                  delay=self.film.structure.delay() if self.film.is_segment else None)
         name = encoder.name
         self.run.progress.left_out += encoder.left_out
         rate = self.source.average_rate or self.source.guessed_rate or 25

@@ -30,7 +30,8 @@ def film(path: Path, times: Sequence[int], last: int, *, encoder: str = "libx264
         stream = out.add_stream(encoder, rate=25, options={**FAST[encoder], "g": "999", **(options or {})})
         stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
-        frames = [(time, picture(rows)) for time, rows in zip(times, pictures or scene(320, 240, len(times)), strict=True)]
+        pictures = pictures or list(scene(320, 240, len(times)))
+        frames = [(time, picture(rows)) for time, rows in zip(times, pictures, strict=True)]
         for time, frame in frames:
             frame.pts, frame.time_base, frame.pict_type = time, Fraction(1, 1000), int(time in keys)
             for packet in stream.encode(frame):
