@@ -25,6 +25,8 @@ PLACES = ("start", "end", "both", "middle")
 EDGES = ("top", "bottom", "left", "right")
 ROBUSTNESS = ("everyday", "hard")  # what a watermark in pictures and sound is to survive
 EFFORTS = ("fast", "normal", "deep")  # how far a detector searches
+FILM_CODECS = ("h264", "hevc", "av1", "h264_nvenc", "hevc_nvenc", "av1_nvenc", "h264_qsv", "hevc_qsv", "av1_qsv")
+"""Of films: codecs, and the encoders of graphics processors (NVENC, Quick Sync), which have not been run here."""
 MIN_STRENGTH, MAX_STRENGTH = 0.25, 4.0
 EU_WORDS = {"eu-ai": "AI", "eu-generated": "AI GENERATED", "eu-modified": "AI MODIFIED"}
 """The words of the EU icons (Code of Practice, Section 2, M1.1 and Annex 1). No file of their artwork could be had, so
@@ -180,6 +182,7 @@ class Quality:
     Of films:
     crf     constant rate factor of the encoder, 0 to 63; H.264 18, H.265 20, VP9 and AV1 24 by default
     preset  the encoder's name for speed against size, such as "veryfast", or a number for AV1
+    codec   one of FILM_CODECS, which the pictures of a film are encoded to; None is that of the source
 
     Of pictures that come as samples, not as a file:
     percent  1 to 100 as lossy encoders count; JPEG 92, WebP 90, AVIF 85 by default
@@ -188,10 +191,13 @@ class Quality:
     crf: float | None = None
     preset: str | None = None
     percent: int | None = None
+    codec: str | None = None
 
     def __post_init__(self) -> None:
         if self.crf is not None:
             check_range("crf", self.crf, 0, 63)
+        if self.codec is not None:
+            _check_choice("codec", self.codec, FILM_CODECS)
         if self.percent is not None:
             check_range("percent", self.percent, 1, 100)
         if self.preset is not None and not str(self.preset).isalnum():

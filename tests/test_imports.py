@@ -16,7 +16,7 @@ ROOMS = ("explicit", "watermark", "metadata", "provenance", "log")
 LAYERS = [
     ("__main__", "cli", "service", "mcp", "integrations", "batch", "page"),
     ("labelkit", "propagation", "compliance", "isolation", "results", "many", "streaming", "aio", "trials",
-     "resolve", "store"),
+     "resolve", "store", "playlist"),
     ("pipeline",),
     ("delivery", "request", "preconditions", "confirmation", "log_recorder", "arrays", "tensors", "texts"),
     ROOMS,

@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from labelkit import codec, container, pipeline
+from labelkit import codec, container, pipeline, playlist, store
 from labelkit.batch import datasets, derived_id
 from labelkit.batch.labels import has_signal
 from labelkit.batch.tally import Facts, Tally
 from labelkit.cli import engines, journal, shards, summary
-from labelkit.cli.files import Item, Selection, collect, run as run_files, source_of
+from labelkit.cli.files import STANDARD, Item, Selection, collect, run as run_files, source_of
 from labelkit.cli.film import FilmProgress
 from labelkit.cli.journal import assigned_or_again
 from labelkit.cli.options import key_of, signer_of, sm2_signer_of
@@ -46,6 +46,7 @@ from labelkit.messages import Message
 from labelkit.metadata import security_data
 from labelkit.payload import Payload
 from labelkit.plan import EU_PLACING, Explicit, Plan, Quality, Showing, Watermark
+from labelkit.playlist import is_playlist
 from labelkit.signpost import Signpost
 from labelkit.unforeseen import UnforeseenError
 
@@ -126,6 +127,8 @@ class _Labeller:
     def label(self, item: Item) -> _Done:
         """Label a file; returns the label that was written, and whether it is in a watermark too."""
         options, where = self.options, self.targets[item]
+        if is_playlist(item.path):
+            return self._label_playlist(item, where)
         with source_of(item) as source:
             if not options.in_place:
                 refuse_conversion(source, where)
@@ -140,6 +143,33 @@ class _Labeller:
             return derived_id(self.options.producer, sha256(source))
         return str(uuid.uuid4())
 
+    def _label_playlist(self, item: Item, where: str) -> _Done:
+        """Label a playlist and its segments into the folder of `where`."""
+        options = self.options
+        if STANDARD in (item.path, where) or store.is_url(item.path) or store.is_url(where) or options.in_place:
+            raise InvalidArgument("{where}: a playlist is labelled from one local folder into another",
+                                  where=item.path)
+        if not self._may_be_without_explicit():
+            raise _no_explicit(item.path)
+        label, plan, audit = self._asked(options.produce_id or self._number(item.path))
+        with (target_of(where, options) as target,
+              FilmProgress(item.path, options, alone=len(self.targets) == 1, stop=self.stop) as progress):
+            playlist.embed(item.path, str(target), label, plan=plan, key=self.key, replace=options.replace,
+                           check=not options.no_check, max_pixels=options.max_megapixels * 1_000_000, audit=audit,
+                           on_progress=progress.step, on_left_out=progress.note)
+        return _Done(label, plan.watermark is not None, None, None,
+                     Facts("hls", os.path.getsize(item.path), None, False, time.monotonic()))
+
+    def _may_be_without_explicit(self) -> bool:
+        return bool(self.plan.explicit or self.waiver or self.options.explicit_present)
+
+    def _asked(self, produce_id: str) -> tuple[Label, Plan, Audit | None]:
+        """The label with this number, signed where it is to be; the plan at this time; and the log's part."""
+        label = _label(self.options, produce_id)
+        now = datetime.datetime.now(datetime.UTC)
+        audit = Audit(self.log, now, self.waiver, self.options.keep_manifests) if self.log else None
+        return security_data.sign(label, self.sm2) if self.sm2 else label, self.plan.at(now), audit
+
     def label_medium(self, medium: Medium) -> _Done:
         """Label a medium of a shard, with a number that is derived from its content."""
         source, target = datasets.as_source(medium.data), datasets.beside(medium.data)
@@ -151,14 +181,11 @@ class _Labeller:
         left_out: list[Message] = []
         stronger: list[Watermark] = []
         before = _size(source)
-        label = _label(options, produce_id)
-        label = security_data.sign(label, self.sm2) if self.sm2 else label
-        marked = self.plan.watermark is not None and not options.presence_only and has_signal(source)
-        if not (self.plan.explicit or self.waiver or options.explicit_present):
+        label, plan, audit = self._asked(produce_id)
+        marked = plan.watermark is not None and not options.presence_only and has_signal(source)
+        if not self._may_be_without_explicit():
             _refuse_without_explicit(source)
-        now = datetime.datetime.now(datetime.UTC)
-        audit = Audit(self.log, now, self.waiver, options.keep_manifests) if self.log else None
-        made = pipeline.embed(source, target, label, plan=self.plan.at(now), key=self.key, replace=options.replace,
+        made = pipeline.embed(source, target, label, plan=plan, key=self.key, replace=options.replace,
                               in_place=options.in_place, check=not options.no_check,
                               max_pixels=options.max_megapixels * 1_000_000, audit=audit, on_progress=on_progress,
                               on_left_out=left_out.append, on_stronger=stronger.append)
@@ -196,11 +223,14 @@ def has_place(plan: Plan, found: container.Format) -> bool:
 def _refuse_without_explicit(source: str | bytes | io.BytesIO) -> None:
     """Leave the explicit label out only on record (Labeling Measures, Article 9), or if it is there already."""
     if container.sniff(source).family != "document":
-        raise InvalidArgument("{where} would get no explicit label",
-                              where=source if isinstance(source, str) else Message("the medium") if isinstance(
-                                  source, bytes) else "stdin",
-                              hint="give --explicit-present if the content already carries it; to leave it out, give "
-                              "--waive-recipient, --waive-agreement and --log")
+        raise _no_explicit(source if isinstance(source, str) else Message("the medium") if isinstance(source, bytes)
+                           else "stdin")
+
+
+def _no_explicit(where: str | Message) -> InvalidArgument:
+    return InvalidArgument("{where} would get no explicit label", where=where,
+                           hint="give --explicit-present if the content already carries it; to leave it out, give "
+                           "--waive-recipient, --waive-agreement and --log")
 
 
 def _log(options: argparse.Namespace) -> LabelLog | None:
@@ -262,7 +292,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
                 watermark=watermark if "watermark" in layers else None,
                 metadata="metadata" in layers,
                 provenance=signer_of(options) if "provenance" in layers else None,
-                quality=Quality(options.crf, options.preset), generator=_generator(options),
+                quality=Quality(options.crf, options.preset, codec=options.video_codec), generator=_generator(options),
                 signpost=_signpost(options))
 
 

@@ -31,6 +31,7 @@ class FilmProgress:
         self._shown = alone and sys.stderr.isatty() and not options.quiet
         self._started = self._updated = time.monotonic()
         self._last: Progress | None = None
+        self._left_out: list[Message] = []
 
     def step(self, progress: Progress) -> None:
         """Note one more frame; raises KeyboardInterrupt if the run was stopped."""
@@ -42,6 +43,10 @@ class FilmProgress:
             self._updated = now
             sys.stderr.write("\r\x1b[K" + self._line(progress, now - self._started))
             sys.stderr.flush()
+
+    def note(self, message: Message) -> None:
+        """Note what was left out, of a playlist."""
+        self._left_out.append(message)
 
     def _line(self, progress: Progress, spent: float) -> str:
         facts = {"frames": progress.frames, "rate": f"{progress.frames / spent:.1f}"}
@@ -62,5 +67,5 @@ class FilmProgress:
             times = ", ".join(f"{seconds:.2f}" for seconds in damaged[:_MAX_TIMES])
             say(Message("{file}: {count} frames were broken, at {times} s", file=self._name, count=len(damaged),
                         times=times + (" ..." if len(damaged) > _MAX_TIMES else "")), self._language)
-        for message in self._last.left_out if self._last else ():
+        for message in [*(self._last.left_out if self._last else ()), *self._left_out]:
             say(Message("{file}: {what}", file=self._name, what=message), self._language)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from labelkit.cli import values
 from labelkit.cli.text import _
-from labelkit.plan import PLACES, SOUNDS
+from labelkit.plan import FILM_CODECS, PLACES, SOUNDS
 
 if TYPE_CHECKING:
     from argparse import _ActionsContainer as Options
@@ -40,3 +40,6 @@ def add_films(command: Parser) -> None:
                        help=_("quality of the encoder; by default visually lossless, 18 for H.264"))
     films.add_argument("--preset", metavar=_("NAME"),
                        help=_("speed of the encoder, such as veryfast; medium by default"))
+    films.add_argument("--video-codec", choices=FILM_CODECS, metavar=_("CODEC"),
+                       help=_("h264, hevc or av1, or an encoder of a graphics processor such as h264_nvenc; by default "
+                              "the codec of the source"))

@@ -6,14 +6,14 @@ from __future__ import annotations
 import argparse
 import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from labelkit import pipeline
+from labelkit import pipeline, playlist
 from labelkit.batch import datasets
 from labelkit.cli import engines, isolated, journal, shards
-from labelkit.cli.files import Item, Selection, collect, run as run_files, source_of
+from labelkit.cli.files import Item, Selection, attempt, collect, run as run_files, source_of
 from labelkit.cli.isolated import verifier
 from labelkit.cli.options import checks, result_signer_of
 from labelkit.cli.outcome import OK, SHORT, UNANSWERED, note, note_skipped, nothing_found, show_result
@@ -22,6 +22,7 @@ from labelkit.cli.text import name_of
 from labelkit.errors import InvalidArgument, LabelkitError
 from labelkit.key import Key
 from labelkit.messages import Message
+from labelkit.playlist import Joined, is_playlist
 from labelkit.report import Layer, Report
 from labelkit.resolve import Client, Recovery, recover
 from labelkit.results import Checked, Content
@@ -65,10 +66,13 @@ def run(options: argparse.Namespace) -> int:
 
 def _results(judge: _Judge, items: Sequence[Item], options: argparse.Namespace, *,
              fork: bool) -> Iterator[tuple[str, _Verified | LabelkitError]]:
-    """(name, result) of every file, then of every medium of the shards."""
+    """(name, result) of every file, of every segment of the playlists, and of every medium of the shards."""
     files, rest = shards.divided(items)
+    playlists = [item for item in files if is_playlist(item.path)]
+    files = [item for item in files if not is_playlist(item.path)]
     for item, result in run_files(judge.item, files, options.jobs, fork=fork):
         yield item.path, result
+    yield from in_playlists(judge.segment, playlists)
     yield from shards.looked_at(lambda medium: judge.file(datasets.as_source(medium.data)), rest, options, fork=fork)
 
 
@@ -100,6 +104,11 @@ class _Judge:
         with source_of(item) as source:
             return self.file(source)
 
+    def segment(self, one: Joined) -> _Verified:
+        """Verify a segment of a playlist."""
+        made = self.file(one.path)
+        return replace(made, report=playlist.of_segment(made.report, one))
+
     def file(self, source: str | bytes | io.BytesIO) -> _Verified:
         """Verify a file; sign the result and ask for its manifest, as the run says."""
         before, settings = _state(source), self.settings
@@ -116,6 +125,20 @@ class _Judge:
             raise InvalidArgument("{where} was changed while it was verified", where=report.source)
         checked = Checked(settings["effort"], tuple(self.layers), Key.of(settings["key"]).id)
         return self.signer.sign(report, content, checked, settings["now"], self.language)
+
+
+def in_playlists(work: Callable[[Joined], _Verified],
+                 items: Sequence[Item]) -> Iterator[tuple[str, _Verified | LabelkitError]]:
+    """(name, result) of each segment, called PLAYLIST::SEGMENT, and of each playlist that could not be read."""
+    for item in items:
+        segments = playlist.joined(item.path)
+        while True:
+            one = attempt(next, segments, None)
+            if isinstance(one, LabelkitError):
+                yield item.path, one
+            if one is None or isinstance(one, LabelkitError):
+                break
+            yield f"{item.path}{shards.SEPARATOR}{one.name}", attempt(work, one)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ def describe(stream: Stream, source: Stream) -> None:
 class Track(abc.ABC):
     """A stream that is written."""
 
+    stream: Stream
+
     @abc.abstractmethod
     def writes(self, packet: Packet[Stream]) -> Iterator[Callable[[], None]]:
         """What writes all that a packet of the source brings, one part a call; what can be done before is done."""
@@ -60,7 +62,7 @@ class ChangedSound(Track):
     """The sound track, changed."""
 
     def __init__(self, encoder: SoundEncoder) -> None:
-        self.encoder = encoder
+        self.encoder, self.stream = encoder, encoder.stream
 
     def writes(self, packet: Packet[Stream]) -> Iterator[Callable[[], None]]:
         """The samples, with the changes."""

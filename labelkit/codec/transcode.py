@@ -6,15 +6,11 @@ fragments that begin with them, colour description, HDR10's static metadata in H
 display matrix, interlacing flags; bit-exact: sound, subtitles, attachments, covers, other moving pictures, telemetry of
 cameras, the user data and XMP of MP4; chapters, dispositions, languages, tags, timecodes. What has no place in the new
 file is left out, and `Progress.left_out` says so.
-
-Quality. The defaults are what is commonly called visually lossless: x264 crf 18, x265 crf 20, VP9 crf 24, VP8 crf 8,
-SVT-AV1 crf 24, MPEG-2/4, H.263, MJPEG quantiser 2; FFV1, HuffYUV and UT Video are lossless, ProRes keeps its profile.
 """
 
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -23,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from labelkit import container
-from labelkit.codec import hdr
+from labelkit.codec import encoders
 from labelkit.codec.backends import time_base
 from labelkit.codec.packets import video_frames
 from labelkit.codec.prefetch import prefetch
@@ -31,8 +27,8 @@ from labelkit.codec.samples import VideoSamples
 from labelkit.codec.soundtrack import SoundEncoder, main_sound
 from labelkit.codec.tracks import WRITTEN_BY_MUXER, ChangedSound, CopiedTrack, Track, describe
 from labelkit.codec.video import DEMUXERS, Film, display_matrix, planes, start_of, translated
-from labelkit.container import Reader, bmff, mp4
-from labelkit.errors import InvalidArgument, UnsupportedFormat, cannot_write
+from labelkit.container import Reader, bmff, initialisation, mp4
+from labelkit.errors import cannot_write
 from labelkit.messages import Message
 from labelkit.plan import Quality
 
@@ -43,20 +39,6 @@ if TYPE_CHECKING:
     from av.stream import AttachmentStream, Stream
     from av.video.stream import VideoStream
 
-_X264 = ("libx264", {"crf": "18", "preset": "medium"})
-_ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
-    "h264": _X264,
-    "hevc": ("libx265", {"crf": "20", "preset": "medium", "forced-idr": "1", "x265-params": "log-level=error"}),
-    "vp9": ("libvpx-vp9", {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}),
-    "vp8": ("libvpx", {"crf": "8", "b": "40M", "deadline": "good", "cpu-used": "4"}),
-    "av1": ("libsvtav1", {"crf": "24", "preset": "8"}),
-    "mpeg4": ("mpeg4", {"qmin": "2", "qmax": "3"}), "mpeg2video": ("mpeg2video", {"qmin": "2", "qmax": "3"}),
-    "flv1": ("flv", {"qmin": "2", "qmax": "3"}), "mjpeg": ("mjpeg", {"qmin": "2", "qmax": "2"}),
-    "prores": ("prores_ks", {}), "ffv1": ("ffv1", {"level": "3"}), "huffyuv": ("huffyuv", {}),
-    "utvideo": ("utvideo", {}),
-}
-_PRORES = {"Proxy": "proxy", "LT": "lt", "Standard": "standard", "HQ": "hq", "4444": "4444", "XQ": "4444xq"}
-_PARAMS = {"libx264": "x264-params", "libx265": "x265-params", "libsvtav1": "svtav1-params"}
 _IMAGE_TYPES = {"mjpeg": "image/jpeg", "png": "image/png"}
 _MPEG4_LARGEST = 65_535  # of the denominator of a time base (ISO/IEC 14496-2, 6.3.3)
 _TELEMETRY = b"gpmd"  # of action cameras: the one kind of data that muxers take
@@ -64,11 +46,6 @@ _FRAME_DURATION = 1 << 7  # AV_CODEC_FLAG_FRAME_DURATION: the last frame keeps i
 _LONGEST_S = 24 * 3600  # of the last frame; more is a broken file
 _I_FRAME = 1  # libavutil's AV_PICTURE_TYPE_I
 _INTERLACED = 1 << 18 | 1 << 29  # AV_CODEC_FLAG_INTERLACED_DCT and _ME
-# Memory for 1080p stays under 400 MB on any number of cores: x264 holds about 5 MB for each frame of its lookahead and
-# 12 MB for each thread; its presets look ahead by 0 to 60 frames.
-_LOOKAHEAD_PIXELS = 16 * 1920 * 1080
-_LOOKAHEADS = {"ultrafast": 0, "superfast": 0, "veryfast": 10, "faster": 20, "fast": 30, "medium": 40, "slow": 50}
-_ENCODER_THREADS = 8
 _PREFETCHED = 4  # frames that are decoded and labelled while the encoder works
 
 
@@ -91,6 +68,8 @@ def encode(samples: VideoSamples, target: Path, quality: Quality | None = None,
            report: Callable[[Progress], None] | None = None) -> Progress:
     """Write the film with its changes to `target`, in the container it came in; `report` is called after each frame.
 
+    A segment of a stream (`Film.is_segment`) keeps its times and the numbers of its tracks: what is written is its own
+    initialisation segment and its fragments, or MPEG-TS.
     Memory does not grow with the length. Raises UnsupportedFormat for what cannot be encoded as it was, MalformedFile,
     OutputFailed; `target` then holds nothing of use.
     """
@@ -107,7 +86,7 @@ def encode(samples: VideoSamples, target: Path, quality: Quality | None = None,
             with av.open(str(target), "w", format=DEMUXERS[film.container_format],
                          container_options=_muxer_options(film)) as out:
                 _transcode(_Run(samples, film, source, main, out, quality or Quality(), progress, report))
-        if film.container_format in ("mp4", "mov"):
+        if film.container_format in ("mp4", "mov") and not film.is_segment:
             if _complete(film.reader, target) < film.layout.count(b"moof"):
                 progress.left_out.append(Message("fragments that begin at no key frame are joined to those before"))
     except OSError as error:
@@ -129,14 +108,31 @@ def _complete(source: Reader, target: Path) -> int:
 
 
 def _muxer_options(film: Film) -> dict[str, str]:
+    if film.is_segment:
+        return _segment_options(film)
     if film.container_format not in ("mp4", "mov"):
         return {}
     if b"moof" not in film.layout:
         return {"movflags": "faststart"}
-    flags = "frag_keyframe+delay_moov+default_base_moof"
+    options = film.structure.fragment_options(film.fragments)
+    flags = options["movflags"] + "+delay_moov+default_base_moof"
     if b"sidx" in film.layout:  # an index of segments: of each, or of all before the first
         flags += "+dash" if b"sidx" in film.layout[film.layout.index(b"moof"):] else "+dash+global_sidx"
-    return {"movflags": flags}
+    return {**options, "movflags": flags}
+
+
+def _segment_options(film: Film) -> dict[str, str]:
+    """Times and numbers as they came: those of an edit list are in the initialisation segment, which is kept."""
+    if film.container_format == "ts":
+        # counters of packets begin anew in each segment, which the flag says
+        return {"mpegts_copyts": "1", "avoid_negative_ts": "disabled", "mpegts_flags": "initial_discontinuity"}
+    options = film.structure.fragment_options(film.fragments)
+    flags = "+empty_moov+default_base_moof+frag_discont+skip_trailer"
+    if b"sidx" in film.layout:
+        flags += "+dash"
+    return {**options, "movflags": options["movflags"] + flags, "use_editlist": "0", "avoid_negative_ts": "disabled",
+            "use_stream_ids_as_track_ids": "1", "video_track_timescale": str(film.time_base.denominator),
+            "fragment_index": str(initialisation.sequence_number(film.reader))}
 
 
 @dataclass(slots=True)
@@ -155,6 +151,9 @@ class _Run:
 
 def _transcode(run: _Run) -> None:
     tracks = {stream.index: track for stream in run.source.streams if (track := _track(run, stream))}
+    if run.film.is_segment:
+        for number, track in tracks.items():
+            track.stream.id = run.source.streams[number].id
     _copy_head(run)
     # whatever happens, the thread ends before `source` is closed
     with closing(prefetch(_prepared(run, tracks), _PREFETCHED)) as writes:
@@ -245,7 +244,7 @@ class _EncodedTrack(Track):
         self.held: tuple[av.VideoFrame, int, int] | None = None  # the frame before, its time and its stated duration
         self.durations: dict[int, int] = {}  # of frames that are being encoded, by their times
         self.time_base = time_base(source)
-        self.stream = self._added()
+        self.stream: VideoStream = self._added()
 
     def _added(self) -> VideoStream:
         """The encoder, set up before the file's head is written; what only a frame tells comes from the first."""
@@ -253,7 +252,11 @@ class _EncodedTrack(Track):
         form = first.format.name.replace("yuv", "yuva") if self.decoder else first.format.name
         if self.source.codec_context.name == "prores":
             form = form.replace("p12", "p10")  # what ProRes 4444 is decoded to, and encoded from
-        name, options = _encoder(self.source, first, form, self.run)
+        encoder = encoders.chosen(self.source, first, form, self.run.quality, side_data=self.film.side_data,
+                                  out=self.run.out, where=self.film.name,
+                                  delay=self.film.structure.delay() if self.film.is_segment else None)
+        name = encoder.name
+        self.run.progress.left_out += encoder.left_out
         rate = self.source.average_rate or self.source.guessed_rate or 25
         stream = cast("VideoStream", self.run.out.add_stream(name, rate=rate))
         context = stream.codec_context
@@ -264,10 +267,10 @@ class _EncodedTrack(Track):
         context.sample_aspect_ratio = self.source.sample_aspect_ratio or Fraction(0)
         context.color_range, context.colorspace = first.color_range, first.colorspace
         context.color_primaries, context.color_trc = first.color_primaries, first.color_trc
-        context.options = options
+        context.options = encoder.options
         context.flags |= _FRAME_DURATION if name != "libsvtav1" else 0
         context.flags |= _INTERLACED if first.interlaced_frame else 0
-        if self.run.out.format.name in ("mp4", "mov") and self.source.codec_context.name == "hevc":
+        if self.run.out.format.name in ("mp4", "mov") and encoder.family == "hevc":
             context.codec_tag = "hvc1"
         matrix = display_matrix(first)
         if matrix:
@@ -350,48 +353,3 @@ class _EncodedTrack(Track):
             left = None if end is None else round(end / self.time_base) - time
             self._write(frame, time, left if left is not None and 0 < left <= _LONGEST_S / self.time_base else duration)
         self._mux(self.stream.encode(None))
-
-
-def _encoder(stream: VideoStream, frame: av.VideoFrame, form: str, run: _Run) -> tuple[str, dict[str, str]]:
-    """Name and options of the encoder for a stream; raises UnsupportedFormat where there is none for its `form`."""
-    import av
-
-    family, where = stream.codec_context.codec.canonical_name, run.film.name
-    if family not in _ENCODERS:
-        raise UnsupportedFormat("{where}: films in {codec} can be read but not written", where=where, codec=family,
-                                other="H.264",
-                                hint="convert it to {other}, or leave the signal layers out of the plan")
-    name, options = _ENCODERS[family]
-    forms = [form.name for form in av.Codec(name, "w").video_formats or ()]
-    if form not in forms:
-        raise UnsupportedFormat("{where}: {codec} with samples of the form {form} can be read but not written",
-                                where=where, codec=family, form=form,
-                                other="8-bit 4:2:0",
-                                hint="convert it to {other}, or leave the signal layers out of the plan")
-    asked = {"crf": run.quality.crf, "preset": run.quality.preset}
-    options = {name: str(value if asked.get(name) is None else asked[name]) for name, value in options.items()}
-    if options.get("preset", "").isdigit() != (name == "libsvtav1") and "preset" in options:
-        raise InvalidArgument("{where}: {codec} has no preset {preset}", where=where, codec=family,
-                              preset=options["preset"], hint="AV1 takes a number, H.264 and H.265 take a word such as "
-                              "veryfast")
-    most = max(5, _LOOKAHEAD_PIXELS // (frame.width * frame.height))
-    if name == "libx264":
-        options["rc-lookahead"] = str(min(_LOOKAHEADS.get(options["preset"], 60), most))
-        if run.out.format.name == "avi":
-            options["bf"] = "0"  # AVI tells no times: frames that are stored out of order come one frame late
-    elif name == "libx265":
-        options["x265-params"] += f":rc-lookahead={min(20, most)}"
-    elif name == "libsvtav1":
-        os.environ.setdefault("SVT_LOG", "1")  # errors only: the library has no other switch for its own prints
-    elif name == "prores_ks":
-        options["profile"] = _PRORES.get(stream.profile or "", "auto")
-    elif form.startswith("yuva"):
-        options["auto-alt-ref"] = "0"  # with it libvpx encodes no transparency
-    more = hdr.settings(run.film.side_data, name, where)
-    if more:
-        options[_PARAMS[name]] = ":".join(filter(None, (options.get(_PARAMS[name]), *more)))
-    elif more is None:
-        lost = Message("HDR10's metadata have no place in {codec} and are left out", codec=family)
-        run.progress.left_out.append(lost)
-    options["threads"] = str(min(os.cpu_count() or 1, _ENCODER_THREADS))
-    return name, options

@@ -15,17 +15,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from labelkit.codec import hdr, soundtrack
+from labelkit.codec import codecs, hdr, soundtrack
 from labelkit.codec.backends import ReaderFile, opened, pyav, time_base
 from labelkit.codec.bars import active_area
 from labelkit.codec.frame import Frame, FrameFormat, Orientation, Plane
 from labelkit.codec.packets import audio_frames, video_frames
 from labelkit.codec.samples import VideoSamples, Waveform
-from labelkit.container import Reader, bmff, mp4tracks
+from labelkit.codec.structure import Structure
+from labelkit.container import Reader, bmff, mp4tracks, opened as opened_reader
 from labelkit.errors import LabelkitError, LimitExceeded, MalformedFile, UnsupportedFormat
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 
 DEMUXERS = {"mp4": "mp4", "mov": "mov", "mkv": "matroska", "webm": "webm", "avi": "avi", "flv": "flv",
             "ts": "mpegts", "mpg": "mpeg", "wmv": "asf"}
-"""FFmpeg's names; the last three are read only."""
+"""FFmpeg's names; the last three are read only, but for segments of MPEG-TS."""
 MAX_FRAME_PIXELS = 1 << 26  # 8192 x 8192; a decoder holds up to 17 frames
 _MAX_STREAMS = 64
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -48,15 +50,17 @@ _TRANSFERS = {16: "pq", 18: "hlg"}  # Rec. ITU-T H.273, table 3
 _B_FRAME = 3  # libavutil's AV_PICTURE_TYPE_B
 
 
-def decode(reader: Reader, format: str, name: str, max_pixels: int, like: VideoSamples | None = None) -> VideoSamples:
+def decode(reader: Reader, format: str, name: str, max_pixels: int, like: VideoSamples | None = None, *,
+           is_segment: bool = False) -> VideoSamples:
     """The film in a file; raises UnsupportedFormat, MalformedFile or LimitExceeded.
 
-    like  the film that it was encoded from: what is a black bar in that one is one here
+    like        the film that it was encoded from: what is a black bar in that one is one here
+    is_segment  as of `Film`
     """
     if format not in DEMUXERS:
         raise UnsupportedFormat("{where}: {format} films cannot be decoded", where=name, format=format)
     pyav(name, format)
-    film = Film(reader, format, name, min(max_pixels, MAX_FRAME_PIXELS))
+    film = Film(reader, format, name, min(max_pixels, MAX_FRAME_PIXELS), is_segment=is_segment)
     samples = VideoSamples(film.format, film.seconds, film, film.sound)
     size = film.format.width, film.format.height
     if like is not None and (like.format.width, like.format.height) == size:
@@ -66,10 +70,34 @@ def decode(reader: Reader, format: str, name: str, max_pixels: int, like: VideoS
     return replace(samples, format=film.format)
 
 
-class Film:
-    """A file whose frames can be read as often as wanted; each reading opens it anew."""
+def has_pictures(reader: Reader, format: str) -> bool:
+    """Whether a film, or a segment of one, has moving pictures. Raises UnsupportedFormat, MalformedFile."""
+    from av.stream import Disposition
 
-    def __init__(self, reader: Reader, container_format: str, name: str, max_pixels: int) -> None:
+    pyav(reader.name, format)
+    with translated(reader.name):
+        with opened(ReaderFile(reader), format=DEMUXERS[format], io_open=_refuse) as container:
+            return any(not stream.disposition & Disposition.attached_pic for stream in container.streams.video)
+
+
+def codec_string(path: Path, format: str) -> str:
+    """What RFC 6381 calls the pictures of a film, such as avc1.640015; "" where that is not known here."""
+    with opened_reader(path) as reader, translated(str(path)):
+        with opened(ReaderFile(reader), format=DEMUXERS[format], io_open=_refuse) as container:
+            context = container.streams.video[0].codec_context
+            return codecs.name_of(context.codec.canonical_name, bytes(context.extradata or b""))
+
+
+class Film:
+    """A file whose frames can be read as often as wanted; each reading opens it anew.
+
+    is_segment  it is one of a stream, an initialisation segment of MP4 before it: times are those of its media, without
+                the edit list
+    """
+
+    def __init__(self, reader: Reader, container_format: str, name: str, max_pixels: int, *,
+                 is_segment: bool = False) -> None:
+        self.is_segment = is_segment
         self.reader, self.container_format, self.name, self.max_pixels = reader, container_format, name, max_pixels
         self.format = FrameFormat(0, 0)
         with self.opened("SLICE") as (container, stream):
@@ -87,9 +115,10 @@ class Film:
     def opened(self, threads: str = "AUTO") -> Iterator[tuple[InputContainer, VideoStream]]:
         """The opened file and its main video stream; errors of the library become MalformedFile."""
         av = pyav(self.name, self.container_format)
+        options = {"max_pixels": str(self.max_pixels), **({"ignore_editlist": "1"} if self.is_segment else {})}
         with translated(self.name):
             with opened(ReaderFile(self.reader), format=DEMUXERS[self.container_format], io_open=_refuse,
-                        options={"max_pixels": str(self.max_pixels)}) as container:
+                        options=options) as container:
                 stream = main_stream(container, self.name)
                 if self.new_order() is not None:  # guessed times take frames out of their order
                     container.flags &= ~av.container.Flags.gen_pts.value
@@ -106,10 +135,24 @@ class Film:
                                 where=self.name, width=width, height=height, limit=self.max_pixels // 1_000_000)
 
     @functools.cached_property
+    def _boxes(self) -> list[bmff.Box]:
+        return bmff.boxes(self.reader, 0, self.reader.size) if self.container_format in ("mp4", "mov") else []
+
+    @property
     def layout(self) -> list[bytes]:
         """The types of the boxes at the top of an MP4 or MOV, in order: whether it is in fragments, and has indexes."""
-        is_mp4 = self.container_format in ("mp4", "mov")
-        return [box.kind for box in bmff.boxes(self.reader, 0, self.reader.size)] if is_mp4 else []
+        return [box.kind for box in self._boxes]
+
+    @property
+    def fragments(self) -> list[int]:
+        """Where the fragments of an MP4 or MOV begin, in bytes."""
+        return [box.start for box in self._boxes if box.kind == b"moof"]
+
+    @functools.cached_property
+    def structure(self) -> Structure:
+        """Where the packets of the pictures lie; reads the file once."""
+        with self.opened("SLICE") as (container, stream):
+            return Structure.of(container, stream, self.time_base, self.name)
 
     def frames(self, start: float, stop: float | None) -> Iterator[Frame]:
         """The frames from `start` to before `stop` seconds; what cannot be decoded is passed over."""

@@ -54,16 +54,17 @@ def track_ends(reader: Reader) -> list[Fraction | None]:
     """When each track ends on the film's own clock, in seconds, as its edit list says; None where it says nothing."""
     found: list[Fraction | None] = []
     for movie in (box for box in bmff.boxes(reader, 0, reader.size) if box.kind == b"moov"):
-        header = _path(reader, movie, b"mvhd")
-        scale = _time_scale(reader, header[-1]) if header else 0
+        header = inner_boxes(reader, movie, b"mvhd")
+        scale = time_scale(reader, header[-1]) if header else 0
         for track in (box for box in bmff.children(reader, movie) if box.kind == b"trak"):
-            edits = _path(reader, track, b"edts", b"elst")
+            edits = inner_boxes(reader, track, b"edts", b"elst")
             length = _edited(reader, edits[-1]) if len(edits) == 2 else 0
             found.append(Fraction(length, scale) if scale and length else None)
     return found
 
 
-def _time_scale(reader: Reader, header: Box) -> int:
+def time_scale(reader: Reader, header: Box) -> int:
+    """Units a second, of a box mvhd or mdhd."""
     version, = reader.at(header.body, 1, "box mvhd")
     return int.from_bytes(reader.at(header.body + (20 if version else 12), 4, "box mvhd"), "big")
 
@@ -82,8 +83,8 @@ def length_patches(reader: Reader, moov: Box) -> tuple[list[Patch], list[Box]]:
     done: list[Patch] = []
     parents: list[Box] = []
     for track in (box for box in bmff.children(reader, moov) if box.kind == b"trak"):
-        path = _path(reader, track, b"mdia", b"minf", b"stbl", b"stts")
-        header = _path(reader, track, b"mdia", b"mdhd")
+        path = inner_boxes(reader, track, b"mdia", b"minf", b"stbl", b"stts")
+        header = inner_boxes(reader, track, b"mdia", b"mdhd")
         if len(path) == 4 and len(header) == 2:
             patches = _last_row(reader, path[-1], _media_length(reader, header[-1]))
             done += patches
@@ -91,8 +92,8 @@ def length_patches(reader: Reader, moov: Box) -> tuple[list[Patch], list[Box]]:
     return done, parents
 
 
-def _path(reader: Reader, box: Box, *kinds: bytes) -> list[Box]:
-    """The boxes one inside the other, as far as they are there."""
+def inner_boxes(reader: Reader, box: Box, *kinds: bytes) -> list[Box]:
+    """The boxes of these kinds one inside the other, as far as they are there."""
     found: list[Box] = []
     for kind in kinds:
         inner = next((child for child in bmff.children(reader, box) if child.kind == kind), None)

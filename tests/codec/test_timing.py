@@ -10,6 +10,7 @@ import pytest
 
 from labelkit import codec, container, metadata
 from labelkit.codec import transcode
+from labelkit.errors import InvalidArgument, UnsupportedFormat
 from labelkit.plan import Quality
 from tests.films import FAST, picture, scene
 from tests.media import LABEL
@@ -21,14 +22,16 @@ STEADY = [40 * number for number in range(50)]
 
 
 def film(path: Path, times: Sequence[int], last: int, *, encoder: str = "libx264", keys: Sequence[int] = (),
-         options: dict[str, str] | None = None, muxer: dict[str, str] | None = None) -> Path:
+         options: dict[str, str] | None = None, muxer: dict[str, str] | None = None,
+         pictures: Sequence[np.ndarray] | None = None) -> Path:
     """A film whose frames stand at `times`, the last of them for `last` milliseconds; `keys` are those coded alone."""
     ends = {time: end - time for time, end in zip(times, [*times[1:], times[-1] + last], strict=True)}
     with av.open(str(path), "w", container_options=muxer or {}) as out:
         stream = out.add_stream(encoder, rate=25, options={**FAST[encoder], "g": "999", **(options or {})})
         stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
-        frames = [(time, picture(rows)) for time, rows in zip(times, scene(320, 240, len(times)), strict=True)]
+        pictures = pictures or list(scene(320, 240, len(times)))
+        frames = [(time, picture(rows)) for time, rows in zip(times, pictures, strict=True)]
         for time, frame in frames:
             frame.pts, frame.time_base, frame.pict_type = time, Fraction(1, 1000), int(time in keys)
             for packet in stream.encode(frame):
@@ -40,12 +43,12 @@ def film(path: Path, times: Sequence[int], last: int, *, encoder: str = "libx264
     return path
 
 
-def again(path: Path, preset: str | None = "veryfast") -> tuple[Path, transcode.Progress]:
-    """The film with every frame changed, and what was said of it."""
+def again(path: Path, preset: str | None = "veryfast", asked: str | None = None) -> tuple[Path, transcode.Progress]:
+    """The film with every frame changed, in the codec that is asked for, and what was said of it."""
     target = path.with_name(f"again{path.suffix}")
     with container.opened(path) as reader:
         samples = codec.decode(reader).map(lambda frame: np.add(frame.luma, 1, out=frame.luma, where=frame.luma < 200))
-        return target, transcode.encode(samples, target, Quality(preset=preset))
+        return target, transcode.encode(samples, target, Quality(preset=preset, codec=asked))
 
 
 def shown(path: Path) -> tuple[float, list[int], list[int]]:
@@ -107,11 +110,22 @@ def test_key_frames_stay_where_they_were(encoder, tmp_path):
     assert set(wanted) <= set(shown(source)[2])
     target, _ = again(source, "veryfast" if encoder.startswith("libx") else None)
     assert set(shown(source)[2]) <= set(shown(target)[2])
+    assert encoder == "mpeg4" or shown(source)[2] == shown(target)[2]  # that has an interval of its own
 
 
 def test_a_film_of_one_key_frame_gets_no_more_than_its_scenes_ask_for(tmp_path):
     target, _ = again(film(tmp_path / "film.mp4", STEADY, 40))
     assert shown(target)[2] == [0]
+
+
+def counts(path: Path) -> list[int]:
+    """How many pictures each fragment holds."""
+    data = path.read_bytes()
+    places = [place for kind, place, _ in walk(data) if kind == b"moof"]
+    with av.open(str(path)) as file:
+        numbers = [sum(place <= packet.pos for place in places) for packet in file.demux(file.streams.video[0])
+                   if packet.size]
+    return [numbers.count(number) for number in sorted(set(numbers))]
 
 
 def kinds(path: Path) -> list[bytes]:
@@ -132,12 +146,52 @@ def test_fragments_and_their_indexes_stay(flags, indexes, tmp_path):
     assert shown(labelled)[1:] == shown(target)[1:] == shown(source)[1:] and len(shown(source)[2]) == 4
 
 
-def test_fragments_that_cannot_stay_are_told(tmp_path):
-    source = film(tmp_path / "film.mp4", STEADY, 40, muxer={"movflags": "frag_keyframe+empty_moov",
-                                                          "frag_duration": "200000"})
-    assert kinds(source).count(b"moof") > 3
+@pytest.mark.parametrize(("keys", "options", "wanted"), [
+    ([], {"frag_duration": "200000"}, 10),  # chunks of low latency, which begin at no key frame
+    ([0, 400, 800, 1200, 1600], {"min_frag_duration": "700000"}, 3)])  # several key frames in each
+def test_fragments_stay_that_are_no_groups_of_pictures(keys, options, wanted, tmp_path):
+    source = film(tmp_path / "film.mp4", STEADY, 40, keys=keys, muxer={"movflags": "frag_keyframe+empty_moov",
+                                                                     **options})
     target, progress = again(source)
-    assert kinds(target).count(b"moof") == 1 and "fragments" in str(progress.left_out[0])
+    assert kinds(source).count(b"moof") == kinds(target).count(b"moof") == wanted
+    assert counts(source) == counts(target)
+    assert not progress.left_out
+
+
+def test_fragments_that_cannot_stay_are_told(tmp_path):
+    source = film(tmp_path / "film.mp4", [*STEADY[:20], *(800 + 200 * number for number in range(10))], 200,
+                  muxer={"movflags": "empty_moov+frag_every_frame"})
+    target, progress = again(source)
+    assert kinds(target).count(b"moof") < kinds(source).count(b"moof") and "fragments" in str(progress.left_out[0])
+
+
+@pytest.mark.parametrize(("encoder", "options"), [
+    ("libx264", {"sc_threshold": "0"}), ("libvpx-vp9", {}),
+    ("libx265", {"forced-idr": "1", "x265-params": "scenecut=0:keyint=-1:log-level=error"})])
+def test_no_key_frame_is_added_at_a_cut(encoder, options, tmp_path):
+    cuts = [luma for seed in range(1, 6) for luma in scene(320, 240, 10, seed)]
+    source = film(tmp_path / "film.mkv", STEADY, 40, encoder=encoder, keys=[0, 680], pictures=cuts, options=options)
+    target, _ = again(source, "veryfast" if encoder.startswith("libx") else None)
+    assert shown(target)[2] == shown(source)[2] == [0, 680]
+
+
+@pytest.mark.parametrize(("asked", "found", "preset"), [("hevc", "hevc", "ultrafast"), ("av1", "av1", "12")])
+def test_a_film_is_encoded_to_the_codec_that_is_asked_for(asked, found, preset, tmp_path):
+    source = film(tmp_path / "film.mp4", STEADY, 40, keys=[0, 400, 1000])
+    target, progress = again(source, preset, asked)
+    assert shown(target)[1:] == shown(source)[1:] and not progress.left_out
+    with av.open(str(target)) as made:
+        assert made.streams.video[0].codec_context.codec.canonical_name == found
+
+
+@pytest.mark.parametrize(("asked", "ending", "wanted"), [
+    ("h264_nvenc", "mp4", "h264_nvenc does not work here"), ("hevc", "avi", "hevc has no place")])
+def test_a_codec_that_cannot_be_had_is_refused(asked, ending, wanted, tmp_path):
+    source = film(tmp_path / f"film.{ending}", STEADY, 40)
+    with pytest.raises(UnsupportedFormat, match=wanted):
+        again(source, None, asked)
+    with pytest.raises(InvalidArgument, match="codec"):
+        Quality(codec="h265")
 
 
 def test_a_film_in_one_piece_stays_in_one_piece(tmp_path):

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A presentation of HLS verified segment by segment: what anybody sees who fetches one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, Unpack
+
+from labelkit import container, pipeline
+from labelkit.codec import video
+from labelkit.finding import Finding, Layer, Status
+from labelkit.messages import Message
+from labelkit.playlist.labelling import read
+from labelkit.playlist.segments import kind_of
+from labelkit.preconditions import VerifySettings
+from labelkit.report import Report
+
+
+class Joined(NamedTuple):
+    """A segment behind its initialisation segment: its name, a path that goes when the next is asked for, and whether
+    the playlist begins with it."""
+
+    name: str
+    path: str
+    is_first: bool
+
+
+def verify(source: str | os.PathLike[str], **settings: Unpack[VerifySettings]) -> Iterator[tuple[str, Report]]:
+    """(name, report) of each segment with pictures, in order, verified alone behind its initialisation segment.
+
+    source    path of the playlist; files are read in its folder and below, and nowhere else
+    settings  as for `labelkit.verify`
+    The name is that of the segment's file, with its range in bytes where it is one. A segment that two playlists name
+    comes once. Raises what `hls.parse` and `labelkit.verify` raise.
+    """
+    for one in joined(source):
+        yield one.name, of_segment(pipeline.verify(one.path, **settings), one)
+
+
+def of_segment(report: Report, one: Joined) -> Report:
+    """The report of a segment: the explicit label is shown at the beginning, and later ones need not have it."""
+    found = {finding.layer: finding for finding in report}
+    if not one.is_first and found[Layer.EXPLICIT].status is not Status.VALID:
+        found[Layer.EXPLICIT] = Finding(Layer.EXPLICIT, Status.UNCHECKED, Message(
+            "shown at the beginning of a film, and judged in the first segment"), asked=False)
+    return Report.of(one.name, found)
+
+
+def joined(source: str | os.PathLike[str]) -> Iterator[Joined]:
+    """Each segment with pictures of a presentation."""
+    presentation, done = read(Path(source)), set()
+    with tempfile.TemporaryDirectory() as place:
+        for rendition in presentation.renditions():
+            for segment in rendition.segments:
+                part = segment.part
+                if part in done:
+                    continue
+                done.add(part)
+                path = Path(place) / part.path.name
+                presentation.folder.copy([segment.initialisation, part], path)
+                with container.opened(path) as reader:
+                    reader.name = str(part.path)
+                    kind = kind_of(reader)
+                    has_pictures = kind is not None and video.has_pictures(reader, kind)
+                if has_pictures:
+                    span = "" if part.start is None else f"@{part.start}-{part.start + part.length - 1}"
+                    yield Joined(f"{part.path}{span}", str(path), segment.begin == 0)
+                path.unlink()
