@@ -163,10 +163,10 @@ def _journal(group: Options) -> None:
 
 
 def _shards(command: Parser, *, written: bool = False) -> None:
-    group = command.add_argument_group(_("datasets (.tar, .tar.gz, .tgz, .parquet and .zip)"))
+    group = command.add_argument_group(_("datasets (.tar, .tar.gz, .tgz, .parquet, .lance and .zip)"))
     group.add_argument("--media", type=values.words, metavar=_("LIST"),
-                       help=_("in tar and ZIP the endings of the members to work on, such as jpg,png; in Parquet the "
-                              "columns; by default what is named as media, and columns that begin with one"))
+                       help=_("in tar and ZIP the endings of the members to work on, such as jpg,png; in Parquet and "
+                              "Lance the columns; by default what is named as media, and columns that begin with one"))
     if written:
         group.add_argument("--keep-truncated", action="store_true",
                            help=_("of a shard that ends too early, write the samples that are whole; nothing by "

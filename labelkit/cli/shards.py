@@ -154,4 +154,4 @@ def _runner(options: argparse.Namespace, stop: threading.Event | None, fork: boo
 
 
 def _exists(target: str) -> bool:
-    return store.exists(target) if store.is_url(target) else os.path.isfile(target)
+    return store.exists(target) if store.is_url(target) else os.path.exists(target)
