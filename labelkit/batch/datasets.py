@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Datasets of media, shard by shard: WebDataset tar (plain or in gzip), Parquet and ZIP, local or in an object store.
+"""Datasets of media, shard by shard: WebDataset tar (plain or in gzip), Parquet and ZIP, local or in an object store,
+and folders of Lance.
 
     from labelkit.batch import Labels, datasets
 
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar, cast
 
 from labelkit import pipeline, store, threads
-from labelkit.batch import archives, parquet, tar
+from labelkit.batch import archives, lance, parquet, tar
 from labelkit.batch.failures import attempted
 from labelkit.batch.labels import Labels
 from labelkit.batch.samples import Data, Medium, Reader, Sample, Writer, is_medium
@@ -34,7 +35,8 @@ from labelkit.messages import Message
 from labelkit.preconditions import refuse_same_file
 from labelkit.report import Report
 
-ENDINGS = tar.ENDINGS + parquet.ENDINGS + archives.ENDINGS
+ENDINGS = tar.ENDINGS + parquet.ENDINGS + archives.ENDINGS + lance.ENDINGS
+_KINDS = {"parquet": parquet.ENDINGS, "zip": archives.ENDINGS, "lance": lance.ENDINGS}
 
 
 class Worked(Protocol):
@@ -55,7 +57,7 @@ Run = Callable[[Callable[[Sample], Any], Iterable[Sample]], Generator[tuple[Samp
 
 def is_dataset(name: str) -> bool:
     """Whether a file is a shard of a dataset, by the ending of its name."""
-    return name.lower().endswith(ENDINGS)
+    return name.rstrip("/").lower().endswith(ENDINGS)
 
 
 @dataclass(slots=True)
@@ -71,10 +73,11 @@ def embed(source: str | os.PathLike[str], target: str | os.PathLike[str], labels
           on_result: Callable[[str, object], None] | None = None) -> Done:
     """Label the media of a shard.
 
-    source, target  paths or URLs of object stores that end in .tar, .tar.gz, .tgz, .parquet or .zip, both
-                    alike
+    source, target  paths or URLs of object stores that end in .tar, .tar.gz, .tgz, .parquet or .zip, or paths of
+                    folders that end in .lance, both alike
     labels          how; its columns are not used
-    media           of tar and ZIP the endings of the members to label, such as "jpg"; of Parquet the columns. By
+    media           of tar and ZIP the endings of the members to label, such as "jpg"; of Parquet and Lance the columns.
+                    By
                     default all members that are named as media, of ZIP documents too, and all columns that begin with
                     one
     keep_truncated  label the whole samples of a shard that ends too early, and then raise all the same
@@ -159,14 +162,16 @@ def rewritten(source: str, target: str, work: Callable[[Sample], Outcome[Made]],
     if not in_place:
         refuse_same_file(source, target)
     with ExitStack() as stack:
+        if _kind(target) == "lance":
+            _refuse_elsewhere(target, in_place=in_place)
         reader = stack.enter_context(_opened(source, media))
         before = iter(stack.enter_context(_opened(target, ()))) if again is not None else None
         path = stack.enter_context(store.writable(target))
         new = stack.enter_context(Transaction(path, like=None if store.is_url(source) else source))
         stage = new.stage("shard")
         samples = _Whole(reader)
-        out = stack.enter_context(open(stage, "xb"))
-        writer = _writer(out, target, reader)
+        out = None if isinstance(reader, lance.LanceReader) else stack.enter_context(open(stage, "xb"))
+        writer = _writer(stage, out, target, reader)
         stack.callback(writer.close)
         with closing(run(work, _merged(samples, before, again, target))) as results:
             for sample, outcome in results:
@@ -177,7 +182,8 @@ def rewritten(source: str, target: str, work: Callable[[Sample], Outcome[Made]],
         if samples.end and not keep_truncated:
             raise samples.error(source, Message("nothing was written"))
         writer.finish()
-        out.close()
+        if out:
+            out.close()
         new.commit(stage)
     if samples.end:
         raise samples.error(source, Message("they were worked on and written, the rest was left out"))
@@ -248,6 +254,10 @@ def _opened(source: str, media: Collection[str] | None) -> Iterator[Reader]:
         raise InvalidArgument("media must be several, such as a list of endings or columns, got {got}",
                               got=type(media).__name__)
     names = None if media is None else list(media)
+    if _kind(source) == "lance":
+        _refuse_elsewhere(source)
+        yield lance.LanceReader(source, names)
+        return
     if _kind(source) == "parquet":
         with store.seekable(source) as file:
             yield parquet.ParquetReader(file, source, names)
@@ -264,7 +274,10 @@ def _opened(source: str, media: Collection[str] | None) -> Iterator[Reader]:
             folder.close()
 
 
-def _writer(out: BinaryIO, target: str, reader: Reader) -> Writer:
+def _writer(stage: Path, out: BinaryIO | None, target: str, reader: Reader) -> Writer:
+    if isinstance(reader, lance.LanceReader):
+        return lance.LanceWriter(stage, reader)
+    assert out
     if isinstance(reader, archives.ZipReader):
         return archives.ZipWriter(out, reader)
     return parquet.ParquetWriter(out, reader) if isinstance(reader, parquet.ParquetReader) else tar.TarWriter(
@@ -272,8 +285,18 @@ def _writer(out: BinaryIO, target: str, reader: Reader) -> Writer:
 
 
 def _kind(name: str) -> str:
-    name = name.lower()
-    return "parquet" if name.endswith(parquet.ENDINGS) else "zip" if name.endswith(archives.ENDINGS) else "tar"
+    name = name.rstrip("/").lower()
+    return next((kind for kind, endings in _KINDS.items() if name.endswith(endings)), "tar")
+
+
+def _refuse_elsewhere(name: str, *, in_place: bool = False) -> None:
+    """Raise InvalidArgument for a Lance dataset in a store, or one that would lose its versions."""
+    if store.is_url(name):
+        raise InvalidArgument("{where}: Lance datasets are read and written on disk", where=name,
+                              hint="labelkit.integrations.lance adds labels to a dataset where it is")
+    if in_place:
+        raise InvalidArgument("{where}: a Lance dataset is not replaced in place, it would lose its earlier versions",
+                              where=name, hint="labelkit.integrations.lance adds labels to a dataset where it is")
 
 
 def _discard(sample: Sample) -> None:

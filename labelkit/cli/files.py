@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import urllib.parse
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
 from labelkit import container, store, threads, unforeseen
+from labelkit.batch import lance
 from labelkit.batch.datasets import is_dataset
 from labelkit.cli import processes
 from labelkit.container import media_type, workfolder
@@ -110,7 +111,7 @@ def collect(options: argparse.Namespace, wanted: Callable[[container.Format], bo
 
 def _named(name: str, options: argparse.Namespace) -> Iterator[Item | Skipped]:
     if store.is_url(name):
-        below = store.objects(name)
+        below = _whole(store.objects(name))
         if not below:
             raise InvalidArgument("{where} cannot be opened: {reason}", where=name,
                                   reason=Message("there is no such object"))
@@ -120,11 +121,16 @@ def _named(name: str, options: argparse.Namespace) -> Iterator[Item | Skipped]:
             # one that the client cannot name fails when it is processed, and must not lead out of OUT before
             yield Item(url, Path(inner if store.is_tidy(inner) else urllib.parse.quote(inner, safe="")),
                        from_folder=url != name)
-    elif name == STANDARD or _kind(name) == "file":
+    elif name == STANDARD or _kind(name) == "file" or is_dataset(name):
         yield Item(name, Path(Path(name).name))
     else:
         output = getattr(options, "output", None)
         yield from _under(Path(name), Path(output) if output else None, in_place=getattr(options, "in_place", False))
+
+
+def _whole(urls: Iterable[str]) -> list[str]:
+    """The objects, and in the place of those of a Lance dataset the dataset."""
+    return list(dict.fromkeys(url if ".lance/" not in url else url.partition(".lance/")[0] + ".lance" for url in urls))
 
 
 def _lines(name: str) -> list[str]:
@@ -191,9 +197,11 @@ def _under(folder: Path, output: Path | None, *, in_place: bool) -> Iterator[Ite
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders
                             if not name.startswith(".") and (Path(place) / name).resolve() != ignored)
-        for name in sorted(files):
+        shards = [name for name in folders if name.lower().endswith(lance.ENDINGS)]
+        folders[:] = [name for name in folders if name not in shards]
+        for name in sorted([*files, *shards]):
             path = Path(place) / name
-            if name.startswith(".") or not path.is_file():
+            if name.startswith(".") or not path.is_file() and name not in shards:
                 continue
             if path.is_symlink() and (in_place or not path.resolve().is_relative_to(root)):
                 yield Skipped(str(path), is_link=True)

@@ -55,22 +55,46 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], jobs: int, n
     name   what an item is called in that error
     stop   set in every process when the run ends early
     """
-    pool = _Pool(work, stop)
-    taken: dict[int, Item] = {}
-    coming = enumerate(items)
-    try:
+    with Kept(work, jobs, stop) as kept:
+        yield from kept.in_order(items, name)
+
+
+class Kept(Generic[Item, Result]):
+    """Processes for several calls of `in_order`, forked at once: what is loaded later may start threads.
+
+    One that dies is replaced by a fork of this process all the same: the threads of Arrow and Lance hold no lock that
+    the work needs.
+    """
+
+    def __init__(self, work: Callable[[Item], Result], jobs: int, stop: threading.Event | None = None) -> None:
+        self._pool, self._jobs = _Pool(work, stop), jobs
         for _ in range(jobs):
-            pool.start()
-        for index in itertools.count():
-            taken.update(itertools.islice(coming, _AHEAD * jobs - len(taken)))
+            self._pool.start()
+
+    def in_order(self, items: Iterable[Item], name: Callable[[Item], str]) -> Generator[
+            tuple[Item, Result | LabelkitError], None, None]:
+        """As the function of this name; one call at a time."""
+        pool = self._pool
+        taken: dict[int, Item] = {}
+        coming = enumerate(items, pool.next)
+        for index in itertools.count(pool.next):
+            taken.update(itertools.islice(coming, _AHEAD * self._jobs - len(taken)))
             if not taken:
                 return
             while index not in pool.results:
                 pool.give_out(taken)
                 pool.receive(lambda lost: LimitExceeded(_DIED, where=name(taken[lost])))
             yield taken.pop(index), pool.results.pop(index)
-    finally:
-        pool.close()
+
+    def settle(self) -> None:
+        """Wait for what a call has begun that came to no end, and drop it."""
+        self._pool.settle()
+
+    def __enter__(self) -> Kept[Item, Result]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.close()
 
 
 class _Pool(Generic[Item, Result]):
@@ -80,7 +104,7 @@ class _Pool(Generic[Item, Result]):
         self.results: dict[int, Result | LabelkitError] = {}
         self._work, self._stop = work, stop
         self._processes: list[_Process] = []
-        self._next = 0
+        self.next = 0  # the index of the first item that was not given out
         self._selector = selectors.DefaultSelector()
 
     def start(self) -> None:
@@ -108,8 +132,8 @@ class _Pool(Generic[Item, Result]):
     def give_out(self, items: Mapping[int, Item]) -> None:
         """Give items, by their index, to processes that have nothing to do."""
         for process in self._processes:
-            if process.at is None and self._next in items:
-                process.at, self._next = self._next, self._next + 1
+            if process.at is None and self.next in items:
+                process.at, self.next = self.next, self.next + 1
                 task = pickle.dumps(items[process.at])
                 try:
                     process.send(_LENGTH.pack(len(task)) + task)
@@ -130,6 +154,12 @@ class _Pool(Generic[Item, Result]):
                 self._processes.remove(process)
                 process.end()
                 self.start()
+
+    def settle(self) -> None:
+        """Wait for all processes, and drop their results."""
+        while any(process.at is not None for process in self._processes):
+            self.receive(lambda _: LimitExceeded(_DIED, where=""))
+        self.results.clear()
 
     def close(self) -> None:
         """Let what has begun come to its end, films at their next frame, and wait for the processes."""

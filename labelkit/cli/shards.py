@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
 import os
 import pickle
@@ -11,12 +12,12 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from typing import IO, Any, TypeVar, cast
 
 from labelkit import store, threads
-from labelkit.batch import datasets
+from labelkit.batch import datasets, lance, parquet
 from labelkit.batch.samples import Medium, Sample
 from labelkit.cli import processes
 from labelkit.cli.files import Item, attempt
@@ -29,6 +30,8 @@ _EVERY = 16  # samples between two signs of life
 
 Result = TypeVar("Result")
 Made = TypeVar("Made", bound=datasets.Worked)
+Each = Callable[[Sample], datasets.Outcome[Result]]
+_OF_ROWS = parquet.ENDINGS + lance.ENDINGS
 
 
 def divided(items: Iterable[Item]) -> tuple[list[Item], list[Item]]:
@@ -57,18 +60,20 @@ def rewritten(work: Callable[[Medium], Made], targets: Mapping[Item, str], optio
     again  by shard, the media that failed before: they alone are worked on where the target exists
     What was made is given when the shard is in its place, and not at all if it never is; what failed at once.
     """
-    for item, target in targets.items():
-        failed = again.get(item.path) if again is not None and _exists(target) else None
-        with tempfile.TemporaryFile() as held:  # a shard may have any number of media
-            pairs = _guarded(_rewritten(item, target, work, options, failed, stop))
-            for name, result in _shown(item, pairs):
-                if not isinstance(result, LabelkitError):
-                    pickle.dump((name, result), held)
-                    continue
-                if name == item.path and not (options.keep_truncated and isinstance(result, TruncatedFile)):
-                    held.truncate(0)
-                yield name, target, result
-            yield from ((name, target, result) for name, result in _loaded(held))
+    each = datasets.attempted_each(work)
+    with _runner(each, targets, options, stop) as run:
+        for item, target in targets.items():
+            failed = again.get(item.path) if again is not None and _exists(target) else None
+            with tempfile.TemporaryFile() as held:  # a shard may have any number of media
+                pairs = _guarded(_rewritten(item, target, each, run, options, failed))
+                for name, result in _shown(item, pairs):
+                    if not isinstance(result, LabelkitError):
+                        pickle.dump((name, result), held)
+                        continue
+                    if name == item.path and not (options.keep_truncated and isinstance(result, TruncatedFile)):
+                        held.truncate(0)
+                    yield name, target, result
+                yield from ((name, target, result) for name, result in _loaded(held))
 
 
 def _loaded(held: IO[bytes]) -> Iterator[tuple[str, Any]]:
@@ -78,13 +83,12 @@ def _loaded(held: IO[bytes]) -> Iterator[tuple[str, Any]]:
             yield pickle.load(held)
 
 
-def _rewritten(item: Item, target: str, work: Callable[[Medium], Made], options: argparse.Namespace,
-               again: set[str] | None, stop: threading.Event | None) -> Iterator[tuple[Medium, Made | LabelkitError]]:
+def _rewritten(item: Item, target: str, each: Each[Made], run: datasets.Run, options: argparse.Namespace,
+               again: set[str] | None) -> Iterator[tuple[Medium, Made | LabelkitError]]:
     if again is None:
         refuse_existing(target, options)
-    made = datasets.rewritten(item.path, target, datasets.attempted_each(work), _runner(options, stop),
-                              media=options.media, keep_truncated=options.keep_truncated, in_place=options.in_place,
-                              again=again)
+    made = datasets.rewritten(item.path, target, each, run, media=options.media,
+                              keep_truncated=options.keep_truncated, in_place=options.in_place, again=again)
     with closing(made):
         for sample, outcome in made:
             for medium, result in zip(sample.media, outcome, strict=True):
@@ -94,15 +98,15 @@ def _rewritten(item: Item, target: str, work: Callable[[Medium], Made], options:
 def looked_at(work: Callable[[Medium], Result], items: Iterable[Item], options: argparse.Namespace, *,
               fork: bool) -> Iterator[tuple[str, Result | LabelkitError]]:
     """(name, result) of every medium of the shards, and of every shard that was not read wholly."""
-    for item in items:
-        pairs = _guarded(_looked_at(item, work, options, fork))
-        yield from _shown(item, pairs)
+    each, found = datasets.attempted_each(work), list(items)
+    with _runner(each, found, options, None, fork) as run:
+        for item in found:
+            yield from _shown(item, _guarded(_looked_at(item, each, run, options)))
 
 
-def _looked_at(item: Item, work: Callable[[Medium], Result], options: argparse.Namespace,
-               fork: bool) -> Iterator[tuple[Medium, Result | LabelkitError]]:
-    made = datasets.looked_at(item.path, datasets.attempted_each(work), _runner(options, None, fork),
-                              media=options.media)
+def _looked_at(item: Item, each: Each[Result], run: datasets.Run,
+               options: argparse.Namespace) -> Iterator[tuple[Medium, Result | LabelkitError]]:
+    made = datasets.looked_at(item.path, each, run, media=options.media)
     with closing(made):
         for sample, outcome in made:
             yield from zip(sample.media, outcome, strict=True)
@@ -136,22 +140,44 @@ def _shown(item: Item, pairs: Iterator[tuple[Medium | None, Result | LabelkitErr
         sys.stderr.write("\r\x1b[K")
 
 
-def _runner(options: argparse.Namespace, stop: threading.Event | None, fork: bool = True) -> datasets.Run:
-    """Work on samples as on files: in forked processes where that can be, at most one a core, else on threads."""
-    jobs = min(options.jobs or threads.cores(), threads.cores())
+@contextmanager
+def _runner(each: Each[Result], items: Iterable[Item], options: argparse.Namespace, stop: threading.Event | None,
+            fork: bool = True) -> Iterator[datasets.Run]:
+    """Work on samples as on files: in forked processes where that can be, at most one a core, else on threads.
 
-    def run(work: Callable[[Sample], Any], samples: Iterable[Sample]) -> Generator[tuple[Sample, Any], None, None]:
-        coming = iter(samples)
-        # what the first sample loads need not be loaded by every process
-        yield from threads.in_order(work, itertools.islice(coming, 1), 1)
-        results = (processes.in_order(work, coming, jobs, lambda sample: sample.key, stop)
-                   if fork and jobs > 1 and processes.are_possible() else
-                   threads.in_order(work, coming, jobs, ending=stop.set if stop else None))
-        with closing(results):
-            for sample, outcome in results:
-                yield sample, [outcome] * len(sample.media) if isinstance(outcome, LabelkitError) else outcome
-    return run
+    What reads rows starts threads, so where there are such shards the processes are forked before, for all shards.
+    """
+    jobs = min(options.jobs or threads.cores(), threads.cores())
+    fork = fork and jobs > 1
+    if not (fork and any(item.path.rstrip("/").endswith(_OF_ROWS) for item in items) and processes.are_possible()):
+        yield functools.partial(_run, jobs, fork, stop)
+        return
+    with processes.Kept(each, jobs, stop) as kept:
+        def run(_each: Callable[[Sample], Any], samples: Iterable[Sample]) -> Generator[tuple[Sample, Any], None, None]:
+            try:
+                yield from map(_for_each_medium, kept.in_order(samples, lambda sample: sample.key))
+            finally:
+                kept.settle()
+        yield run
+
+
+def _run(jobs: int, fork: bool, stop: threading.Event | None, work: Callable[[Sample], Any],
+         samples: Iterable[Sample]) -> Generator[tuple[Sample, Any], None, None]:
+    coming = iter(samples)
+    # what the first sample loads need not be loaded by every process
+    yield from threads.in_order(work, itertools.islice(coming, 1), 1)
+    results = (processes.in_order(work, coming, jobs, lambda sample: sample.key, stop)
+               if fork and processes.are_possible() else
+               threads.in_order(work, coming, jobs, ending=stop.set if stop else None))
+    with closing(results):
+        yield from map(_for_each_medium, results)
+
+
+def _for_each_medium(pair: tuple[Sample, Any]) -> tuple[Sample, Any]:
+    """The error of a sample as that of each of its media."""
+    sample, outcome = pair
+    return sample, [outcome] * len(sample.media) if isinstance(outcome, LabelkitError) else outcome
 
 
 def _exists(target: str) -> bool:
-    return store.exists(target) if store.is_url(target) else os.path.isfile(target)
+    return store.exists(target) if store.is_url(target) else os.path.exists(target)

@@ -162,8 +162,9 @@ class Transaction:
         if sidecar is not None:
             sidecar.chmod(mode)
             os.replace(sidecar, f"{self.target}{SIDECAR}")
+        if made.is_dir() and self.target.is_dir():
+            os.rename(self.target, self.stage("before"))  # nothing replaces a folder that holds something
         os.replace(made, self.target)
-
 
     def _mode(self, made: Path) -> int:
         """The permissions of the result: those of the target; else the usual ones, for others at most the source's."""

@@ -268,7 +268,7 @@ def test_schema_metadata_compression_and_groups_of_parquet_stay(tmp_path):
 
 
 def test_a_row_that_fails_is_left_out_and_large_groups_are_divided(tmp_path, monkeypatch):
-    monkeypatch.setattr("labelkit.batch.parquet.GROUP_BYTES", 3 * len(PICTURES[0]))
+    monkeypatch.setattr("labelkit.batch.rows.GROUP_BYTES", 3 * len(PICTURES[0]))
     source = rows([(str(n), b"bad" if n == 2 else PICTURES[n % 4]) for n in range(9)], tmp_path / "a.parquet")
     pq.write_table(pq.read_table(source), source, row_group_size=9)
     done = datasets.embed(source, tmp_path / "b.parquet", LABELS)
