@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What pictures need and what they get, as Markdown: the figures behind `labelkit/watermark/image/margin.py`.
 
-    python -m benchmarks.tuning [--pictures FOLDER ...] [--longest 768] [--needs] [--metrics]
+    python -m benchmarks.tuning [--pictures FOLDER ...] [--longest 768] [--strength 1] [--needs] [--metrics]
     python -m benchmarks.tuning NAME [--values V ...] [--pictures FOLDER]     # sweeps one constant, see sweeps.py
 
 Each picture is marked as `embed` marks it by default and taken through the class `everyday`. With --needs the least
@@ -136,9 +136,9 @@ def growth(host: Picture, marked: Picture) -> list[float]:
 
 
 def _row(name: str, host: Picture, options: argparse.Namespace) -> list[str]:
-    marked = image.embed(host, PAYLOAD)
+    marked = image.embed(host, PAYLOAD, strength=options.strength)
     spending, read = spent(host), survivors(marked)
-    cells = [name, f"{spending.amplitude:.2f}{'' if spending.on_flat else ', not on flat'}",
+    cells = [name, f"{spending.amplitude * options.strength:.2f}{'' if spending.on_flat else ', not on flat'}",
              ", ".join(name for name, ok in read.items() if not ok) or "all"]
     lost = [name for name, ok in read.items() if not ok]
     if lost:
@@ -166,6 +166,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--values", type=_number, nargs="+", help="of the constant")
     parser.add_argument("--pictures", type=Path, nargs="+", default=[Path(__file__).parent.parent / "samples"])
     parser.add_argument("--longest", type=int, default=768)
+    parser.add_argument("--strength", type=float, default=1, help="of the mark at the default")
     parser.add_argument("--needs", action="store_true")
     parser.add_argument("--metrics", action="store_true")
     options = parser.parse_args(arguments)
