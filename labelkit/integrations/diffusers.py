@@ -20,10 +20,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from labelkit import pipeline
+import numpy as np
+
+from labelkit import pipeline, tensors
 from labelkit.errors import InvalidArgument, check_types
 from labelkit.integrations import batches
-from labelkit.integrations.films import write_film
+from labelkit.integrations.films import label_sound, write_film
 from labelkit.key import Key
 from labelkit.label import Label
 from labelkit.payload import Payload
@@ -32,6 +34,7 @@ from labelkit.watermark.image.batch import BatchT, embed_batch
 
 _INPUTS = ("image", "video")  # the names under which the state of a modular pipeline holds what it was given
 _PICTURES, _FILMS, _SOUNDS = ("images", "image", "rgb"), ("frames", "videos", "video"), ("audios",)
+_FILM_SOUND = "audio"  # of films, in their order
 _WORST_CRF = 51  # of x264
 
 
@@ -44,13 +47,14 @@ class LabelOutputs:
     key        of the watermark; None is the public key
     fps        frames a second of the films, which say for how many frames the plan shows its label; None shows it in
                all of them
-    rate       Hz, of the sound that pipelines without pictures make
+    rate       Hz, of the sound that pipelines make; None asks the vocoder of the pipeline, as LTX-2 has one
     latents    "refuse", or "pass": `output_type="latent"` gives what is no picture yet; label what is decoded from it
     labels     of what the last call returned, in its order
 
-    Sound beside a film (LTX-2) passes as it is; a pipeline that returns neither pictures nor films raises
-    InvalidArgument, as what it made would leave unlabelled. So do a picture that cannot carry the watermark
-    (HostTooSmall; `Watermark(required=False)` labels it without) and what `labelkit.embed` raises.
+    Sound beside a film (LTX-2) gets what the plan puts into sound tracks (`soundtrack`); a pipeline that returns
+    neither pictures nor films raises InvalidArgument, as what it made would leave unlabelled. So do a picture that
+    cannot carry the watermark (HostTooSmall; `Watermark(required=False)` labels it without) and what `labelkit.embed`
+    raises.
     """
 
     def __init__(self, pipe: Any, new_label: Callable[[], Label], *, plan: Plan | None = None, key: Key | None = None,
@@ -65,20 +69,24 @@ class LabelOutputs:
             raise InvalidArgument("a pipeline that is not labelled yet and a plan with signal layers are wanted")
         self.new_label, self.plan, self.key, self.latents = new_label, plan, Key.of(key), latents
         self.labels: list[Label] = []
-        self._fps, self._rate = fps, rate
+        vocoder = getattr(getattr(pipe, "vocoder", None), "config", None)
+        self._fps, self._rate = fps, rate or getattr(vocoder, "output_sampling_rate", None)
         object.__setattr__(pipe, "__class__", _labelling(type(pipe), self))
 
-    def save(self, made: Any, target: str | os.PathLike[str], label: Label, *, fps: float = 10.0) -> Path:
+    def save(self, made: Any, target: str | os.PathLike[str], label: Label, *, fps: float = 10.0,
+             sound: Any = None) -> Path:
         """Write a labelled picture, or the frames of a labelled film, as a file with the plan's other layers.
 
         made    one of what the pipeline returned
         label   its own, one of `labels`
         fps     frames a second of a film
+        sound   of the film, as the pipeline returned it
         Raises what `labelkit.embed` raises.
         """
         plan = dataclasses.replace(self.plan, explicit=None, watermark=None)
         if Path(target).suffix.lower() == ".mp4":
-            return write_film(made, target, label, fps=fps, plan=plan, key=self.key)
+            return write_film(made, target, label, fps=fps, plan=plan, key=self.key, sound=sound,
+                              sound_rate=self._rate)
         pipeline.embed(made, target, label, plan=plan, key=self.key)
         return Path(target)
 
@@ -101,10 +109,10 @@ class LabelOutputs:
         if isinstance(asked, str):
             return self._field(asked, made)
         fields = made.values if hasattr(made, "set") else made  # the state of a modular pipeline
-        names = [name for name in (*_PICTURES, *_FILMS, *_SOUNDS)
+        names = [name for name in (*_PICTURES, *_FILMS, *_SOUNDS, _FILM_SOUND)
                  if isinstance(fields, Mapping) and fields.get(name) is not None
                  and not (fields is not made and name in _INPUTS)]
-        if asked is None and not names:
+        if asked is None and names in ([], [_FILM_SOUND]):
             raise InvalidArgument("the pipeline returned {got} without pictures, films or sound to be labelled",
                                   got=type(made).__name__, hint="label its results with labelkit.embed")
         for name in names:
@@ -120,6 +128,8 @@ class LabelOutputs:
             return batches.like(value, [self._film(frames) for frames in value])
         if name in _SOUNDS:
             return batches.like(value, [self._sound(one) for one in value])
+        if name == _FILM_SOUND:
+            return self._film_sounds(value)
         return self._pictures(value) if name in _PICTURES else value
 
     def _pictures(self, value: Any) -> Any:
@@ -137,6 +147,19 @@ class LabelOutputs:
             raise InvalidArgument("sound needs its rate to be labelled", hint="give LabelOutputs the rate in Hz")
         self.labels.append(self.new_label())
         return pipeline.embed(samples, label=self.labels[-1], plan=self.plan, key=self.key, rate=self._rate)
+
+    def _film_sounds(self, value: Any) -> Any:
+        """The sounds [n, channels, frames] of the films that were labelled just before."""
+        explicit, watermark = self.plan.explicit, self.plan.watermark
+        if not (explicit and explicit.soundtrack or watermark and watermark.soundtrack):
+            return value
+        sounds = list(tensors.each(value.float() if tensors.is_tensor(value) else value))
+        if self._rate is None or len(sounds) != len(self.labels):
+            raise InvalidArgument("sound needs its rate and its film to be labelled", hint="give LabelOutputs the rate "
+                                  "in Hz, and ask the pipeline for the film too")
+        made = [label_sound(np.asarray(one, np.float32), self._rate, label, self.plan, self.key)[0]
+                for one, label in zip(sounds, self.labels, strict=True)]
+        return batches.like(value, made)
 
     def _film(self, frames: Any) -> Any:
         """The frames of one film in the form they came in."""

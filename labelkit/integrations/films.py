@@ -15,22 +15,29 @@ import numpy as np
 import numpy.typing as npt
 
 from labelkit import pipeline, tensors
+from labelkit.codec import decode
 from labelkit.codec.backends import pyav
 from labelkit.codec.frame import FrameFormat
+from labelkit.codec.samples import VideoSamples
 from labelkit.codec.video import planes
-from labelkit.container import Transaction
+from labelkit.container import Transaction, opened
 from labelkit.errors import InvalidArgument, OutputFailed, check_types
+from labelkit.explicit.video import soundtrack
 from labelkit.integrations.batches import frame_labeller
 from labelkit.key import Key
 from labelkit.label import Label
 from labelkit.payload import Payload
 from labelkit.plan import Plan, check_range
 from labelkit.report import Layer
+from labelkit.watermark.audio import AudioMarker
+from labelkit.watermark.carriers import detect_soundtrack, payload_of
 
 if TYPE_CHECKING:
     import av
     from av.audio.stream import AudioStream
     from av.container import OutputContainer
+
+    from labelkit.evidence import DrawnSound
 
 _SAMPLE_RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 8_000)  # Hz, that AAC and its players hold
 _LARGEST_RATE = 65_535  # frames a second and their denominator
@@ -49,7 +56,8 @@ def write_film(frames: Iterable[Any], target: str | os.PathLike[str], label: Lab
     bitrate    bits a second, instead of `crf`
     multiple   of which width and height must be multiples; the frames are scaled up to the next one. H.264 holds even
                sizes alone
-    sound      float (full scale +-1) or int16, [frames], [frames, channels] or [channels, frames]; not labelled itself
+    sound      float (full scale +-1) or int16, [frames], [frames, channels] or [channels, frames]; labelled where the
+               plan says so (`soundtrack`), as `label_sound` does it, and passed as it is else
     sound_rate Hz
 
     Raises LabelkitError: InvalidArgument, HostTooSmall, UnsupportedFormat without PyAV, OutputFailed. The target is
@@ -60,22 +68,22 @@ def write_film(frames: Iterable[Any], target: str | os.PathLike[str], label: Lab
     name = os.fspath(target)
     if Path(name).suffix.lower() not in (".mp4", ".m4v"):
         raise InvalidArgument("a film is written as .mp4, got {got}", got=repr(name))
-    if plan.explicit and plan.explicit.soundtrack or plan.watermark and plan.watermark.soundtrack:
-        raise InvalidArgument("the sound track is labelled in a file", hint="write the film with a plan without signal "
-                              "layers, and label the file with labelkit.embed")
     check_range("fps", float(fps) if isinstance(fps, numbers.Real) else fps, 0.01, _LARGEST_RATE)
     check_range("crf", crf, 0, 51)
     pyav(name, "mp4")
     with Transaction(target) as new:
         stage = new.stage("film.mp4")
+        rows, drawn = label_sound(_rows(sound, sound_rate), sound_rate or 0, label, plan, key)
         _encode(stage, frames, label, plan, key, Fraction(fps).limit_denominator(_LARGEST_RATE),
                 {"crf": str(crf)} if bitrate is None else {"b": str(bitrate)}, max(2, multiple + multiple % 2),
-                _rows(sound, sound_rate), sound_rate or 0)
+                rows, sound_rate or 0)
         file_layers = dataclasses.replace(plan, explicit=None, watermark=None)
         if plan.metadata or plan.provenance:
             stage = pipeline.embed(stage, new.stage("labelled.mp4"), label, plan=file_layers)
         if plan.watermark and plan.watermark.required:
             confirm_watermark(stage, label, key, name)
+        if rows is not None:
+            _confirm_sound(stage, label, plan, key, drawn, name)
         new.commit(stage)
     return Path(name)
 
@@ -151,6 +159,40 @@ def _rows(sound: Any, rate: int | None) -> npt.NDArray[np.float32] | None:
     if len(rows) > 2 or not np.isfinite(rows).all():
         raise InvalidArgument("sound of one or two channels of numbers is wanted, got {got}", got=list(rows.shape))
     return np.clip(rows, -1, 1)
+
+
+def label_sound(rows: npt.NDArray[np.float32] | None, rate: int, label: Label, plan: Plan, key: Key | None
+                ) -> tuple[npt.NDArray[np.float32] | None, DrawnSound | None]:
+    """The sound of a film with what the plan puts into its sound track, as long as it was, and where the label stands.
+
+    rows  float32 [channels, frames], full scale +-1; None is a silent film
+    Raises HostTooSmall for sound that is shorter than the label, and what `explicit` raises.
+    """
+    if rows is None:
+        return None, None
+    made, drawn = rows.T, None
+    if plan.explicit and plan.explicit.soundtrack:
+        made, drawn = soundtrack.draw_whole(made, rate, plan.explicit)
+    if plan.watermark and plan.watermark.soundtrack:
+        marker = AudioMarker(rate, len(rows), payload_of(label, plan), key, strength=plan.watermark.strength,
+                             robustness=plan.watermark.robustness)
+        made = np.concatenate([marker.push(np.ascontiguousarray(made)), marker.finish()])
+    return np.clip(np.ascontiguousarray(made.T, np.float32), -1, 1), drawn
+
+
+def _confirm_sound(made: Path, label: Label, plan: Plan, key: Key | None, drawn: DrawnSound | None, name: str) -> None:
+    """Raise OutputFailed where what was put into the sound track is not found in the film."""
+    with opened(made) as reader:
+        samples = decode(reader)
+        assert isinstance(samples, VideoSamples)
+        if plan.explicit and drawn:
+            soundtrack.confirm(samples, plan.explicit, drawn)
+        if plan.watermark and plan.watermark.soundtrack and plan.watermark.required:
+            found = detect_soundtrack(samples, key)
+            if found is None or found.payload != payload_of(label, plan):
+                raise OutputFailed("{where}: the watermark does not read back from the sound track, which is too short "
+                                   "or too quiet", where=name,
+                                   hint="raise the strength, or leave the sound track out of it")
 
 
 def _sound_track(out: OutputContainer, sound: npt.NDArray[np.float32] | None, rate: int) -> AudioStream | None:

@@ -7,23 +7,30 @@ import itertools
 import runpy
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
 from diffusers import (
     AutoencoderKL,
+    AutoencoderKLLTX2Audio,
+    AutoencoderKLLTX2Video,
     AutoencoderKLWan,
     DDIMScheduler,
     FlowMatchEulerDiscreteScheduler,
     FluxPipeline,
     FluxTransformer2DModel,
+    LTX2Pipeline,
+    LTX2VideoTransformer3DModel,
     StableDiffusionPipeline,
     UNet2DConditionModel,
     WanPipeline,
     WanTransformer3DModel,
 )
 from diffusers.modular_pipelines import InputParam, ModularPipelineBlocks, OutputParam
-from diffusers.utils import export_to_video as diffusers_export
+from diffusers.pipelines.ltx2 import LTX2TextConnectors
+from diffusers.pipelines.ltx2.vocoder import LTX2Vocoder
+from diffusers.utils import encode_video as diffusers_encode, export_to_video as diffusers_export
 from PIL import Image
 
 import labelkit as lk
@@ -33,6 +40,7 @@ from tests.media import photo
 
 NUMBERS = itertools.count()
 ROOT = Path(lk.__file__).parents[1]
+SOUND_TOO = lk.Plan(explicit=lk.Explicit(soundtrack=True), watermark=lk.Watermark(soundtrack=True))
 SIZE = {"height": 256, "width": 256, "num_inference_steps": 1}
 
 
@@ -79,6 +87,37 @@ def wan() -> tuple[WanPipeline, dict]:
                        text_encoder=None, tokenizer=None)
     words = torch.randn(1, 7, 32)
     return pipe, {"prompt_embeds": words, "negative_prompt_embeds": words, "num_frames": 9, **SIZE}
+
+
+def ltx2() -> tuple[LTX2Pipeline, dict]:
+    """Six seconds of film with sound in stereo at 16 kHz."""
+    transformer = LTX2VideoTransformer3DModel(
+        in_channels=4, out_channels=4, num_attention_heads=2, attention_head_dim=8, cross_attention_dim=16,
+        audio_in_channels=4, audio_out_channels=4, audio_num_attention_heads=2, audio_attention_head_dim=4,
+        audio_cross_attention_dim=8, num_layers=1, caption_channels=32, rope_double_precision=False, rope_type="split")
+    streams = {f"{stream}_connector_{name}": value for stream in ("video", "audio") for name, value in (
+        ("num_attention_heads", 4), ("attention_head_dim", 8), ("num_layers", 1), ("num_learnable_registers", None))}
+    connectors = LTX2TextConnectors(caption_channels=32, text_proj_in_factor=1, connector_rope_base_seq_len=32,
+                                    rope_theta=10_000.0, rope_double_precision=False, causal_temporal_positioning=False,
+                                    rope_type="split", **streams)
+    sides = {"block_out_channels": (8,) * 3, "spatio_temporal_scaling": (True,) * 3}
+    film_vae = AutoencoderKLLTX2Video(
+        latent_channels=4, layers_per_block=(1,) * 3, decoder_layers_per_block=(1,) * 4,
+        decoder_inject_noise=(False,) * 4, downsample_type=("spatiotemporal",) * 3, upsample_residual=(False,) * 3,
+        upsample_factor=(1,) * 3, **sides, **{f"decoder_{name}": value for name, value in sides.items()})
+    sound_vae = AutoencoderKLLTX2Audio(base_channels=4, ch_mult=(1,), num_res_blocks=1, attn_resolutions=None,
+                                       resolution=32, latent_channels=2, mid_block_add_attention=False, mel_bins=8)
+    vocoder = LTX2Vocoder(in_channels=16, hidden_channels=32, upsample_kernel_sizes=[16, 15, 4],
+                          upsample_factors=[8, 5, 4], resnet_kernel_sizes=[3], resnet_dilations=[[1, 3, 5]],
+                          output_sampling_rate=16_000)
+    pipe = LTX2Pipeline(scheduler=FlowMatchEulerDiscreteScheduler(), vae=film_vae, audio_vae=sound_vae,
+                        text_encoder=None, tokenizer=None, connectors=connectors, transformer=transformer,
+                        vocoder=vocoder)
+    words, mask = torch.randn(1, 16, 32), torch.ones(1, 16, dtype=torch.long)
+    return pipe, {"prompt_embeds": words, "negative_prompt_embeds": words, "prompt_attention_mask": mask,
+                  "negative_prompt_attention_mask": mask, "num_frames": 49, "frame_rate": 8.0, "guidance_scale": 1.0,
+                  "stg_scale": 0.0, "audio_guidance_scale": 1.0, "audio_stg_scale": 0.0,
+                  "spatio_temporal_guidance_blocks": None, **SIZE}
 
 
 @pytest.fixture(autouse=True)
@@ -163,9 +202,39 @@ def test_the_twin_of_encode_video_takes_what_diffusers_takes(tmp_path):
     assert lk.verify(tmp_path / "cat.mp4")[lk.Layer.WATERMARK].status is lk.Status.VALID
 
 
-def _shape(film) -> tuple[int, int, int, float]:
-    import av
+def test_the_sound_of_a_film_is_labelled_in_the_same_encode(tmp_path):
+    pipe, settings = ltx2()
+    made = pipe(**settings, output_type="np")
+    rate, label = pipe.vocoder.config.output_sampling_rate, new_label()
+    encode_video(made.frames[0], 8, str(tmp_path / "cat.mp4"), made.audio[0], rate, label=label, plan=SOUND_TOO)
+    diffusers_encode(made.frames[0], 8, str(tmp_path / "plain.mp4"), made.audio[0], rate)
+    _check_film(tmp_path / "cat.mp4", label)
+    assert lk.verify(tmp_path / "plain.mp4").verdict is lk.Verdict.NONE
 
+
+def test_a_pipeline_returns_film_and_sound_labelled_alike(tmp_path):
+    pipe, settings = ltx2()
+    plain = pipe(**settings, output_type="np").audio
+    outputs = LabelOutputs(pipe, new_label, plan=SOUND_TOO, fps=8)
+    frames, sound = pipe(**settings, output_type="np", return_dict=False)
+    assert isinstance(sound, torch.Tensor) and sound.shape == plain.shape and not torch.equal(sound, plain)
+    _check_film(outputs.save(frames[0], tmp_path / "cat.mp4", outputs.labels[0], fps=8, sound=sound[0]),
+                outputs.labels[0])
+
+
+def _check_film(path: Path, label: lk.Label) -> None:
+    """Both tracks carry the label; the sound is read alone."""
+    report = lk.verify(path)
+    assert report.verdict is lk.Verdict.CONFIRMED and report.explicit.heard and not report.doubts
+    with av.open(str(path)) as film:
+        rate = film.streams.audio[0].rate
+        heard = np.concatenate([frame.to_ndarray() for frame in film.decode(audio=0)], axis=1)
+    alone = lk.verify(heard, rate=rate)
+    assert alone[lk.Layer.WATERMARK].payload == lk.Payload.of(label)
+    assert alone[lk.Layer.EXPLICIT].status is lk.Status.VALID
+
+
+def _shape(film) -> tuple[int, int, int, float]:
     with av.open(str(film)) as opened:
         stream = opened.streams.video[0]
         return stream.width, stream.height, stream.frames, float(stream.average_rate)

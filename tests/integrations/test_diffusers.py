@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 import labelkit as lk
-from labelkit.errors import InvalidArgument, OutputFailed, UnsupportedFormat
+from labelkit.errors import HostTooSmall, InvalidArgument, OutputFailed, UnsupportedFormat
 from labelkit.integrations.diffusers import LabelOutputs, PipelineWatermark, encode_video, export_to_video
 from labelkit.integrations.films import write_film
 from tests.films import scene
@@ -37,6 +37,7 @@ class Output(collections.OrderedDict):
     nsfw_content_detected: object = None
     frames: object = None
     audios: object = None
+    audio: object = None
     meshes: object = None
 
     def __post_init__(self) -> None:
@@ -100,7 +101,7 @@ def test_without_return_dict_a_tuple_comes_back_labelled():
     LabelOutputs(pipe, new_label, plan=SMALL)
     made = pipe("a cat", output_type="np", return_dict=False)
     assert type(made) is tuple and lk.verify(made[0][0])[lk.Layer.EXPLICIT].status is lk.Status.VALID
-    assert made[1:] == (None,) * 4
+    assert made[1:] == (None,) * 5
 
 
 def test_a_saved_picture_has_every_layer(tmp_path, signer, anchors):
@@ -220,6 +221,46 @@ def test_a_film_with_sound_keeps_it_and_is_labelled(tmp_path):
     report = lk.verify(target)
     assert report.verdict is lk.Verdict.CONFIRMED
     assert report[lk.Layer.WATERMARK].status is report[lk.Layer.EXPLICIT].status is lk.Status.VALID
+
+
+SOUND_TOO = lk.Plan(explicit=lk.Explicit(soundtrack=True), watermark=lk.Watermark(soundtrack=True))
+
+
+def test_the_sound_of_a_film_is_labelled_where_the_plan_says_so(tmp_path):
+    import av
+
+    target, frames, label = tmp_path / "cat.mp4", np.rint(film(40) * 255).astype(np.uint8), new_label()
+    heard = np.stack([speech(5.0, 24_000)] * 2)
+    encode_video(frames, 8, str(target), heard, 24_000, label=label, plan=SOUND_TOO)
+    with av.open(str(target)) as made:
+        sound = np.concatenate([frame.to_ndarray() for frame in made.decode(audio=0)], axis=1)
+    report = lk.verify(sound, rate=24_000)
+    assert report[lk.Layer.WATERMARK].payload == lk.Payload.of(label) and abs(sound.shape[1] - 120_000) < 4096
+    assert report[lk.Layer.EXPLICIT].status is lk.Status.VALID and lk.verify(target).explicit.heard
+    for short, wrong in [(heard[:, :24_000], HostTooSmall), (np.zeros((1, 120_000), np.float32), OutputFailed)]:
+        with pytest.raises(wrong):
+            encode_video(frames, 8, str(tmp_path / "no.mp4"), short, 24_000, label=label, plan=SOUND_TOO)
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_sound_beside_a_film_is_labelled_where_the_plan_says_so():
+    heard = np.stack([speech(5.0, 16_000)] * 2)[None]
+    for plan, rate in [(SOUND_TOO, 16_000), (None, 16_000), (SOUND_TOO, None)]:
+        pipe = Pipeline(frames=film(3)[None], audio=heard)
+        outputs = LabelOutputs(pipe, new_label, plan=plan, rate=rate)
+        if rate is None:
+            with pytest.raises(InvalidArgument, match="its rate"):
+                pipe(output_type="np")
+            continue
+        made = pipe(output_type="np")["audio"]
+        found = lk.verify(made[0], rate=rate)[lk.Layer.WATERMARK]
+        assert made.shape == heard.shape
+        assert found.payload == (lk.Payload.of(outputs.labels[0]) if plan else None)
+        assert np.array_equal(made, heard) == (plan is None)
+    pipe = Pipeline(audio=heard)
+    LabelOutputs(pipe, new_label, rate=16_000)
+    with pytest.raises(InvalidArgument, match="without pictures, films or sound"):
+        pipe(output_type="np")
 
 
 def test_a_film_that_cannot_be_labelled_leaves_nothing(tmp_path):

@@ -49,6 +49,21 @@ def draw(samples: VideoSamples, explicit: Explicit) -> tuple[VideoSamples, Drawn
             audio.drawn_sound(explicit, in_film, len(label) / rate))
 
 
+def draw_whole(sound: Float32, rate: int, explicit: Explicit) -> tuple[Float32, DrawnSound]:
+    """A film's whole sound with the label over it, as long as it was, and where the label stands.
+
+    sound  float32 [frames, channels], full scale +-1
+    Raises HostTooSmall, and InvalidArgument and UnsupportedFormat as for sound.
+    """
+    label = audio.render_label(explicit, rate)
+    needed = audio.with_margins(label, rate, at_start=True).size / rate
+    starts = _starts(explicit, 0.0, len(sound) / rate, needed)
+    overlay = Overlay(explicit, tuple(starts), rate, sound.shape[1])
+    drawn = audio.drawn_sound(explicit, [round(start + audio.LEAD_S, 3) for start in starts[:_MAX_STARTS]],
+                              len(label) / rate)
+    return np.concatenate([overlay.push(sound), overlay.finish()]), drawn
+
+
 def _starts(explicit: Explicit, first: float, length: float | None, needed: float) -> list[float]:
     """Where labels start, in seconds of the sound; labels that would overlap an earlier one are left out.
 
