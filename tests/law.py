@@ -144,8 +144,8 @@ LAWS: dict[str, tuple[Clause, ...]] = {
                ("test_jurisdictions.py::test_sb_1000_drops_the_visible_option_and_asks_what_was_done",),
                "nothing is asked"),
         Clause("§ 22757.3(c)", "licensees", why_not=NOT_OURS),
-        Clause("§ 22757.3.1", "large platforms, from 2027-01-01: provenance data are looked for, shown and kept; how they "
-               "are shown, no file tells", ("labelkit.verify", "labelkit.propagation.propagate"), (),
+        Clause("§ 22757.3.1", "large platforms, from 2027-01-01: provenance data are looked for, shown and kept; how "
+               "they are shown, no file tells", ("labelkit.verify", "labelkit.propagation.propagate"), (),
                ("test_propagation.py::test_what_a_producer_wrote_stays_whatever_it_is",
                 "metadata/test_mp4.py::test_a_manifest_is_not_broken"))),
     "Korea: AI Basic Act": (
