@@ -10,7 +10,7 @@ NATIVE := pyproject.toml labelkit/distribution.py $(shell find native -name '*.c
 
 SANITIZE := -g;-fsanitize=address,undefined,float-cast-overflow;-fno-sanitize-recover=all
 
-.PHONY: demo page evidence validator docs figures man test test-page test-engines test-hosts coverage lint bench native-test native-test-python native-test-aarch64 native-test-32 native-cross clean
+.PHONY: demo page evidence validator docs figures man test test-docs test-page test-engines test-hosts coverage lint bench native-test native-test-python native-test-aarch64 native-test-32 native-cross clean
 
 demo: .venv/labelkit
 	rm -rf demo
@@ -31,6 +31,10 @@ evidence: .venv/labelkit
 docs: .venv/docs
 	$(BIN)/python -m sphinx -E -W --keep-going -q -b html docs build/docs
 
+# the built pages in a browser: accessibility, at two widths, light and dark
+test-docs: .venv/test docs build/page/axe.min.js
+	$(BIN)/python -m pytest -q tests/docs/in_chromium.py
+
 # its figures and screenshots, drawn again from the code; they are kept in docs/images
 figures: .venv/docs
 	for script in docs/figures/[a-z]*.py; do $(BIN)/python -m docs.figures.$$(basename $$script .py) || exit 1; done
@@ -50,7 +54,7 @@ build/c2pa-ts/ready: .venv/python $(VALIDATOR)
 		install --omit=optional --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
-# what the page's tests want beside it
+# what the tests of pages want beside them
 build/page/axe.min.js: .venv/labelkit tests/page/axe.py
 	$(BIN)/python -m tests.page.axe $@
 

@@ -12,6 +12,7 @@ nothing was read. Films are marked as by default: the one of the folder, and thr
 
 from __future__ import annotations
 
+import ast
 import importlib.abc
 import importlib.machinery
 import io
@@ -32,11 +33,17 @@ _FILMS, _FRAMES = ("zoom-boat", "sky", "shapes"), 48
 
 @dataclass(frozen=True)
 class Sweep:
-    """A constant: its module, the values that are tried unless others are given, and its name there."""
+    """A constant: its module, the values that are tried unless others are given, and its name there.
+
+    search    the measure of `searching` that shows what it decides; "" where those of this file do
+    everyday  it decides at robustness "everyday" alone, as those of margin.py do
+    """
 
     module: str
     values: tuple[float, ...]
     constant: str = ""
+    search: str = ""
+    everyday: bool = False
 
 
 SWEEPS = {
@@ -53,11 +60,28 @@ SWEEPS = {
     "FLAT_WORTH": Sweep(f"{IMAGE}.margin", (1.0, 1.15, 1.3), "_FLAT_WORTH"),
     "SMOOTH_GAIN": Sweep(f"{IMAGE}.gain", (35, 50, 70), "_SMOOTH_GAIN"),
     "MSE_BUDGET": Sweep(f"{IMAGE}.gain", (2.8, 3.9, 5.5), "_MSE_BUDGET"),
+    "HOPELESS": Sweep(f"{IMAGE}.margin", (0.3, 0.6, 0.9)),
+    "MOSTLY_WHITE": Sweep(f"{IMAGE}.margin", (2.0, 3.3, 5.0)),
+    "MIN_TEXTURED_CELLS": Sweep(f"{IMAGE}.gain", (16, 64, 256), "_MIN_TEXTURED_CELLS", "sparse"),
+    "RELIABLE_CELLS": Sweep(f"{IMAGE}.gain", (576, 1024, 2304, 4096), search="sparse"),
+    "MIN_SIDE": Sweep(f"{IMAGE}.pixels", (64, 96, 128, 192), search="small"),
+    "MIN_SCORE": Sweep(f"{IMAGE}.matcher", (3.5, 4.5, 5.5), search="moved"),
+    "MIN_LATTICE_SCORE": Sweep(f"{IMAGE}.lattice", (2.0, 3.0, 4.5), search="moved"),
+    "MAX_POWER": Sweep(f"{IMAGE}.lattice", (3.0, 6.0, 12.0), "_MAX_POWER", "moved"),
+    "RING_WIDTH": Sweep(f"{IMAGE}.lattice", (8, 16, 32), "_RING_WIDTH", "moved"),
+    "LATTICE_BAND": Sweep(f"{IMAGE}.lattice", (0.14, 0.2, 0.28), "LOW_BAND", "moved"),
+    "MIN_PEAK": Sweep(f"{IMAGE}.expected", (1.8, 2.5, 3.5), "_MIN_PEAK", "listed"),
+    "BELOW_BAR": Sweep(f"{IMAGE}.expected", (1.0, 1.8, 2.6), "_BELOW_BAR", "listed"),
+    "MOST": Sweep(f"{IMAGE}.expected", (32, 128, 512), "_MOST", "listed"),
     "DEPTH": Sweep(f"{AUDIO}.difference", (0.27, 0.38, 0.54)),
     "TILT": Sweep(f"{AUDIO}.difference", (0.0, 0.1, 0.2)),
     "WIDEBAND_SHARE": Sweep(f"{AUDIO}.difference", (0.3, 0.43, 0.6)),
     "SPECTRAL_LIMIT": Sweep(f"{AUDIO}.difference", (0.42, 0.6, 0.85)),
     "ENERGY_LIMIT": Sweep(f"{AUDIO}.difference", (0.11, 0.16, 0.23)),
+    "SLOPE": Sweep(f"{AUDIO}.difference", (0.0, 0.3, 0.6), everyday=True),
+    "CLEAR_SHARE": Sweep(f"{AUDIO}.difference", (0.4, 0.6, 1.0), everyday=True),
+    "POWER": Sweep(f"{AUDIO}.margin", (1.4, 1.75, 2.1), "_POWER"),
+    "USUAL_RESERVE": Sweep(f"{AUDIO}.margin", (1.1, 1.3, 1.6), "_USUAL_RESERVE"),
     "READ": Sweep(f"{AUDIO}.margin", (0.18, 0.255, 0.36), "_READ"),
     "LIGHT": Sweep(f"{AUDIO}.margin", (0.18, 0.25, 0.35), "_LIGHT"),
     "RESERVE": Sweep(f"{AUDIO}.margin", (1.0, 1.15, 1.3), "_RESERVE"),
@@ -67,6 +91,13 @@ SWEEPS = {
     "AMPLITUDE": Sweep(f"{VIDEO}.marker", (0.6, 0.8, 1.0), "_AMPLITUDE"),
     "SMOOTH_AMPLITUDE": Sweep(f"{VIDEO}.marker", (0.4, 0.6, 0.8), "_SMOOTH_AMPLITUDE"),
     "BETTER": Sweep(f"{VIDEO}.camera", (0.95, 0.985, 1.0), "_BETTER"),
+    "MIN_MOTION_GAIN": Sweep(f"{VIDEO}.marker", (0.5, 0.75, 1.0), "_MIN_MOTION_GAIN"),
+    "MOTION_LEVELS": Sweep(f"{VIDEO}.marker", (0.5, 1.0, 2.0), "_MOTION_LEVELS"),
+    "MIN_SIZE_FACTOR": Sweep(f"{VIDEO}.marker", (0.6, 0.75, 0.9), "_MIN_SIZE_FACTOR"),
+    "FILM_SMOOTH_GAIN": Sweep(f"{VIDEO}.marker", (36, 39, 50), "_SMOOTH_GAIN"),
+    "EXPLAINED": Sweep(f"{VIDEO}.camera", (0.2, 0.35, 0.6), "_EXPLAINED"),
+    "KEY_WEIGHT": Sweep(f"{VIDEO}.accumulator", (1, 3, 6), "_KEY_WEIGHT"),
+    "PATHS": Sweep(f"{VIDEO}.accumulator", (8, 32, 128), "_PATHS"),
     "FILM_NOISE": Sweep(f"{VIDEO}.accumulator", (1, 4, 25), "_NOISE"),
 }
 
@@ -88,13 +119,23 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoade
 
 def changed(source: str, name: str, value: float) -> str:
     """The source of a module in which a constant has another value; raises LookupError where it has none."""
-    for line in source.splitlines():
-        left, equals, right = line.partition(" = ")
-        names = left.split(", ")
-        if equals and name in names and not line.startswith((" ", "#")):
-            values = right.partition("#")[0].strip().split(", ")
-            values[names.index(name)] = repr(value)
-            return source.replace(line, f"{left} = {', '.join(values)}", 1)
+    node = _value(source, name)
+    lines = source.splitlines(keepends=True)
+    line = lines[node.lineno - 1].encode()
+    lines[node.lineno - 1] = (line[: node.col_offset] + repr(value).encode() + line[node.end_col_offset :]).decode()
+    return "".join(lines)
+
+
+def _value(source: str, name: str) -> ast.expr:
+    """What stands behind a constant of a module, alone or in a row of several; raises LookupError."""
+    for one in ast.parse(source).body:
+        for target in one.targets if isinstance(one, ast.Assign) else ():
+            if isinstance(target, ast.Name) and target.id == name:
+                return one.value
+            if isinstance(target, ast.Tuple) and isinstance(one.value, ast.Tuple):
+                for element, value in zip(target.elts, one.value.elts, strict=True):
+                    if isinstance(element, ast.Name) and element.id == name:
+                        return value
     raise LookupError(f"there is no constant {name}")
 
 
@@ -182,10 +223,14 @@ def measured(name: str, value: float, folder: Path) -> dict[str, float]:
     """What one value of a constant gives; in this process, whose labelkit must not have been imported yet."""
     module = SWEEPS[name].module
     sys.meta_path.insert(0, _Changed(module, constant_of(name), value))
+    if SWEEPS[name].search:
+        from benchmarks import searching
+
+        return getattr(searching, SWEEPS[name].search)(folder, value)
     if module.startswith(VIDEO):
         return films(folder)
     measure = sounds if module.startswith(AUDIO) else pictures
-    return measure(folder, "everyday" if module.endswith(".margin") else "hard")
+    return measure(folder, "everyday" if SWEEPS[name].everyday or module.endswith(".margin") else "hard")
 
 
 def table(name: str, values: Sequence[float], folder: Path) -> str:
@@ -214,13 +259,7 @@ def source_of(name: str) -> Path:
 
 def current(source: str, name: str) -> float:
     """The value of a constant in the source of a module."""
-    spaces: dict[str, object] = {}
-    for line in source.splitlines():
-        left, equals, right = line.partition(" = ")
-        if equals and name in left.split(", ") and not line.startswith((" ", "#")):
-            exec(f"{left} = {right}", spaces)  # our own source
-            return float(str(spaces[name]))
-    raise LookupError(f"there is no constant {name}")
+    return float(ast.literal_eval(_value(source, name)))
 
 
 def report(name: str, value: float, folder: str) -> None:

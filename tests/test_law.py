@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/law.md is what the table says, and the table names nothing that there is not and leaves no rule out."""
+"""The pages of the law are what the table says; the table names nothing that there is not, and leaves no rule out."""
 
 from __future__ import annotations
 
 import ast
 import importlib
+import re
 from pathlib import Path
 
 import pytest
 
-from tests import law
+from tests import law, law_zh
 from tests.test_jurisdictions import rules_in_the_code
 
 TESTS = Path(__file__).parent
@@ -30,9 +31,18 @@ def found(dotted: str) -> object:
     raise AttributeError(dotted)
 
 
-def test_the_page_is_what_the_table_says():
-    text = (TESTS.parent / "docs" / "law.md").read_text("utf-8")
-    assert text == "\n".join(law.page()).rstrip() + "\n", "python -m tests.law > docs/law.md"
+@pytest.mark.parametrize("name", ["law.md", "zh/law.md"])
+def test_the_page_is_what_the_table_says(name):
+    text, chinese = (TESTS.parent / "docs" / name).read_text("utf-8"), name.startswith("zh")
+    assert text == "\n".join(law.page(chinese)).rstrip() + "\n", f"python -m tests.law > docs/{name}"
+
+
+def test_every_word_of_the_table_has_its_chinese_and_no_other_has():
+    words = {one.asks for one in CLAUSES} | {one.why_not for one in CLAUSES if one.why_not}
+    assert law_zh.TEXTS.keys() == words and law_zh.LAWS.keys() == law.LAWS.keys()
+    named = {one.clause for one in CLAUSES}
+    assert law_zh.CLAUSES.keys() <= named
+    assert all(re.fullmatch(r"[§ ().A-Z0-9a-z-]{1,18}", one) for one in named - law_zh.CLAUSES.keys())
 
 
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda one: one.clause)

@@ -30,7 +30,7 @@ def test_a_constant_gets_another_value_and_nothing_else_changes(name: str) -> No
 
 def test_the_negative_twin_a_constant_that_is_not_there_is_refused() -> None:
     with pytest.raises(LookupError):
-        sweeps.changed("HIGH = 1\n# RMS = 2\n    RMS = 3\n", "RMS", 1.0)
+        sweeps.changed("HIGH = 1\n# RMS = 2\ndef made():\n    RMS = 3\n", "RMS", 1.0)
 
 
 def test_what_is_derived_follows_in_a_process_of_its_own() -> None:

@@ -70,10 +70,11 @@ def _in_one_language(app: Sphinx, name: str, _template: str, context: dict[str, 
 
 
 def _accessible(html: str, name: str) -> str:
-    """A page whose two sidebars have names, and whose blocks of code can be scrolled with the keyboard."""
+    """A page whose two sidebars have names, and whose tables and blocks of code can be scrolled with the keyboard."""
     sites, contents = ("网站目录", "本页目录") if name.startswith("zh/") else ("Site navigation", "On this page")
     html = html.replace('<aside class="sidebar-drawer"', f'<aside aria-label="{sites}" class="sidebar-drawer"')
     html = html.replace('<aside class="toc-drawer', f'<aside aria-label="{contents}" class="toc-drawer')
+    html = html.replace('<div class="table-wrapper ', '<div tabindex="0" class="table-wrapper ')
     return html.replace("<pre>", '<pre tabindex="0">')
 
 

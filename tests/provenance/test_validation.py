@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import itertools
 import json
 import shutil
 import struct
@@ -106,8 +107,10 @@ def test_time_stamp_is_trusted_only_under_its_own_root(picture, claim, keys, tmp
         signer = Signer.load(keys[0], ta_url=url)
         assert signer.has_time_stamp
         signed = sign(picture(), claim, signer)
-    for stamps, trusted in ((root, True), (None, False)):
-        finding = validate(signed, trust=TrustList.load(keys[1], time_stamps=stamps))
+        store = sign_sidecar(picture(), claim, signer)
+    for sidecar, (stamps, trusted) in itertools.product((None, store), ((root, True), (None, False))):
+        finding = validate(picture() if sidecar else signed, sidecar=sidecar,
+                           trust=TrustList.load(keys[1], time_stamps=stamps))
         assert finding.evidence.trusted and finding.evidence.warnings == ()
         assert str(finding.summary) == "signed by Acme Imaging, trusted"
         assert finding.evidence.time_stamp.trusted is trusted
