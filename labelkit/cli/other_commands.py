@@ -25,6 +25,8 @@ def result(commands: Commands) -> None:
     command.add_argument("--jwks", metavar=_("FILE"), required=True,
                          help=_("public keys that are believed, as a service shows them at /.well-known/jwks.json"))
     command.add_argument("--content", metavar=_("FILE"), help=_("file that the results must be about"))
+    command.add_argument("--time-anchors", metavar="PEM",
+                         help=_("roots of time-stamping authorities that are believed; C2PA's list by default"))
     shared_options.json(command, _("one JSON object per line for each result"))
 
 
