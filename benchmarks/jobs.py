@@ -57,6 +57,11 @@ class Tally:
     retries: int = 0
 
     @property
+    def kills(self) -> int:
+        """How often something was killed."""
+        return self.services_killed + self.processes_killed
+
+    @property
     def is_whole(self) -> bool:
         """Whether every job was done once, and nothing is left of it."""
         return self.jobs > 0 and not (self.lost or self.twice or self.wrong or self.left)
@@ -137,22 +142,24 @@ def run(folder: Path, store: str, *, count: int, kills: int, processes: int = 2)
     """Send so many jobs, and kill after every so many results that `kills` kills fall into them."""
     tally, killed = Tally(), Killed(folder, store, processes)
     try:
-        waiting = dict(_sent(killed, count))  # names of jobs by their produce ids
+        waiting = dict[str, str]()  # names of jobs by their produce ids
+        every = max(1, 2 * count // (kills + 1))
+        for produce_id, name in _sent(killed, count):  # half of the kills while jobs come, and half while results go
+            waiting[produce_id] = name
+            if len(waiting) % every == 0 and tally.kills < kills - kills // 2:
+                _strike(killed, tally)
         tally.jobs, names = len(waiting), dict(waiting)
-        results = dict[str, bytes]()
-        every, due, progressed = max(1, count // (kills + 1)), 0, time.monotonic()
+        results, progressed = dict[str, bytes](), time.monotonic()
         while waiting and time.monotonic() - progressed < _GIVE_UP_SECONDS:
             produce_id, name = next(iter(waiting.items()))  # jobs are begun in their order: this one is at work
             if _fetched(killed, name, produce_id, results, tally):
                 del waiting[produce_id]
                 killed.ask("DELETE", f"/v1/jobs/{name}")
                 progressed = time.monotonic()
-                due += len(results) % every == 0 and waiting != {}
-                continue
-            if due and tally.services_killed + tally.processes_killed < kills:
-                _strike(killed, tally)
-                due -= 1
-            time.sleep(_WAIT_SECONDS)
+                if len(results) % every == 0 and waiting and tally.kills < kills:
+                    _strike(killed, tally)
+            else:
+                time.sleep(_WAIT_SECONDS)
         tally.lost += waiting
         tally.retries = sum(attempt > 1 for attempt in killed.attempts())
     finally:

@@ -269,7 +269,7 @@ def read_jwks(path: str | os.PathLike[str]) -> dict[str, Any]:
         found = json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise InvalidArgument("{where} holds no set of keys (JWKS)", where=os.fspath(path)) from error
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or not isinstance(found.get("keys"), list):
         raise InvalidArgument("{where} holds no set of keys (JWKS)", where=os.fspath(path))
     return found
 

@@ -104,6 +104,9 @@ def page(commands: Commands) -> None:
     command.add_argument("--fetch-from", type=values.words, default=[], metavar=_("LIST"),
                          help=_("servers beside its own, such as https://example.org, from which the page may fetch a "
                                 "file that ?url= in its address names, when the visitor clicks"))
+    command.add_argument("--result-keys", metavar=_("FILE"),
+                         help=_("public keys (JWKS) whose signed results the page believes; others are believed once "
+                                "the visitor gives the page their set"))
     command.add_argument("--cache", metavar=_("FOLDER"), help=_("where fetched files are kept"))
 
 
