@@ -63,7 +63,7 @@ build/page/_native.abi3.so: .venv/zig native/wasm.py $(NATIVE)
 
 # the verify page in a browser: apart, because it can keep a machine of two cores busy for longer than all other tests
 test-page: .venv/test page build/page/axe.min.js
-	$(BIN)/python -m pytest -q tests/page/in_chromium.py
+	$(BIN)/python -m pytest -q tests/page/in_chromium.py tests/page/in_chromium_results.py
 
 # the adapters in Ray and Daft themselves, in an environment of its own: 0.5 GB, and a cluster of several processes
 test-engines: build/engines/installed

@@ -30,6 +30,7 @@ BUNDLED = [("Noto Sans CJK (subset), as LabelKitCJK", "OFL-1.1", "labelkit/expli
            ("C2PA TSA Trust List", "CC-BY-4.0", "labelkit/provenance/c2pa_trust/C2PA-TSA-TRUST-LIST.pem")]
 _CLASSIFIERS = {"BSD License": "BSD", "MIT License": "MIT", "Apache Software License": "Apache-2.0",
                 "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0", "Python Software Foundation License": "PSF-2.0"}
+_IN_FILES = {"huey": "MIT"}  # these state it in their file LICENSE alone
 _LICENCE_LENGTH = 60  # a longer "License" is the whole text
 
 
@@ -56,7 +57,8 @@ def licence_of(found: Distribution) -> str:
     if text and len(text) <= _LICENCE_LENGTH and "\n" not in text:
         return text
     names = [line.rpartition(" :: ")[2] for line in meta.get_all("Classifier") or () if line.startswith("License ::")]
-    return " or ".join(_CLASSIFIERS.get(name, name) for name in names) or "not stated"
+    return " or ".join(_CLASSIFIERS.get(name, name) for name in names) or _IN_FILES.get(
+        canonicalize_name(meta["Name"]), "not stated")
 
 
 def parts() -> dict[str, Part]:

@@ -8,11 +8,17 @@
 A result holds the hash of the content, the detector with its version and address, how it searched, the bound on false
 positives, the time, and the whole report (EU Code of Practice, measure 2.1.2). A checker takes neither the key nor the
 algorithm from the JWS: the key is one of those that it was given, and each key has one algorithm. A header with
-anything but `alg`, `kid` and `typ` is refused, so that `jku`, `jwk`, `x5u` and `crit` are never followed.
+anything but `alg`, `kid`, `typ` and a time-stamp is refused, so that `jku`, `jwk`, `x5u` and `crit` are never followed.
+
+A time-stamp (RFC 3161) stands in the header as JAdES has it: `adoTst`, over the payload in base64url, and signed with
+it (ETSI TS 119 182-1, 5.2.6). An authority states by it that what is signed existed at that time; whoever gets hold of
+the key later can date nothing back.
 """
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 import datetime
 import json
 import os
@@ -21,30 +27,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from labelkit import container, keyfiles
+from labelkit import container, jose, keyfiles, time_stamps
 from labelkit.container import Source
-from labelkit.distribution import DISTRIBUTION, __version__, install_hint
+from labelkit.distribution import DISTRIBUTION, __version__
 from labelkit.errors import InvalidArgument, MalformedFile
 from labelkit.evidence import Json
 from labelkit.log_recorder import sha256
 from labelkit.messages import Message
 from labelkit.report import Layer, Report
+from labelkit.time_stamps import TimeStamp
 from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
 
 if TYPE_CHECKING:
-    from joserfc.jwk import ECKey, OKPKey
-
-    PublicKey = ECKey | OKPKey
+    from labelkit.jose import PublicKey
 
 SCHEMA = "labelkit.result/1"
 """Name and version of the claims; a claim is never removed or renamed within a version."""
 TYPE = "labelkit-result+jws"
 """`typ` of the header: a JWS that the same key signed for another purpose is no result."""
 
-_ALGORITHMS = {("EC", "P-256"): "ES256", ("EC", "P-384"): "ES384", ("OKP", "Ed25519"): "Ed25519"}  # RFC 7518, RFC 9864
 _HEADER = {"alg", "kid", "typ"}
 _MAX_FILE = 1 << 20  # bytes of a key or a set of keys
-_MAX_RESULT = 16 << 20  # bytes; reports have a few kB, those of files of 10,000 slots 2 MB
 SKEW = datetime.timedelta(minutes=5)  # that two clocks may differ by
 
 
@@ -86,6 +89,7 @@ class Result:
     detector  name, version and, where it was stated, url of what verified it
     checked   effort, layers, watermark_key
     report    as `Report.to_dict` gave it
+    stamp     the time-stamp, None without one
     """
 
     key_id: str
@@ -94,12 +98,16 @@ class Result:
     detector: Mapping[str, Json]
     checked: Mapping[str, Json]
     report: Mapping[str, Json]
+    stamp: TimeStamp | None = None
 
     def to_dict(self) -> dict[str, Json]:
         """The result as JSON values."""
         return {"key_id": self.key_id, "time": self.time.isoformat(),
                 "content": {"sha256": self.content.sha256, "bytes": self.content.size},
-                "detector": dict(self.detector), "checked": dict(self.checked), "report": dict(self.report)}
+                "detector": dict(self.detector), "checked": dict(self.checked), "report": dict(self.report),
+                "time_stamp": None if self.stamp is None else {
+                    "time": self.stamp.time.isoformat(), "authority": self.stamp.authority,
+                    "trusted": self.stamp.is_trusted}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,22 +124,31 @@ class ResultSigner:
     key_id     thumbprint of the public key (RFC 7638)
     algorithm  given by the key
     url        where the detector is, for the results; None for none
+    has_time_stamp
+               whether results are time-stamped: an authority is asked over the network for each
     """
 
-    def __init__(self, pem: bytes, *, url: str | None = None, password: bytes | None = None) -> None:
+    def __init__(self, pem: bytes, *, url: str | None = None, password: bytes | None = None,
+                 ta_url: str | None = None) -> None:
         """Raises InvalidArgument for what is no such key, and where the extra is missing."""
-        jwk = _jwk()
+        jwk = jose.jwk_module()
         if url is not None and not re.match(r"https?://[\x21-\x7e]+\Z", url):
             raise InvalidArgument("the address of a detector must be an http or https URL, got {got}", got=repr(url))
-        self._key: PublicKey = _key_of(jwk, _plain_pem(pem, password))
+        if ta_url is not None:
+            time_stamps.check_url(ta_url)
+        self._ta_url, self.has_time_stamp = ta_url, ta_url is not None
+        self._key: PublicKey = jose.key_of(jwk, jose.plain_pem(pem, password))
         self.url, self.key_id = url, self._key.thumbprint()
-        self.algorithm = _algorithm(self._key.as_dict(private=False))
+        self.algorithm = jose.algorithm_of(self._key.as_dict(private=False))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, url: str | None = None,
-             password: bytes | None = None) -> ResultSigner:
-        """Read the key from a PEM file (PKCS#8 or SEC1, encrypted or not)."""
-        return cls(keyfiles.read(path, _MAX_FILE), url=url, password=password)
+             password: bytes | None = None, ta_url: str | None = None) -> ResultSigner:
+        """Read the key from a PEM file (PKCS#8 or SEC1, encrypted or not).
+
+        ta_url  time-stamping authority (RFC 3161), asked over the network for every result
+        """
+        return cls(keyfiles.read(path, _MAX_FILE), url=url, password=password, ta_url=ta_url)
 
     def jwks(self) -> dict[str, Json]:
         """The public key as a set (RFC 7517), for those who check results."""
@@ -144,6 +161,7 @@ class ResultSigner:
 
         now       aware datetime that it states
         language  of the texts in the report
+        Raises FetchFailed where the time-stamping authority gives no time-stamp.
         """
         claims: dict[str, Json] = {
             "content": {"sha256": content.sha256, "bytes": content.size},
@@ -162,8 +180,12 @@ class ResultSigner:
         detector: dict[str, Json] = {"name": DISTRIBUTION, "version": __version__, "url": self.url}
         whole = {"schema": schema, "iat": int(now.timestamp()), **({"iss": self.url} if self.url else {}),
                  "detector": detector, **claims}
-        header = {"alg": self.algorithm, "kid": self.key_id, "typ": type}
-        return jws.serialize_compact(header, json.dumps(whole), self._key, registry=_registry(self.algorithm))
+        payload = json.dumps(whole)
+        header: dict[str, Any] = {"alg": self.algorithm, "kid": self.key_id, "typ": type}
+        if self._ta_url is not None:
+            token = time_stamps.stamp(base64.urlsafe_b64encode(payload.encode()).rstrip(b"="), self._ta_url)
+            header[jose.STAMP] = {"tstTokens": [{"val": base64.b64encode(token).decode()}]}
+        return jws.serialize_compact(header, payload, self._key, registry=jose.registry(self.algorithm))
 
 
 def keygen() -> tuple[bytes, dict[str, Json]]:
@@ -176,16 +198,41 @@ def keygen() -> tuple[bytes, dict[str, Json]]:
     return pem, ResultSigner(pem).jwks()
 
 
-def check(signed: str, jwks: Mapping[str, Any], now: datetime.datetime) -> Result | NoResult:
+def check(signed: str, jwks: Mapping[str, Any], now: datetime.datetime, *,
+          authorities: str = "") -> Result | NoResult:
     """The result in a JWS, if one of these keys signed it.
 
     signed  the compact form
     jwks    public keys as a set (RFC 7517); those of other kinds, and those for other uses, are passed over
     now     aware datetime: a result of the future is none
+    authorities
+            PEM of the roots of time-stamping authorities that are believed; "" for none
     Raises InvalidArgument for a set that is none, and where the extra is missing.
     """
     found = claims_of(signed, jwks, TYPE)
-    return found if isinstance(found, NoResult) else _result(*found, now)
+    if isinstance(found, NoResult):
+        return found
+    result = _result(*found, now)
+    if isinstance(result, NoResult):
+        return result
+    stamp = stamp_of(signed, authorities)
+    return NoResult(stamp) if isinstance(stamp, Message) else dataclasses.replace(result, stamp=stamp)
+
+
+def stamp_of(signed: str, authorities: str) -> TimeStamp | Message | None:
+    """The time-stamp of a JWS whose signature holds, None without one; or why what stands there is none.
+
+    Raises InvalidArgument where the extra is missing.
+    """
+    held = (_header(signed) or {}).get(jose.STAMP)
+    if held is None:
+        return None
+    try:
+        token, = held["tstTokens"]
+        der = base64.b64decode(token["val"], validate=True)
+    except (KeyError, TypeError, ValueError):
+        return Message("its time-stamp cannot be read")
+    return time_stamps.check(der, signed.split(".")[1].encode("ascii"), authorities)
 
 
 def type_of(signed: str) -> str | None:
@@ -199,11 +246,11 @@ def claims_of(signed: str, jwks: Mapping[str, Any], type: str) -> tuple[bytes, s
 
     Raises InvalidArgument as `check` does.
     """
-    keys = _keys(jwks)
+    keys = jose.keys_of(jwks)
     header = _header(signed)
     if header is None:
         return NoResult(Message("it is no JWS in the compact form"))
-    if set(header) != _HEADER or header["typ"] != type:
+    if set(header) - {jose.STAMP} != _HEADER or header["typ"] != type:
         return NoResult(Message("its header is not that of a result: {names}", names=", ".join(
             sorted(str(name)[:40] for name in header))[:200]))
     key = keys.get(header["kid"]) if isinstance(header["kid"], str) else None
@@ -222,7 +269,7 @@ def read_jwks(path: str | os.PathLike[str]) -> dict[str, Any]:
         found = json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise InvalidArgument("{where} holds no set of keys (JWKS)", where=os.fspath(path)) from error
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or not isinstance(found.get("keys"), list):
         raise InvalidArgument("{where} holds no set of keys (JWKS)", where=os.fspath(path))
     return found
 
@@ -232,7 +279,7 @@ def read_results(path: str | os.PathLike[str]) -> list[str]:
 
     Raises InvalidArgument where it cannot be opened, MalformedFile where it holds none.
     """
-    raw = keyfiles.read(path, 4 * _MAX_RESULT)
+    raw = keyfiles.read(path, 4 * jose.MAX_RESULT)
     text = raw.decode("utf-8", "replace").strip()
     if not text.startswith("{"):
         return [text]
@@ -246,75 +293,12 @@ def read_results(path: str | os.PathLike[str]) -> list[str]:
     return results
 
 
-def _jwk() -> Any:
-    try:
-        from joserfc import jwk
-    except ModuleNotFoundError as error:
-        raise InvalidArgument("signed results need the package joserfc", hint=install_hint("service")) from error
-    return jwk
-
-
-def _plain_pem(pem: bytes, password: bytes | None) -> bytes:
-    from cryptography.hazmat.primitives import serialization
-    try:
-        key = serialization.load_pem_private_key(pem, password)
-    except (ValueError, TypeError, ArithmeticError) as error:
-        raise InvalidArgument("a key that signs results is a private key in PEM that can be read: {reason}",
-                              reason=str(error)[:200]) from error
-    except Exception as error:  # cryptography's own, of keys that it does not know
-        raise InvalidArgument("a key that signs results is of P-256, P-384 or Ed25519") from error
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                             serialization.NoEncryption())
-
-
-def _key_of(jwk: Any, pem: bytes) -> PublicKey:
-    from joserfc.errors import JoseError
-
-    for kind in (jwk.ECKey, jwk.OKPKey):
-        try:
-            key: PublicKey = kind.import_key(pem)
-            _algorithm(key.as_dict(private=False))
-            return key
-        except (JoseError, ValueError, TypeError, KeyError, AttributeError):
-            continue
-    raise InvalidArgument("a key that signs results is of P-256, P-384 or Ed25519")
-
-
-def _algorithm(public: Mapping[str, Any]) -> str:
-    """The one algorithm of a key; raises KeyError for a key of another kind."""
-    return _ALGORITHMS[public["kty"], public["crv"]]
-
-
-def _keys(jwks: Mapping[str, Any]) -> dict[str, PublicKey]:
-    """The keys of a set by their thumbprints, and by their names."""
-    jwk = _jwk()
-    from joserfc.errors import JoseError
-
-    given = jwks.get("keys")
-    if not isinstance(given, list):
-        raise InvalidArgument("a set of keys (JWKS) has a list of them under \"keys\"")
-    found: dict[str, PublicKey] = {}
-    for one in given:
-        if not isinstance(one, dict) or one.get("use", "sig") != "sig":
-            continue
-        public = {name: one[name] for name in ("kty", "crv", "x", "y") if name in one}
-        try:
-            if one.get("alg", _algorithm(public)) != _algorithm(public):
-                continue
-            key = (jwk.ECKey if public["kty"] == "EC" else jwk.OKPKey).import_key(public)
-            names = {key.thumbprint(), one.get("kid")}
-        except (JoseError, KeyError, TypeError, ValueError, AttributeError):
-            continue
-        found.update({name: key for name in names if isinstance(name, str)})
-    return found
-
-
 def _header(signed: str) -> dict[str, Any] | None:
     """The header of a JWS, which is believed in nothing."""
     from joserfc import jws
     from joserfc.errors import JoseError
     try:
-        found = jws.extract_compact(signed.encode("ascii"), registry=_registry(*_ALGORITHMS.values()))
+        found = jws.extract_compact(signed.encode("ascii"), registry=jose.registry(*jose.ALGORITHMS.values()))
         header = found.headers()
     except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
@@ -326,19 +310,11 @@ def _verified(signed: str, key: PublicKey) -> bytes | None:
     from joserfc import jws
     from joserfc.errors import JoseError
 
-    algorithm = _algorithm(key.as_dict(private=False))
+    algorithm = jose.algorithm_of(key.as_dict(private=False))
     try:
-        return jws.deserialize_compact(signed, key, registry=_registry(algorithm)).payload
+        return jws.deserialize_compact(signed, key, registry=jose.registry(algorithm)).payload
     except (JoseError, ValueError, TypeError, KeyError):
         return None
-
-
-def _registry(*algorithms: str) -> Any:
-    from joserfc.jws import JWSRegistry
-
-    registry = JWSRegistry(algorithms=list(algorithms))
-    registry.max_payload_length = _MAX_RESULT
-    return registry
 
 
 def _result(payload: bytes, key_id: str, now: datetime.datetime) -> Result | NoResult:

@@ -6,11 +6,13 @@ from __future__ import annotations
 import datetime
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import labelkit.provenance
+from tests.log.server import postgresql_is_installed, postgresql_server
 from tests.media import photo, saved
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell sets it for what runs in the background
@@ -56,3 +58,13 @@ def source(tmp_path: Path) -> Path:
     path.parent.mkdir()
     path.write_bytes(saved(photo(), "JPEG", quality=92))
     return path
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The DSN of a PostgreSQL server of our own."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    if not postgresql_is_installed():
+        pytest.skip("no PostgreSQL server is installed")
+    with postgresql_server() as dsn:
+        yield dsn

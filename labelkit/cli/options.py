@@ -58,7 +58,7 @@ def result_signer_of(options: argparse.Namespace) -> ResultSigner | None:
     from labelkit.results import ResultSigner
 
     password = os.environ.get("LABELKIT_SIGNER_PASSWORD")
-    return ResultSigner.load(options.sign_result, url=options.result_url,
+    return ResultSigner.load(options.sign_result, url=options.result_url, ta_url=options.ta_url,
                              password=password.encode() if password else None)
 
 

@@ -25,6 +25,8 @@ def result(command: Parser) -> None:
     command.add_argument("--jwks", metavar=_("FILE"), required=True,
                          help=_("public keys that are believed, as a service shows them at /.well-known/jwks.json"))
     command.add_argument("--content", metavar=_("FILE"), help=_("file that the results must be about"))
+    command.add_argument("--time-anchors", metavar="PEM",
+                         help=_("roots of time-stamping authorities that are believed; C2PA's list by default"))
     shared_options.json(command, _("one JSON object per line for each result"))
 
 
@@ -100,6 +102,9 @@ def page(command: Parser) -> None:
     command.add_argument("--fetch-from", type=values.words, default=[], metavar=_("LIST"),
                          help=_("servers beside its own, such as https://example.org, from which the page may fetch a "
                                 "file that ?url= in its address names, when the visitor clicks"))
+    command.add_argument("--result-keys", metavar=_("FILE"),
+                         help=_("public keys (JWKS) whose signed results the page believes; others are believed once "
+                                "the visitor gives the page their set"))
     command.add_argument("--cache", metavar=_("FOLDER"), help=_("where fetched files are kept"))
 
 

@@ -15,6 +15,7 @@ from labelkit.log_recorder import sha256
 from labelkit.messages import Message
 from labelkit.report import Verdict
 from labelkit.results import NoResult, Result
+from labelkit.time_stamps import TimeStamp
 from labelkit.trials import signed as evidence
 from labelkit.trials.signed import Evidence
 
@@ -41,12 +42,20 @@ def run(options: argparse.Namespace) -> int:
     codes = []
     for signed in results.read_results(options.file):
         is_evidence = results.type_of(signed) == evidence.TYPE
-        found = evidence.check(signed, jwks, now) if is_evidence else results.check(signed, jwks, now)
+        found = evidence.check(signed, jwks, now) if is_evidence else results.check(
+            signed, jwks, now, authorities=_authorities(options.time_anchors))
         fits = None if wanted is None or isinstance(found, NoResult) else wanted in _about(found)
         checked = _Checked(found, fits)
         codes.append(checked.code)
         print(json_line(_fields(checked, options)) if options.json else _text(checked, options))
     return max(codes)
+
+
+def _authorities(path: str | None) -> str:
+    """PEM of the authorities whose time-stamps are believed."""
+    from labelkit.provenance import TrustList  # only here: it takes a tenth of a second to load
+
+    return TrustList.load(path).anchors if path else TrustList.c2pa().time_stamp_anchors
 
 
 def _about(found: Result | Evidence) -> set[str]:
@@ -84,9 +93,18 @@ def _text(checked: _Checked, options: argparse.Namespace) -> str:
 
 def _report_rows(found: Result, language: str) -> list[tuple[Message, str]]:
     reasons = found.report.get("reasons")
-    return [(Message("effort"), str(found.checked.get("effort"))),
+    return [*_stamp_rows(found.stamp, language), (Message("effort"), str(found.checked.get("effort"))),
             (Message("verdict"), _verdict(str(found.report.get("verdict")), language)),
             *((Message("because"), str(reason)) for reason in (reasons if isinstance(reasons, list) else []))]
+
+
+def _stamp_rows(stamp: TimeStamp | None, language: str) -> list[tuple[Message, str]]:
+    if stamp is None:
+        return []
+    facts = {"time": f"{stamp.time:%Y-%m-%d %H:%M:%S}", "authority": one_line(stamp.authority) or "?"}
+    said = Message("{time} UTC by {authority}", **facts) if stamp.is_trusted else Message(
+        "{time} UTC by {authority}, NOT an authority that is believed here", **facts)
+    return [(Message("time-stamp"), said.text(language))]
 
 
 def _verdict(stated: str, language: str) -> str:

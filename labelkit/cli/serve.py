@@ -70,7 +70,8 @@ def _service(options: argparse.Namespace) -> Service:
         plan=plan, producer=options.producer, propagator=options.propagator, key=key_of(options), log=log,
         manifests=options.keep_manifests, peers=[Client(url) for url in options.ask_also],
         references=Fetcher(Guard(hosts), limits.receive_seconds, limits.body_bytes) if hosts else None,
-        sm2=sm2_signer_of(options), results=result_signer_of(options), language=options.lang, limits=limits)
+        sm2=sm2_signer_of(options), results=result_signer_of(options), jobs=options.job_store, language=options.lang,
+        limits=limits)
     return service.Service(settings, service.Access(options.api_keys, options.open),
                            page=Path(options.page) if options.page else None)
 

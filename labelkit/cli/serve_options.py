@@ -15,8 +15,10 @@ from labelkit.service.limits import Limits
 if TYPE_CHECKING:
     from labelkit.cli.usage import Parser
 
-_MEGABYTES = {"body": "body_bytes", "held": "held_bytes", "memory": "memory_bytes", "made": "made_bytes"}
-_NUMBERS = ("media_seconds", "work_seconds", "receive_seconds", "wait_seconds", "processes", "waiting", "callers_share")
+_MEGABYTES = {"body": "body_bytes", "held": "held_bytes", "memory": "memory_bytes", "made": "made_bytes",
+              "job-files": "job_bytes"}
+_NUMBERS = ("media_seconds", "work_seconds", "receive_seconds", "wait_seconds", "processes", "waiting", "callers_share",
+            "job_processes", "job_seconds", "job_keep_seconds", "jobs", "callers_jobs")
 
 
 def add_listening(command: Parser) -> None:
@@ -56,6 +58,26 @@ def add_lookup(command: Parser) -> None:
                        help=_("other services that are asked too where a mark is looked up; none by default"))
 
 
+def add_jobs(command: Parser) -> None:
+    """Films and long sound that are answered later."""
+    group, limits = command.add_argument_group(_("jobs")), {
+        field.name: field.default for field in dataclasses.fields(Limits)}
+    group.add_argument("--job-store", metavar=_("FOLDER|URL"),
+                       help=_("answer films and long sound with 202 and a job, which is kept in this folder, or in "
+                              "PostgreSQL for services on several machines; without it they are answered at once and "
+                              "nothing is kept"))
+    for option, name, metavar, what in (
+            ("--job-processes", "job_processes", "N", _("jobs at a time; {default:g} by default")),
+            ("--max-job", "job_seconds", _("SECONDS"), _("that the work on a job may take; {default:g} s by default")),
+            ("--keep-results", "job_keep_seconds", _("SECONDS"),
+             _("that a result waits to be fetched; {default:g} s by default")),
+            ("--max-jobs", "jobs", "N", _("jobs waiting, at work and not fetched; {default:g} by default")),
+            ("--callers-jobs", "callers_jobs", "N",
+             _("of them of one key, or of all who have none; {default:g} by default"))):
+        group.add_argument(option, type=values.count, dest=name, metavar=metavar, default=limits[name],
+                           help=what.format(default=limits[name]))
+
+
 def add_limits(command: Parser) -> None:
     """The bounds that operators change; the others are in `labelkit.service.Limits`."""
     group, limits = command.add_argument_group(_("limits")), {
@@ -70,6 +92,7 @@ def add_limits(command: Parser) -> None:
     megabytes("body", _("of a request; {default} MB by default"))
     megabytes("held", _("of the bodies of all requests together; {default} MB by default"))
     megabytes("memory", _("of each process; {default} MB by default"))
+    megabytes("job-files", _("of the files of all jobs and their results; {default} MB by default"))
     megabytes("made", _("of a labelled file; {default} MB by default"))
     group.add_argument("--max-megapixels", type=values.count, default=134, metavar="N",
                        help=_("limit for all frames of a picture together, and for one frame of a film; 134 by "
@@ -94,5 +117,5 @@ def add_limits(command: Parser) -> None:
 def limits_of(options: argparse.Namespace) -> Limits:
     """The limits that the options name; raises InvalidArgument."""
     given = {name: getattr(options, name) for name in _NUMBERS if getattr(options, name) is not None}
-    given |= {name: getattr(options, f"max_{option}") << 20 for option, name in _MEGABYTES.items()}
+    given |= {name: getattr(options, f"max_{option.replace('-', '_')}") << 20 for option, name in _MEGABYTES.items()}
     return Limits(**given, pixels=options.max_megapixels * 1_000_000)

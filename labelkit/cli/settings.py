@@ -22,10 +22,11 @@ from labelkit.messages import Message
 
 # a relative path in a settings file is relative to that file
 _PATHS = {"key", "signer", "trust", "font", "recording", "sm2-key", "sm2-pin", "log", "candidates", "files-from",
-          "sign-result", "jwks", "api-keys", "page", "socket", "tls-certificate", "tls-key"}
+          "sign-result", "jwks", "time-anchors", "api-keys", "job-store", "page", "socket",
+          "tls-certificate", "tls-key"}
 _NO_PATHS = {("trust", "c2pa"), ("trust", "none")}
 _DECISIVE = {"key", "signer", "trust", "sm2-key", "sm2-pin", "log", "candidates", "ta-url", "sign-result", "jwks",
-             "api-keys", "resolve", "reference-hosts", "ask-also", "address"}
+             "time-anchors", "api-keys", "job-store", "resolve", "reference-hosts", "ask-also", "address"}
 """Secrets, trust, code and who is asked: what a folder of media must not decide about itself."""
 _NEVER_STORED = {"help", "config", "new-key"}
 _LOCAL = "labelkit.toml"  # the name that earlier versions read from the current directory

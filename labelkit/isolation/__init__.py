@@ -28,7 +28,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self, TypeVar, Unpack
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self, TypeAlias, TypeVar, Unpack
 
 from labelkit import threads
 from labelkit.codec import MAX_PIXELS
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from labelkit.preconditions import VerifySettings
 
 T = TypeVar("T")
+OnShare: TypeAlias = Callable[[float], None]
+"""Is told which share of a film has been labelled, 0 to 1. What it raises ends the process."""
 
 MAX_REPLY = 8 << 20  # bytes; reports have a few kB, those of files of 10,000 slots 2 MB
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG",
@@ -63,6 +65,7 @@ class Limits:
     media_seconds      of sound or film, as the file states its length
     written_bytes      of each temporary file: films and long sound are labelled from file to file
     made_bytes         of a labelled file
+    attempts           processes for one file: another is asked where one comes to an end before its time is up
     """
 
     seconds: float = 60.0
@@ -71,6 +74,7 @@ class Limits:
     media_seconds: float = math.inf
     written_bytes: int = 0
     made_bytes: int = 1 << 30
+    attempts: int = 1
 
     def of(self, size: int) -> float:
         """Seconds for a file of so many bytes."""
@@ -94,6 +98,14 @@ class Job(NamedTuple):
     arguments: dict[str, Any]
 
 
+class _CameToAnEnd(Exception):
+    """A process ended before it replied."""
+
+    def __init__(self, error: LabelkitError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class _Processes:
     """Processes that do one job after the other; may be used from several threads at a time."""
 
@@ -106,22 +118,41 @@ class _Processes:
         for _ in range(processes):
             self._idle.put(None)
         self._size = processes
+        self._busy: set[_Process] = set()
+        self._is_stopped = False
         self._threads = max(1, threads.cores() // processes)
 
-    def _done(self, job: Job, data: bytes | None, most: int, read: Callable[[bytes], T]) -> T:
+    def _done(self, job: Job, data: bytes | None, most: int, read: Callable[[bytes], T],
+              on_share: OnShare | None = None) -> T:
         """What `read` makes of the reply, of at most so many bytes, of the next process that is idle."""
+        left = self._limits.attempts
+        while True:
+            left -= 1
+            try:
+                return self._attempted(job, data, most, read, on_share)
+            except _CameToAnEnd as ended:
+                if left < 1 or self._is_stopped:
+                    raise ended.error from None
+
+    def _attempted(self, job: Job, data: bytes | None, most: int, read: Callable[[bytes], T],
+                   on_share: OnShare | None) -> T:
         process, reusable = self._idle.get(), False
         try:
             process = process or _Process(self._started, self._threads, writes=self._limits.written_bytes > 0)
-            answer = read(process.ask(job, data, most))
+            self._busy.add(process)
+            if self._is_stopped:
+                process.kill()
+            answer = read(process.ask(job, data, most, on_share))
             reusable = True
             return answer
         except wire.Reported as reported:  # the file's error, from a process that is well
             reusable = True
             raise reported.error from None
         finally:
-            if process and not reusable:
-                process.end()
+            if process:
+                self._busy.discard(process)
+                if not reusable:
+                    process.end()
             self._idle.put(process if reusable else None)
 
     def close(self) -> None:
@@ -130,6 +161,13 @@ class _Processes:
             if process:
                 process.end()
             self._idle.put(None)
+
+    def stop(self) -> None:
+        """End every process at once: the files that they work on are given up, as where a process comes to an end."""
+        self._is_stopped = True
+        for process in tuple(self._busy):
+            process.kill()
+        self.close()
 
     def __enter__(self) -> Self:
         return self
@@ -183,18 +221,20 @@ class EmbedPool(_Processes):
 
     def embed(self, data: bytes, label: Label, plan: Plan, *, name: str = "bytes", key: Key | None = None,
               replace: bool = False, max_pixels: int = MAX_PIXELS, fingerprint: bool = False,
-              keep: bool = False) -> Made:
+              keep: bool = False, on_share: OnShare | None = None) -> Made:
         """`labelkit.embed` of a file's bytes; the arguments are those of `embed`, and
 
         name         of the file, for messages
         fingerprint  whether that of the labelled picture is wanted, for the label log
         keep         whether the manifest store is wanted, for the label log
+        on_share     is told how far a film is, of which nothing is known before its first frame
         Raises LimitExceeded as `Pool.verify` does, and what `labelkit.embed` raises.
         """
         arguments = {"label": label, "plan": plan, "key": key, "replace": replace, "max_pixels": max_pixels}
         job = Job("embed", name, self._limits.of(len(data)), None, {**arguments, "fingerprint": fingerprint,
-                                                                         "keep": keep})
-        return self._done(job, data, self._limits.made_bytes + MAX_REPLY, lambda reply: wire.read_made(reply, name))
+                                                                  "keep": keep, "tells": on_share is not None})
+        return self._done(job, data, self._limits.made_bytes + MAX_REPLY, lambda reply: wire.read_made(reply, name),
+                          on_share)
 
 
 def _size(given: str | bytes) -> int:
@@ -228,8 +268,9 @@ class _Process:
         self._in, self._out = _pipe(self._process.stdin), _pipe(self._process.stdout)
         self._first: bytes | None = started
 
-    def ask(self, job: Job, data: bytes | None, most: int) -> bytes:
-        """The reply about a file; raises LimitExceeded where none comes within the seconds of the job.
+    def ask(self, job: Job, data: bytes | None, most: int, on_share: OnShare | None = None) -> bytes:
+        """The reply about a file; raises LimitExceeded where none comes within the seconds of the job, and
+        _CameToAnEnd where the process ends before.
 
         data  the file, where the job names no path
         most  bytes of the reply
@@ -251,6 +292,9 @@ class _Process:
             self._in.flush()
             self._first = None
             size, = struct.unpack("<Q", _exactly(self._out, 8))
+            while size >= wire.SHARE and on_share:
+                on_share(min(1.0, (size - wire.SHARE) / wire.WHOLE))
+                size, = struct.unpack("<Q", _exactly(self._out, 8))
             if size > most:
                 raise wire.bad_reply(job.name)
             return _exactly(self._out, size)
@@ -259,12 +303,16 @@ class _Process:
         finally:
             timer.cancel()
 
-    def _died(self, out_of_time: bool, seconds: float, name: str) -> LabelkitError:
+    def _died(self, out_of_time: bool, seconds: float, name: str) -> Exception:
         if out_of_time:
             return LimitExceeded("{where}: reading it took more than {seconds} s, so its process was ended", where=name,
                                  seconds=f"{seconds:.0f}")
-        return LimitExceeded("{where}: the process that read it came to an end: it crashed, or needed too much time or "
-                             "memory", where=name)
+        return _CameToAnEnd(LimitExceeded("{where}: the process that read it came to an end: it crashed, or needed too "
+                                          "much time or memory", where=name))
+
+    def kill(self) -> None:
+        """Let the process come to an end, as whoever waits for its reply will see."""
+        self._process.kill()
 
     def end(self) -> None:
         """End the process."""

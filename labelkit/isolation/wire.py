@@ -29,6 +29,8 @@ from labelkit.report import Report
 MAX_TEXT = 64 << 10  # characters of one text
 MAX_DEPTH = 40
 MAX_INTEGER = 1 << 64
+SHARE, WHOLE = 1 << 63, 1 << 20
+"""In the place of a reply's size, SHARE and more says how much of a film is done, in parts of WHOLE."""
 _CLASS = ""
 _MADE = b"made"  # begins no JSON
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")

@@ -13,13 +13,19 @@ import re
 import struct
 import sys
 import tempfile
+import time
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from labelkit.container import SIDECAR, Reader
 from labelkit.errors import LabelkitError, LimitExceeded
 from labelkit.isolation import Job, Limits, out_of_memory, wire
 from labelkit.messages import Message
+
+if TYPE_CHECKING:
+    from labelkit.codec.transcode import Progress
+
+_TELL_SECONDS = 0.5  # between two words on how far a film is
 
 
 def serve() -> None:
@@ -38,7 +44,7 @@ def serve() -> None:
         except EOFError:
             return
         _limit_time(job.seconds)
-        for part in (reply := _reply(job, data, settings, limits)):
+        for part in (reply := _reply(job, data, settings, limits, replies)):
             replies.write(part)
         replies.flush()
         del data, reply  # they would stay until the next file
@@ -51,18 +57,18 @@ def _message(pipe: IO[bytes]) -> bytes:
     return pipe.read(struct.unpack("<Q", head)[0])
 
 
-def _reply(job: Job, data: bytes | None, settings: dict[str, Any], limits: Limits) -> list[bytes]:
-    """The size of the reply, and the reply in one part or more."""
-    parts = _answer(job, data, settings, limits)
+def _reply(job: Job, data: bytes | None, settings: dict[str, Any], limits: Limits, out: IO[bytes]) -> list[bytes]:
+    """The size of the reply, and the reply in one part or more; how far a film is goes out before."""
+    parts = _answer(job, data, settings, limits, out)
     return [struct.pack("<Q", sum(map(len, parts))), *parts]
 
 
-def _answer(job: Job, data: bytes | None, settings: dict[str, Any], limits: Limits) -> list[bytes]:
+def _answer(job: Job, data: bytes | None, settings: dict[str, Any], limits: Limits, out: IO[bytes]) -> list[bytes]:
     try:
         source: Any = job.path if data is None else Reader.of(data, job.name)
         _refuse_long(source, job.name, limits.media_seconds)
         if job.verb == "embed":
-            return _embedded(source, limits.made_bytes, **job.arguments)
+            return _embedded(source, limits.made_bytes, out, **job.arguments)
         from labelkit import pipeline
         return [wire.write_report(pipeline.verify(source, **{**settings, **job.arguments}))]
     except LabelkitError as error:
@@ -75,12 +81,15 @@ def _answer(job: Job, data: bytes | None, settings: dict[str, Any], limits: Limi
             reason=f"{type(error).__name__}: {error}"[:300]))]
 
 
-def _embedded(source: Any, most_bytes: int, *, fingerprint: bool, keep: bool, **arguments: Any) -> list[bytes]:
+def _embedded(source: Any, most_bytes: int, out: IO[bytes], *, fingerprint: bool, keep: bool, tells: bool,
+              **arguments: Any) -> list[bytes]:
     from labelkit import pipeline
     from labelkit.log_recorder import fingerprint_of
 
     left_out: list[Message] = []
     arguments["on_left_out"] = left_out.append
+    if tells:
+        arguments["on_progress"] = _Teller(out)
     manifest = None
     if arguments["plan"].provenance and not pipeline.provenance().has_place(source):
         made, manifest = _with_manifest(source, arguments)
@@ -93,6 +102,21 @@ def _embedded(source: Any, most_bytes: int, *, fingerprint: bool, keep: bool, **
     store = signer.take_store() if keep and signer else None  # None too where the format takes no manifest
     return wire.write_made(wire.Made(made, manifest, left_out[0] if left_out else None,
                                      fingerprint_of(made) if fingerprint else None, store))
+
+
+class _Teller:
+    """Says how far a film is, now and then."""
+
+    def __init__(self, out: IO[bytes]) -> None:
+        self._out, self._next_s = out, 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        now_s = time.monotonic()
+        if progress.total_seconds and now_s >= self._next_s:
+            self._next_s = now_s + _TELL_SECONDS
+            share = min(1.0, max(0.0, progress.seconds / progress.total_seconds))
+            self._out.write(struct.pack("<Q", wire.SHARE + int(share * wire.WHOLE)))
+            self._out.flush()
 
 
 def _with_manifest(source: Reader, arguments: dict[str, Any]) -> tuple[bytes, bytes | None]:

@@ -21,7 +21,7 @@ from labelkit.report import Finding, Layer, Report, Status, Verdict
 MAX_DEPTH = 8  # levels of nested evidence that are shown
 MAX_ROWS = 120  # values of evidence of one layer that are shown
 
-_VERDICTS = {Verdict.CONFIRMED: Message("confirmed AI-generated"), Verdict.POSSIBLE: Message("possibly AI-generated"),
+VERDICTS = {Verdict.CONFIRMED: Message("confirmed AI-generated"), Verdict.POSSIBLE: Message("possibly AI-generated"),
              Verdict.SUSPECTED: Message("suspected AI-generated"), Verdict.NONE: Message("no sign of AI generation"),
              Verdict.UNDETERMINED: Message("cannot tell: nothing was found, and not all was looked at")}
 _LAYERS = {Layer.EXPLICIT: Message("Explicit label"), Layer.WATERMARK: Message("Watermark"),
@@ -194,7 +194,7 @@ def _status(status: Status) -> str:
 
 
 def _verdict(report: Report) -> str:
-    shown = _VERDICTS[report.verdict]
+    shown = VERDICTS[report.verdict]
     if report.verdict is Verdict.NONE and not all(finding.asked for finding in report):
         shown = Message("no sign of AI generation in what was looked at")
     return chip(report.verdict.value, shown)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from labelkit.distribution import __version__
 from labelkit.messages import Message
 from labelkit.page.markup import bilingual, bilingual_attribute, escaped, language_switch
+from labelkit.page.render import VERDICTS
 
 POLICY = ("default-src 'none'; script-src 'self' blob: 'wasm-unsafe-eval'; worker-src 'self' blob:; "
           "connect-src {origins}; img-src 'self' blob:; media-src blob:; style-src 'self'; font-src 'self'; "
@@ -46,6 +47,27 @@ _TEXTS = {
     "seen": Message("The explicit label is outlined."),
     "unseen": Message("No explicit label was seen."),
     "marked": Message("The watermark in time"),
+    "result-holds": Message("Signed result"),
+    "result-refused": Message("NOT to be believed"),
+    "result-why": Message("Why"),
+    "result-malformed": Message("it is no result of a form that is known here"),
+    "result-unknown": Message("none of the keys here is the one that it names; drop the signer's set of keys (JWKS)"),
+    "result-broken": Message("the signature does not hold"),
+    "result-future": Message("it is dated in the future"),
+    "result-key": Message("Signed by the key"),
+    "result-own": Message("of those who run this page"),
+    "result-given": Message("from the file that you gave"),
+    "result-content": Message("About the content"),
+    "result-fits": Message("which is that of"),
+    "result-other": Message("which is NOT that of a file here"),
+    "result-alone": Message("to be compared with a file: drop it too"),
+    "result-verdict": Message("Verdict that was signed"),
+    "result-because": Message("Because"),
+    "result-detector": Message("Detector"),
+    "result-time": Message("Time"),
+    "result-stated": Message("as its signer says"),
+    "result-stamped": Message("as its signer says; it has a time-stamp, which `labelkit result` checks"),
+    **{f"verdict-{verdict.value}": shown for verdict, shown in VERDICTS.items()},
 }
 
 

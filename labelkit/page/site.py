@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import re
 import shutil
 import zipfile
@@ -19,6 +20,7 @@ from labelkit.errors import InvalidArgument, cannot_write
 from labelkit.page import markup, runtime, shell
 from labelkit.page.browser import ANCHORS
 from labelkit.provenance import TrustList
+from labelkit.results import read_jwks
 
 KERNELS = "_native.abi3.so"
 _PACKAGE = Path(labelkit.__file__).parent
@@ -30,7 +32,7 @@ _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # so that the same sources give the same page
 
 
 def build(out: Path, *, kernels: Path | None = None, anchors: Path | None = None, cache: Path | None = None,
-          language: str = "en", fetch_from: Sequence[str] = ()) -> list[str]:
+          language: str = "en", fetch_from: Sequence[str] = (), result_keys: Path | None = None) -> list[str]:
     """Write the page into the folder `out` and return the names of its files.
 
     kernels   the kernels as WebAssembly, made by native/wasm.py; without them NumPy does their work, several times
@@ -40,6 +42,7 @@ def build(out: Path, *, kernels: Path | None = None, anchors: Path | None = None
     language  shown first
     fetch_from  servers beside its own from which the page may fetch a file that ?url= names, on a click and before it
               forbids itself connections: origins such as "https://example.org" or "https://*.example.org"
+    result_keys  public keys (JWKS) whose signed results the page believes without being given the set; none by default
     Raises InvalidArgument, and OutputFailed where a file of the runtime cannot be had.
     """
     for origin in fetch_from:
@@ -53,6 +56,8 @@ def build(out: Path, *, kernels: Path | None = None, anchors: Path | None = None
         for file, data in runtime.fetched(cache or runtime.cache_folder()):
             loaded.append(_put(out, f"runtime/{file.name}", data))
         loaded.append(_put(out, "runtime/worker.js", (_STATIC / "worker.js").read_bytes()))
+        if result_keys is not None:
+            loaded.append(_put(out, "runtime/result-keys.json", json.dumps(read_jwks(result_keys)).encode()))
         (out / "licences.txt").write_text(_licences(), "utf-8")
         (out / "style.css").write_text(markup.style(markup.FONT), "utf-8")
         copied = [path for path in _STATIC.iterdir() if path.name not in ("worker.js", "sw.js")]

@@ -15,7 +15,8 @@ parameters (`parameters`), wait for a process, work (`verbs`, in the pools of `l
 `front` stands around it: a line of log, the figures for Prometheus, and answers that are sent piece by piece. Every
 bound is in `limits`. Files of strangers are decoded in processes with limits; this process only tells
 their format, by the bounded readers of `labelkit.container`. Nothing is kept: files are in memory alone, or, while
-films and long sound are labelled, in temporary files of the process that labels them.
+films and long sound are labelled, in temporary files of the process that labels them. Where the operator names a place
+for `jobs`, films and long sound are kept there until their result is fetched, so that no kill loses them.
 """
 
 from __future__ import annotations

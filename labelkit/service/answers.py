@@ -13,11 +13,13 @@ from starlette.responses import JSONResponse, Response
 from labelkit.container import SIDECAR
 from labelkit.errors import LabelkitError
 from labelkit.messages import Message
+from labelkit.service.job_record import State
 from labelkit.service.refusal import Refused, status_of
 from labelkit.service.verbs import Answer, error_fields
 
 RECORD = "Labelkit-Record"
 """The header that holds the record of a labelled file, as JSON in ASCII."""
+RETRY_SECONDS = 2  # after which to ask for a job again
 
 
 def of(answer: Answer, accept: str) -> Response:
@@ -53,6 +55,16 @@ def _disposition(answer: Answer, ending: str = "") -> str:
     """RFC 6266: the name of the file."""
     name = quote(str(answer.fields["output"]) + ending, safe="")
     return f"attachment; filename*=UTF-8''{name}"
+
+
+def accepted(name: str, state: State, is_asked_for: bool) -> Response:
+    """The response for a request that became a job.
+
+    is_asked_for  whether the client wanted one (RFC 7240)
+    """
+    return JSONResponse(state.fields(name), 202, {
+        "Location": f"/v1/jobs/{name}", "Retry-After": str(RETRY_SECONDS),
+        **({"Preference-Applied": "respond-async"} if is_asked_for else {})})
 
 
 def of_error(error: LabelkitError, name: str | None, language: str) -> Response:

@@ -22,19 +22,18 @@ from starlette.staticfiles import StaticFiles
 
 from labelkit.errors import InvalidArgument, LabelkitError
 from labelkit.messages import Message
-from labelkit.service import answers, openapi, parameters, resolution
+from labelkit.service import answers, job_routes, openapi, parameters, resolution
 from labelkit.service.front import FACTS, LOG, App, Event, Figures, Front, Receive, Send, line
 from labelkit.service.gate import Gate
+from labelkit.service.jobs import Jobs
 from labelkit.service.keys import Access
 from labelkit.service.refusal import Refused
-from labelkit.service.route import Verb
+from labelkit.service.route import SCOPE_OF, Verb
 from labelkit.service.upload import Upload
 from labelkit.service.verbs import Settings, Verbs
 
 T = TypeVar("T")
 
-SCOPE_OF = {"verify": "verify", "check": "verify", "label": "label", "propagate": "label"}
-"""The scope that each route of /v1/ wants."""
 _RETRY_SECONDS = 5.0  # between attempts to start the processes
 
 
@@ -56,6 +55,7 @@ class Service:
         self.gate = Gate(settings.limits)
         self.figures = Figures(self.gate)
         self.verbs = Verbs(settings)
+        self.jobs = Jobs(settings, self.figures) if settings.jobs is not None else None
         self.is_ready = False
         self._threads = ThreadPoolExecutor(settings.limits.processes, thread_name_prefix="labelkit-service")
         description = openapi.document(settings)
@@ -63,6 +63,8 @@ class Service:
                                    for verb, scope in SCOPE_OF.items()]
         routes += [Route("/healthz", _plain(lambda: (200, "ok"))), Route("/readyz", _plain(self._readiness)),
                    Route("/metrics", self._metrics), Route("/openapi.json", _fixed("openapi", description))]
+        if self.jobs:
+            routes += job_routes.routes(self)
         if settings.manifests:
             routes += resolution.routes(self)
         if settings.results:
@@ -85,11 +87,15 @@ class Service:
     @asynccontextmanager
     async def _lifespan(self, app: object) -> AsyncIterator[None]:
         warming = asyncio.create_task(self._warm_up())
+        if self.jobs:
+            self.jobs.start()
         try:
             yield
         finally:
             self.is_ready = False
             warming.cancel()
+            if self.jobs:
+                await asyncio.to_thread(self.jobs.stop)
             await asyncio.to_thread(self.verbs.close)
             self._threads.shutdown()
 
@@ -121,13 +127,13 @@ class Service:
             return answers.of_refusal(refused, self.settings.language)
         return Response(generate_latest(self.figures.registry), media_type=CONTENT_TYPE_LATEST)
 
-    def allowed(self, request: Request, scope: str) -> str:
-        """The name of the caller, who may ask for this; raises Refused (401, 403)."""
+    def allowed(self, request: Request, scope: str | None) -> str:
+        """The name of the caller, who may ask for this, or is known; raises Refused (401, 403)."""
         address = request.client.host if request.client else ""
         caller = self.access.caller(request.headers.get("authorization"), address)
         if caller is None:
             raise Refused(401, "Unauthorized", Message("the API key is not known here"))
-        if scope not in caller.scopes:
+        if scope is not None and scope not in caller.scopes:
             if "authorization" not in request.headers:
                 raise Refused(401, "Unauthorized", Message("an API key is needed: Authorization: Bearer KEY"))
             raise Refused(403, "Forbidden", Message("the API key does not have the scope {scope}", scope=scope))

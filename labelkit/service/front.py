@@ -65,6 +65,9 @@ class Figures:
         self.seconds = Histogram("labelkit_request_seconds", "Time of a request", ("route",), buckets=_SECONDS,
                                  registry=self.registry)
         self.received = Counter("labelkit_received_bytes", "Bytes of bodies received", registry=self.registry)
+        self.jobs = Gauge("labelkit_jobs", "Jobs that are kept", ("state",), registry=self.registry)
+        self.jobs_ended = Counter("labelkit_jobs_ended", "Jobs that ended, by the status of their result",
+                                  ("route", "status"), registry=self.registry)
         for name, text, value in (("admitted", "Requests that came in and are not answered", lambda: gate.admitted),
                                   ("working", "Files that are worked on", lambda: gate.working),
                                   ("held_bytes", "Bytes of bodies in memory", lambda: gate.held)):

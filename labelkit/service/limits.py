@@ -30,6 +30,17 @@ class Limits:
     callers_share     requests at a time of one API key, or of one address without keys; 429
     held_bytes        of the bodies of all requests together, and of the files that go back; 503
     connections       at a time; 503
+
+    Where there are jobs:
+
+    direct_sound_bytes
+                      of a sound that is answered at once; a larger one is a job, as every film is
+    job_processes     jobs that are worked on at a time, in processes of their own, of as many again for labelling
+    job_seconds       in the place of `work_seconds`
+    job_keep_seconds  that a result waits to be fetched
+    jobs              waiting, at work and not fetched; 503
+    callers_jobs      of one API key, or of all callers without one; 429
+    job_bytes         of the files of all jobs and their results; 503
     """
 
     body_bytes: int = 64 << 20
@@ -47,6 +58,13 @@ class Limits:
     callers_share: int = 16
     held_bytes: int = 512 << 20
     connections: int = 1000
+    direct_sound_bytes: int = 4 << 20
+    job_processes: int = 1
+    job_seconds: float = 1800.0
+    job_keep_seconds: float = 3600.0
+    jobs: int = 200
+    callers_jobs: int = 100
+    job_bytes: int = 8 << 30
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

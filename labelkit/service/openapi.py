@@ -11,7 +11,7 @@ from labelkit.compliance import Outcome, Profile
 from labelkit.distribution import __version__
 from labelkit.label import FIELDS
 from labelkit.report import Layer, Verdict
-from labelkit.service import openapi_resolution
+from labelkit.service import openapi_jobs, openapi_resolution
 from labelkit.service.answers import RECORD
 from labelkit.service.parameters import NAME, OF_ROUTES, URL
 from labelkit.service.upload import FILE
@@ -29,8 +29,9 @@ _ERRORS = {400: "A parameter or the file's label is wrong", 401: "An API key is 
            422: "The file is broken, or cannot carry what is asked for",
            429: "The caller has too many requests at work",
            500: "The service failed, and says so in its log", 503: "The service is busy"}
-_OF_LOOKUPS = {404: "There is nothing of this name", 502: "A file that is named by its address could not be fetched"}
-_LATER = {429, 503}
+_OF_LOOKUPS = {404: "There is nothing of this name", 409: "The job has not ended",
+               502: "A file that is named by its address could not be fetched, or there is no time-stamp"}
+_LATER = {409, 429, 503}
 _TEXTS = {"type": "array", "items": {"type": "string"}}
 _BYTES: dict[str, Any] = {}  # OpenAPI 3.1: binary content has no schema
 
@@ -38,7 +39,15 @@ _BYTES: dict[str, Any] = {}  # OpenAPI 3.1: binary content has no schema
 def document(settings: Settings) -> dict[str, Any]:
     """The description of a service with these settings."""
     fetches = settings.references is not None
+    asks = settings.results is not None and settings.results.has_time_stamp
     paths = {f"/v1/{verb}": {"post": _operation(verb, fetches)} for verb in OF_ROUTES if verb in _SUMMARIES}
+    if asks:
+        paths["/v1/verify"]["post"]["responses"]["502"] = _error(502)
+    if settings.jobs is not None:
+        for path in paths.values():
+            path["post"]["responses"]["202"] = openapi_jobs.accepted(_ref("job"))
+            path["post"]["parameters"].append(openapi_jobs.PREFER)
+        paths |= openapi_jobs.paths(_ref("job"), _error, list(_ERRORS))
     if settings.manifests:
         paths |= openapi_resolution.paths(fetches, _operation, _error)
     paths |= {path: {"get": {"summary": text, "operationId": path.strip("/").partition(".")[0], "security": [],
@@ -53,10 +62,16 @@ def document(settings: Settings) -> dict[str, Any]:
             "info": {"title": "labelkit", "version": __version__, "license": {"name": "Apache-2.0",
                                                                               "identifier": "Apache-2.0"},
                      "description": "Labels AI-generated media as GB 45438-2025 requires, and verifies the labels of "
-                     f"any file. Bodies have at most {settings.limits.body_bytes:,} bytes. No file is kept."},
+                     f"any file. Bodies have at most {settings.limits.body_bytes:,} bytes. {_kept(settings)}"},
             "paths": paths,
             "components": {"schemas": _schemas(), "securitySchemes": {"key": {
                 "type": "http", "scheme": "bearer", "description": "An API key with the scope that the route wants"}}}}
+
+
+def _kept(settings: Settings) -> str:
+    return "No file is kept." if settings.jobs is None else (
+        "Files are kept for jobs alone, until their result is fetched, or for "
+        f"{settings.limits.job_keep_seconds:g} s after it is there.")
 
 
 def _operation(verb: str, fetches: bool) -> dict[str, Any]:
@@ -108,7 +123,7 @@ def _schemas() -> dict[str, Any]:
     required = {"type": "array", "items": {"enum": [layer.value for layer in Layer]}}
     verified = {"file": name, **report["properties"], "required": required, "shortcomings": _TEXTS,
                 "signed_result": {"type": "string", "description": "A JWS (RFC 7515) in the compact form"}}
-    return {**classes, **openapi_resolution.schemas(_object), "report": report,
+    return {**classes, **openapi_resolution.schemas(_object), **openapi_jobs.schema(_object), "report": report,
             "verify": _object(verified, ("signed_result",)),
             "check": _object({"file": name, "profile": {"enum": [profile.value for profile in Profile]},
                               "outcome": outcome, "rules": {"type": "array", "items": rule}, "report": _ref("report")}),

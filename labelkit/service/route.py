@@ -17,11 +17,15 @@ from labelkit.messages import Message
 from labelkit.service import answers, parameters, upload
 from labelkit.service.front import FACTS, Event, Facts, Receive, Send
 from labelkit.service.gate import Gate, Ticket
+from labelkit.service.jobs import Jobs, asks_for_job
 from labelkit.service.refusal import Refused
 from labelkit.service.upload import Upload
 from labelkit.service.verbs import Answer, Settings, Verbs
 
 T = TypeVar("T")
+
+SCOPE_OF = {"verify": "verify", "check": "verify", "label": "label", "propagate": "label"}
+"""The scope that each verb wants."""
 _GONE = 499  # in the log, of a client that went away before its answer; there is no number in HTTP
 
 
@@ -31,8 +35,9 @@ class Host(Protocol):
     settings: Settings
     gate: Gate
     verbs: Verbs
+    jobs: Jobs | None
 
-    def allowed(self, request: Request, scope: str) -> str: ...
+    def allowed(self, request: Request, scope: str | None) -> str: ...
 
     async def in_thread(self, work: Callable[[], T]) -> T: ...
 
@@ -42,10 +47,10 @@ class Guarded:
 
     host   the service
     route  its name, in the log
-    scope  that a caller wants
+    scope  that a caller wants; None for whoever is known
     """
 
-    def __init__(self, host: Host, route: str, scope: str) -> None:
+    def __init__(self, host: Host, route: str, scope: str | None) -> None:
         self.host, self.route, self.scope = host, route, scope
 
     async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
@@ -117,10 +122,13 @@ class Verb(Guarded):
         asked: parameters.Asked = {}
         try:
             asked = parameters.values(self.route, taken.fields)
+            if host.jobs and host.jobs.takes(self.route, taken, prefer := request.headers.get("prefer", "")):
+                job = await asyncio.to_thread(host.jobs.accept, self.route, taken, facts.caller or "")
+                return answers.accepted(*job, is_asked_for=asks_for_job(prefer))
             async with host.gate.turn():
                 if await request.is_disconnected():
                     raise ClientDisconnect
-                answer = await host.in_thread(lambda: _done(host.verbs.of[self.route], taken, asked))
+                answer = await host.in_thread(lambda: _done(host.verbs, self.route, taken, asked))
             ticket.keep(len(answer.file or b""))  # in the place of the body, until it is sent
         except LabelkitError as error:
             facts.error = type(error).__name__
@@ -132,9 +140,11 @@ class Verb(Guarded):
         return answers.of(answer, request.headers.get("accept", ""))
 
 
-def _done(verb: Callable[[Upload, parameters.Asked], Answer], taken: Upload, asked: parameters.Asked) -> Answer:
+def _done(verbs: Verbs, route: str, taken: Upload, asked: parameters.Asked) -> Answer:
     try:
-        return verb(taken, asked)
+        answer = verbs.of[route](taken, asked)
+        verbs.record(taken, asked, answer)
+        return answer
     except (LabelkitError, Refused):
         raise
     except BaseException as error:  # the panics of Rust libraries are no Exceptions

@@ -7,17 +7,16 @@ import dataclasses
 import datetime
 import hashlib
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from labelkit import codec, compliance, container, isolation, propagation, watermark
 from labelkit.compliance import Profile
 from labelkit.container import Reader
 from labelkit.errors import LabelkitError
 from labelkit.explicit.image import ocr
-from labelkit.isolation import EmbedPool, Pool
-from labelkit.isolation.wire import Made
+from labelkit.isolation import EmbedPool, OnShare, Pool
 from labelkit.key import Key
 from labelkit.label import Kind, Label
 from labelkit.log import Entry, Kept
@@ -60,6 +59,8 @@ class Settings:
     results     signs results; None for none
     ocr_in_check
                 whether `check` reads explicit labels in any font; wherever that is installed by default
+    jobs        where films and long sound wait for their turn and for their readers: a folder, or a PostgreSQL DSN;
+                None answers them at once
     language    of the texts where a request names none
     limits      every bound
     """
@@ -76,33 +77,59 @@ class Settings:
     sm2: Sm2Signer | None = None
     results: ResultSigner | None = None
     ocr_in_check: bool = field(default_factory=ocr.available)
+    jobs: str | None = None
     language: str = "en"
     limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)
+class Unrecorded:
+    """What the label log wants to know of a labelled file, beside the file itself.
+
+    fingerprint  of a picture
+    store        its manifest store, where manifests are kept
+    is_left_out  whether it has no watermark, though the plan asks for one
+    """
+
+    label: Label
+    fingerprint: int | None
+    store: bytes | None
+    is_left_out: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back: the JSON; a file where one was made; and its manifest where that belongs beside the file."""
+    """What goes back: the JSON; a file where one was made; and its manifest where that belongs beside the file.
+
+    An answer with `unrecorded` goes nowhere before `Verbs.record` was called with it.
+    """
 
     fields: dict[str, Any]
     file: bytes | None = None
     media_type: str = ""
     manifest: bytes | None = None
+    unrecorded: Unrecorded | None = None
+
+
+class VerbOf(Protocol):
+    """What a route does with a file; `on_share` is told how far the labelling of a film is."""
+
+    def __call__(self, upload: Upload, asked: Asked, on_share: OnShare | None = None) -> Answer: ...
 
 
 class Verbs:
-    """The four verbs, and the processes that they work in."""
+    """The four verbs, and the processes that they work in; each file gets so many `attempts`, should they end."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, attempts: int = 1) -> None:
         limits = settings.limits
         self._settings = settings
         for_each = isolation.Limits(limits.work_seconds, limits.work_seconds_per_megabyte, limits.memory_bytes,
-                                    limits.media_seconds)
+                                    limits.media_seconds, attempts=attempts)
         checks: VerifySettings = {**settings.checks, "max_pixels": limits.pixels, "key": settings.key}
         self._verifying = Pool(limits.processes, for_each, **checks)
         self._labelling = EmbedPool(limits.processes, dataclasses.replace(
             for_each, written_bytes=limits.made_bytes, made_bytes=limits.made_bytes))
-        self.of: dict[str, Callable[[Upload, Asked], Answer]] = {
+        self.of: dict[str, VerbOf] = {
             "verify": self.verify, "check": self.check, "label": self.label, "propagate": self.propagate}
         if settings.manifests and settings.log:
             self.lookup = Lookup(settings.log, settings.peers)
@@ -113,11 +140,16 @@ class Verbs:
         self._verifying.close()
         self._labelling.close()
 
+    def stop(self) -> None:
+        """End the processes at once; what they work on is given up."""
+        self._verifying.stop()
+        self._labelling.stop()
+
     def language(self, asked: Asked) -> str:
         """That of the texts of an answer."""
         return str(asked.get("lang", self._settings.language))
 
-    def verify(self, upload: Upload, asked: Asked) -> Answer:
+    def verify(self, upload: Upload, asked: Asked, on_share: OnShare | None = None) -> Answer:
         """As `labelkit verify --json`."""
         layers = tuple(map(Layer, asked.get("layers", tuple(Layer))))
         required = [Layer(name) for name in asked["require"]]
@@ -134,7 +166,7 @@ class Verbs:
                 report, Content.of(upload.data), how, datetime.datetime.now(datetime.UTC), language)
         return Answer(fields)
 
-    def check(self, upload: Upload, asked: Asked) -> Answer:
+    def check(self, upload: Upload, asked: Asked, on_share: OnShare | None = None) -> Answer:
         """As `labelkit check --json`, without the commands that mend a file."""
         language, profile = self.language(asked), Profile(asked["profile"])
         report = self._report(upload, asked, ocr=self._settings.ocr_in_check)
@@ -144,7 +176,7 @@ class Verbs:
         return Answer({"file": upload.name, "profile": profile.value, "outcome": compliance.overall(rules).value,
                        "rules": [rule.to_dict(language) for rule in rules], "report": report.to_dict(language)})
 
-    def label(self, upload: Upload, asked: Asked) -> Answer:
+    def label(self, upload: Upload, asked: Asked, on_share: OnShare | None = None) -> Answer:
         """As `labelkit embed --json`, and the labelled file."""
         settings, plan = self._settings, self._plan(asked)
         found = container.sniff(Reader.of(upload.data, upload.name))
@@ -157,16 +189,17 @@ class Verbs:
         label = security_data.sign(label, settings.sm2) if settings.sm2 else label
         made = self._labelling.embed(upload.data, label, plan, name=upload.name, key=settings.key,
                                      replace=bool(asked.get("replace")), max_pixels=settings.limits.pixels,
-                                     fingerprint=settings.log is not None, keep=settings.manifests)
-        self._record(upload, label, plan, made)
+                                     fingerprint=settings.log is not None, keep=settings.manifests,
+                                     on_share=on_share)
         marked = bool(plan.watermark and not plan.watermark.presence_only) and codec.has_signal(found)
         fields = {"file": upload.name, "output": upload.name, "label": label.fields(),
                   "watermark": Payload.of(label).hex if marked and not made.left_out else None}
         if made.left_out:
             fields["watermark_left_out"] = made.left_out.text(self.language(asked))
-        return Answer(fields, made.file, found.mime, made.manifest)
+        return Answer(fields, made.file, found.mime, made.manifest, Unrecorded(
+            label, made.fingerprint, made.store, made.left_out is not None) if settings.log else None)
 
-    def propagate(self, upload: Upload, asked: Asked) -> Answer:
+    def propagate(self, upload: Upload, asked: Asked, on_share: OnShare | None = None) -> Answer:
         """As `labelkit propagate --json`, and the file where a label was written into it."""
         settings = self._settings
         propagator = self._party("propagator", settings.propagator, asked)
@@ -187,7 +220,7 @@ class Verbs:
         found = container.sniff(Reader.of(upload.data, upload.name))
         return Answer({**fields, "output": upload.name}, made.file, found.mime, made.manifest)
 
-    def by_content(self, upload: Upload, asked: Asked) -> Answer:
+    def by_content(self, upload: Upload, asked: Asked, on_share: OnShare | None = None) -> Answer:
         """The manifests that the watermark of a file leads to."""
         report = self._report(upload, asked, layers=(Layer.WATERMARK,))
         mark, alg = report[Layer.WATERMARK].payload, asked.get("alg")
@@ -233,20 +266,25 @@ class Verbs:
             drawn["words"] = None  # of an icon, which would stand in the place of the text
         return dataclasses.replace(plan, explicit=dataclasses.replace(plan.explicit, **drawn))
 
-    def _record(self, upload: Upload, label: Label, plan: Plan, made: Made) -> None:
-        """Put the labelled file on record before it is sent."""
-        if self._settings.log is None:
+    def record(self, upload: Upload, asked: Asked, answer: Answer, *, once: bool = False) -> None:
+        """Put a labelled file on record before it is sent.
+
+        once  unless the log has it already: this may have been called before
+        """
+        log, labelled = self._settings.log, answer.unrecorded
+        if log is None or labelled is None or answer.file is None:
             return
-        plan = fitting(dataclasses.replace(plan, watermark=None) if made.left_out else plan,
+        after = hashlib.sha256(answer.file).hexdigest()
+        if once and any(record.facts.get("sha256_after") == after for record in log.find(sha256=after)):
+            return
+        plan = self._plan(asked)
+        plan = fitting(dataclasses.replace(plan, watermark=None) if labelled.is_left_out else plan,
                        Reader.of(upload.data, upload.name))
-        now, payload = datetime.datetime.now(datetime.UTC), watermark.payload_of(label, plan)
-        if made.store is not None:
-            self._settings.log.keep(Kept.of(made.store, soft_binding(container.sniff(
-                Reader.of(made.file, upload.name)).mime), payload, now))
-        self._settings.log.record(Entry(
-            now, label, payload, plan=plan,
-            sha256_before=hashlib.sha256(upload.data).hexdigest(), sha256_after=hashlib.sha256(made.file).hexdigest(),
-            fingerprint=made.fingerprint))
+        now, payload = datetime.datetime.now(datetime.UTC), watermark.payload_of(labelled.label, plan)
+        if labelled.store is not None:
+            log.keep(Kept.of(labelled.store, soft_binding(answer.media_type), payload, now))
+        log.record(Entry(now, labelled.label, payload, plan=plan, sha256_before=hashlib.sha256(upload.data).hexdigest(),
+                         sha256_after=after, fingerprint=labelled.fingerprint))
 
 
 def error_fields(error: LabelkitError, language: str) -> dict[str, str | None]:

@@ -13,7 +13,6 @@ from labelkit.label import Kind, Label
 from labelkit.log import Entry, LabelLog
 from labelkit.payload import Payload
 from labelkit.plan import Plan
-from tests.log.server import postgresql_is_installed, postgresql_server
 
 NOW = datetime.datetime(2024, 11, 24, 8, 0, tzinfo=datetime.UTC)  # long past: records are not dated in the future
 _SCHEMAS = itertools.count()
@@ -24,16 +23,6 @@ def entry(number: int = 1, **others: object) -> Entry:
     values = {"time": NOW, "label": label, "payload": Payload.of(label), "plan": Plan(), "sha256_before": f"{0:064x}",
               "sha256_after": f"{number:064x}", "fingerprint": (1 << 63) + number}
     return Entry(**{**values, **others})
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """The DSN of a PostgreSQL server of our own."""
-    pytest.importorskip("psycopg", reason="psycopg is not installed")
-    if not postgresql_is_installed():
-        pytest.skip("no PostgreSQL server is installed")
-    with postgresql_server() as dsn:
-        yield dsn
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -69,7 +69,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, signer: lk.Signer, anchors:
         plan=lk.Plan(provenance=signer), checks={"trust": anchors}, producer=LABEL.content_producer,
         log=LabelLog(folder / "labels.db"), manifests=True,
         references=Fetcher(Guard(["127.0.0.1"], is_private=True), most=1 << 20),
-        propagator="platform", ocr_in_check=False,
+        propagator="platform", ocr_in_check=False, jobs=str(folder / "jobs"),
         results=results.ResultSigner(result_keys[0], url="https://labels.example/"),
         limits=service.Limits(processes=1, body_bytes=1 << 20, media_seconds=60, **PATIENT))
     app = service.Service(settings, service.Access(path), page=page)

@@ -135,12 +135,18 @@ def test_every_labelled_file_is_on_record_before_it_is_sent(served, plain, tmp_p
     log = LabelLog(tmp_path / "labels.db")
     verbs = Verbs(service.Settings(producer="acme", log=log))
     verbs._labelling = served.service.verbs._labelling  # processes that have started
-    answer = verbs.label(Upload(plain, "cat.jpg", ()), {"kind": "generated", "produce_id": "7"})
+    upload, asked = Upload(plain, "cat.jpg", ()), {"kind": "generated", "produce_id": "7"}
+    answer = verbs.label(upload, asked)
+    verbs.record(upload, asked, answer)
+    verbs.record(upload, asked, answer, once=True)
     for data in (plain, answer.file):
         record, = log.find(sha256=hashlib.sha256(data).hexdigest())
         assert record.label.produce_id == "7" and record.label.content_producer == "acme"
     assert log.find(payload=lk.verify(answer.file)[lk.Layer.WATERMARK].payload)
-    text = verbs.label(Upload(b"It rains.", "a.txt", ()), {"kind": "generated", "produce_id": "8"})
+    upload, asked = Upload(b"It rains.", "a.txt", ()), {"kind": "generated", "produce_id": "8"}
+    text = verbs.label(upload, asked)
+    assert log.find(sha256=hashlib.sha256(text.file).hexdigest()) == []
+    verbs.record(upload, asked, text)
     assert len(log.find(sha256=hashlib.sha256(text.file).hexdigest())) == 1
     assert log.find(sha256=hashlib.sha256(b"another").hexdigest()) == []
 

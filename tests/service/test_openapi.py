@@ -10,6 +10,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis.checks import CHECKS, load_all_checks
 
 import labelkit as lk
+from labelkit.service.jobs import VERBS
 from labelkit.service.parameters import OF_ROUTES
 from tests.media import LABEL, photo, saved
 
@@ -28,12 +29,14 @@ def test_the_description_is_valid_and_complete(served):
     OpenAPIV31SpecValidator(found).validate()
     for verb, parameters in OF_ROUTES.items():
         operation = found["paths"][f"/v1/{verb}"]["post"]
-        assert {one["name"] for one in operation["parameters"]} == {"name", "url", *(one.name for one in parameters)}
+        assert {one["name"] for one in operation["parameters"]} == {"name", "url", *(one.name for one in parameters),
+                                                                   *(["Prefer"] if verb in VERBS else [])}
     del found["info"]
     assert list(OpenAPIV31SpecValidator(found).iter_errors())
 
 
-READ = ["/metrics", "/readyz", "/openapi.json", "/v1/matches/byBinding", "/v1/manifests/{activeManifestId}",
+READ = ["/v1/jobs/{job}", "/v1/jobs/{job}/result", "/metrics", "/readyz", "/openapi.json", "/v1/matches/byBinding",
+        "/v1/manifests/{activeManifestId}",
         "/v1/services/capabilities", "/.well-known/c2pa-soft-binding-resolution"]
 
 

@@ -5,6 +5,7 @@ import * as address from "./address.js";
 import { Card, say } from "./card.js";
 import { load, seal, startWorker } from "./load.js";
 import { decoded } from "./media.js";
+import * as results from "./results.js";
 
 const state = document.getElementById("state");
 const bar = document.getElementById("loaded");
@@ -22,6 +23,8 @@ async function prepare() {
   const asked = await fromAddress();
   tell("starting");
   seal();
+  const own = runtime.get("result-keys.json");
+  if (own && crypto.subtle) await results.believe(JSON.parse(new TextDecoder().decode(own)), "");
   if (asked) add([asked]);
   await restart();
 }
@@ -45,9 +48,10 @@ async function restart() {
   next();
 }
 
-function add(files) {
+async function add(files) {
   if (files.length) refuse();
   for (const file of files) {
+    if (await results.take(file)) continue;
     const card = new Card(count++, file, cancel);
     waiting.push(card);
     document.getElementById("cards").append(card.element);
@@ -83,6 +87,7 @@ async function verified(card, { ask, worker }) {
   worker.onstage = (stage) => card.stage(stage);
   card.stage("look");
   const bytes = await card.file.arrayBuffer();
+  await results.know(card.file.name, bytes);
   const found = await ask({ ask: "look", name: card.file.name, bytes });
   if (found.error) return found;
   let media = null;

@@ -9,13 +9,13 @@ export function say(element, name, detail = "") {
   if (detail) element.append(`: ${detail}`);
 }
 
-function made(tag, properties = {}, ...children) {
+export function made(tag, properties = {}, ...children) {
   const element = Object.assign(document.createElement(tag), properties);
   element.append(...children);
   return element;
 }
 
-function button(name, onClick) {
+export function button(name, onClick) {
   const element = made("button", { type: "button", className: "button quiet" });
   say(element, name);
   element.addEventListener("click", onClick);
