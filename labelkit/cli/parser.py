@@ -9,6 +9,7 @@ from labelkit.cli import evidence_options, media_options, other_commands, serve_
 from labelkit.cli.text import _
 from labelkit.cli.usage import Parser
 from labelkit.distribution import __version__, extra
+from labelkit.languages import LANGUAGES
 from labelkit.plan import CORNERS, EDGES, EFFORTS, EU_WORDS, ROBUSTNESS
 
 if TYPE_CHECKING:
@@ -110,6 +111,10 @@ def _plan(command: Parser) -> None:
                       help=_("some of explicit,watermark,metadata,provenance; by default all, provenance only with a "
                              "signer"))
     plan.add_argument("--text", metavar=_("TEXT"), help=_("of the explicit label; AI生成 by default"))
+    plan.add_argument("--lang-label", dest="language", choices=tuple(LANGUAGES), metavar=_("LANG"),
+                      help=_("language of the explicit label: {languages}; its usual words where --text gives no "
+                             "others; by default zh, for which GB 45438-2025 states what the words must hold").format(
+                                 languages=", ".join(LANGUAGES)))
     plan.add_argument("--words", choices=tuple(EU_WORDS), metavar=_("WORDS"),
                       help=_("instead of --text the words of an EU icon, placed and repeated as the Code of Practice "
                              "says: eu-ai, eu-generated or eu-modified"))
@@ -224,6 +229,7 @@ def _layer_checks(checks: Options) -> None:
     checks.add_argument("--layers", type=values.layers, default=list(values.LAYERS), metavar=_("LIST"),
                         help=_("layers to check; all by default"))
     _ocr(checks)
+    _languages(checks)
     _checks(checks)
 
 
@@ -231,6 +237,12 @@ def _ocr(checks: Options) -> None:
     checks.add_argument("--ocr", action="store_true",
                         help=_("read explicit labels in any font ({extra}); check always does").format(
                             extra=extra("ocr")))
+
+
+def _languages(checks: Options) -> None:
+    checks.add_argument("--lang-label", dest="languages", type=values.languages, default=(), metavar=_("LANGS"),
+                        help=_("languages of which labels are searched for in pictures and films wherever they stand, "
+                               "separated by commas, or all; by default only where labelkit puts them"))
 
 
 def _checks(checks: Options) -> None:
@@ -277,7 +289,9 @@ def _check(commands: Commands) -> None:
     rules.add_argument("--log", metavar=_("LOG"),
                        help=_("label log: a record in it can show that the explicit label was waived, and the log that "
                               "records are kept for six months"))
-    _checks(command.add_argument_group(_("the checks")))
+    checks = command.add_argument_group(_("the checks"))
+    _languages(checks)
+    _checks(checks)
     _isolated_run(command)
 
 

@@ -7,6 +7,7 @@ import argparse
 import datetime
 
 from labelkit.cli.text import _
+from labelkit.languages import LANGUAGES
 from labelkit.service.keys import SCOPES
 
 LAYERS = ("explicit", "watermark", "metadata", "provenance")
@@ -15,6 +16,15 @@ LAYERS = ("explicit", "watermark", "metadata", "provenance")
 def layers(text: str) -> list[str]:
     """Names of layers, separated by commas."""
     return _some_of(text, LAYERS)
+
+
+def languages(text: str) -> tuple[str, ...]:
+    """Codes of languages of labels, separated by commas, or "all"."""
+    names = tuple(LANGUAGES) if text.strip() == "all" else tuple(one.strip() for one in text.split(",") if one.strip())
+    if not names or set(names) - set(LANGUAGES):
+        raise argparse.ArgumentTypeError(_("choose languages from {languages} or all, got {got}").format(
+            languages=",".join(LANGUAGES), got=repr(text)))
+    return names
 
 
 def signal_layers(text: str) -> list[str]:
