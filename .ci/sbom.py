@@ -25,6 +25,10 @@ from packaging.utils import canonicalize_name
 ROOT = "aigc-labelkit"
 EXTRAS = ("sm2", "postgresql", "store", "video", "ocr", "service", "mcp", "pkcs11", "pdf", "datasets")
 BUNDLED = [("Noto Sans CJK (subset), as LabelKitCJK", "OFL-1.1", "labelkit/explicit/fonts/LabelKitCJK-Regular.otf"),
+           ("Noto Sans CJK JP (subset), as LabelKitJP", "OFL-1.1", "labelkit/explicit/fonts/LabelKitJP-Regular.otf"),
+           ("Noto Sans CJK KR (subset), as LabelKitKR", "OFL-1.1", "labelkit/explicit/fonts/LabelKitKR-Regular.otf"),
+           ("Noto Sans, Arabic, Hebrew, Devanagari, Thai (subsets), as LabelKitWorld", "OFL-1.1",
+            "labelkit/explicit/fonts/LabelKitWorld-Regular.ttf"),
            ("Noto Sans CJK (subset), as LabelKitPages", "OFL-1.1", "labelkit/page/LabelKitPages.woff"),
            ("C2PA Trust List", "CC-BY-4.0", "labelkit/provenance/c2pa_trust/C2PA-TRUST-LIST.pem"),
            ("C2PA TSA Trust List", "CC-BY-4.0", "labelkit/provenance/c2pa_trust/C2PA-TSA-TRUST-LIST.pem")]

@@ -162,7 +162,7 @@ def verify(source: Source | Held | Tensor, *, key: Key | None = None, trust: Tru
            rate: int | None = None, effort: str = "normal", layers: Collection[Layer] = tuple(Layer),
            max_pixels: int = codec.MAX_PIXELS, now: datetime.datetime | None = None, pins: Collection[bytes] = (),
            ocr: bool = False, format: str | None = None, candidates: watermark.AnyCandidates | None = None,
-           decode: Callable[[Reader], Samples] | None = None) -> Report:
+           decode: Callable[[Reader], Samples] | None = None, languages: Collection[str] = ()) -> Report:
     """What a file, or samples in memory, say about being AI-generated. Never changes them, never uses the network.
 
     source      as for `embed`; samples in memory have only the signal layers
@@ -178,19 +178,20 @@ def verify(source: Source | Held | Tensor, *, key: Key | None = None, trust: Tru
     candidates  payloads of which one is expected, such as `LabelLog.payloads()`: where no mark can be read, these are
                 looked for; by default those that the file's own label and manifest name
     ocr         read explicit labels in any font, where ours is not seen (the extra `ocr`); a second or less a picture
+    languages   keys of `labelkit.languages.LANGUAGES`: labels in these are searched for along all edges of pictures
     decode      gives the file's samples in the place of `codec.decode`, where a host such as a browser decodes itself
     format      `source` is a text in a string, in this format, as for `embed`
 
     A layer that cannot be read is a finding, not an error. Raises UnsupportedFormat for bytes of no known format,
     InvalidArgument, and where not one layer could be checked the error that stood in the way.
     """
-    key, pins, found = verify_settings(key, trust, effort, layers, pins)
+    key, pins, found = verify_settings(key, trust, effort, layers, pins, languages)
     among = watermark.Candidates.of(candidates)
     source, _ = tensors.taken(source, rate)
     if arrays.is_held(source):
         samples = arrays.samples_of(source, rate, max_pixels)
         found.add(Layer.WATERMARK, lambda: watermark.find(samples, key, effort=effort, candidates=among))
-        found.add(Layer.EXPLICIT, lambda: explicit.find(samples, read_text=ocr))
+        found.add(Layer.EXPLICIT, lambda: explicit.find(samples, read_text=ocr, languages=languages))
         return found.report("samples")
     with container.opened(texts.held(source, format) or source) as reader:
         container.sniff(reader)
@@ -204,7 +205,7 @@ def verify(source: Source | Held | Tensor, *, key: Key | None = None, trust: Tru
                   if codec.has_samples(reader) else
                   watermark.nowhere(container.holds_media(reader, container.sniff(reader).name)))
         found.add(Layer.EXPLICIT, lambda: explicit.find(decoded(), found.explicit_text(), read_text=ocr,
-                                                       stated_place=found.explicit_place()))
+                                                       stated_place=found.explicit_place(), languages=languages))
         return found.report(reader.name)
 
 

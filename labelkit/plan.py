@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelkit.errors import InvalidArgument, check_types
 from labelkit.label import Generator as Generator
+from labelkit.languages import LANGUAGES
 from labelkit.signpost import Signpost
 
 if TYPE_CHECKING:
@@ -60,7 +61,10 @@ class Showing:
 class Explicit:
     """The label that people see or hear. Texts get `text` (with style "icon" the corner mark AI alone) at `place`.
 
-    text      must hold an AI element (人工智能 or AI) and a generation element (生成 or 合成)
+    text      must hold an AI element (人工智能 or AI) and a generation element (生成 or 合成), unless `language` is
+              another than zh
+    language  a key of `labelkit.languages.LANGUAGES`: of `text`, whose default gives way to that language's usual
+              words, and of the spoken label. Words of another language than zh do not meet GB 45438-2025
     words     instead of `text` the words of an EU icon, a key of EU_WORDS; GB 45438-2025 is not met by them alone.
               `Explicit.eu` sets the place and the repetition too that the Code of Practice names
     corner    one of CORNERS, or an edge of EDGES (the label is centred along it)
@@ -69,13 +73,14 @@ class Explicit:
     opacity   of text and plate, 0.6 to 1; legibility is checked after blending
     style     "text", or "icon": the AI corner mark with the text beside it
     border    put the text in a strip outside the picture and leave the picture's own pixels alone
-    font      path of a font file, or None for the bundled one
+    font      path of a font file, or None for a bundled one: Latin, Greek, Cyrillic, Arabic, Hebrew, Devanagari and
+              Thai letters, and the Chinese, Japanese and Korean characters that labels usually hold
 
     Of sound, and `place` of texts too:
     sound      "rhythm" (Morse "AI", 短长 短短), "speech" (a spoken label) or "both"
     place      "start", "end", "both", or "middle": at a pause, or between two paragraphs
     repeat_s   again at a pause about every so many seconds, 5 to 86,400; 0 for no repeat
-    recording  path of a spoken label, a WAV of 16 bits; None for the bundled one, in the language of `text`
+    recording  path of a spoken label, a WAV of 16 bits; None for the bundled one, in `language` or that of `text`
 
     Of films:
     showing     when they show it
@@ -98,9 +103,14 @@ class Explicit:
     showing: Showing = field(default_factory=Showing)
     soundtrack: bool = False
     words: str | None = None
+    language: str | None = None
 
     def __post_init__(self) -> None:
         check_types(text=(self.text, str), showing=(self.showing, Showing))
+        if self.language is not None:
+            _check_choice("language", self.language, tuple(LANGUAGES))
+            if self.text == LANGUAGES["zh"].text:
+                object.__setattr__(self, "text", LANGUAGES[self.language].text)
         if self.words is not None:
             _check_choice("words", self.words, tuple(EU_WORDS))
             object.__setattr__(self, "text", EU_WORDS[self.words])
@@ -268,6 +278,14 @@ def check_robustness(robustness: object) -> None:
 def check_effort(effort: object) -> None:
     """Raise InvalidArgument unless `effort` is one of EFFORTS."""
     _check_choice("effort", effort, EFFORTS)
+
+
+def check_languages(languages: object) -> None:
+    """Raise InvalidArgument unless `languages` is a collection of keys of LANGUAGES."""
+    if isinstance(languages, str) or not isinstance(languages, Collection):
+        raise InvalidArgument("languages is a collection of language codes, got {got}", got=repr(languages))
+    for language in languages:
+        _check_choice("language", language, tuple(LANGUAGES))
 
 
 def check_range(name: str, value: object, low: float, high: float) -> None:

@@ -20,7 +20,7 @@ from labelkit.label import Label
 from labelkit.log_recorder import Audit
 from labelkit.messages import Message
 from labelkit.metadata import security_data
-from labelkit.plan import Plan, Watermark, check_effort
+from labelkit.plan import Plan, Watermark, check_effort, check_languages
 from labelkit.report import Collector, Layer, Status
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class VerifySettings(TypedDict, total=False):
     pins: Collection[bytes]
     ocr: bool
     candidates: AnyCandidates | None
+    languages: Collection[str]
 
 
 def check_request(source: object, target: object, plan: Plan, in_place: bool, *, samples_only: bool) -> None:
@@ -133,9 +134,11 @@ def fitting(plan: Plan, reader: Reader) -> Plan:
 
 
 def verify_settings(key: Key | None, trust: TrustList | None, effort: str, layers: Collection[Layer],
-                    pins: Collection[bytes]) -> tuple[Key, Collection[bytes], Collector]:
+                    pins: Collection[bytes],
+                    languages: Collection[str] = ()) -> tuple[Key, Collection[bytes], Collector]:
     """What `verify` makes of its settings. Raises InvalidArgument for those with which no source can be verified."""
     check_effort(effort)
+    check_languages(languages)
     if trust is not None:
         check_types(trust=(trust, importlib.import_module("labelkit.provenance").TrustList))
     return Key.of(key), security_data.points(pins), Collector(layers)  # a wrong pin is the caller's error, no finding

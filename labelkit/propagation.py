@@ -106,7 +106,8 @@ def propagate(source: Source, target: str | os.PathLike[str] | BinaryIO, propaga
               declared: bool = False, sm2: Sm2Signer | None = None, provenance: Signer | None = None,
               in_place: bool = False, key: Key | None = None, trust: TrustList | None = None,
               effort: str = "normal", max_pixels: int = codec.MAX_PIXELS, now: datetime.datetime | None = None,
-              pins: Collection[bytes] = (), ocr: bool = False, layers: Collection[Layer] = tuple(Layer)) -> Decision:
+              pins: Collection[bytes] = (), ocr: bool = False, layers: Collection[Layer] = tuple(Layer),
+              languages: Collection[str] = ()) -> Decision:
     """Verify a file that a user hands in, and write what the platform must add to its metadata.
 
     source, target  as for `embed`; the target is written only where the decision has a label
@@ -116,12 +117,12 @@ def propagate(source: Source, target: str | os.PathLike[str] | BinaryIO, propaga
     provenance      signs a new manifest that has the old one as parent; needed where the file has a manifest, which
                     a new label would break
     in_place        allow `target` to be the source itself
-    key, trust, effort, max_pixels, now, pins, ocr, layers
+    key, trust, effort, max_pixels, now, pins, ocr, layers, languages
                     as for `verify`
     Nothing is decoded for writing, and the samples stay. Raises what `embed` and `verify` raise.
     """
     report = pipeline.verify(source, key=key, trust=trust, effort=effort, max_pixels=max_pixels, now=now, pins=pins,
-                             ocr=ocr, layers=layers)
+                             ocr=ocr, layers=layers, languages=languages)
     decision = decide(report, propagator, propagate_id, declared=declared)
     return write(source, target, decision, sm2=sm2, provenance=provenance, in_place=in_place)
 

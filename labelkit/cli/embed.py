@@ -39,7 +39,7 @@ from labelkit.cli.targets import (
 from labelkit.cli.text import name_of
 from labelkit.cli.values import LAYERS
 from labelkit.errors import InvalidArgument, LabelkitError
-from labelkit.explicit.rules import check_text
+from labelkit.explicit.rules import check_label
 from labelkit.label import Generator, Kind, Label
 from labelkit.log_recorder import Audit, sha256
 from labelkit.messages import Message
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from labelkit.log import LabelLog, Waiver
     from labelkit.metadata.sm2 import Sm2Signer
 
-_EXPLICIT = ("text", "corner", "height", "style", "font", "sound", "place", "repeat_s", "recording")
+_EXPLICIT = ("text", "corner", "height", "style", "font", "sound", "place", "repeat_s", "recording", "language")
 _KINDS = {"generated": Kind.GENERATED, "possible": Kind.POSSIBLE, "suspected": Kind.SUSPECTED}
 
 
@@ -278,8 +278,6 @@ def plan_of(options: argparse.Namespace) -> Plan:
         settings = {**EU_PLACING, "words": options.words, **settings}
     if options.show is not None:
         settings["showing"] = Showing(options.show)
-    if options.text is not None and "explicit" in layers:
-        check_text(options.text)  # once, not for every file
     soundtrack = options.soundtrack or []
     if set(soundtrack) - set(layers):
         raise InvalidArgument("--soundtrack asks for a layer that --layers leaves out")
@@ -287,8 +285,11 @@ def plan_of(options: argparse.Namespace) -> Plan:
                           required=options.watermark == "required",
                           **{name: getattr(options, name) for name in ("strength", "robustness")
                              if getattr(options, name) is not None})
-    return Plan(explicit=Explicit(border=options.border, soundtrack="explicit" in soundtrack, **settings)
-                if "explicit" in layers else None,
+    explicit = Explicit(border=options.border, soundtrack="explicit" in soundtrack,
+                        **settings) if "explicit" in layers else None
+    if explicit and options.text is not None:
+        check_label(explicit)  # once, not for every file
+    return Plan(explicit=explicit,
                 watermark=watermark if "watermark" in layers else None,
                 metadata="metadata" in layers,
                 provenance=signer_of(options) if "provenance" in layers else None,

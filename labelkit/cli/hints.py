@@ -60,6 +60,8 @@ OPTIONS = {
     "put the label at the start": Message("use --place start"),
     "ask for the explicit label": Message("leave out --layers, or name explicit in it"),
     "write for example AI生成": Message("use for example --text AI生成"),
+    "write for example AI生成, or name the language of a label that is not made for China": Message(
+        "use for example --text AI生成, or --lang-label for a label that is not made for China"),
     "give a font that has them, for example NotoSansCJK-Regular.ttc": Message(
         "use a --font that has them, for example NotoSansCJK-Regular.ttc"),
     "ask for the old label to be replaced": Message("use --replace to replace the old label"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from labelkit.cli import media_options, shared_options, values
 from labelkit.cli.text import _
 from labelkit.distribution import extra
+from labelkit.languages import LANGUAGES
 from labelkit.plan import CORNERS, EDGES, EFFORTS, EU_WORDS, ROBUSTNESS
 
 if TYPE_CHECKING:
@@ -94,6 +95,10 @@ def _plan(command: Parser) -> None:
                       help=_("some of explicit,watermark,metadata,provenance; by default all, provenance only with a "
                              "signer"))
     plan.add_argument("--text", metavar=_("TEXT"), help=_("of the explicit label; AI生成 by default"))
+    plan.add_argument("--lang-label", dest="language", choices=tuple(LANGUAGES), metavar=_("LANG"),
+                      help=_("language of the explicit label: {languages}; its usual words where --text gives no "
+                             "others; by default zh, for which GB 45438-2025 states what the words must hold").format(
+                                 languages=", ".join(LANGUAGES)))
     plan.add_argument("--words", choices=tuple(EU_WORDS), metavar=_("WORDS"),
                       help=_("instead of --text the words of an EU icon, placed and repeated as the Code of Practice "
                              "says: eu-ai, eu-generated or eu-modified"))
@@ -210,6 +215,7 @@ def _layer_checks(checks: Options) -> None:
     checks.add_argument("--layers", type=values.layers, default=list(values.LAYERS), metavar=_("LIST"),
                         help=_("layers to check; all by default"))
     _ocr(checks)
+    _languages(checks)
     _checks(checks)
 
 
@@ -217,6 +223,12 @@ def _ocr(checks: Options) -> None:
     checks.add_argument("--ocr", action="store_true",
                         help=_("read explicit labels in any font ({extra}); check always does").format(
                             extra=extra("ocr")))
+
+
+def _languages(checks: Options) -> None:
+    checks.add_argument("--lang-label", dest="languages", type=values.languages, default=(), metavar=_("LANGS"),
+                        help=_("languages of which labels are searched for in pictures and films wherever they stand, "
+                               "separated by commas, or all; by default only where labelkit puts them"))
 
 
 def _checks(checks: Options) -> None:
@@ -267,7 +279,9 @@ def check(command: Parser) -> None:
     rules.add_argument("--log", metavar=_("LOG"),
                        help=_("label log: a record in it can show that the explicit label was waived, and the log that "
                               "records are kept for six months"))
-    _checks(command.add_argument_group(_("the checks")))
+    checks = command.add_argument_group(_("the checks"))
+    _languages(checks)
+    _checks(checks)
     _isolated_run(command)
 
 

@@ -30,6 +30,7 @@ class Checks(TypedDict):
     now: datetime.datetime
     max_pixels: int
     ocr: bool
+    languages: NotRequired[tuple[str, ...]]
     candidates: NotRequired[Candidates | None]
 
 
@@ -42,6 +43,7 @@ def checks(options: argparse.Namespace) -> Checks:
         from labelkit.provenance import TrustList
         trust = TrustList.none() if options.trust == NONE else TrustList.load(options.trust)
     return {"ocr": ocr.available() if options.ocr is None else options.ocr, "key": key_of(options), "trust": trust,
+            "languages": getattr(options, "languages", ()),
             "pins": load_pins(options.sm2_pin) if options.sm2_pin else (), "effort": options.effort,
             "now": datetime.datetime.now(datetime.UTC), "max_pixels": options.max_megapixels * 1_000_000}
 

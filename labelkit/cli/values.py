@@ -16,6 +16,17 @@ def layers(text: str) -> list[str]:
     return _some_of(text, LAYERS)
 
 
+def languages(text: str) -> tuple[str, ...]:
+    """Codes of languages of labels, separated by commas, or "all"."""
+    from labelkit.languages import LANGUAGES  # here: most commands draw no label
+
+    names = tuple(LANGUAGES) if text.strip() == "all" else tuple(one.strip() for one in text.split(",") if one.strip())
+    if not names or set(names) - set(LANGUAGES):
+        raise argparse.ArgumentTypeError(_("choose languages from {languages} or all, got {got}").format(
+            languages=",".join(LANGUAGES), got=repr(text)))
+    return names
+
+
 def signal_layers(text: str) -> list[str]:
     """Those of the layers in the signal."""
     return _some_of(text, LAYERS[:2])

@@ -192,8 +192,9 @@ class ExplicitEvidence:
     """What was seen or heard of an explicit label; `SeenText`'s fields where one was seen.
 
     seen_by   "font" (the bundled font is recognised), "reading" (any font, by OCR) or "text" (of a document)
-    wording   of a text that was read: "label" or "english"; of a document also "mark" (the corner mark) or "other"
-              (words without 生成 or 合成)
+    wording   of a text that was read: "label", "english" or "other" (words without 生成 or 合成, in Chinese or another
+              language); of a document also "mark" (the corner mark)
+    language  ISO 639-1 code, where the text is the usual label of a language
     place     of a document's label: "start", "middle" or "end"
     mentioned what of a document speaks of AI without being a label for certain
     unread    lines along the edges that OCR did not make out
@@ -216,6 +217,7 @@ class ExplicitEvidence:
     texts: tuple[str, ...] | None = if_known()
     heard: tuple[HeardLabel, ...] | None = if_known()
     place: str | None = if_known()
+    language: str | None = if_known()
     mentioned: str | None = if_known()
     words: int | None = if_known()
     text_bytes: int | None = if_known()

@@ -8,7 +8,7 @@ asks of all.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import cast
 
 from labelkit.codec.samples import Audio, ImageSamples, Samples, TextSamples, VideoSamples
@@ -59,19 +59,20 @@ def confirm(decoded: Callable[[], Samples], explicit: Explicit | None, drawn: Dr
 
 
 def find(samples: Samples, expected_text: str | None = None, *, read_text: bool = False,
-         stated_place: StatedPlace | None = None) -> Finding:
+         stated_place: StatedPlace | None = None, languages: Collection[str] = ()) -> Finding:
     """What the samples show of an explicit label.
 
     expected_text   a text that another layer names
     read_text       read text in any font too, as `image.find` does; ignored for sound and texts
     stated_place    where another layer says that it is; pictures are looked at there first
+    languages       other than Chinese, whose usual words are searched for along all edges of pictures and films
     """
     if isinstance(samples, ImageSamples):
-        return image.find(samples, expected_text, read_text=read_text, stated_place=stated_place)
+        return image.find(samples, expected_text, read_text=read_text, stated_place=stated_place, languages=languages)
     if isinstance(samples, Audio):
         return audio.find(samples)
     if isinstance(samples, VideoSamples):
-        return video.find(samples, expected_text, read_text=read_text)
+        return video.find(samples, expected_text, read_text=read_text, languages=languages)
     if isinstance(samples, TextSamples):
         return text.find(samples)
     raise UnsupportedFormat("an explicit label in {kind} cannot be looked for", kind=type(samples).__name__)

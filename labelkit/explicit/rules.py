@@ -7,6 +7,7 @@ import math
 
 from labelkit.errors import InvalidArgument, InvalidLabel
 from labelkit.explicit.wording import is_negated
+from labelkit.languages import CHINESE
 from labelkit.plan import MIN_HEIGHT_SHARE, Explicit
 
 AI_ELEMENTS = ("人工智能", "AI")
@@ -28,26 +29,53 @@ MAX_CHARACTERS = 64  # a label is a line or two; bounds the time and memory of r
 
 def check_text(text: object) -> None:
     """Raises InvalidLabel, naming the clause, for a label text without both elements (GB 45438-2025 5.2-5.6)."""
-    if not isinstance(text, str):
-        raise InvalidArgument("the label text is a string, got {got}", got=type(text).__name__)
-    if len(text) > MAX_CHARACTERS:
-        raise InvalidArgument("the label text may have {most} characters, got {count}",
-                              most=MAX_CHARACTERS, count=len(text))
+    text = _checked(text)
     if is_negated(text):
         raise InvalidLabel("GB 45438-2025 5.2: the label text says that the content is generated, {text} says that it "
                            "is not", text=repr(text), hint="write for example AI生成")
     if not any(element in text for element in AI_ELEMENTS):
         raise InvalidLabel("GB 45438-2025 5.2: the label text must hold 人工智能 or AI, got {text}",
-                           text=repr(text), hint="write for example AI生成")
+                           text=repr(text), hint="write for example AI生成, or name the language of a label that "
+                           "is not made for China")
     if not any(element in text for element in GENERATION_ELEMENTS):
         raise InvalidLabel("GB 45438-2025 5.2: the label text must hold 生成 or 合成, got {text}",
-                           text=repr(text), hint="write for example AI生成")
+                           text=repr(text), hint="write for example AI生成, or name the language of a label that "
+                           "is not made for China")
+
+
+def has_elements(text: str) -> bool:
+    """Whether a text holds both elements of GB 45438-2025."""
+    return any(one in text for one in AI_ELEMENTS) and any(one in text for one in GENERATION_ELEMENTS)
+
+
+def _checked(text: object) -> str:
+    if not isinstance(text, str):
+        raise InvalidArgument("the label text is a string, got {got}", got=type(text).__name__)
+    if len(text) > MAX_CHARACTERS:
+        raise InvalidArgument("the label text may have {most} characters, got {count}",
+                              most=MAX_CHARACTERS, count=len(text))
+    return text
+
+
+def check_words(text: str) -> None:
+    """Raises InvalidLabel for a label text in another language that holds no letter, what is not printed, or a
+    negation; InvalidArgument for one that is too long. What it says is its writer's affair."""
+    _checked(text)
+    if not any(character.isalpha() for character in text) or not text.replace("\u200c", "").replace(
+            "\u200d", "").isprintable():
+        raise InvalidLabel("a label is made of printed letters, got {text}", text=repr(text))
+    if is_negated(text):
+        raise InvalidLabel("the label text says that the content is generated, {text} says that it is not",
+                           text=repr(text))
 
 
 def check_label(explicit: Explicit) -> None:
-    """Raises InvalidLabel for a label whose text has not both elements, unless its words are those of an EU icon."""
-    if explicit.words is None:
+    """Raises InvalidLabel for a label whose text has not both elements, unless its words are those of an EU icon, or of
+    another language: GB 45438-2025 asks for Chinese."""
+    if explicit.words is None and explicit.language in (None, CHINESE):
         check_text(explicit.text)
+    elif explicit.words is None:
+        check_words(explicit.text)
 
 
 def element_characters(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from labelkit.compliance import Profile
 from labelkit.explicit.rules import MAX_CHARACTERS
+from labelkit.languages import LANGUAGES as LABEL_LANGUAGES
 from labelkit.messages import LANGUAGES, Message
 from labelkit.plan import CORNERS, EDGES, EFFORTS
 from labelkit.report import Layer
@@ -106,6 +107,8 @@ OF_ROUTES: Mapping[str, tuple[Parameter, ...]] = {
               Parameter("kind", "whether the content is, may be or seems to be generated", KINDS, default="generated"),
               Parameter("layers", "the layers to put on; by default those of the operator", _LAYERS, several=True),
               Parameter("text", "of the explicit label; by default that of the operator", most=MAX_CHARACTERS),
+              Parameter("label_language", "of the explicit label: its usual words, or those of `text`",
+                        tuple(LABEL_LANGUAGES)),
               Parameter("corner", "of a picture or film, where the label is drawn", CORNERS + EDGES),
               Parameter("replace", "replace the label and manifest of another producer", flag=True),
               Parameter("explicit_present", "the content already carries its explicit label: needed to leave that "

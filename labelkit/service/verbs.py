@@ -19,6 +19,7 @@ from labelkit.explicit.image import ocr
 from labelkit.isolation import EmbedPool, OnShare, Pool
 from labelkit.key import Key
 from labelkit.label import Kind, Label
+from labelkit.languages import CHINESE, LANGUAGES
 from labelkit.log import Entry, Kept
 from labelkit.messages import Message
 from labelkit.metadata import security_data
@@ -257,6 +258,8 @@ class Verbs:
                 watermark=(plan.watermark or Watermark()) if "watermark" in layers else None,
                 metadata="metadata" in layers, provenance=plan.provenance if "provenance" in layers else None)
         drawn = {name: asked[name] for name in ("text", "corner") if name in asked}
+        if "label_language" in asked:  # its usual words take the place of the default text
+            drawn = {"text": LANGUAGES[CHINESE].text, **drawn, "language": asked["label_language"]}
         if not drawn:
             return plan
         if not plan.explicit:

@@ -115,7 +115,7 @@ def test_help_is_wholly_in_its_language(run):
     choices = {word for command in commands.values() for action in command._actions for choice in action.choices or ()
                for word in re.findall(r"[A-Za-z]+", str(choice))}
     layers = {layer.value for layer in lk.Layer}
-    names = _NAMES | set(commands) | choices | layers | {"veryfast", "medium", "bash", "zsh", "fish"}
+    names = _NAMES | set(commands) | choices | layers | {"veryfast", "medium", "bash", "zsh", "fish", "all"}
     for language in ("en", "zh-CN"):
         for name in ("", *commands):
             code, out, err = run(*filter(None, (name,)), "--lang", language, "--help")

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 from labelkit.errors import HostTooSmall
 from labelkit.evidence import StatedPlace
+from labelkit.explicit.image.alignment import TextMatch, match_at
 from labelkit.explicit.image.drawing import fit
 from labelkit.explicit.image.raster import UInt8, bounds
-from labelkit.explicit.image.template_matching import TextMatch, match_at
 from labelkit.plan import CORNERS, EDGES, EU_WORDS, Explicit
 
 # Least and mean correlation coefficient of the characters. A and I alone are two and three strokes, so they must fit

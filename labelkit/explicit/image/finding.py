@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -13,11 +14,12 @@ from labelkit.distribution import extra
 from labelkit.errors import LabelkitError
 from labelkit.evidence import ExplicitEvidence, SeenText, StatedPlace
 from labelkit.explicit import rules
-from labelkit.explicit.image import eu_words, ocr
+from labelkit.explicit.image import eu_words, languages as other, ocr
+from labelkit.explicit.image.alignment import TextMatch, ink_before
 from labelkit.explicit.image.drawing import Pixels, check_pixels, likely_lines
 from labelkit.explicit.image.matching import ends_and_middle
 from labelkit.explicit.image.raster import UInt8, height_em
-from labelkit.explicit.image.template_matching import Place, TextMatch, ink_before, search
+from labelkit.explicit.image.template_matching import Place, search
 from labelkit.explicit.wording import Wording, is_negated
 from labelkit.messages import Message
 from labelkit.plan import MIN_HEIGHT_SHARE
@@ -29,6 +31,7 @@ TEXTS = ("AI生成", "AI合成", "AI生成合成", "人工智能生成", "人工
 # Drawing measures the capitals of AI as well; finding takes the lowest Chinese character and allows for the error of
 # its own measurement, so that no label of exactly 5 % is reported as too small.
 MEASURING_ERROR = 0.04
+_NO_LEAST = 1.0  # no law gives the height of words in other languages
 
 _INK = 92  # percentile of brightness in the box of a text from which on it is ink: strokes take a quarter of it
 _USUAL_MARGIN = 0.05  # of the short side: twice the default plan's margin and more
@@ -40,18 +43,20 @@ PLACES = {"top-left": Message("top left"), "top": Message("top"), "top-right": M
 
 
 def find(samples: ImageSamples, expected_text: str | None = None, *, read_text: bool = False,
-         stated_place: StatedPlace | None = None) -> Finding:
+         stated_place: StatedPlace | None = None, languages: Collection[str] = ()) -> Finding:
     """VALID where the label is seen in the first, middle and last frame, INVALID where it is too low or comes and goes.
 
     expected_text   a text that another layer names, searched for beside TEXTS
     read_text       where our own label is not there, read the text along the edges, in whatever font (the extra `ocr`)
     stated_place    where another layer says that the label is: looked at first, which saves time and decides nothing
+    languages       those other than Chinese whose usual words are searched for along all edges, in every size
 
     Without `read_text` only the bundled font is recognised: ABSENT means that no label in it is at an edge or
-    corner. The words of the EU icons are found after those of GB 45438-2025, where `eu_words` looks for them.
+    corner. The usual words of other languages are found after those of GB 45438-2025, where `languages` looks for them,
+    and then the words of the EU icons, where `eu_words` does: many a label ends with AI.
     Evidence: text, box, position, height_share, contrast, score, and seen_by, "font" or "reading"; with the latter,
-    and of the EU's words, wording ("label" or "english"), and of an ABSENT label unread (lines not made out) and
-    mention.
+    and of other words than the standard's, wording ("label", "english" or "other") and language, and of an ABSENT
+    label unread (lines not made out) and mention.
     Raises UnsupportedFormat where text is to be read and RapidOCR is not installed.
     """
     frames = _examined(samples)
@@ -61,6 +66,13 @@ def find(samples: ImageSamples, expected_text: str | None = None, *, read_text: 
             return _mentioned(match, frame, ExplicitEvidence(seen_by="font"))
     if any(matches):
         return _judged(matches, frames, MEASURING_ERROR, seen_by="font")
+    matches = [other.find_in(_grey(frame), languages, expected_text, stated_place)
+               if min(frame.shape[:2]) >= rules.MIN_INK_PX else None for frame in frames]
+    for match, frame in zip(matches, frames, strict=True):
+        if match and is_negated(match.text):
+            return _mentioned(match, frame, ExplicitEvidence(seen_by="font"))
+    if any(matches):
+        return _judged(matches, frames, _NO_LEAST, seen_by="font", wording=_wording(matches))
     matches = [eu_words.find_in(_grey(frame), expected_text, stated_place) if min(frame.shape[:2]) >= rules.MIN_INK_PX
                else None for frame in frames]
     if any(matches):
@@ -80,10 +92,11 @@ def read(samples: ImageSamples) -> Finding:
     frames = _examined(samples)
     readings = [ocr.read(_colour(frame)) if min(frame.shape[:2]) >= rules.MIN_INK_PX else ocr.Reading(None, None, 0)
                 for frame in frames]
-    labels = [one.match if one.wording in (Wording.LABEL, Wording.ENGLISH) else None for one in readings]
+    labels = [one.match if one.wording is not Wording.MENTION else None for one in readings]
     if any(labels):
         wording = next(one.wording for one in readings if one.match in labels)
-        return _judged(labels, frames, ocr.MEASURING_ERROR, seen_by="reading", wording=wording)
+        error = _NO_LEAST if wording is Wording.OTHER else ocr.MEASURING_ERROR
+        return _judged(labels, frames, error, seen_by="reading", wording=wording)
     unread = sum(one.unread for one in readings)
     evidence = ExplicitEvidence(seen_by="reading", unread=unread)
     mention, frame = next(((one.match, frame) for one, frame in zip(readings, frames, strict=True) if one.match),
@@ -95,6 +108,14 @@ def read(samples: ImageSamples) -> Finding:
     else:
         summary = Message("no label text along the edges, neither in the bundled font nor read in any other")
     return Finding(Layer.EXPLICIT, Status.ABSENT, summary, evidence=evidence)
+
+
+def _wording(matches: list[TextMatch | None]) -> Wording:
+    """How the standard sees words in another language: Japanese may have both of its elements."""
+    text = next(match.text for match in matches if match)
+    if rules.has_elements(text):
+        return Wording.LABEL
+    return Wording.ENGLISH if other.language_of(text) == "en" else Wording.OTHER
 
 
 def _mentioned(mention: TextMatch, frame: Pixels, evidence: ExplicitEvidence) -> Finding:
@@ -130,7 +151,7 @@ def _judged(matches: list[TextMatch | None], frames: list[Pixels], error: float,
     text = _seen_text(match, frame)
     evidence = ExplicitEvidence(text=text.text, box=text.box, position=text.position, height_share=text.height_share,
                                 contrast=text.contrast, score=text.score, seen_by=seen_by,
-                                wording=wording.value if wording else None)
+                                wording=wording.value if wording else None, language=other.language_of(text.text))
     facts = {"text": match.text, "place": PLACES[text.position],
              "share": f"{100 * match.glyph_height_px / min(frame.shape[:2]):.1f}"}
     if len(seen) < len(frames):

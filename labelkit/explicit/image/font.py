@@ -1,24 +1,62 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Opens font files and reads from their `cmap` table which characters they have (OpenType 1.9, formats 4 and 12)."""
+"""Opens font files and reads from their `cmap` table which characters they have (OpenType 1.9, formats 4 and 12).
+
+Latin, Greek, Cyrillic, Chinese, Japanese and Korean are set glyph by glyph. Arabic, Hebrew, Devanagari, Thai and the
+like are shaped by Raqm with HarfBuzz, which Pillow's wheels contain, and FriBiDi, which is the system's.
+"""
 
 from __future__ import annotations
 
+import functools
 import io
 import struct
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labelkit.errors import InvalidArgument, LimitExceeded, MalformedFile, MissingGlyph
+from labelkit.errors import InvalidArgument, LimitExceeded, MalformedFile, MissingGlyph, UnsupportedFormat
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
-BUNDLED = Path(__file__).parents[1] / "fonts" / "LabelKitCJK-Regular.otf"
+_FONTS = Path(__file__).parents[1] / "fonts"
+BUNDLED = _FONTS / "LabelKitCJK-Regular.otf"
+_KOREAN, _JAPANESE, _WORLD = (_FONTS / f"LabelKit{name}" for name in ("KR-Regular.otf", "JP-Regular.otf",
+                                                                     "World-Regular.ttf"))
 MAX_FONT_BYTES = 64 << 20  # the largest CJK collections are about 20 MB a weight
 _SC_SUFFIX = "SC"  # a CJK collection holds the forms of several regions; labels are written for mainland China
+
+
+def is_right_to_left(text: str) -> bool:
+    """Whether a text is read from right to left: whether it has a letter that is."""
+    return any(unicodedata.bidirectional(character) in ("R", "AL") for character in text)
+
+
+def is_shaped(text: str) -> bool:
+    """Whether the glyphs of a text depend on their neighbours: right-to-left, with combining marks, or Indic."""
+    return is_right_to_left(text) or any(
+        unicodedata.category(character) in ("Mn", "Mc") or 0x0900 <= ord(character) < 0x1100 for character in text)
+
+
+@functools.cache
+def can_shape() -> bool:
+    """Whether this Pillow has Raqm, and Raqm has found FriBiDi."""
+    from PIL import features
+
+    return bool(features.check("raqm"))
+
+
+def bundled(text: str) -> Path:
+    """The bundled font for a text: the Chinese one, unless the text has letters of other scripts."""
+    if any(0x1100 <= ord(one) < 0x1200 or 0xAC00 <= ord(one) < 0xD7B0 for one in text):
+        return _KOREAN
+    if any(0x3041 <= ord(one) < 0x3100 for one in text):
+        return _JAPANESE
+    other = any(0xC0 <= ord(one) < 0x2000 and ord(one) not in (0xD7, 0xF7) for one in text)
+    return _WORLD if other else BUNDLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +68,10 @@ class Font:
     face: int
 
     @classmethod
-    def open(cls, path: str | Path | None) -> Font:
-        """The font at `path` (TTF, OTF, TTC), or the bundled one; raises LabelkitError for what is no font."""
+    def open(cls, path: str | Path | None, text: str = "") -> Font:
+        """The font at `path` (TTF, OTF, TTC), or the bundled one for `text`; raises LabelkitError for what is none."""
         try:
-            path = Path(path) if path is not None else BUNDLED
+            path = Path(path) if path is not None else bundled(text)
             size = path.stat().st_size
             if size > MAX_FONT_BYTES:
                 raise LimitExceeded("{font}: a font of at most {most} bytes wanted, got {got}",
@@ -54,19 +92,27 @@ class Font:
                 return face
         return 0
 
-    def at(self, em_px: float) -> FreeTypeFont:
-        """A fresh Pillow font of `em_px` pixels per em: FreeType faces must not be shared between threads."""
+    def at(self, em_px: float, *, shaped: bool = False) -> FreeTypeFont:
+        """A fresh Pillow font of `em_px` pixels per em: FreeType faces must not be shared between threads.
+
+        shaped  for a text that `is_shaped`
+        """
         from PIL import ImageFont
 
+        engine = ImageFont.Layout.RAQM if shaped else ImageFont.Layout.BASIC
         try:
-            return ImageFont.truetype(io.BytesIO(self.data), em_px, index=self.face,
-                                      layout_engine=ImageFont.Layout.BASIC)
+            return ImageFont.truetype(io.BytesIO(self.data), em_px, index=self.face, layout_engine=engine)
         except (OSError, ValueError, OverflowError) as reason:
             raise MalformedFile("{font} is not a usable TrueType or OpenType font: {reason}",
                                 font=self.name, reason=str(reason)) from reason
 
     def check(self, text: str) -> None:
-        """Raises MissingGlyph naming the characters of `text` for which the font has no glyph."""
+        """Raises MissingGlyph naming the characters of `text` for which the font has no glyph, UnsupportedFormat for a
+        text that must be shaped where that cannot be done."""
+        if is_shaped(text) and not can_shape():
+            raise UnsupportedFormat("{text} must be shaped, for which this Pillow lacks Raqm or FriBiDi", text=text,
+                                    hint="install a Pillow with Raqm, as its wheels are, and the library FriBiDi "
+                                         "(Debian: libfribidi0)")
         try:
             missing = [c for c in dict.fromkeys(text) if not _has(self.data, self.face, ord(c))]
         except (struct.error, ValueError, IndexError) as reason:

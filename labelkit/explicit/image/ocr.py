@@ -25,9 +25,9 @@ from labelkit import threads
 from labelkit.distribution import install_hint
 from labelkit.errors import LimitExceeded, UnsupportedFormat
 from labelkit.explicit import rules
+from labelkit.explicit.image.alignment import TextMatch
 from labelkit.explicit.image.matching import ends_and_middle
 from labelkit.explicit.image.raster import UInt8
-from labelkit.explicit.image.template_matching import TextMatch
 from labelkit.explicit.wording import Wording, wording
 
 MEASURING_ERROR = 0.08  # of the ink height, as a share of it

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from labelkit.codec.samples import ImageSamples, VideoSamples
@@ -17,15 +18,18 @@ from labelkit.plan import MIN_HEIGHT_SHARE
 from labelkit.report import Finding, Layer, Status
 
 
-def find(samples: VideoSamples, expected_text: str | None = None, *, read_text: bool = False) -> Finding:
+def find(samples: VideoSamples, expected_text: str | None = None, *, read_text: bool = False,
+         languages: Collection[str] = ()) -> Finding:
     """VALID where the label is seen in the first frame and for two seconds, or to the end of a shorter film.
 
     expected_text   a text that another layer names, searched for beside the usual ones
     read_text       where it is not there, read the text of these frames too (the extra `ocr`)
+    languages       as for pictures
 
     The evidence is that of pictures, and `heard` as for sound where the sound track carries its label.
     """
-    seen, heard = _find_in_frames(samples, expected_text, read_text=read_text), soundtrack.find(samples)
+    seen = _find_in_frames(samples, expected_text, languages, read_text=read_text)
+    heard = soundtrack.find(samples)
     if not heard:
         return seen
     evidence = replace(_evidence(seen), heard=tuple(heard))
@@ -36,15 +40,17 @@ def find(samples: VideoSamples, expected_text: str | None = None, *, read_text: 
         "only heard, and GB 45438-2025 5.4 wants it seen: {sound}", sound=audio.summary(heard)), evidence=evidence)
 
 
-def _find_in_frames(samples: VideoSamples, expected_text: str | None, *, read_text: bool) -> Finding:
+def _find_in_frames(samples: VideoSamples, expected_text: str | None, languages: Collection[str], *,
+                    read_text: bool) -> Finding:
     frames = ImageSamples(tuple(_opening(samples)))
-    found = image.find(frames, expected_text)
+    found = image.find(frames, expected_text, languages=languages)
     if found.status is Status.ABSENT and samples.format.active:
         x, y, width, height = displayed_active(samples.format)
         inside = ImageSamples(tuple(frame[y:y + height, x:x + width] for frame in frames.frames))
-        found = image.find(inside, expected_text)
+        found = image.find(inside, expected_text, languages=languages)
         share = (_evidence(found).height_share or 1) * min(height, width) / min(frames.frames[0].shape)
-        if found.status is Status.VALID and share < MIN_HEIGHT_SHARE * (1 - image.MEASURING_ERROR):
+        law = _evidence(found).language is None  # no law gives the height of words in other languages
+        if law and found.status is Status.VALID and share < MIN_HEIGHT_SHARE * (1 - image.MEASURING_ERROR):
             return Finding(Layer.EXPLICIT, Status.INVALID, Message(
                 "the label is {share} % of the short side of the whole picture, where GB 45438-2025 5.4 wants 5 %",
                 share=f"{100 * share:.1f}"), evidence=found.evidence)
