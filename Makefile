@@ -10,7 +10,7 @@ NATIVE := pyproject.toml labelkit/distribution.py $(shell find native -name '*.c
 
 SANITIZE := -g;-fsanitize=address,undefined,float-cast-overflow;-fno-sanitize-recover=all
 
-.PHONY: demo page evidence validator docs figures man test test-docs test-page test-engines test-hosts coverage lint bench native-test native-test-python native-test-aarch64 native-test-32 native-cross clean
+.PHONY: demo page evidence validator docs figures man test test-docs test-page test-engines test-free-threaded test-hosts coverage lint bench native-test native-test-python native-test-aarch64 native-test-32 native-cross clean
 
 demo: .venv/labelkit
 	rm -rf demo
@@ -72,6 +72,21 @@ test-engines: build/engines/installed
 build/engines/installed: $(NATIVE)
 	$(PYTHON) -m venv build/engines
 	build/engines/bin/python -m pip install -q --disable-pip-version-check -e ".[ray,daft,lance]" "pytest>=8"
+	touch $@
+
+# the kernels, and eight threads at once, without the interpreter's lock: PYTHON=python3.14t. What of the dependencies has
+# no wheels for such an interpreter stays away.
+test-free-threaded: build/free-threaded/installed
+	build/free-threaded/bin/python -m pytest -q -p no:cacheprovider tests/kernels $(patsubst %,tests/test_%.py,$(FREE_THREADED))
+
+FREE_THREADED := many payload scratch threads
+
+build/free-threaded/installed: $(NATIVE)
+	$(PYTHON) -c 'import sys; sys.exit(sys._is_gil_enabled())'
+	$(PYTHON) -m venv build/free-threaded
+	build/free-threaded/bin/python -m pip install -q --disable-pip-version-check "numpy>=2.3,<3" "pillow>=11.3,<14" \
+		"pytest>=8" "hypothesis>=6"
+	LABELKIT_NATIVE=on build/free-threaded/bin/python -m pip install -q --disable-pip-version-check --no-deps -e .
 	touch $@
 
 # real hosts that bring torch or a front end, with tiny random weights, in an environment of their own

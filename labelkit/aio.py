@@ -12,7 +12,6 @@ its result is dropped: a target that is a path is then written whole or not at a
 from __future__ import annotations
 
 import asyncio
-import functools
 import os
 import threading
 from collections.abc import Callable
@@ -69,10 +68,6 @@ def _embedded(source: Any, target: Any, label: Label | None,
     return made
 
 
-@functools.cache
+@threads.OneAProcess
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads.cores(), thread_name_prefix="labelkit-aio")
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # its threads stay behind in the parent

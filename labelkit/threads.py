@@ -12,7 +12,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -42,6 +42,26 @@ def keep_libraries_single() -> None:
     """
     for name in _OWN_THREADS:
         os.environ.setdefault(name, "1")
+
+
+class OneAProcess(Generic[Result]):
+    """A function without arguments whose first result in a process is that of every later call in it.
+
+    `functools.cache` gives threads that ask first at the same time different results; here all get the same one. A
+    forked process makes its own: a lock may have been held, and threads were left behind, when it was forked.
+    """
+
+    def __init__(self, make: Callable[[], Result]) -> None:
+        self._make = make
+        self._made: dict[int, Result] = {}
+
+    def __call__(self) -> Result:
+        process = os.getpid()
+        return self._made[process] if process in self._made else self._made.setdefault(process, self._make())
+
+    def cache_clear(self) -> None:
+        """Forget what was made."""
+        self._made.clear()
 
 
 def in_order(work: Callable[[Item], Result], items: Iterable[Item], jobs: int, *,

@@ -20,7 +20,11 @@ static const struct lk_kernels *const tables[LK_ISA_COUNT] = {
 #endif
 };
 
-static int active = -1;
+#if defined(_MSC_VER) && !defined(__clang__)
+static volatile int active = -1; /* its compiler reads and writes such a number as a whole */
+#else
+static _Atomic int active = -1; /* threads that ask first at the same time find the same */
+#endif
 
 #ifdef LK_X86
 #include <cpuid.h>
@@ -64,12 +68,13 @@ int lk_isa_supported(enum lk_isa isa) {
 }
 
 enum lk_isa lk_isa_active(void) {
-    if (active < 0) {
-        int best = LK_ISA_COUNT - 1;
-        while (!lk_isa_supported((enum lk_isa)best)) best--;
-        active = best;
+    int found = active;
+    if (found < 0) {
+        found = LK_ISA_COUNT - 1;
+        while (!lk_isa_supported((enum lk_isa)found)) found--;
+        active = found;
     }
-    return (enum lk_isa)active;
+    return (enum lk_isa)found;
 }
 
 const struct lk_kernels *lk_active(void) { return tables[lk_isa_active()]; }

@@ -200,7 +200,7 @@ def _rebuilt(script: _Script, bodies: dict[tuple[int, int], bytes | None], fresh
 def _moved(data: bytes, value: _Value, moves: Moves, file_size: int) -> bytes | None:
     """The number anew, where it is a position in the file or the file's size."""
     number, = struct.unpack(">d", data[value.value:value.stop])
-    if not 0 < number <= file_size:
+    if not 0 < number <= file_size or not number.is_integer():
         return None
     if value.path == ("filesize",) or value.path[:-1] == ("keyframes", "filepositions"):
         return data[value.start:value.value] + struct.pack(">d", moves.of(int(number)))

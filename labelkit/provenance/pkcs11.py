@@ -23,6 +23,7 @@ from labelkit.distribution import install_hint
 from labelkit.errors import InvalidArgument, LabelkitError
 from labelkit.keyfiles import read
 from labelkit.provenance.engine import reason
+from labelkit.threads import OneAProcess
 
 if TYPE_CHECKING:
     from pkcs11 import Session, Token as OpenToken
@@ -97,7 +98,7 @@ class Token:
         from pkcs11 import ObjectClass, UserAlreadyLoggedIn
         from pkcs11.types import SignMixin
 
-        with _process_lock(os.getpid()):
+        with _lock():
             token = _initialised(self._module, os.getpid()).get_token(token_label=self._token_label)
             try:
                 session = token.open(user_pin=self._pin)
@@ -126,9 +127,9 @@ def _loading_process(path: str) -> int:
     return os.getpid()
 
 
-@functools.lru_cache(maxsize=1)
-def _process_lock(process: int) -> threading.Lock:
-    """The lock of this process; a fork may leave the lock of its parent held for ever."""
+@OneAProcess
+def _lock() -> threading.Lock:
+    """What only one thread at a time has: a session in a token."""
     return threading.Lock()
 
 

@@ -45,6 +45,9 @@ static int fill(PyObject *module) {
 
 static PyModuleDef_Slot slots[] = {
     {Py_mod_exec, (void *)fill},
+#ifdef Py_GIL_DISABLED
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED}, /* its only state is which kernels are in use, see cpu.c */
+#endif
     {0, NULL},
 };
 

@@ -203,8 +203,8 @@ def test_nothing_is_fetched(monkeypatch):
 def test_a_recogniser_that_fails_or_is_missing_says_so(monkeypatch):
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("out of memory")
-    engine, lock = ocr._engine(ocr.os.getpid())
-    monkeypatch.setattr(ocr, "_engine", lambda process: (broken, lock))
+    engine, lock = ocr._engine()
+    monkeypatch.setattr(ocr, "_engine", lambda: (broken, lock))
     with pytest.raises(LimitExceeded, match="out of memory"):
         ocr.read(np.array(photo(64, 64)))
     monkeypatch.undo()

@@ -222,6 +222,17 @@ def test_flv_counts_the_members_of_its_array():
     assert count(metadata.write(FLVS["two labels"], LABEL)) == count(FLVS["two labels"]) - 1
 
 
+def test_a_number_of_flv_with_a_fraction_is_no_position():
+    """It stays as it is, also when the file is labelled again; a whole one beside it follows what moves."""
+    host = FLVS["plain"]
+    at = host.index(b"filesize") + 9
+    for size, stays in ((len(host) - 0.5, True), (float(len(host)), False)):
+        out = metadata.write(host[:at] + struct.pack(">d", size) + host[at + 8:], LABEL)
+        place = out.index(b"filesize") + 9
+        assert (out[place:place + 8] == struct.pack(">d", size)) == stays
+        assert metadata.write(out, LABEL) == out and read(out) == (Status.VALID, LABEL, 0)
+
+
 def test_flv_without_script_data_gets_some_in_front():
     host = flv(script=False)
     out = metadata.write(host, LABEL)

@@ -9,7 +9,6 @@ was read as a label. The height of the ink came out within 8 % in nine of ten: `
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import os
 import threading
@@ -122,8 +121,8 @@ def line_around(pixels: UInt8, box: tuple[int, int, int, int]) -> str:
     return seen.txts[0] if seen.txts and seen.scores and seen.scores[0] >= _MIN_TEXT_SCORE else ""
 
 
-@functools.lru_cache(maxsize=1)
-def _engine(process: int) -> tuple[Engine, threading.Lock]:
+@threads.OneAProcess
+def _engine() -> tuple[Engine, threading.Lock]:
     """RapidOCR and a lock around its use: it keeps settings from call to call, and uses all cores where nothing
     else does."""
     check_available()
@@ -143,7 +142,7 @@ def _engine(process: int) -> tuple[Engine, threading.Lock]:
 
 def _run(picture: UInt8, *, detect: bool) -> EngineOutput:
     """The boxes of the lines of text in a picture; without `detect`, the text of the one line that it holds."""
-    engine, lock = _engine(os.getpid())
+    engine, lock = _engine()
     blue_first = np.repeat(picture[..., None], 3, 2) if picture.ndim == 2 else picture[..., ::-1].copy()
     try:
         with lock:
