@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Embedding in interleaved 8-bit pixels. The inner loops run over samples, not pixels, with the tile and the gain
- * already repeated for each channel, so that they are plain and the compiler vectorises them.
+ * already repeated for each channel, so that they are plain.
  */
 #include <string.h>
 
 #include "isa.h"
+#include "words.h"
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
@@ -52,20 +53,77 @@ static uint32_t cell_sum(const uint16_t *sum, size_t columns, size_t channels, s
     return total;
 }
 
+#ifdef LK_WORDS
+/* As `activity`, where all channels are colours: sums of eight samples each. */
+static void activity_of_eight(const uint8_t *row, size_t row_bytes, size_t rows, int below, size_t channels, size_t x0,
+                              size_t count, size_t width, uint64_t *sum) {
+    enum { BYTES = 2 * WORDS };
+    size_t samples = count * channels, across = least(count, width - 1 - x0) * channels;
+    memset(sum, 0, (samples + 7) / 8 * sizeof *sum);
+    row += x0 * channels;
+    for (size_t y = 0; y < rows; y++, row += row_bytes) {
+        const uint8_t *right = row + channels, *next = y + 1 < rows || below ? row + row_bytes : row;
+        size_t i = 0;
+        for (; i + BYTES <= across; i += BYTES) {
+            words x = words_load(row + i), here = words_load(sum + i / 8);
+            words both = LK_WORDS(add_epi64)(LK_WORDS(sad_epu8)(x, words_load(right + i)),
+                                             LK_WORDS(sad_epu8)(x, words_load(next + i)));
+            words_store(sum + i / 8, LK_WORDS(add_epi64)(here, both));
+        }
+        for (; i + 8 <= across; i += 8) {
+            __m128i x = _mm_loadl_epi64((const void *)(row + i)), r = _mm_loadl_epi64((const void *)(right + i));
+            __m128i down = _mm_sad_epu8(x, _mm_loadl_epi64((const void *)(next + i)));
+            sum[i / 8] += (uint64_t)_mm_cvtsi128_si64(_mm_add_epi64(_mm_sad_epu8(x, r), down));
+        }
+        for (; i < samples; i++) {
+            uint8_t x = row[i], y = next[i];
+            uint64_t step = i < across ? x > right[i] ? x - right[i] : right[i] - x : 0;
+            sum[i / 8] += step + (x > y ? x - y : y - x);
+        }
+    }
+}
+
+static uint32_t sum_of(const uint64_t *sum, size_t samples) {
+    if (samples == 3 * LK_CELL) return (uint32_t)(sum[0] + sum[1] + sum[2]); /* the common case */
+    uint64_t total = 0;
+    for (size_t i = 0; i < (samples + 7) / 8; i++) total += sum[i];
+    return (uint32_t)total;
+}
+#endif
+
+/* The sum of each cell of one row of cells, of up to STRIP columns. */
+static void cell_sums(const uint8_t *row, size_t row_bytes, size_t rows, int below, size_t channels, size_t x0,
+                      size_t count, size_t width, uint32_t *cells) {
+    const size_t colours = channels < 3 ? 1 : 3;
+#ifdef LK_WORDS
+    if (colours == channels) {
+        uint64_t eights[STRIP * 3 / 8];
+        activity_of_eight(row, row_bytes, rows, below, channels, x0, count, width, eights);
+        for (size_t x = 0; x < count; x += LK_CELL)
+            *cells++ = sum_of(eights + x * channels / 8, least(LK_CELL, count - x) * channels);
+        return;
+    }
+#endif
+    uint16_t sum[STRIP * 4];
+    activity(row, row_bytes, rows, below, channels, x0, count, width, sum);
+    for (size_t x = 0; x < count; x += LK_CELL)
+        *cells++ = cell_sum(sum + x * channels, least(LK_CELL, count - x), channels, colours);
+}
+
 int LK(lk_image_gain)(const uint8_t *pixels, size_t row_bytes, size_t height, size_t width, size_t channels,
                       uint8_t *gain, uint32_t base, uint32_t slope, uint32_t top) {
     if (!height || !width || channels < 1 || channels > 4) return LK_BAD_ARGUMENT;
     if (base > 255 || top > 255 || slope > 4096) return LK_BAD_ARGUMENT;
-    uint16_t sum[STRIP * 4];
+    uint32_t cells[STRIP / LK_CELL];
     size_t colours = channels < 3 ? 1 : 3;
     for (size_t y0 = 0; y0 < height; y0 += LK_CELL) {
         size_t rows = least(LK_CELL, height - y0);
         for (size_t x0 = 0; x0 < width; x0 += STRIP) {
             size_t count = least(STRIP, width - x0);
-            activity(pixels + y0 * row_bytes, row_bytes, rows, y0 + rows < height, channels, x0, count, width, sum);
+            cell_sums(pixels + y0 * row_bytes, row_bytes, rows, y0 + rows < height, channels, x0, count, width, cells);
             for (size_t x = 0; x < count; x += LK_CELL) {
                 size_t columns = least(LK_CELL, count - x);
-                uint32_t total = cell_sum(sum + x * channels, columns, channels, colours) * slope;
+                uint32_t total = cells[x / LK_CELL] * slope;
                 uint32_t mean = rows == LK_CELL && columns == LK_CELL /* constants divide fast */
                                     ? (colours == 3 ? total / (6 * LK_CELL * LK_CELL) : total / (2 * LK_CELL * LK_CELL))
                                     : total / (uint32_t)(2 * rows * columns * colours);
@@ -159,8 +217,46 @@ static inline void add_samples(const uint8_t *x, uint8_t *out, const int16_t *ga
     }
 }
 
+#ifdef LK_WORDS
+/* WORDS samples, not yet kept to a byte */
+static inline words added(const uint8_t *x, const int16_t *gain, const int16_t *flat, const int8_t *textured,
+                          int fades) {
+    const words top = LK_WORDS(set1_epi16)(254), own = words_load(gain), limit = LK_WORDS(set1_epi16)(2047);
+    words product = LK_WORDS(srai_epi16)(LK_WORDS(mullo_epi16)(own, words_of_int8(textured)), 5);
+    words even = words_load(flat);
+    words v = words_of_uint8(x);
+    if (fades) {
+        words share = LK_WORDS(min_epi16)(own, LK_WORDS(set1_epi16)(LK_FADE));
+        even = LK_WORDS(max_epi16)(LK_WORDS(min_epi16)(even, limit), LK_WORDS(sub_epi16)(words_zero(), limit));
+        even = LK_WORDS(srai_epi16)(LK_WORDS(mullo_epi16)(even, share), 4);
+        v = LK_WORDS(min_epi16)(v, LK_WORDS(add_epi16)(top, words_if_not(LK_WORDS(set1_epi16)(1), own)));
+    } else {
+        v = LK_WORDS(min_epi16)(v, top);
+    }
+    words change = LK_WORDS(add_epi16)(LK_WORDS(add_epi16)(even, product), LK_WORDS(set1_epi16)(16));
+    return LK_WORDS(add_epi16)(v, LK_WORDS(srai_epi16)(change, 5));
+}
+
+/* As add_samples, as many as there are whole vectors of; how many that are */
+static inline size_t add_vectors(const uint8_t *x, uint8_t *out, const int16_t *gain, const int16_t *flat,
+                                 const int8_t *textured, size_t count, int fades) {
+    size_t i = 0;
+    for (; i + 2 * WORDS <= count; i += 2 * WORDS) {
+        words first = added(x + i, gain + i, flat + i, textured + i, fades);
+        words second = added(x + i + WORDS, gain + i + WORDS, flat + i + WORDS, textured + i + WORDS, fades);
+        words_store(out + i, words_if_bytes(words_bytes(first, second), words_load(x + i)));
+    }
+    return i;
+}
+#endif
+
 static void add_run(const uint8_t *x, uint8_t *out, const int16_t *gain, const int16_t *flat, const int8_t *textured,
                     size_t count, int fades) {
+#ifdef LK_WORDS
+    size_t done = fades ? add_vectors(x, out, gain, flat, textured, count, 1)
+                        : add_vectors(x, out, gain, flat, textured, count, 0);
+    x += done, out += done, gain += done, flat += done, textured += done, count -= done;
+#endif
     if (fades)
         add_samples(x, out, gain, flat, textured, count, 1);
     else

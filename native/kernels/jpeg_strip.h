@@ -152,10 +152,10 @@ static void fetch(const uint8_t *pixels, size_t row_bytes, size_t rows, size_t b
 #endif
 }
 
-/* Transform: the discrete cosine transform by Loeffler, Ligtenberg and Moschytz (1989) in units of 2^-13, first of rows,
- * from samples to int16 [u][y][lane], scaled by 4; then of columns, which are divided with halves away from 0. */
+/* Transform: the discrete cosine transform by Loeffler, Ligtenberg and Moschytz (1989) in units of 2^-13, first of
+ * rows, from samples to int16 [u][y][lane], scaled by 4; then of columns, which are divided with halves away from 0. */
 
-/* What divides by eight times each quantiser, at [u][v]: half of it is added, and the product with `factor` shifted down
+/* What divides by eight times each quantiser, at [u][v]: half of it is added, the product with `factor` shifted down
  * by 16 and `shift` bits. Sums are below 2^14, so that a factor which is less than one too large gives the right whole
  * number. */
 struct divisors { uint16_t half[BLOCK], factor[BLOCK], shift[BLOCK]; };

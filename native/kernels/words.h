@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Vectors of int16 for what compilers do not find by themselves: sums of two products, the upper half of a product, the
- * exchange of neighbours. With LK_WORDS, `words` holds WORDS of them; without it there is the portable loop alone. */
+ * Vectors of int16 for what compilers do not find by themselves: sums of two products, the upper half of a product,
+ * sums of distances, packing, the exchange of neighbours. With LK_WORDS, `words` holds WORDS of them; without it there is
+ * the portable loop alone. */
 #ifndef LK_KERNEL_WORDS_H
 #define LK_KERNEL_WORDS_H
 
 #if defined(__GNUC__) && (LK_ISA_avx2 || LK_ISA_avx512)
 #include <immintrin.h>
+#include <stdint.h>
 
 #if LK_ISA_avx512
 #define LK_WORDS(name) _mm512_##name
@@ -22,6 +24,18 @@ static inline words words_or_if(words x, words bits, words value) { /* x | bits 
 static inline words words_if_not(words x, words value) { /* x where value is 0, else 0 */
     return _mm512_maskz_mov_epi16(_mm512_testn_epi16_mask(value, value), x);
 }
+static inline words words_of_uint8(const uint8_t *x) {
+    return _mm512_cvtepu8_epi16(_mm256_loadu_si256((const void *)x));
+}
+static inline words words_of_int8(const int8_t *x) {
+    return _mm512_cvtepi8_epi16(_mm256_loadu_si256((const void *)x));
+}
+static inline words words_bytes(words a, words b) { /* a, then b, kept to uint8 */
+    return _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), _mm512_packus_epi16(a, b));
+}
+static inline words words_if_bytes(words x, words value) { /* of bytes: x where value is not 0, else 0 */
+    return _mm512_maskz_mov_epi8(_mm512_test_epi8_mask(value, value), x);
+}
 #else
 #define LK_WORDS(name) _mm256_##name
 typedef __m256i words;
@@ -34,6 +48,18 @@ static inline words words_or_if(words x, words bits, words value) {
 }
 static inline words words_if_not(words x, words value) {
     return _mm256_and_si256(_mm256_cmpeq_epi16(value, words_zero()), x);
+}
+static inline words words_of_uint8(const uint8_t *x) {
+    return _mm256_cvtepu8_epi16(_mm_loadu_si128((const void *)x));
+}
+static inline words words_of_int8(const int8_t *x) {
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128((const void *)x));
+}
+static inline words words_bytes(words a, words b) {
+    return _mm256_permute4x64_epi64(_mm256_packus_epi16(a, b), 0xD8);
+}
+static inline words words_if_bytes(words x, words value) {
+    return _mm256_andnot_si256(_mm256_cmpeq_epi8(value, words_zero()), x);
 }
 #endif
 enum { WORDS = sizeof(words) / 2 };
