@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -26,6 +27,19 @@ def test_a_constant_gets_another_value_and_nothing_else_changes(name: str) -> No
     assert sweeps.current(source, constant) != 123.0 and sweeps.current(other, constant) == 123.0
     assert sweeps.current(source, constant) in sweeps.SWEEPS[name].values
     assert sum(one != two for one, two in zip(source.splitlines(), other.splitlines(), strict=True)) == 1
+
+
+@pytest.mark.parametrize("name", sweeps.SWEEPS)
+def test_a_constant_names_its_sweep_and_the_date_and_the_page_has_the_table(name: str) -> None:
+    source = sweeps.source_of(name).read_text("utf-8")
+    page = (sweeps.ROOT / "benchmarks" / "TUNING.md").read_text("utf-8")
+    said = re.search(r"^# swept \d{4}-\d\d-\d\d, tables in benchmarks/TUNING\.md: ((?:.*\n# )*.*)", source,
+                     re.MULTILINE)
+    assert said and name in re.findall(r"\w+", said[1])
+    tables, _, undecided = page.partition("that decide nothing here")
+    shown = re.search(rf"^\| {name} \|.*\n\|[-|]+\n((?:\| .*\n)+)", tables, re.MULTILINE)
+    used = f"| **{sweeps.current(source, sweeps.constant_of(name)):g}** |"
+    assert used in shown[1] if shown else f"`{name}`" in undecided
 
 
 def test_the_negative_twin_a_constant_that_is_not_there_is_refused() -> None:

@@ -53,6 +53,9 @@ def test_a_film_states_its_system_and_its_media_keep_their_places(name, quicktim
     assert metadata.write(out, LABEL) == metadata.write(out, LABEL, generator=MADE) == out
     plain = metadata.write(source, LABEL)
     assert packets(plain) == [] and metadata.read(plain).evidence.systems == ()
+    later = metadata.write(plain, LABEL, generator=MADE)
+    assert chunk_bytes(later, table_of(name)) == WANTED and len(packets(later)) == 1
+    assert metadata.read(later).label == LABEL and xmp.systems(packets(later)[0]) == ("Night Painter 2.0",)
 
 
 @pytest.mark.parametrize("source", [

@@ -19,6 +19,8 @@ from labelkit.payload import Payload
 from labelkit.watermark.audio.inputs import Float32
 from labelkit.watermark.audio.pattern import EDGES, FRAME, HOP, PERIOD_FRAMES, RATE, frame_signs, roots, windows
 
+# swept 2026-11-28, tables in benchmarks/TUNING.md: DEPTH, TILT, WIDEBAND_SHARE, SPECTRAL_LIMIT, ENERGY_LIMIT, SLOPE,
+# CLEAR_SHARE
 DEPTH = 0.38  # log2 of the amplitude gain of a band 13 dB under the loudest of its frame, at 2 kHz: 2.3 dB
 TILT = 0.1  # the depth rises with this power of the frequency
 NARROWBAND_HZ, WIDEBAND_SHARE = 3_400, 0.43  # bands above what speech codecs keep cost most and get this share

@@ -45,6 +45,8 @@ STREAM_S = 10.0  # of a stream are to be enough
 UNHEARD = 1.2  # before anything of a stream was heard: about what ten seconds of speech get
 _HEARD_PERIODS = 2  # by which a stream is measured, every four periods
 _CUT_S = 3.0
+# swept 2026-11-28, tables in benchmarks/TUNING.md: POWER, USUAL_RESERVE, READ, LIGHT, RESERVE, HEARD, USUAL_MOST,
+# USUAL_HEARD
 _READ = 0.255  # the ratio from which on 64 bits are read: 11.1 standard deviations of sqrt(608)
 _POWER = 1.75  # of the amplitude, that the ratio grows with
 _LIGHT = 0.25  # of the ratio is left at least after codecs of 64 kbit/s; what that asks for is always given

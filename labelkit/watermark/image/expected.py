@@ -29,6 +29,7 @@ from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
 from labelkit.watermark.image import matcher, tile
 from labelkit.watermark.image.matcher import TileMatch, Trials
 
+# swept 2026-11-28, tables in benchmarks/TUNING.md: MIN_PEAK, BELOW_BAR, MOST
 _MOST = 128  # shifts that are kept
 _MIN_PEAK = 2.5  # deviations of the synchronisation pattern
 _BELOW_BAR = 1.8  # deviations by which that of a mark at the bar may lie below its mean; more in 4 of 100

@@ -18,9 +18,11 @@ from labelkit.errors import HostTooSmall
 from labelkit.watermark.image import tile
 
 BASE_GAIN = round(tile.HIGH_RMS * tile.GAIN_UNIT)  # of a flat cell
+# swept 2026-11-28, tables in benchmarks/TUNING.md: GAIN_SLOPE, GAIN_TOP, SMOOTH_GAIN, MSE_BUDGET, MIN_TEXTURED_CELLS,
+# RELIABLE_CELLS
 GAIN_SLOPE = 144  # how fast the gain rises with the activity; see lk_image_gain in native/lk.h
-GAIN_TOP = 115  # where it stops rising; both swept in benchmarks/TUNING.md
-RELIABLE_CELLS = 2304  # textured ones; with more, every picture of the development corpus was read back
+GAIN_TOP = 115  # where it stops rising
+RELIABLE_CELLS = 2304  # textured ones; a picture of fewer is read back before it is returned
 _MIN_TEXTURED_CELLS = 64  # a codec deletes the mark from all other cells
 _MIN_TOP, _MAX_TOP = 60, 150  # the top is lowered or raised between these to meet the PSNR budget
 _MSE_BUDGET = 3.9  # grey levels squared: PSNR 42.2 dB

@@ -16,6 +16,7 @@ from labelkit import kernels
 
 Lattice = npt.NDArray[np.float64]
 
+# swept 2026-11-28, tables in benchmarks/TUNING.md: MIN_LATTICE_SCORE, MAX_POWER, RING_WIDTH, LATTICE_BAND
 MIN_LATTICE_SCORE = 3.0  # in standard deviations
 MIN_SPACING = 28.0  # pixels; below it a tile holds too little of its band
 LOW_BAND = 0.2  # cycles per pixel; a tile of 180 pixels ends here

@@ -33,12 +33,13 @@ from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
 from labelkit.watermark.image import tile
 
 SHIFTS = tile.GRID**2
+# swept 2026-11-28, tables in benchmarks/TUNING.md: MAX_MAGNITUDE, MIN_SCORE
 MIN_SCORE = 4.5  # below it no word was ever decoded, and noise reaches it in most candidates
 CLEAR_SCORE = 7.5  # nothing but a second mark reaches it beside the first
 MAX_DECOYS = 7  # further peaks that are tried where a clear one holds no word
 WORDS = 2.0**64
 PEAKS = 0.0504  # expected peaks above z, for each shift of the grid, divided by z exp(-z^2 / 2)
-MAX_MAGNITUDE = 1.5  # of a bin, in noise deviations; swept in benchmarks/TUNING.md
+MAX_MAGNITUDE = 1.5  # of a bin, in noise deviations
 ORIENTATIONS = np.array([  # how the tile's axes may lie in the picture: quarter turns, then the same mirrored
     [[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]],
     [[-1, 0], [0, 1]], [[0, 1], [1, 0]], [[1, 0], [0, -1]], [[0, -1], [-1, 0]]])

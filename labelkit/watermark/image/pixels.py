@@ -13,7 +13,8 @@ from labelkit.errors import HostTooSmall, InvalidArgument
 from labelkit.payload import Payload
 from labelkit.plan import check_strength
 
-NOISE = 25  # grey levels squared: what stays of the variance of the smoothest ground; see benchmarks/TUNING.md
+# swept 2026-11-28, tables in benchmarks/TUNING.md: NOISE, MIN_SIDE
+NOISE = 25  # grey levels squared: what stays of the variance of the smoothest ground
 MIN_SIDE = 96  # pixels; below it hardly any picture was read back
 Pixels: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
 PixelT = TypeVar("PixelT", bound=np.uint8 | np.uint16 | np.float32)

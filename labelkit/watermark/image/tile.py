@@ -40,10 +40,11 @@ CODED_BITS = 1024
 MIN_RADIUS = 4.0
 COLUMNS = 37  # of a half spectrum hold bins: the largest radius is 36.3
 RINGS = 16  # of equal bin count, inside out: the detector estimates noise and response for each
-SYNC_SHARE = 0.2  # of the energy; swept in benchmarks/TUNING.md
+# swept 2026-11-28, tables in benchmarks/TUNING.md: HIGH_RMS, LOW_BAND, SYNC_SHARE
+SYNC_SHARE = 0.2  # of the energy
 PERIODS = (96, 108, 120, 135, 150, 168, 192, 216, 240, 270, 300, 336, 384, 432, 480, 540, 600)  # products of 2, 3, 5, 7
-LOW_BAND = 0.1  # cycles per pixel; swept in benchmarks/TUNING.md
-HIGH_RMS = 0.55  # grey levels rms of the high band on flat ground; swept in benchmarks/TUNING.md
+LOW_BAND = 0.1  # cycles per pixel
+HIGH_RMS = 0.55  # grey levels rms of the high band on flat ground
 GAIN_UNIT = 64  # the gain grid's fixed point
 PATTERN_UNIT = 16
 FLAT_UNIT = 32

@@ -40,6 +40,8 @@ from labelkit.watermark.video.camera import ORIGIN, Camera
 from labelkit.watermark.video.moved import MovedTile
 
 CELL = 8  # pixels a side, LK_CELL
+# swept 2026-11-28, tables in benchmarks/TUNING.md: AMPLITUDE, SMOOTH_AMPLITUDE, MIN_MOTION_GAIN, MIN_SIZE_FACTOR,
+# FILM_SMOOTH_GAIN
 _MIN_MOTION_GAIN = 0.75
 _MOTION_LEVELS = 1.0  # grey levels: where the mean of a cell changes by so many, the gain falls half-way to the least
 _FULL_STRENGTH_PIXELS, _MIN_SIZE_FACTOR = 400_000, 0.75
