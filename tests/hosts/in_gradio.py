@@ -9,8 +9,10 @@ from pathlib import Path
 import gradio as gr
 import pytest
 from gradio_client import Client, handle_file
+from starlette.middleware import Middleware
 
 import labelkit as lk
+from labelkit.integrations.asgi import LabelResponses
 from labelkit.integrations.gradio import labelled
 from tests.media import LABEL, photo
 from tests.sounds import speech
@@ -24,8 +26,8 @@ def asked(monkeypatch, tmp_path):
     served = []
     monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
 
-    def ask(app: gr.Blocks) -> Client:
-        _, url, _ = app.launch(prevent_thread_lock=True, server_name="127.0.0.1", quiet=True)
+    def ask(app: gr.Blocks, **settings) -> Client:
+        _, url, _ = app.launch(prevent_thread_lock=True, server_name="127.0.0.1", quiet=True, **settings)
         served.append(app)
         return Client(url, verbose=False, download_files=str(tmp_path))
 
@@ -47,6 +49,14 @@ def test_the_example_serves_labelled_pictures_and_verifies_them(asked):
 def test_a_plain_component_serves_what_is_not_labelled(asked):
     client = asked(gr.Interface(lambda: photo(), None, gr.Image(format="png"), api_name="paint"))
     assert lk.verify(client.predict(api_name="/paint")).verdict is lk.Verdict.NONE
+
+
+def test_the_middleware_labels_what_gradio_serves(asked):
+    layers = [Middleware(LabelResponses, label=lambda scope: LABEL, paths=["/gradio_api/file"])]
+    app = gr.Interface(lambda: photo(), None, gr.Image(format="png"), api_name="paint")
+    report = lk.verify(asked(app, app_kwargs={"middleware": layers}).predict(api_name="/paint"))
+    assert {report[layer].status for layer in (lk.Layer.EXPLICIT, lk.Layer.WATERMARK, lk.Layer.METADATA)} == {
+        lk.Status.VALID}
 
 
 def test_sound_and_texts_are_labelled(asked):
