@@ -205,7 +205,7 @@ class Quality:
         if self.codec is not None:
             _check_choice("codec", self.codec, FILM_CODECS)
         check_range("jobs", self.jobs, 1, 64)
-        check_types(jobs=(self.jobs, int))
+        check_types(jobs=(self.jobs, int), **({} if self.chunks is None else {"chunks": (self.chunks, Path)}))
         if self.percent is not None:
             check_range("percent", self.percent, 1, 100)
         if self.preset is not None and not str(self.preset).isalnum():

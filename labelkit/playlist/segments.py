@@ -23,6 +23,7 @@ from labelkit.preconditions import refuse_other_labels
 from labelkit.request import Request
 
 _MANY = 6  # segments that are named
+_HEAD, _EMPTY = (b"ftyp", b"moov"), (b"free", b"skip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +168,18 @@ class Job:
                 before, initialisation.with_description(before, fragments)))
             with open(stage, "xb") as out:
                 for one, kinds in ((reader, initialisation.KEPT), (fragments, initialisation.FRAGMENTS)):
-                    container.stream(one, [(box.start, box.end) for box in bmff.boxes(one, 0, one.size)
-                                           if box.kind in kinds], out)
+                    boxes = bmff.boxes(one, 0, one.size)
+                    container.stream(one, [(box.start, box.end) for box in boxes if box.kind in kinds], out)
+                    self._note_lost({box.kind for box in boxes})
         return len(old)
+
+    def _note_lost(self, kinds: set[bytes]) -> None:
+        """Say which boxes of a segment are not in the new one."""
+        lost = kinds.difference(initialisation.KEPT, initialisation.FRAGMENTS, _HEAD, _EMPTY)
+        if lost:
+            self.outcome.left_out.append(Message("{where}: boxes of the segments are left out: {kinds}",
+                                                 where=self.rendition.name,
+                                                 kinds=", ".join(sorted(kind.decode("latin-1") for kind in lost))))
 
     def _confirm(self, stage: Path, segment: Segment, name: str) -> None:
         """Note a segment that the watermark is not read from alone."""
