@@ -193,6 +193,10 @@ class Quality:
     crf     constant rate factor of the encoder, 0 to 63; H.264 18, H.265 20, VP9 and AV1 24 by default
     preset  the encoder's name for speed against size, such as "veryfast", or a number for AV1
     codec   one of FILM_CODECS, which the pictures of a film are encoded to; None is that of the source
+    jobs    how many chunks of a long film are encoded at a time, 1 to 64; each takes the memory of a film. In MP4, MOV,
+            MKV and WebM, where it has key frames at least every ten seconds or so
+    chunks  folder of this film, label and settings alone, in which finished chunks are kept: a run that was killed goes
+            on there. The caller removes it
 
     Of pictures that come as samples, not as a file:
     percent  1 to 100 as lossy encoders count; JPEG 92, WebP 90, AVIF 85 by default
@@ -202,12 +206,16 @@ class Quality:
     preset: str | None = None
     percent: int | None = None
     codec: str | None = None
+    jobs: int = 1
+    chunks: Path | None = None
 
     def __post_init__(self) -> None:
         if self.crf is not None:
             check_range("crf", self.crf, 0, 63)
         if self.codec is not None:
             _check_choice("codec", self.codec, FILM_CODECS)
+        check_range("jobs", self.jobs, 1, 64)
+        check_types(jobs=(self.jobs, int), **({} if self.chunks is None else {"chunks": (self.chunks, Path)}))
         if self.percent is not None:
             check_range("percent", self.percent, 1, 100)
         if self.preset is not None and not str(self.preset).isalnum():

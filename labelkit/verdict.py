@@ -256,7 +256,8 @@ def _traces(findings: Findings) -> Iterator[Message]:
         if isinstance(mark.evidence, WatermarkEvidence) and mark.evidence.key_is_public:
             yield Message("a watermark was found with the public key: anybody could have written it")
         else:
-            yield Message("a watermark was found with a private key: only its holders could have written it")
+            yield Message("a watermark was found with a private key: only its holders can write one, but anybody can "
+                          "copy one; what it belongs to is proved by the manifest or the label log")
     if findings[Layer.EXPLICIT].status is Status.VALID:
         yield Message("an explicit label was found")
     evidence = manifest.evidence

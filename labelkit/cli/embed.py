@@ -20,6 +20,7 @@ from labelkit.batch import datasets, derived_id
 from labelkit.batch.labels import has_signal
 from labelkit.batch.tally import Facts, Tally
 from labelkit.cli import engines, journal, shards, summary
+from labelkit.cli.chunks import KeptChunks
 from labelkit.cli.files import STANDARD, Item, Selection, collect, run as run_files, source_of
 from labelkit.cli.film import FilmProgress
 from labelkit.cli.journal import assigned_or_again
@@ -134,7 +135,10 @@ class _Labeller:
                 refuse_conversion(source, where)
             with (target_of(where, options) as target,
                   FilmProgress(item.path, options, alone=len(self.targets) == 1, stop=self.stop) as progress):
-                return self._labelled(source, target, options.produce_id or self._number(source), progress.step)
+                kept = KeptChunks(source, where, options, self._number(source))
+                done = self._labelled(source, target, kept.produce_id, progress.step, kept)
+                kept.remove()
+                return done
 
     def _number(self, source: str | io.BytesIO) -> str:
         """The number of a file: a new one, but where a lost worker may have to label it again, one that follows from
@@ -176,7 +180,7 @@ class _Labeller:
         return self._labelled(source, target, derived_id(self.options.producer, sha256(source)))
 
     def _labelled(self, source: str | bytes | io.BytesIO, target: str | BinaryIO | None, produce_id: str,
-                  on_progress: Callable[[Progress], None] | None = None) -> _Done:
+                  on_progress: Callable[[Progress], None] | None = None, kept: KeptChunks | None = None) -> _Done:
         options = self.options
         left_out: list[Message] = []
         stronger: list[Watermark] = []
@@ -185,6 +189,8 @@ class _Labeller:
         marked = plan.watermark is not None and not options.presence_only and has_signal(source)
         if not self._may_be_without_explicit():
             _refuse_without_explicit(source)
+        if kept:
+            plan = kept.plan(plan, label, self.key, is_alone=len(self.targets) == 1)
         made = pipeline.embed(source, target, label, plan=plan, key=self.key, replace=options.replace,
                               in_place=options.in_place, check=not options.no_check,
                               max_pixels=options.max_megapixels * 1_000_000, audit=audit, on_progress=on_progress,

@@ -24,7 +24,7 @@ def _output(command: Parser) -> None:
     where = group.add_mutually_exclusive_group(required=True)
     where.add_argument("-o", "--output", metavar=_("OUT"), help=_("file, or folder for several files"))
     where.add_argument("--in-place", action="store_true", help=_("replace each file by its labelled version"))
-    group.add_argument("--resume", action="store_true", help=_("skip the files whose result already exists in OUT"))
+    group.add_argument("--resume", action="store_true", help=_("skip files whose result is in OUT, go on with films"))
     group.add_argument("--retry-failed", metavar=_("JOURNAL"),
                        help=_("only the files that failed by this journal of an earlier run; in shards of datasets "
                               "only the samples"))
@@ -163,7 +163,7 @@ def _shards(command: Parser, *, written: bool = False) -> None:
 
 def _jobs(group: Options) -> None:
     group.add_argument("--jobs", type=values.count, metavar="N",
-                       help=_("files at a time; one per core by default, and at most for local files"))
+                       help=_("files at a time, or chunks of one film; one file per core by default, and at most"))
     shared_options.json(group, _("one JSON object per line for each file"))
     group.add_argument("--max-megapixels", type=values.count, default=134, metavar="N",
                        help=_("limit for all frames of a picture together, and for one frame of a film; 134 by "

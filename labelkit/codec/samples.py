@@ -6,7 +6,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -193,6 +193,17 @@ class SoundChange(Protocol):
         """The rest."""
 
 
+@runtime_checkable
+class Remembering(Protocol):
+    """A change of frames that remembers those before, and begins anew at key frames."""
+
+    def __call__(self, frame: Frame) -> None:
+        """Change a frame in place."""
+
+    def anew(self) -> Callable[[Frame], None]:
+        """The same change before its first frame."""
+
+
 class FrameSource(Protocol):
     """Where the frames of a film come from, as often as they are asked for."""
 
@@ -232,6 +243,11 @@ class VideoSamples:
     def map(self, change: Callable[[Frame], None]) -> VideoSamples:
         """The same film with `change` applied to every frame, after the changes that it has."""
         return replace(self, changes=(*self.changes, change))
+
+    def anew(self) -> VideoSamples:
+        """The same film with changes that remember no frame, to be worked on at the same time."""
+        return replace(self, changes=tuple(change.anew() if isinstance(change, Remembering) else change
+                                           for change in self.changes))
 
     def map_sound(self, make: Callable[[int, int], SoundChange]) -> VideoSamples:
         """The same film with its sound track changed by what `make` gives, after the changes that it has.

@@ -29,6 +29,7 @@ class Structure:
     decoded, shown  int64 [packets], when, in units of `time_base`
     places          int64 [packets], offset of each in the file, -1 where it is not known
     keys            bool [packets], whether decoding can begin at it
+    last_length     for how long the last is shown, as the file states for it; 0 where it does not
     """
 
     decoded: Int64
@@ -36,21 +37,24 @@ class Structure:
     places: Int64
     keys: npt.NDArray[np.bool_]
     time_base: Fraction
+    last_length: int = 0
 
     @classmethod
     def of(cls, container: InputContainer, stream: VideoStream, time_base: Fraction, name: str) -> Structure:
         """Of an opened film, which is read once and not decoded. Raises LimitExceeded."""
         rows: list[tuple[int, int, int, bool]] = []
+        last = (0, 0)  # when it is shown, and for how long
         for packet in container.demux(stream):
             if packet.size:
                 shown = packet.pts if packet.pts is not None else packet.dts or 0
                 rows.append((packet.dts if packet.dts is not None else shown, shown,
                              -1 if packet.pos is None else packet.pos, packet.is_keyframe))
+                last = max(last, (shown, packet.duration or 0))
             if len(rows) > _MAX_PACKETS:
                 raise LimitExceeded("{where}: more than {limit} frames", where=name, limit=_MAX_PACKETS)
         decoded, shown_at, places, keys = zip(*rows, strict=True) if rows else ((), (), (), ())
         return cls(np.array(decoded, np.int64), np.array(shown_at, np.int64), np.array(places, np.int64),
-                   np.array(keys, np.bool_), time_base)
+                   np.array(keys, np.bool_), time_base, last[1])
 
     def cuts(self) -> Int64:
         """When the key frames are shown before which nothing is shown later, and after which nothing earlier."""

@@ -104,6 +104,7 @@ class Film:
             first = next(self._decoded(container, stream), None)
             if first is None:
                 raise MalformedFile("{where}: not one frame can be decoded", where=name)
+            self.codec = stream.codec_context.codec.canonical_name
             self.first, self.side_data = first, hdr.side_data(first, stream)
             self.format = format_of(first, stream, name)
             self.start, self.time_base, self.seconds = start_of(stream), time_base(stream), _length(container, stream)
@@ -112,12 +113,16 @@ class Film:
                                 for entry in stream.index_entries if entry.is_keyframe)
 
     @contextmanager
-    def opened(self, threads: str = "AUTO") -> Iterator[tuple[InputContainer, VideoStream]]:
-        """The opened file and its main video stream; errors of the library become MalformedFile."""
+    def opened(self, threads: str = "AUTO", reader: Reader | None = None,
+               ) -> Iterator[tuple[InputContainer, VideoStream]]:
+        """The opened file and its main video stream; errors of the library become MalformedFile.
+
+        reader  another one over the same bytes, on another thread
+        """
         av = pyav(self.name, self.container_format)
         options = {"max_pixels": str(self.max_pixels), **({"ignore_editlist": "1"} if self.is_segment else {})}
         with translated(self.name):
-            with opened(ReaderFile(self.reader), format=DEMUXERS[self.container_format], io_open=_refuse,
+            with opened(ReaderFile(reader or self.reader), format=DEMUXERS[self.container_format], io_open=_refuse,
                         options=options) as container:
                 stream = main_stream(container, self.name)
                 if self.new_order() is not None:  # guessed times take frames out of their order
@@ -133,6 +138,10 @@ class Film:
         if not 0 < width * height <= self.max_pixels:
             raise LimitExceeded("{where}: frames of {width}x{height}, at most {limit} megapixels are decoded",
                                 where=self.name, width=width, height=height, limit=self.max_pixels // 1_000_000)
+
+    def seconds_of(self, time: int) -> float:
+        """Seconds after the first frame, of a time in units of the stream."""
+        return float(time * self.time_base - self.start)
 
     @functools.cached_property
     def _boxes(self) -> list[bmff.Box]:

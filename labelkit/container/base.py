@@ -122,6 +122,19 @@ class Reader:
         self.seek(offset, what)
         return self.take(count, what, limit)
 
+    def again(self) -> Reader | None:
+        """Another reader over the same bytes, for another thread, whose `file` the caller closes; None for a file that
+        has no path to open it by."""
+        if self.view is not None:
+            return Reader.of(self.whole(self.size), self.name)
+        path = getattr(self.file, "name", None)
+        try:
+            if not isinstance(path, str) or not os.path.samestat(os.stat(path), os.fstat(self.file.fileno())):
+                return None
+            return Reader(open(path, "rb"), self.name)
+        except (OSError, ValueError, AttributeError):
+            return None
+
     def lose_position(self) -> None:
         """Another has moved the file: where it stands is not known any more."""
         self.position = -1

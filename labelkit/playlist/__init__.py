@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Presentations of HTTP Live Streaming: labelled segment by segment, and verified segment by segment.
+"""Presentations of HTTP Live Streaming: labelled segment by segment, and verified so; and films made live.
 
     playlist.embed("film/main.m3u8", "labelled/main.m3u8", label)
     for segment, report in playlist.verify("labelled/main.m3u8"):
@@ -9,7 +9,8 @@ Files are read in the folder of the playlist and below, by relative paths; nothi
 """
 
 from labelkit.playlist.labelling import embed
+from labelkit.playlist.live import LiveFilm
 from labelkit.playlist.names import is_playlist
 from labelkit.playlist.verifying import Joined, joined, of_segment, verify
 
-__all__ = ["Joined", "embed", "is_playlist", "joined", "of_segment", "verify"]
+__all__ = ["Joined", "LiveFilm", "embed", "is_playlist", "joined", "of_segment", "verify"]

@@ -152,17 +152,18 @@ def media_text(playlist: Playlist, parts: Mapping[Part, Part]) -> str:
     for line in playlist.lines:
         if line.startswith(_BITRATE):
             continue  # of the bytes that were
-        if line.startswith(_MAP) and segment is not None and segment.initialisation:
-            new = parts[segment.initialisation]
-            line = _ATTRIBUTE.sub(lambda found, new=new: f'BYTERANGE="{new.length}@{new.start}"'  # type: ignore[misc]
-                                  if found[1] == "BYTERANGE" else found[0], line)
+        if line.startswith(_MAP) and segment.initialisation:
+            line = re.sub('BYTERANGE="[^"]*"', f'BYTERANGE="{_range(parts[segment.initialisation])}"', line)
         elif line.startswith(_BYTERANGE):
-            new = parts[segment.part]
-            line = f"{_BYTERANGE}{new.length}@{new.start}"
+            line = _BYTERANGE + _range(parts[segment.part])
         elif line.strip() and not line.startswith("#"):
             segment = next(coming, segment)
         made.append(line)
     return "\n".join(made) + "\n"
+
+
+def _range(part: Part) -> str:
+    return f"{part.length}@{part.start}"
 
 
 def master_text(playlist: Playlist, change_of: Callable[[list[PurePosixPath]], Change],

@@ -140,8 +140,9 @@ class _Labelled:
 
     def run(self) -> None:
         """Label all of it."""
+        heads: dict[Part, bytes] = {}
         for number, rendition in enumerate(self.presentation.renditions()):
-            job = Job(self.presentation.folder, rendition, self.request, self.replace, self.work, f"{number}")
+            job = Job(self.presentation.folder, rendition, self.request, self.replace, self.work, f"{number}", heads)
             for made in job.run():
                 self._place(made)
             self.outcomes[rendition.name] = job.outcome

@@ -23,6 +23,7 @@ from labelkit.preconditions import refuse_other_labels
 from labelkit.request import Request
 
 _MANY = 6  # segments that are named
+_HEAD, _EMPTY = (b"ftyp", b"moov"), (b"free", b"skip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Job:
 
     work    folder for files under way
     prefix  of the names of those that are made
+    heads   the initialisation segments of all renditions so far, as they go before fragments
     """
 
     folder: Folder
@@ -62,9 +64,9 @@ class Job:
     replace: bool
     work: Path
     prefix: str
+    heads: dict[Part, bytes]
     outcome: Outcome = field(default_factory=Outcome)
     _rates: list[tuple[float, int, int]] = field(default_factory=list)  # seconds, bytes before and after
-    _heads: dict[Part, bytes] = field(default_factory=dict)  # initialisation segments, as they go before fragments
     _unread: list[str] = field(default_factory=list)
     _first: VideoSamples | None = None
     _frames: int = 0
@@ -115,14 +117,14 @@ class Job:
 
     def _head(self, part: Part, head: bytes) -> Iterator[Made]:
         """An initialisation segment, with the metadata, when it comes first; later ones must be the same."""
-        if part in self._heads:
-            if self._heads[part] != head:
+        if part in self.heads:
+            if self.heads[part] != head:
                 raise UnsupportedFormat("{where}: its segments need different decoder settings", where=str(part.path),
                                         hint="give such segments initialisation segments of their own (EXT-X-MAP)")
             return
-        self._heads[part] = head
+        self.heads[part] = head
         label, plan = self.request.label, self.request.plan
-        stage = self.work / f"{self.prefix}-head-{len(self._heads)}"
+        stage = self.work / f"{self.prefix}-head-{len(self.heads)}"
         with container.opened(head) as reader:
             reader.name = str(part.path)
             refuse_other_labels(reader, label, plan, self.replace)
@@ -167,9 +169,18 @@ class Job:
                 before, initialisation.with_description(before, fragments)))
             with open(stage, "xb") as out:
                 for one, kinds in ((reader, initialisation.KEPT), (fragments, initialisation.FRAGMENTS)):
-                    container.stream(one, [(box.start, box.end) for box in bmff.boxes(one, 0, one.size)
-                                           if box.kind in kinds], out)
+                    boxes = bmff.boxes(one, 0, one.size)
+                    container.stream(one, [(box.start, box.end) for box in boxes if box.kind in kinds], out)
+                    self._note_lost({box.kind for box in boxes})
         return len(old)
+
+    def _note_lost(self, kinds: set[bytes]) -> None:
+        """Say which boxes of a segment are not in the new one."""
+        lost = kinds.difference(initialisation.KEPT, initialisation.FRAGMENTS, _HEAD, _EMPTY)
+        if lost:
+            self.outcome.left_out.append(Message("{where}: boxes of the segments are left out: {kinds}",
+                                                 where=self.rendition.name,
+                                                 kinds=", ".join(sorted(kind.decode("latin-1") for kind in lost))))
 
     def _confirm(self, stage: Path, segment: Segment, name: str) -> None:
         """Note a segment that the watermark is not read from alone."""
@@ -178,7 +189,7 @@ class Job:
             return
         joined = self.work / "joined"
         with open(joined, "wb") as out:
-            out.write(self._heads[segment.initialisation] if segment.initialisation else b"")
+            out.write(self.heads[segment.initialisation] if segment.initialisation else b"")
             with open(stage, "rb") as data:
                 shutil.copyfileobj(data, out)
         with container.opened(joined) as reader:

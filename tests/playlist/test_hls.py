@@ -194,6 +194,33 @@ def test_what_is_refused_is_refused_aloud_and_nothing_is_written(text, kind, wor
         list(playlist.verify(folder / "main.m3u8"))
 
 
+def test_one_initialisation_segment_fits_all_that_name_it_or_is_refused(sources, tmp_path):
+    """Two renditions of other settings with the initialisation segment of one of them."""
+    for number, kind in enumerate(("no b", "mp4")):
+        for path in sources[kind].parent.glob("part0*"):
+            (tmp_path / f"{number}.m4s").write_bytes(path.read_bytes())
+        (tmp_path / f"{number}.m3u8").write_text(HEAD + f'#EXT-X-MAP:URI="init.mp4"\n#EXTINF:2,\n{number}.m4s\n')
+    (tmp_path / "init.mp4").write_bytes((sources["mp4"].parent / "init.mp4").read_bytes())
+    (tmp_path / "main.m3u8").write_text(
+        HEAD + "#EXT-X-STREAM-INF:BANDWIDTH=9\n0.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=9\n1.m3u8\n")
+    fast = Plan(quality=Quality(preset="veryfast"))
+    with pytest.raises(UnsupportedFormat, match="different decoder settings"):
+        playlist.embed(tmp_path / "main.m3u8", tmp_path / "out" / "main.m3u8", LABEL, plan=fast, check=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_events_stay_and_what_is_lost_is_said(sources, tmp_path):
+    for path in sources["no b"].parent.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    event = b"\0\0\0\x14emsg" + b"an event....", b"\0\0\0\x10prft" + bytes(8)
+    part, said = tmp_path / "part0.m4s", []
+    part.write_bytes(b"".join(event) + part.read_bytes())
+    new = playlist.embed(tmp_path / "main.m3u8", tmp_path / "out" / "main.m3u8", LABEL, plan=PLAN, check=False,
+                         on_left_out=lambda message: said.append(str(message)))
+    data = (new.parent / "part0.m4s").read_bytes()
+    assert event[0] in data and b"prft" not in data and len(said) == 1 and "prft" in said[0]
+
+
 def test_encrypted_tracks_are_refused(sources, tmp_path):
     for path in sources["mp4"].parent.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes().replace(b"avc1", b"encv"))

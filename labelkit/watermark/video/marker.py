@@ -16,7 +16,7 @@ the whole mark, at 0.8 of the amplitude, or 0.6 where nearly all of the frame is
 cut anywhere and goes through the everyday transformations of benchmarks/VIDEO.md.
 
 In the class `hard` the mark stands still at amplitude 1; where the scene moves, the high band, which costs the most
-bits, is lowered.
+bits, is lowered, but not in frames that are coded alone.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def embed(samples: VideoSamples, payload: Payload, key: Key | None = None, *, st
     active = samples.format.active
     width, height = active[2:] if active else (samples.format.width, samples.format.height)
     marker = Marker(width, height, payload, key, strength, robustness)
-    return samples.map(marker.mark)
+    return samples.map(marker)
 
 
 def mark_frames(frames: Iterable[npt.NDArray[np.uint8]], payload: Payload, key: Key | None = None, *,
@@ -102,6 +102,7 @@ class Marker:
         check_settings(payload, strength, width, height)
         check_robustness(robustness)
         self.size = height, width
+        self._settings = width, height, payload, key, strength, robustness
         self._payload, self._key, self._strength = payload, Key.of(key), strength * _size_factor(width * height)
         is_moving = robustness != "hard" and max(width, height) <= _MAX_ASPECT * min(width, height)
         self._camera = Camera(CELL) if is_moving else None
@@ -109,6 +110,14 @@ class Marker:
         self._is_smooth = False
         self._grid = np.empty((-(-height // 8), -(-width // 8)), np.uint8)
         self._cell_sums, self._has_previous = np.zeros(self._grid.shape, np.uint16), False
+
+    def __call__(self, frame: Frame) -> None:
+        """`mark`."""
+        self.mark(frame)
+
+    def anew(self) -> Marker:
+        """A marker with the same settings that has seen no frame."""
+        return Marker(*self._settings)
 
     def mark(self, frame: Frame) -> None:
         """Mark the luma of a frame in place. Raises InvalidArgument for a frame of another size."""
@@ -147,7 +156,7 @@ class Marker:
             return
         channels = pixels.shape[2]
         luma = pixels if channels == 1 else luma_of(pixels)[..., None]
-        motion_gains = _FULL_GAINS if self._camera or not self._has_previous else _MOTION_GAINS
+        motion_gains = _FULL_GAINS if self._camera or restart or not self._has_previous else _MOTION_GAINS
         kernels.film_gain(luma, self._cell_sums, motion_gains, self._grid, gain.BASE_GAIN, gain.GAIN_SLOPE,
                           gain.GAIN_TOP)
         tile.add(pixels, pixels, self._grid, *self._patterns(channels, restart or not self._has_previous))
