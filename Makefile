@@ -67,7 +67,8 @@ test-engines: build/engines/installed
 
 build/engines/installed: $(NATIVE)
 	$(PYTHON) -m venv build/engines
-	build/engines/bin/python -m pip install -q --disable-pip-version-check -e ".[ray,daft,lance]" "pytest>=8"
+	build/engines/bin/python -m pip install -q --disable-pip-version-check -e ".[ray,daft,lance]" "pytest>=8" \
+		"py-data-juicer>=1.6,<1.7" "aiohttp>=3.10"
 	touch $@
 
 # real hosts that bring torch or a front end, with tiny random weights, in an environment of their own
