@@ -166,8 +166,10 @@ def main() -> int:
     print(f"\n| in the store | requests measured | requests for {total:,} pictures |\n| --- | --- | ---: |")
     for (what, megabytes, count), pieces in zip(asked, (objects, samples), strict=True):
         told = ", ".join(f"{number} {method}" for method, number in sorted(count.items()))
-        # of a shard the requests grow with its bytes, of objects with their number
         most = count.total() * total / pieces
+        if what == "shard":  # uploads grow with its bytes, the rest is for each shard
+            most = total / SHARD * (count.total() - count["PUT"] + count["PUT"] * SHARD / pieces)
+            what = f"a shard; for shards of {SHARD:,}"
         print(f"| {pieces} pictures as {what}, {megabytes:.0f} MB | {told} | {most:,.0f} |")
     print(f"\nIn: {total * size / 1e12:.1f} TB. Log: {total * record_bytes / 1e9:,.0f} GB, {record_bytes:.0f} bytes a "
           f"record.")
