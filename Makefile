@@ -71,7 +71,8 @@ test-engines: build/engines/installed
 
 build/engines/installed: $(NATIVE)
 	$(PYTHON) -m venv build/engines
-	build/engines/bin/python -m pip install -q --disable-pip-version-check -e ".[ray,daft,lance]" "pytest>=8"
+	build/engines/bin/python -m pip install -q --disable-pip-version-check -e ".[ray,daft,lance]" "pytest>=8" \
+		"py-data-juicer>=1.6,<1.7" "aiohttp>=3.10"
 	touch $@
 
 # the kernels, and eight threads at once, without the interpreter's lock: PYTHON=python3.14t. What of the dependencies has

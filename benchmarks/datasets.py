@@ -4,6 +4,7 @@
     python -m benchmarks.datasets rate              # tar and Parquet against the same files in a folder
     python -m benchmarks.datasets memory            # 20,000 small samples, the metadata layer
     python -m benchmarks.datasets kill --each 20    # kill -9 at random moments, then --resume
+    python -m benchmarks.datasets lookups           # 100,000 verifications of stripped JPEGs, each looked up in a log
 
 The rate is that of the command line with a process a core; CPU time is that of all processes together, which other
 work on the machine changes less. Killed runs are repeated with --resume until they end, and what they wrote is
@@ -13,6 +14,7 @@ compared byte for byte with an undisturbed run.
 from __future__ import annotations
 
 import argparse
+import datetime
 import hashlib
 import io
 import os
@@ -28,6 +30,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import labelkit as lk
+from labelkit.batch import Labels, derived_id
+from labelkit.log import Entry, LabelLog
 from tests.media import photo, saved
 
 METADATA = ["--layers", "metadata", "--explicit-present"]
@@ -84,7 +88,7 @@ def rate(folder: Path, rounds: int) -> None:
     """Shards beside files, in turn; medians."""
     print("| layers | samples | source | a second | CPU ms a sample | rate of files | CPU of files |")
     print("| --- | ---: | --- | ---: | ---: | ---: | ---: |")
-    for name, words, side, count in (("all", [], 1024, 96), ("metadata", METADATA, 1024, 600),
+    for name, words, side, count in (("all", [], 1024, 240), ("metadata", METADATA, 1024, 600),
                                      ("metadata", METADATA, 384, 2000)):
         data = pictures(side)
         (folder / "in").mkdir()
@@ -182,17 +186,50 @@ def kill(folder: Path, each: int, seed: int) -> int:
     return differ
 
 
+def lookups(folder: Path, count: int, side: int = 256, different: int = 5000) -> int:
+    """Verify JPEGs whose metadata is gone, and look up in the log whose they are; returns how many were not found."""
+    labels = Labels("acme", plan=lk.Plan(explicit=None, metadata=False), jobs=1)
+    sources, marked = pictures(side, 8), []
+    with LabelLog(folder / "labels.db") as log:
+        for start in range(0, count, 1000):
+            made = [lk.Label(lk.Kind.GENERATED, "acme", derived_id("acme", f"{number}"))
+                    for number in range(start, min(count, start + 1000))]
+            log.record(*(Entry(datetime.datetime.now(datetime.UTC), label, lk.Payload.of(label)) for label in made))
+        marked = [labels.label(sources[number % 8], f"{number}").made for number in range(min(different, count))]
+        layers, missed = [lk.Layer.WATERMARK, lk.Layer.METADATA], 0
+        wall, cpu = time.monotonic(), time.process_time()
+        asked = 0.0
+        for number in range(count):
+            report = lk.verify(marked[number % len(marked)], layers=layers)
+            before = time.process_time()
+            payload = report[lk.Layer.WATERMARK].payload
+            found = log.find(payload=payload) if payload else []
+            asked += time.process_time() - before
+            wanted = derived_id("acme", f"{number % len(marked)}")
+            missed += [one.facts["label"]["ProduceID"] for one in found] != [wanted]
+            assert report[lk.Layer.METADATA].status == lk.Status.ABSENT
+        wall, cpu = time.monotonic() - wall, time.process_time() - cpu
+    print("| verifications | picture | records in the log | a second | CPU ms each | of it the log | not found |")
+    print("| ---: | --- | ---: | ---: | ---: | ---: | ---: |")
+    print(f"| {count:,} | {side} x {side} | {count:,} | {count / wall:.0f} | {1000 * cpu / count:.2f} | "
+          f"{1000 * asked / count:.3f} | {missed} |")
+    return missed
+
+
 def main() -> int:
     """Measure what is named, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("what", choices=("rate", "memory", "kill"))
+    parser.add_argument("what", choices=("rate", "memory", "kill", "lookups"))
     parser.add_argument("--each", type=int, default=20, help="kills; 20 by default")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each kind, of which the median is taken")
     parser.add_argument("--seed", type=int, default=16)
+    parser.add_argument("--count", type=int, default=100_000, help="verifications")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="datasets-") as name:
         if options.what == "kill":
             return min(1, kill(Path(name), options.each, options.seed))
+        if options.what == "lookups":
+            return min(1, lookups(Path(name), options.count))
         rate(Path(name), options.rounds) if options.what == "rate" else memory(Path(name))
     return 0
 

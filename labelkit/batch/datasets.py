@@ -36,7 +36,6 @@ from labelkit.preconditions import refuse_same_file
 from labelkit.report import Report
 
 ENDINGS = tar.ENDINGS + parquet.ENDINGS + archives.ENDINGS + lance.ENDINGS
-_KINDS = {"parquet": parquet.ENDINGS, "zip": archives.ENDINGS, "lance": lance.ENDINGS}
 
 
 class Worked(Protocol):
@@ -57,7 +56,7 @@ Run = Callable[[Callable[[Sample], Any], Iterable[Sample]], Generator[tuple[Samp
 
 def is_dataset(name: str) -> bool:
     """Whether a file is a shard of a dataset, by the ending of its name."""
-    return name.rstrip("/").lower().endswith(ENDINGS)
+    return name.lower().endswith(ENDINGS) or lance.is_named(name)
 
 
 @dataclass(slots=True)
@@ -76,10 +75,9 @@ def embed(source: str | os.PathLike[str], target: str | os.PathLike[str], labels
     source, target  paths or URLs of object stores that end in .tar, .tar.gz, .tgz, .parquet or .zip, or paths of
                     folders that end in .lance, both alike
     labels          how; its columns are not used
-    media           of tar and ZIP the endings of the members to label, such as "jpg"; of Parquet and Lance the columns.
-                    By
-                    default all members that are named as media, of ZIP documents too, and all columns that begin with
-                    one
+    media           of tar and ZIP the endings of the members to label, such as "jpg"; of Parquet and Lance the
+                    columns. By default all members that are named as media, of ZIP documents too, and all columns that
+                    begin with one
     keep_truncated  label the whole samples of a shard that ends too early, and then raise all the same
     in_place        allow `target` to be the source itself
     on_result       called with the name of each medium and its `Labelled` or its LabelkitError
@@ -162,8 +160,7 @@ def rewritten(source: str, target: str, work: Callable[[Sample], Outcome[Made]],
     if not in_place:
         refuse_same_file(source, target)
     with ExitStack() as stack:
-        if _kind(target) == "lance":
-            _refuse_elsewhere(target, in_place=in_place)
+        _refuse_elsewhere(target, in_place=in_place)
         reader = stack.enter_context(_opened(source, media))
         before = iter(stack.enter_context(_opened(target, ()))) if again is not None else None
         path = stack.enter_context(store.writable(target))
@@ -254,8 +251,8 @@ def _opened(source: str, media: Collection[str] | None) -> Iterator[Reader]:
         raise InvalidArgument("media must be several, such as a list of endings or columns, got {got}",
                               got=type(media).__name__)
     names = None if media is None else list(media)
+    _refuse_elsewhere(source)
     if _kind(source) == "lance":
-        _refuse_elsewhere(source)
         yield lance.LanceReader(source, names)
         return
     if _kind(source) == "parquet":
@@ -285,12 +282,16 @@ def _writer(stage: Path, out: BinaryIO | None, target: str, reader: Reader) -> W
 
 
 def _kind(name: str) -> str:
-    name = name.rstrip("/").lower()
-    return next((kind for kind, endings in _KINDS.items() if name.endswith(endings)), "tar")
+    if lance.is_named(name):
+        return "lance"
+    name = name.lower()
+    return "parquet" if name.endswith(parquet.ENDINGS) else "zip" if name.endswith(archives.ENDINGS) else "tar"
 
 
 def _refuse_elsewhere(name: str, *, in_place: bool = False) -> None:
     """Raise InvalidArgument for a Lance dataset in a store, or one that would lose its versions."""
+    if _kind(name) != "lance":
+        return
     if store.is_url(name):
         raise InvalidArgument("{where}: Lance datasets are read and written on disk", where=name,
                               hint="labelkit.integrations.lance adds labels to a dataset where it is")

@@ -30,6 +30,11 @@ _AHEAD = 2  # batches that are read, and tables that wait to be written
 _BUFFER = 64 << 20  # bytes of reads that are under way
 
 
+def is_named(name: str) -> bool:
+    """Whether a folder is a Lance dataset, by the ending of its name."""
+    return name.rstrip("/").lower().endswith(ENDINGS)
+
+
 class LanceShard:
     """A folder; raises InvalidArgument without pylance, MalformedFile and UnsupportedFormat."""
 
@@ -66,10 +71,9 @@ class LanceShard:
     def _batches(self, columns: Sequence[str], **which: Any) -> Iterator[Any]:
         schema = self.pyarrow.schema([self.schema.field(name) for name in columns], metadata=self.schema.metadata)
         blobs = [name for name in self.blobs if name in columns]
-        here = self._scan(blobs, blob_handling="all_descriptions", **which) if blobs else None
+        for batch in self._scan(blobs, blob_handling="all_descriptions", **which) if blobs else ():
+            self._refuse_references(batch)  # all of them before the first byte: Lance reads ahead
         for batch in self._scan(columns, blob_handling="all_binary", **which):
-            if here is not None:
-                self._refuse_references(next(here), blobs)
             yield self.pyarrow.RecordBatch.from_arrays(batch.columns, schema=schema)
 
     def _scan(self, columns: Sequence[str], **how: Any) -> Iterator[Any]:
@@ -78,9 +82,9 @@ class LanceShard:
             scan_in_order=True, io_buffer_size=_BUFFER, **how).to_batches()
         return batches
 
-    def _refuse_references(self, descriptions: Any, blobs: Sequence[str]) -> None:
-        for name in blobs:
-            for one in descriptions.column(name).to_pylist():
+    def _refuse_references(self, descriptions: Any) -> None:
+        for column in descriptions.columns:
+            for one in column.to_pylist():
                 if one and one.get("blob_uri"):
                     raise self._refers(one["blob_uri"])
 

@@ -121,7 +121,7 @@ def _named(name: str, options: argparse.Namespace) -> Iterator[Item | Skipped]:
             # one that the client cannot name fails when it is processed, and must not lead out of OUT before
             yield Item(url, Path(inner if store.is_tidy(inner) else urllib.parse.quote(inner, safe="")),
                        from_folder=url != name)
-    elif name == STANDARD or _kind(name) == "file" or is_dataset(name):
+    elif name == STANDARD or _kind(name) == "file" or lance.is_named(name):
         yield Item(name, Path(Path(name).name))
     else:
         output = getattr(options, "output", None)
@@ -197,7 +197,7 @@ def _under(folder: Path, output: Path | None, *, in_place: bool) -> Iterator[Ite
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders
                             if not name.startswith(".") and (Path(place) / name).resolve() != ignored)
-        shards = [name for name in folders if name.lower().endswith(lance.ENDINGS)]
+        shards = [name for name in folders if lance.is_named(name)]
         folders[:] = [name for name in folders if name not in shards]
         for name in sorted([*files, *shards]):
             path = Path(place) / name

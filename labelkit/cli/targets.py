@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from labelkit import container, store
+from labelkit.batch import lance
 from labelkit.batch.datasets import is_dataset
 from labelkit.cli.files import STANDARD, Item, Selection
 from labelkit.cli.outcome import OK, UNANSWERED, json_line, note, note_skipped
@@ -105,7 +106,7 @@ def _is_folder(items: Sequence[Item], output: str) -> bool:
     One file goes into a folder too, if OUT has no ending and the file has one: out, not a file without an ending.
     """
     several = len(items) != 1 or items[0].from_folder
-    if os.path.isdir(output) and not is_dataset(output) or output.endswith(("/", os.sep)):
+    if os.path.isdir(output) and not lance.is_named(output) or output.endswith(("/", os.sep)):
         return True
     if several and not os.path.isfile(output) and (media_type(output) or is_dataset(output)):
         raise InvalidArgument("{where} is the name of one file, but the results of this run need a folder",

@@ -35,6 +35,15 @@ def test_without_pylance_a_run_says_what_to_install(run):
     assert run("verify", "in/b.lance")[0] == 2
 
 
+def test_folders_that_are_named_as_other_shards_are_folders(run):
+    """Spark writes such."""
+    write("in.parquet/part-0.jpg")
+    assert run("embed", "in.parquet", "-o", "out.parquet/", *FAST)[0] == 0
+    assert [path.name for path in Path("out.parquet").iterdir()] == ["part-0.jpg"]
+    assert run("embed", "in.parquet/part-0.jpg", "-o", "out.parquet", *FAST, "--dry-run")[1].endswith(
+        "-> out.parquet/part-0.jpg\n")
+
+
 def test_a_dataset_in_a_store_is_one_thing_and_refused():
     assert files._whole(["s3://b/a.jpg", "s3://b/x.lance/_versions/1.manifest", "s3://b/x.lance/data/y.lance",
                          "s3://b/z.tar"]) == ["s3://b/a.jpg", "s3://b/x.lance", "s3://b/z.tar"]
