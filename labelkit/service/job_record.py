@@ -23,6 +23,7 @@ class Record:
     size     bytes of the file
     by       the service that took it
     ready    whether its file is whole
+    trace    the span in which it came, as W3C Trace Context names it; "" for none
     """
 
     verb: str
@@ -33,6 +34,7 @@ class Record:
     size: int
     by: str
     ready: bool = False
+    trace: str = ""
 
     @classmethod
     def of(cls, raw: bytes) -> Record:
