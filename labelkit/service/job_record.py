@@ -38,9 +38,10 @@ class Record:
 
     @classmethod
     def of(cls, raw: bytes) -> Record:
-        """The record that `json` made."""
+        """The record that `json` made, in this version or another one."""
         found = json.loads(raw)
-        return cls(**{**found, "fields": tuple((name, text) for name, text in found["fields"])})
+        found["fields"] = tuple((name, text) for name, text in found["fields"])
+        return cls(**{one.name: found[one.name] for one in dataclasses.fields(cls) if one.name in found})
 
     def json(self) -> bytes:
         """For the store."""

@@ -234,19 +234,19 @@ class Jobs:
                 raise LimitExceeded("{where}: the service came to an end {count} times while it worked on this file",
                                     where=record.file, count=_ATTEMPTS)
             asked = parameters.values(record.verb, record.fields)
-            answer = self.verbs.of[record.verb](upload, asked, _Told(self._store, name))
-            return self._kept(f"{name}.{attempt}", 200, answer)
+            status, answer = 200, self.verbs.of[record.verb](upload, asked, _Told(self._store, name))
         except _Removed:
             raise
         except Refused as refused:
-            status, error = refused.status, {"type": refused.kind, "hint": None,
-                                             "message": refused.message.text(self.verbs.language(asked))}
+            status, answer = refused.status, Answer({"file": record.file, "error": {
+                "type": refused.kind, "hint": None, "message": refused.message.text(self.verbs.language(asked))}})
         except BaseException as raised:  # the panics of Rust libraries are no Exceptions
             found = unforeseen.translated(raised)
-            status, error = status_of(found), error_fields(found, self.verbs.language(asked))
+            status, answer = status_of(found), Answer({"file": record.file, "error": error_fields(
+                found, self.verbs.language(asked))})
             if status == 500:
                 LOG.error(line(job=_in_log(name), defect=traceback.format_exc()))
-        return self._kept(f"{name}.{attempt}", status, Answer({"file": record.file, "error": error}))
+        return self._kept(f"{name}.{attempt}", status, answer)
 
     def _kept(self, prefix: str, status: int, answer: Answer) -> Outcome:
         """The outcome of an answer whose files were kept under this prefix."""
