@@ -103,7 +103,7 @@ def article(name: str, report: Report, number: int, *, shown: str = "", after: s
             f'<ul class="layers">{layers}</ul>\n'
             f'<div class="why"><div><h3>{bilingual(Message("Why this verdict"))}</h3>'
             f"{bullet_list(map(bilingual, report.reasons))}</div>{_unseen(report)}{_cross_checks(report)}"
-            f"{_history(report)}</div>{after}</article>\n")
+            f"{_history(report)}{_signposts(report)}</div>{after}</article>\n")
 
 
 def _exhibited(exhibit: Exhibit, number: int) -> str:
@@ -186,6 +186,20 @@ def _history(report: Report) -> str:
         shown += (f'{bilingual(_RELATIONS[one.relation])} <strong>{escaped(one.signer or "?")}</strong> {state}'
                   f'<br><span class="soft">{escaped(told)}</span>')
     return f"<div><h3>{bilingual(Message('History by its manifests'))}</h3>{shown}{'</li></ul>' * (depth + 1)}</div>"
+
+
+def _signposts(report: Report) -> str:
+    """Where the file says to ask about its mark: as text, for it is the word of whoever wrote the file."""
+    named = (evidence.signpost for evidence in (report.manifest, report.metadata) if evidence)
+    found = [one for one in dict.fromkeys(named) if one]
+    if not found:
+        return ""
+    lines = [f"{bilingual(Message('detector'))} <code>{escaped(one.detector)}</code>" + (
+        f", {bilingual(Message('manifests by the mark'))} <code>{escaped(one.resolver)}</code>" if one.resolver else "")
+        for one in found]
+    warning = Message("The file names these addresses itself; nothing here visits them.")
+    return (f"<div><h3>{bilingual(Message('Where to ask about its mark'))}</h3>{bullet_list(lines)}"
+            f'<p class="soft">{bilingual(warning)}</p></div>')
 
 
 def _status(status: Status) -> str:

@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from labelkit.service import spans
 from labelkit.service.gate import Gate
 
 Event: TypeAlias = MutableMapping[str, Any]
@@ -115,7 +116,8 @@ class Front:
             await self._sent(event, facts, send)
 
         try:
-            await self._app(scope, taken, sent)
+            with spans.of_request(scope["method"], scope["headers"], facts):
+                await self._app(scope, taken, sent)
         except SlowReader:
             facts.error = "SlowReader"
             raise  # the server closes the connection

@@ -23,6 +23,7 @@ class Record:
     size     bytes of the file
     by       the service that took it
     ready    whether its file is whole
+    trace    the span in which it came, as W3C Trace Context names it; "" for none
     """
 
     verb: str
@@ -33,12 +34,14 @@ class Record:
     size: int
     by: str
     ready: bool = False
+    trace: str = ""
 
     @classmethod
     def of(cls, raw: bytes) -> Record:
-        """The record that `json` made."""
+        """The record that `json` made, in this version or another one."""
         found = json.loads(raw)
-        return cls(**{**found, "fields": tuple((name, text) for name, text in found["fields"])})
+        found["fields"] = tuple((name, text) for name, text in found["fields"])
+        return cls(**{one.name: found[one.name] for one in dataclasses.fields(cls) if one.name in found})
 
     def json(self) -> bytes:
         """For the store."""

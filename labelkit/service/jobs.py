@@ -26,7 +26,7 @@ from labelkit.container import Reader
 from labelkit.errors import LabelkitError, LimitExceeded
 from labelkit.label import Label
 from labelkit.messages import Message
-from labelkit.service import parameters
+from labelkit.service import parameters, spans
 from labelkit.service.front import LOG, Figures, line
 from labelkit.service.job_record import Outcome, Record, State
 from labelkit.service.job_store import Store
@@ -106,7 +106,8 @@ class Jobs:
     def accept(self, verb: str, upload: Upload, owner: str) -> tuple[str, State]:
         """Take a job on: its name, which nobody guesses, and its state. Raises Refused (429, 503), OutputFailed."""
         name = secrets.token_hex(20)
-        record = Record(verb, owner, upload.name, upload.fields, time.time(), len(upload.data), self.me)
+        record = Record(verb, owner, upload.name, upload.fields, time.time(), len(upload.data), self.me,
+                        trace=spans.context())
         self._coming.add(name)
         try:
             with self._taking:
@@ -193,7 +194,10 @@ class Jobs:
             if raw is None or self._store.get(f"done:{name}") is not None:
                 return
             if self._store.put_first(f"claim:{name}:{attempt}", self.me.encode()):
-                self._do(name, Record.of(raw), attempt)
+                record = Record.of(raw)
+                with spans.span("job", record.trace) as told:
+                    told |= {"labelkit.verb": record.verb, "labelkit.attempt": attempt}
+                    self._do(name, record, attempt)
         except _Removed:
             pass
         finally:
@@ -230,19 +234,19 @@ class Jobs:
                 raise LimitExceeded("{where}: the service came to an end {count} times while it worked on this file",
                                     where=record.file, count=_ATTEMPTS)
             asked = parameters.values(record.verb, record.fields)
-            answer = self.verbs.of[record.verb](upload, asked, _Told(self._store, name))
-            return self._kept(f"{name}.{attempt}", 200, answer)
+            status, answer = 200, self.verbs.of[record.verb](upload, asked, _Told(self._store, name))
         except _Removed:
             raise
         except Refused as refused:
-            status, error = refused.status, {"type": refused.kind, "hint": None,
-                                             "message": refused.message.text(self.verbs.language(asked))}
+            status, answer = refused.status, Answer({"file": record.file, "error": {
+                "type": refused.kind, "hint": None, "message": refused.message.text(self.verbs.language(asked))}})
         except BaseException as raised:  # the panics of Rust libraries are no Exceptions
             found = unforeseen.translated(raised)
-            status, error = status_of(found), error_fields(found, self.verbs.language(asked))
+            status, answer = status_of(found), Answer({"file": record.file, "error": error_fields(
+                found, self.verbs.language(asked))})
             if status == 500:
                 LOG.error(line(job=_in_log(name), defect=traceback.format_exc()))
-        return self._kept(f"{name}.{attempt}", status, Answer({"file": record.file, "error": error}))
+        return self._kept(f"{name}.{attempt}", status, answer)
 
     def _kept(self, prefix: str, status: int, answer: Answer) -> Outcome:
         """The outcome of an answer whose files were kept under this prefix."""

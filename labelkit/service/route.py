@@ -14,7 +14,7 @@ from starlette.responses import Response
 from labelkit import unforeseen
 from labelkit.errors import LabelkitError
 from labelkit.messages import Message
-from labelkit.service import answers, parameters, upload
+from labelkit.service import answers, parameters, spans, upload
 from labelkit.service.front import FACTS, Event, Facts, Receive, Send
 from labelkit.service.gate import Gate, Ticket
 from labelkit.service.jobs import Jobs, asks_for_job
@@ -128,7 +128,8 @@ class Verb(Guarded):
             async with host.gate.turn():
                 if await request.is_disconnected():
                     raise ClientDisconnect
-                answer = await host.in_thread(lambda: _done(host.verbs, self.route, taken, asked))
+                with spans.span("work"):
+                    answer = await host.in_thread(lambda: _done(host.verbs, self.route, taken, asked))
             ticket.keep(len(answer.file or b""))  # in the place of the body, until it is sent
         except LabelkitError as error:
             facts.error = type(error).__name__

@@ -329,5 +329,7 @@ def test_every_text_of_the_scripts_is_in_the_page() -> None:
     folder = Path(lk.__file__).parent / "page" / "verify"
     said = {name for file in folder.glob("*.js") for name in re.findall(r'(?:say|tell|button|stage)\([^"()]*"(\w+)"',
                                                                         file.read_text("utf-8"))}
+    said |= {name for file in folder.glob("*.js") for name in re.findall(r'"(result-\w+)"', file.read_text("utf-8"))}
+    said |= {f"verdict-{verdict.value}" for verdict in lk.Verdict}
     html = shell.page([], [], "", "en")
     assert said and all(f'id="text-{name}"' in html for name in said)

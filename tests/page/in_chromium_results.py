@@ -20,9 +20,11 @@ from labelkit.page import site as pages
 from labelkit.results import Checked, Content, ResultSigner
 from tests.media import LABEL, photo, saved
 from tests.page import chromium
+from tests.page.axe import RULES
 from tests.page.chromium import Page, Server
 from tests.page.conftest import KERNELS
 
+AXE = KERNELS.with_name("axe.min.js")
 CHECKED = Checked("normal", tuple(lk.Layer), "0123456789abcdef")
 OWN, OTHER = (results.keygen() for _ in range(2))
 
@@ -111,6 +113,21 @@ def test_what_was_changed_is_not_believed(page, picture, tmp_path):
         assert "NOT to be believed" in text and "the signature does not hold" in text
     more = base64.urlsafe_b64encode(json.dumps({**header, "jwk": OTHER[1]["keys"][0]}).encode()).rstrip(b"=").decode()
     assert "a form that is known" in shown(page, tmp_path / "jwk.jws", f"{more}.{payload}.{signature}")
+
+
+def test_results_are_accessible(page, picture, tmp_path):
+    if not AXE.is_file():
+        pytest.skip("axe-core is missing: make build/page/axe.min.js")
+    page.run(AXE.read_text("utf-8") + "; 0")
+    for name, pem in (("own", OWN[0]), ("other", OTHER[0])):
+        shown(page, tmp_path / f"{name}.jws", signed(pem, picture))
+    for width, dark in ((390, False), (1280, True)):
+        page.look(width, 900, dark=dark)
+        found = page.run(f"axe.run(document, {{runOnly: {json.dumps(RULES)}}}).then((all) => all.violations.map("
+                         "(one) => one.id + ': ' + one.nodes[0].html.slice(0, 200)))")
+        fits = page.run("document.documentElement.scrollWidth <= innerWidth")
+        assert found == [] and fits
+    page.look(1280, 900)
 
 
 def test_other_texts_are_files_as_before(page, tmp_path):

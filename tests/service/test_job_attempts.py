@@ -195,6 +195,19 @@ def test_what_the_work_raises_is_the_outcome(started, error, status):
     assert jobs.state(name).outcome.status == status and jobs.state(name).state == "failed"
 
 
+def test_a_job_whose_result_cannot_be_kept_is_done_again(started, monkeypatch, log):
+    jobs = started()
+    name, _ = jobs.accept("label", UPLOAD, "")
+    with monkeypatch.context() as full:
+        full.setattr(jobs._store.files, "put", _disk_is_full)
+        with pytest.raises(OutputFailed):
+            do_all(jobs)
+    assert jobs.state(name).state == "working" and records(log) == 0
+    jobs.look()
+    do_all(jobs)
+    assert jobs.state(name).state == "done" and records(log) == 1
+
+
 def test_a_stopped_service_says_nothing_of_a_job(started):
     jobs = started()
 

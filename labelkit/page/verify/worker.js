@@ -21,8 +21,14 @@ async function start(given) {
   python.pyimport("labelkit.page.c2pa_results").install();
   browser = python.pyimport("labelkit.page.browser");
   settings = browser.settings();
+  c2pa = later();
+}
+
+// What the first file would wait for, once the page has said that it is ready: it is wanted after that file was chosen.
+async function later() {
+  await new Promise((resolve) => setTimeout(resolve));
   browser.warm_up();
-  c2pa = startC2pa();  // while nobody waits: it takes a core, which Python's start wants
+  return startC2pa();
 }
 
 async function startC2pa() {
