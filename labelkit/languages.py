@@ -43,6 +43,6 @@ LANGUAGES: Mapping[str, Language] = {
     "hi": Language("AI द्वारा निर्मित"),
     "th": Language("สร้างโดย AI"),
     "ko": Language("AI로 생성됨", "이 음성은 인공지능으로 생성되었습니다"),
-    "ja": Language("AIで生成", "この音声は人工知能によって生成されました"),
+    "ja": Language("AIで生成", "この音声はAIによって作られました"),
 }
 """By ISO 639-1 code."""

@@ -194,7 +194,7 @@ class ExplicitEvidence:
     seen_by   "font" (the bundled font is recognised), "reading" (any font, by OCR) or "text" (of a document)
     wording   of a text that was read: "label", "english" or "other" (words without 生成 or 合成, in Chinese or another
               language); of a document also "mark" (the corner mark)
-    language  ISO 639-1 code, where the text is the usual label of a language
+    language  ISO 639-1 code, where the text is the usual label of another language than Chinese
     place     of a document's label: "start", "middle" or "end"
     mentioned what of a document speaks of AI without being a label for certain
     unread    lines along the edges that OCR did not make out

@@ -65,12 +65,13 @@ def find(samples: Samples, expected_text: str | None = None, *, read_text: bool 
     expected_text   a text that another layer names
     read_text       read text in any font too, as `image.find` does; ignored for sound and texts
     stated_place    where another layer says that it is; pictures are looked at there first
-    languages       other than Chinese, whose usual words are searched for along all edges of pictures and films
+    languages       other than Chinese, whose usual words are searched for along all edges of pictures and films, and
+                    their spoken labels at other speeds too
     """
     if isinstance(samples, ImageSamples):
         return image.find(samples, expected_text, read_text=read_text, stated_place=stated_place, languages=languages)
     if isinstance(samples, Audio):
-        return audio.find(samples)
+        return audio.find(samples, expected_text, languages)
     if isinstance(samples, VideoSamples):
         return video.find(samples, expected_text, read_text=read_text, languages=languages)
     if isinstance(samples, TextSamples):

@@ -96,6 +96,17 @@ def states(text: str) -> bool:
     return 4 <= len(bare) <= 80 and any(pattern.fullmatch(bare) for pattern in _patterns())
 
 
+_NAMES_AI = re.compile(
+    r"\b(?:KI|IA|SI|AI|A\.I\.|ИИ|ΤΝ)(?![A-Za-zА-я])|(?<![A-Za-z])AI(?![A-Za-z])|artificial|artificiel|künstlich|"
+    r"sztuczn|нейросет|искусственн|изкуствен|τεχνητ|인공지능|人工知能|人工智能|(?:ال|بال)ذكاء|בינה מלאכותית|एआई|कृत्रिम|"
+    r"ปัญญาประดิษฐ์")
+
+
+def names_ai(text: str) -> bool:
+    """Whether a text names AI in one of these languages."""
+    return bool(_NAMES_AI.search(text))
+
+
 _DENIES = re.compile(
     r"\b(?:nicht|kein\w*|ohne|niemals) (?:\w+ ){0,3}?(?:KI\b|künstlich)|"
     r"\b(?:pas|non|sans|jamais) (?:\w+ ){0,3}?(?:l['’])?(?:IA|intelligence)\b|"

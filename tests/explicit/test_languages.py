@@ -185,3 +185,30 @@ def test_verify_finds_a_label_in_german_and_the_standard_is_not_met():
     assert report[lk.Layer.EXPLICIT].status is lk.Status.VALID
     assert report.explicit.wording == "other"
     assert [one.outcome for one in check(report) if one.rule == "explicit-label"] == [Outcome.FAIL]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("format, source", [
+    ("txt", "Ein Text.\n\nUnd noch einer.\n"), ("html", "<p>Ein Text.</p>"),
+    ("srt", "1\n00:00:01,000 --> 00:00:02,000\nHallo\n")])
+def test_a_text_carries_the_words_of_a_language_and_they_are_found(language, format, source):
+    plan = lk.Plan(explicit=lk.Explicit(language=language, place="both"), watermark=None)
+    label = lk.Label(lk.Kind.GENERATED, PRODUCER, "1")
+    report = lk.verify(lk.embed(source, label=label, plan=plan, format=format), format=format)
+    assert report[lk.Layer.EXPLICIT].status is lk.Status.VALID
+    assert report.explicit.language == (language if language != "zh" else None)
+    assert lk.verify(source, format=format)[lk.Layer.EXPLICIT].status is lk.Status.ABSENT
+
+
+@pytest.mark.parametrize("text", ["Texte généré par IA", "[Mit KI erstellt]", "【Создано с помощью ИИ】\n\nТекст.",
+                                  "本文.\n\n(この文章はAIで生成されました)"])
+def test_labels_in_texts_by_other_hands_are_found(text):
+    assert lk.verify(text, format="txt")[lk.Layer.EXPLICIT].status is lk.Status.VALID
+
+
+@pytest.mark.parametrize("text", [
+    "Die Schule verbietet KI-generierte Aufsätze.\n\nDas sagt der Rektor.", "[Nicht mit KI erstellt]\n\nEin Text.",
+    "Ce roman n'a pas été généré par IA.\n\nSon auteur le jure.", "ИИ изменит мир.\n\nТак говорят.",
+    "«Generado por IA», dice la etiqueta que nadie lee.\n\nUn artículo.", "# KI-generiert?\n\nEin Kommentar."])
+def test_texts_about_ai_in_other_languages_are_no_labels(text):
+    assert lk.verify(text, format="markdown")[lk.Layer.EXPLICIT].status is lk.Status.ABSENT

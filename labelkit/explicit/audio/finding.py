@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -25,16 +26,29 @@ _MOST_LEVELS = 16  # rhythms of which the level is measured
 _SAME_S = 0.5  # labels of one kind closer than this are one: blocks overlap
 
 
-def find(samples: Audio) -> Finding:
+_ALWAYS = ("zh", "en")  # languages whose spoken labels are looked for at every speed
+
+
+def find(samples: Audio, expected_text: str | None = None, languages: Collection[str] = ()) -> Finding:
     """VALID where the rhythm or a bundled spoken label is heard anywhere.
 
-    The evidence's `heard` lists all of them in order of time.
+    expected_text   what another layer says that is spoken
+    languages       whose spoken labels are looked for at 0.83 to 1.26 times their speed, as those in Chinese and
+                    English always are, and that of `expected_text`; those in other languages at 0.94 to 1.06 times
+
+    The evidence's `heard` lists all of them in order of time; where all of them are spoken in another language than
+    Chinese and English, `text`, `language` and `wording` say so.
     """
-    labels = find_labels(samples)
+    asked = {*languages, *(one for one, text in SPOKEN.items() if text == expected_text)}
+    labels = find_labels(samples, asked)
     if not labels:
         return Finding(Layer.EXPLICIT, Status.ABSENT, Message(
             "neither the rhythm of AI in Morse code nor a spoken label that labelkit brings with it is heard"))
-    return Finding(Layer.EXPLICIT, Status.VALID, summary(labels), evidence=ExplicitEvidence(heard=tuple(labels)))
+    evidence = ExplicitEvidence(heard=tuple(labels))
+    spoken = {one for label in labels for one, text in SPOKEN.items() if text == label.text}
+    if all(label.sound == "speech" for label in labels) and not spoken & {*_ALWAYS}:
+        evidence = replace(evidence, text=labels[0].text, language=min(spoken), wording="other")
+    return Finding(Layer.EXPLICIT, Status.VALID, summary(labels), evidence=evidence)
 
 
 def summary(labels: list[HeardLabel]) -> Message:
@@ -56,17 +70,17 @@ def summary(labels: list[HeardLabel]) -> Message:
     return parts[0] if len(parts) == 1 else Message("{rhythm}; {speech}", rhythm=parts[0], speech=parts[1])
 
 
-def find_labels(samples: Audio) -> list[HeardLabel]:
-    """The labels that are heard, in order of time."""
+def find_labels(samples: Audio, languages: Collection[str] = ()) -> list[HeardLabel]:
+    """The labels that are heard, in order of time; `languages` as for `find`."""
     labels: list[HeardLabel] = []
     for start, power in spectrogram.blocks(samples.blocks(), samples.rate):
-        for label in _in_block(start, power):
+        for label in _in_block(start, power, SPOKEN.keys() - {*_ALWAYS, *languages}):
             if all(abs(label.start_s - other.start_s) > _SAME_S for other in labels if other.sound == label.sound):
                 labels.append(label)
     return _levelled(samples, sorted(labels, key=lambda label: label.start_s))
 
 
-def _in_block(start: float, power: Float32) -> list[HeardLabel]:
+def _in_block(start: float, power: Float32, at_own_speed: Collection[str]) -> list[HeardLabel]:
     rhythms = [HeardLabel("rhythm", round(match.start_s + start, 2), unit_s=round(match.unit_s, 3),
                           pitch_hz=round(match.pitch_hz), contrast_db=round(match.contrast_db, 1),
                           loudness_lufs=round(morse.loudness(power, match), 1))
@@ -74,7 +88,7 @@ def _in_block(start: float, power: Float32) -> list[HeardLabel]:
     spoken = [HeardLabel("speech", round(match.start_s + start, 2), text=SPOKEN[match.name],
                          speed=round(match.speed, 2), likeness=round(match.correlation, 2),
                          least=round(match.min_correlation, 2))
-              for match in speech_matching.find(power, _bundled())]
+              for match in speech_matching.find(power, _bundled(), at_own_speed)]
     return rhythms + spoken
 
 
@@ -105,7 +119,7 @@ def _level(label: HeardLabel, near: Float32, first: int, spans: list[tuple[float
 
 @functools.cache
 def _bundled() -> dict[str, Float32]:
-    return {name: _band_levels(Explicit(text=text)) for name, text in SPOKEN.items()}
+    return {name: _band_levels(Explicit(language=name)) for name in SPOKEN}
 
 
 def _band_levels(explicit: Explicit) -> Float32:

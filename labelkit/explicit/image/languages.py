@@ -37,7 +37,7 @@ from labelkit.explicit.image.font import can_shape, is_right_to_left, is_shaped
 from labelkit.explicit.image.matching import resized
 from labelkit.explicit.image.raster import PAD_X, PAD_Y, Glyph, UInt8, width_em
 from labelkit.explicit.image.template_matching import CANDIDATES, Anchor, along_edges, found_in, strongest
-from labelkit.explicit.translations import LEADS, TAILS
+from labelkit.explicit.translations import LEADS, TAILS, names_ai
 from labelkit.languages import CHINESE, LANGUAGES
 from labelkit.plan import CORNERS, EDGES, MIN_HEIGHT_SHARE, Explicit
 
@@ -92,13 +92,13 @@ def find_in(grey: UInt8, asked: Collection[str] = (), expected_text: str | None 
 
 
 def language_of(text: str) -> str | None:
-    """The language whose usual words a text is, broken into lines or not."""
-    return next((one for one, words in LANGUAGES.items() if words.text == text), None)
+    """The language whose usual words a text is; Chinese goes without saying."""
+    return next((one for one, words in LANGUAGES.items() if words.text == text and one != CHINESE), None)
 
 
 def _expected(text: str | None) -> str | None:
-    """A text that another layer names, unless we could not have drawn it, or it is Chinese: it may be hostile."""
-    if not isinstance(text, str) or rules.has_elements(text):
+    """A text that another layer names, unless it does not name AI, we could not have drawn it, or it is Chinese."""
+    if not isinstance(text, str) or rules.has_elements(text) or not names_ai(text):
         return None
     try:
         rules.check_words(text)

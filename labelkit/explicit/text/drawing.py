@@ -6,10 +6,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from labelkit.codec.samples import TextSamples, Typeface, Words
-from labelkit.errors import InvalidLabel
+from labelkit.errors import InvalidLabel, UnsupportedFormat
 from labelkit.evidence import DrawnWords
 from labelkit.explicit import rules
-from labelkit.explicit.image.font import Font
+from labelkit.explicit.image.font import Font, is_shaped
 from labelkit.explicit.text import finding, notices
 from labelkit.plan import Explicit
 
@@ -24,7 +24,10 @@ def draw(samples: TextSamples, explicit: Explicit) -> tuple[TextSamples, DrawnWo
     there = finding.stands_at(samples, words[0].text)
     added = tuple(one for one in words if one.place not in there)
     if samples.is_drawn and added:
-        font = Font.open(explicit.font)
+        font = Font.open(explicit.font, words[0].text)
+        if is_shaped(words[0].text):
+            raise UnsupportedFormat("{text} must be shaped, which is not done on pages of a PDF", text=words[0].text,
+                                    hint="label it in a language of another script, such as English")
         font.check(words[0].text)
         added = tuple(replace(one, font=Typeface(font.name, font.data, font.face)) for one in added)
     drawn = DrawnWords(text=words[0].text, places=tuple(one.place for one in words), mark=words[0].mark)

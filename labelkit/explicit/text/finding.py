@@ -10,6 +10,7 @@ from labelkit.codec.samples import Block, TextSamples
 from labelkit.errors import OutputFailed
 from labelkit.evidence import DrawnWords, ExplicitEvidence
 from labelkit.explicit.text.notices import Kind, Notice, notices, speaks_of_ai
+from labelkit.languages import CHINESE, LANGUAGES
 from labelkit.messages import Message
 from labelkit.report import Finding, Layer, Status
 
@@ -48,13 +49,19 @@ def find(samples: TextSamples) -> Finding:
     best = min(seen, key=lambda one: (list(Kind).index(one.notice.kind), one.place == "middle"))
     text = _shortened(best.notice.text)
     evidence = ExplicitEvidence(text=text, place=best.place, seen_by="text", wording=best.notice.kind.value,
-                                words=words, text_bytes=text_bytes)
+                                words=words, text_bytes=text_bytes, language=_language(text))
     parts = len({block.part for block in samples.blocks if block.role != "other"})
     summary = Message('"{text}" {place}', text=text, place=PLACES[best.place])
     if parts > 1:
         summary = Message('"{text}" {place}, in {seen} of {parts} parts', text=text, place=PLACES[best.place],
                           seen=len({one.part for one in seen}), parts=parts)
     return Finding(Layer.EXPLICIT, Status.VALID, summary, evidence=evidence)
+
+
+def _language(text: str) -> str | None:
+    """The language whose usual label a text is; Chinese goes without saying."""
+    key = key_of(text)
+    return next((one for one, words in LANGUAGES.items() if key_of(words.text) == key and one != CHINESE), None)
 
 
 def _extent(blocks: Sequence[Block]) -> tuple[int, int]:

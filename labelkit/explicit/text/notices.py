@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from labelkit.explicit.rules import AI_ELEMENTS, GENERATION_ELEMENTS
+from labelkit.explicit.translations import names_ai
 from labelkit.explicit.wording import Wording, is_negated, wording
 
 MAX_SENTENCE = 240  # characters; longer sentences are running text
@@ -26,12 +27,15 @@ _SHORT = 60  # characters of a line that can be a label as a whole
 
 class Kind(enum.Enum):
     """What a label says: both elements of the standard, the corner mark alone, the same in English, or in other words
-    than the standard's 生成 and 合成."""
+    than the standard's 生成 and 合成, or in another language."""
 
     WORDS = "label"
     MARK = "mark"
     ENGLISH = "english"
     OTHER = "other"
+
+
+_KINDS = {Wording.LABEL: Kind.WORDS, Wording.ENGLISH: Kind.ENGLISH, Wording.OTHER: Kind.OTHER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ def notices(text: str) -> Iterator[Notice]:
     """The labels in a block of text, the likeliest first; of a long block in the words at both ends."""
     text = text if len(text) <= _LONG else text[:_LONG // 2] + "\n" + text[-_LONG // 2:]
     text = unicodedata.normalize("NFKC", text)
-    if not _NAMES_AI.search(text):  # nine paragraphs in ten
+    if not _NAMES_AI.search(text) and not names_ai(text):  # nine paragraphs in ten
         return
     lines = [line for line in text.split("\n") if line.strip()]
     whole = _joined(lines)
@@ -162,7 +166,7 @@ def _whole(line: str) -> Notice | None:
         return Notice(line, Kind.MARK, bare=False, whole=True)
     if bracketed and len(inner) <= MAX_LABEL and _has_elements(inner):
         return Notice(line, Kind.WORDS, bare=False, whole=True)
-    kind = {Wording.LABEL: Kind.WORDS, Wording.ENGLISH: Kind.ENGLISH}.get(wording(inner) or Wording.MENTION)
+    kind = _KINDS.get(wording(inner) or Wording.MENTION)
     stated = _statement(inner)
     if kind is None and stated is None:
         return None
@@ -182,8 +186,8 @@ def _at_ends(text: str) -> Iterator[Notice]:
         stated = _statement(inner)
         if stated:
             yield Notice(match[0], stated.kind, bare=False, whole=False)
-        elif (read := wording(inner)) in (Wording.LABEL, Wording.ENGLISH):
-            yield Notice(match[0], Kind.WORDS if read is Wording.LABEL else Kind.ENGLISH, bare=False, whole=False)
+        elif kind := _KINDS.get(wording(inner) or Wording.MENTION):
+            yield Notice(match[0], kind, bare=False, whole=False)
 
 
 def _sentence(sentence: str) -> Notice | None:

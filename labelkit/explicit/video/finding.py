@@ -29,7 +29,7 @@ def find(samples: VideoSamples, expected_text: str | None = None, *, read_text: 
     The evidence is that of pictures, and `heard` as for sound where the sound track carries its label.
     """
     seen = _find_in_frames(samples, expected_text, languages, read_text=read_text)
-    heard = soundtrack.find(samples)
+    heard = soundtrack.find(samples, languages)
     if not heard:
         return seen
     evidence = replace(_evidence(seen), heard=tuple(heard))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 import functools
 import itertools
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -158,13 +159,13 @@ def confirm(samples: VideoSamples, explicit: Explicit, drawn: DrawnSound) -> Non
                                hint="set sound=\"speech\", or soundtrack=False")
 
 
-def find(samples: VideoSamples) -> list[HeardLabel]:
+def find(samples: VideoSamples, languages: Collection[str] = ()) -> list[HeardLabel]:
     """The labels heard at the start of the film, else in its middle or at its end, in order of time."""
     if samples.sound is None:
         return []
     last = max(0.0, (samples.seconds or 0.0) - _SEARCHED_S)
     for start in sorted({0.0, last / 2, last}):
-        labels = finding.find_labels(_heard(samples, start, start + _SEARCHED_S))
+        labels = finding.find_labels(_heard(samples, start, start + _SEARCHED_S), languages)
         if labels:
             return [replace(label, start_s=round(label.start_s + start, 2)) for label in labels]
     return []
