@@ -37,6 +37,20 @@ OPTIONS = {
     "write the label into the table by hand, and give the metadata alone here": Message(
         "write the label into the table by hand, then use --layers metadata --explicit-present"),
     "leave the watermark out of the plan": Message("leave watermark out of --layers"),
+    "label it in a language of another script, such as English": Message(
+        "use --lang-label with a language of another script, such as en"),
+    "give a recording of one": Message("use a --recording of one"),
+    "ask for h264, hevc or av1, which need no hardware": Message(
+        "use --video-codec h264, hevc or av1, which need no hardware"),
+    "ask for h264, or convert the file to MP4": Message("use --video-codec h264, or convert the file to MP4"),
+    "label a finished presentation, or live frames through labelkit.Labeller": Message(
+        "label the presentation when it is finished"),
+    "leave the sound track out of the plan": Message("leave out --soundtrack"),
+    "leave the metadata layer out of the plan, or repackage the presentation with segments of fragmented MP4": Message(
+        "leave metadata out of --layers, or repackage the presentation with segments of fragmented MP4"),
+    "raise the strength, or leave the watermark out of the plan": Message(
+        "raise --strength, or leave watermark out of --layers"),
+    "give another folder": Message("use another folder in -o"),
     "mark a longer clip, raise the strength, or set presence_only=True": Message(
         "mark a longer clip, raise --strength, or use --presence-only"),
     "mark a longer clip, or raise the strength": Message("mark a longer clip, or raise --strength"),

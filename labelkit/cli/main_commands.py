@@ -227,8 +227,9 @@ def _ocr(checks: Options) -> None:
 
 def _languages(checks: Options) -> None:
     checks.add_argument("--lang-label", dest="languages", type=values.languages, default=(), metavar=_("LANGS"),
-                        help=_("languages of which labels are searched for in pictures and films wherever they stand, "
-                               "separated by commas, or all; by default only where labelkit puts them"))
+                        help=_("languages of which labels are searched for wherever they stand in pictures and films, "
+                               "and at any speed in sound, separated by commas, or all; by default only where and as "
+                               "labelkit puts them"))
 
 
 def _checks(checks: Options) -> None:

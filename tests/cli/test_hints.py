@@ -32,7 +32,16 @@ SAME = {
     "write the film with a plan without signal layers, and label the file with labelkit.embed",
     "a border outside the picture makes it larger",
     "name folders on the command line of the server: labelkit mcp FOLDER",
+    "give LabelOutputs the rate in Hz, and ask the pipeline for the film too",
+    "give each service a folder of its own, or one database in PostgreSQL",
+    "install a Pillow with Raqm, as its wheels are, and the library FriBiDi (Debian: libfribidi0)",
+    "leave provenance out of the plan, and sign the recording",
+    # of playlists
+    "download the whole presentation, then label it", "label the playlist of the whole segments",
+    "give such segments initialisation segments of their own (EXT-X-MAP)", "label the presentation, then encrypt it",
+    "repackage it with a time scale that is the sampling rate",
     # of stores and shards
+    "labelkit.integrations.lance adds labels to a dataset where it is",
     "credentials, endpoint and region come from the environment, not from a URL",
     "a Parquet file ends with its index, so of one that was cut off nothing can be read",
     "it may be several archives in one; write it anew as one", "names of objects must not contain // or .. ; rename it",
