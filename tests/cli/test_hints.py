@@ -29,7 +29,6 @@ SAME = {
     "leave the signer out of the plan, or label the whole sound with labelkit.embed",
     "of frames from -1 to 1 give (frame + 1) / 2", "state it in the content type, or give pcm=(rate, channels)",
     "stream what labelkit.integrations.speech.stream gives, or show the whole",
-    "write the film with a plan without signal layers, and label the file with labelkit.embed",
     "a border outside the picture makes it larger",
     "name folders on the command line of the server: labelkit mcp FOLDER",
     "give LabelOutputs the rate in Hz, and ask the pipeline for the film too",
