@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from labelkit.distribution import __version__
-
-if TYPE_CHECKING:
-    from labelkit.service.front import Facts
 
 try:
     from opentelemetry import propagate, trace
@@ -23,6 +20,16 @@ except ModuleNotFoundError:
 
 _METHODS = ("GET", "POST", "DELETE", "HEAD", "PUT", "PATCH", "OPTIONS")
 _CONTEXT = (b"traceparent", b"tracestate")  # W3C Trace Context
+
+
+class Facts(Protocol):
+    """What is told of a request: `front.Facts` has it."""
+
+    route: str
+    status: int
+    bytes_in: int
+    bytes_out: int
+    error: str | None
 
 
 @contextlib.contextmanager
