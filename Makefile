@@ -85,8 +85,8 @@ FREE_THREADED := many payload scratch threads
 build/free-threaded/installed: $(NATIVE)
 	$(PYTHON) -c 'import sys; sys.exit(sys._is_gil_enabled())'
 	$(PYTHON) -m venv build/free-threaded
-	build/free-threaded/bin/python -m pip install -q --disable-pip-version-check "numpy>=2.3,<3" "pillow>=11.3,<14" \
-		"pytest>=8" "hypothesis>=6"
+	build/free-threaded/bin/python -m pip install -q --disable-pip-version-check --only-binary :all: "numpy>=2.3,<3" \
+		"pillow>=11.3,<14" "pytest>=8" "hypothesis>=6"
 	LABELKIT_NATIVE=on build/free-threaded/bin/python -m pip install -q --disable-pip-version-check --no-deps -e .
 	touch $@
 
