@@ -93,7 +93,8 @@ def scan(reader: Reader, found: Format) -> Layout[_State, Box]:
 def _vacant(reader: Reader, layout: Layout[_State, Box]) -> Slot[Box]:
     """Where XMP goes into a file that has none: XMP_ in the user data of QuickTime, else a box uuid at the end.
 
-    XMP specification part 3, 1.2.7 and 1.2.8. A box without a size, and mfra, whose own end tells its size, stay last.
+    XMP specification part 3, on MPEG-4 and QuickTime. A box without a size stays last, and so does mfra, which
+    readers look for at the end.
     """
     if layout.format is _MOV:
         name, at = "XMP_", _user_data_end(reader, layout.state)
