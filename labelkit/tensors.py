@@ -116,4 +116,4 @@ def _is_sample(one: object) -> bool:
 def _several(count: int) -> InvalidArgument:
     return InvalidArgument("{count} pictures or sounds at once, of which each needs a label of its own", count=count,
                            hint="give one of them, or all to embed_many with a label for each; the frames of a film "
-                           "are labelled in its file, or by a Labeller")
+                           "become a film by labelkit.integrations.films.write_film, or by a Labeller")

@@ -8,9 +8,9 @@ import datetime
 import hashlib
 import io
 
+import av
 import numpy as np
 import pytest
-import soundfile
 from PIL import Image, ImageCms, ImageOps
 
 import labelkit as lk
@@ -21,7 +21,7 @@ from tests.media import LABEL, photo
 from tests.sounds import speech
 
 PICTURES = {"jpeg": "JPEG", "png": "PNG", "webp": "WEBP", "avif": "AVIF", "tiff": "TIFF"}
-SOUNDS = ("wav", "flac", "ogg", "opus", "mp3")
+SOUNDS = ("wav", "flac", "ogg", "opus", "mp3", "m4a")
 NOW = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
 
 
@@ -188,7 +188,9 @@ def test_sound_becomes_a_labelled_file(format, tmp_path):
     report = lk.verify(path)
     assert {layer: status for layer, status in statuses(report).items() if layer != "provenance"} == {
         "explicit": "valid", "watermark": "valid", "metadata": "valid"}
-    assert soundfile.info(path).samplerate == 24_000 and soundfile.info(path).duration > 6.5, "the label is before it"
+    with av.open(str(path)) as file:
+        seconds, rate = file.duration / av.time_base, file.streams.audio[0].rate
+    assert rate == (48_000 if format == "opus" else 24_000) and seconds > 6.5, "the label is before it"
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.int16])
@@ -208,9 +210,9 @@ def test_sound_comes_back_as_it_came(kind, channels):
     assert lk.verify(longer, rate=16_000)[lk.Layer.EXPLICIT].status is lk.Status.VALID
 
 
-@pytest.mark.parametrize("rate,format", [(22_050, "opus"), (44_100, "opus"), (96_000, "mp3")])
+@pytest.mark.parametrize("rate,format", [(22_050, "opus"), (44_100, "opus"), (96_000, "mp3"), (22_000, "m4a")])
 def test_rates_that_a_format_does_not_hold_are_told(rate, format):
-    with pytest.raises(UnsupportedFormat, match=f"{format} holds sound of .*48000 Hz, got {rate}"):
+    with pytest.raises(UnsupportedFormat, match=f"{format} holds sound of .* Hz, got {rate}"):
         lk.embed(speech(5.0, rate), label=LABEL, rate=rate, format=format)
     assert lk.verify(lk.embed(speech(5.0, rate), label=LABEL, rate=rate, format="ogg")).verdict is lk.Verdict.CONFIRMED
 

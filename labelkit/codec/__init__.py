@@ -29,7 +29,7 @@ MAX_PIXELS = 1 << 27
 MAX_BYTES = 1 << 30
 """Bound of the encoded bytes that are read whole to be decoded."""
 
-SOUND = ("wav", "flac", "ogg", "opus", "mp3")
+SOUND = ("wav", "flac", "ogg", "opus", "mp3", "m4a")
 NEW = ("jpeg", "png", "webp", "avif", "tiff", *SOUND)
 """The formats that samples which came from no file can be encoded to, pictures and sound."""
 

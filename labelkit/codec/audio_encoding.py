@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -23,9 +24,12 @@ if TYPE_CHECKING:
     from av.container.core import Chapter
 
 _NEW = {"wav": ("WAV", "PCM_16"), "flac": ("FLAC", "PCM_16"), "ogg": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS"),
-        "mp3": ("MP3", "MPEG_LAYER_III")}
+        "mp3": ("MP3", "MPEG_LAYER_III"), "m4a": ("", "")}
 _RATES = {"opus": (8_000, 12_000, 16_000, 24_000, 48_000),  # Hz
-          "mp3": (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)}
+          "mp3": (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
+          "m4a": (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000)}
+_LAYOUTS = {1: "mono", 2: "stereo"}
+_M4A_BITS = 2.0  # a second for each sample a second: 96 kbit/s for a channel of 48 kHz
 _MP3_LEVEL = 0.44  # libsndfile's: 192 kbit/s, at low rates 96
 
 
@@ -126,7 +130,11 @@ def _new(samples: Audio, format: str) -> Source:
     if samples.rate not in _RATES.get(format, (samples.rate,)):
         raise UnsupportedFormat("{format} holds sound of {rates} Hz, got {got}", format=format, got=samples.rate,
                                 rates=", ".join(map(str, _RATES[format])), hint="resample it, or encode it to ogg")
-    return Source(format, Reader.of(b""), *_NEW[format])
+    if format == "m4a" and samples.channels not in _LAYOUTS:
+        raise UnsupportedFormat("{format} of {count} channels is not made from samples", format=format,
+                                count=samples.channels, hint="mix it to stereo, or encode it to flac")
+    major, subtype = _NEW[format]
+    return Source(format, Reader.of(b""), major, subtype, bitrate=_M4A_BITS * samples.rate * samples.channels)
 
 
 def _write_sound(blocks: Iterable[Waveform], rate: int, channels: int, source: Source, level: float | None,
@@ -176,11 +184,13 @@ def _moved_chapters(chapters: list[Chapter], shift: Shift) -> list[Chapter]:
 
 def _write_m4a(samples: Audio, origin: Source, out: BinaryIO) -> None:
     av = pyav("m4a", "m4a")
-    with translated("m4a", SOUND), opened(ReaderFile(origin.reader)) as source:
-        layout = source.streams.audio[0].layout.name
+    with translated("m4a", SOUND), contextlib.ExitStack() as stack:
+        source = stack.enter_context(opened(ReaderFile(origin.reader))) if origin.reader.size else None
+        layout = source.streams.audio[0].layout.name if source else _LAYOUTS[samples.channels]
         with av.open(out, "w", format="ipod") as file:
-            file.metadata.update(source.metadata)
-            file.set_chapters(_moved_chapters(source.chapters(), Shift(samples.inserted)))
+            if source:
+                file.metadata.update(source.metadata)
+                file.set_chapters(_moved_chapters(source.chapters(), Shift(samples.inserted)))
             stream = file.add_stream("aac", rate=samples.rate, layout=layout)
             stream.bit_rate = int(origin.bitrate)
             at = 0

@@ -18,13 +18,14 @@ SAME = {
     "compress outside this middleware",
     "of samples from -1 to 1 give (samples + 1) / 2, of those up to 255 samples / 255",
     "move it to the CPU with .cpu(), and turn bfloat16 into float32 with .float()",
-    "give one of them, or all to embed_many with a label for each; the frames of a film are labelled in its file, or "
-    "by a Labeller",
+    "give one of them, or all to embed_many with a label for each; the frames of a film become a film by "
+    "labelkit.integrations.films.write_film, or by a Labeller",
     # of hosts and the service
     "ask for another output_type, or pass them and label what is decoded from them",
     "choose another name, or take its line out of the file",
     "encode at a higher quality, or raise the strength of the watermark",
     "fill it in, or set LABELKIT_PRODUCER for the server", "give LabelOutputs the rate in Hz",
+    "give LabelOutputs the rate in Hz, and ask the pipeline for the film too", "mix it to stereo, or encode it to flac",
     "give format, such as \"WAV\"", "label its results with labelkit.embed",
     "leave the signer out of the plan, or label the whole sound with labelkit.embed",
     "of frames from -1 to 1 give (frame + 1) / 2", "state it in the content type, or give pcm=(rate, channels)",
