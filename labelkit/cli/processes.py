@@ -73,8 +73,9 @@ class Kept(Generic[Item, Result]):
 
     def in_order(self, items: Iterable[Item], name: Callable[[Item], str]) -> Generator[
             tuple[Item, Result | LabelkitError], None, None]:
-        """As the function of this name; one call at a time."""
+        """As the function of this name; one call at a time, after one that came to no end too."""
         pool = self._pool
+        pool.settle()
         taken: dict[int, Item] = {}
         coming = enumerate(items, pool.next)
         for index in itertools.count(pool.next):
@@ -85,10 +86,6 @@ class Kept(Generic[Item, Result]):
                 pool.give_out(taken)
                 pool.receive(lambda lost: LimitExceeded(_DIED, where=name(taken[lost])))
             yield taken.pop(index), pool.results.pop(index)
-
-    def settle(self) -> None:
-        """Wait for what a call has begun that came to no end, and drop it."""
-        self._pool.settle()
 
     def __enter__(self) -> Kept[Item, Result]:
         return self
@@ -156,7 +153,7 @@ class _Pool(Generic[Item, Result]):
                 self.start()
 
     def settle(self) -> None:
-        """Wait for all processes, and drop their results."""
+        """Wait for what was begun and nobody waits for, and drop it."""
         while any(process.at is not None for process in self._processes):
             self.receive(lambda _: LimitExceeded(_DIED, where=""))
         self.results.clear()

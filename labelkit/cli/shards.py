@@ -154,10 +154,7 @@ def _runner(each: Each[Result], items: Iterable[Item], options: argparse.Namespa
         return
     with processes.Kept(each, jobs, stop) as kept:
         def run(_each: Callable[[Sample], Any], samples: Iterable[Sample]) -> Generator[tuple[Sample, Any], None, None]:
-            try:
-                yield from map(_for_each_medium, kept.in_order(samples, lambda sample: sample.key))
-            finally:
-                kept.settle()
+            yield from map(_for_each_medium, kept.in_order(samples, lambda sample: sample.key))
         yield run
 
 

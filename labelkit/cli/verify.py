@@ -48,9 +48,9 @@ def run(options: argparse.Namespace) -> int:
                               hint="name in --require only layers that are checked",
                               layers=", ".join(layer.value for layer in required if layer not in layers))
 
+    signer, client = result_signer_of(options), Client(options.resolve) if options.resolve else None
     codes = []
     selection = collect(options, each=True, shards=True)
-    signer, client = result_signer_of(options), Client(options.resolve) if options.resolve else None
     apart = isolated.wanted(selection.items, options)
     with verifier([] if options.engine else selection.items, options, settings, layers) as verify, \
             journal.kept(options):

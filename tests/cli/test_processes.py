@@ -45,6 +45,18 @@ def test_results_come_in_order_from_several_processes():
     assert children() == before, "they have all ended"
 
 
+def test_kept_processes_work_on_after_a_call_that_came_to_no_end():
+    before = children()
+    with processes.Kept(lambda number: os.kill(os.getpid(), signal.SIGKILL) if number == 3 else 2 * number, 2) as kept:
+        broken = kept.in_order(range(100), str)
+        assert next(broken) == (0, 0)
+        broken.close()
+        again = dict(kept.in_order(range(6), str))
+        assert isinstance(again.pop(3), LimitExceeded) and again == {number: 2 * number for number in (0, 1, 2, 4, 5)}
+        assert list(kept.in_order([], str)) == []
+    assert children() == before
+
+
 def test_an_error_of_a_file_arrives_as_it_was():
     error = InvalidArgument("{where} is a folder, not a file", where="a", hint="name a file")
     found = in_order(lambda item: error if item == 3 else item, 12)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import obstore
@@ -50,6 +52,26 @@ def test_a_run_that_is_repeated_gives_the_same_bytes_in_processes_and_on_threads
     monkeypatch.setattr(processes, "are_possible", lambda: False)
     assert run("embed", "a.tar", "-o", "c.tar", *FAST)[0] == 0
     assert Path("b.tar").read_bytes() == Path("c.tar").read_bytes()
+
+
+def test_rows_are_worked_on_in_processes_too():
+    """They are forked before Arrow is loaded, which starts threads: in a process of its own, where it is not yet."""
+    packed(members(2), Path("in/c.tar"))
+    rows([(str(number), data) for number, (_, data) in enumerate(members(12)[::3])], Path("in/a.parquet"))
+    rows([("k", b"bad"), ("l", members(1)[0][1])], Path("in/b.parquet"))
+    words = ["embed", "in", "-o", "out", *FAST, "-q", "--media", "jpg,image"]
+    program = ("import os; from labelkit import threads; from labelkit.cli import embed, main\n"
+               "threads.cores = lambda: 2\n"
+               "was = embed._Labeller.label_medium\n"
+               "embed._Labeller.label_medium = lambda self, medium: (print('at', os.getpid(), flush=True), "
+               "was(self, medium))[1]\n"
+               f"print('here', os.getpid())\n"
+               f"main.main({words})")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
+                          env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})  # which starts threads too
+    places = {line for line in done.stdout.splitlines() if line.startswith("at ")}
+    here = next(line for line in done.stdout.splitlines() if line.startswith("here ")).replace("here", "at")
+    assert len(places) == 2 and here not in places, done.stderr
 
 
 def test_every_layer_of_a_sample(run):
