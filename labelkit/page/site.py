@@ -105,8 +105,11 @@ def _library(kernels: Path | None, anchors: Path | None) -> bytes:
     return held.getvalue()
 
 
+_SUFFIXES = (".py", ".json", ".otf", ".ttf", ".wav", ".ulaw", ".pem", ".css", ".woff")
+
+
 def _is_wanted(path: Path) -> bool:
-    return (path.suffix in (".py", ".json", ".otf", ".wav", ".pem", ".css", ".woff") and path.parts[0] not in _LEFT_OUT
+    return (path.suffix in _SUFFIXES and path.parts[0] not in _LEFT_OUT
             and path.parts[:2] != ("page", "verify") and "__pycache__" not in path.parts)
 
 

@@ -288,3 +288,11 @@ def test_without_soundfile_the_layers_of_sound_are_not_looked_at(monkeypatch):
     report = lk.verify(data)
     assert {report[layer].status for layer in (lk.Layer.EXPLICIT, lk.Layer.WATERMARK)} == {lk.Status.UNCHECKED}
     assert report.verdict is lk.Verdict.CONFIRMED
+
+
+def test_the_page_has_every_font_and_recording_that_labels_are_found_by():
+    held = set(zipfile.ZipFile(io.BytesIO(site._library(None, None))).namelist())
+    package = Path(lk.__file__).parent
+    wanted = {f"labelkit/{path.relative_to(package).as_posix()}" for folder in ("fonts", "speech")
+              for path in (package / "explicit" / folder).iterdir() if path.suffix in (".otf", ".ttf", ".wav", ".ulaw")}
+    assert len(wanted) == 12 and wanted <= held
