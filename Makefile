@@ -80,7 +80,7 @@ build/engines/installed: $(NATIVE)
 test-free-threaded: build/free-threaded/installed
 	build/free-threaded/bin/python -m pytest -q -p no:cacheprovider tests/kernels $(patsubst %,tests/test_%.py,$(FREE_THREADED))
 
-FREE_THREADED := many payload scratch threads
+FREE_THREADED := payload scratch threads
 
 build/free-threaded/installed: $(NATIVE)
 	$(PYTHON) -c 'import sys; sys.exit(sys._is_gil_enabled())'
