@@ -72,7 +72,7 @@ def encoded(samples: VideoSamples, film: Film, quality: Quality, folder: Path, p
         return None
     spans = _spans(film.structure)
     probe = film.reader.again()
-    if len(spans) < 2 or probe is None:
+    if len(spans) < 2 or probe is None or film.structure.shown.min() < 0:  # chunks tell no times before 0
         return None
     probe.file.close()
     folder = quality.chunks or folder
@@ -89,7 +89,7 @@ def encoded(samples: VideoSamples, film: Film, quality: Quality, folder: Path, p
             return Chunk(path, times)
         _encode(samples, film, quality, span, path, share, counter)
         times = _times(path, film)
-        if times is None:
+        if times is None or not np.isin(times, expected).all():
             raise OutputFailed("{where}: a chunk of the film does not read back", where=film.name)
         return Chunk(path, times)
 
@@ -161,7 +161,8 @@ def _encode(samples: VideoSamples, film: Film, quality: Quality, span: _Span, pa
     part, progress = path.with_suffix(".part"), Progress()
     try:
         with film.opened(reader=reader) as (source, main), translated(film.name):
-            with av.open(str(part), "w", format="nut") as out:
+            # B-frames are decoded before time 0, which would move the first chunk alone
+            with av.open(str(part), "w", format="nut", container_options={"avoid_negative_ts": "disabled"}) as out:
                 track = _ChunkTrack(Run(samples.anew(), film, source, main, out, quality, progress, counter.frame,
                                         threads=share), main, span)
                 if span.start is not None:

@@ -75,6 +75,18 @@ def test_it_is_the_same_as_in_one_piece(kind, robustness, tmp_path):
     assert frames(source) != frames(alone)
 
 
+@pytest.mark.parametrize("kind", ["steady", "variable"])
+def test_frames_that_are_stored_out_of_order_keep_their_times(kind, tmp_path):
+    source = made(tmp_path, **SOURCES[kind])
+    alone, together = (tmp_path / f"{name}{source.suffix}" for name in ("alone", "together"))
+    labelled(source, alone, crf=28)
+    labelled(source, together, crf=28, jobs=2)
+    pictures = packets(together)[0]
+    assert any(one[0] != other[0] for one, other in zip(pictures, sorted(pictures), strict=True))  # there are some
+    assert [frame[:2] for frame in frames(alone)] == [frame[:2] for frame in frames(together)]
+    assert packets(alone)[1:] == packets(together)[1:]
+
+
 def test_a_film_is_cut_where_nothing_hangs_together(tmp_path):
     for kind, cuts in (("steady", 4), ("open", 2)):  # the first two of the encoder's have nothing before them
         with container.opened(made(tmp_path, **SOURCES[kind])) as reader:
