@@ -186,7 +186,7 @@ def kill(folder: Path, each: int, seed: int) -> int:
     return differ
 
 
-def lookups(folder: Path, count: int, side: int = 256, different: int = 5000) -> int:
+def lookups(folder: Path, count: int, side: int = 256, different: int = 2000) -> int:
     """Verify JPEGs whose metadata is gone, and look up in the log whose they are; returns how many were not found."""
     labels = Labels("acme", plan=lk.Plan(explicit=None, metadata=False), jobs=1)
     sources, marked = pictures(side, 8), []

@@ -167,7 +167,8 @@ def ratio(folder: Path, count: int, layers: str, side: int, rounds: int) -> None
     rates: dict[str, list[float]] = {"ray": [], "processes": []}
 
     def by_ray() -> None:
-        source = ray.data.read_parquet(path, override_num_blocks=8)
+        table = pq.read_table(path)
+        source = ray.data.from_arrow([table.slice(start, 100) for start in range(0, count, 100)])
         total = 0
         for batch in label(source, "acme", plan=PLANS[layers], id_column="key", batch_size=100,
                            concurrency=2).iter_batches(batch_format="pyarrow", batch_size=None):
