@@ -152,6 +152,12 @@ def test_a_character_that_no_bundled_font_has_is_refused():
         image.draw(_host(300, 600), Explicit("AI 쀍", language="ko"))
 
 
+def test_a_label_in_two_lines_is_stated_and_found_with_its_spaces():
+    pixels, drawn = image.draw(_host(300, 90), Explicit(language="es"))
+    assert len(drawn.lines) > 1 and drawn.text == "Generado por IA"
+    assert _found(pixels).evidence.text == "Generado por IA"
+
+
 def test_words_are_not_broken_across_lines():
     lines = raster.break_lines("Généré par une intelligence artificielle", 3, None)
     assert " ".join(lines) == "Généré par une intelligence artificielle"

@@ -118,12 +118,13 @@ def _full(pixels: Pixels) -> int:
 
 
 class Fitted(NamedTuple):
-    """A label laid out in a picture: its lines, their rendering, and the top left corner of that in pixels."""
+    """A label laid out in a picture: its lines, their rendering, the top left corner of that in pixels, its text."""
 
     lines: tuple[str, ...]
     rendering: Rendering
     x: int
     y: int
+    text: str
 
 
 @functools.lru_cache(maxsize=_CACHED)
@@ -140,7 +141,7 @@ def fit(height: int, width: int, explicit: Explicit) -> Fitted:
             lines, rendering = fitting
             x = _along(explicit.corner, ("left", "right"), width - rendering.size[1], margin)
             y = _along(explicit.corner, ("top", "bottom"), height - rendering.size[0], margin)
-            return Fitted(lines, rendering, x, y)
+            return Fitted(lines, rendering, x, y, explicit.text)
     wanted_height, wanted_width = _wanted_size(explicit, ink_px)
     raise HostTooSmall("{width} x {height} pixels cannot hold {text} with an ink height of {ink} pixels; it takes "
                        "about {wanted_width} x {wanted_height}", width=width, height=height, text=explicit.text,
@@ -198,7 +199,7 @@ def placement(fitted: Fitted, size: tuple[int, int], position: str, contrast: fl
     left, top, right, bottom = bounds(fitted.rendering.glyphs)
     box = (fitted.x + left, fitted.y + top, right - left, bottom - top)
     ink_px = fitted.rendering.ink_height_px
-    return DrawnText(text="".join(fitted.lines), lines=fitted.lines, position=position, box=box, ink_height_px=ink_px,
+    return DrawnText(text=fitted.text, lines=fitted.lines, position=position, box=box, ink_height_px=ink_px,
                      height_share=ink_px / min(size), contrast=contrast, treatment=treatment)
 
 
@@ -342,7 +343,7 @@ def _draw_border(pixels: Pixels, explicit: Explicit) -> tuple[Pixels, DrawnText]
     _composite(area[:, x:x + rendering.size[1]], rendering, treatment, explicit.opacity)
     colour = (float(tone),) * 3
     ratio = _contrast(treatment, _Ground(colour, 0.0, colour), explicit.opacity)
-    fitted = Fitted(lines, rendering, x, 0 if above else height)
+    fitted = Fitted(lines, rendering, x, 0 if above else height, explicit.text)
     return out, placement(fitted, _size(out), explicit.corner, ratio, "border")
 
 

@@ -46,7 +46,7 @@ def _places(height: int, width: int, text: str | None,
     for key in _LONGEST_FIRST:
         for corner in (*CORNERS, *EDGES):
             try:
-                lines, rendering, x, y = fit(height, width, Explicit(words=key, corner=corner))
+                lines, rendering, x, y, _ = fit(height, width, Explicit(words=key, corner=corner))
             except HostTooSmall:
                 continue
             left, top, right, bottom = bounds(rendering.glyphs)

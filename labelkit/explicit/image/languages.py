@@ -52,13 +52,14 @@ _NEGATED = (0.55, 0.65)  # least and mean correlation of a negation
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sought:
-    """A text to look for.
+    """A text to look for, and its lines.
 
     whole, corner    its template, and the box of the run of pieces that is looked for first in it
     run, run_corner  the template of that run, and the box of its ink in it
     anchor           the run, small
     """
 
+    text: str
     lines: tuple[str, ...]
     whole: Template
     corner: Glyph
@@ -80,11 +81,11 @@ def find_in(grey: UInt8, asked: Collection[str] = (), expected_text: str | None 
     if expected and stated_place:
         seen = match_at(grey, (expected,), stated_place.box, least=0.55, mean=0.70, in_pieces=True)
         if seen:
-            return _with_negation(grey, (expected,), seen)
+            return _with_negation(grey, expected, (expected,), seen)
     texts = {language: LANGUAGES[language].text for language in LANGUAGES if language != CHINESE}
     wanted = [*([expected] if expected else []), *(texts[one] for one in asked if one in texts)]
     usable = [text for text in dict.fromkeys([*wanted, *texts.values()]) if can_shape() or not is_shaped(text)]
-    sought = {text: _sought(lines) for text in usable for lines in _lines(grey.shape[0], grey.shape[1], text)}
+    sought = {text: _sought(text, lines) for text in usable for lines in _lines(grey.shape[0], grey.shape[1], text)}
     placed = (_first_match(grey, one, strongest(_placed(grey, one), 2)) for one in sought.values())
     anywhere = (_first_match(grey, one, strongest(along_edges(grey, one.anchor), CANDIDATES))
                 for text, one in sought.items() if text in wanted)
@@ -120,7 +121,7 @@ def _lines(height: int, width: int, text: str) -> Iterator[tuple[str, ...]]:
 
 
 @functools.lru_cache(maxsize=128)
-def _sought(lines: tuple[str, ...]) -> _Sought:
+def _sought(text: str, lines: tuple[str, ...]) -> _Sought:
     whole = template_of(lines, in_pieces=True)
     first, last = _busiest_run(whole)
     pieces = whole.glyphs[first:last]
@@ -131,7 +132,8 @@ def _sought(lines: tuple[str, ...]) -> _Sought:
     corner = Glyph("", RIM, RIM, ink.shape[1] - 2 * RIM, ink.shape[0] - 2 * RIM)
     scale = _ANCHOR_PX / VERIFY_INK_PX
     small = resized(ink, (round(ink.shape[1] * scale), round(ink.shape[0] * scale)))
-    return _Sought(lines, whole, corner.moved(left, top), run, corner, Anchor(small, _ANCHOR_PX, whole.em_px * scale))
+    anchor = Anchor(small, _ANCHOR_PX, whole.em_px * scale)
+    return _Sought(text, lines, whole, corner.moved(left, top), run, corner, anchor)
 
 
 def _busiest_run(whole: Template) -> tuple[int, int]:
@@ -199,14 +201,13 @@ def _verified(grey: UInt8, sought: _Sought, candidate: Candidate) -> TextMatch |
     found = matched(grey, sought.whole, sought.corner, refine_scale(grey, best, (0.02, 0.01)).at, near=_NEAR_SHARE)
     if found is None:
         return None
-    match = TextMatch(" ".join(sought.lines), box_of(found), VERIFY_INK_PX / found.zoom, found.score, contrast(found))
-    return _with_negation(grey, sought.lines, match)
+    match = TextMatch(sought.text, box_of(found), VERIFY_INK_PX / found.zoom, found.score, contrast(found))
+    return _with_negation(grey, sought.text, sought.lines, match)
 
 
-def _with_negation(grey: UInt8, lines: tuple[str, ...], match: TextMatch) -> TextMatch:
+def _with_negation(grey: UInt8, text: str, lines: tuple[str, ...], match: TextMatch) -> TextMatch:
     """The match, with the negation before or behind it where one is there."""
     x, y, width, height = match.box
-    text = " ".join(lines)
     language = language_of(text) or ""
     for lead, tail in (*((word, "") for word in LEADS.get(language, ())),
                        *(("", word) for word in TAILS.get(language, ()))):
@@ -217,5 +218,5 @@ def _with_negation(grey: UInt8, lines: tuple[str, ...], match: TextMatch) -> Tex
         begins_left = bool(lead) == is_right_to_left(text)
         box = (x if begins_left else round(x + width - wide), round(y + height - high), round(wide), round(high))
         if match_at(grey, longer, box, least=_NEGATED[0], mean=_NEGATED[1], in_pieces=True):
-            return replace(match, text=" ".join(longer))
+            return replace(match, text=lead + text + tail)
     return match

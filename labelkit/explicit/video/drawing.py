@@ -152,7 +152,7 @@ def displayed_active(form: FrameFormat) -> tuple[int, int, int, int]:
 
 @functools.lru_cache(maxsize=8)
 def _cover(form: FrameFormat, explicit: Explicit) -> _Cover:
-    _, rendering, x, y = _placed(form, explicit)[0]
+    _, rendering, x, y, _ = _placed(form, explicit)[0]
     height, width = form.displayed_size
     canvas = np.zeros((2, height, width), np.uint8)
     canvas[0, y:y + rendering.size[0], x:x + rendering.size[1]] = rendering.ink
