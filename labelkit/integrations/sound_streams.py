@@ -230,7 +230,7 @@ def wav_head(data: bytes) -> WavHead | None:
         at += 8 + length + (length & 1)
         if at > MAX_HEAD or kind == b"data":
             raise MalformedFile("a WAV whose sound cannot be labelled while it comes")
-    if len(data) > MAX_HEAD:
+    if len(data) >= MAX_HEAD:
         raise MalformedFile("a WAV whose sound cannot be labelled while it comes")
     return None
 

@@ -125,7 +125,7 @@ async def stream(chunks: AsyncIterable[Any], label: Label, rate: int, channels: 
     rate     Hz
     format   "wav", 16 bits behind a head of unknown length; "pcm", bare little-endian 16 bits; "mp3", or "opus" in
              Ogg, of one or two channels, through PyAV (the extra `video`)
-    bitrate  of MP3 and Opus, bits a second; by default 64,000 and 48,000 a channel
+    bitrate  of MP3 and Opus, 8,000 to 256,000 bits a second; by default 64,000 and 48,000 a channel
     plan     its signal layers, and `metadata` for the head; provenance cannot sign what has no end
     key      of the watermark; None is the public key
 
@@ -158,8 +158,8 @@ def _coding(format: str, pcm: SoundFormat, bitrate: int | None, label: Label) ->
         raise InvalidArgument("{format} holds one or two channels of {rates} Hz, got {channels} of {rate}",
                               format=format, rates=", ".join(map(str, rates)), channels=pcm.channels, rate=pcm.rate)
     bits = pcm.channels * (64_000 if format == "mp3" else 48_000) if bitrate is None else bitrate
-    if isinstance(bits, bool) or not isinstance(bits, int) or not 8_000 <= bits <= 512_000:
-        raise InvalidArgument("bitrate is 8,000 to 512,000 bits a second, got {got}", got=repr(bitrate))
+    if isinstance(bits, bool) or not isinstance(bits, int) or not 8_000 <= bits <= 256_000:
+        raise InvalidArgument("bitrate is 8,000 to 256,000 bits a second, got {got}", got=repr(bitrate))
     return Lossy(format, live.Head(pcm.rate, pcm.channels, bits, serial=zlib.crc32(label.to_json().encode())), pcm)
 
 
