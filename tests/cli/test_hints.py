@@ -32,7 +32,6 @@ SAME = {
     "stream what labelkit.integrations.speech.stream gives, or show the whole",
     "a border outside the picture makes it larger",
     "name folders on the command line of the server: labelkit mcp FOLDER",
-    "give LabelOutputs the rate in Hz, and ask the pipeline for the film too",
     "give each service a folder of its own, or one database in PostgreSQL",
     "install a Pillow with Raqm, as its wheels are, and the library FriBiDi (Debian: libfribidi0)",
     "leave provenance out of the plan, and sign the recording",
