@@ -168,6 +168,8 @@ def shortened(value: str, length: int = 80) -> str:
 _SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 TRAINED_MEDIA = f"{_SOURCE_TYPES}trainedAlgorithmicMedia"
 COMPOSITE_MEDIA = f"{_SOURCE_TYPES}compositeWithTrainedAlgorithmicMedia"
+IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+"""IPTC Photo Metadata 2025.1, Extension schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +202,11 @@ class Generator:
     def source_type(self) -> str:
         """The IPTC digital source type: made by a model, or altered by one."""
         return COMPOSITE_MEDIA if self.edit else TRAINED_MEDIA
+
+    def iptc(self) -> dict[str, str]:
+        """What is stated of it, by the names of the schema `IPTC`."""
+        facts = {"DigitalSourceType": self.source_type, "AISystemUsed": self.name, "AISystemVersionUsed": self.version}
+        return {name: value for name, value in facts.items() if value}
 
 
 @functools.lru_cache(maxsize=256)  # a service writes its own code into every label, twice

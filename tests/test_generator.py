@@ -112,6 +112,12 @@ def test_the_manifest_names_model_and_kind_of_edit(signer, anchors):
     assert manifest(files["made"])["assertions"]["c2pa.ai-disclosure"] == {
         "modelType": "c2pa.types.model", "modelName": "Night Painter", "modelIdentifier": MADE.model}
     assert "c2pa.ai-disclosure" not in manifest(files["unsaid"])["assertions"]
+    stated = {name: manifest(data)["assertions"].get("cawg.metadata") for name, data in files.items()}
+    assert stated["made"] == {
+        "@context": {"Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"},
+        "Iptc4xmpExt:DigitalSourceType": MADE.source_type, "Iptc4xmpExt:AISystemUsed": "Night Painter",
+        "Iptc4xmpExt:AISystemVersionUsed": "2.0"}
+    assert stated["altered"]["Iptc4xmpExt:DigitalSourceType"] == ALTERED.source_type and stated["unsaid"] is None
 
 
 def test_a_later_edit_is_stated_over_the_first_manifest(signer, anchors):

@@ -15,14 +15,13 @@ from xml.sax.saxutils import escape
 from labelkit.container import markup
 from labelkit.container.markup import Element
 from labelkit.errors import LimitExceeded, MalformedFile
-from labelkit.label import Generator
+from labelkit.label import IPTC, Generator
 
 NAMESPACE = "http://www.tc260.org.cn/ns/AIGC/1.0/"  # TC260-PG-20259A
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _SVG = "http://www.w3.org/2000/svg"
 _MAX_PROPERTIES = 1000
 _MAX_OWN = 16  # properties that are compared with each element; labelkit writes up to three
-_IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"  # IPTC Photo Metadata 2025.1, Extension schema
 _SOURCE, _SYSTEM, _VERSION = "DigitalSourceType", "AISystemUsed", "AISystemVersionUsed"
 _OURS, _OURS_END = b"<TC260:AIGC>", b"</TC260:AIGC>"
 _DECLARATION = f'xmlns:TC260="{NAMESPACE}"'.encode()
@@ -121,11 +120,10 @@ def begun(packet: bytes) -> bytes:
 def state_generator(packet: bytes, generator: Generator) -> bytes:
     """A packet with the IPTC properties of the generating system in place of any others."""
     parsed = parse(packet)
-    facts = {_SOURCE: generator.source_type, _SYSTEM: generator.name, _VERSION: generator.version}
     cuts = cut(parsed, _iptc(parsed))
     stated = "".join(f"<Iptc4xmpExt:{name}>{escape(value)}</Iptc4xmpExt:{name}>"
-                     for name, value in facts.items() if value)
-    text = f'<rdf:Description xmlns:rdf="{RDF}" rdf:about="" xmlns:Iptc4xmpExt="{_IPTC}">{stated}</rdf:Description>'
+                     for name, value in generator.iptc().items())
+    text = f'<rdf:Description xmlns:rdf="{RDF}" rdf:about="" xmlns:Iptc4xmpExt="{IPTC}">{stated}</rdf:Description>'
     return joined(parsed, [*cuts, appended(parsed, text.encode())])
 
 
@@ -168,14 +166,14 @@ def _iptc(parsed: Packet) -> Iterator[tuple[str, str, int, int]]:
     for element in parsed.elements:
         if element.start < done:
             continue  # inside the property before
-        if element.namespace == _IPTC and element.local in (_SOURCE, _SYSTEM, _VERSION):
+        if element.namespace == IPTC and element.local in (_SOURCE, _SYSTEM, _VERSION):
             done = element.stop
             yield element.local, markup.text_of(parsed.elements, element), element.start, element.stop
             continue
         places = [(start, stop) for name, start, stop in element.raw_attributes(parsed.data)
                   if name != b"xmlns" and not name.startswith(b"xmlns:")]
         for (name, value), (start, stop) in zip(element.attributes.items(), places, strict=False):
-            if name in (f"{_IPTC}\n{_SOURCE}", f"{_IPTC}\n{_SYSTEM}", f"{_IPTC}\n{_VERSION}"):
+            if name in (f"{IPTC}\n{_SOURCE}", f"{IPTC}\n{_SYSTEM}", f"{IPTC}\n{_VERSION}"):
                 yield name.rpartition("\n")[2], value, start, stop
 
 

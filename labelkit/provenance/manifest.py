@@ -8,6 +8,7 @@ A manifest of labelkit holds, besides the hash of the file:
                          the generator altered content that was there; c2pa.watermarked.bound if there is a watermark.
                          It does not claim to be complete
     c2pa.ai-disclosure   the model, if the generator names one (C2PA 2.4)
+    cawg.metadata        the generator's properties of IPTC, those that XMP has
     c2pa.thumbnail       of the file and of its parent, if the signer is one `with_thumbnails`
     c2pa.soft-binding    the watermark's algorithm and its payload as 16 hexadecimal digits
     org.labelkit.signpost
@@ -35,10 +36,10 @@ from labelkit.container import Reader, Source, textwrapper, tiff
 from labelkit.distribution import __version__
 from labelkit.errors import InvalidArgument, LabelkitError, SigningFailed, UnsupportedFormat
 from labelkit.evidence import Drawn, Json, to_json
-from labelkit.label import TRAINED_MEDIA as TRAINED_MEDIA, Generator, Kind, Label
+from labelkit.label import Generator, Kind, Label
 from labelkit.messages import Message
 from labelkit.payload import Payload
-from labelkit.provenance import heif, text
+from labelkit.provenance import heif, statements, text
 from labelkit.provenance.assets import Asset, Discard, ValidationReport
 from labelkit.provenance.bounds import refuse_over_bound
 from labelkit.provenance.engine import (
@@ -60,7 +61,6 @@ if TYPE_CHECKING:
 
 AIGC_ASSERTION, SIGNPOST_ASSERTION = "org.labelkit.aigc", "org.labelkit.signpost"
 SPEC_VERSION = "2.4.0"  # of C2PA, by which the manifests are made
-_ANY_MODEL = "c2pa.types.model"  # of a kind that is not told
 WATERMARK_PREFIX = "org.labelkit.watermark."
 SIDECAR_TYPE = "application/octet-stream"
 _STORE_NAME = "parent.c2pa"
@@ -292,14 +292,12 @@ def _sidecar_facts(builder: Builder, asset: Asset, store: bytes) -> dict[str, ob
 def _definition(claim: Claim, mime: str, *, opened: bool) -> dict[str, object]:
     # the library puts c2pa.opened before what was done to a file with a history: its label is new
     relabelled: dict[str, object] = {"action": "c2pa.edited.metadata", "softwareAgent": _toolkit()}
-    actions = [relabelled if opened else _created(claim)]
-    assertions = [{"label": AIGC_ASSERTION, "data": _aigc(claim)}]
+    actions = [relabelled if opened else statements.created(claim.generator)]
+    assertions: list[dict[str, object]] = [{"label": AIGC_ASSERTION, "data": _aigc(claim)}]
     if claim.generator and claim.generator.edit:
-        actions.append({"action": "c2pa.edited", "description": claim.generator.edit,
-                        "digitalSourceType": claim.generator.source_type, **_by(claim.generator)})
-    if claim.generator and claim.generator.model and (not opened or claim.generator.edit):
-        assertions.append({"label": "c2pa.ai-disclosure", "data": {
-            "modelType": _ANY_MODEL, "modelName": claim.generator.name, "modelIdentifier": claim.generator.model}})
+        actions.append(statements.edited(claim.generator))
+    if claim.generator and (not opened or claim.generator.edit):
+        assertions += statements.assertions(claim.generator)
     if claim.signpost:
         assertions.append({"label": SIGNPOST_ASSERTION, "data": claim.signpost.facts()})
     if claim.payload is not None:
@@ -315,19 +313,6 @@ def _definition(claim: Claim, mime: str, *, opened: bool) -> dict[str, object]:
     if mime == _AVI:  # FFmpeg looks for packets in it too, and takes a UUID that ends in 01dc3 for the head of one
         definition["vendor"] = "labelkit"  # behind the UUID
     return {**definition, "title": claim.title} if claim.title else definition
-
-
-def _created(claim: Claim) -> dict[str, object]:
-    source = claim.generator.source_type if claim.generator else TRAINED_MEDIA
-    made_by = _by(claim.generator) if claim.generator and not claim.generator.edit else {}
-    return {"action": "c2pa.created", "digitalSourceType": source, **made_by}
-
-
-def _by(generator: Generator) -> dict[str, object]:
-    """What did an action, and when."""
-    agent = {"name": generator.name, "version": generator.version}
-    done: dict[str, object] = {"softwareAgent": {key: value for key, value in agent.items() if value}}
-    return {**done, "when": generator.created.isoformat()} if generator.created else done
 
 
 def _aigc(claim: Claim) -> dict[str, object]:
