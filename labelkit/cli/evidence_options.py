@@ -40,5 +40,6 @@ def evidence(command: Parser) -> None:
                         help=_("key that signs the report: labelkit result checks evidence.jws ({extra})").format(
                             extra=extra("service")))
     signed.add_argument("--result-url", metavar="URL", help=_("address of the detector, for signed results"))
+    shared_options.ta_url(signed)
     shared_options.json(signed, _("print evidence.json on one line"))
     command.add_argument("--jobs", type=values.count, metavar="N", help=_("media at a time; one per core by default"))

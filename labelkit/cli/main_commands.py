@@ -140,7 +140,7 @@ def _plan(command: Parser) -> None:
 
 def _signer(group: Options, what: str) -> None:
     group.add_argument("--signer", metavar="PEM", help=what)
-    _ta_url(group)
+    shared_options.ta_url(group)
     group.add_argument("--thumbnails", action="store_true",
                        help=_("put small pictures into the manifest: of the file, and of what it was made from"))
 
@@ -186,7 +186,7 @@ def verify(command: Parser) -> None:
                         help=_("label log whose marks are looked for where none can be read; by default the one that "
                                "the file's own label names"))
     _sign_result(checks)
-    _ta_url(checks)
+    shared_options.ta_url(checks)
     checks.add_argument("--resolve", metavar="URL",
                         help=_("where a watermark is found and no manifest, ask this service for the manifest, which "
                                "is checked and shown beside the report; the number of the watermark is sent"))
@@ -252,10 +252,6 @@ def _sign_result(checks: Options) -> None:
                         help=_("key that signs each result as a JWS, which labelkit result checks ({extra})").format(
                             extra=extra("service")))
     checks.add_argument("--result-url", metavar="URL", help=_("address of the detector, for signed results"))
-
-
-def _ta_url(group: Options) -> None:
-    group.add_argument("--ta-url", metavar="URL", help=_("time-stamping authority, called for every signature"))
 
 
 def check(command: Parser) -> None:

@@ -38,6 +38,10 @@ def key(group: Options) -> None:
     group.add_argument("--key", metavar=_("FILE"), help=_("watermark key; the public key by default"))
 
 
+def ta_url(group: Options) -> None:
+    group.add_argument("--ta-url", metavar="URL", help=_("time-stamping authority, called for every signature"))
+
+
 def keep_manifests(group: Options) -> None:
     group.add_argument("--keep-manifests", action="store_true",
                        help=_("keep each manifest in the log too, so that the watermark leads to it where the file has "
