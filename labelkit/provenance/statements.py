@@ -22,7 +22,7 @@ def edited(generator: Generator) -> dict[str, object]:
 
 
 def assertions(generator: Generator) -> list[dict[str, object]]:
-    """c2pa.ai-disclosure, if there is a model (C2PA 2.4), and the properties that XMP has (CAWG metadata assertion 1.0)."""
+    """c2pa.ai-disclosure, if there is a model (C2PA 2.4), and what XMP has (CAWG metadata assertion 1.0)."""
     stated: dict[str, object] = {f"Iptc4xmpExt:{name}": value for name, value in generator.iptc().items()}
     made: list[dict[str, object]] = [
         {"label": "cawg.metadata", "data": {"@context": {"Iptc4xmpExt": IPTC}, **stated}}]
