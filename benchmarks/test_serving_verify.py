@@ -48,7 +48,7 @@ def jpegs(pixels) -> dict[str, bytes]:
             "labelled elsewhere": lk.embed(plain, label=LABEL, plan=ELSEWHERE)}
 
 
-@pytest.mark.parametrize("kind,most", [("labelled", 5), ("labelled elsewhere", None), ("unmarked", 24)])
+@pytest.mark.parametrize("kind,most", [("labelled", 5), ("labelled elsewhere", None), ("unmarked", 60)])
 def test_verifying(pixels, jpegs, figure, kind, most):
     data = jpegs[kind]
     report = lk.verify(data)
