@@ -42,6 +42,7 @@ def site(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
 @pytest.fixture
 def page(browser: Page, site: Server) -> Page:
     browser.open("about:blank")
+    browser.console.clear()  # what axe made of an earlier page
     browser.open(site.url)
     chromium.wait_until_ready(browser)
     browser.run("document.getElementById('en').click()")
