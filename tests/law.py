@@ -51,7 +51,7 @@ LAWS: dict[str, tuple[Clause, ...]] = {
                (*EXPLICIT, "explicit-level"), ("explicit/test_audio.py::test_it_is_put_where_it_was_asked_for", WRONG)),
         Clause("5.4", "text in a film, in the first frame and for 2 s", ("labelkit.explicit.video.drawing.draw",),
                (*EXPLICIT, "explicit-form"), ("explicit/test_video.py::test_a_label_that_goes_too_early_is_invalid",)),
-        Clause("5.5", "text in the start frame of a virtual scene", why_not="no format of scenes is read or written"),
+        Clause("5.5", "text in the start frame of a virtual scene", why_not="glTF gets metadata, no drawn label"),
         Clause("5.6", "text in the user interface", why_not=NOT_OURS),
         Clause("6.1 a)", "producer, propagator and their numbers", ("labelkit.label.Label",),
                ("metadata-label", "elements", "provider-code"),
