@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import os
 import signal
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ from tests.media import photo, saved
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell sets it for what runs in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+_SCHEMAS = itertools.count()
 
 
 @pytest.hookimpl(trylast=True)
@@ -68,3 +72,14 @@ def postgresql() -> Iterator[str]:
         pytest.skip("no PostgreSQL server is installed")
     with postgresql_server() as dsn:
         yield dsn
+
+
+@pytest.fixture
+def empty_schema(postgresql: str) -> str:
+    """The DSN of a schema of that server in which nothing is."""
+    import psycopg
+
+    name = f"test_{next(_SCHEMAS)}"
+    with psycopg.connect(postgresql, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {name}")
+    return f"{postgresql}&options=-csearch_path%3D{name}"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.batch import rows
-from labelkit.batch.rows import Row, RowReader, Rows
+from labelkit.batch.rows import RowReader, Rows
 from labelkit.batch.samples import Data, Sample
 from labelkit.distribution import install_hint
 from labelkit.errors import InvalidArgument, LabelkitError, MalformedFile, UnsupportedFormat
@@ -125,11 +125,7 @@ class LanceWriter:
 
     def put(self, sample: Sample, made: Sequence[Data] | None) -> None:
         """Write a row with its media replaced, or leave it out."""
-        row = sample.rest
-        assert isinstance(row, Row)
-        if row.batch is not None and made is not None:
-            self._rows.add(row, made)
-        if row.batch is None or self._rows.bytes >= rows.GROUP_BYTES:
+        if self._rows.put(sample, made):
             self._flush()
 
     def finish(self) -> None:

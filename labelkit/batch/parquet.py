@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
 
 from labelkit.batch import rows
-from labelkit.batch.rows import Row, RowReader, Rows
+from labelkit.batch.rows import RowReader, Rows
 from labelkit.batch.samples import Data, Sample
 from labelkit.errors import MalformedFile, TruncatedFile
 
@@ -81,11 +81,7 @@ class ParquetWriter:
 
     def put(self, sample: Sample, made: Sequence[Data] | None) -> None:
         """Write a row with its media replaced, or leave it out."""
-        row = sample.rest
-        assert isinstance(row, Row)
-        if row.batch is not None and made is not None:
-            self._rows.add(row, made)
-        if row.batch is None or self._rows.bytes >= rows.GROUP_BYTES:
+        if self._rows.put(sample, made):
             self._flush()
 
     def finish(self) -> None:

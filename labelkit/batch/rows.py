@@ -123,22 +123,29 @@ class Rows:
         self._arrow, self._schema = arrow, schema
         self._run: list[tuple[Row, dict[str, bytes]]] = []  # rows that follow each other in a batch
         self._held: list[Any] = []
-        self.bytes = 0
+        self._bytes = 0
 
-    def add(self, row: Row, made: Sequence[Data]) -> None:
-        """Hold a row with its media replaced."""
+    def put(self, sample: Sample, made: Sequence[Data] | None) -> bool:
+        """Hold a row with its media replaced, or leave it out; returns whether what is held is to be written now."""
+        row = sample.rest
+        assert isinstance(row, Row)
+        if row.batch is not None and made is not None:
+            self._add(row, made)
+        return row.batch is None or self._bytes >= GROUP_BYTES
+
+    def _add(self, row: Row, made: Sequence[Data]) -> None:
         last = self._run[-1][0] if self._run else None
         if last and not (last.batch is row.batch and last.index + 1 == row.index):
             self._end_run()
         new = {name: data if isinstance(data, bytes) else data.read_bytes()
                for name, data in zip(row.columns, made, strict=True)}
         self._run.append((row, new))
-        self.bytes += max(row.size, sum(map(len, new.values())))
+        self._bytes += max(row.size, sum(map(len, new.values())))
 
     def take(self) -> Any:
         """The table of the rows, which are held no more; None where there are none."""
         self._end_run()
-        held, self._held, self.bytes = self._held, [], 0
+        held, self._held, self._bytes = self._held, [], 0
         return self._arrow.Table.from_batches(held, self._schema) if held else None
 
     def _end_run(self) -> None:

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The implicit label in the file's metadata (GB 45438-2025 clause 6 and Annex E): one label per file, kept beside
-whatever else the file holds.
+"""The implicit label in the file's metadata (GB 45438-2025 clause 6 and Annex E): one label per file.
 
     labelled = metadata.write(data, label)          # bytes; write_file(source, target, label) for paths
     finding = metadata.read("cat.png")              # Finding of Layer.METADATA

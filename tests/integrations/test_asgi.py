@@ -11,6 +11,7 @@ import gzip
 import io
 import itertools
 import json
+import threading
 import zlib
 
 import pytest
@@ -76,6 +77,33 @@ def ask(app, **how) -> tuple[int, dict[bytes, bytes], bytes]:
     assert len(names) == len(set(names))
     return start["status"], dict(zip(names, [value for _, value in start["headers"]], strict=True)), b"".join(
         one.get("body", b"") for one in bodies)
+
+
+def aborted(app, after) -> tuple[list[bytes], int]:
+    """What had left for clients that go away after so many bytes, one after another, and how many tasks and threads are
+    left then; a server cancels the app of such a client."""
+    async def one(limit: int) -> bytes:
+        left, gone = bytearray(), asyncio.Event()
+
+        async def send(event):
+            left.extend(event.get("body", b""))
+            if len(left) > limit:
+                gone.set()
+                await asyncio.sleep(60)
+
+        task = asyncio.create_task(app({"type": "http", "method": "GET", "path": "/"}, None, send))
+        await gone.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return bytes(left)
+
+    async def all_of_them() -> tuple[list[bytes], int]:
+        await one(0)
+        before, threads = len(asyncio.all_tasks()), threading.active_count()
+        kept = [await one(limit) for limit in after]
+        return kept, len(asyncio.all_tasks()) - before + max(0, threading.active_count() - threads - 1)
+
+    return asyncio.run(all_of_them())
 
 
 def light(app, **settings) -> LabelResponses:

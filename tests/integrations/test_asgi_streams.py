@@ -12,7 +12,6 @@ import io
 import itertools
 import runpy
 import struct
-import threading
 from pathlib import Path
 
 import httpx
@@ -24,7 +23,7 @@ import labelkit as lk
 from labelkit.errors import InvalidArgument, MalformedFile
 from labelkit.integrations.asgi import LabelResponses
 from labelkit.log import LabelLog
-from tests.integrations.test_asgi import answer, ask, call
+from tests.integrations.test_asgi import aborted, answer, ask, call
 from tests.sounds import speech, wave_bytes
 
 RATE = 24_000
@@ -195,33 +194,10 @@ def test_what_is_no_wav_is_refused(body):
 
 
 def test_aborted_streams_leave_no_unlabelled_byte_and_nothing_behind():
-    """A server cancels the app of a client that went away; what had left until then begins with the label."""
-    kept = []
-
-    async def abort(middleware, after: int) -> bytes:
-        left, gone = bytearray(), asyncio.Event()
-
-        async def send(event):
-            left.extend(event.get("body", b""))
-            if len(left) > after:
-                gone.set()
-                await asyncio.sleep(60)
-
-        task = asyncio.create_task(middleware({"type": "http", "method": "GET", "path": "/"}, None, send))
-        await gone.wait()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        return bytes(left)
-
-    async def main() -> int:
-        middleware = LabelResponses(answer(WAV, "audio/wav", chunks=50), label=new_label)
-        await abort(middleware, 0)
-        before, threads = len(asyncio.all_tasks()), threading.active_count()
-        for number in range(8):
-            kept.append(await abort(middleware, number * 20_000))
-        return len(asyncio.all_tasks()) - before + max(0, threading.active_count() - threads - 1)
-
-    assert asyncio.run(main()) == 0
+    """What had left until then begins with the label."""
+    kept, behind = aborted(LabelResponses(answer(WAV, "audio/wav", chunks=50), label=new_label),
+                           [number * 20_000 for number in range(8)])
+    assert behind == 0
     gc.collect()
     for left in kept:
         body = bare(left[left.index(b"data") + 8:][: len(left) // 2 * 2 - 1000])

@@ -11,7 +11,6 @@ import io
 import itertools
 import struct
 import sys
-import threading
 
 import av
 import numpy as np
@@ -22,7 +21,7 @@ from av.audio.codeccontext import AudioCodecContext
 import labelkit as lk
 from labelkit.errors import MalformedFile
 from labelkit.integrations.asgi import LabelResponses
-from tests.integrations.test_asgi import answer, ask, call
+from tests.integrations.test_asgi import aborted, answer, ask, call
 from tests.sounds import speech
 
 EXPLICIT, WATERMARK, METADATA = lk.Layer.EXPLICIT, lk.Layer.WATERMARK, lk.Layer.METADATA
@@ -211,34 +210,12 @@ def test_what_is_not_what_it_says_is_refused(kind, body):
 
 @pytest.mark.parametrize("kind, make", SOURCES[::2], ids=["mp3", "opus"])
 def test_aborted_lossy_streams_leave_no_unlabelled_byte_and_nothing_behind(kind, make):
-    source, kept = make(), []
-
-    async def abort(middleware, after: int) -> bytes:
-        left, gone = bytearray(), asyncio.Event()
-
-        async def send(event):
-            left.extend(event.get("body", b""))
-            if len(left) > after:
-                gone.set()
-                await asyncio.sleep(60)
-
-        task = asyncio.create_task(middleware({"type": "http", "method": "GET", "path": "/"}, None, send))
-        await gone.wait()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        return bytes(left)
-
-    async def main() -> int:
-        middleware = LabelResponses(answer(source, kind, chunks=30), label=new_label)
-        await abort(middleware, 0)
-        before, threads = len(asyncio.all_tasks()), threading.active_count()
-        for number in range(4):
-            kept.append(await abort(middleware, number * 9_000))
-        return len(asyncio.all_tasks()) - before + max(0, threading.active_count() - threads - 1)
-
+    source = make()
     gc.collect()
     coders = sum(isinstance(one, AudioCodecContext) for one in gc.get_objects())
-    assert asyncio.run(main()) == 0
+    kept, behind = aborted(LabelResponses(answer(source, kind, chunks=30), label=new_label),
+                           [number * 9_000 for number in range(4)])
+    assert behind == 0
     gc.collect()
     # a thread may still let go of the last stream; five had two each
     assert sum(isinstance(one, AudioCodecContext) for one in gc.get_objects()) <= coders + 2

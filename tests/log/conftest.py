@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import datetime
-import itertools
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +14,6 @@ from labelkit.payload import Payload
 from labelkit.plan import Plan
 
 NOW = datetime.datetime(2024, 11, 24, 8, 0, tzinfo=datetime.UTC)  # long past: records are not dated in the future
-_SCHEMAS = itertools.count()
 
 
 def entry(number: int = 1, **others: object) -> Entry:
@@ -30,12 +28,8 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where a new log can be: a path, and a DSN."""
     if request.param == "sqlite":
         return str(tmp_path / "labels.db")
-    dsn, schema = request.getfixturevalue("postgresql"), f"log_{next(_SCHEMAS)}"
-    import psycopg  # the fixture skips where it is not installed
-
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {schema}")
-    return f"{dsn}&options=-csearch_path%3D{schema}"
+    dsn: str = request.getfixturevalue("empty_schema")
+    return dsn
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable, Iterator
 
@@ -24,7 +23,6 @@ from labelkit.service.verbs import Answer, Unrecorded
 from tests.media import LABEL
 
 UPLOAD = Upload(b"a file", "a.txt", (("produce_id", "one"),))
-_SCHEMAS = itertools.count()
 
 
 @pytest.fixture(params=["folder", "postgresql"])
@@ -32,12 +30,8 @@ def store(request: pytest.FixtureRequest, tmp_path) -> str:
     """Where jobs can be kept."""
     if request.param == "folder":
         return str(tmp_path / "jobs")
-    dsn, schema = request.getfixturevalue("postgresql"), f"jobs_{next(_SCHEMAS)}"
-    import psycopg  # the fixture skips where it is not installed
-
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {schema}")
-    return f"{dsn}&options=-csearch_path%3D{schema}"
+    dsn: str = request.getfixturevalue("empty_schema")
+    return dsn
 
 
 @pytest.fixture
