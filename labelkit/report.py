@@ -186,6 +186,14 @@ class Report:
         return json.dumps(self.to_dict(language), ensure_ascii=False)
 
 
+def _unasked(why: Message) -> dict[Layer, Finding]:
+    return {layer: Finding(layer, Status.UNCHECKED, why, asked=False) for layer in Layer}
+
+
+_NO_FILE = _unasked(Message("samples in memory have no file side"))
+_NOT_ASKED = _unasked(Message("not asked for"))
+
+
 class Collector:
     """Collects one finding for each layer; what kept a layer from being checked is its finding."""
 
@@ -198,9 +206,7 @@ class Collector:
             raise InvalidArgument("layers are some of {layers}, got {got}", got=repr(layers),
                                   layers=", ".join(layer.value for layer in Layer)) from error
         self._errors: list[LabelkitError] = []
-        self._findings = {layer: Finding(layer, Status.UNCHECKED, Message("samples in memory have no file side")
-                                         if layer in self._wanted else Message("not asked for"), asked=False)
-                          for layer in Layer}
+        self._findings = {layer: (_NO_FILE if layer in self._wanted else _NOT_ASKED)[layer] for layer in Layer}
 
     def add(self, layer: Layer, look: Callable[[], Finding]) -> None:
         """Call `look` for the layer's finding, if the layer is wanted."""

@@ -35,6 +35,7 @@ else:  # defaults of type variables are of Python 3.13
     State, Place = TypeVar("State"), TypeVar("Place")
 
 MAX_BODY = 16 << 20  # a slot's body is read whole only up to here; real packets are a few kB
+HELD = 1 << 20  # a file of no more is read at once: a call of the system costs as much as reading 20 kB
 MAX_UNPACKED = 8 * MAX_BODY  # of one file, however often
 MAX_UNITS = 200_000  # chunks, boxes or segments of one file; a 4 GB PNG in 32 kB chunks has 130,000
 MAX_SLOTS = 10_000  # of one file, each of which is read for a label; the fullest real files have some hundreds
@@ -231,7 +232,10 @@ def _opened_file(path: str) -> _Opened:
         file = open(path, "rb")
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
-    return _Opened(Reader(file, os.path.basename(path)), file)
+    reader = Reader(file, os.path.basename(path))
+    if reader.size <= HELD:
+        reader.view = memoryview(reader.at(0, reader.size))
+    return _Opened(reader, file)
 
 
 @dataclass(frozen=True, slots=True)

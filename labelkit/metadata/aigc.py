@@ -107,7 +107,7 @@ def conflicts(statements: list[Statement]) -> tuple[Disagreement, ...]:
 def disagreements(statements: list[Statement]) -> tuple[Disagreement, ...]:
     """Fields in which two labels state different things; an empty field states nothing."""
     found: list[Disagreement] = []
-    for name in FIELDS:
+    for name in FIELDS if len(statements) > 1 else ():
         values = sorted({statement.fields[name] for statement in statements if statement.fields[name]})
         if len(values) > 1:
             found.append(Disagreement(name, tuple(values)))
