@@ -19,13 +19,6 @@ RUN = [page for page in PAGES
        if any(block.language in ("python", "console") and block.runs for block in blocks(page))]
 
 
-@pytest.fixture(autouse=True)
-def english(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LC_ALL", "LC_MESSAGES", "LABELKIT_LANG"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("LANG", "C.UTF-8")
-
-
 def name_of(page: Path) -> str:
     return page.relative_to(DOCS).as_posix()
 
