@@ -206,6 +206,7 @@ class _Opened:
     def __exit__(self, *_: object) -> None:
         self.reader.layout = None
         if self.file is not None:
+            self.reader.view = None
             self.file.close()
 
 
@@ -233,8 +234,11 @@ def _opened_file(path: str) -> _Opened:
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
     reader = Reader(file, os.path.basename(path))
-    if reader.size <= HELD:
-        reader.view = memoryview(reader.at(0, reader.size))
+    try:
+        reader.view = memoryview(reader.at(0, reader.size)) if reader.size <= HELD else None
+    except BaseException:
+        file.close()
+        raise
     return _Opened(reader, file)
 
 
