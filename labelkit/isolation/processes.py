@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import IO, Any, NamedTuple, TypeAlias
 
@@ -31,6 +32,7 @@ OnShare: TypeAlias = Callable[[float], None]
 READY, FORK, KILL = b"r", b"f", b"k"
 """What a process that stands by says, and what it is told; a number of 8 bytes follows, and after that of a fork the
 folder for temporary files."""
+_GLANCE_SECONDS = 0.2
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG",
                 "LC_ALL", "LC_CTYPE", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "LABELKIT_KERNELS", "OMP_NUM_THREADS")
 
@@ -60,11 +62,51 @@ class CameToAnEnd(Exception):
         self.error = error
 
 
+class _Clock:
+    """Ends processes that are late, from one thread for all: a thread for each file takes as long as its JSON."""
+
+    def __init__(self) -> None:
+        self._due: dict[Process, float] = {}
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def start(self, process: Process, seconds: float) -> None:
+        """The process has so many seconds from now on."""
+        with self._changed:
+            self._due[process] = time.monotonic() + seconds
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="labelkit-clock", daemon=True)
+                self._thread.start()
+            elif seconds < _GLANCE_SECONDS:
+                self._changed.notify()
+
+    def stop(self, process: Process) -> None:
+        """The process has answered, or come to an end."""
+        with self._changed:
+            self._due.pop(process, None)
+
+    def _run(self) -> None:
+        """Until nothing was to be watched for a while."""
+        with self._changed:
+            idle = False
+            while self._due or not idle:
+                idle = not self._due
+                now = time.monotonic()
+                for process in [one for one, at in self._due.items() if at <= now]:
+                    del self._due[process]
+                    process.is_late = True
+                    process.kill()
+                self._changed.wait(min([_GLANCE_SECONDS, *(at - now for at in self._due.values())]))
+            self._thread = None
+
+
 class Process:
     """A process that works on files, the two ways to it, and how it is ended."""
 
-    def __init__(self, to: IO[bytes], replies: IO[bytes], folder: tempfile.TemporaryDirectory[str] | None) -> None:
-        self._in, self._out, self._folder = to, replies, folder
+    def __init__(self, to: IO[bytes], replies: IO[bytes], folder: tempfile.TemporaryDirectory[str] | None,
+                 clock: _Clock) -> None:
+        self._in, self._out, self._folder, self._clock = to, replies, folder, clock
+        self.is_late = False
         self._first: tuple[bytes, ...] = ()  # messages before those of the first file
 
     def ask(self, job: Job, data: bytes | None, most: int, on_share: OnShare | None = None) -> bytes:
@@ -74,15 +116,7 @@ class Process:
         data  the file, where the job names no path
         most  bytes of the reply
         """
-        ended = threading.Event()
-
-        def end() -> None:
-            ended.set()
-            self.kill()
-
-        timer = threading.Timer(job.seconds, end)
-        timer.daemon = True
-        timer.start()
+        self._clock.start(self, job.seconds)
         try:
             for message in (*self._first, pickle.dumps(job), data):
                 if message is not None:
@@ -98,9 +132,9 @@ class Process:
                 raise wire.bad_reply(job.name)
             return _exactly(self._out, size)
         except (OSError, EOFError) as error:
-            raise _died(ended.is_set(), job.seconds, job.name) from error
+            raise _died(self.is_late, job.seconds, job.name) from error
         finally:
-            timer.cancel()
+            self._clock.stop(self)
 
     def kill(self) -> None:
         """Let the process come to an end, as whoever waits for its reply will see."""
@@ -119,7 +153,8 @@ class Process:
 class _New(Process):
     """One that was started as a program of its own."""
 
-    def __init__(self, command: Sequence[str], started: bytes, library_threads: int, *, writes: bool) -> None:
+    def __init__(self, command: Sequence[str], started: bytes, library_threads: int, clock: _Clock, *,
+                 writes: bool) -> None:
         folder = _own_folder() if writes else None
         kept = {name: value for name, value in os.environ.items() if name.upper() in _ENVIRONMENT}
         if folder:
@@ -130,7 +165,7 @@ class _New(Process):
             theirs = None
             if sys.platform == "linux":
                 own, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-                self.stand_by = StandBy(own)
+                self.stand_by = StandBy(own, clock)
                 until_started.enter_context(theirs)
             passed = () if theirs is None else (theirs.fileno(),)
             try:
@@ -144,7 +179,7 @@ class _New(Process):
                                 reason=error.strerror or str(error)) from error
         if self._process.stdin is None or self._process.stdout is None:
             raise AssertionError("they were asked for")
-        super().__init__(self._process.stdin, self._process.stdout, folder)
+        super().__init__(self._process.stdin, self._process.stdout, folder, clock)
         self._first = pickle.dumps(passed[0] if passed else None), started
 
     def kill(self) -> None:
@@ -160,8 +195,8 @@ class _Fork(Process):
     """One that was forked by the process that stands by, which alone ends it and waits for it."""
 
     def __init__(self, way: socket.socket, kill: Callable[[], None],
-                 folder: tempfile.TemporaryDirectory[str] | None) -> None:
-        super().__init__(way.makefile("wb"), way.makefile("rb"), folder)
+                 folder: tempfile.TemporaryDirectory[str] | None, clock: _Clock) -> None:
+        super().__init__(way.makefile("wb"), way.makefile("rb"), folder, clock)
         self._way, self._kill = way, kill
 
     def kill(self) -> None:
@@ -177,8 +212,8 @@ class _Fork(Process):
 class StandBy:
     """The way to a process that forks others; may be used from several threads at a time."""
 
-    def __init__(self, way: socket.socket) -> None:
-        self._way, self._numbers, self._is_ready = way, itertools.count(), False
+    def __init__(self, way: socket.socket, clock: _Clock) -> None:
+        self._way, self._clock, self._numbers, self._is_ready = way, clock, itertools.count(), False
 
     def fork(self, *, writes: bool) -> Process | None:
         """One more process; None where none stands by, or it has ended. Waits until what is to be shared is loaded."""
@@ -191,7 +226,7 @@ class StandBy:
                 if self._is_ready:
                     socket.send_fds(self._way, [_told(FORK, number) + os.fsencode(folder.name if folder else "")],
                                     [theirs.fileno()])
-                    return _Fork(own, lambda: self._end(number), folder)
+                    return _Fork(own, lambda: self._end(number), folder, self._clock)
             except OSError:
                 pass
         own.close()
@@ -222,7 +257,7 @@ class Starter:
     def __init__(self, settings: object, library_threads: int, *, writes: bool) -> None:
         self._started, self._threads, self._writes = pickle.dumps(settings), library_threads, writes
         self._stand_by: StandBy | None = None
-        self._lock = threading.Lock()
+        self._lock, self._clock = threading.Lock(), _Clock()
 
     def start(self, command: Sequence[str]) -> Process:
         """One more process, of this command where it cannot be forked; raises NoProcess."""
@@ -231,7 +266,7 @@ class Starter:
                 if process := self._stand_by.fork(writes=self._writes):
                     return process
                 self._stand_by.close()
-            new = _New(command, self._started, self._threads, writes=self._writes)
+            new = _New(command, self._started, self._threads, self._clock, writes=self._writes)
             self._stand_by = new.stand_by
             return new
 

@@ -30,7 +30,7 @@ from labelkit.messages import Message
 if TYPE_CHECKING:
     from labelkit.codec.transcode import Progress
 
-_SAMPLE = b"P5 64 64 255\n" + bytes(64 * 64)  # a picture, as small as one that is searched for a watermark
+_SAMPLE = b"P5 16 16 255\n" + bytes(256)  # a picture too small to be searched
 _TELL_SECONDS = 0.5  # between two words on how far a film is
 
 
