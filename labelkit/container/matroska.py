@@ -210,9 +210,9 @@ def _rebuilt_tags(reader: Reader, tags: _Element, bodies: dict[int, bytes | None
             continue
         parts = list(_elements(reader, tag.body, tag.end)) if tag.id == _TAG else []
         if any(_holds_one(part, starts) for part in parts):
-            inner = [_rebuilt_simple(reader, part, bodies, starts) for part in parts if part.id != _CRC]
-            if any(part.id == _SIMPLE and bodies.get(part.start, b"") is not None for part in parts):
-                kept.append(_encode(_TAG, b"".join(inner)))
+            inner = [(part.id, _rebuilt_simple(reader, part, bodies, starts)) for part in parts if part.id != _CRC]
+            if any(made for number, made in inner if number == _SIMPLE):
+                kept.append(_encode(_TAG, b"".join(made for _, made in inner)))
         else:
             kept.append(reader.at(tag.start, tag.end - tag.start, "Tag"))
     if fresh is not None:
@@ -227,18 +227,22 @@ def _holds_one(part: _Element, starts: list[int]) -> bool:
 
 
 def _rebuilt_simple(reader: Reader, part: _Element, bodies: dict[int, bytes | None], starts: list[int]) -> bytes:
-    """A SimpleTag with its new value, or with those of the tags inside it; nothing where it goes."""
-    if part.start in bodies:
-        body = bodies[part.start]
-        return b"" if body is None else _simple_tag(body)
+    """A SimpleTag with its new value and the tags inside it; one that goes leaves its name where it held tags."""
     if part.id != _SIMPLE or not _holds_one(part, starts):
         return reader.at(part.start, part.end - part.start, "Tag")
-    return _encode(_SIMPLE, b"".join([_rebuilt_simple(reader, one, bodies, starts)
-                                      for one in _elements(reader, part.body, part.end) if one.id != _CRC]))
+    is_label = part.start in bodies
+    inner = b"".join([_rebuilt_simple(reader, one, bodies, starts)
+                      for one in _elements(reader, part.body, part.end)
+                      if (one.id == _SIMPLE if is_label else one.id != _CRC)])
+    if not is_label:
+        return _encode(_SIMPLE, inner)
+    body = bodies[part.start]
+    return b"" if body is None and not inner else _simple_tag(body, inner)
 
 
-def _simple_tag(body: bytes) -> bytes:
-    return _encode(_SIMPLE, _encode(_NAME, b"AIGC") + _encode(_STRING, body))
+def _simple_tag(body: bytes | None, inner: bytes = b"") -> bytes:
+    value = b"" if body is None else _encode(_STRING, body)
+    return _encode(_SIMPLE, _encode(_NAME, b"AIGC") + value + inner)
 
 
 def _new_tag(body: bytes) -> bytes:

@@ -17,23 +17,19 @@ from __future__ import annotations
 
 import math
 import os
-import pickle
 import queue
-import struct
-import subprocess
 import sys
-import tempfile
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self, TypeAlias, TypeVar, Unpack
+from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar, Unpack
 
 from labelkit import threads
 from labelkit.codec import MAX_PIXELS
-from labelkit.errors import InvalidArgument, LabelkitError, LimitExceeded, NoProcess
+from labelkit.errors import InvalidArgument, LimitExceeded
 from labelkit.isolation import wire
+from labelkit.isolation.processes import CameToAnEnd, Job, OnShare as OnShare, Process, Starter
 from labelkit.isolation.wire import Made
 from labelkit.report import Layer, Report
 
@@ -44,12 +40,7 @@ if TYPE_CHECKING:
     from labelkit.preconditions import VerifySettings
 
 T = TypeVar("T")
-OnShare: TypeAlias = Callable[[float], None]
-"""Is told which share of a film has been labelled, 0 to 1. What it raises ends the process."""
-
 MAX_REPLY = 8 << 20  # bytes; reports have a few kB, those of files of 10,000 slots 2 MB
-_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG",
-                "LC_ALL", "LC_CTYPE", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "LABELKIT_KERNELS", "OMP_NUM_THREADS")
 _PACKAGES = str(Path(__file__).resolve().parents[2])
 # -P keeps the folder that is worked on out of the path of modules
 _WORKER = [sys.executable, "-P", "-c", f"import sys; sys.path.append({_PACKAGES!r}); "
@@ -81,31 +72,6 @@ class Limits:
         return self.seconds + self.seconds_per_megabyte * size / 1e6
 
 
-class Job(NamedTuple):
-    """What a process is asked to do with one file.
-
-    verb       "verify" or "embed"
-    name       of the file, for messages
-    seconds    that it may take
-    path       of the file; None where its bytes follow
-    arguments  of the call, beside the settings of the pool
-    """
-
-    verb: str
-    name: str
-    seconds: float
-    path: str | None
-    arguments: dict[str, Any]
-
-
-class _CameToAnEnd(Exception):
-    """A process ended before it replied."""
-
-    def __init__(self, error: LabelkitError) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
 class _Processes:
     """Processes that do one job after the other; may be used from several threads at a time."""
 
@@ -113,14 +79,14 @@ class _Processes:
         if processes < 1:
             raise InvalidArgument("at least one process is needed, got {count}", count=processes)
         self._limits = limits or Limits()
-        self._started = pickle.dumps((settings, self._limits))
-        self._idle: queue.LifoQueue[_Process | None] = queue.LifoQueue()
+        self._starter = Starter((settings, self._limits), max(1, threads.cores() // processes),
+                                writes=self._limits.written_bytes > 0)
+        self._idle: queue.LifoQueue[Process | None] = queue.LifoQueue()
         for _ in range(processes):
             self._idle.put(None)
         self._size = processes
-        self._busy: set[_Process] = set()
+        self._busy: set[Process] = set()
         self._is_stopped = False
-        self._threads = max(1, threads.cores() // processes)
 
     def _done(self, job: Job, data: bytes | None, most: int, read: Callable[[bytes], T],
               on_share: OnShare | None = None) -> T:
@@ -130,7 +96,7 @@ class _Processes:
             left -= 1
             try:
                 return self._attempted(job, data, most, read, on_share)
-            except _CameToAnEnd as ended:
+            except CameToAnEnd as ended:
                 if left < 1 or self._is_stopped:
                     raise ended.error from None
 
@@ -138,7 +104,7 @@ class _Processes:
                    on_share: OnShare | None) -> T:
         process, reusable = self._idle.get(), False
         try:
-            process = process or _Process(self._started, self._threads, writes=self._limits.written_bytes > 0)
+            process = process or self._starter.start(_WORKER)
             self._busy.add(process)
             if self._is_stopped:
                 process.kill()
@@ -161,6 +127,7 @@ class _Processes:
             if process:
                 process.end()
             self._idle.put(None)
+        self._starter.close()
 
     def stop(self) -> None:
         """End every process at once: the files that they work on are given up, as where a process comes to an end."""
@@ -244,100 +211,6 @@ def _size(given: str | bytes) -> int:
         return os.stat(given).st_size
     except (OSError, ValueError):
         return 0  # the process says what is wrong with the name
-
-
-class _Process:
-    """One process, and the two pipes to it."""
-
-    def __init__(self, started: bytes, library_threads: int, *, writes: bool) -> None:
-        # what it leaves when it is ended goes with the folder
-        self._folder = tempfile.TemporaryDirectory(prefix="labelkit-", ignore_cleanup_errors=True) if writes else None
-        kept = {name: value for name, value in os.environ.items() if name.upper() in _ENVIRONMENT}
-        if self._folder:
-            kept |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self._folder.name)
-        kept |= {"OPENBLAS_NUM_THREADS": "1", threads.OF_LIBRARIES: str(library_threads)}
-        try:
-            # a session of its own: Ctrl-C is the caller's to handle
-            self._process = subprocess.Popen(_WORKER, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                             stderr=subprocess.DEVNULL, env=kept, start_new_session=True)
-        except OSError as error:
-            if self._folder:
-                self._folder.cleanup()
-            raise NoProcess("no process could be started to read files in: {reason}",
-                            reason=error.strerror or str(error)) from error
-        self._in, self._out = _pipe(self._process.stdin), _pipe(self._process.stdout)
-        self._first: bytes | None = started
-
-    def ask(self, job: Job, data: bytes | None, most: int, on_share: OnShare | None = None) -> bytes:
-        """The reply about a file; raises LimitExceeded where none comes within the seconds of the job, and
-        _CameToAnEnd where the process ends before.
-
-        data  the file, where the job names no path
-        most  bytes of the reply
-        """
-        ended = threading.Event()
-
-        def end() -> None:
-            ended.set()
-            self._process.kill()
-
-        timer = threading.Timer(job.seconds, end)
-        timer.daemon = True
-        timer.start()
-        try:
-            for message in (self._first, pickle.dumps(job), data):
-                if message is not None:
-                    self._in.write(struct.pack("<Q", len(message)))
-                    self._in.write(message)
-            self._in.flush()
-            self._first = None
-            size, = struct.unpack("<Q", _exactly(self._out, 8))
-            while size >= wire.SHARE and on_share:
-                on_share(min(1.0, (size - wire.SHARE) / wire.WHOLE))
-                size, = struct.unpack("<Q", _exactly(self._out, 8))
-            if size > most:
-                raise wire.bad_reply(job.name)
-            return _exactly(self._out, size)
-        except (OSError, EOFError) as error:
-            raise self._died(ended.is_set(), job.seconds, job.name) from error
-        finally:
-            timer.cancel()
-
-    def _died(self, out_of_time: bool, seconds: float, name: str) -> Exception:
-        if out_of_time:
-            return LimitExceeded("{where}: reading it took more than {seconds} s, so its process was ended", where=name,
-                                 seconds=f"{seconds:.0f}")
-        return _CameToAnEnd(LimitExceeded("{where}: the process that read it came to an end: it crashed, or needed too "
-                                          "much time or memory", where=name))
-
-    def kill(self) -> None:
-        """Let the process come to an end, as whoever waits for its reply will see."""
-        self._process.kill()
-
-    def end(self) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._in, self._out):
-            try:
-                pipe.close()
-            except OSError:  # what was still to be written has nobody to read it
-                pass
-        if self._folder:
-            self._folder.cleanup()
-
-
-def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
-    if pipe is None:
-        raise AssertionError("it was asked for")
-    return pipe
-
-
-def _exactly(pipe: IO[bytes], count: int) -> bytes:
-    data = pipe.read(count)
-    if len(data) != count:
-        raise EOFError
-    return data
 
 
 def out_of_memory(where: str, limit: int) -> LimitExceeded:

@@ -16,7 +16,8 @@ import re
 import struct
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from labelkit import errors, evidence, messages
 from labelkit.errors import LabelkitError, MalformedFile
@@ -36,6 +37,8 @@ _MADE = b"made"  # begins no JSON
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _RESERVED = {"template", "hint", "self"}
 _EVIDENCE: object = evidence.Evidence | None
+_Reader: TypeAlias = Callable[[object, int], object]
+"""Makes a checked value from JSON at a depth."""
 
 
 class Reported(Exception):
@@ -175,7 +178,7 @@ def _finding(layer: Layer, found: dict[str, object]) -> Finding:
     return Finding(layer, Status(found.get("status")), _read_message(found.get("summary")),
                    None if label is None else _label(_of(label, list)),
                    None if payload is None else _payload(_of(payload, str)),
-                   typing.cast("evidence.Evidence | None", _typed(found.get("evidence"), _EVIDENCE, 0)),
+                   typing.cast("evidence.Evidence | None", _reader(_EVIDENCE)(found.get("evidence"), 0)),
                    tuple(map(_read_message, missed)), _of(found.get("asked"), bool))
 
 
@@ -232,63 +235,70 @@ def _checked(message: Message) -> Message:
 
 
 @functools.cache
-def _hints(kind: type) -> dict[str, object]:
-    return {**evidence.field_types(kind)}
-
-
-def _typed(value: object, hint: object, depth: int) -> object:
-    """The value as its type hint declares it."""
-    if depth > MAX_DEPTH:
-        raise _Wrong
+def _reader(hint: object) -> _Reader:
+    """What makes a value of this type hint from JSON, or raises _Wrong."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if hint is typing.Any:
-        return _json(value, depth)
     if origin in (typing.Union, types.UnionType):
-        return _one_of(value, inner, depth)
-    if hint is type(None):
-        return _of(value, type(None))
-    if hint is float:
-        return value if isinstance(value, float) else float(_integer(value))
-    if hint is int:
-        return _integer(value)
-    if hint is str:
-        return _text(value)
-    if hint is bool:
-        return _of(value, bool)
+        return functools.partial(_one_of, inner)
     if origin is tuple:
-        items = _of(value, list)
-        kinds = [inner[0]] * len(items) if inner[-1] is Ellipsis else list(inner)
-        return tuple(_typed(one, kind, depth + 1) for one, kind in zip(items, kinds, strict=True))
+        return functools.partial(_tuple, inner)
     if origin is collections.abc.Mapping:
-        return {_text(name): _typed(one, inner[1], depth + 1) for name, one in _of(value, dict).items()}
+        return functools.partial(_mapping, inner[1])
+    if hint in _SIMPLE:
+        return _SIMPLE[hint]
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        return _dataclass(_of(value, dict), hint, depth)
+        return functools.partial(_dataclass, hint)
     raise _Wrong
 
 
-def _integer(value: object) -> int:
+@functools.cache
+def _fields(kind: type) -> dict[str, _Reader]:
+    return {name: _reader(hint) for name, hint in evidence.field_types(kind).items()}
+
+
+def _integer(value: object, _depth: int = 0) -> int:
     if isinstance(value, bool) or abs(_of(value, int)) > MAX_INTEGER:
         raise _Wrong
     return _of(value, int)
 
 
-def _one_of(value: object, kinds: tuple[object, ...], depth: int) -> object:
+def _float(value: object, _depth: int) -> float:
+    return value if isinstance(value, float) else float(_integer(value))
+
+
+def _one_of(kinds: tuple[object, ...], value: object, depth: int) -> object:
     """The value as the first that it fits; classes are told apart by their name."""
+    if depth > MAX_DEPTH:
+        raise _Wrong
     if isinstance(value, dict) and _CLASS in value:
         kinds = tuple(kind for kind in kinds if getattr(kind, "__name__", None) == value[_CLASS])
     for kind in kinds:
         try:
-            return _typed(value, kind, depth + 1)
+            return _reader(kind)(value, depth + 1)
         except _Wrong:
             continue
     raise _Wrong
 
 
-def _dataclass(value: dict[str, object], kind: type, depth: int) -> object:
-    hints = _hints(kind)
-    if value.get(_CLASS) != kind.__name__ or set(value) - {_CLASS} != set(hints):
+def _tuple(kinds: tuple[object, ...], value: object, depth: int) -> tuple[object, ...]:
+    if depth > MAX_DEPTH:
         raise _Wrong
-    return kind(**{name: _typed(value[name], hint, depth + 1) for name, hint in hints.items()})
+    items = _of(value, list)
+    each = [kinds[0]] * len(items) if kinds[-1] is Ellipsis else list(kinds)
+    return tuple(_reader(kind)(one, depth + 1) for one, kind in zip(items, each, strict=True))
+
+
+def _mapping(kind: object, value: object, depth: int) -> dict[str, object]:
+    if depth > MAX_DEPTH:
+        raise _Wrong
+    return {_text(name): _reader(kind)(one, depth + 1) for name, one in _of(value, dict).items()}
+
+
+def _dataclass(kind: type, value: object, depth: int) -> object:
+    readers, found = _fields(kind), _of(value, dict)
+    if depth > MAX_DEPTH or found.get(_CLASS) != kind.__name__ or found.keys() != {_CLASS, *readers}:
+        raise _Wrong
+    return kind(**{name: read(found[name], depth + 1) for name, read in readers.items()})
 
 
 def _json(value: object, depth: int) -> evidence.Json:
@@ -306,3 +316,8 @@ def _scalar(value: object) -> None | bool | int | float | str:
     if value is None or isinstance(value, bool | float):
         return value
     return _integer(value) if isinstance(value, int) else _text(value)
+
+
+_SIMPLE: dict[object, _Reader] = {
+    typing.Any: _json, float: _float, int: _integer, type(None): lambda value, _: _of(value, type(None)),
+    str: lambda value, _: _text(value), bool: lambda value, _: _of(value, bool)}

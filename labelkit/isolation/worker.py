@@ -6,25 +6,31 @@ What it gets comes from its parent, which it trusts. What it sends is taken for 
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 import pickle
 import re
+import signal
+import socket
 import struct
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from labelkit.container import SIDECAR, Reader
 from labelkit.errors import LabelkitError, LimitExceeded
-from labelkit.isolation import Job, Limits, out_of_memory, wire
+from labelkit.isolation import Limits, out_of_memory, wire
+from labelkit.isolation.processes import FORK, READY, Job
 from labelkit.messages import Message
 
 if TYPE_CHECKING:
     from labelkit.codec.transcode import Progress
 
+_SAMPLE = b"P5 16 16 255\n" + bytes(256)  # a picture too small to be searched
 _TELL_SECONDS = 0.5  # between two words on how far a film is
 
 
@@ -35,7 +41,85 @@ def serve() -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1):  # what a library prints is no reply
         os.dup2(nothing, standard)
+    way = pickle.loads(_message(requests))
     settings, limits = pickle.loads(_message(requests))
+    if way is not None:
+        _load(settings)
+        with socket.socket(fileno=way) as told:
+            _leave_behind(told, (requests, replies), settings, limits)
+    _work(requests, replies, settings, limits)
+
+
+def _load(settings: dict[str, Any]) -> None:
+    """Load what most files need, while no file has been read: forks share it."""
+    from labelkit import pipeline
+
+    try:
+        pipeline.verify(_SAMPLE, **settings)
+    except LabelkitError:
+        pass  # each file will say so
+
+
+def _leave_behind(told: socket.socket, ends: Sequence[IO[bytes]], settings: dict[str, Any], limits: Limits) -> None:
+    """Fork a process that never reads a file, from which others come; not where a library has started threads."""
+    if len(os.listdir("/proc/self/task")) > 1:
+        return
+    gc.freeze()  # else the collector touches, and so copies, every page that is shared
+    if os.fork():
+        gc.unfreeze()
+        return
+    try:
+        for end in ends:
+            os.close(end.fileno())
+        stand_by(told, lambda requests, replies: _work(requests, replies, settings, limits))
+    finally:
+        os._exit(0)
+
+
+def stand_by(told: socket.socket, work: Callable[[IO[bytes], IO[bytes]], None]) -> None:
+    """Fork a process for `work` whenever that is told, until nobody is there to tell; then none of them lives on.
+
+    Only here are they waited for, so that the number of one that is to be ended is not that of another.
+    """
+    alive: dict[int, int] = {}
+    told.send(READY)
+    while True:
+        message, ways, _, _ = socket.recv_fds(told, 1 << 13, 1)
+        for number, process in tuple(alive.items()):
+            if os.waitpid(process, os.WNOHANG)[0]:
+                del alive[number]
+        if not message:
+            break
+        number, = struct.unpack("<Q", message[1:9])
+        if message[:1] == FORK:
+            alive[number] = os.fork()
+            if not alive[number]:
+                told.close()
+                _use_folder(os.fsdecode(message[9:]))
+                with socket.socket(fileno=ways[0]) as way:
+                    work(way.makefile("rb"), way.makefile("wb"))
+                return
+            os.close(ways[0])
+        elif number in alive:
+            _end(alive.pop(number))
+    for process in alive.values():
+        _end(process)
+
+
+def _end(process: int) -> None:
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+
+
+def _use_folder(folder: str) -> None:
+    """For temporary files."""
+    if folder:
+        os.environ.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), folder))
+        tempfile.tempdir = None
+
+
+def _work(requests: IO[bytes], replies: IO[bytes], settings: dict[str, Any], limits: Limits) -> None:
+    """Answer requests until there are no more."""
     _limit_memory(limits)
     while True:
         try:

@@ -236,6 +236,19 @@ def test_a_tag_around_a_label_stays():
     assert own in out
 
 
+@pytest.mark.parametrize("labels", [1, 2])
+def test_a_tag_inside_a_label_stays_and_a_label_there_does_not(labels):
+    """Of two labels one is removed: its name stays, for the tags inside it."""
+    inside = ebml("67c8", ebml("45a3", b"CREDITS") + ebml("4487", b"a cat"))
+    label = ebml("45a3", b"AIGC") + ebml("4487", OTHER.to_json().encode())
+    tags = ebml("7373", ebml("67c8", label + inside + ebml("67c8", label))) * labels
+    head = ebml("1a45dfa3", ebml("4282", b"matroska"))
+    out = metadata.write(head + ebml("18538067", ebml("1254c367", tags)), LABEL)
+    found = metadata.read(out)
+    assert found.label == LABEL and len(found.evidence.carriers) == 1 and OTHER.produce_id.encode() not in out
+    assert out.count(b"a cat") == labels and metadata.write(out, LABEL) == out
+
+
 def test_tags_inside_tags_end_somewhere():
     assert metadata.read(nested(60)).label == OTHER
     with pytest.raises(LimitExceeded):
