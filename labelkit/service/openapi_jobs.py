@@ -50,7 +50,7 @@ def schema(described: Callable[..., dict[str, Any]]) -> dict[str, Any]:
     return {"job": described({
         "job": text, "verb": {"enum": list(VERBS)}, "file": text, "state": {"enum": list(STATES)},
         "progress": {"anyOf": [nothing, {"type": "number", "minimum": 0, "maximum": 1}],
-                     "description": "Share of a film that is labelled; null where it is not known"},
+                     "description": "Share of the work on a film or a long sound; null where it is not known"},
         "created": moment, "expires": {"anyOf": [nothing, moment], "description": "When the result is removed"},
         "status": {"type": ["integer", "null"], "description": "Of the result"},
         "result": {"type": ["string", "null"], "description": "Path of the result"}})}

@@ -14,7 +14,9 @@ import labelkit as lk
 from benchmarks import jobs as killing
 from labelkit import service
 from labelkit.log import LabelLog
+from labelkit.service import parameters
 from labelkit.service.job_record import Record, State
+from labelkit.service.upload import Upload
 from tests.films import film
 from tests.media import LABEL
 from tests.service.conftest import PATIENT, Served, serving
@@ -131,6 +133,14 @@ def test_too_many_jobs_of_a_key_are_refused(served, plain):
     assert first.status_code == 200 and gone(served, made[0].headers["location"], "reader")
     assert served.post("/v1/verify", content=plain, headers=LATER, key="reader").status_code == 202  # there is room
     assert served.post("/v1/verify", content=plain, headers=LATER).status_code == 202  # and was, for others
+
+
+@pytest.mark.parametrize("verb", ["verify", "check", "propagate"])
+def test_every_verb_says_how_far_a_film_is(served, tmp_path, verb):
+    upload, shares = Upload(film(tmp_path / "f.mp4").read_bytes(), "f.mp4", (("propagator", "platform"),)), []
+    asked = parameters.values(verb, upload.fields if verb == "propagate" else ())
+    served.service.jobs.verbs.of[verb](upload, asked, shares.append)
+    assert shares and all(0 <= share <= 1 for share in shares)
 
 
 def test_a_result_that_is_not_there_yet_is_no_result(served, monkeypatch, plain):
