@@ -2,8 +2,8 @@
 """How far the search through a film or a long sound is, told by what is read of it.
 
 The layers read a film in turns: its pictures for the watermark, its sound track, the opening for the explicit label,
-and the sound track again. A long sound is read from its start once for each layer. Each turn has about the share of the
-whole time that it took of a film and a sound of minutes on 28 November 2026. What is told never falls, and is below 1.
+and the sound track again. A long sound is read from its start once for each layer. What is told never falls, and is
+below 1.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from labelkit.codec.frame import Frame
 from labelkit.codec.samples import AudioStream, FrameSource, Samples, VideoSamples, Waveform
 
 _FILM, _SILENT, _SOUND = (0.4, 0.25, 0.1, 0.24), (0.8, 0.19), (0.6, 0.39)
-"""Of the turns, in their order; what is read later on is taken for part of the last one."""
+"""Of the turns, in their order; what is read later on is taken for part of the last one. A film of two minutes took
+0.22, 0.30, 0.16 and 0.30 of the time at effort normal (28 November 2026); at effort deep its pictures take most."""
 
 
 def watched(samples: Samples, on_share: Callable[[float], object]) -> Samples:

@@ -63,7 +63,7 @@ def settings() -> str:
 
 
 def verify(name: str, data: Bytes, media: str, buffers: Sequence[Bytes], manifest: str, pictures: Sequence[Bytes],
-           moment: str, number: int, on_stage: Callable[[str], object]) -> str:
+           moment: str, number: int, on_stage: Callable[[str | float], object]) -> str:
     """JSON: `report`, `card` (HTML for the page), `pages` (by language, to print); or `error`, in both languages.
 
     media     JSON of what the page decoded, "" for a file that Pillow decodes or that has no samples
@@ -120,7 +120,8 @@ class _File(io.BytesIO):
         self.name = name
 
 
-def _decoder(media: str, buffers: Sequence[Bytes], on_stage: Callable[[str], object]) -> Callable[[Reader], Samples]:
+def _decoder(media: str, buffers: Sequence[Bytes],
+             on_stage: Callable[[str | float], object]) -> Callable[[Reader], Samples]:
     def decode(reader: Reader) -> Samples:
         on_stage("decode")
         samples = samples_of(media, buffers, reader) if media else codec.decode(reader, luma=True)

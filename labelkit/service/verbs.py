@@ -60,8 +60,8 @@ class Settings:
     results     signs results; None for none
     ocr_in_check
                 whether `check` reads explicit labels in any font; wherever that is installed by default
-    jobs        where films and long sound wait for their turn and for their readers: a folder, or a PostgreSQL DSN;
-                None answers them at once
+    jobs        where films and long sound wait for their turn and for their readers: a folder, a PostgreSQL DSN, or
+                the address of Redis (redis://, rediss://, unix://); None answers them at once
     language    of the texts where a request names none
     limits      every bound
     """

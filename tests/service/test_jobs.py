@@ -81,6 +81,19 @@ def test_a_film_is_labelled_as_a_job_and_given_once(served, folder, tmp_path):
     assert len(LabelLog(folder / "labels.db").find(produce_id="film-1")) == 1
 
 
+def test_a_result_that_is_kept_can_be_fetched_again_and_is_deleted(served, folder, plain):
+    made = served.post("/v1/label?produce_id=kept-1", content=plain, headers=LATER)
+    state = ended(served, made)
+    first, again = (served.client.get(f"{state['result']}?keep=1", headers=served.keys["all"]) for _ in range(2))
+    assert first.status_code == 200 and first.content == again.content
+    assert first.headers["labelkit-record"] == again.headers["labelkit-record"]
+    assert len(LabelLog(folder / "labels.db").find(produce_id="kept-1")) == 1
+    wrong = served.client.get(f"{state['result']}?keep=perhaps", headers=served.keys["all"])
+    assert (wrong.status_code, wrong.json()["error"]["type"]) == (400, "BadParameter")
+    assert served.client.delete(made.headers["location"], headers=served.keys["all"]).status_code == 204
+    assert fetched(served, state).status_code == 404
+
+
 def test_a_picture_is_answered_at_once_unless_a_job_is_asked_for(served, labelled):
     at_once = served.post("/v1/verify?name=a.jpg", content=labelled)
     later = served.post("/v1/verify?name=a.jpg", content=labelled, headers=LATER)
