@@ -3,6 +3,7 @@
 
     python -m benchmarks.jobs --count 200 --kills 20             # jobs in a folder
     python -m benchmarks.jobs --count 200 --kills 20 --postgresql  # on a PostgreSQL server of our own
+    python -m benchmarks.jobs --count 200 --kills 20 --redis       # on a Redis server of our own
 
 A real service, killed with SIGKILL by turns: whole, and one of the processes that label. A client sends pictures as
 jobs, asks again whenever the service is away, fetches each result, and then deletes the job: a service that is killed
@@ -232,12 +233,15 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--postgresql", action="store_true")
+    parser.add_argument("--redis", action="store_true")
     options = parser.parse_args()
     from tests.log.server import postgresql_server
+    from tests.service.redis_server import redis_server
 
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        store = stack.enter_context(postgresql_server()) if options.postgresql else str(folder / "jobs")
+        store = (stack.enter_context(postgresql_server()) if options.postgresql else
+                 stack.enter_context(redis_server()) if options.redis else str(folder / "jobs"))
         started = time.monotonic()
         tally = run(folder, store, count=options.count, kills=options.kills)
         print(f"{tally.jobs} jobs in {time.monotonic() - started:.0f} s; killed {tally.services_killed} services and "

@@ -64,8 +64,8 @@ def add_jobs(command: Parser) -> None:
         field.name: field.default for field in dataclasses.fields(Limits)}
     group.add_argument("--job-store", metavar=_("FOLDER|URL"),
                        help=_("answer films and long sound with 202 and a job, which is kept in this folder, or in "
-                              "PostgreSQL for services on several machines; without it they are answered at once and "
-                              "nothing is kept"))
+                              "PostgreSQL or Redis for services on several machines; without it they are answered at "
+                              "once and nothing is kept"))
     for option, name, metavar, what in (
             ("--job-processes", "job_processes", "N", _("jobs at a time; {default:g} by default")),
             ("--max-job", "job_seconds", _("SECONDS"), _("that the work on a job may take; {default:g} s by default")),

@@ -154,6 +154,7 @@ class Ancestor:
     relation  as in `Statement`, and so are signer, intact and trusted
     tool      the program that wrote it, with its version
     actions   what it says was done, such as "c2pa.created"
+    manifest  its label in the file, such as "urn:c2pa:…"
     """
 
     depth: int
@@ -163,6 +164,7 @@ class Ancestor:
     trusted: bool
     tool: str | None
     actions: tuple[str, ...]
+    manifest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from labelkit.preconditions import VerifySettings
 
 T = TypeVar("T")
+OnShare: TypeAlias = Callable[[float], None]
+"""Is told which share of a film has been labelled or searched, 0 to 1. What it raises ends the process."""
+
 MAX_REPLY = 8 << 20  # bytes; reports have a few kB, those of files of 10,000 slots 2 MB
 _PACKAGES = str(Path(__file__).resolve().parents[2])
 # -P keeps the folder that is worked on out of the path of modules
@@ -158,11 +161,12 @@ class Pool(_Processes):
         super().__init__(processes, limits, settings)
 
     def verify(self, source: str | os.PathLike[str] | bytes | BinaryIO, *, name: str | None = None,
-               **changed: Unpack[VerifySettings]) -> Report:
+               on_share: OnShare | None = None, **changed: Unpack[VerifySettings]) -> Report:
         """`labelkit.verify` of a path, bytes or a binary file, with the settings of the pool.
 
-        name     of the file in the report; by default that of the path, or "bytes"
-        changed  settings of this file that are not those of the pool
+        name      of the file in the report; by default that of the path, or "bytes"
+        on_share  is told how far a film or a long sound is
+        changed   settings of this file that are not those of the pool
         Raises LimitExceeded where the process that read the file took too much time or memory or came to an end, and
         what `labelkit.verify` raises.
         """
@@ -170,9 +174,10 @@ class Pool(_Processes):
             source, bytes) else source.read()
         path = given if isinstance(given, str) else None
         where = name or (os.path.basename(path) if path else "bytes")
-        job = Job("verify", where, self._limits.of(_size(given)), path, {**changed})
+        arguments = {"changed": changed, "tells": on_share is not None}
+        job = Job("verify", where, self._limits.of(_size(given)), path, arguments)
         findings = self._done(job, given if isinstance(given, bytes) else None, MAX_REPLY,
-                              lambda reply: wire.read_reply(reply, where))
+                              lambda reply: wire.read_reply(reply, where), on_share)
         return Report.of(where, findings)
 
 

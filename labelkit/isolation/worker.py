@@ -28,7 +28,9 @@ from labelkit.isolation.processes import FORK, READY, Job
 from labelkit.messages import Message
 
 if TYPE_CHECKING:
+    from labelkit.codec.samples import Samples
     from labelkit.codec.transcode import Progress
+    from labelkit.report import Report
 
 _SAMPLE = b"P5 16 16 255\n" + bytes(256)  # a picture too small to be searched
 _TELL_SECONDS = 0.5  # between two words on how far a film is
@@ -153,8 +155,7 @@ def _answer(job: Job, data: bytes | None, settings: dict[str, Any], limits: Limi
         _refuse_long(source, job.name, limits.media_seconds)
         if job.verb == "embed":
             return _embedded(source, limits.made_bytes, out, **job.arguments)
-        from labelkit import pipeline
-        return [wire.write_report(pipeline.verify(source, **{**settings, **job.arguments}))]
+        return [wire.write_report(_verified(source, settings, out, **job.arguments))]
     except LabelkitError as error:
         return [wire.write_error(error)]
     except MemoryError:
@@ -165,6 +166,20 @@ def _answer(job: Job, data: bytes | None, settings: dict[str, Any], limits: Limi
             reason=f"{type(error).__name__}: {error}"[:300]))]
 
 
+def _verified(source: Any, settings: dict[str, Any], out: IO[bytes], *, changed: dict[str, Any],
+              tells: bool) -> Report:
+    from labelkit import codec, pipeline
+    from labelkit.codec.watching import watched
+
+    wanted, teller = {**settings, **changed}, _Teller(out)
+
+    def decode(reader: Reader) -> Samples:
+        """As `verify` does by itself, and watched."""
+        return watched(codec.decode(reader, max_pixels=wanted.get("max_pixels", codec.MAX_PIXELS),
+                                    luma=not wanted.get("ocr")), teller.tell)
+    return pipeline.verify(source, **wanted, decode=decode if tells else None)
+
+
 def _embedded(source: Any, most_bytes: int, out: IO[bytes], *, fingerprint: bool, keep: bool, tells: bool,
               **arguments: Any) -> list[bytes]:
     from labelkit import pipeline
@@ -173,7 +188,7 @@ def _embedded(source: Any, most_bytes: int, out: IO[bytes], *, fingerprint: bool
     left_out: list[Message] = []
     arguments["on_left_out"] = left_out.append
     if tells:
-        arguments["on_progress"] = _Teller(out)
+        arguments["on_progress"] = _Teller(out).of_film
     manifest = None
     if arguments["plan"].provenance and not pipeline.provenance().has_place(source):
         made, manifest = _with_manifest(source, arguments)
@@ -194,12 +209,17 @@ class _Teller:
     def __init__(self, out: IO[bytes]) -> None:
         self._out, self._next_s = out, 0.0
 
-    def __call__(self, progress: Progress) -> None:
+    def of_film(self, progress: Progress) -> None:
+        """How far its encoding is."""
+        if progress.total_seconds:
+            self.tell(progress.seconds / progress.total_seconds)
+
+    def tell(self, share: float) -> None:
+        """So much is done, 0 to 1."""
         now_s = time.monotonic()
-        if progress.total_seconds and now_s >= self._next_s:
+        if now_s >= self._next_s:
             self._next_s = now_s + _TELL_SECONDS
-            share = min(1.0, max(0.0, progress.seconds / progress.total_seconds))
-            self._out.write(struct.pack("<Q", wire.SHARE + int(share * wire.WHOLE)))
+            self._out.write(struct.pack("<Q", wire.SHARE + int(min(1.0, max(0.0, share)) * wire.WHOLE)))
             self._out.flush()
 
 

@@ -17,17 +17,20 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from labelkit import codec, container, pipeline
 from labelkit.codec.samples import Samples
+from labelkit.codec.watching import watched
 from labelkit.container import Reader
 from labelkit.distribution import __version__
 from labelkit.errors import LabelkitError
 from labelkit.messages import LANGUAGES, Message
 from labelkit.page import c2pa_results, render
 from labelkit.page.decoded_media import Bytes, samples_of, sound_rate
+from labelkit.page.history import Thumbnail
 from labelkit.page.markup import bilingual, bullet_list
 from labelkit.provenance.bounds import over_bound
 from labelkit.provenance.engine import RF64
@@ -59,19 +62,23 @@ def settings() -> str:
     return json.dumps(_trust().settings())
 
 
-def verify(name: str, data: Bytes, media: str, buffers: Sequence[Bytes], manifest: str, moment: str, number: int,
-           on_stage: Callable[[str], object]) -> str:
+def verify(name: str, data: Bytes, media: str, buffers: Sequence[Bytes], manifest: str, pictures: Sequence[Bytes],
+           moment: str, number: int, on_stage: Callable[[str | float], object]) -> str:
     """JSON: `report`, `card` (HTML for the page), `pages` (by language, to print); or `error`, in both languages.
 
     media     JSON of what the page decoded, "" for a file that Pillow decodes or that has no samples
     buffers   its samples
-    manifest  JSON of what the C2PA library read: `json` and `crjson`, or `error`; "" where it was not asked
+    manifest  JSON of what the C2PA library read: `json`, `crjson` and `pictures`, or `error`; "" where it was not asked
+    pictures  the small pictures of the manifests, in the order of `pictures` in `manifest`
     moment    the time, in ISO 8601
     number    of the card on the page
-    on_stage  is called with "file", "decode" and "search" as the work gets there
+    on_stage  is called with "file", "decode" and "search" as the work gets there, and of a film with how far the search
+              is, 0 to 1
     """
     content = data.to_bytes()
-    c2pa_results.Reader.result = json.loads(manifest) if manifest else None
+    stated = json.loads(manifest) if manifest else None
+    c2pa_results.Reader.result = stated
+    thumbnails = _thumbnails(stated, pictures)
     on_stage("file")
     try:
         report = pipeline.verify(_File(content, name), trust=_trust(), now=datetime.datetime.fromisoformat(moment),
@@ -84,9 +91,11 @@ def verify(name: str, data: Bytes, media: str, buffers: Sequence[Bytes], manifes
         "SHA-256": hashlib.sha256(content).hexdigest(), Message("Size"): f"{len(content):,} B",
         Message("Verified"): moment, Message("By"): f"labelkit {__version__}, Pyodide"}
     limits = _limits()
-    pages = {language: render.report_page(name, facts, report, after=limits, language=language)
+    pages = {language: render.report_page(name, facts, report, after=limits, thumbnails=thumbnails,
+                                          language=language)
              for language in LANGUAGES}
-    card = render.article(name, report, number, shown='<div class="seen"></div>', after=limits)
+    card = render.article(name, report, number, shown='<div class="seen"></div>', after=limits,
+                          thumbnails=thumbnails)
     return json.dumps({"report": report.to_dict(), "card": card, "pages": pages})
 
 
@@ -94,6 +103,13 @@ def warm_up() -> None:
     """Verify a picture of noise: modules are then compiled and tables made."""
     noise = np.random.default_rng(1).integers(0, 256, (320, 320, 3), np.uint8)
     pipeline.verify(noise)
+
+
+def _thumbnails(stated: dict[str, Any] | None, pictures: Sequence[Bytes]) -> list[Thumbnail]:
+    """The small pictures of the manifests; what is none is left out."""
+    found = (Thumbnail.of(told["manifest"], picture.to_bytes(), told["relation"], told["title"])
+             for told, picture in zip((stated or {}).get("pictures", ()), pictures, strict=True))
+    return [one for one in found if one]
 
 
 class _File(io.BytesIO):
@@ -104,12 +120,13 @@ class _File(io.BytesIO):
         self.name = name
 
 
-def _decoder(media: str, buffers: Sequence[Bytes], on_stage: Callable[[str], object]) -> Callable[[Reader], Samples]:
+def _decoder(media: str, buffers: Sequence[Bytes],
+             on_stage: Callable[[str | float], object]) -> Callable[[Reader], Samples]:
     def decode(reader: Reader) -> Samples:
         on_stage("decode")
         samples = samples_of(media, buffers, reader) if media else codec.decode(reader, luma=True)
         on_stage("search")
-        return samples
+        return watched(samples, on_stage)
     return decode
 
 

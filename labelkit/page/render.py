@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from labelkit.compliance import Result
 from labelkit.finding import names_of
 from labelkit.messages import Message
-from labelkit.page import rules as pieces
+from labelkit.page import history, rules as pieces
+from labelkit.page.history import Thumbnail
 from labelkit.page.markup import Media, bilingual, bullet_list, chip, data_uri, document, escaped, row, table
 from labelkit.report import Finding, Layer, Report, Status, Verdict
 
@@ -33,8 +34,6 @@ _MEANINGS = {Layer.EXPLICIT: Message("what people see or hear, GB 45438-2025 cla
              Layer.PROVENANCE: Message("a signed manifest that any change of the file breaks")}
 _STATUSES = {Status.VALID: ("✓", Message("valid")), Status.INVALID: ("✗", Message("invalid")),
              Status.ABSENT: ("–", Message("absent")), Status.UNCHECKED: ("?", Message("unchecked"))}
-_RELATIONS = {"active": Message("This file:"), "parent": Message("Made from:"),
-              "component": Message("With a part from:")}
 _TITLE = Message("Verification report")
 
 
@@ -57,7 +56,7 @@ def page(exhibits: Sequence[Exhibit], *, language: str = "en") -> str:
 
 def report_page(name: str, facts: Mapping[str | Message, object], report: Report, rules: Sequence[Result] = (), *,
                 mends: Sequence[Message | None] = (), title: Message = _TITLE, preview: Media | None = None,
-                after: str = "", language: str = "en") -> str:
+                after: str = "", thumbnails: Sequence[Thumbnail] = (), language: str = "en") -> str:
     """The report of one file as a page to hand over, all evidence open.
 
     facts    what identifies the file and the judgement, such as the SHA-256 and the time
@@ -65,12 +64,14 @@ def report_page(name: str, facts: Mapping[str | Message, object], report: Report
     mends    what to run for each of them, None where there is nothing to mend
     preview  media type and bytes of a picture of what was judged
     after    HTML at the end
+    thumbnails
+             the small pictures in its manifests
     """
     picture = f'<img class="preview" src="{data_uri(preview)}" alt="{escaped(name)}">' if preview else ""
     intro = f"<dl>{''.join(row(key, value) for key, value in facts.items())}</dl>" if facts else ""
     mends = mends or [None] * len(rules)
     body = (pieces.verdict_of(rules, report) + pieces.rules_table(list(zip(rules, mends, strict=True)))
-            if rules else "") + article(name, report, 0, after=after, is_open=True)
+            if rules else "") + article(name, report, 0, after=after, thumbnails=thumbnails, is_open=True)
     return document(title, picture + intro, body, language)
 
 
@@ -91,19 +92,22 @@ def _cell(column: Message, content: str) -> str:
     return f'<td data-en="{escaped(column.text("en"))}" data-zh="{escaped(column.text("zh-CN"))}">{content}</td>'
 
 
-def article(name: str, report: Report, number: int, *, shown: str = "", after: str = "", is_open: bool = False) -> str:
+def article(name: str, report: Report, number: int, *, shown: str = "", after: str = "",
+            thumbnails: Sequence[Thumbnail] = (), is_open: bool = False) -> str:
     """The report of one file as an <article>.
 
     shown, after  HTML before the layers, and at the end
+    thumbnails    the small pictures in its manifests
     is_open       whether all evidence is shown
     """
     layers = "".join(_layer(finding, is_open) for finding in report)
+    made = history.section(report.manifest.history if report.manifest else (), thumbnails)
     return (f'<article id="file-{number}" aria-labelledby="name-{number}"><div class="title">'
             f'<h2 id="name-{number}">{escaped(name)}</h2>{_verdict(report)}</div>\n{shown}'
             f'<ul class="layers">{layers}</ul>\n'
             f'<div class="why"><div><h3>{bilingual(Message("Why this verdict"))}</h3>'
             f"{bullet_list(map(bilingual, report.reasons))}</div>{_unseen(report)}{_cross_checks(report)}"
-            f"{_history(report)}{_signposts(report)}</div>{after}</article>\n")
+            f"{made}{_signposts(report)}</div>{after}</article>\n")
 
 
 def _exhibited(exhibit: Exhibit, number: int) -> str:
@@ -168,24 +172,6 @@ def _cross_checks(report: Report) -> str:
     lines = (f"{chip('valid', Message('agrees')) if check.agrees else chip('invalid', Message('contradicts'))} "
              f"{bilingual(check.summary)}" for check in report.cross_checks)
     return f"<div><h3>{bilingual(Message('Layers compared'))}</h3>{bullet_list(lines)}</div>"
-
-
-def _history(report: Report) -> str:
-    """What the file was made from, as its manifests say, as a tree."""
-    ancestors = report.manifest.history if report.manifest else ()
-    if len(ancestors) < 2:
-        return ""
-    shown, depth = "", -1
-    for one in ancestors:
-        shown += '<ul class="tree"><li>' if one.depth > depth else "</li></ul>" * (depth - one.depth) + "</li><li>"
-        depth = one.depth
-        state = (chip("invalid", Message("broken"), "✗") if not one.intact else
-                 chip("valid", Message("trusted signer"), "✓") if one.trusted else
-                 chip("unchecked", Message("no trusted signer vouches for it"), "?"))
-        told = ", ".join(filter(None, [one.tool, *one.actions]))
-        shown += (f'{bilingual(_RELATIONS[one.relation])} <strong>{escaped(one.signer or "?")}</strong> {state}'
-                  f'<br><span class="soft">{escaped(told)}</span>')
-    return f"<div><h3>{bilingual(Message('History by its manifests'))}</h3>{shown}{'</li></ul>' * (depth + 1)}</div>"
 
 
 def _signposts(report: Report) -> str:

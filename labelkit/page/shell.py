@@ -19,10 +19,11 @@ from labelkit.page.markup import bilingual, bilingual_attribute, escaped, langua
 from labelkit.page.render import VERDICTS
 
 POLICY = ("default-src 'none'; script-src 'self' blob: 'wasm-unsafe-eval'; worker-src 'self' blob:; "
-          "connect-src {origins}; img-src 'self' blob:; media-src blob:; style-src 'self'; font-src 'self'; "
+          "connect-src {origins}; img-src 'self' blob: data:; media-src blob:; style-src 'self'; font-src 'self'; "
           "manifest-src 'self'; base-uri 'none'; form-action 'none'")
 SEALED = ("default-src 'none'; script-src blob: 'wasm-unsafe-eval'; worker-src blob:; connect-src 'none'; "
-          "img-src blob:; media-src blob:; style-src 'none'; font-src 'none'; base-uri 'none'; form-action 'none'")
+          "img-src blob: data:; media-src blob:; style-src 'none'; font-src 'none'; base-uri 'none'; "
+          "form-action 'none'")
 
 _TITLE = Message("Verify AI labels")
 _TEXTS = {

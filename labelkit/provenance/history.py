@@ -102,7 +102,7 @@ def tree(found: Iterable[Member], active_holds: bool) -> Iterator[Ancestor]:
         names = filter(None, (as_text(action.get("action")) for action in fields.actions(member.manifest)))
         yield Ancestor(depth=depth, relation=member.relation, signer=member.signer, trusted=member.trusted,
                        intact=member.intact and active_holds, tool=fields.tool(member.manifest),
-                       actions=tuple(dict.fromkeys(names))[:_MAX_LISTED])
+                       actions=tuple(dict.fromkeys(names))[:_MAX_LISTED], manifest=member.label)
         waiting += [(depth + 1, one) for one in reversed(inner.get(member.label, []))]
 
 

@@ -77,7 +77,7 @@ class State:
     """Where a job is.
 
     state    one of STATES
-    share    of a film that is labelled, None where it is not known
+    share    of a film or a long sound that is done, None where it is not known
     expires  when the result of a job that ended is removed, seconds since 1970
     """
 

@@ -16,6 +16,7 @@ from labelkit.service.front import Event, Facts, Receive, Send
 from labelkit.service.gate import Ticket
 from labelkit.service.job_record import Outcome, State
 from labelkit.service.jobs import Jobs
+from labelkit.service.parameters import KEEP
 from labelkit.service.refusal import Refused
 from labelkit.service.route import SCOPE_OF, Guarded, Host
 
@@ -63,16 +64,18 @@ class Job(_OfJob):
 
 
 class Result(_OfJob):
-    """`GET /v1/jobs/{name}/result`: what the request would have been answered at once. Then the job is removed."""
+    """`GET /v1/jobs/{name}/result`: what the request would have been answered at once. Then the job is removed, unless
+    the client asks to keep it."""
 
     async def of_job(self, jobs: Jobs, name: str, state: State, request: Request, facts: Facts,
                      ticket: Ticket) -> Response:
-        """The answer, once."""
+        """The answer."""
+        is_kept = KEEP.value(request.query_params.get(KEEP.name, "0"))
         if state.outcome is None:
             raise Refused(409, "NotDone", Message("the job has not ended; ask again later"), answers.RETRY_SECONDS)
         ticket.hold(state.outcome.size)
         response = await self._of_outcome(jobs, state.outcome, state, request, facts)
-        return _Once(response, request, jobs, name)
+        return response if is_kept else _Once(response, request, jobs, name)
 
     async def _of_outcome(self, jobs: Jobs, outcome: Outcome, state: State, request: Request,
                           facts: Facts) -> Response:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where jobs are kept: a folder of this machine, with SQLite in it, or PostgreSQL for services on several machines.
+"""Where jobs are kept: a folder of this machine with SQLite in it; PostgreSQL or Redis for several machines.
 
 The queue and the table of keys and values are huey's (MIT). Of the libraries that are kept in 2026 it is the one whose
-queue is in SQLite and in PostgreSQL alike, without a server of its own and without other dependencies; procrastinate,
-Celery, RQ, Dramatiq and arq want PostgreSQL, Redis or a broker; APScheduler plans times and hands nothing over. Only
-its stores are used: its tasks are pickles, which whoever writes to the database could choose, and a task of a process
-that is killed is lost. What survives a kill is built in `jobs` of three acts that no two processes can do to the same
-end: take a message, put a value where there is none, take a value away.
+queue is in SQLite, in PostgreSQL and in Redis alike, without a server of its own and without other dependencies;
+procrastinate, Celery, RQ, Dramatiq and arq want PostgreSQL, Redis or a broker; APScheduler plans times and hands
+nothing over. Only its stores are used: its tasks are pickles, which whoever writes to the database could choose, and a
+task of a process that is killed is lost. What survives a kill is built in `jobs` of three acts that no two processes
+can do to the same end: take a message, put a value where there is none, take a value away.
 """
 
 from __future__ import annotations
@@ -15,48 +15,42 @@ import contextlib
 import os
 import sqlite3
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from labelkit.distribution import install_hint
 from labelkit.errors import InvalidArgument, OutputFailed, cannot_write
+from labelkit.service.job_files import Files, InFolder, InHash, InTable
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 _NAME, _OF_FILES = "labelkit-jobs", "labelkit-files"
-_WAIT_SECONDS = 30  # for another transaction on the database
-
-
-class Files(Protocol):
-    """The files of jobs, by names of letters, digits, dots, dashes and underscores."""
-
-    def put(self, name: str, data: bytes) -> None:
-        """Keep a file; on the disk when this returns."""
-
-    def get(self, name: str) -> bytes | None:
-        """A file, None where it is not kept."""
-
-    def remove(self, name: str) -> None:
-        """Forget a file, if it is kept."""
-
-    def names(self) -> list[str]:
-        """What is kept."""
+_WAIT_SECONDS = 30  # for another transaction on the database, and for an answer of Redis
+_POSTGRESQL, _REDIS = ("postgresql:", "postgres:"), ("redis:", "rediss:", "unix:")
 
 
 class Store:
     """Values by key, a queue of short messages, and files; may be used from several threads.
 
     is_shared  whether other services use it too
+    doubts     what of the settings of its database may lose jobs
 
     Raises InvalidArgument where the target is none or its package is missing, OutputFailed where it cannot be opened
     or is in use.
     """
 
     def __init__(self, target: str) -> None:
-        self.is_shared = target.startswith(("postgresql:", "postgres:"))
+        self.is_shared = target.startswith((*_POSTGRESQL, *_REDIS))
         self._name = _without_password(target) if self.is_shared else target
         self._lock: int | None = None
+        self.doubts: list[str] = []
+        opened = (self._postgresql if target.startswith(_POSTGRESQL) else
+                  self._redis if target.startswith(_REDIS) else self._folder)
+        self.files: Files
         with self.guarded():
-            self._values, self.files = self._postgresql(target) if self.is_shared else self._folder(target)
+            self._values, self.files = opened(target)
 
     def put(self, key: str, value: bytes) -> None:
         """Set a value; durable when this returns, as everything here."""
@@ -115,7 +109,8 @@ class Store:
         except OSError as error:
             raise cannot_write(self._name, error) from error
         except Exception as error:
-            if not isinstance(error, sqlite3.Error) and type(error).__module__.partition(".")[0] != "psycopg":
+            of = type(error).__module__.partition(".")[0]
+            if not isinstance(error, sqlite3.Error) and of not in ("psycopg", "redis"):
                 raise
             raise OutputFailed("{where}: the database of jobs cannot be used: {reason}", where=self._name,
                                reason=str(error).partition("\n")[0][:200]) from error
@@ -130,7 +125,7 @@ class Store:
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         return SqliteStorage(_NAME, filename=str(path), timeout=_WAIT_SECONDS, fsync=True, journal_mode="truncate",
-                             strict_fifo=True, factory=_Forgetful), _InFolder(folder / "files")
+                             strict_fifo=True, factory=_Forgetful), InFolder(folder / "files")
 
     def _postgresql(self, target: str) -> tuple[Any, Files]:
         try:
@@ -145,7 +140,42 @@ class Store:
                                    create_tables=name == _NAME)
         with psycopg.connect(target) as connection:  # two services that start at once would both make the tables
             connection.execute("SELECT pg_advisory_xact_lock(hashtext('labelkit_jobs'))")
-            return made(_NAME), _InTable(made(_OF_FILES), self.guarded)
+            return made(_NAME), InTable(made(_OF_FILES), _OF_FILES, self.guarded)
+
+
+    def _redis(self, target: str) -> tuple[Any, Files]:
+        try:
+            import redis
+        except ModuleNotFoundError as error:
+            raise InvalidArgument("jobs in Redis need the package redis", hint=install_hint("redis")) from error
+        from huey.storage import RedisStorage
+
+        try:
+            pool = redis.ConnectionPool.from_url(target, socket_connect_timeout=_WAIT_SECONDS,
+                                                 socket_timeout=_WAIT_SECONDS)
+        except ValueError as error:
+            raise InvalidArgument("{where} is no address of Redis: {reason}", where=self._name,
+                                  reason=str(error)) from error
+        pool.connection_kwargs["decode_responses"] = False  # whatever the address says
+        values = RedisStorage(_NAME, connection_pool=pool, blocking=False)
+        self.doubts = _doubts(values.conn)
+        return values, InHash(values.conn, _OF_FILES, self.guarded)
+
+
+def _doubts(client: Redis) -> list[str]:
+    """What of the settings of Redis may lose what was put there, as far as it tells them."""
+    from redis.exceptions import NoPermissionError
+
+    try:
+        told, found = client.info("everything"), []
+    except NoPermissionError:
+        return []
+    if str(told.get("aof_enabled")) != "1":
+        found.append("Redis writes no append-only file: jobs are lost where it ends (appendonly, appendfsync always)")
+    policy = str(told.get("maxmemory_policy", "noeviction"))
+    if policy != "noeviction" and int(told.get("maxmemory", 0)):
+        found.append(f"Redis may remove jobs when its memory is full: maxmemory-policy is {policy}, not noeviction")
+    return found
 
 
 class _Forgetful(sqlite3.Connection):
@@ -154,76 +184,6 @@ class _Forgetful(sqlite3.Connection):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.execute("PRAGMA secure_delete=ON")
-
-
-class _InFolder:
-    """Files in a folder of their own."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        folder.mkdir(mode=0o700, exist_ok=True)
-        for left in folder.glob("*.part"):  # of a service that was killed
-            left.unlink(missing_ok=True)
-
-    def put(self, name: str, data: bytes) -> None:
-        """See `Files`."""
-        path = self._folder / name
-        part = path.with_name(f"{name}.part")
-        try:
-            with open(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-            _flush_folder(self._folder)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise cannot_write(path, error) from error
-
-    def get(self, name: str) -> bytes | None:
-        """See `Files`."""
-        try:
-            return (self._folder / name).read_bytes()
-        except FileNotFoundError:
-            return None
-
-    def remove(self, name: str) -> None:
-        """See `Files`."""
-        (self._folder / name).unlink(missing_ok=True)
-
-    def names(self) -> list[str]:
-        """See `Files`."""
-        return [name for name in os.listdir(self._folder) if not name.endswith(".part")]
-
-
-class _InTable:
-    """Files in the database, where every service finds them."""
-
-    def __init__(self, storage: Any, guarded: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
-        self._storage, self._guarded = storage, guarded
-
-    def put(self, name: str, data: bytes) -> None:
-        """See `Files`."""
-        with self._guarded():
-            self._storage.put_data(name, data)
-
-    def get(self, name: str) -> bytes | None:
-        """See `Files`."""
-        with self._guarded():
-            found = dict(self._storage.peek_many([name]))
-        return found.get(name)
-
-    def remove(self, name: str) -> None:
-        """See `Files`."""
-        with self._guarded():
-            self._storage.sql(f"DELETE FROM {self._storage.table_kv} WHERE queue = %s AND key = %s", (_OF_FILES, name))
-
-    def names(self) -> list[str]:
-        """See `Files`."""
-        with self._guarded():
-            rows = self._storage.sql(f"SELECT key FROM {self._storage.table_kv} WHERE queue = %s", (_OF_FILES,),
-                                     results=True)
-        return [name for name, in rows]
 
 
 def _only_user(path: Path, target: str) -> int:
@@ -246,18 +206,6 @@ def _only_user(path: Path, target: str) -> int:
         raise OutputFailed("{where} is the folder of jobs of another service that runs", where=target,
                            hint="give each service a folder of its own, or one database in PostgreSQL") from error
     return held
-
-
-def _flush_folder(folder: Path) -> None:
-    """Let a new name in a folder survive a loss of power, where the system can."""
-    try:
-        opened = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows
-        return
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def _without_password(target: str) -> str:

@@ -72,6 +72,8 @@ class Jobs:
 
     def start(self) -> None:
         """Begin to work."""
+        for doubt in self._store.doubts:
+            LOG.warning(line(jobs=doubt))
         self._threads = [threading.Thread(target=self._keep_looking, name="labelkit-jobs-keeper", daemon=True)] + [
             threading.Thread(target=self._keep_working, name=f"labelkit-job-{number}", daemon=True)
             for number in range(self._limits.job_processes)]

@@ -8,6 +8,7 @@ from typing import Any
 
 from labelkit.service.job_record import STATES
 from labelkit.service.jobs import VERBS
+from labelkit.service.parameters import KEEP
 
 PREFER = {"name": "Prefer", "in": "header", "schema": {"type": "string"},
           "description": "respond-async: answer with a job, whatever the file is (RFC 7240)"}
@@ -35,12 +36,14 @@ def paths(schema: dict[str, str], error: Callable[[int], dict[str, Any]], status
     result = {"description": "The answer, as the route of the file gives it", "content": {
         "application/json": {"schema": {"type": "object"}}, "*/*": {"schema": {}}, "multipart/mixed": {"schema": {}}}}
     every = tuple(sorted({*_OF_JOB, *statuses, 409}))
+    fetched = operation("getResult", "What came of a job; then it is removed", {"200": result}, every)
+    fetched["parameters"] = [_NAME, {"name": KEEP.name, "in": "query", "description": KEEP.text,
+                                     "schema": KEEP.schema()}]
     return {"/v1/jobs/{job}": {
                 "get": operation("getJob", "Where a job is", {"200": state}, _OF_JOB),
                 "delete": operation("deleteJob", "Remove a job, whatever it is at",
                                     {"204": {"description": "It is removed"}}, _OF_JOB)},
-            "/v1/jobs/{job}/result": {
-                "get": operation("getResult", "What came of a job, once: then it is removed", {"200": result}, every)}}
+            "/v1/jobs/{job}/result": {"get": fetched}}
 
 
 def schema(described: Callable[..., dict[str, Any]]) -> dict[str, Any]:
@@ -50,7 +53,7 @@ def schema(described: Callable[..., dict[str, Any]]) -> dict[str, Any]:
     return {"job": described({
         "job": text, "verb": {"enum": list(VERBS)}, "file": text, "state": {"enum": list(STATES)},
         "progress": {"anyOf": [nothing, {"type": "number", "minimum": 0, "maximum": 1}],
-                     "description": "Share of a film that is labelled; null where it is not known"},
+                     "description": "Share of the work on a film or a long sound; null where it is not known"},
         "created": moment, "expires": {"anyOf": [nothing, moment], "description": "When the result is removed"},
         "status": {"type": ["integer", "null"], "description": "Of the result"},
         "result": {"type": ["string", "null"], "description": "Path of the result"}})}

@@ -90,6 +90,8 @@ class Parameter:
 NAME = Parameter("name", "what the file is called, for messages and the report", most=4096)
 URL = Parameter("url", "address of the file, in the place of a body, in the query; only on hosts that the operator "
                 "allows", most=4096)
+KEEP = Parameter("keep", "let the job and its result stay until DELETE, or until its time is over, so that a client "
+                 "that lost the answer can fetch it again", flag=True)
 _LANGUAGE = Parameter("lang", "language of the texts", LANGUAGES)
 _EFFORT = Parameter("effort", "how thoroughly to search for the watermark", EFFORTS)
 _LAYER = Parameter("layers", "the layers to check; all by default", _LAYERS, several=True)

@@ -60,8 +60,8 @@ class Settings:
     results     signs results; None for none
     ocr_in_check
                 whether `check` reads explicit labels in any font; wherever that is installed by default
-    jobs        where films and long sound wait for their turn and for their readers: a folder, or a PostgreSQL DSN;
-                None answers them at once
+    jobs        where films and long sound wait for their turn and for their readers: a folder, a PostgreSQL DSN, or
+                the address of Redis (redis://, rediss://, unix://); None answers them at once
     language    of the texts where a request names none
     limits      every bound
     """
@@ -113,7 +113,7 @@ class Answer:
 
 
 class VerbOf(Protocol):
-    """What a route does with a file; `on_share` is told how far the labelling of a film is."""
+    """What a route does with a file; `on_share` is told how far a film is."""
 
     def __call__(self, upload: Upload, asked: Asked, on_share: OnShare | None = None) -> Answer: ...
 
@@ -158,7 +158,7 @@ class Verbs:
             raise Refused(400, "BadParameter", Message("require names a layer that layers leaves out"))
         if asked.get("signed") and self._settings.results is None:
             raise Refused(400, "BadParameter", Message("the operator of this service has no key that signs results"))
-        report, language = self._report(upload, asked, layers=layers), self.language(asked)
+        report, language = self._report(upload, asked, on_share, layers=layers), self.language(asked)
         fields = {"file": upload.name, **report.to_dict(language), "required": [layer.value for layer in required],
                   "shortcomings": report.shortcomings(*required)}
         if asked.get("signed") and self._settings.results:
@@ -170,7 +170,7 @@ class Verbs:
     def check(self, upload: Upload, asked: Asked, on_share: OnShare | None = None) -> Answer:
         """As `labelkit check --json`, without the commands that mend a file."""
         language, profile = self.language(asked), Profile(asked["profile"])
-        report = self._report(upload, asked, ocr=self._settings.ocr_in_check)
+        report = self._report(upload, asked, on_share, ocr=self._settings.ocr_in_check)
         log = self._settings.log
         waived = log.waived(hashlib.sha256(upload.data).hexdigest(), report.label) if log else None
         rules = compliance.check(report, profile, waived=waived, sb1000=asked.get("sb1000", False))
@@ -206,7 +206,7 @@ class Verbs:
         propagator = self._party("propagator", settings.propagator, asked)
         number = asked.get("propagate_id") or str(uuid.uuid4())
         Label(Kind.SUSPECTED, "", "", content_propagator=propagator, propagate_id=number)  # refuse a wrong platform
-        decision = propagation.decide(self._report(upload, asked), propagator, number,
+        decision = propagation.decide(self._report(upload, asked, on_share), propagator, number,
                                       declared=bool(asked.get("declared")))
         decision = propagation.sealed(decision, settings.sm2)
         fields = {"file": upload.name, "output": None, **decision.to_dict(self.language(asked))}
@@ -223,15 +223,15 @@ class Verbs:
 
     def by_content(self, upload: Upload, asked: Asked, on_share: OnShare | None = None) -> Answer:
         """The manifests that the watermark of a file leads to."""
-        report = self._report(upload, asked, layers=(Layer.WATERMARK,))
+        report = self._report(upload, asked, on_share, layers=(Layer.WATERMARK,))
         mark, alg = report[Layer.WATERMARK].payload, asked.get("alg")
         if mark is None and "hintValue" in asked:
             mark, alg = value_of(str(asked["hintValue"])), alg or asked.get("hintAlg")
         return Answer({"matches": self.lookup.matches(mark, alg, int(asked["maxResults"])) if mark else []})
 
-    def _report(self, upload: Upload, asked: Asked, **changed: Any) -> Report:
-        return self._verifying.verify(upload.data, name=upload.name, now=datetime.datetime.now(datetime.UTC),
-                                      effort=self._effort(asked), **changed)
+    def _report(self, upload: Upload, asked: Asked, on_share: OnShare | None, **changed: Any) -> Report:
+        return self._verifying.verify(upload.data, name=upload.name, on_share=on_share,
+                                      now=datetime.datetime.now(datetime.UTC), effort=self._effort(asked), **changed)
 
     def _effort(self, asked: Asked) -> str:
         return str(asked.get("effort", self._settings.checks.get("effort", "normal")))

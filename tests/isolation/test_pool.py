@@ -20,6 +20,7 @@ from labelkit import isolation
 from labelkit.errors import InvalidArgument, LimitExceeded, MalformedFile, UnsupportedFormat
 from labelkit.isolation import Limits, Pool
 from labelkit.key import Key
+from tests.films import film
 from tests.media import LABEL, photo, saved
 
 PATIENT = Limits(seconds=600)
@@ -42,6 +43,16 @@ def test_a_pool_verifies_as_verify_does(labelled, anchors, tmp_path):
             assert pool.verify(source).to_dict("zh-CN") == lk.verify(source, **settings).to_dict("zh-CN")
         assert pool.verify(io.BytesIO(labelled.read_bytes())).verdict is lk.Verdict.CONFIRMED
         assert pool.verify(labelled)[lk.Layer.WATERMARK].status is lk.Status.VALID, "by the private key"
+
+
+def test_how_far_the_search_through_a_film_is_comes_before_the_report(tmp_path):
+    shares, made = [], film(tmp_path / "f.mp4", count=60, sound=("aac",))
+    with Pool(1) as pool:
+        told = pool.verify(made, on_share=shares.append)
+        assert told == pool.verify(made) and shares and all(0 <= share < 1 for share in shares)
+        with pytest.raises(ZeroDivisionError):  # what it raises ends the process, and another takes its place
+            pool.verify(made, on_share=lambda share: 1 / 0)
+        assert pool.verify(made) == told
 
 
 def test_errors_of_files_are_those_of_verify_and_cost_no_process(labelled, tmp_path):

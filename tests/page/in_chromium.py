@@ -150,6 +150,21 @@ def test_the_card_shows_label_and_limits_in_both_languages(page: Page, files: li
         assert page.run("document.documentElement.lang") == language
 
 
+def test_the_history_has_the_small_pictures_of_its_manifests(
+        page: Page, files: list[Path], signer: lk.Signer, tmp_path: Path) -> None:
+    first, second = tmp_path / "first.jpg", tmp_path / "second.jpg"
+    plan = lk.Plan(provenance=signer.with_thumbnails())
+    lk.embed(saved(photo(480, 640), "JPEG", quality=90), first, verified_files.LABEL, plan=plan)
+    lk.embed(first, second, verified_files.LABEL, plan=plan, replace=True)
+    verified(page, second)
+    card = page.run("[...document.querySelectorAll('article')].at(-1).id")
+    page.wait(f"[...document.querySelectorAll('#{card} .tree img')].every((one) => one.complete)")
+    sizes = page.run(f"[...document.querySelectorAll('#{card} .tree img')].map((one) => one.naturalWidth)")
+    assert sizes == [512, 512]
+    verified(page, next(file for file in files if file.name == "labelled.jpg"))  # whose manifest has none
+    assert page.run("![...document.querySelectorAll('article')].at(-1).querySelector('.tree')")
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("dark", [False, True])

@@ -175,9 +175,11 @@ def test_a_page_may_fetch_from_the_servers_it_was_built_for_and_no_other(pinned,
 # What runs in the browser
 
 
-def verified(data: bytes, media: str = "", buffers: tuple[Buffer, ...] = ()) -> dict:
+def verified(data: bytes, media: str = "", buffers: tuple[Buffer, ...] = (), manifest: str = "",
+             pictures: tuple[Buffer, ...] = ()) -> dict:
     stages: list[str] = []
-    answer = json.loads(browser.verify("file.png", Buffer(data), media, buffers, "", MOMENT, 3, stages.append))
+    answer = json.loads(browser.verify("file.png", Buffer(data), media, buffers, manifest, pictures, MOMENT, 3,
+                                       stages.append))
     return answer | {"stages": stages}
 
 
@@ -215,7 +217,9 @@ def test_a_film_that_the_browser_decoded():
     times = [0.0, 0.5, 1.0, 1.5, 1.9]
     media = json.dumps({"kind": "film", "width": 640, "height": 480, "seconds": 2.0, "times": times, "rate": 48_000,
                         "channels": 0})
-    report = verified(files.movie("mp4"), media, (luma,) * len(times))["report"]
+    answer = verified(files.movie("mp4"), media, (luma,) * len(times))
+    report, shares = answer["report"], answer["stages"][3:]
+    assert answer["stages"][:3] == ["file", "decode", "search"] and shares == sorted(shares) and 0.7 < shares[-1] < 1
     assert report["layers"]["watermark"]["payload"]["hex"] == lk.Payload.of(LABEL).hex
     assert report["layers"]["explicit"]["status"] == "valid"
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -11,12 +12,14 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
+import redis
 
 import labelkit as lk
 from labelkit import results, service
 from labelkit.log import LabelLog
 from labelkit.resolve import Fetcher, Guard
 from tests.media import LABEL, photo, saved
+from tests.service.redis_server import redis_server
 
 PATIENT = {"work_seconds": 600.0, "wait_seconds": 600.0, "receive_seconds": 600.0, "send_seconds": 600.0}
 
@@ -49,6 +52,23 @@ def serving(app: service.Service, *, ready: bool = True, **options: str | None) 
     finally:
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture(scope="session")
+def redis_address() -> Iterator[str]:
+    """That of a Redis server of our own."""
+    if not shutil.which("redis-server"):
+        pytest.skip("no Redis server is installed")
+    with redis_server() as address:
+        yield address
+
+
+@pytest.fixture
+def empty_redis(redis_address: str) -> str:
+    """The address of a database of that server in which nothing is."""
+    with redis.Redis.from_url(redis_address) as client:
+        client.flushall()
+    return redis_address
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens to jobs whose service is killed, in a folder and in PostgreSQL: by hand, without processes."""
+"""What happens to jobs whose service is killed, in a folder, PostgreSQL and Redis: by hand, without processes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from labelkit import service
-from labelkit.errors import LimitExceeded, MalformedFile, OutputFailed
+from labelkit.errors import InvalidArgument, LimitExceeded, MalformedFile, OutputFailed
 from labelkit.log import LabelLog
 from labelkit.messages import Message
 from labelkit.service.front import Figures
@@ -21,17 +21,18 @@ from labelkit.service.refusal import Refused
 from labelkit.service.upload import Upload
 from labelkit.service.verbs import Answer, Unrecorded
 from tests.media import LABEL
+from tests.service.redis_server import redis_server
 
 UPLOAD = Upload(b"a file", "a.txt", (("produce_id", "one"),))
 
 
-@pytest.fixture(params=["folder", "postgresql"])
+@pytest.fixture(params=["folder", "empty_schema", "empty_redis"], ids=["folder", "postgresql", "redis"])
 def store(request: pytest.FixtureRequest, tmp_path) -> str:
     """Where jobs can be kept."""
     if request.param == "folder":
         return str(tmp_path / "jobs")
-    dsn: str = request.getfixturevalue("empty_schema")
-    return dsn
+    address: str = request.getfixturevalue(request.param)
+    return address
 
 
 @pytest.fixture
@@ -132,7 +133,7 @@ def _never(*arguments: object) -> Answer:
 
 
 def test_a_service_that_lives_keeps_its_job(store, started):
-    if not store.startswith("postgresql"):
+    if "://" not in store:
         return _folder_is_of_one(started)
     first, second = started(), started()
     second._beat_seconds = 3600.0
@@ -297,6 +298,17 @@ def test_a_place_for_jobs_that_is_none_is_refused(tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(OutputFailed):
         Store(str(tmp_path / "file"))
-    with pytest.raises(OutputFailed, match="postgresql://127.0.0.1:9/jobs") as refused:
-        Store("postgresql://user:secret@127.0.0.1:9/jobs")
-    assert "secret" not in str(refused.value)
+    for address in ("postgresql://{}127.0.0.1:9/jobs", "redis://{}127.0.0.1:9/0"):
+        with pytest.raises(OutputFailed, match=address.format("")) as refused:
+            Store(address.format("user:secret@"))
+        assert "secret" not in str(refused.value)
+    with pytest.raises(InvalidArgument, match="redis://127.0.0.1:port is no address of Redis"):
+        Store("redis://user:secret@127.0.0.1:port")
+
+
+def test_a_redis_that_may_lose_jobs_is_said(redis_address, empty_redis):
+    assert Store(empty_redis).doubts == []
+    with redis_server("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru") as address:
+        store = Store(address)
+        store.close()
+    assert len(store.doubts) == 2 and "append-only" in store.doubts[0] and "allkeys-lru" in store.doubts[1]

@@ -14,7 +14,9 @@ import labelkit as lk
 from benchmarks import jobs as killing
 from labelkit import service
 from labelkit.log import LabelLog
+from labelkit.service import parameters
 from labelkit.service.job_record import Record, State
+from labelkit.service.upload import Upload
 from tests.films import film
 from tests.media import LABEL
 from tests.service.conftest import PATIENT, Served, serving
@@ -79,6 +81,19 @@ def test_a_film_is_labelled_as_a_job_and_given_once(served, folder, tmp_path):
     assert len(LabelLog(folder / "labels.db").find(produce_id="film-1")) == 1
 
 
+def test_a_result_that_is_kept_can_be_fetched_again_and_is_deleted(served, folder, plain):
+    made = served.post("/v1/label?produce_id=kept-1", content=plain, headers=LATER)
+    state = ended(served, made)
+    first, again = (served.client.get(f"{state['result']}?keep=1", headers=served.keys["all"]) for _ in range(2))
+    assert first.status_code == 200 and first.content == again.content
+    assert first.headers["labelkit-record"] == again.headers["labelkit-record"]
+    assert len(LabelLog(folder / "labels.db").find(produce_id="kept-1")) == 1
+    wrong = served.client.get(f"{state['result']}?keep=perhaps", headers=served.keys["all"])
+    assert (wrong.status_code, wrong.json()["error"]["type"]) == (400, "BadParameter")
+    assert served.client.delete(made.headers["location"], headers=served.keys["all"]).status_code == 204
+    assert fetched(served, state).status_code == 404
+
+
 def test_a_picture_is_answered_at_once_unless_a_job_is_asked_for(served, labelled):
     at_once = served.post("/v1/verify?name=a.jpg", content=labelled)
     later = served.post("/v1/verify?name=a.jpg", content=labelled, headers=LATER)
@@ -131,6 +146,14 @@ def test_too_many_jobs_of_a_key_are_refused(served, plain):
     assert first.status_code == 200 and gone(served, made[0].headers["location"], "reader")
     assert served.post("/v1/verify", content=plain, headers=LATER, key="reader").status_code == 202  # there is room
     assert served.post("/v1/verify", content=plain, headers=LATER).status_code == 202  # and was, for others
+
+
+@pytest.mark.parametrize("verb", ["verify", "check", "propagate"])
+def test_every_verb_says_how_far_a_film_is(served, tmp_path, verb):
+    upload, shares = Upload(film(tmp_path / "f.mp4").read_bytes(), "f.mp4", (("propagator", "platform"),)), []
+    asked = parameters.values(verb, upload.fields if verb == "propagate" else ())
+    served.service.jobs.verbs.of[verb](upload, asked, shares.append)
+    assert shares and all(0 <= share <= 1 for share in shares)
 
 
 def test_a_result_that_is_not_there_yet_is_no_result(served, monkeypatch, plain):

@@ -93,7 +93,10 @@ async function verified(card, { ask, worker }) {
   let media = null;
   if (found.decode) {
     card.stage("media");
-    media = await decoded(found, card.file, () => card.isCancelled);
+    media = await decoded(found, card.file, (share) => {
+      if (card.isCancelled) throw new Error("cancelled");
+      card.stage(share);
+    });
   }
   const answer = await ask({ ask: "verify", name: card.file.name, mime: found.mime, manifest: found.manifest, media,
                              moment: new Date().toISOString(), number: card.number });

@@ -39,8 +39,14 @@ export class Card {
     this.stage("waiting");
   }
 
+  // What is done now; a number is how far that is, 0 to 1.
   stage(name) {
-    say(this.status, name);
+    if (typeof name === "number") {
+      this.progress.value = name;
+    } else {
+      this.progress.removeAttribute("value");
+      say(this.status, name);
+    }
   }
 
   cancelled() {

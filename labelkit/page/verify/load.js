@@ -56,7 +56,7 @@ export function startWorker(files) {
     worker.postMessage({ ...message, number: message.number ?? 0, id: number }, transfer);
   });
   worker.onmessage = ({ data }) => {
-    if (data.stage) return worker.onstage && worker.onstage(data.stage);
+    if (data.stage !== undefined) return worker.onstage && worker.onstage(data.stage);
     const { resolve, reject } = open.get(data.id);
     open.delete(data.id);
     data.failed ? reject(new Error(data.failed)) : resolve(data.answer);

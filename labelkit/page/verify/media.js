@@ -6,10 +6,11 @@ const FRAMES = 16;
 const MAX_PIXELS = 1 << 26;
 const WAIT_MS = 20000;
 
-export async function decoded(found, file, isCancelled) {
+// Calls `onShare` with the share of a film's frames that it has; what that raises ends the decoding.
+export async function decoded(found, file, onShare) {
   try {
     if (found.decode === "sound") return { kind: "sound", ...await sound(file, found.rate) };
-    if (found.decode === "film") return await film(file, found.rate, isCancelled);
+    if (found.decode === "film") return await film(file, found.rate, onShare);
     return await picture(file);
   } catch {
     return { kind: "none" };
@@ -37,7 +38,7 @@ function canvas(width, height) {
   return new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
 }
 
-async function film(file, rate, isCancelled) {
+async function film(file, rate, onShare) {
   const video = document.createElement("video");
   video.muted = true;
   video.preload = "auto";
@@ -46,9 +47,9 @@ async function film(file, rate, isCancelled) {
     await happened(video, "loadeddata");
     const { videoWidth: width, videoHeight: height, duration } = video;
     const pen = canvas(width, height), seconds = Number.isFinite(duration) ? duration : null;
-    const times = [], planes = [];
-    for (const time of moments(seconds)) {
-      if (isCancelled()) throw new Error("cancelled");
+    const times = [], planes = [], wanted = moments(seconds);
+    for (const time of wanted) {
+      onShare(times.length / wanted.length);
       await sought(video, time);
       planes.push(luma(await painted(video, pen, width, height), height));
       times.push(time);

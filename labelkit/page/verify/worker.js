@@ -4,6 +4,7 @@
 const files = new Map();
 const TYPES = { wasm: "application/wasm", json: "application/json" };
 const PACKAGES = "/lib/python3.12/site-packages";
+const RELATIONS = { parentOf: "parent", componentOf: "component" }, MAX_PICTURES = 24;
 let browser = null, settings = "", c2pa = null, content = null;
 
 // Pyodide asks for its files by address: they are here, and nothing else can be had.
@@ -39,16 +40,38 @@ async function startC2pa() {
   return library;
 }
 
-// What the library says of a file's manifests, as JSON for labelkit.
+// What the library says of a file's manifests, as JSON for labelkit, and the bytes of their small pictures.
 async function manifests(mime) {
   let reader = null;
   try {
     reader = await (await c2pa).WasmReader.fromBytes(mime, new Uint8Array(content), settings);
-    return JSON.stringify({ json: reader.json(), crjson: reader.crJson() });
+    const json = reader.json(), pictures = [...small(reader, JSON.parse(json).manifests || {})];
+    const told = pictures.map(({ manifest, relation, title }) => ({ manifest, relation, title }));
+    return [JSON.stringify({ json, crjson: reader.crJson(), pictures: told }), pictures.map(({ bytes }) => bytes)];
   } catch (error) {
-    return JSON.stringify({ error: String(error && error.message || error) });
+    return [JSON.stringify({ error: String(error && error.message || error) }), []];
   } finally {
     if (reader) reader.free();
+  }
+}
+
+// The small pictures of the files that the manifests are of, and of what these were made from without a manifest.
+function* small(reader, stated) {
+  let count = 0;
+  for (const [manifest, { thumbnail, ingredients }] of Object.entries(stated)) {
+    const parts = (ingredients || []).filter((part) => !part.active_manifest && RELATIONS[part.relationship]);
+    const wanted = [{ thumbnail, relation: "", title: "" }, ...parts.map((part) => (
+      { thumbnail: part.thumbnail, relation: RELATIONS[part.relationship], title: String(part.title || "") }))];
+    for (const { thumbnail: picture, relation, title } of wanted) {
+      if (!picture || count === MAX_PICTURES) continue;
+      try {
+        const bytes = reader.resourceToBytes(picture.identifier);
+        count++;
+        yield { manifest, relation, title, bytes };
+      } catch {
+        // the manifest names a picture that it does not hold
+      }
+    }
   }
 }
 
@@ -59,10 +82,10 @@ const answers = {
     return JSON.parse(browser.look(name, new Uint8Array(content)));
   },
   async verify({ name, mime, manifest, media, moment, number }) {
-    const stated = manifest ? await manifests(mime) : "";
+    const [stated, pictures] = manifest ? await manifests(mime) : ["", []];
     const { buffers = [], ...told } = media || {};
     const text = browser.verify(name, new Uint8Array(content), media ? JSON.stringify(told) : "", buffers, stated,
-      moment, number, (stage) => postMessage({ stage }));
+      pictures, moment, number, (stage) => postMessage({ stage }));
     content = null;
     return JSON.parse(text);
   },
