@@ -108,8 +108,8 @@ class _There:
     def __init__(self, labeller: _Labeller, again: Mapping[str, set[str]] | None) -> None:
         self._labeller, self._again = replace(labeller, targets={}), again
 
-    def __call__(self, targets: Mapping[Item, str]) -> list[tuple[str, str, _Done | LabelkitError]]:
-        return list(_results(replace(self._labeller, targets=targets), self._again))
+    def __call__(self, targets: Mapping[Item, str]) -> Iterator[tuple[str, str, _Done | LabelkitError]]:
+        return _results(replace(self._labeller, targets=targets), self._again)
 
 
 @dataclass(frozen=True, slots=True)
