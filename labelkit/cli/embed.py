@@ -13,11 +13,12 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, SupportsIndex
 
 from labelkit import codec, container, pipeline, playlist, store
 from labelkit.batch import datasets, derived_id
 from labelkit.batch.labels import has_signal
+from labelkit.batch.samples import by_reference
 from labelkit.batch.tally import Facts, Tally
 from labelkit.cli import engines, journal, shards, summary
 from labelkit.cli.chunks import KeptChunks
@@ -217,6 +218,9 @@ class _Done:
     left_out: Message | None
     data: bytes | Path | None
     facts: Facts
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[object, ...]:
+        return _Done, (self.label, self.marked, self.left_out, by_reference(self.data, protocol), self.facts)
 
 
 def has_place(plan: Plan, found: container.Format) -> bool:
