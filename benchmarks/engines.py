@@ -35,6 +35,7 @@ from tests.media import photo, saved
 
 ROOT = Path(lk.__file__).parents[1]
 PLANS = {"metadata": lk.Plan(explicit=None, watermark=None), "all": lk.Plan()}
+SOUGHT = {"metadata": [lk.Layer.METADATA], "all": [lk.Layer.WATERMARK, lk.Layer.METADATA]}
 STORE = 300 << 20  # bytes of Ray's object store
 _SAMPLED = 500
 
@@ -59,7 +60,7 @@ def memory() -> dict[str, float]:
     """MB of proportional memory (Pss), without what Ray's object store shares: of this process, of the workers that
     Ray started for it, and of Ray itself."""
     sizes = {"driver": 0.0, "workers": 0.0, "Ray": 0.0}
-    for number in _descendants(os.getpid()):
+    for number in descendants(os.getpid()):
         try:
             words, text = (Path(f"/proc/{number}/{name}").read_text("utf-8", "replace")
                            for name in ("cmdline", "smaps_rollup"))
@@ -71,7 +72,7 @@ def memory() -> dict[str, float]:
     return sizes
 
 
-def _descendants(number: int) -> list[int]:
+def descendants(number: int) -> list[int]:
     """A process, and all that it and these started."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
@@ -137,7 +138,7 @@ def rows(folder: Path, count: int, layers: str, side: int, cores: int) -> None:
         for batch in pq.ParquetFile(path).iter_batches(1000, columns=["key", "error"]):
             keys.update(map(int, batch["key"].to_pylist()))
             failed += batch.num_rows - batch["error"].null_count
-    verify = Verifications(layers=[lk.Layer.METADATA], require=[lk.Layer.METADATA])
+    verify = Verifications(layers=SOUGHT[layers], require=SOUGHT[layers])
     looked = pq.read_table(folder / "out", filters=[("key", "in", [f"{n:08d}" for n in range(0, count, _SAMPLED)])])
     bad = looked.num_rows - sum(map(bool, verify(looked)["meets"].to_pylist()))
     print("| rows | layers | picture | seconds | a second | " + " | ".join(f"{role}, MB" for role in seen) +

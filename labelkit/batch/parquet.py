@@ -37,7 +37,9 @@ class ParquetShard:
     def groups(self) -> Iterator[Iterator[Any]]:
         """The record batches of each group of rows."""
         for group in range(self.file.num_row_groups):
-            yield self.file.iter_batches(rows.AT_A_TIME, row_groups=[group], use_threads=False)
+            found = self.file.metadata.row_group(group)
+            fitting = found.num_rows * rows.READ_BYTES // max(1, found.total_byte_size)
+            yield self.file.iter_batches(max(1, min(rows.AT_A_TIME, fitting)), row_groups=[group], use_threads=False)
 
     def beginning(self, column: str) -> Iterable[Any]:
         """Record batches of one column, from the first row on."""
@@ -75,7 +77,8 @@ class ParquetWriter:
         if metadata.num_row_groups:
             chunks = [metadata.row_group(0).column(index) for index in range(metadata.num_columns)]
             settings["compression"] = {one.path_in_schema: _codec(one.compression) for one in chunks}
-            settings["use_dictionary"] = [one.path_in_schema for one in chunks if one.has_dictionary_page]
+            settings["use_dictionary"] = [one.path_in_schema for one in chunks if one.has_dictionary_page
+                                          and one.path_in_schema.partition(".")[0] not in like.columns]
         self._rows = Rows(self._arrow, shard.schema)
         self._writer = importlib.import_module("pyarrow.parquet").ParquetWriter(out, shard.schema, **settings)
 

@@ -3,15 +3,22 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Protocol
+from pickle import PickleBuffer
+from typing import BinaryIO, Protocol, SupportsIndex
 
 from labelkit.container import media_type
 
 Data = bytes | Path
 """The bytes of a medium; those of a large one are in a file."""
+
+
+def by_reference(data: Data | None, protocol: SupportsIndex) -> object:
+    """The bytes as a pickle of protocol 5 refers to them, so that a pipe can take them without a copy."""
+    return PickleBuffer(data) if isinstance(data, bytes) and operator.index(protocol) >= 5 else data
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +27,9 @@ class Medium:
 
     name: str
     data: Data
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[object, ...]:
+        return Medium, (self.name, by_reference(self.data, protocol))
 
 
 @dataclass(slots=True)

@@ -13,11 +13,12 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, SupportsIndex
 
 from labelkit import codec, container, pipeline, playlist, store
 from labelkit.batch import datasets, derived_id
 from labelkit.batch.labels import has_signal
+from labelkit.batch.samples import by_reference
 from labelkit.batch.tally import Facts, Tally
 from labelkit.cli import engines, journal, shards, summary
 from labelkit.cli.chunks import KeptChunks
@@ -108,8 +109,8 @@ class _There:
     def __init__(self, labeller: _Labeller, again: Mapping[str, set[str]] | None) -> None:
         self._labeller, self._again = replace(labeller, targets={}), again
 
-    def __call__(self, targets: Mapping[Item, str]) -> list[tuple[str, str, _Done | LabelkitError]]:
-        return list(_results(replace(self._labeller, targets=targets), self._again))
+    def __call__(self, targets: Mapping[Item, str]) -> Iterator[tuple[str, str, _Done | LabelkitError]]:
+        return _results(replace(self._labeller, targets=targets), self._again)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +218,9 @@ class _Done:
     left_out: Message | None
     data: bytes | Path | None
     facts: Facts
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[object, ...]:
+        return _Done, (self.label, self.marked, self.left_out, by_reference(self.data, protocol), self.facts)
 
 
 def has_place(plan: Plan, found: container.Format) -> bool:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import itertools
 import os
 import pickle
 import socket
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
@@ -22,7 +23,7 @@ from typing import Any, Protocol, TypeAlias
 from labelkit import store
 from labelkit.batch.datasets import is_dataset
 from labelkit.cli.files import STANDARD, Item, Progress, attempt
-from labelkit.cli.targets import refuse_existing
+from labelkit.cli.targets import refuse_existing, remove_abandoned
 from labelkit.cli.text import one_line
 from labelkit.distribution import install_hint
 from labelkit.errors import InvalidArgument, LabelkitError, LimitExceeded
@@ -31,6 +32,7 @@ from labelkit.messages import Message
 ENGINES = {"ray": "Ray", "daft": "Daft"}
 _FILES = 16  # of a task, at most
 _TASKS = 64  # a run of few files has so many, as far as there are files
+_ROWS = 256  # that pass through the engine at once
 _MAX_REASON = 300
 _WAIT_S = 10
 
@@ -38,16 +40,16 @@ Task: TypeAlias = dict[Item, str]
 """Files with their targets; a shard is alone."""
 Row: TypeAlias = tuple[str, str, Any]
 """(name, target, result or LabelkitError) of a file, or of a medium of a shard."""
-Work: TypeAlias = Callable[[Task], list[Row]]
+Work: TypeAlias = Callable[[Task], Iterable[Row]]
 
 
 class Engine(Protocol):
     """What `labelkit.integrations.ray` and `.daft` have for this."""
 
-    def __call__(self, work: Callable[[Task], list[Row]], tasks: deque[Task], address: str | None,
-                 jobs: int | None) -> Generator[tuple[Task, list[Row] | None], None, None]:
-        """(task, result) of each task as it is done, None where the process that worked on it died. Tasks that are
-        added while the run goes on are worked on too."""
+    def __call__(self, work: Callable[[Task], Iterator[list[Row]]], tasks: deque[Task], address: str | None,
+                 jobs: int | None) -> Generator[tuple[Task, list[Row] | None, bool], None, None]:
+        """(task, part of its result, whether it is done) as they come: a part is None where the process that worked on
+        the task died, and empty at its end. Tasks that are added while the run goes on are worked on too."""
 
 
 def check(options: argparse.Namespace) -> None:
@@ -92,17 +94,20 @@ def run(work: Work, targets: Mapping[Item, str], options: argparse.Namespace) ->
     if not tasks:
         return
     media = failed = 0
-    with Progress(len(left)) as progress, closing(_done(work, tasks, options)) as results:
-        for task, rows in results:
-            if rows is None and len(task) > 1:  # one of them ended the process: each gets one of its own
-                tasks.extend({item: target} for item, target in task.items())
-                continue
-            progress.hide()
-            for row in _lost(task) if rows is None else rows:
-                media, failed = media + 1, failed + isinstance(row[2], LabelkitError)
-                yield row
-            progress.advance(len(task), Message("{count} media, {failed} failed", count=f"{media:,}",
-                                                failed=f"{failed:,}").text(options.lang))
+    try:
+        with Progress(len(left)) as progress, closing(_done(work, tasks, options)) as results:
+            for task, rows, ended in results:
+                if rows is None and len(task) > 1:  # one of them ended the process: each gets one of its own
+                    tasks.extend({item: target} for item, target in task.items())
+                    continue
+                progress.hide()
+                for row in _lost(task) if rows is None else rows:
+                    media, failed = media + 1, failed + isinstance(row[2], LabelkitError)
+                    yield row
+                progress.advance(len(task) if ended else 0, Message(
+                    "{count} media, {failed} failed", count=f"{media:,}", failed=f"{failed:,}").text(options.lang))
+    finally:
+        remove_abandoned(filter(None, left.values()))  # what lost workers left
 
 
 def there(options: argparse.Namespace) -> argparse.Namespace:
@@ -125,7 +130,7 @@ def _lost(task: Task) -> list[Row]:
 
 
 def _done(work: Work, tasks: deque[Task], options: argparse.Namespace) -> Generator[
-        tuple[Task, list[Row] | None], None, None]:
+        tuple[Task, list[Row] | None, bool], None, None]:
     """The results of the engine; what it raises is told in one line."""
     name = ENGINES[options.engine]
     each_done: Engine = importlib.import_module(f"labelkit.integrations.{options.engine}").each_done
@@ -167,12 +172,18 @@ def _reason(error: BaseException) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _There:
-    """The work, on a worker: names of files are relative to the folder in which the run was started."""
+    """The work, on a worker, its results part by part: a shard may have any number of media. Names of files are
+    relative to the folder in which the run was started. The files of a task of several are one part."""
 
     work: Work
     folder: str
 
-    def __call__(self, task: Task) -> list[Row]:
+    def __call__(self, task: Task) -> Iterator[list[Row]]:
+        rows = iter(self._rows(task))
+        while part := list(itertools.islice(rows, _ROWS if len(task) == 1 else None)):
+            yield part
+
+    def _rows(self, task: Task) -> Iterable[Row]:
         local = not all(store.is_url(item.path) and (not target or store.is_url(target))
                         for item, target in task.items())
         try:

@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import suppress
 from io import FileIO
-from typing import BinaryIO, Generic, NoReturn, TypeVar
+from typing import Any, BinaryIO, Generic, NoReturn, TypeVar
 
 from labelkit import threads, unforeseen
 from labelkit.errors import LabelkitError, LimitExceeded
@@ -131,9 +131,9 @@ class _Pool(Generic[Item, Result]):
         for process in self._processes:
             if process.at is None and self.next in items:
                 process.at, self.next = self.next, self.next + 1
-                task = pickle.dumps(items[process.at])
+                parts = _parts(items[process.at])
                 try:
-                    process.send(_LENGTH.pack(len(task)) + task)
+                    process.send(parts)
                 except BrokenPipeError:
                     pass  # it has died, as `receive` will see
 
@@ -141,12 +141,11 @@ class _Pool(Generic[Item, Result]):
         """Wait a moment for results; `lost` gives that of an item whose process died, in whose place another starts."""
         for key, _ in self._selector.select(threads.GLANCE_SECONDS):
             process: _Process = key.data
-            head = process.replies.read(_LENGTH.size)
-            body = process.replies.read(_LENGTH.unpack(head)[0]) if len(head) == _LENGTH.size else b""
+            parts = _received(process.replies)
             if process.at is not None:
-                self.results[process.at] = pickle.loads(body) if body else lost(process.at)
+                self.results[process.at] = _whole(parts) if parts else lost(process.at)
             process.at = None
-            if not body:
+            if not parts:
                 self._selector.unregister(process.replies)
                 self._processes.remove(process)
                 process.end()
@@ -180,11 +179,11 @@ class _Process:
         """The ends of the pipes that this process holds."""
         return self.tasks.fileno(), self.replies.fileno()
 
-    def send(self, task: bytes) -> None:
+    def send(self, parts: list[memoryview]) -> None:
         """Write a task; the process reads it, because it has nothing else to do."""
-        left = memoryview(task)
-        while left:
-            left = left[self.tasks.write(left) or 0:]
+        for left in parts:
+            while left:
+                left = left[self.tasks.write(left) or 0:]
 
     def end(self) -> None:
         """Close the pipe for tasks, by which the process ends after the file that it works on, and wait for it."""
@@ -217,9 +216,9 @@ def _serve(work: Callable[[Item], Result], tasks: BinaryIO, replies: BinaryIO) -
     code = 0
     try:
         os.environ[threads.OF_LIBRARIES] = "1"
-        while len(head := tasks.read(_LENGTH.size)) == _LENGTH.size:
-            reply = _reply(work, pickle.loads(tasks.read(_LENGTH.unpack(head)[0])))
-            replies.write(_LENGTH.pack(len(reply)) + reply)
+        while parts := _received(tasks):
+            for part in _reply(work, _whole(parts)):
+                replies.write(part)
             replies.flush()
     except BaseException:  # the run was stopped, or is gone: there is nobody to tell
         code = 1
@@ -229,9 +228,32 @@ def _serve(work: Callable[[Item], Result], tasks: BinaryIO, replies: BinaryIO) -
         os._exit(code)
 
 
-def _reply(work: Callable[[Item], Result], item: Item) -> bytes:
+def _reply(work: Callable[[Item], Result], item: Item) -> list[memoryview]:
     result = work(item)
     try:
-        return pickle.dumps(result)
+        return _parts(result)
     except Exception as error:
-        return pickle.dumps(unforeseen.translated(error))
+        return _parts(unforeseen.translated(error))
+
+
+def _parts(value: object) -> list[memoryview]:
+    """A value as it goes through a pipe: how many parts there are, their lengths, its pickle, and the bytes that this
+    refers to (`batch.samples.by_reference`), which are not copied."""
+    apart: list[pickle.PickleBuffer] = []
+    parts = [memoryview(pickle.dumps(value, 5, buffer_callback=apart.append)), *(one.raw() for one in apart)]
+    return [memoryview(b"".join(map(_LENGTH.pack, (len(parts), *map(len, parts))))), *parts]
+
+
+def _received(file: BinaryIO) -> list[bytes]:
+    """The pickle of a value and what it refers to; nothing where the other end is gone."""
+    count = file.read(_LENGTH.size)
+    if len(count) < _LENGTH.size:
+        return []
+    heads = file.read(_LENGTH.size * _LENGTH.unpack(count)[0])
+    lengths = [length for length, in _LENGTH.iter_unpack(heads[:len(heads) // _LENGTH.size * _LENGTH.size])]
+    parts = [file.read(length) for length in lengths]
+    return parts if len(parts) == _LENGTH.unpack(count)[0] and [*map(len, parts)] == lengths else []
+
+
+def _whole(parts: list[bytes]) -> Any:
+    return pickle.loads(parts[0], buffers=parts[1:])

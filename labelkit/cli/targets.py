@@ -9,7 +9,7 @@ import io
 import os
 import sys
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,10 +54,12 @@ def assigned(items: Sequence[Item], options: argparse.Namespace) -> Assignment:
         if options.resume or options.no_clobber:
             raise InvalidArgument("{option} needs the results in OUT, and --in-place has none",
                                   option="--resume" if options.resume else "--no-clobber")
-        _remove_abandoned([os.path.realpath(item.path) for item in items if not store.is_url(item.path)], options)
+        if not options.dry_run:
+            remove_abandoned(os.path.realpath(item.path) for item in items if not store.is_url(item.path))
         return Assignment({item: item.path for item in items})
     targets = dict(zip(items, targets_of(items, options.output), strict=True))
-    _remove_abandoned([place for place in targets.values() if place != STANDARD and not store.is_url(place)], options)
+    if not options.dry_run:
+        remove_abandoned(targets.values())
     there = set(store.objects(options.output) if store.is_url(options.output) else
                 filter(os.path.exists, targets.values())) if _matters(options) else set()
     if options.resume:
@@ -71,10 +73,10 @@ def _matters(options: argparse.Namespace) -> bool:
     return options.resume or not store.is_url(options.output)
 
 
-def _remove_abandoned(places: Sequence[str], options: argparse.Namespace) -> None:
-    """Remove what killed runs left where results appear, and in the folder for temporary files."""
-    if not options.dry_run:
-        workfolder.remove_abandoned({*(Path(place).parent for place in places), Path(tempfile.gettempdir())})
+def remove_abandoned(places: Iterable[str]) -> None:
+    """Remove what killed processes left where results appear, and in the folder for temporary files."""
+    folders = {os.path.dirname(place) for place in places if place != STANDARD and not store.is_url(place)}
+    workfolder.remove_abandoned({*(folder or "." for folder in folders), tempfile.gettempdir()})
 
 
 def targets_of(items: Sequence[Item], output: str) -> list[str]:

@@ -83,9 +83,9 @@ class _There:
         self._judge, self._options = replace(judge, verify=None), options
         self._pool = isolated.of_worker(judge.settings, judge.layers) if apart else None
 
-    def __call__(self, targets: Mapping[Item, str]) -> list[tuple[str, str, _Verified | LabelkitError]]:
+    def __call__(self, targets: Mapping[Item, str]) -> Iterator[tuple[str, str, _Verified | LabelkitError]]:
         judge = replace(self._judge, verify=self._pool() if self._pool else None)
-        return [(name, "", result) for name, result in _results(judge, list(targets), self._options, fork=False)]
+        return ((name, "", result) for name, result in _results(judge, list(targets), self._options, fork=False))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,13 @@ A row that fails has its reason in `error` and ends nothing.
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
 import pickle
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from labelkit.batch import Labels, Verifications
@@ -54,14 +57,15 @@ def _with_columns(frame: Any, work: Labels | Verifications, batch_size: int) -> 
     return whole.with_columns({name: whole["labelkit:made"][name] for name in types}).exclude("labelkit:made")
 
 
-def each_done(work: Callable[[T], V], tasks: deque[T], address: str | None = None,
-              jobs: int | None = None) -> Generator[tuple[T, V | None], None, None]:
-    """(task, what `work` makes of it) in the order of the tasks, in processes of Daft.
+def each_done(work: Callable[[T], Iterator[V]], tasks: deque[T], address: str | None = None,
+              jobs: int | None = None) -> Generator[tuple[T, V | list[V], bool], None, None]:
+    """(task, part of what `work` makes of it, whether it is done) in the order of the tasks, in processes of Daft; the
+    last part of each is empty.
 
-    work, tasks  pickled; `work` returns errors and raises none
+    work, tasks  pickled; `work` gives parts of its result, and returns errors instead of raising them
     address      of a Ray cluster on which Daft runs; None for this machine
     jobs         tasks at a time; by default as many as there are cores
-    Raises what Daft raises where a process dies.
+    The parts of a task are held compressed until it is done. Raises what Daft raises where a process dies.
     """
     os.environ.setdefault("DAFT_ANALYTICS_ENABLED", "0")  # else Daft reports to its makers
     import daft
@@ -70,7 +74,7 @@ def each_done(work: Callable[[T], V], tasks: deque[T], address: str | None = Non
         daft.set_runner_ray(address)
 
     def done(_self: Any, column: Any) -> list[bytes]:
-        return [pickle.dumps(work(pickle.loads(task))) for task in column.to_pylist()]
+        return [_packed(work(pickle.loads(task))) for task in column.to_pylist()]
 
     method: Any = daft.method.batch(return_dtype=daft.DataType.binary(), batch_size=1)(done)
     worker: Any = daft.cls(use_process=True, max_concurrency=jobs)(type("Worker", (), {"done": method}))()
@@ -78,4 +82,21 @@ def each_done(work: Callable[[T], V], tasks: deque[T], address: str | None = Non
     if address:
         frame = frame.into_partitions(min(len(tasks), _PARTS))
     for row in frame.with_column("made", worker.done(frame["task"])).iter_rows():
-        yield pickle.loads(row["task"]), pickle.loads(row["made"])
+        task = pickle.loads(row["task"])
+        for part in _unpacked(row["made"]):
+            yield task, part, False
+        yield task, [], True
+
+
+def _packed(parts: Iterable[object]) -> bytes:
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1) as file:
+        for part in parts:
+            pickle.dump(part, file)
+    return packed.getvalue()
+
+
+def _unpacked(packed: bytes) -> Iterator[Any]:
+    with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file, suppress(EOFError):
+        while True:
+            yield pickle.load(file)

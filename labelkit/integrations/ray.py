@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar
 
 from labelkit.batch import Labels, Verifications
@@ -20,6 +20,7 @@ from labelkit.batch import Labels, Verifications
 T = TypeVar("T")
 V = TypeVar("V")
 _AHEAD = 512  # tasks that are given to a cluster before the first of them is done: cores that can be busy
+_PARTS = 8  # of the result of a task that wait to be taken
 _OBJECT_STORE = 128 << 20  # bytes; only names and results pass through it
 
 
@@ -49,15 +50,17 @@ def _called(table: Any, work: Labels | Verifications) -> Any:
     return work(table)
 
 
-def each_done(work: Callable[[T], V], tasks: deque[T], address: str | None = None,
-              jobs: int | None = None) -> Generator[tuple[T, V | None], None, None]:
-    """(task, what `work` makes of it) as tasks are done, None for one whose process died twice.
+def each_done(work: Callable[[T], Iterator[V]], tasks: deque[T], address: str | None = None,
+              jobs: int | None = None) -> Generator[tuple[T, V | None, bool], None, None]:
+    """(task, part of what `work` makes of it, whether it is done) as they come: a part is None, and nothing more comes,
+    where the process of a task died twice; at the end of the others it is empty.
 
-    work, tasks  pickled; `work` returns errors and raises none. Tasks that are added meanwhile are worked on too
+    work, tasks  pickled; `work` gives parts of its result, and returns errors instead of raising them. Tasks that are
+                 added meanwhile are worked on too
     address      of the cluster, "auto" for one on this machine; None starts Ray here and ends it afterwards
     jobs         tasks at a time, each on one core; by default as many as there are cores
-    A task whose worker or node is lost is worked on again. Raises what Ray raises where the cluster cannot be reached
-    or a worker cannot begin.
+    A task whose worker or node is lost is worked on again; its parts come once, if they are the same. Raises what Ray
+    raises where the cluster cannot be reached or a worker cannot begin.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else Ray reports to its makers
     import ray
@@ -65,24 +68,30 @@ def each_done(work: Callable[[T], V], tasks: deque[T], address: str | None = Non
     own = {} if address else {"num_cpus": jobs, "object_store_memory": _OBJECT_STORE, "include_dashboard": False}
     ray.init(address or "local", log_to_driver=False, logging_level="ERROR", **own)
     try:
-        remote, held = ray.remote(num_cpus=1, max_retries=1)(_done), ray.put(work)
+        remote = ray.remote(num_cpus=1, max_retries=1, num_returns="streaming",
+                            _generator_backpressure_num_objects=_PARTS)(_done)
+        held = ray.put(work)
         begun: dict[Any, T] = {}
         while tasks or begun:
             while tasks and len(begun) < (jobs or _AHEAD):
                 task = tasks.popleft()
                 begun[remote.remote(held, task)] = task
-            for ref in ray.wait(list(begun))[0]:
-                yield begun.pop(ref), _result(ray, ref)
+            for parts in ray.wait(list(begun))[0]:
+                part, ended = _next(ray, parts)
+                yield begun.pop(parts) if ended else begun[parts], part, ended
     finally:
         ray.shutdown()
 
 
-def _done(work: Callable[[T], V], task: T) -> V:
-    return work(task)
+def _done(work: Callable[[T], Iterator[V]], task: T) -> Iterator[V]:
+    yield from work(task)
 
 
-def _result(ray: Any, ref: Any) -> Any:
+def _next(ray: Any, parts: Any) -> tuple[Any, bool]:
+    """The next part of a task, and whether it has ended."""
     try:
-        return ray.get(ref)
+        return ray.get(next(parts)), False
+    except StopIteration:
+        return [], True
     except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError, ray.exceptions.NodeDiedError):
-        return None
+        return None, True

@@ -39,8 +39,12 @@ def played(installed, monkeypatch):
         while tasks:
             task = tasks.pop()
             seen.append([item.path for item in task])
-            dies = any("deadly" in item.path for item in task)
-            yield task, None if dies else pickle.loads(pickle.dumps(work(task)))
+            if any("deadly" in item.path for item in task):
+                yield task, None, True
+            else:
+                for part in work(task):
+                    yield task, pickle.loads(pickle.dumps(part)), False
+                yield task, [], True
 
     monkeypatch.setattr(ray, "each_done", each_done)
     monkeypatch.setattr(daft, "each_done", each_done)
@@ -127,10 +131,39 @@ def test_a_file_that_ends_its_process_fails_alone(run, played, monkeypatch):
     assert [one["file"] for one in failed] == ["in/deadly.jpg"] and failed[0]["error"]["type"] == "LimitExceeded"
 
 
+def test_results_of_a_shard_pass_through_the_engine_in_parts(run, played, monkeypatch):
+    parts = []
+    there = engines._There.__call__
+    monkeypatch.setattr(engines, "_ROWS", 2)
+    monkeypatch.setattr(engines._There, "__call__", lambda self, task: (
+        parts.append(len(part)) or part for part in there(self, task)))
+    packed([*members(5), ("9999.jpg", b"no picture")], Path("in/a.tar"))
+    code, out, _ = run("embed", "in", "-o", "out", *FAST, *ON_RAY, "--json")
+    assert code == 1 and parts == [2, 2, 2]
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert len({line["file"] for line in lines}) == 6 and sum("error" in line for line in lines) == 1
+    code, out, _ = run("verify", "out", *ON_RAY, "--layers", "metadata", "--json")
+    assert code == 0 and len(out.splitlines()) == 5 and parts[3:] == [2, 2, 1]
+
+
+def test_what_a_lost_worker_left_is_removed_at_the_end(run, installed, monkeypatch):
+    def each_done(work, tasks, address, jobs):
+        left = Path("out/.labelkit-abcd1234")
+        left.mkdir(parents=True)
+        (left / "lock").touch()
+        (left / "half.jpg").write_bytes(b"half")
+        yield from ((task, part, False) for task in tasks for part in work(task))
+
+    monkeypatch.setattr(ray, "each_done", each_done)
+    write("in/a.jpg")
+    assert run("embed", "in", "-o", "out", *FAST, *ON_RAY)[0] == 0
+    assert [path.name for path in Path("out").iterdir()] == ["a.jpg"]
+
+
 def test_a_worker_without_the_folder_says_so(run, installed, monkeypatch):
     def each_done(work, tasks, address, jobs):
         away = engines._There(work.work, "/no/such/folder")
-        yield from ((task, away(task)) for task in tasks)
+        yield from ((task, part, False) for task in tasks for part in away(task))
 
     monkeypatch.setattr(ray, "each_done", each_done)
     write("in/a.jpg")

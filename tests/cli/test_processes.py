@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pickle
 import re
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -14,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from labelkit.batch.samples import Medium
 from labelkit.cli import files, processes
 from labelkit.errors import InvalidArgument, LimitExceeded
 from tests.cli.conftest import PRODUCER, write
@@ -69,6 +73,36 @@ def test_a_process_that_dies_costs_its_own_file_alone():
     died = [item for item, result in found if isinstance(result, LimitExceeded)]
     assert died == [2, 5, 11] and str(found[2][1]).startswith("file 2: the process that read it came to an end")
     assert all(result == item for item, result in found if item not in died)
+
+
+def test_a_process_that_dies_while_it_sends_costs_its_own_file_alone():
+    class Half:
+        """Of which the other end sees the beginning alone."""
+
+        def __reduce__(self):
+            replies = max(int(name) for name in os.listdir("/proc/self/fd"))
+            ends = [number for number in range(3, replies + 1) if is_writable_pipe(number)]
+            os.write(ends[-1], struct.pack("<qq", 1, 100) + b"half")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    found = in_order(lambda item: Half() if item == 2 else item, 5)
+    assert isinstance(found[2][1], LimitExceeded) and "file 2" in str(found[2][1])
+    assert [result for item, result in found if item != 2] == [0, 1, 3, 4]
+
+
+def is_writable_pipe(number: int) -> bool:
+    try:
+        return os.readlink(f"/proc/self/fd/{number}").startswith("pipe:") and bool(
+            fcntl.fcntl(number, fcntl.F_GETFL) & os.O_WRONLY)
+    except OSError:
+        return False
+
+
+def test_bytes_that_a_pickle_refers_to_arrive_as_they_were():
+    medium = Medium("a.jpg", bytes(range(256)) * 5000)
+    for _, result in in_order(lambda item: [medium, Medium("b.jpg", Path("b.jpg")), item], 12):
+        assert result[:2] == [medium, Medium("b.jpg", Path("b.jpg"))] and type(result[0].data) is bytes
+    assert pickle.loads(pickle.dumps(medium)) == medium, "in one piece too"
 
 
 def test_a_result_that_cannot_be_sent_is_an_error():

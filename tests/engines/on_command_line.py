@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -109,14 +111,31 @@ def test_a_run_whose_driver_was_killed_goes_on(engine):
 
 def test_a_task_that_ends_its_process_is_lost_alone():
     from labelkit.integrations.ray import each_done
-    done = dict(each_done(_dies_of_three, deque(range(6)), jobs=2))
-    assert done == {number: None if number == 3 else 2 * number for number in range(6)}
+    parts: dict[int, list[object]] = {}
+    for task, part, ended in each_done(_dies_of_three, deque(range(6)), jobs=2):
+        assert ended is (part in (None, []))
+        parts.setdefault(task, []).append(part)
+    assert parts == {number: [number, 2 * number, []] if number != 3 else [3, None] for number in range(6)}
 
 
-def _dies_of_three(number: int) -> int:
+def _dies_of_three(number: int) -> Iterator[int]:
+    yield number
     if number == 3:
         os._exit(1)
-    return 2 * number
+    yield 2 * number
+
+
+@pytest.mark.parametrize("engine", ["daft", "ray"])
+def test_results_come_in_parts_that_are_not_all_held(engine):
+    each_done = importlib.import_module(f"labelkit.integrations.{engine}").each_done
+    seen = Counter(task for task, part, ended in each_done(_many, deque(range(2)), jobs=1)
+                   if not ended and part[0] == "row")
+    assert seen == {0: 300, 1: 300}
+
+
+def _many(number: int) -> Iterator[list[object]]:
+    for at in range(300):
+        yield ["row", number, at]
 
 
 def test_ray_that_cannot_be_reached_is_an_error():
