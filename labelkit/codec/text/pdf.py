@@ -59,9 +59,14 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], _Pages]:
     count, pages = pdfium.pages(data, name)
     if not count:
         raise MalformedFile("{where}: there are no pages in it", where=name)
+    return blocks_of(pages), _Pages(data, name, count, pages)
+
+
+def blocks_of(pages: Sequence[Page]) -> list[Block]:
+    """The texts on pages, as a reader sees them: margins, titles and paragraphs."""
     sizes = [line.size for page in pages for line in page.lines if line.size >= _SMALLEST for _ in line.text]
     usual = statistics.median(sizes) if sizes else 0.0
-    return [block for page in pages for block in _blocks(page, usual)], _Pages(data, name, count, pages)
+    return [block for page in pages for block in _blocks(page, usual)]
 
 
 def _blocks(page: Page, usual: float) -> Iterator[Block]:
