@@ -280,7 +280,7 @@ def _steps(words: Words, size: float) -> str:
 
 
 def _font(prefix: str, number: int, file: str) -> bytes:
-    return (f'<{prefix}Font ID="{number}" FontName="{_FACE}" FamilyName="{_FACE}"><{prefix}FontFile>{file}'
+    return (f'<{prefix}Font ID="{number}" FontName="{_FACE}" FamilyName="宋体"><{prefix}FontFile>{file}'
             f"</{prefix}FontFile></{prefix}Font>").encode()
 
 
