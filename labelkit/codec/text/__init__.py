@@ -14,9 +14,10 @@ from labelkit.codec.samples import Pictured, TextSamples
 MODULES = {"txt": "plain", "markdown": "markdown", "html": "html", "srt": "subtitles", "vtt": "subtitles",
            "ass": "subtitles", "json": "chat", "jsonl": "chat", "docx": "office", "odt": "office",
            "epub": "epub", "pptx": "slides", "xlsx": "sheets", "eml": "mail", "rtf": "rtf",
-           "pdf": "pdf", "xmind": "mindmap", "ofd": "ofd"}
+           "pdf": "pdf", "xmind": "mindmap", "ofd": "ofd", "glb": "scene",
+           "gltf": "scene"}
 """The module that reads each format."""
-_DRAWN = ("pdf", "ofd")  # words are drawn on pages
+_DRAWN = ("pdf", "ofd", "glb", "gltf")  # words are drawn on pages
 IN_MEMORY = ("txt", "markdown", "html", "srt", "vtt", "ass", "json", "jsonl")
 """The formats of texts that can be strings."""
 
