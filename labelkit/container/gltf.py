@@ -77,17 +77,32 @@ def patches(reader: Reader, layout: Layout[Scene, None], changes: Changes[None],
     return rewritten(reader, layout, text)
 
 
-def rewritten(reader: Reader, layout: Layout[Scene, None], text: str) -> list[Patch]:
-    """The patches that give a file another scene; raises LimitExceeded."""
+def binary_at(reader: Reader, layout: Layout[Scene, None]) -> tuple[int, int] | None:
+    """Where the buffer of a GLB starts and stops; None where there is none behind its scene."""
+    at = layout.state.stop + 8
+    if layout.format.name != "glb" or at > reader.size:
+        return None
+    length, kind = struct.unpack("<I4s", reader.at(at - 8, 8, "scene"))
+    return (at, at + length) if kind == b"BIN\0" and at + length <= reader.size else None
+
+
+def rewritten(reader: Reader, layout: Layout[Scene, None], text: str, binary: bytes = b"") -> list[Patch]:
+    """The patches that give a file another scene, and its buffer more behind its end, which is a multiple of 4 bytes
+    long; raises LimitExceeded."""
     scene, new = layout.state, text.encode()
     if layout.format.name == "gltf":
         return [(scene.start, scene.stop, new)]
     new = new.rstrip(b" ")
     new += b" " * (-len(new) % 4)
-    total = reader.size + len(new) - (scene.stop - scene.start)
+    total = reader.size + len(new) + len(binary) - (scene.stop - scene.start)
     if total > 0xFFFFFFFF:
         raise reader.too_big("GLB", 0xFFFFFFFF, total)
-    return [(8, 16, struct.pack("<II", total, len(new))), (scene.start, scene.stop, new)]
+    done = [(8, 16, struct.pack("<II", total, len(new))), (scene.start, scene.stop, new)]
+    held = binary_at(reader, layout) if binary else None
+    if held:
+        length = held[1] - held[0] + len(binary)
+        done += [(scene.stop, scene.stop + 4, struct.pack("<I", length)), (held[1], held[1], binary)]
+    return done
 
 
 def _parsed(text: str) -> tuple[Object, Object | None]:

@@ -64,14 +64,20 @@ class _Document:
         nodes = [{"name": _NAME + words[0].text, "mesh": counts["meshes"], **_standing(*self._box(), aspect)},
                  *({"name": _NAME + words[0].text, "mesh": counts["meshes"], **_in_view(camera, aspect)}
                    for _, camera in cameras)]
+        held, binary = self._buffer(), b""
         added = {**_parts(counts, texture), "nodes": nodes}
-        changes = [_appended(self.text, self.root, name, ones) for name, ones in added.items()]
+        changes = []
+        if held:
+            place, length = held
+            binary = _moved(added, texture, length)
+            changes.append((place.value_at, place.stop, str(length + len(binary))))
+        changes += [_appended(self.text, self.root, name, ones) for name, ones in added.items() if ones]
         changes.append(_appended(self.text, scene, "nodes", [counts["nodes"]]))
         places = jsontext.items_at(self.text, self.root.members["nodes"].value_at) if cameras else []
         changes += [_appended(self.text, jsontext.object_at(self.text, places[index]), "children",
                               [counts["nodes"] + 1 + number]) for number, (index, _) in enumerate(cameras)]
         text = jsontext.changed(self.text, changes)
-        return join(self.reader, splice(self.reader.size, gltf.rewritten(self.reader, self.layout, text)))
+        return join(self.reader, splice(self.reader.size, gltf.rewritten(self.reader, self.layout, text, binary)))
 
     def pictures(self) -> Iterator[npt.NDArray[np.uint8]]:
         """Each sign of the start scene, a textured rectangle, at the lower edge of a view in which it is as high as
@@ -87,6 +93,15 @@ class _Document:
                 sign = _decoded(self._image(_at(_list(self, "images"), source)))
                 if sign is not None:
                     yield _in_a_view(sign)
+
+    def _buffer(self) -> tuple[jsontext.Member, int] | None:
+        """The length of the buffer of a GLB as it is stated, and as it is; None where the scene has none."""
+        place, buffers = gltf.binary_at(self.reader, self.layout), self.root.members.get("buffers")
+        if place is None or buffers is None or not _list(self, "buffers") or "uri" in _list(self, "buffers")[0]:
+            return None
+        first = jsontext.object_at(self.text, jsontext.items_at(self.text, buffers.value_at)[0])
+        length = first.members.get("byteLength")
+        return (length, place[1] - place[0]) if length and (place[1] - place[0]) % 4 == 0 else None
 
     def shown(self) -> list[int]:
         """The nodes of the start scene."""
@@ -165,11 +180,12 @@ class _Document:
                     pass
             return b""
         start, length = view.get("byteOffset", 0), view.get("byteLength", 0)
-        at = self.layout.state.stop + 8  # behind the header of the chunk of buffer 0
-        if self.layout.format.name != "glb" or view.get("buffer") != 0 or not isinstance(start, int) or not (
-                isinstance(length, int) and 0 < length < _MAX_IMAGE and 0 <= at + start <= self.reader.size - length):
+        place = gltf.binary_at(self.reader, self.layout)
+        if place is None or view.get("buffer") != 0 or not isinstance(start, int) or not isinstance(length, int):
             return b""
-        return self.reader.at(at + start, length, "image")
+        if not (0 < length < _MAX_IMAGE and 0 <= start <= place[1] - place[0] - length):
+            return b""
+        return self.reader.at(place[0] + start, length, "image")
 
 
 _ADDED = ("buffers", "bufferViews", "accessors", "images", "samplers", "textures", "materials", "meshes", "nodes")
@@ -260,10 +276,26 @@ def _in_view(camera: dict[str, Any], aspect: float) -> dict[str, object]:
     return {"translation": [0.0, -high / 2 + tall / 2 + _MARGIN * high, -away], "scale": [tall * aspect, tall, 1.0]}
 
 
+_CORNERS = struct.pack("<12f8f6H", -.5, -.5, 0, .5, -.5, 0, .5, .5, 0, -.5, .5, 0, 0, 1, 1, 1, 1, 0, 0, 0,
+                       0, 1, 2, 0, 2, 3)
+"""Places, then places in the texture, then two triangles."""
+
+
+def _moved(added: dict[str, list[dict[str, object]]], texture: bytes, start: int) -> bytes:
+    """Put what a sign holds behind the buffer of a GLB, `start` bytes long: these bytes."""
+    corners = _CORNERS + bytes(-len(_CORNERS) % 4)
+    added["buffers"] = []
+    for view in added["bufferViews"]:
+        view.update(buffer=0, byteOffset=start + int(str(view["byteOffset"])))
+    added["bufferViews"].append({"buffer": 0, "byteOffset": start + len(corners), "byteLength": len(texture)})
+    first = int(str(added["accessors"][0]["bufferView"]))
+    added["images"] = [{"mimeType": "image/png", "bufferView": first + 3}]
+    return corners + texture + bytes(-len(texture) % 4)
+
+
 def _parts(counts: dict[str, int], texture: bytes) -> dict[str, list[dict[str, object]]]:
     """What a sign is made of, behind what the file holds already."""
-    corners = struct.pack("<12f8f6H", -.5, -.5, 0, .5, -.5, 0, .5, .5, 0, -.5, .5, 0, 0, 1, 1, 1, 1, 0, 0, 0,
-                          0, 1, 2, 0, 2, 3)
+    corners = _CORNERS
     buffer, view, accessor = counts["buffers"], counts["bufferViews"], counts["accessors"]
     return {
         "buffers": [{"byteLength": len(corners), "uri": _data("application/octet-stream", corners)}],
