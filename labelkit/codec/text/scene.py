@@ -141,8 +141,9 @@ class _Document:
         found = [(index, _at(cameras, nodes[index].get("camera"))) for index in self.shown()]
         yield from [one for one in found if one[1].get("type") in ("perspective", "orthographic")][:_MAX_CAMERAS]
 
-    def _box(self) -> tuple[Numbers, Numbers]:
-        """The least and largest x, y and z of what the start scene shows."""
+    def _box(self) -> tuple[Numbers, Numbers, float]:
+        """The least and largest x, y and z of what the start scene shows, and the diagonal of a view of all of it, the
+        signs before its cameras too."""
         meshes, accessors, corners = _list(self, "meshes"), _list(self, "accessors"), list[Numbers]()
         for index, matrix in self._walk():
             for primitive in _items(_at(meshes, _list(self, "nodes")[index].get("mesh")).get("primitives")):
@@ -153,7 +154,11 @@ class _Document:
                     box = np.array([[(low, high)[bits >> axis & 1][axis] for axis in range(3)] for bits in range(8)])
                     corners.append((matrix @ np.c_[box / scale, np.ones(8)].T).T[:, :3])
         points = np.concatenate(corners) if corners else np.zeros((1, 3))
-        return (points.min(axis=0), points.max(axis=0)) if np.isfinite(points).all() else (np.zeros(3), np.ones(3))
+        cameras = {index for index, _ in self._cameras()}
+        whole = np.concatenate([points, *(matrix[None, :3, 3] for index, matrix in self._walk() if index in cameras)])
+        if not np.isfinite(whole).all():
+            return np.zeros(3), np.ones(3), 1.0
+        return points.min(axis=0), points.max(axis=0), float(np.linalg.norm(np.ptp(whole, axis=0))) or 1.0
 
     def _texture_of(self, primitive: dict[str, Any]) -> int:
         """The picture on a rectangle; -1 for another shape and for one without."""
@@ -253,9 +258,8 @@ def _appended(text: str, holder: jsontext.Object, name: str, values: Sequence[ob
     return held.stop - 1, held.stop - 1, ("," if held.value else "") + written
 
 
-def _standing(low: Numbers, high: Numbers, aspect: float) -> dict[str, object]:
+def _standing(low: Numbers, high: Numbers, diagonal: float, aspect: float) -> dict[str, object]:
     """Where the sign stands: below the scene, at its front."""
-    diagonal = float(np.linalg.norm(high - low)) or 1.0
     tall = _BELOW * diagonal
     x, y, z = (low[0] + high[0]) / 2, low[1] - _GAP * diagonal - tall / 2, high[2]
     return {"translation": [float(x), float(y), float(z)], "scale": [tall * aspect, tall, tall]}
