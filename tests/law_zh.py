@@ -85,7 +85,6 @@ TEXTS = {
     "the label throughout a film": "标识贯穿整部影片",
     "within three hours": "三小时内",
     "no file shows it: for the operator to do": "文件中无从体现：由运营者落实",
-    "glTF gets metadata, no drawn label": "glTF 只写元数据，不绘制显式标识",
     "nothing is asked": "没有要求",
     "a model puts it in as it writes": "由模型在生成时嵌入",
     "no forensic detector": "没有取证式检测工具"}

@@ -320,6 +320,14 @@ class TextSource(Protocol):
         """The file with these words in it and every other byte as it was."""
 
 
+@runtime_checkable
+class Pictured(Protocol):
+    """A document whose pictures can be all that a reader sees: a scan, a scene."""
+
+    def pictures(self) -> Iterator[npt.NDArray[np.uint8]]:
+        """What is shown without being text, grey [height, width], as far as it is looked at."""
+
+
 @dataclass(frozen=True, slots=True)
 class TextSamples:
     """The text of a document, as far as a reader sees it: `blocks` in reading order.
@@ -327,12 +335,14 @@ class TextSamples:
     source    writes the file with words in it
     words     what encode puts in
     is_drawn  whether words are drawn on pages, with a font
+    pictures  gives the pictures in which a label may stand, where there are any
     """
 
     blocks: tuple[Block, ...]
     source: TextSource = field(repr=False)
     words: tuple[Words, ...] = ()
     is_drawn: bool = False
+    pictures: Callable[[], Iterator[npt.NDArray[np.uint8]]] | None = field(default=None, repr=False)
 
 
 Samples = ImageSamples | AudioSamples | AudioStream | VideoSamples | TextSamples

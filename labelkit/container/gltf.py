@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """glTF 2.0 and GLB: the label is AIGC in asset.extras (glTF 2.0, 3.1 and 3.2). No guide names a place for it.
 
-Every other character of the scene stays, and so do its buffers. The label in the start scene (GB 45438-2025, 5.5) is
-not drawn here: what shows the scene has to show it.
+Every other character of the scene stays, and so do its buffers.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _HEADER, _JSON = 20, b"JSON"  # bytes in front of the scene of a GLB
 
 
 @dataclass(slots=True)
-class _Scene:
+class Scene:
     """The JSON of a scene, where it lies in the file, and the object of its asset's extras if there is one."""
 
     text: str
@@ -45,7 +44,7 @@ def sniff(reader: Reader, head: bytes) -> Format | None:
     return FORMATS[1]
 
 
-def scan(reader: Reader, found: Format) -> Layout[_Scene, None]:
+def scan(reader: Reader, found: Format) -> Layout[Scene, None]:
     """The members of the asset's extras; raises MalformedFile, TruncatedFile, LimitExceeded."""
     start, stop = 0, reader.size
     if found.name == "glb":
@@ -56,7 +55,7 @@ def scan(reader: Reader, found: Format) -> Layout[_Scene, None]:
         _, extras = _parsed(text)
     except (UnicodeDecodeError, jsontext.NoObject, KeyError) as error:
         raise reader.malformed("glTF", start, Message("the scene is no JSON object with an asset")) from error
-    layout: Layout[_Scene, None] = Layout(found, [], _Scene(text, start, stop, extras))
+    layout: Layout[Scene, None] = Layout(found, [], Scene(text, start, stop, extras))
     for name, one in extras.members.items() if extras else ():
         body = one.value if isinstance(one.value, str) else json.dumps(one.value, ensure_ascii=False)
         layout.slots.append(Slot(TEXT, "extras", start + len(text[:one.start].encode()),
@@ -65,7 +64,7 @@ def scan(reader: Reader, found: Format) -> Layout[_Scene, None]:
     return layout
 
 
-def patches(reader: Reader, layout: Layout[_Scene, None], changes: Changes[None],
+def patches(reader: Reader, layout: Layout[Scene, None], changes: Changes[None],
             fresh: bytes | None) -> list[Patch]:
     """The patches for the scene and, in a GLB, for the lengths in front of it."""
     scene = layout.state
@@ -75,15 +74,35 @@ def patches(reader: Reader, layout: Layout[_Scene, None], changes: Changes[None]
     text = scene.extras.edited(scene.text, values) if scene.extras else scene.text
     if fresh is not None:
         text = jsontext.changed(text, [_added(reader, *_parsed(text), fresh.decode())])
-    new = text.encode()
+    return rewritten(reader, layout, text)
+
+
+def binary_at(reader: Reader, layout: Layout[Scene, None]) -> tuple[int, int] | None:
+    """Where the buffer of a GLB starts and stops; None where there is none behind its scene."""
+    at = layout.state.stop + 8
+    if layout.format.name != "glb" or at > reader.size:
+        return None
+    length, kind = struct.unpack("<I4s", reader.at(at - 8, 8, "scene"))
+    return (at, at + length) if kind == b"BIN\0" and at + length <= reader.size else None
+
+
+def rewritten(reader: Reader, layout: Layout[Scene, None], text: str, binary: bytes = b"") -> list[Patch]:
+    """The patches that give a file another scene, and its buffer more behind its end, which is a multiple of 4 bytes
+    long; raises LimitExceeded."""
+    scene, new = layout.state, text.encode()
     if layout.format.name == "gltf":
         return [(scene.start, scene.stop, new)]
     new = new.rstrip(b" ")
     new += b" " * (-len(new) % 4)
-    total = reader.size + len(new) - (scene.stop - scene.start)
+    total = reader.size + len(new) + len(binary) - (scene.stop - scene.start)
     if total > 0xFFFFFFFF:
         raise reader.too_big("GLB", 0xFFFFFFFF, total)
-    return [(8, 16, struct.pack("<II", total, len(new))), (scene.start, scene.stop, new)]
+    done = [(8, 16, struct.pack("<II", total, len(new))), (scene.start, scene.stop, new)]
+    held = binary_at(reader, layout) if binary else None
+    if held:
+        length = held[1] - held[0] + len(binary)
+        done += [(scene.stop, scene.stop + 4, struct.pack("<I", length)), (held[1], held[1], binary)]
+    return done
 
 
 def _parsed(text: str) -> tuple[Object, Object | None]:

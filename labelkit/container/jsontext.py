@@ -42,7 +42,6 @@ class Object:
         stop = max(one.stop for one in self.members.values())
         return stop, stop, "," + written
 
-
     def edited(self, text: str, values: Mapping[str, str | None]) -> str:
         """The text in which these members have other strings as values, or are gone (None)."""
         kept = [(one, text[one.start:one.value_at] + (
@@ -57,6 +56,24 @@ def object_at(text: str, at: int = 0) -> Object:
     """The object that starts at a character, or behind the spaces there; raises NoObject."""
     try:
         return _object(text, _past(text, at))
+    except (ValueError, RecursionError, IndexError) as error:
+        raise NoObject from error
+
+
+def items_at(text: str, at: int = 0) -> list[int]:
+    """Where the values of the array start that starts at a character, or behind the spaces there; raises NoObject."""
+    try:
+        at, found = _past(text, at), list[int]()
+        if text[at] != "[":
+            raise NoObject
+        at = _past(text, at + 1)
+        while text[at] != "]":
+            found.append(at)
+            at = _past(text, _DECODER.raw_decode(text, at)[1])
+            if text[at] not in ",]":
+                raise NoObject
+            at = _past(text, at + 1) if text[at] == "," else at
+        return found
     except (ValueError, RecursionError, IndexError) as error:
         raise NoObject from error
 

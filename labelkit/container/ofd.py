@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape
 
 from labelkit.container import archive, markup
 from labelkit.container.base import TEXT, Changes, Format, Layout, Patch, Reader, Slot
@@ -64,22 +64,22 @@ def patches(reader: Reader, layout: Layout[_Package, Element], changes: Changes[
         return []
     if package.is_signed:
         raise archive.signed(reader)
-    cuts = [(slot.state.start, slot.state.stop, b"" if body is None else _datum(package.info, body))
+    cuts = [(slot.state.start, slot.state.stop, b"" if body is None else _datum(package, body))
             for slot, body in changes.items()]
     if fresh is not None:
-        datum = _datum(package.info, fresh)
+        datum = _datum(package, fresh)
         if package.customs:
             cuts.append(markup.append_to(package.data, package.customs, datum))
         else:
-            cuts.append(markup.append_to(package.data, package.info, _element(package.info, "CustomDatas", "", datum)))
+            cuts.append(markup.append_to(package.data, package.info, _element(package, "CustomDatas", "", datum)))
     return archive.replaced(reader, package.archive, {_ROOT: markup.changed(package.data, cuts)})
 
 
-def _datum(info: Element, body: bytes) -> bytes:
-    return _element(info, "CustomData", ' Name="AIGC"', escape(body.decode()).encode())
+def _datum(package: _Package, body: bytes) -> bytes:
+    return _element(package, "CustomData", ' Name="AIGC"', escape(body.decode()).encode())
 
 
-def _element(info: Element, name: str, attributes: str, content: bytes) -> bytes:
-    """An element in the name space of the information, whatever prefix that has."""
-    prefix, space = ("o:", f" xmlns:o={quoteattr(info.namespace)}") if info.namespace else ("", "")
-    return f"<{prefix}{name}{space}{attributes}>".encode() + content + f"</{prefix}{name}>".encode()
+def _element(package: _Package, name: str, attributes: str, content: bytes) -> bytes:
+    """An element with the prefix of the information: some readers know the usual one alone, whatever is declared."""
+    prefix = package.info.raw_name(package.data)[:-len(package.info.local)]
+    return b"<%b%b%b>" % (prefix, name.encode(), attributes.encode()) + content + b"</%b%b>" % (prefix, name.encode())

@@ -283,3 +283,24 @@ def test_broken_documents_raise_nothing_else():
                 labelled(broken)
             except LabelkitError:
                 pass
+
+
+def scanned(pixels: np.ndarray, *, pages_before: int = 0, margin: int = 60) -> bytes:
+    """A PDF as scanners and Pillow make it: pages that are pictures, with paper around them."""
+    paper = np.full((pixels.shape[0] + 2 * margin, pixels.shape[1] + 2 * margin), 255, np.uint8)
+    paper[margin:-margin, margin:-margin] = pixels
+    sheets = [Image.new("L", (600, 800), 200) for _ in range(pages_before)]
+    out = io.BytesIO()
+    first, *others = [*sheets, Image.fromarray(paper)]
+    first.save(out, "PDF", save_all=True, append_images=others)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("language, before", [("zh", 0), ("zh", 9), ("de", 0), ("ar", 1)])
+def test_a_label_in_a_scanned_page_is_found(language, before):
+    plain = np.random.default_rng(1).integers(90, 130, (700, 900), np.uint8)
+    drawn = np.asarray(lk.embed(Image.fromarray(np.dstack([plain] * 3)), label=LABEL, plan=lk.Plan(
+        explicit=lk.Explicit(language=language), watermark=None, metadata=False)).convert("L"))
+    finding = explicit(scanned(drawn, pages_before=before))
+    assert finding.status is lk.Status.VALID and finding.evidence.language == (None if language == "zh" else language)
+    assert explicit(scanned(plain, pages_before=before)).status is lk.Status.ABSENT

@@ -14,6 +14,7 @@ from labelkit.codec.frame import Frame, FrameFormat, Orientation
 from labelkit.errors import HostTooSmall, InvalidArgument, InvalidLabel
 from labelkit.explicit.image.finding import find_in
 from labelkit.explicit.video import drawing as video
+from labelkit.languages import LANGUAGES
 from labelkit.plan import Explicit, Quality, Showing
 from labelkit.report import Status
 from tests.films import film, scene
@@ -173,3 +174,13 @@ def test_a_label_that_goes_too_early_is_invalid(tmp_path):
 
     finding = found(film(tmp_path / "film.mp4", luma=frames()))
     assert finding.status is Status.INVALID
+
+
+@pytest.mark.parametrize("language", ["de", "ru", "ar", "hi", "ko", "ja", "th", "el", "he"])
+def test_a_label_in_another_language_is_found_in_the_film(language, tmp_path):
+    source = film(tmp_path / "film.mp4", size=(480, 360), count=8)
+    assert found(source).status is Status.ABSENT
+    labelled(source, tmp_path / "out.mp4", Explicit(language=language))
+    finding = found(tmp_path / "out.mp4")
+    assert finding.status is Status.VALID
+    assert finding.evidence.text == LANGUAGES[language].text and finding.evidence.language == language

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import importlib
 
-from labelkit.codec.samples import TextSamples
+from labelkit.codec.samples import Pictured, TextSamples
 
 MODULES = {"txt": "plain", "markdown": "markdown", "html": "html", "srt": "subtitles", "vtt": "subtitles",
            "ass": "subtitles", "json": "chat", "jsonl": "chat", "docx": "office", "odt": "office",
            "epub": "epub", "pptx": "slides", "xlsx": "sheets", "eml": "mail", "rtf": "rtf",
-           "pdf": "pdf"}
+           "pdf": "pdf", "xmind": "mindmap", "ofd": "ofd", "glb": "scene",
+           "gltf": "scene"}
 """The module that reads each format."""
-_DRAWN = ("pdf",)  # words are drawn on pages
+_DRAWN = ("pdf", "ofd", "glb", "gltf")  # words are drawn on pages
 IN_MEMORY = ("txt", "markdown", "html", "srt", "vtt", "ass", "json", "jsonl")
 """The formats of texts that can be strings."""
 
@@ -24,7 +25,8 @@ IN_MEMORY = ("txt", "markdown", "html", "srt", "vtt", "ass", "json", "jsonl")
 def decode(data: bytes, format: str, name: str, _max_pixels: int = 0) -> TextSamples:
     """The text of a document; raises UnsupportedFormat, MalformedFile, LimitExceeded."""
     blocks, source = importlib.import_module(f"labelkit.codec.text.{MODULES[format]}").read(data, name)
-    return TextSamples(tuple(blocks), source, is_drawn=format in _DRAWN)
+    return TextSamples(tuple(blocks), source, is_drawn=format in _DRAWN,
+                       pictures=source.pictures if isinstance(source, Pictured) else None)
 
 
 def encode(samples: TextSamples) -> bytes:

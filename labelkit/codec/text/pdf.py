@@ -12,6 +12,9 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from labelkit.codec.samples import Block, Words
 from labelkit.codec.text import pdfium
 from labelkit.codec.text.pdfium import Line, Page
@@ -23,6 +26,8 @@ _LARGE, _LARGE_SHARE = 1.5, 0.045  # times the usual height of letters, and of t
 _SMALLEST = 3.0  # points; smaller letters are not read by people
 _ITEM = re.compile(r"[•◦▪‣●○■□◆]|[-–*]\s|\d{1,2}[.)、]")
 _SHORT = 80  # characters of a line in a margin
+_SCANS = 3  # first and as many last pages that are pictures
+_PAPER = 250  # grey values from here on are paper
 
 
 @dataclass(slots=True)
@@ -33,6 +38,15 @@ class _Pages:
     name: str
     count: int
     pages: list[Page]
+
+    def pictures(self) -> Iterator[npt.NDArray[np.uint8]]:
+        """The first and last pages that are pictures and no text, without the paper around them."""
+        scans = [page.number for page in self.pages if page.is_scan]
+        for number in dict.fromkeys([*scans[:_SCANS], *scans[-_SCANS:]]):
+            whole = pdfium.look(self.data, self.name, number)[2]
+            rows, columns = (np.flatnonzero((whole < _PAPER).any(axis=axis)) for axis in (1, 0))
+            if len(rows):
+                yield whole[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
 
     def labelled(self, words: Sequence[Words]) -> bytes:
         """See `TextSource`; raises HostTooSmall for the middle of fewer than three pages and for pages too small,
@@ -59,9 +73,14 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], _Pages]:
     count, pages = pdfium.pages(data, name)
     if not count:
         raise MalformedFile("{where}: there are no pages in it", where=name)
+    return blocks_of(pages), _Pages(data, name, count, pages)
+
+
+def blocks_of(pages: Sequence[Page]) -> list[Block]:
+    """The texts on pages, as a reader sees them: margins, titles and paragraphs."""
     sizes = [line.size for page in pages for line in page.lines if line.size >= _SMALLEST for _ in line.text]
     usual = statistics.median(sizes) if sizes else 0.0
-    return [block for page in pages for block in _blocks(page, usual)], _Pages(data, name, count, pages)
+    return [block for page in pages for block in _blocks(page, usual)]
 
 
 def _blocks(page: Page, usual: float) -> Iterator[Block]:

@@ -99,24 +99,48 @@ def lettering(text: str, font: Typeface) -> Lettering:
     except UnsupportedFormat:
         raise
     except Exception as error:  # fontTools raises whatever it meets
-        raise MalformedFile("{font} is not a usable TrueType or OpenType font: {reason}", font=font.name,
-                            reason=str(error) or type(error).__name__) from error
+        raise _unusable(font, error) from error
 
 
-def _lettering(text: str, typeface: Typeface) -> Lettering:
+def program_of(text: str, font: Typeface) -> tuple[bytes, float]:
+    """A whole font file with the characters of a text alone, and how wide the text is in ems; raises as `lettering`."""
+    try:
+        cut = _cut(text, font)
+        names, em = cut.getBestCmap(), cut["head"].unitsPerEm
+        out = io.BytesIO()
+        cut.save(out)
+        return out.getvalue(), sum(cut["hmtx"][names[ord(one)]][0] for one in text) / em
+    except UnsupportedFormat:
+        raise
+    except Exception as error:
+        raise _unusable(font, error) from error
+
+
+def _unusable(font: Typeface, error: Exception) -> MalformedFile:
+    return MalformedFile("{font} is not a usable TrueType or OpenType font: {reason}", font=font.name,
+                         reason=str(error) or type(error).__name__)
+
+
+def _cut(text: str, typeface: Typeface) -> TTFont:
+    """The font with the characters of a text alone."""
     from fontTools import subset
     from fontTools.ttLib import TTFont
 
     font = TTFont(io.BytesIO(typeface.data), fontNumber=typeface.face, recalcTimestamp=False)
     if "OS/2" in font and font["OS/2"].fsType & _RESTRICTED:
         raise UnsupportedFormat("{font} does not allow to be embedded in documents", font=typeface.name)
-    kind = "CFF" if "CFF " in font else "glyf"
-    if kind == "glyf" and "glyf" not in font or "fvar" in font:
+    if "CFF " not in font and "glyf" not in font or "fvar" in font:
         raise UnsupportedFormat("{font} has no outlines that a PDF can hold", font=typeface.name)
     cutter = subset.Subsetter(subset.Options(hinting=False, desubroutinize=True, layout_features=[],
                                              notdef_outline=True))
     cutter.populate(text=text)
     cutter.subset(font)
+    return font
+
+
+def _lettering(text: str, typeface: Typeface) -> Lettering:
+    font = _cut(text, typeface)
+    kind = "CFF" if "CFF " in font else "glyf"
     em, names = font["head"].unitsPerEm, font.getBestCmap()
     is_keyed = kind == "CFF" and hasattr(font["CFF "].cff.topDictIndex[0], "ROS")
     entries = {one: (int(names[ord(one)][3:]) if is_keyed else font.getGlyphID(names[ord(one)]),

@@ -51,12 +51,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page that was read: its number from 0, its size in points, and its lines in the order of the file."""
+    """A page that was read: its number from 0, its size in points, its lines in the order of the file, and whether it
+    shows pictures and no text."""
 
     number: int
     width: float
     height: float
     lines: tuple[Line, ...]
+    is_scan: bool = False
 
 
 def pages(data: bytes, name: str) -> tuple[int, list[Page]]:
@@ -66,8 +68,8 @@ def pages(data: bytes, name: str) -> tuple[int, list[Page]]:
     """
     answer, _ = _asked(data, name, "text", str(_MAX_PAGES))
     try:
-        read = [Page(int(number), _number(width), _number(height), tuple(_line(row) for row in rows))
-                for number, width, height, rows in answer["read"]]
+        read = [Page(int(number), _number(width), _number(height), tuple(_line(row) for row in rows),
+                     bool(is_scan)) for number, width, height, rows, is_scan in answer["read"]]
         return int(answer["pages"]), read
     except (KeyError, TypeError, ValueError) as error:
         raise _failed(name) from error

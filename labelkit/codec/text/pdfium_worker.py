@@ -70,7 +70,7 @@ def _say(answer: object) -> None:
 
 def _text(document: Any, most_pages: int) -> dict[str, object]:
     """The lines of the first and last pages, at most so many together: {"pages": ..., "read": [[number, width, height,
-    rows], ...]}."""
+    rows, whether a picture is all there is], ...]}."""
     count, left = len(document), _MAX_CHARACTERS
     numbers = range(count) if count <= most_pages else [*range(most_pages // 2), *range(count - most_pages // 2, count)]
     read = []
@@ -81,7 +81,7 @@ def _text(document: Any, most_pages: int) -> dict[str, object]:
             continue
         width, height = page.get_size()
         rows = [row for row in _rows(page, width, height) if row[5]]
-        read.append([number, width, height, rows])
+        read.append([number, width, height, rows, not rows and _has_image(page)])
         page.close()
         left -= sum(len(row[5]) for row in rows)
         if left < 0:

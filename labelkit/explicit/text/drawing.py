@@ -26,7 +26,8 @@ def draw(samples: TextSamples, explicit: Explicit) -> tuple[TextSamples, DrawnWo
     if samples.is_drawn and added:
         font = Font.open(explicit.font, words[0].text)
         if is_shaped(words[0].text):
-            raise UnsupportedFormat("{text} must be shaped, which is not done on pages of a PDF", text=words[0].text,
+            raise UnsupportedFormat("{text} must be shaped, which is not done on pages of a PDF or OFD",
+                                    text=words[0].text,
                                     hint="label it in a language of another script, such as English")
         font.check(words[0].text)
         added = tuple(replace(one, font=Typeface(font.name, font.data, font.face)) for one in added)

@@ -15,6 +15,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from labelkit.explicit import translations
 from labelkit.explicit.rules import AI_ELEMENTS, GENERATION_ELEMENTS
 from labelkit.explicit.translations import names_ai
 from labelkit.explicit.wording import Wording, is_negated, wording
@@ -56,7 +57,7 @@ class Notice:
 _AI = r"(?:人工智能(?:\(ai\))?|ai(?:gc)?(?:\(人工智能\))?|a\.i\.)"
 _WHAT = ("文章|内容|文档|文本|文字|全文|正文|回答|回复|答复|答案|报告|稿件|稿|邮件|信件|信息|摘要|总结|翻译|译文|字幕|"
          "故事|小说|诗歌|诗|新闻|资讯|文案|页面|网页|页|帖子|评论|方案|代码|简介|对话|消息|结果|作品|"
-         "节目|书|章节|章|演示文稿|幻灯片|表格|数据|课件|剧本|条目|公告|通知|纪要|说明|文|部分|段|篇|项|条|均")
+         "思维导图|导图|脑图|节目|书|章节|章|演示文稿|幻灯片|表格|数据|课件|剧本|条目|公告|通知|纪要|说明|文|部分|段|篇|项|条|均")
 _SELF = (f"(?:(?:本|此|该|以上|以下|上述|下述|下列|上文|下文|全文|这(?:篇|份|段|条|封|则|个))"
          f"(?:{_WHAT})*的?(?:{_WHAT})*|(?:{_WHAT})+)")
 _TOOL = "(?:技术|工具|大语言模型|大?模型|软件|算法|助手|平台|服务|系统|机器人|写作助手)"
@@ -72,7 +73,10 @@ _LEAD = re.compile(
     r"(?:(?:重要|特别|温馨|风险|内容|文章|作者|编辑|创作|ai|aigc|免责|郑重)?"
     r"(?:声明|提示|提醒|注意|备注|说明|注|标识|标注|来源|作者|披露|公告)|"
     r"(?:ai |content |important |editor'?s? |author'?s? )?(?:note|notice|disclaimer|disclosure|source|attribution|"
-    r"label|transparency(?: notice)?|warning|ps|p\.s\.))\s*[:：】\])]\s*|p\.?s\.?\s+", re.IGNORECASE)
+    r"label|transparency(?: notice)?|warning|ps|p\.s\.)|"
+    r"hinweis|anmerkung|transparenzhinweis|haftungsausschluss|remarque|avis|avertissement|mention|aviso|nota|avviso|"
+    r"avvertenza|uwaga|adnotacja|σημείωση|примечание|внимание|забележка|참고|주의|안내|알림|ملاحظة|تنبيه|הערה|नोट|सूचना|"
+    r"หมายเหตุ)\s*[:：】\])]\s*|p\.?s\.?\s+|注[:：]?\s+", re.IGNORECASE)
 
 # English: (this article) was (partly) written with (the help of) AI (tools), or is AI-generated
 _E_WHAT = ("(?:article|texts?|contents?|post|page|story|stories|summary|summaries|message|response|answer|reply|"
@@ -103,7 +107,8 @@ _compiled = functools.cache(re.compile)  # when a text is first read: the two ab
 _QUOTES = "“”\"‘’'„«»`『』"
 _BRACKETED = r"[\[【(（〔「〖<《［]\s*(?P<inner>[^\[\]【】()（）〔〕「」〖〗<>《》［］]{2,48}?)\s*[\]】)）〕」〗>》］]"
 _FIRST, _LAST = re.compile(f"^{_BRACKETED}"), re.compile(f"{_BRACKETED}$")
-_SENTENCES = re.compile(r"(?<=[。！？!?；;\n])\s*|(?<=[.])\s+(?=[A-Z\u4e00-\u9fff(\[])")
+_SENTENCES = re.compile(r"(?<=[。！？!?；;।\n])\s*|(?<=[.])\s+(?=[A-ZÀ-ÞΑ-ΩА-Я\u0590-\u06ff\u0900-\u0e7f\u3040-\u30ff"
+                        r"\u4e00-\u9fff\uac00-\ud7a3(\[])")
 _DENIED = re.compile(r"(?:说法|传言|指控|结论|标签|判断|是|为|系|属)(?:都|均|完全)?(?:是|为|系|属)?(?:错误|谣言|不实|"
                      r"误解|假|误判)|不成立|\b(?:is|was|are|were|be) (?:false|wrong|untrue|incorrect|a (?:myth|lie|"
                      r"rumou?r|mistake))", re.IGNORECASE)
@@ -120,7 +125,7 @@ def notices(text: str) -> Iterator[Notice]:
         return
     lines = [line for line in text.split("\n") if line.strip()]
     whole = _joined(lines)
-    if len(whole) <= _SHORT and (found := _whole(whole)):
+    if (len(whole) <= _SHORT or translations.states(whole)) and (found := _whole(whole)):
         yield found
         return
     for line in dict.fromkeys((lines[0], lines[-1])) if len(lines) > 1 else ():
@@ -209,9 +214,13 @@ def _statement(sentence: str) -> Notice | None:
     found = _compiled(_STATES).match(tight)
     english = None if found else _compiled(_E_STATES).match(" ".join(head.casefold().split()))
     match = found or english
-    if not match or _DENIED.search(head) or is_negated(match[0]):
-        return None
     stated = sentence if len(sentence) <= _SHORT else head
+    if not match:
+        other = translations.statement(sentence)
+        return (Notice(stated, Kind.OTHER, bare=not other[1], whole=False)
+                if other and not _DENIED.search(head) and not is_negated(other[0]) else None)
+    if _DENIED.search(head) or is_negated(match[0]):
+        return None
     if english:
         return Notice(stated, Kind.ENGLISH, bare=not english["self"], whole=False)
     assert found is not None
