@@ -278,7 +278,7 @@ size_t lk_audio_mark_scratch(size_t channels);
  * host, difference: float [frames + 1][128]; window: float [256], its square sums to 1 over the frames; scratch: float
  * [LK_AUDIO_SHIELD_SCRATCH]; out: float [frames + 1][128], which the result is added to. Frames are worked on two by
  * two: a stream that is cut gives the same bits if it is cut at even frames. */
-#define LK_AUDIO_SHIELD_SCRATCH (10 * 1024 + 16 * 129)
+#define LK_AUDIO_SHIELD_SCRATCH (5 * 1024 + 8 * 129)
 typedef int lk_audio_shield_fn(const float *host, const float *difference, size_t frames, float ratio,
                                const float *roots, const float *window, float *scratch, float *out);
 

@@ -57,39 +57,41 @@ int LK(lk_audio_mark)(const float *x, size_t channels, size_t stride, size_t fra
         return LK_BAD_ARGUMENT;
     const size_t low = edges[0], high = edges[bands], bins = high - low;
     float *work = scratch, *power = scratch + 4 * HALF, *gain = power + HALF, *spectra = gain + HALF;
+    struct turns turns;
+    prepare_turns(roots, &turns);
     for (size_t f = 0; f < frames; f++) {
         memset(power, 0, bins * sizeof *power);
         for (size_t c = 0; c < channels; c++) {
             float *re = spectra + 2 * HALF * c, *im = re + HALF;
-            real_forward(roots, window, x + c * stride + f * LK_AUDIO_HOP, low, high, work, re, im);
+            real_forward(&turns, window, x + c * stride + f * LK_AUDIO_HOP, low, high, work, re, im);
             for (size_t k = 0; k < bins; k++) power[k] += re[k] * re[k] + im[k] * im[k];
         }
         gains(power, edges, bands, signs + (phase + f) % period * bands, depths, mean, gain);
         for (size_t c = 0; c < channels; c++) {
             float *re = spectra + 2 * HALF * c, *im = re + HALF;
             for (size_t k = 0; k < bins; k++) re[k] *= gain[k], im[k] *= gain[k];
-            real_inverse_add(roots, window, re, im, low, high, work, out + c * stride + f * LK_AUDIO_HOP);
+            real_inverse_add(&turns, window, re, im, low, high, work, out + c * stride + f * LK_AUDIO_HOP);
         }
     }
     return LK_OK;
 }
 
-enum { SHORT = LK_AUDIO_SHIELD, LANES = 8, PAIRED = LANES / 2, BINS = SHORT / 2 };
+enum { SHORT = LK_AUDIO_SHIELD, LANES = 4, PAIRED = LANES / 2, BINS = SHORT / 2 };
 static const float HOST_FLOOR = 1e-11f; /* of the power of three bins: 130 dB under full scale */
 
 /* Complex transforms of 256 points, `lanes` of them side by side; in and out in a, b is for work. */
-static void short_forward(const float *roots, size_t lanes, float *a, float *b) {
-    for (size_t n = SHORT, s = lanes; n > 1; n /= 4, s *= 4) {
-        radix4(roots, n, s, a, a + SHORT * lanes, b, b + SHORT * lanes);
-        float *swap = a;
-        a = b, b = swap;
-    } /* four steps: the result is back in a */
+static LK_INLINE void short_forward(const float *roots, size_t lanes, float *a, float *b) {
+    const size_t parts = SHORT * lanes;
+    radix4(roots, SHORT, lanes, a, a + parts, b, b + parts);
+    radix4(roots, SHORT / 4, 4 * lanes, b, b + parts, a, a + parts);
+    radix4(roots, SHORT / 16, 16 * lanes, a, a + parts, b, b + parts);
+    radix4(roots, SHORT / 64, 64 * lanes, b, b + parts, a, a + parts);
 }
 
-/* Eight frames' host and difference, each pair the parts of one complex signal; even frames first, then odd ones. */
+/* The host and difference of four frames, each pair the parts of one complex signal; even frames first, then odd ones. */
 static void short_frames(const float *host, const float *difference, size_t frames, const float *window, float *z) {
     for (size_t l = 0; l < LANES; l++) {
-        const size_t f = 2 * (l % PAIRED) + l / PAIRED;
+        const size_t f = 2 * (l % (LANES / 2)) + l / (LANES / 2);
         const float *h = host + f * BINS, *d = difference + f * BINS;
         for (size_t k = 0; k < SHORT; k++) {
             z[k * LANES + l] = f < frames ? h[k] * window[k] : 0.0f;
@@ -99,7 +101,7 @@ static void short_frames(const float *host, const float *difference, size_t fram
 }
 
 /* The spectra of the differences, lowered, two frames in one complex signal whose parts stand exchanged. */
-static void lower(const float *z, float ratio, float *power, float *y) {
+static void lower(const float *restrict z, float ratio, float *restrict power, float *restrict y) {
     const float *zr = z, *zi = z + SHORT * LANES;
     float *of_host = power, *of_difference = power + (BINS + 1) * LANES, *yr = y, *yi = y + SHORT * PAIRED;
     memset(power, 0, 2 * (BINS + 1) * LANES * sizeof *power);
@@ -131,20 +133,25 @@ static void lower(const float *z, float ratio, float *power, float *y) {
     }
 }
 
+/* Up to four frames side by side, which the fastest cache holds; a frame of the mark completes as many. */
+static void shield(const float *host, const float *difference, size_t frames, float ratio, const float *roots,
+                   const float *window, float *scratch, float *out) {
+    float *z = scratch, *y = z + 2 * SHORT * LANES, *work = y + 2 * SHORT * PAIRED, *power = work + 2 * SHORT * LANES;
+    short_frames(host, difference, frames, window, z);
+    short_forward(roots, LANES, z, work);
+    lower(z, ratio, power, y);
+    short_forward(roots, PAIRED, y, work);
+    for (size_t f = 0; f < frames; f++) {
+        const float *from = y + (f % 2 ? 0 : SHORT * PAIRED) + f / 2;
+        for (size_t k = 0; k < SHORT; k++) out[f * BINS + k] += from[k * PAIRED] * window[k] * (1.0f / SHORT);
+    }
+}
+
 int LK(lk_audio_shield)(const float *host, const float *difference, size_t frames, float ratio, const float *roots,
                        const float *window, float *scratch, float *out) {
-    float *z = scratch, *y = z + 2 * SHORT * LANES, *work = y + 2 * SHORT * PAIRED, *power = work + 2 * SHORT * LANES;
     for (size_t first = 0; first < frames; first += LANES) {
-        const size_t at = first * BINS, count = frames - first < LANES ? frames - first : LANES;
-        short_frames(host + at, difference + at, count, window, z);
-        short_forward(roots, LANES, z, work);
-        lower(z, ratio, power, y);
-        short_forward(roots, PAIRED, y, work);
-        for (size_t f = 0; f < count; f++) {
-            const float *from = y + (f % 2 ? 0 : SHORT * PAIRED) + f / 2;
-            float *to = out + at + f * BINS;
-            for (size_t k = 0; k < SHORT; k++) to[k] += from[k * PAIRED] * window[k] * (1.0f / SHORT);
-        }
+        const size_t at = first * BINS, left = frames - first;
+        shield(host + at, difference + at, left < LANES ? left : LANES, ratio, roots, window, scratch, out + at);
     }
     return LK_OK;
 }

@@ -6,6 +6,22 @@
 
 enum { LANES = 16, BLOCK = 64, MAX_LANES = 12, LANE = 2 * BLOCK };
 
+/* Adds to each of BLOCK sums its products with `taps` values of h, `step` apart, one tap after the other; eight taps go
+ * by for each time that a sum is read and written. */
+static LK_INLINE void add_products(const float *restrict x, const float *restrict h, size_t step, size_t taps,
+                                   float *restrict sum) {
+    size_t k = 0;
+    for (; k + 8 <= taps; k += 8, x += 8, h += 8 * step) {
+        const float h0 = h[0], h1 = h[step], h2 = h[2 * step], h3 = h[3 * step];
+        const float h4 = h[4 * step], h5 = h[5 * step], h6 = h[6 * step], h7 = h[7 * step];
+        for (size_t l = 0; l < BLOCK; l++)
+            sum[l] = sum[l] + x[l] * h0 + x[l + 1] * h1 + x[l + 2] * h2 + x[l + 3] * h3 + x[l + 4] * h4 +
+                     x[l + 5] * h5 + x[l + 6] * h6 + x[l + 7] * h7;
+    }
+    for (; k < taps; k++, x++, h += step)
+        for (size_t l = 0; l < BLOCK; l++) sum[l] += x[l] * h[0];
+}
+
 /* down = 1: successive outputs of one phase read successive inputs, so that many are formed side by side. */
 static void interpolate(const float *x, const float *bank, size_t taps, size_t up, size_t position, float *y, size_t ny) {
     for (size_t first = 0; first < up && first < ny; first++) {
@@ -17,8 +33,7 @@ static void interpolate(const float *x, const float *bank, size_t taps, size_t u
             const size_t part = count - i < BLOCK ? count - i : BLOCK;
             const float *from = x + base + i;
             if (part == BLOCK) {
-                for (size_t k = 0; k < taps; k++)
-                    for (size_t l = 0; l < BLOCK; l++) sum[l] += from[k + l] * h[k];
+                add_products(from, h, 1, taps, sum);
             } else {
                 for (size_t k = 0; k < taps; k++)
                     for (size_t l = 0; l < part; l++) sum[l] += from[k + l] * h[k];
@@ -38,12 +53,9 @@ static void decimate(const float *x, const float *h, size_t taps, size_t down, s
         float sum[BLOCK] = {0};
         for (size_t l = 0; l < down; l++) {
             float *lane = lanes[l];
-            const size_t held = (read - l + down - 1) / down, depth = (taps - l + down - 1) / down;
+            const size_t held = (read - l + down - 1) / down;
             for (size_t k = 0; k < held; k++) lane[k] = from[k * down + l];
-            for (size_t k = 0; k < depth; k++) {
-                const float tap = h[k * down + l];
-                for (size_t m = 0; m < BLOCK; m++) sum[m] += lane[k + m] * tap;
-            }
+            add_products(lane, h + l, down, (taps - l + down - 1) / down, sum);
         }
         for (size_t m = 0; m < part; m++) y[i + m] = sum[m];
     }

@@ -9,6 +9,13 @@
 #define LK_JOIN(name, isa) LK_JOIN2(name, isa)
 #define LK(name) LK_JOIN(name, LK_ISA)
 
+/* For functions whose loops are fast only where the caller's constants are known in them. */
+#ifdef _MSC_VER
+#define LK_INLINE __forceinline
+#else
+#define LK_INLINE inline __attribute__((always_inline))
+#endif
+
 lk_polar_decode_fn LK(lk_polar_decode);
 lk_code_distance_fn LK(lk_code_distance);
 lk_image_gain_fn LK(lk_image_gain);

@@ -65,7 +65,7 @@ def arguments(k: contract.Kernels) -> dict[str, list]:
                        np.array([[1, -1, 0], [0, 1, 1]], np.int8), 1, floats(3), np.zeros(1, np.float32),
                        np.empty(max(1, k.audio_mark_scratch(2)), np.float32), np.zeros((2, 1536), np.float32)],
         "audio_shield": [floats(384), floats(384), 0.1, roots().copy(), floats(256),
-                         np.empty(10 * 1024 + 16 * 129, np.float32), np.zeros(384, np.float32)],
+                         np.empty(5 * 1024 + 8 * 129, np.float32), np.zeros(384, np.float32)],
         "audio_limit": [floats(100), floats(100), 0.1, np.empty(200, np.float32), np.empty(36, np.float32)],
         "audio_resample": [floats(60), floats(3, 16), 3, 3, 2, 1, np.empty(40, np.float32)],
         "audio_spectrum": [floats(1300), 2, 256, roots().copy(), windows()[1].copy(), 22, 512,

@@ -18,7 +18,7 @@ from tests.backends import using
 
 COMPILED = kernels.backends()[1:]
 TOLERANCE = 1e-3
-SHIELD_SCRATCH = 10 * 1024 + 16 * 129
+SHIELD_SCRATCH = 5 * 1024 + 8 * 129
 
 
 def mark(k, channels=2):
