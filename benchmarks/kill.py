@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kill runs at random moments (SIGKILL): nothing may be lost, and nothing left behind after the next run.
 
-    python -m benchmarks.kill                  # 50 kills of each kind: folder, film, store, log, postgresql
+    python -m benchmarks.kill                  # 50 kills of each kind: folder, film, chunks, store, log, ...
     python -m benchmarks.kill --each 10 film   # fewer, of one kind
 
 A run is started, killed at a random moment of the last three quarters of its duration (before that it only starts
@@ -38,7 +38,7 @@ from tests.films import film
 from tests.log.server import postgresql_server
 from tests.media import photo, saved
 
-PICTURES, SIZE, FRAMES = 12, (384, 512), 60
+PICTURES, SIZE, FRAMES, LONG = 12, (384, 512), 60, 775
 ROOT = Path(lk.__file__).parents[1]
 
 
@@ -128,6 +128,30 @@ class Film(Scene):
 
     def words(self) -> list[str]:
         return [*super().words(), "--produce-id", "17"]
+
+
+class Chunks(Scene):
+    """A long film in chunks, two at a time, which the next run goes on with."""
+
+    film = b""
+
+    def prepare(self) -> None:
+        if not Chunks.film:
+            Chunks.film = film(self.source / "a.mp4", size=(320, 240), count=LONG, sound=["aac"],
+                               options={"g": "50"}).read_bytes()
+        (self.source / "a.mp4").write_bytes(self.film)
+
+    def words(self) -> list[str]:
+        return [*super().words(), "--jobs", "2", "--resume", "--preset", "ultrafast", "--no-check"]
+
+    def again(self) -> list[str]:
+        return self.words()
+
+    def results(self) -> list[Path]:
+        return [path for path in super().results() if path.is_file()]
+
+    def unfinished(self) -> list[Path]:
+        return [*super().unfinished(), *self.folder.rglob("*.chunks")]
 
 
 class Log(Scene):
@@ -291,8 +315,8 @@ def servers(kind: str) -> Iterator[None]:
         yield
 
 
-KINDS: dict[str, Callable[[Path, int], Scene]] = {"folder": Folder, "film": Film, "store": Store, "log": Log,
-                                                 "postgresql": PostgreSQL}
+KINDS: dict[str, Callable[[Path, int], Scene]] = {"folder": Folder, "film": Film, "chunks": Chunks, "store": Store,
+                                                 "log": Log, "postgresql": PostgreSQL}
 
 
 def main() -> int:

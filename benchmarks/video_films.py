@@ -78,6 +78,8 @@ FILMS: dict[str, Callable[[int], Iterator[Rgb]]] = {
     "zoom-boat": lambda n: _camera("boat.png", SIZE, n, (0.5, 0.45, 0.98), (0.5, 0.5, 0.8)),
     "slide-still-life": lambda n: _camera("still-life.jpg", SIZE, n, (0.36, 0.45, 0.7), (0.6, 0.5, 0.7)),
     "dark-night": lambda n: _camera("night.webp", SIZE, n, (0.5, 0.5, 0.75), (0.5, 0.5, 0.95), 0.7),
+    "tilt-rocket": lambda n: _camera("rocket.jpg", SIZE, n, (0.5, 0.3, 0.9), (0.5, 0.6, 0.9)),
+    "zoom-cat": lambda n: _camera("chelsea.webp", SIZE, n, (0.5, 0.5, 0.95), (0.52, 0.45, 0.75)),
     "sky": lambda n: _sky(SIZE, n),
     "shapes": lambda n: _shapes(SIZE, n),
     "zoom-coffee-720": lambda n: _camera("coffee.png", (1280, 720), n, (0.5, 0.5, 0.9), (0.45, 0.5, 0.75)),

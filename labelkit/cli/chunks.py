@@ -15,7 +15,7 @@ from pathlib import Path
 
 from labelkit import __version__, container, store
 from labelkit.cli.files import STANDARD
-from labelkit.cli.targets import make_folder
+from labelkit.cli.targets import CHUNKS, CHUNKS_NUMBER, make_folder
 from labelkit.errors import LabelkitError, cannot_write
 from labelkit.key import Key
 from labelkit.label import Label
@@ -23,7 +23,6 @@ from labelkit.log_recorder import sha256
 from labelkit.payload import Payload
 from labelkit.plan import Plan
 
-_NUMBER = "produce-id"
 _LONGEST = 1024  # characters of a number that is read
 
 
@@ -37,7 +36,7 @@ class KeptChunks:
         is_kept = options.resume and isinstance(source, str) and where != STANDARD and not store.is_url(where) \
             and _is_film(source)
         self._source, self._jobs = source, options.jobs
-        self._folder = Path(f"{where}.chunks") if is_kept else None
+        self._folder = Path(f"{where}{CHUNKS}") if is_kept else None
         self.produce_id: str = options.produce_id or self._number() or number
 
     def _number(self) -> str:
@@ -45,7 +44,7 @@ class KeptChunks:
         if self._folder is None:
             return ""
         try:
-            with open(self._folder / _NUMBER, encoding="utf-8") as file:
+            with open(self._folder / CHUNKS_NUMBER, encoding="utf-8") as file:
                 return file.read(_LONGEST).strip()
         except (OSError, ValueError):
             return ""
@@ -61,7 +60,7 @@ class KeptChunks:
         folder = self._folder / hashlib.blake2b(repr(facts).encode(), digest_size=16).hexdigest()
         make_folder(folder)
         try:
-            (self._folder / _NUMBER).write_text(self.produce_id, "utf-8")
+            (self._folder / CHUNKS_NUMBER).write_text(self.produce_id, "utf-8")
         except OSError as error:
             raise cannot_write(self._folder, error) from error
         return replace(plan, quality=replace(quality, chunks=folder))

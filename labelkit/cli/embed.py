@@ -48,7 +48,7 @@ from labelkit.messages import Message
 from labelkit.metadata import security_data
 from labelkit.payload import Payload
 from labelkit.plan import EU_PLACING, Explicit, Plan, Quality, Showing, Watermark
-from labelkit.playlist import is_playlist
+from labelkit.playlist import is_manifest, is_playlist
 from labelkit.signpost import Signpost
 from labelkit.unforeseen import UnforeseenError
 
@@ -162,8 +162,9 @@ class _Labeller:
             playlist.embed(item.path, str(target), label, plan=plan, key=self.key, replace=options.replace,
                            check=not options.no_check, max_pixels=options.max_megapixels * 1_000_000, audit=audit,
                            on_progress=progress.step, on_left_out=progress.note)
+        kind = "dash" if is_manifest(item.path) else "hls"
         return _Done(label, plan.watermark is not None, None, None,
-                     Facts("hls", os.path.getsize(item.path), None, False, time.monotonic()))
+                     Facts(kind, os.path.getsize(item.path), None, False, time.monotonic()))
 
     def _may_be_without_explicit(self) -> bool:
         return bool(self.plan.explicit or self.waiver or self.options.explicit_present)

@@ -7,6 +7,7 @@ import argparse
 import errno
 import io
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -33,6 +34,10 @@ def refuse_no_place(*paths: str | None) -> None:
         if path.is_dir() or not path.parent.is_dir():
             code = errno.EISDIR if path.is_dir() else errno.ENOENT
             raise cannot_write(path, OSError(code, os.strerror(code)))
+
+
+CHUNKS, CHUNKS_NUMBER = ".chunks", "produce-id"
+"""What the folder of a film's kept chunks is called behind its result's name, and the file in it with its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,8 @@ def assigned(items: Sequence[Item], options: argparse.Namespace) -> Assignment:
     there = set(store.objects(options.output) if store.is_url(options.output) else
                 filter(os.path.exists, targets.values())) if _matters(options) else set()
     if options.resume:
+        if not options.dry_run:
+            _remove_kept_chunks(there)
         left = {item: target for item, target in targets.items() if target not in there}
         return Assignment(left, len(targets) - len(left))
     return Assignment(targets, replaced=0 if options.no_clobber else sum(map(there.__contains__, targets.values())))
@@ -77,6 +84,14 @@ def remove_abandoned(places: Iterable[str]) -> None:
     """Remove what killed processes left where results appear, and in the folder for temporary files."""
     folders = {os.path.dirname(place) for place in places if place != STANDARD and not store.is_url(place)}
     workfolder.remove_abandoned({*(folder or "." for folder in folders), tempfile.gettempdir()})
+
+
+def _remove_kept_chunks(results: Iterable[str]) -> None:
+    """Remove the chunks that a run left which was killed when its result was whole already."""
+    for place in results:
+        folder = Path(f"{place}{CHUNKS}")
+        if not store.is_url(place) and (folder / CHUNKS_NUMBER).is_file():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def targets_of(items: Sequence[Item], output: str) -> list[str]:

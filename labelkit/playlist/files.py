@@ -37,25 +37,37 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A segment of a rendition: its bytes, those it needs before it, how long it is, and when it begins, in seconds."""
+    """A segment of a rendition.
+
+    part            its bytes
+    initialisation  those it needs before it
+    seconds         how long it is
+    begin           when it begins, in seconds of the presentation
+    index           the box sidx that tells where it is, between the two; None where its playlist does
+    """
 
     part: Part
     initialisation: Part | None
     seconds: float
     begin: float
+    index: Part | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """The segments of one playlist of media, in order."""
+    """The segments of one playlist of media, or of one representation of DASH, in order.
+
+    total  how long the presentation is, in seconds; None where it ends with them
+    """
 
     name: str
     segments: tuple[Segment, ...]
+    total: float | None = None
 
     @property
     def seconds(self) -> float:
-        """How long they are together."""
-        return self.segments[-1].begin + self.segments[-1].seconds
+        """How long the presentation is."""
+        return self.segments[-1].begin + self.segments[-1].seconds if self.total is None else self.total
 
 
 class Folder:
@@ -65,15 +77,22 @@ class Folder:
         self.entry = PurePosixPath(playlist.name)
         self._root = playlist.parent.resolve()
 
-    def named(self, uri: str, base: PurePosixPath) -> PurePosixPath:
-        """The path of what the playlist `base` calls `uri`; raises UnsupportedFormat for one that leads elsewhere."""
+    def named(self, uri: str, base: PurePosixPath, where: str = "") -> PurePosixPath:
+        """The path of what the playlist `base`, or `where`, calls `uri` relative to `base`.
+
+        Raises UnsupportedFormat for one that leads elsewhere.
+        """
         name = urllib.parse.unquote(uri)
         path = PurePosixPath(name)
         if _SCHEME.match(uri) or not name or path.is_absolute() or ".." in path.parts or set(name) & set("\\\0?#{"):
             raise UnsupportedFormat("{where} names {uri}; only files below the playlist's own folder are read, by "
-                                    "relative paths, and nothing is fetched", where=str(base), uri=uri[:200],
+                                    "relative paths, and nothing is fetched", where=where or str(base), uri=uri[:200],
                                     hint="download the whole presentation, then label it")
         return base.parent / path
+
+    def has(self, path: PurePosixPath) -> bool:
+        """Whether there is a file of this name, wherever it leads."""
+        return (self._root / path).exists()
 
     def size(self, path: PurePosixPath) -> int:
         """The bytes of a file."""

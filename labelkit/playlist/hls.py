@@ -7,13 +7,14 @@ Every line that does not tell a place, a size or a codec is written as it was re
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from labelkit.errors import LimitExceeded, MalformedFile, UnsupportedFormat
 from labelkit.messages import Message
-from labelkit.playlist.files import MAX_SEGMENTS, Folder, Part, Rendition, Segment
+from labelkit.playlist.files import MAX_RENDITIONS, MAX_SEGMENTS, Folder, Part, Rendition, Segment
+from labelkit.playlist.segments import Outcome
 
 HEAD = "#EXTM3U"
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"\r\n]*"|[^",\s]+)')
@@ -53,6 +54,51 @@ class Change:
     peak: int
     mean: int
     codecs: Mapping[str, str]
+
+
+class Presentation:
+    """A playlist and all those that it names, by their paths; the first is the one that was given."""
+
+    def __init__(self, folder: Folder) -> None:
+        self.folder = folder
+        first = parse(folder.text(folder.entry), folder.entry, folder)
+        self._playlists = {first.path: first}
+        for path in first.others.values():
+            if len(self._playlists) > MAX_RENDITIONS:
+                raise LimitExceeded("{where}: more than {limit} playlists", where=str(folder.entry),
+                                    limit=MAX_RENDITIONS)
+            one = self._playlists.get(path) or parse(folder.text(path), path, folder)
+            if one.rendition is None:
+                raise UnsupportedFormat("{where}: a playlist of playlists names another one", where=str(path))
+            self._playlists[path] = one
+
+    def renditions(self) -> Iterable[Rendition]:
+        """The playlists of media."""
+        return (one.rendition for one in self._playlists.values() if one.rendition)
+
+    def files(self) -> Iterable[PurePosixPath]:
+        """What the playlists name beside media, and is copied."""
+        return (path for one in self._playlists.values() for path in one.files.values())
+
+    def patches(self, parts: Mapping[Part, Part]) -> Iterator[tuple[Part, bytes]]:
+        """Nothing in the files tells where their segments are."""
+        return iter(())
+
+    def texts(self, parts: Mapping[Part, Part], outcomes: Mapping[str, Outcome],
+              left_out: list[Message]) -> dict[PurePosixPath, str]:
+        """The playlists with what has changed, by their paths.
+
+        parts     where each part of the source lies now
+        outcomes  by the name of the rendition
+        left_out  gets what is not in them any more
+        """
+        def change_of(paths: list[PurePosixPath]) -> Change:
+            found = [outcomes[str(path)] for path in paths]
+            codecs = {name.partition(".")[0]: name for one in found if (name := one.codec)}
+            return Change(sum(one.peak for one in found), sum(one.mean for one in found), codecs)
+
+        return {path: media_text(one, parts) if one.rendition else master_text(one, change_of, left_out)
+                for path, one in self._playlists.items()}
 
 
 def parse(text: str, path: PurePosixPath, folder: Folder) -> Playlist:

@@ -1,26 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A presentation of HLS labelled segment by segment, into another folder."""
+"""A presentation of HLS or DASH labelled segment by segment, into another folder."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from labelkit import codec
 from labelkit.container import workfolder
-from labelkit.errors import InvalidArgument, LimitExceeded, UnsupportedFormat, cannot_write, check_types, checked
+from labelkit.errors import InvalidArgument, UnsupportedFormat, cannot_write, check_types, checked
 from labelkit.key import Key
 from labelkit.label import Label
 from labelkit.log_recorder import Audit, Recorder
 from labelkit.messages import Message
 from labelkit.plan import Plan
-from labelkit.playlist import hls
-from labelkit.playlist.files import MAX_RENDITIONS, Folder, Part, Rendition
+from labelkit.playlist import dash, hls
+from labelkit.playlist.files import Folder, Part
+from labelkit.playlist.names import is_manifest
 from labelkit.playlist.segments import Job, Made, Outcome
 from labelkit.preconditions import refuse_same_file
 from labelkit.request import Request
@@ -33,10 +34,10 @@ def embed(source: str | os.PathLike[str], target: str | os.PathLike[str], label:
           key: Key | None = None, replace: bool = False, check: bool = True, max_pixels: int = codec.MAX_PIXELS,
           audit: Audit | None = None, on_progress: Callable[[Progress], None] | None = None,
           on_left_out: Callable[[Message], None] | None = None) -> Path:
-    """Label a presentation of HTTP Live Streaming: a playlist of media, or one of playlists with all that they name.
+    """Label a presentation of HTTP Live Streaming (a playlist of media, or one of playlists), or of DASH (a manifest).
 
-    source       path of the playlist; files are read in its folder and below, and nowhere else
-    target       path of the playlist to write; the others, and the segments, are put beside it as they lay
+    source       path of the playlist or manifest; files are read in its folder and below, and nowhere else
+    target       path of the one to write; other playlists, and the segments, are put beside it as they lay
     label        what is said about the content
     plan         its explicit label, watermark and metadata are used
     key          of the watermark; None is the public key
@@ -98,31 +99,13 @@ def _refuse(plan: Plan, where: str) -> None:
         raise InvalidArgument("the plan has no layer, so nothing would be labelled")
 
 
-@dataclass(frozen=True, slots=True)
-class Presentation:
-    """A playlist and all those that it names, by their paths; the first is the one that was given."""
-
-    folder: Folder
-    playlists: dict[PurePosixPath, hls.Playlist]
-
-    def renditions(self) -> Iterable[Rendition]:
-        """The playlists of media."""
-        return (one.rendition for one in self.playlists.values() if one.rendition)
+Presentation: TypeAlias = hls.Presentation | dash.Presentation
 
 
 def read(source: Path) -> Presentation:
-    """The presentation of a playlist. Raises what `hls.parse` raises."""
-    folder = Folder(source)
-    first = hls.parse(folder.text(folder.entry), folder.entry, folder)
-    found = {first.path: first}
-    for path in first.others.values():
-        if len(found) > MAX_RENDITIONS:
-            raise LimitExceeded("{where}: more than {limit} playlists", where=str(source), limit=MAX_RENDITIONS)
-        one = found.get(path) or hls.parse(folder.text(path), path, folder)
-        if one.rendition is None:
-            raise UnsupportedFormat("{where}: a playlist of playlists names another one", where=str(path))
-        found[path] = one
-    return Presentation(folder, found)
+    """The presentation of a playlist or manifest. Raises what `hls.parse` and `dash.Presentation` raise."""
+    kind = dash.Presentation if is_manifest(source.name) else hls.Presentation
+    return kind(Folder(source))
 
 
 @dataclass(slots=True)
@@ -147,9 +130,12 @@ class _Labelled:
                 self._place(made)
             self.outcomes[rendition.name] = job.outcome
             self.left_out += job.outcome.left_out
-        for playlist in self.presentation.playlists.values():
-            for path in playlist.files.values():
-                self._place(Made(Part(path), self._copied(path)))
+        for path in self.presentation.files():
+            self._place(Made(Part(path), self._copied(path)))
+        for part, data in self.presentation.patches(self.parts):
+            with open(self.places[part.path], "r+b") as file:
+                file.seek(part.start or 0)
+                file.write(data)
 
     def _copied(self, path: PurePosixPath) -> Path:
         stage = self.work / f"copy-{len(self.places)}"
@@ -179,7 +165,7 @@ class _Labelled:
     def put(self, target: Path) -> None:
         """Record the playlist and move everything to its place, the playlist itself last."""
         folder = self.presentation.folder
-        texts = {path: self._text(playlist) for path, playlist in self.presentation.playlists.items()}
+        texts = self.presentation.texts(self.parts, self.outcomes, self.left_out)
         entry = self.work / "entry"
         entry.write_text(texts.pop(folder.entry), "utf-8", newline="\n")
         for number, (path, text) in enumerate(texts.items()):
@@ -192,13 +178,3 @@ class _Labelled:
             place.parent.mkdir(parents=True, exist_ok=True)
             os.replace(stage, place)
         os.replace(entry, target)
-
-    def _text(self, playlist: hls.Playlist) -> str:
-        if playlist.rendition:
-            return hls.media_text(playlist, self.parts)
-        return hls.master_text(playlist, self._change, self.left_out)
-
-    def _change(self, paths: list[PurePosixPath]) -> hls.Change:
-        found = [self.outcomes[str(path)] for path in paths]
-        codecs = {name.partition(".")[0]: name for one in found if (name := one.codec)}
-        return hls.Change(sum(one.peak for one in found), sum(one.mean for one in found), codecs)

@@ -111,12 +111,15 @@ class Job:
             self.outcome.left_out.append(Message("{where}: sound and texts are copied without a mark",
                                                  where=self.rendition.name))
         if segment.initialisation:
-            yield from self._head(segment.initialisation, self.folder.bytes_of(segment.initialisation))
+            yield from self._head(segment.initialisation, self.folder.bytes_of(segment.initialisation), segment.index)
         self.folder.copy([segment.part], stage)
         yield Made(segment.part, stage)
 
-    def _head(self, part: Part, head: bytes) -> Iterator[Made]:
-        """An initialisation segment, with the metadata, when it comes first; later ones must be the same."""
+    def _head(self, part: Part, head: bytes, index: Part | None) -> Iterator[Made]:
+        """An initialisation segment, with the metadata, when it comes first, and the index behind it, as it was.
+
+        Raises UnsupportedFormat where a later one is not the same.
+        """
         if part in self.heads:
             if self.heads[part] != head:
                 raise UnsupportedFormat("{where}: its segments need different decoder settings", where=str(part.path),
@@ -131,6 +134,9 @@ class Job:
             stage.write_bytes(metadata.write(reader, label, generator=plan.generator, signpost=plan.signpost)
                               if plan.metadata else head)
         yield Made(part, stage)
+        if index:
+            self.folder.copy([index], stage.with_suffix(".index"))
+            yield Made(index, stage.with_suffix(".index"))
 
     def _encode(self, reader: Reader, made: Path, kind: str, segment: Segment) -> None:
         """The segment with its signal layers, as a file of its own."""
@@ -166,7 +172,7 @@ class Job:
         with container.opened(made) as fragments, container.opened(old) as before:
             before.name = str(segment.initialisation.path)
             yield from self._head(segment.initialisation, container.join(
-                before, initialisation.with_description(before, fragments)))
+                before, initialisation.with_description(before, fragments)), segment.index)
             with open(stage, "xb") as out:
                 for one, kinds in ((reader, initialisation.KEPT), (fragments, initialisation.FRAGMENTS)):
                     boxes = bmff.boxes(one, 0, one.size)

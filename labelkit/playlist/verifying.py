@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A presentation of HLS verified segment by segment: what anybody sees who fetches one."""
+"""A presentation of HLS or DASH verified segment by segment: what anybody sees who fetches one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Joined(NamedTuple):
 def verify(source: str | os.PathLike[str], **settings: Unpack[VerifySettings]) -> Iterator[tuple[str, Report]]:
     """(name, report) of each segment with pictures, in order, verified alone behind its initialisation segment.
 
-    source    path of the playlist; files are read in its folder and below, and nowhere else
+    source    path of the playlist or manifest; files are read in its folder and below, and nowhere else
     settings  as for `labelkit.verify`
     The name is that of the segment's file, with its range in bytes where it is one. A segment that two playlists name
     comes once. Raises what `hls.parse` and `labelkit.verify` raise.

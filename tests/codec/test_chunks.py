@@ -168,3 +168,8 @@ def test_the_command_goes_on_with_the_same_number(tmp_path, monkeypatch, capsys)
     capsys.readouterr()
     assert main([*words, "--resume"]) == 0
     assert number in capsys.readouterr().out and out.exists() and not kept.exists()
+    for name, is_ours in (("produce-id", True), ("another", False)):  # killed when the result was whole already
+        kept.mkdir()
+        (kept / name).write_text(number)
+        assert main([*words, "--resume", "--dry-run"]) == 0 and kept.exists()
+        assert main([*words, "--resume"]) == 0 and kept.exists() is not is_ours
