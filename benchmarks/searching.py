@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the constants of searches and of small hosts decide, for `sweeps.py`: how many marks are found, at what work.
 
-Pictures are those of a folder, scaled down, and marked at robustness "hard". Each measure gives
+Pictures and sound are those of a folder, shortened, and marked at robustness "hard". Each measure gives
 one row of a table: shares in per cent, means, and the CPU time of a search in vain.
 """
 
@@ -14,17 +14,20 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks import image_attacks
+from benchmarks import geometry_attacks, image_attacks
 from benchmarks.image_robustness import pictures
 from labelkit.errors import HostTooSmall
 from labelkit.key import Key
 from labelkit.payload import Payload
-from labelkit.watermark import Candidates, image
+from labelkit.watermark import Candidates, audio, image
+from labelkit.watermark.image import tile
 
 PAYLOAD = Payload.from_int(0x5A3C91D277AA0F13)
 MOVED = ("turn_33_inside", "turn_7_jpeg_60", "aspect_0_85", "crop_25", "crop_scale_jpeg", "aslant_2", "scale_0_25",
          "jpeg_20")
 LONGEST, _SHEET = 512, 768  # pixels
+_DECOYS, _DECOY_RMS = (0, 1, 3, 6, 9), 1.2  # patterns that are laid over, and the level of each in grey levels
+_CLIP_S, _NOISES_DB = 2, (30, 15, 10)
 _LOG = 100_000  # candidates
 
 
@@ -41,6 +44,87 @@ def moved(folder: Path, value: float) -> dict[str, float]:
         seconds.append(time.process_time() - start)
     row = {name: float(np.mean(shares)) for name, shares in read.items()}
     return row | {"all": float(np.mean(list(row.values()))), "CPU ms in vain": 1000 * float(np.mean(seconds))}
+
+
+def aslant(folder: Path, value: float) -> dict[str, float]:
+    """How many words are read in pictures seen at 10 degrees, and what such a search in vain takes."""
+    read: dict[str, list[float]] = {name: [] for name in ("aslant_10", "aslant_10_jpeg_80")}
+    seconds = []
+    for _, host in pictures(folder, 2 * LONGEST):
+        marked = image.embed(host, PAYLOAD, robustness="hard")
+        for name in read:
+            read[name].append(100.0 * (image.detect(geometry_attacks.apply(name, marked)).payload == PAYLOAD))
+        start = time.process_time()
+        assert not image.detect(geometry_attacks.apply("aslant_10", host)).found
+        seconds.append(time.process_time() - start)
+    return {name: float(np.mean(shares)) for name, shares in read.items()} | {
+        "CPU ms in vain": 1000 * float(np.mean(seconds))}
+
+
+def decoyed(folder: Path, value: float) -> dict[str, float]:
+    """How many words are read under so many synchronisation patterns without a word, and under another's mark; what a
+    search in vain under six of them takes."""
+    random, seconds = np.random.default_rng(1), []
+    other = Payload.from_int(0x1234)
+    read: dict[str, list[float]] = {f"{count} decoys": [] for count in _DECOYS} | {"both of two marks": []}
+    for _, host in pictures(folder, LONGEST):
+        marked = image.embed(host, PAYLOAD, robustness="hard")
+        for count in _DECOYS:
+            found = image.detect(_with_decoys(marked, count, random), effort="fast")
+            read[f"{count} decoys"].append(100.0 * (found.payload == PAYLOAD))
+        found = image.detect(image.embed(marked, other, robustness="hard"), effort="fast")
+        named = {found.payload.hex, *found.geometry.also} if found.payload and found.geometry else set()
+        read["both of two marks"].append(100.0 * (named == {PAYLOAD.hex, other.hex}))
+        start = time.process_time()
+        assert not image.detect(_with_decoys(host, 6, random), effort="fast").payload
+        seconds.append(time.process_time() - start)
+    return {name: float(np.mean(shares)) for name, shares in read.items()} | {
+        "CPU ms in vain": 1000 * float(np.mean(seconds))}
+
+
+def _with_decoys(rgb: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
+    """The picture under synchronisation patterns of the public key, each at a place of its own."""
+    height, width = rgb.shape[:2]
+    p, keyed = tile.period(width, height), tile.keyed_bins(Key.public())
+    laid = np.zeros((p, p))
+    for _ in range(count):
+        across, down = random.uniform(0, 1, 2)
+        spectrum = np.zeros((p, p), complex)
+        spectrum[keyed.ky % p, keyed.kx % p] = keyed.phase * np.exp(-2j * np.pi * (across * keyed.kx + down * keyed.ky))
+        pattern = np.fft.ifft2(spectrum).real
+        laid += _DECOY_RMS * pattern / pattern.std()
+    whole = np.tile(laid, (-(-height // p), -(-width // p)))[:height, :width, None]
+    return np.clip(np.rint(rgb + whole), 0, 255).astype(np.uint8)
+
+
+def short(folder: Path, value: float) -> dict[str, float]:
+    """Of clips of two seconds that carry presence alone: how many are found in white noise of so many decibels below
+    them, at what work; and what a search in vain takes."""
+    import soundfile
+
+    found: dict[str, list[float]] = {f"noise {db} dB": [] for db in _NOISES_DB}
+    seconds: dict[bool, list[float]] = {True: [], False: []}
+    random = np.random.default_rng(1)
+    for path in sorted(path for ending in ("flac", "mp3", "wav") for path in folder.glob(f"*.{ending}")):
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        for at in range(0, len(samples) - _CLIP_S * rate + 1, _CLIP_S * rate):
+            host = np.ascontiguousarray(samples[at : at + _CLIP_S * rate, 0])
+            try:
+                marked = audio.embed(host, rate, None)
+            except HostTooSmall:
+                continue
+            for db in _NOISES_DB:
+                level = np.float32(np.sqrt(np.mean(host**2)) * 10 ** (-db / 20))
+                noise = level * random.normal(0, 1, len(host)).astype(np.float32)
+                for is_marked, clip in ((True, marked), (False, host)):
+                    start = time.process_time()
+                    answer = audio.detect(clip + noise, rate).found
+                    seconds[is_marked].append(time.process_time() - start)
+                    assert is_marked or not answer
+                    if is_marked:
+                        found[f"noise {db} dB"].append(100.0 * answer)
+    return {name: float(np.mean(shares)) for name, shares in found.items()} | {
+        "CPU ms": 1000 * float(np.mean(seconds[True])), "CPU ms in vain": 1000 * float(np.mean(seconds[False]))}
 
 
 def listed(folder: Path, value: float) -> dict[str, float]:

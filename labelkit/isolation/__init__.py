@@ -40,9 +40,6 @@ if TYPE_CHECKING:
     from labelkit.preconditions import VerifySettings
 
 T = TypeVar("T")
-OnShare: TypeAlias = Callable[[float], None]
-"""Is told which share of a film has been labelled or searched, 0 to 1. What it raises ends the process."""
-
 MAX_REPLY = 8 << 20  # bytes; reports have a few kB, those of files of 10,000 slots 2 MB
 _PACKAGES = str(Path(__file__).resolve().parents[2])
 # -P keeps the folder that is worked on out of the path of modules

@@ -13,6 +13,7 @@ from labelkit.watermark.audio.synchronizer import LocatedMark, Replay
 SHORT = 6 * RATE // synchronizer.STEP  # frames: clips up to 6 s are searched for it under speed and pitch changes
 _MIN_ROWS = 4  # of 192 ms, which a mark must fill
 _SPANS = (5, 16)  # rows over which it is scored before the search for its path is worth while
+# swept 2026-11-28, tables in benchmarks/TUNING.md: PRESENCE_SCORE
 _MIN_SCORE = 5.5  # standard deviations there; the decision needs more than 7
 
 

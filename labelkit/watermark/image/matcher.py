@@ -33,7 +33,7 @@ from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
 from labelkit.watermark.image import tile
 
 SHIFTS = tile.GRID**2
-# swept 2026-11-28, tables in benchmarks/TUNING.md: MAX_MAGNITUDE, MIN_SCORE
+# swept 2026-11-28, tables in benchmarks/TUNING.md: MAX_MAGNITUDE, MIN_SCORE, CLEAR_SCORE, MAX_DECOYS
 MIN_SCORE = 4.5  # below it no word was ever decoded, and noise reaches it in most candidates
 CLEAR_SCORE = 7.5  # nothing but a second mark reaches it beside the first
 MAX_DECOYS = 7  # further peaks that are tried where a clear one holds no word

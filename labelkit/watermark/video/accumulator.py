@@ -18,7 +18,7 @@ from labelkit.watermark.image.pixels import decimate, whiten
 from labelkit.watermark.image.search import LocatedTile, TileSearch, coarse_factor, first_found, undecoded
 from labelkit.watermark.video.sampling import SampledFrame
 
-# swept 2026-11-28, tables in benchmarks/TUNING.md: PATHS, FILM_NOISE
+# swept 2026-11-28, tables in benchmarks/TUNING.md: PATHS, FILM_NOISE, KEY_WEIGHT
 _NOISE = 4  # grey levels squared, for `whiten`: codecs leave less of it than pictures have; 25 cost up to 2 dB
 _KEY_WEIGHT = 3  # of a frame coded alone: after hard compression it carries more of the mark than any predicted one
 _PATHS = 32  # 0.4 dB more than 8, on planes that took longer to make

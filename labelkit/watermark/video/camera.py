@@ -19,7 +19,7 @@ Grid = npt.NDArray[np.float32]
 _STEPS = 3  # of each fit, at most; the start is good
 _SETTLED = 0.02  # cells: a smaller step is the last
 _RENEWED, _MAX_MOVED = 24, 0.3  # frames and share of a side after which frames are compared with a newer one
-# swept 2026-11-28, tables in benchmarks/TUNING.md: BETTER
+# swept 2026-11-28, tables in benchmarks/TUNING.md: BETTER, EXPLAINED
 _BETTER = 0.985  # of the error: a motion that explains no more is none
 _EXPLAINED, _CUT = 0.35, 0.7  # of the contrast: errors below the first are of a camera, above the second of a cut
 _MAX_ZOOM = 1.25  # past it the mark begins anew: beyond, the period would leave what detectors search

@@ -41,13 +41,13 @@ from labelkit.watermark.video.moved import MovedTile
 
 CELL = 8  # pixels a side, LK_CELL
 # swept 2026-11-28, tables in benchmarks/TUNING.md: AMPLITUDE, SMOOTH_AMPLITUDE, MIN_MOTION_GAIN, MIN_SIZE_FACTOR,
-# FILM_SMOOTH_GAIN
+# FILM_SMOOTH_GAIN, MOTION_LEVELS, MOSTLY_SMOOTH
 _MIN_MOTION_GAIN = 0.75
 _MOTION_LEVELS = 1.0  # grey levels: where the mean of a cell changes by so many, the gain falls half-way to the least
 _FULL_STRENGTH_PIXELS, _MIN_SIZE_FACTOR = 400_000, 0.75
 _AMPLITUDE, _SMOOTH_AMPLITUDE = 0.8, 0.6  # of the class everyday
 _SMOOTH_GAIN = 39  # of cells that hold next to no detail
-_SMOOTH_SHARES = 0.75, 0.85  # of a frame: below the first it is no longer smooth, above the second it is
+_STILL_SMOOTH, _MOSTLY_SMOOTH = 0.75, 0.85  # of a frame: above the second it is smooth, up to where it has the first
 _MAX_ASPECT = 4  # of frames whose mark moves: a moved tile takes memory for the square of the longest side
 _CELL_SUM = CELL * CELL / 2  # samples of a cell that its sum is of
 _FLAT_RANGE = 2  # grey levels: frames that vary by no more, black ones above all, stay as they are
@@ -181,7 +181,7 @@ class Marker:
     def _amplitude(self) -> float:
         """Of the class everyday."""
         smooth = float(np.mean(self._grid <= _SMOOTH_GAIN))
-        self._is_smooth = smooth > _SMOOTH_SHARES[0 if self._is_smooth else 1]
+        self._is_smooth = smooth > (_STILL_SMOOTH if self._is_smooth else _MOSTLY_SMOOTH)
         return _SMOOTH_AMPLITUDE if self._is_smooth else _AMPLITUDE
 
 
