@@ -102,7 +102,7 @@ build/hosts/ready: requirements/hosts.in $(NATIVE)
 	touch $@
 
 test: .venv/test
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto
 
 coverage: .venv/test
 	mkdir -p build

@@ -8,6 +8,7 @@ one row of a table: shares in per cent, means, and the CPU time of a search in v
 from __future__ import annotations
 
 import io
+import tempfile
 import time
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from PIL import Image
 
 from benchmarks import geometry_attacks, image_attacks
 from benchmarks.image_robustness import pictures
+from labelkit import codec, container
 from labelkit.errors import HostTooSmall
 from labelkit.key import Key
 from labelkit.payload import Payload
-from labelkit.watermark import Candidates, audio, image
+from labelkit.watermark import Candidates, audio, image, video
 from labelkit.watermark.image import tile
 
 PAYLOAD = Payload.from_int(0x5A3C91D277AA0F13)
@@ -125,6 +127,25 @@ def short(folder: Path, value: float) -> dict[str, float]:
                         found[f"noise {db} dB"].append(100.0 * answer)
     return {name: float(np.mean(shares)) for name, shares in found.items()} | {
         "CPU ms": 1000 * float(np.mean(seconds[True])), "CPU ms in vain": 1000 * float(np.mean(seconds[False]))}
+
+
+def weighed(folder: Path, value: float) -> dict[str, float]:
+    """The scores of films read from their files, where frames that are coded alone are known; the means."""
+    from benchmarks.sweeps import FILMS, FRAMES
+    from benchmarks.video_fidelity import encoded, frames_of, marked
+    from benchmarks.video_films import make
+
+    scores: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as work:
+        for path in sorted(folder.glob("*.mp4")) + [make(name, Path(work, f"{name}.mp4"), FRAMES) for name in FILMS]:
+            copies, out = marked(frames_of(path, FRAMES), PAYLOAD, 1.0, "everyday"), Path(work, "out.mkv")
+            for crf in (23, 28, 32, 36):
+                encoded(copies, out, {"crf": str(crf)})
+                with container.opened(out) as reader:
+                    found = video.detect(codec.decode(reader))
+                scores.setdefault(f"crf {crf}", []).append(found.score if found.payload == PAYLOAD else 0.0)
+    return {name: float(np.mean(row)) for name, row in scores.items()} | {
+        f"{name}, read %": 100.0 * float(np.mean(np.asarray(row) > 0)) for name, row in scores.items()}
 
 
 def listed(folder: Path, value: float) -> dict[str, float]:

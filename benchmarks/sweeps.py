@@ -29,7 +29,7 @@ import numpy as np
 
 ROOT = Path(__file__).parent.parent
 IMAGE, AUDIO, VIDEO = (f"labelkit.watermark.{kind}" for kind in ("image", "audio", "video"))
-_FILMS, _FRAMES = ("zoom-boat", "sky", "shapes"), 48
+FILMS, FRAMES = ("zoom-boat", "sky", "shapes"), 48
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ SWEEPS = {
     "MIN_SIZE_FACTOR": Sweep(f"{VIDEO}.marker", (0.6, 0.75, 0.9), "_MIN_SIZE_FACTOR"),
     "FILM_SMOOTH_GAIN": Sweep(f"{VIDEO}.marker", (36, 39, 50), "_SMOOTH_GAIN"),
     "PATHS": Sweep(f"{VIDEO}.accumulator", (8, 32, 128), "_PATHS"),
-    "KEY_WEIGHT": Sweep(f"{VIDEO}.accumulator", (1, 3, 6), "_KEY_WEIGHT"),
+    "KEY_WEIGHT": Sweep(f"{VIDEO}.accumulator", (1, 3, 6), "_KEY_WEIGHT", "weighed"),
     "FILM_NOISE": Sweep(f"{VIDEO}.accumulator", (1, 4, 25), "_NOISE"),
 }
 
@@ -207,9 +207,9 @@ def films(folder: Path, robustness: str) -> dict[str, float]:
 
     payload, rows = Payload.from_int(0x5A3C91D277AA0F13), []
     with tempfile.TemporaryDirectory() as work:
-        given = sorted(folder.glob("*.mp4")) + [make(name, Path(work, f"{name}.mp4"), _FRAMES) for name in _FILMS]
+        given = sorted(folder.glob("*.mp4")) + [make(name, Path(work, f"{name}.mp4"), FRAMES) for name in FILMS]
         for path in given:
-            frames, out = frames_of(path, _FRAMES), Path(work, "out.mkv")
+            frames, out = frames_of(path, FRAMES), Path(work, "out.mkv")
             height = frames[0].shape[0] * 2 // 3
             copies = marked(frames, payload, 1.0, robustness)
             plain = encoded(frames, out, {"crf": "23"})
@@ -218,7 +218,7 @@ def films(folder: Path, robustness: str) -> dict[str, float]:
                                           for one, two in zip(frames, copies, strict=True)]))}
             for crf in (23, 28, 32):
                 encoded(copies, out, {"crf": str(crf)})
-                found = video.detect_frames([frame[:height] for frame in frames_of(out, _FRAMES)])
+                found = video.detect_frames([frame[:height] for frame in frames_of(out, FRAMES)])
                 row[f"crf {crf}"] = found.score if found.payload == payload else 0.0
             rows.append(row)
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]} | {

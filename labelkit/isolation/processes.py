@@ -27,7 +27,7 @@ from labelkit.errors import LabelkitError, LimitExceeded, NoProcess
 from labelkit.isolation import wire
 
 OnShare: TypeAlias = Callable[[float], None]
-"""Is told which share of a film has been labelled, 0 to 1. What it raises ends the process."""
+"""Is told which share of a film has been labelled or searched, 0 to 1. What it raises ends the process."""
 
 READY, FORK, KILL = b"r", b"f", b"k"
 """What a process that stands by says, and what it is told; a number of 8 bytes follows, and after that of a fork the
