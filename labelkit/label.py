@@ -31,7 +31,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 PLACEHOLDER = re.compile(r"%!\w?\(.*\)|\$\{.*\}|\{\{.*\}\}|null|none|undefined|value\d", re.IGNORECASE | re.DOTALL)
 """What programs write where a value is missing; readers take it for an empty field."""
 PROVIDER_CODE = re.compile(r"[0-9A-Z]{27}")
-_LOOKS_LIKE_CODE = re.compile(r"00[0-9A-Z]{18,30}")
+CODE_LIKE = re.compile(r"00[0-9A-Za-z]{18,32}")  # of a few characters more or less, or in small letters: no name
 
 _USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _USCC_WEIGHTS = [pow(3, i, 31) for i in range(17)]
@@ -88,7 +88,7 @@ class Label:
                                "{propagate_id}; both or neither must be given",
                                propagator=repr(self.content_propagator), propagate_id=repr(self.propagate_id))
         for name, code in (("ContentProducer", self.content_producer), ("ContentPropagator", self.content_propagator)):
-            if _LOOKS_LIKE_CODE.fullmatch(code):
+            if CODE_LIKE.fullmatch(code):
                 problem = provider_code_problem(code)
                 if problem:
                     raise InvalidLabel("{name} {code} is not a provider code (coding rules for service "

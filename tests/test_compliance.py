@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ import labelkit as lk
 from labelkit import explicit, metadata
 from labelkit.codec.samples import ImageSamples
 from labelkit.compliance import Outcome, Profile, check
+from labelkit.errors import InvalidLabel
 from labelkit.explicit.image.font import BUNDLED
 from labelkit.label import Kind, Label
 from labelkit.log import Entry, LabelLog, Waiver
@@ -312,6 +314,8 @@ def test_contrast_is_that_of_the_colours(ink, outcome):
 def test_what_looks_like_a_code_is_judged_as_one(value, outcome):
     found = outcomes(in_png({**FIELDS, "ContentProducer": value, "ContentPropagator": "Acme"}))
     assert found["provider-code"] == [outcome, PASS]
+    with nullcontext() if outcome is PASS else pytest.raises(InvalidLabel, match="is not a provider code"):
+        Label(Kind.GENERATED, value, "7")
 
 
 def test_a_number_of_ten_thousand_characters_is_named_and_not_shown_in_full():

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from imagecodecs import jpegxl_encode
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -60,6 +61,8 @@ PICTURES: dict[str, tuple[str, Callable[[np.ndarray], bytes]]] = {
     "old TGA": ("tga", lambda x: saved(x, "TGA")[:-26]),
     "JPEG 2000": ("jp2", lambda x: saved(x, "JPEG2000")),
     "JPEG 2000 without boxes": ("jp2", lambda x: saved(x, "JPEG2000", no_jp2=True)),
+    "JPEG XL": ("jxl", jpegxl_encode), "lossy JPEG XL": ("jxl", lambda x: jpegxl_encode(x, level=85)),
+    "JPEG XL in boxes": ("jxl", lambda x: jpegxl_encode(x, usecontainer=True)),
 }
 SEARCHED = ("bmp", "ico", "ppm", "tga")  # for what they can hold although it is no place for a label
 SOUNDS = {"AIFF": ("aiff", "AIFF", "PCM_16"), "AU": ("au", "AU", "PCM_16"), "CAF": ("caf", "CAF", "ALAC_16"),

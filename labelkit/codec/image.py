@@ -9,7 +9,7 @@ GIF     frames composed, each with its own palette of 256
 TIFF    compression and pages kept, JPEG inside it at quality 92; BMP as it is
 AVIF    at quality 85; more than 8 bits a sample, HDR and gain maps are refused
 CMYK pictures can be read, and are refused when they would be written: labelling would change their colours. ICO, PPM,
-TGA and JPEG 2000 are read only.
+TGA, JPEG 2000 and JPEG XL (`jxl`) are read only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from labelkit.codec import ancillary, avif, exif, gif, jpeg, png, webp
+from labelkit.codec import ancillary, avif, exif, gif, jpeg, jxl, png, webp
 from labelkit.codec.backends import PICTURE, translated
 from labelkit.codec.samples import ImageSamples, Pixels
 from labelkit.errors import LimitExceeded, TruncatedFile, UnsupportedFormat
@@ -62,6 +62,8 @@ def decode(data: bytes, format: str, name: str, max_pixels: int, luma: bool = Fa
 
     Raises UnsupportedFormat, MalformedFile, TruncatedFile or LimitExceeded.
     """
+    if format == "jxl":
+        return ImageSamples(jxl.decode(data, name, max_pixels))
     if format not in _PLUGINS:
         raise UnsupportedFormat("{where}: {format} pictures cannot be decoded", where=name, format=format,
                                 other="PNG",

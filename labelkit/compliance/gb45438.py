@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from labelkit.compliance import records
@@ -12,7 +11,7 @@ from labelkit.compliance.rules import FAIL, FREE_TEXT, OPEN, PASS, Given, Outcom
 from labelkit.evidence import Deviation, ExplicitEvidence, LabelCarrier, MetadataEvidence, SignatureEvidence
 from labelkit.explicit.image.finding import PLACES
 from labelkit.explicit.text.finding import PLACES as TEXT_PLACES
-from labelkit.label import PROVIDER_CODE, Kind, provider_code_problem, shortened
+from labelkit.label import CODE_LIKE, PROVIDER_CODE, Kind, provider_code_problem, shortened
 from labelkit.messages import Message
 from labelkit.plan import MIN_HEIGHT_SHARE
 from labelkit.report import LAYER_NAMES, Finding, Layer, Report, Status
@@ -25,7 +24,6 @@ _ANNEX_E, _ELEMENTS = Message("GB 45438-2025 Annex E"), Message("GB 45438-2025 6
 _ALSO_SHOWN = ("EXIF UserComment", "tEXt AIGC")  # in annex B of the image guide
 # no guide that is known names a place in them
 _NOT_NAMED = ("svg", "html", "odt", "ods", "odp", "epub", "ofd", "xmind", "glb", "gltf")
-_CODE_LIKE = re.compile(r"00[0-9A-Za-z]{18,32}")  # of a few characters more or less, or in small letters: no name
 _LONG_VALUE = 255  # characters: what a column of a database or a field of a log commonly takes
 
 
@@ -199,7 +197,7 @@ def _party(name: str, value: str, deviations: Sequence[Deviation]) -> Result:
                    "27-character code whose check digits fit", name=name)
     problem: str | Message | None = next((found.problem for found in deviations if found.field == name
                                           and found.deviation == "provider code"), None)
-    if problem is None and _CODE_LIKE.fullmatch(value):
+    if problem is None and CODE_LIKE.fullmatch(value):
         problem = provider_code_problem(value)
     if problem:
         return Result("provider-code", clause, asks, Message("{value}: {problem}", value=value, problem=problem), FAIL)
