@@ -30,7 +30,7 @@ from labelkit.messages import Message
 from labelkit.service import parameters, spans
 from labelkit.service.front import LOG, Figures, line
 from labelkit.service.job_record import Outcome, Record, State
-from labelkit.service.job_store import Store
+from labelkit.service.job_store import PLACE, Store
 from labelkit.service.refusal import Refused, status_of
 from labelkit.service.upload import Upload
 from labelkit.service.verbs import Answer, Settings, Unrecorded, Verbs, error_fields
@@ -62,7 +62,7 @@ class Jobs:
     def __init__(self, settings: Settings, figures: Figures, *, beat_seconds: float = 5.0) -> None:
         limits = settings.limits
         self._limits, self._figures, self._beat_seconds = limits, figures, beat_seconds
-        self._store = Store(str(settings.jobs))
+        self._store = Store(str(settings.jobs), settings.job_files)
         self.verbs = Verbs(dataclasses.replace(settings, limits=dataclasses.replace(
             limits, processes=limits.job_processes, work_seconds=limits.job_seconds)), attempts=_PROCESSES)
         self.me = secrets.token_hex(8)
@@ -290,6 +290,8 @@ class Jobs:
                 self._store.files.remove(file)
         for key in values:
             kind, _, name = key.partition(":")
+            if kind == PLACE:
+                continue
             if kind != "alive" and name.partition(":")[0] not in jobs or kind == "alive" and name not in live:
                 self._store.take(key)
         self._sent = {sent for sent in self._sent if sent[0] in jobs}
