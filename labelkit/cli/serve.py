@@ -64,14 +64,16 @@ def _service(options: argparse.Namespace) -> Service:
         raise InvalidArgument("--keep-manifests needs --log, the log that they are kept in")
     if options.ask_also and not options.keep_manifests:
         raise InvalidArgument("--ask-also needs --keep-manifests: without it, nothing is looked up")
+    if options.job_files and not options.job_store:
+        raise InvalidArgument("--job-files needs --job-store, the place that the jobs themselves are kept in")
     hosts = tuple(options.reference_hosts)
     settings = service.Settings(
         checks=VerifySettings(trust=given["trust"], pins=given["pins"], effort=given["effort"], ocr=given["ocr"]),
         plan=plan, producer=options.producer, propagator=options.propagator, key=key_of(options), log=log,
         manifests=options.keep_manifests, peers=[Client(url) for url in options.ask_also],
         references=Fetcher(Guard(hosts), limits.receive_seconds, limits.body_bytes) if hosts else None,
-        sm2=sm2_signer_of(options), results=result_signer_of(options), jobs=options.job_store, language=options.lang,
-        limits=limits)
+        sm2=sm2_signer_of(options), results=result_signer_of(options), jobs=options.job_store,
+        job_files=options.job_files, language=options.lang, limits=limits)
     return service.Service(settings, service.Access(options.api_keys, options.open),
                            page=Path(options.page) if options.page else None)
 

@@ -66,6 +66,9 @@ def add_jobs(command: Parser) -> None:
                        help=_("answer films and long sound with 202 and a job, which is kept in this folder, or in "
                               "PostgreSQL or Redis for services on several machines; without it they are answered at "
                               "once and nothing is kept"))
+    group.add_argument("--job-files", metavar="URL",
+                       help=_("keep the files of jobs in an object store, below this prefix, such as s3://bucket/jobs; "
+                              "by default where the jobs are"))
     for option, name, metavar, what in (
             ("--job-processes", "job_processes", "N", _("jobs at a time; {default:g} by default")),
             ("--max-job", "job_seconds", _("SECONDS"), _("that the work on a job may take; {default:g} s by default")),

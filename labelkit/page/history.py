@@ -19,6 +19,22 @@ from labelkit.page.markup import Media, bilingual, bilingual_attribute, chip, da
 MAX_PICTURES = 24
 _RELATIONS = {"active": Message("This file:"), "parent": Message("Made from:"),
               "component": Message("With a part from:")}
+_ACTIONS = {"addedText": Message("added text"), "adjustedColor": Message("adjusted the colours"),
+            "changedSpeed": Message("changed the speed"), "color_adjustments": Message("adjusted the colours"),
+            "converted": Message("converted the format"), "created": Message("created it"),
+            "cropped": Message("cropped it"), "deleted": Message("deleted parts"), "drawing": Message("drew on it"),
+            "dubbed": Message("dubbed it"), "edited": Message("edited it"),
+            "edited.metadata": Message("changed metadata"), "enhanced": Message("enhanced it"),
+            "filtered": Message("applied filters"), "opened": Message("opened it"),
+            "orientation": Message("turned it"), "placed": Message("placed other content in it"),
+            "published": Message("published it"), "redacted": Message("removed statements from the history"),
+            "removed": Message("removed content"), "repackaged": Message("repackaged it"),
+            "resized": Message("resized it"), "resized.proportional": Message("resized it"),
+            "transcoded": Message("transcoded it"), "translated": Message("translated it"),
+            "trimmed": Message("trimmed it"), "watermarked": Message("added a watermark"),
+            "watermarked.bound": Message("added a watermark that leads to the manifest"),
+            "watermarked.unbound": Message("added a watermark"), "unknown": Message("did what is not stated")}
+"""What the actions of C2PA 2.4 mean, by their names without "c2pa."; any other is shown as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +95,7 @@ def _nodes(one: Ancestor, pictures: Sequence[Thumbnail]) -> Iterator[_Node]:
     state = (chip("invalid", Message("broken"), "✗") if not one.intact else
              chip("valid", Message("trusted signer"), "✓") if one.trusted else
              chip("unchecked", Message("no trusted signer vouches for it"), "?"))
-    told = ", ".join(filter(None, [one.tool, *one.actions]))
+    told = ", ".join([*([escaped(one.tool)] if one.tool else []), *dict.fromkeys(map(_action, one.actions))])
     own = next((picture for picture in pictures if not picture.relation), None)
     yield _Node(one.depth, _entry(one.relation, one.signer or "?", state, told, own))
     for picture in pictures:
@@ -88,9 +104,16 @@ def _nodes(one: Ancestor, pictures: Sequence[Thumbnail]) -> Iterator[_Node]:
                 "unchecked", Message("has no manifest"), "–"), "", picture))
 
 
+def _action(name: str) -> str:
+    """HTML of an action."""
+    known = _ACTIONS.get(name.removeprefix("c2pa.")) if name.startswith("c2pa.") else None
+    return bilingual(known) if known else escaped(name)
+
+
 def _entry(relation: str, name: str, state: str, told: str, picture: Thumbnail | None) -> str:
+    """HTML of one entry; `state` and `told` are HTML already."""
     image = (f'<img src="{data_uri(picture.picture)}" alt="{bilingual_attribute(Message("small picture of it"))}">'
              if picture else "")
     words = (f'{bilingual(_RELATIONS[relation])} <strong>{escaped(name)}</strong> {state}'
-             f'<br><span class="soft">{escaped(told)}</span>')
+             f'<br><span class="soft">{told}</span>')
     return f'<div class="made">{image}<div>{words}</div></div>' if image else words

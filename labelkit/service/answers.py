@@ -25,14 +25,19 @@ RETRY_SECONDS = 2  # after which to ask for a job again
 def of(answer: Answer, accept: str) -> Response:
     """The response for an answer.
 
-    accept  the request's header: multipart/mixed gives the record as the first part and the file as the second
-    A manifest that belongs beside the file is the third part. A record with a whole report is sent in no header.
+    accept  the request's header: multipart/mixed gives the record as the first part and the file as the second; the
+            media type of the file, such as image/*, gives the file, and its record in a header
+    A manifest that belongs beside the file is the third part. Reports and reasons are too long for a header: a record
+    with a report is sent in parts, and a client that asks for the file gets the rest of the record.
     """
     if answer.file is None:
         return JSONResponse(answer.fields)
-    record = json.dumps(answer.fields)
-    if "multipart/mixed" in accept.lower() or answer.manifest is not None or "report" in answer.fields:
-        return _mixed(record, answer)
+    wanted = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
+    is_file_wanted = wanted & {answer.media_type, answer.media_type.partition("/")[0] + "/*",
+                               "application/octet-stream"}
+    if "multipart/mixed" in wanted or answer.manifest is not None or "report" in answer.fields and not is_file_wanted:
+        return _mixed(json.dumps(answer.fields), answer)
+    record = json.dumps({name: value for name, value in answer.fields.items() if name not in ("report", "reasons")})
     return Response(answer.file, media_type=answer.media_type,
                     headers={RECORD: record, "Content-Disposition": _disposition(answer)})
 

@@ -9,13 +9,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from labelkit.errors import LabelkitError
 from labelkit.messages import Message
 from labelkit.service import answers
 from labelkit.service.front import Event, Facts, Receive, Send
 from labelkit.service.gate import Ticket
 from labelkit.service.job_record import Outcome, State
-from labelkit.service.jobs import Jobs
+from labelkit.service.jobs import Jobs, reached
 from labelkit.service.parameters import KEEP
 from labelkit.service.refusal import Refused
 from labelkit.service.route import SCOPE_OF, Guarded, Host
@@ -31,18 +30,14 @@ class _OfJob(Guarded):
     """A route of one job."""
 
     async def response(self, request: Request, facts: Facts, ticket: Ticket) -> Response:
-        """See `Guarded`; what the store cannot do is an answer too."""
+        """See `Guarded`."""
         jobs, name = self.host.jobs, request.path_params["name"]
         assert jobs is not None  # else there is no such route
-        try:
-            state = await asyncio.to_thread(jobs.state, name)
-            if state is None or state.record.owner != (facts.caller or ""):
-                raise Refused(404, "NotFound", Message("no job of this name is kept here"))
-            self.host.allowed(request, SCOPE_OF[state.record.verb])
-            return await self.of_job(jobs, name, state, request, facts, ticket)
-        except LabelkitError as error:
-            facts.error = type(error).__name__
-            return answers.of_error(error, None, self.host.settings.language)
+        state = await reached(jobs.state, name)
+        if state is None or state.record.owner != (facts.caller or ""):
+            raise Refused(404, "NotFound", Message("no job of this name is kept here"))
+        self.host.allowed(request, SCOPE_OF[state.record.verb])
+        return await self.of_job(jobs, name, state, request, facts, ticket)
 
     async def of_job(self, jobs: Jobs, name: str, state: State, request: Request, facts: Facts,
                      ticket: Ticket) -> Response:
@@ -57,7 +52,7 @@ class Job(_OfJob):
                      ticket: Ticket) -> Response:
         """Where the job is; or nothing, of one that was removed."""
         if request.method == "DELETE":
-            await asyncio.to_thread(jobs.remove, name)
+            await reached(jobs.remove, name)
             return Response(status_code=204)
         later = {} if state.outcome else {"Retry-After": str(answers.RETRY_SECONDS)}
         return JSONResponse(state.fields(name), headers=later)
@@ -79,7 +74,7 @@ class Result(_OfJob):
 
     async def _of_outcome(self, jobs: Jobs, outcome: Outcome, state: State, request: Request,
                           facts: Facts) -> Response:
-        answer = await asyncio.to_thread(jobs.answer, outcome)
+        answer = await reached(jobs.answer, outcome)
         if answer is None:
             raise Refused(404, "NotFound", Message("no job of this name is kept here"))
         if outcome.status != 200:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import sqlite3
 import urllib.parse
 from collections.abc import Iterator, Mapping
@@ -20,12 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelkit.distribution import install_hint
-from labelkit.errors import InvalidArgument, OutputFailed, cannot_write
+from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed, cannot_write
 from labelkit.service.job_files import Files, InFolder, InHash, InTable
 
 if TYPE_CHECKING:
     from redis import Redis
 
+PLACE = "place"
+"""The key under which it is kept where in an object store the files are."""
 _NAME, _OF_FILES = "labelkit-jobs", "labelkit-files"
 _WAIT_SECONDS = 30  # for another transaction on the database, and for an answer of Redis
 _POSTGRESQL, _REDIS = ("postgresql:", "postgres:"), ("redis:", "rediss:", "unix:")
@@ -34,6 +37,8 @@ _POSTGRESQL, _REDIS = ("postgresql:", "postgres:"), ("redis:", "rediss:", "unix:
 class Store:
     """Values by key, a queue of short messages, and files; may be used from several threads.
 
+    target     a folder, or the address of a database
+    files      prefix of an object store for the files, which are in the same place as the rest by default
     is_shared  whether other services use it too
     doubts     what of the settings of its database may lose jobs
 
@@ -41,7 +46,7 @@ class Store:
     or is in use.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, files: str | None = None) -> None:
         self.is_shared = target.startswith((*_POSTGRESQL, *_REDIS))
         self._name = _without_password(target) if self.is_shared else target
         self._lock: int | None = None
@@ -51,6 +56,12 @@ class Store:
         self.files: Files
         with self.guarded():
             self._values, self.files = opened(target)
+        if files is not None:
+            try:
+                self.files = self._in_bucket(files)
+            except LabelkitError:
+                self.close()
+                raise
 
     def put(self, key: str, value: bytes) -> None:
         """Set a value; durable when this returns, as everything here."""
@@ -160,6 +171,16 @@ class Store:
         values = RedisStorage(_NAME, connection_pool=pool, blocking=False)
         self.doubts = _doubts(values.conn)
         return values, InHash(values.conn, _OF_FILES, self.guarded)
+
+
+    def _in_bucket(self, url: str) -> Files:
+        """Below the prefix, a folder that only the services of this database know: others may use the prefix too."""
+        from labelkit.store.blobs import Blobs
+
+        self.put_first(PLACE, secrets.token_hex(8).encode())
+        blobs = Blobs(f"{url.rstrip('/')}/{(self.get(PLACE) or b'').decode()}")
+        blobs.names()  # where it cannot be used, the service does not start
+        return blobs
 
 
 def _doubts(client: Redis) -> list[str]:

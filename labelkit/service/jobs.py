@@ -10,6 +10,7 @@ that was kept. So a job is never lost, and whatever was begun twice is seen once
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import hashlib
 import json
@@ -17,22 +18,24 @@ import secrets
 import threading
 import time
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from labelkit import container, unforeseen
 from labelkit.container import Reader
-from labelkit.errors import LabelkitError, LimitExceeded
+from labelkit.errors import LabelkitError, LimitExceeded, OutputFailed
 from labelkit.label import Label
 from labelkit.messages import Message
 from labelkit.service import parameters, spans
 from labelkit.service.front import LOG, Figures, line
 from labelkit.service.job_record import Outcome, Record, State
-from labelkit.service.job_store import Store
+from labelkit.service.job_store import PLACE, Store
 from labelkit.service.refusal import Refused, status_of
 from labelkit.service.upload import Upload
 from labelkit.service.verbs import Answer, Settings, Unrecorded, Verbs, error_fields
+
+T = TypeVar("T")
 
 VERBS = ("label", "verify", "check", "propagate")
 _PARTS = ("fields", "file", "manifest", "store")  # of an outcome
@@ -40,6 +43,7 @@ _ATTEMPTS = 5  # of services that may be killed over a job before it is given up
 _PROCESSES = 3  # for each attempt
 _POLL_SECONDS = 1.0  # for messages of other services
 _SHARE_SECONDS = 2.0  # between two words on how far a film is
+_RETRY_SECONDS = 30  # for those who were refused
 _BEATS = 4  # that another service may leave out before it is taken for dead
 
 
@@ -58,7 +62,7 @@ class Jobs:
     def __init__(self, settings: Settings, figures: Figures, *, beat_seconds: float = 5.0) -> None:
         limits = settings.limits
         self._limits, self._figures, self._beat_seconds = limits, figures, beat_seconds
-        self._store = Store(str(settings.jobs))
+        self._store = Store(str(settings.jobs), settings.job_files)
         self.verbs = Verbs(dataclasses.replace(settings, limits=dataclasses.replace(
             limits, processes=limits.job_processes, work_seconds=limits.job_seconds)), attempts=_PROCESSES)
         self.me = secrets.token_hex(8)
@@ -129,9 +133,10 @@ class Jobs:
             Outcome.of(raw).size for key, raw in values.items() if key.startswith("outcome:"))
         if sum(record.owner == new.owner for record in records) >= self._limits.callers_jobs:
             raise Refused(429, "TooManyRequests", Message("this caller has {count} jobs already; results that are "
-                          "fetched are jobs no more", count=self._limits.callers_jobs), 30)
+                          "fetched are jobs no more", count=self._limits.callers_jobs), _RETRY_SECONDS)
         if len(records) >= self._limits.jobs or kept + new.size > self._limits.job_bytes:
-            raise Refused(503, "Busy", Message("the service has too many jobs; ask again later"), 30)
+            raise Refused(503, "Busy", Message("the service has too many jobs; ask again later"),
+                          _RETRY_SECONDS)
 
     def state(self, name: str) -> State | None:
         """Where a job is; None where there is none of this name."""
@@ -285,6 +290,8 @@ class Jobs:
                 self._store.files.remove(file)
         for key in values:
             kind, _, name = key.partition(":")
+            if kind == PLACE:
+                continue
             if kind != "alive" and name.partition(":")[0] not in jobs or kind == "alive" and name not in live:
                 self._store.take(key)
         self._sent = {sent for sent in self._sent if sent[0] in jobs}
@@ -350,6 +357,16 @@ class _Told:
             return  # the work goes on; what it gives is kept later, or not
         if not is_there:
             raise _Removed
+
+
+async def reached(work: Callable[..., T], *arguments: object) -> T:
+    """What `work` returns, on a thread; raises Refused (503) where the place of jobs cannot be used, and logs why."""
+    try:
+        return await asyncio.to_thread(work, *arguments)
+    except OutputFailed as error:
+        LOG.error(line(jobs=str(error)))
+        raise Refused(503, "Busy", Message("the service cannot use the place where it keeps jobs; ask again later"),
+                      _RETRY_SECONDS) from error
 
 
 def asks_for_job(prefer: str) -> bool:

@@ -17,7 +17,7 @@ from labelkit.messages import Message
 from labelkit.service import answers, parameters, spans, upload
 from labelkit.service.front import FACTS, Event, Facts, Receive, Send
 from labelkit.service.gate import Gate, Ticket
-from labelkit.service.jobs import Jobs, asks_for_job
+from labelkit.service.jobs import Jobs, asks_for_job, reached
 from labelkit.service.refusal import Refused
 from labelkit.service.upload import Upload
 from labelkit.service.verbs import Answer, Settings, Verbs
@@ -123,7 +123,7 @@ class Verb(Guarded):
         try:
             asked = parameters.values(self.route, taken.fields)
             if host.jobs and host.jobs.takes(self.route, taken, prefer := request.headers.get("prefer", "")):
-                job = await asyncio.to_thread(host.jobs.accept, self.route, taken, facts.caller or "")
+                job = await reached(host.jobs.accept, self.route, taken, facts.caller or "")
                 return answers.accepted(*job, is_asked_for=asks_for_job(prefer))
             async with host.gate.turn():
                 if await request.is_disconnected():

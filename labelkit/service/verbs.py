@@ -62,6 +62,7 @@ class Settings:
                 whether `check` reads explicit labels in any font; wherever that is installed by default
     jobs        where films and long sound wait for their turn and for their readers: a folder, a PostgreSQL DSN, or
                 the address of Redis (redis://, rediss://, unix://); None answers them at once
+    job_files   prefix of an object store for the files of jobs, such as s3://bucket/jobs; None: where the jobs are
     language    of the texts where a request names none
     limits      every bound
     """
@@ -79,6 +80,7 @@ class Settings:
     results: ResultSigner | None = None
     ocr_in_check: bool = field(default_factory=ocr.available)
     jobs: str | None = None
+    job_files: str | None = None
     language: str = "en"
     limits: Limits = field(default_factory=Limits)
 

@@ -97,8 +97,8 @@ _NAMES = {"labelkit", "GB", "TC", "JSON", "PEM", "URI", "URL", "UUID", "ISO", "H
           "producer", "LABELKIT", "PRODUCER", "config", "aigc", "ocr", "pkcs", "store", "SB", "WebAssembly", "WASM",
           "XMP", "MB", "ZIP",
           "HTTP", "POST", "SIGINT", "SIGTERM", "API", "JWS", "JWKS", "TLS", "Unix", "https", "Forwarded", "For",
-          "Proto", "PostgreSQL", "metrics", "verify", "label", "recover", "service", "MCP", "roots", "url", "mcp",
-          "tar", "jpg", "png", "Parquet", "tgz", "gz", "parquet", "Ray", "Daft", "auto", "Lance", "lance"}
+          "Redis", "Proto", "PostgreSQL", "metrics", "verify", "label", "recover", "service", "MCP", "roots", "url",
+          "mcp", "tar", "jpg", "png", "Parquet", "tgz", "gz", "parquet", "Ray", "Daft", "auto", "Lance", "lance"}
 """Words in Latin letters that Chinese help has because they are names, of programs, formats and files."""
 
 

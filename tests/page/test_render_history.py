@@ -56,6 +56,16 @@ def test_the_small_pictures_of_manifests_stand_in_the_tree():
     assert "on the word of its signer" not in history.section(made)
 
 
+def test_what_was_done_is_said_in_words():
+    made = (ancestor(0, "Acme", relation="active", tool="Tool <1>", actions=(
+        "c2pa.opened", "c2pa.resized", "c2pa.resized.proportional", "org.example.<b>", "c2pa.toString", "opened")),
+        ancestor(1, "Studio"))
+    read = Reader(history.section(made))
+    assert read.injected() == [] and read.text.count("resized it") == 1
+    for said in ("Tool <1>, opened it", "创建", "org.example.<b>, c2pa.toString, opened"):
+        assert said in read.text
+
+
 @pytest.mark.parametrize("data", [b"", b"<svg onload='alert(1)'/>", b"GIF", bytes(100),
                                   saved(photo(16, 16), "PNG") + bytes(1 << 20)], ids=len)
 def test_what_is_no_small_picture_is_not_shown(data):

@@ -120,6 +120,18 @@ def test_propagate_decides_and_writes(served, labelled, plain):
     assert json.loads(parts(declared)[0])["tier"] != "none"
 
 
+@pytest.mark.parametrize("accept", ["image/*", "text/html, image/jpeg;q=0.9", "application/octet-stream"])
+def test_propagate_gives_the_file_alone_where_the_client_asks_for_it(served, labelled, accept):
+    response = served.post("/v1/propagate", content=labelled, headers={"Accept": accept})
+    assert response.headers["content-type"] == "image/jpeg"
+    said = json.loads(response.headers["Labelkit-Record"])
+    assert said["tier"] == "confirmed" and said["notice"] and not {"report", "reasons"} & set(said)
+    assert lk.verify(response.content).label.fields() == said["label"]
+    for other in ("*/*", "image/png", "application/json", "multipart/mixed, image/jpeg"):
+        response = served.post("/v1/propagate", content=labelled, headers={"Accept": other})
+        assert response.headers["content-type"].startswith("multipart/mixed")
+
+
 def test_a_decision_is_answered_where_the_file_cannot_be_written(served, signer, anchors, plain, monkeypatch):
     signed = lk.embed(plain, label=LABEL, plan=lk.Plan(provenance=signer))
     settings = service.Settings(propagator="platform", checks={"trust": anchors})  # no signer of its own

@@ -13,6 +13,7 @@ import pytest
 import labelkit as lk
 from benchmarks import jobs as killing
 from labelkit import service
+from labelkit.errors import OutputFailed
 from labelkit.log import LabelLog
 from labelkit.service import parameters
 from labelkit.service.job_record import Record, State
@@ -163,6 +164,19 @@ def test_a_result_that_is_not_there_yet_is_no_result(served, monkeypatch, plain)
     assert (state.json()["progress"], state.json()["state"], state.json()["result"]) == (0.25, "working", None)
     early = served.client.get("/v1/jobs/x/result", headers=served.keys["all"])
     assert (early.status_code, early.json()["error"]["type"]) == (409, "NotDone") and early.headers["retry-after"]
+
+
+def test_jobs_whose_place_cannot_be_used_are_to_be_asked_for_later(served, plain, monkeypatch):
+    def away(*arguments: object) -> None:
+        raise OutputFailed("postgresql://inner.example/jobs: the database of jobs cannot be used")
+    for name in ("get", "all"):
+        monkeypatch.setattr(served.service.jobs._store, name, away)
+    for refused in (served.client.get("/v1/jobs/x", headers=served.keys["all"]),
+                    served.client.get("/v1/jobs/x/result", headers=served.keys["all"]),
+                    served.client.delete("/v1/jobs/x", headers=served.keys["all"]),
+                    served.post("/v1/verify", content=plain, headers=LATER)):
+        assert (refused.status_code, refused.json()["error"]["type"]) == (503, "Busy")
+        assert refused.headers["retry-after"] and "inner.example" not in refused.text
 
 
 def test_the_figures_count_jobs(served):
