@@ -34,8 +34,8 @@ class StreamManifests:
 
     def __init__(self, folder: str | os.PathLike[str], path: str = "/manifests/") -> None:
         if not Path(folder).is_dir() or not path.startswith("/") or not path.endswith("/") or not path.isascii():
-            raise InvalidArgument("a folder that is there and a path from / to / are wanted, got {folder} and {path}",
-                                  folder=repr(os.fspath(folder)), path=repr(path))
+            raise InvalidArgument("a folder that exists and a path such as /manifests/ are wanted, got {folder} and "
+                                  "{path}", folder=repr(os.fspath(folder)), path=repr(path))
         self._folder, self.path = Path(folder), path
 
     def new(self, label: Label, plan: Plan, mime: str) -> StreamManifest:

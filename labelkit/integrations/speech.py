@@ -132,7 +132,8 @@ async def stream(chunks: AsyncIterable[Any], label: Label, rate: int, channels: 
 
     The head and the audible label come before the first chunk is asked for, so that a model can compute while they
     play. What follows lags behind the chunks by at most 80 ms; FLAC and Opus hold back up to 40 ms more, AAC 90, MP3
-    130 (at 8 kHz three times as long), Vorbis 800. Raises InvalidArgument, UnsupportedFormat, and what `chunks` raises.
+    130 (at 8 kHz three times as long), Vorbis 800, of the label too.
+    Raises InvalidArgument, UnsupportedFormat, and what `chunks` raises.
     """
     if plan and plan.provenance:
         raise InvalidArgument("a stream has no end that a manifest could sign",

@@ -184,7 +184,8 @@ def test_streams_are_encoded_as_they_come(format):
     first, rest = asyncio.run(main())
     made = first + b"".join(rest)
     assert len(rest) > (15 if format != "ogg" else 5)
-    assert lk.verify(first, layers=[EXPLICIT])[EXPLICIT].status is lk.Status.VALID
+    is_said = lk.verify(first, layers=[EXPLICIT])[EXPLICIT].status is lk.Status.VALID
+    assert is_said or format == "ogg"  # whose pages wait until they are full
     report = lk.verify(made)
     layers = (EXPLICIT, WATERMARK) if format == "aac" else (EXPLICIT, WATERMARK, METADATA)  # ADTS has no place
     assert {report[layer].status for layer in layers} == {lk.Status.VALID}
