@@ -33,6 +33,7 @@ from labelkit.preconditions import (
     needs_path,
     refuse_other_labels,
     sidecar_of,
+    validated,
     verify_settings,
 )
 from labelkit.report import Layer, Report
@@ -195,8 +196,7 @@ def verify(source: Source | Held | Tensor, *, key: Key | None = None, trust: Tru
         return found.report("samples")
     with container.opened(texts.held(source, format) or source) as reader:
         container.sniff(reader)
-        found.add(Layer.PROVENANCE, lambda: provenance().validate(
-            reader, trust=trust or provenance().TrustList.c2pa(), now=now, sidecar=sidecar_of(source, reader)))
+        found.add(Layer.PROVENANCE, lambda: validated(source, reader, trust, now))
         found.add(Layer.METADATA, lambda: metadata.read(reader, pinned=pins))
         decoded = Once(lambda: decode(reader) if decode and codec.has_signal(container.sniff(reader)) else
                        codec.decode(reader, max_pixels=max_pixels, luma=not ocr))  # reading text wants colour

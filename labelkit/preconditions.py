@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from labelkit.codec.transcode import Progress
     from labelkit.confirmation import Check
+    from labelkit.finding import Finding
     from labelkit.provenance import TrustList
     from labelkit.watermark import AnyCandidates
 
@@ -155,11 +156,28 @@ _MAX_SIDECAR = 16 << 20  # bytes
 
 def sidecar_of(source: Source, reader: Reader) -> bytes | None:
     """The manifest beside a file that is given by its path and has no place for one inside."""
+    return _beside(source) if importlib.import_module("labelkit.provenance").may_lie_beside(reader) else None
+
+
+def validated(source: Source, reader: Reader, trust: TrustList | None, now: datetime.datetime | None) -> Finding:
+    """The manifest in a file, or where there is none that beside it, such as of sound that was signed at the end of its
+    stream; as `labelkit.provenance.validate` finds it."""
     room = importlib.import_module("labelkit.provenance")
-    if not isinstance(source, str | os.PathLike) or not room.may_lie_beside(reader):
+    trust = room.TrustList.c2pa() if trust is None else trust
+    found: Finding = room.validate(reader, trust=trust, now=now, sidecar=sidecar_of(source, reader))
+    if found.status is Status.ABSENT and (store := _beside(source)):
+        found = room.validate(reader, trust=trust, now=now, sidecar=store)
+    return found
+
+
+def _beside(source: Source) -> bytes | None:
+    if not isinstance(source, str | os.PathLike):
         return None
+    path = os.fspath(source) + SIDECAR
     try:
-        with open(os.fspath(source) + SIDECAR, "rb") as file:
+        if not os.path.isfile(path):  # to open a pipe would wait for ever
+            return None
+        with open(path, "rb") as file:
             return file.read(_MAX_SIDECAR)
     except (OSError, ValueError):
         return None

@@ -160,17 +160,20 @@ def _level(samples: Audio, source: Source) -> float | None:
         return float(np.clip(1 - (source.bitrate / samples.channels - 6_000) / 250_000, 0, 1))
     if source.subtype != "VORBIS":
         return None
-    wanted = _nominal(source.reader.head(512)) or source.bitrate
-    low, high = 0.0, 1.0
+    return vorbis_level(nominal_bitrate(source.reader.head(512)) or source.bitrate, samples.rate, samples.channels)
+
+
+def vorbis_level(bitrate: float, rate: int, channels: int) -> float:
+    """libsndfile's compression level of Vorbis, 0 to 1, that stands for a nominal bitrate."""
+    source, low, high = Source("ogg", Reader.of(b""), *_NEW["ogg"]), 0.0, 1.0
     for _ in range(6):  # the nominal bitrate falls as the level rises
         middle, short = (low + high) / 2, io.BytesIO()
-        _write_sound([np.zeros((1024, samples.channels), np.float32)], samples.rate, samples.channels, source, middle,
-                     short)
-        low, high = (middle, high) if _nominal(short.getvalue()) > wanted else (low, middle)
+        _write_sound([np.zeros((1024, channels), np.float32)], rate, channels, source, middle, short)
+        low, high = (middle, high) if nominal_bitrate(short.getvalue()) > bitrate else (low, middle)
     return (low + high) / 2
 
 
-def _nominal(data: bytes) -> int:
+def nominal_bitrate(data: bytes) -> int:
     """The nominal bitrate in a Vorbis identification header (Vorbis I, 4.2.2), 0 where none is told."""
     at = data[:512].find(b"\x01vorbis")
     return max(0, int.from_bytes(data[at + 20 : at + 24], "little", signed=True)) if at >= 0 else 0

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lossy sound as it comes, before its end is known: bytes in, samples out, and back; through PyAV.
+"""Encoded sound as it comes, before its end is known: bytes in, samples out, and back; through PyAV.
 
-`live_mp3` and `live_opus` each have `head`, `Decoder` and `Encoder`. Nothing reads from a file or waits in a thread:
-bytes are pushed, what is ready comes back, and a stream that is dropped leaves nothing behind.
+`live_mp3`, `live_aac`, `live_flac`, `live_opus` and `live_vorbis` each have `head`, `Decoder`, `Encoder`, the `RATES`
+in Hz that it encodes, and `BITRATE`, the bits a second for a channel where nothing is asked. Nothing reads from a
+file or waits in a thread: bytes are pushed, what is ready comes back, and a stream that is dropped leaves nothing
+behind.
 """
 
 from __future__ import annotations
@@ -11,9 +13,10 @@ import collections
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from labelkit.codec.backends import SOUND, pyav, translated
 from labelkit.codec.samples import Waveform
@@ -39,6 +42,7 @@ class Head:
     start     bytes before the sound
     tags      of the source, as its format holds them
     serial    of an Ogg stream
+    depth     bits of a sample, of FLAC
     """
 
     rate: int
@@ -47,6 +51,7 @@ class Head:
     start: int = 0
     tags: bytes = b""
     serial: int = 0
+    depth: int = 16
 
 
 class Decoder(Protocol):
@@ -71,13 +76,17 @@ class Encoder(Protocol):
 
 class PacketDecoder:
     """Packets of one codec of PyAV to samples. Raises MalformedFile for those that do not decode or change the format.
+
+    options  of the decoder, by FFmpeg's names
     """
 
-    def __init__(self, codec: str, format: str, rate: int, channels: int, extradata: bytes | None = None) -> None:
+    def __init__(self, codec: str, format: str, rate: int, channels: int, extradata: bytes | None = None,
+                 options: dict[str, str] | None = None) -> None:
         self._format, self._like = format, (rate, channels)
         self.context = cast("AudioCodecContext", pyav("stream", format).CodecContext.create(codec, "r"))
         if extradata:
             self.context.extradata = extradata
+        self.context.options = options or {}
 
     def decode(self, packet: Packet[AudioStream] | None) -> Iterator[Waveform]:
         """The samples of a packet; None asks for what is left."""
@@ -89,24 +98,35 @@ class PacketDecoder:
         """`decode` of the bytes of a packet."""
         return self.decode(pyav("stream", self._format).Packet(data))
 
+    def frames(self, data: bytes) -> Iterator[AudioFrame]:
+        """What FFmpeg makes of the bytes of a packet."""
+        with translated("stream", SOUND):
+            yield from self.context.decode(pyav("stream", self._format).Packet(data))
+
     def _samples(self, frame: AudioFrame) -> Waveform:
         if (frame.sample_rate, frame.layout.nb_channels) != self._like:
             raise ValueError("its rate or channels change")
-        return np.ascontiguousarray(frame.to_ndarray().reshape(self._like[1], -1).T, np.float32)
+        samples = frame.to_ndarray()
+        rows = samples.reshape(self._like[1], -1).T if frame.format.is_planar else samples.reshape(-1, self._like[1])
+        made: Waveform = np.ascontiguousarray(rows, np.float32)
+        if rows.dtype.kind != "f":
+            made /= 1 << 8 * rows.itemsize - 1
+        return made
 
 
 class PacketEncoder:
     """Samples to packets of one codec of PyAV.
 
-    delay   samples that the encoder puts before the first
+    form    FFmpeg's name of the samples that it takes: "flt" or "fltp", "s16", or "s32" for 24 bits
     recent  the last packets, of RECENT_S and a little more
     """
 
-    def __init__(self, codec: str, form: str, head: Head) -> None:
+    def __init__(self, codec: str, form: str, head: Head, options: dict[str, str] | None = None) -> None:
         av = pyav("stream", codec)
         context = cast("AudioCodecContext", av.CodecContext.create(codec, "w"))
         context.sample_rate, context.layout, context.format = head.rate, _LAYOUTS[head.channels], form
         context.bit_rate, context.time_base = head.bitrate, Fraction(1, head.rate)
+        context.options = options or {}
         with translated("stream", SOUND):
             context.open()
         self.context, self._form, self._layout, self._rate = context, form, _LAYOUTS[head.channels], head.rate
@@ -121,8 +141,8 @@ class PacketEncoder:
             if not len(samples):
                 return []
             av = pyav("stream", "sound")
-            planes = np.ascontiguousarray(np.clip(samples, -1, 1).T, np.float32)
-            rows = planes if self._form.endswith("p") else np.ascontiguousarray(planes.T).reshape(1, -1)
+            made = _LEVELS.get(self._form, _floats)(samples)
+            rows = np.ascontiguousarray(made.T) if self._form.endswith("p") else made.reshape(1, -1)
             frame = av.AudioFrame.from_ndarray(rows, self._form, self._layout)
             frame.sample_rate, frame.pts, frame.time_base = self._rate, self._count, Fraction(1, self._rate)
             self._count += len(samples)
@@ -137,6 +157,24 @@ class PacketEncoder:
     def count(self) -> int:
         """Samples of every channel so far."""
         return self._count
+
+
+def _floats(samples: Waveform) -> Waveform:
+    return np.ascontiguousarray(np.clip(samples, -1, 1), np.float32)
+
+
+def _of_16_bits(samples: Waveform) -> npt.NDArray[np.int16]:
+    levels = np.rint(samples * np.float32(1 << 15))
+    return np.asarray(np.clip(levels, -(1 << 15), (1 << 15) - 1), np.int16)
+
+
+def _of_24_bits(samples: Waveform) -> npt.NDArray[np.int32]:
+    """In the upper bits of 32, as FFmpeg wants them."""
+    levels = np.rint(samples * np.float32(1 << 23))
+    return np.asarray(np.clip(levels, -(1 << 23), (1 << 23) - 1), np.int32) << 8
+
+
+_LEVELS: dict[str, Callable[[Waveform], npt.NDArray[Any]]] = {"s16": _of_16_bits, "s32": _of_24_bits}
 
 
 def joined(parts: Iterable[Waveform], channels: int) -> Waveform:

@@ -13,6 +13,8 @@ from labelkit.errors import MalformedFile, TruncatedFile
 
 RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 """Hz that MP3 has."""
+BITRATE = 64_000
+"""Bits a second for a channel where nothing is asked."""
 _QUIET = b"\xff\xfb\x90\xc4" + bytes(413)  # a frame of 128 kbit/s at 44.1 kHz, for writers of tags
 _INFORMATION = (b"Xing", b"Info", b"VBRI")  # what a frame holds that is no sound
 

@@ -10,8 +10,8 @@ A server that takes the name of a class and gives it nothing but the app, as `vl
 class derived from `LabelResponses`.
 
 Labelled are responses of image/*, audio/* and video/*, and media in JSON as `asgi_json` finds them. They are held back
-until they are complete, also those that the app sends in chunks, but for sound that is streamed as WAV, PCM, MP3 or Ogg
-Opus without a Content-Length: it leaves chunk by chunk, the audible label first, if the plan has no signer. All else
+until they are complete, also those that the app sends in chunks, but for sound that is streamed as WAV, PCM, MP3, AAC,
+FLAC, Opus or Vorbis without a Content-Length: it leaves chunk by chunk, the audible label first. All else
 passes byte for byte: errors and redirections, text, server-sent events, websockets, and media under other types
 (application/octet-stream, multipart/*). What may hold media there, such as the events of an image that is generated
 with `stream: true`, is for the app to refuse or to label.
@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from labelkit import aio, pipeline, unforeseen
 from labelkit.errors import InvalidArgument, LabelkitError, LimitExceeded, MalformedFile, UnsupportedFormat, check_types
 from labelkit.integrations import asgi_json, asgi_streams
+from labelkit.integrations.asgi_manifests import StreamManifests
 from labelkit.key import Key
 from labelkit.label import Label
 from labelkit.log_recorder import Audit
@@ -59,6 +60,8 @@ class LabelResponses:
     label      called for each picture, sound or film with the request's scope, on another thread: its label
     plan, key, check   as for `labelkit.embed`
     signer     of the manifest; media of formats that have no place for one, such as Ogg, are then refused
+    manifests  keeps the manifests of sound that is streamed, each signed at the end, and named in the header Link from
+               the start; without it, a signer holds sound back until it is complete
     log        the label log that gets a record of each; of sound that is streamed one before its first byte leaves, and
                one with its SHA-256 at the end
     paths      prefixes of the paths whose responses are labelled, by default all: leave out the app's own icons
@@ -78,7 +81,7 @@ class LabelResponses:
                  signer: Signer | None = None, log: LabelLog | None = None, check: Check = True,
                  paths: Collection[str] = ("/",), fail_open: bool = False,
                  counts: collections.Counter[str] | None = None, max_bytes: int = 64 << 20,
-                 pcm: tuple[int, int] | None = None) -> None:
+                 pcm: tuple[int, int] | None = None, manifests: StreamManifests | None = None) -> None:
         if not callable(label):
             raise InvalidArgument("label must be a function that makes a label for each response, got {got}",
                                   got=type(label).__name__)
@@ -91,10 +94,17 @@ class LabelResponses:
             plan = dataclasses.replace(plan, provenance=signer)
         self.app, self.new_label, self.plan, self.key, self.log, self.check = app, label, plan, Key.of(key), log, check
         self.paths, self.fail_open, self.max_bytes, self.pcm = tuple(paths), fail_open, max_bytes, pcm
+        if manifests is not None:
+            check_types(manifests=(manifests, StreamManifests))
+        self.manifests = manifests
         self.counts: collections.Counter[str] = collections.Counter() if counts is None else counts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, of which only what can be labelled is touched."""
+        if self.manifests and scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and \
+                str(scope["path"]).startswith(self.manifests.path):
+            await self.manifests.answer(scope, send)
+            return
         if scope["type"] != "http" or not str(scope["path"]).startswith(self.paths):
             await self.app(scope, receive, send)
             return
@@ -202,7 +212,8 @@ class _Response:
         headers, middleware = _headers(cast(Event, self.start)), self.middleware
         kind = headers.get(b"content-type", b"").decode("latin-1")
         is_sound = asgi_streams.is_streamed(kind, is_whole=b"content-length" in headers or not more_body)
-        self.may_stream = is_sound and asgi_streams.can_stream(middleware.plan) and \
+        self.may_stream = is_sound and asgi_streams.can_stream(
+            middleware.plan, signs_at_end=middleware.manifests is not None) and \
             headers.get(b"content-encoding", b"identity").lower() == b"identity"
         if not self.may_stream:
             return False
@@ -221,8 +232,7 @@ class _Response:
             nonlocal is_readable
             if self.sound is None:
                 assert self.beginning is not None
-                sound = asgi_streams.SoundStream(self.beginning, self.middleware.new_label(self.scope),
-                                                 self.middleware.plan, self.middleware.key, self.middleware.log)
+                sound = self._new_sound(self.beginning)
                 made = sound.first(data)
                 self.sound = sound
             else:
@@ -243,13 +253,23 @@ class _Response:
             raise
         self.body.clear()
         if is_first:
-            await self.forward(_with_headers(cast(Event, self.start)))
+            start = _with_headers(cast(Event, self.start))
+            if self.sound and self.sound.manifest:
+                start["headers"].append(self.sound.manifest.header)
+            await self.forward(start)
             self.start = None
         if made or not more_body:
             await self.forward({"type": "http.response.body", "body": made, "more_body": more_body})
         if not more_body:
             self.is_over = True
             self.middleware.counts.update(["labelled"] if is_readable else ["labelled", "without watermark"])
+
+    def _new_sound(self, beginning: asgi_streams.Beginning) -> asgi_streams.SoundStream:
+        middleware = self.middleware
+        label, manifest = middleware.new_label(self.scope), None
+        if middleware.manifests and middleware.plan.provenance:
+            manifest = middleware.manifests.new(label, middleware.plan, beginning.mime)
+        return asgi_streams.SoundStream(beginning, label, middleware.plan, middleware.key, middleware.log, manifest)
 
     def _labelled(self) -> bytes | None:
         """The labelled body, None for one that holds no media."""

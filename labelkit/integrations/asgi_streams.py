@@ -10,26 +10,32 @@ from typing import TYPE_CHECKING
 
 from labelkit.codec.live import MAX_HEAD as MAX_HEAD
 from labelkit.errors import InvalidArgument
-from labelkit.integrations.sound_streams import LOSSY, BytesLabeller, Coding, Lossy, Pcm, SoundFormat, wav_head
+from labelkit.integrations.sound_streams import CODED, BytesLabeller, Coded, Coding, Pcm, SoundFormat, wav_head
 from labelkit.key import Key
 from labelkit.label import Label
 from labelkit.log_recorder import Audit, Recorder
 from labelkit.plan import Plan
 
 if TYPE_CHECKING:
+    from labelkit.integrations.asgi_manifests import StreamManifest
     from labelkit.log import LabelLog
 
 WAV = ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave")
 PCM = ("audio/pcm", "audio/x-pcm", "audio/l16")
-_LOSSY_TYPES = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/x-mp3": "mp3", "audio/ogg": "opus",
-                "audio/opus": "opus"}
+_AAC = ("audio/aac", "audio/x-aac", "audio/aacp")  # in ADTS, which is labelled as it comes or not at all
+_OGG = ("audio/ogg", "audio/opus", "audio/vorbis")
+_TYPES = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/x-mp3": "mp3", "audio/flac": "flac", "audio/x-flac": "flac",
+          **dict.fromkeys(_AAC, "aac"), **dict.fromkeys(_OGG, "opus")}
+_MIMES = {"mp3": "audio/mpeg", "opus": "audio/ogg"}
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """How sound is labelled whose first bytes came: its coding, where it starts in them, its length if they tell it."""
+    """How sound is labelled whose first bytes came: its coding and media type, where it starts in them, and its length
+    if they tell it."""
 
     coding: Coding
+    mime: str
     start: int = 0
     length: int | None = None
 
@@ -61,7 +67,7 @@ def is_streamed(content_type: str, *, is_whole: bool) -> bool:
     is_whole  whether it is no stream: sound in a format that tells its length is then better labelled as a file
     """
     kind = _kind(content_type)
-    return kind in PCM or not is_whole and (kind in WAV or kind in _LOSSY_TYPES)
+    return kind in PCM or kind in _AAC or not is_whole and (kind in WAV or kind in _TYPES)
 
 
 def begun(content_type: str, data: bytes, pcm: tuple[int, int] | None) -> Beginning | None:
@@ -71,34 +77,40 @@ def begun(content_type: str, data: bytes, pcm: tuple[int, int] | None) -> Beginn
     """
     format, kind, data = format_of(content_type, pcm), _kind(content_type), data[:MAX_HEAD]
     if format:
-        return Beginning(Pcm(format))
+        return Beginning(Pcm(format), kind)
     if kind in WAV:
         wav = wav_head(data)
-        return Beginning(Pcm(wav.format, wav=True), wav.start, wav.length) if wav else None
-    name = _LOSSY_TYPES[kind]
-    head = LOSSY[name].head(data)
-    return Beginning(Lossy(name, head), head.start) if head else None
+        return Beginning(Pcm(wav.format, wav=True), "audio/wav", wav.start, wav.length) if wav else None
+    name = "ogg" if kind in _OGG and data[28:35] == b"\x01vorbis" else _TYPES[kind]
+    head = CODED[name].head(data)
+    return Beginning(Coded(name, head), _MIMES.get(name, f"audio/{name}"), head.start) if head else None
 
 
 def _kind(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def can_stream(plan: Plan) -> bool:
-    """Whether the layers of a plan can be put on before the end of the sound is known."""
+def can_stream(plan: Plan, *, signs_at_end: bool) -> bool:
+    """Whether the layers of a plan can be put on before the end of the sound is known.
+
+    signs_at_end  whether there is a place for a manifest that is signed then
+    """
     explicit = plan.explicit
-    return plan.provenance is None and plan.has_signal_layer and not (
+    return (plan.provenance is None or signs_at_end) and plan.has_signal_layer and not (
         explicit and (explicit.place == "middle" or explicit.repeat_s))
 
 
 class SoundStream:
     """One response of sound, labelled as it comes.
 
-    log  gets a record before the first byte leaves, and one with the SHA-256 of the whole at the end
+    log       gets a record before the first byte leaves, and one with the SHA-256 of the whole at the end
+    manifest  is signed at the end, before the last byte leaves
     """
 
-    def __init__(self, beginning: Beginning, label: Label, plan: Plan, key: Key, log: LabelLog | None) -> None:
+    def __init__(self, beginning: Beginning, label: Label, plan: Plan, key: Key, log: LabelLog | None,
+                 manifest: StreamManifest | None = None) -> None:
         self._label, self._plan, self._log, self._digest = label, plan, log, hashlib.sha256()
+        self.manifest = manifest
         self._skipped, self._left = beginning.start, beginning.length
         self._labeller = BytesLabeller(label, beginning.coding, plan=plan, key=key)
 
@@ -118,11 +130,15 @@ class SoundStream:
     def finish(self) -> tuple[bytes, bool]:
         """The rest, and whether the watermark is read back from the end of it."""
         rest = self._counted(self._labeller.finish())
+        if self.manifest:
+            self.manifest.sign()
         self._record(self._digest.hexdigest())
         return rest, not self._plan.watermark or self._labeller.is_readable()
 
     def _counted(self, made: bytes) -> bytes:
         self._digest.update(made)
+        if self.manifest:
+            self.manifest.add(made)
         return made
 
     def _record(self, after: str | None = None) -> None:

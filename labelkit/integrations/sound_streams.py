@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sound as servers stream it, in bytes: PCM, bare or behind the head of a WAV, MP3 and Ogg Opus, chunk by chunk."""
+"""Sound as servers stream it, in bytes, chunk by chunk: PCM, bare or behind the head of a WAV, MP3, AAC, FLAC, Ogg."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from labelkit import metadata, pipeline
-from labelkit.codec import live, live_mp3, live_opus
+from labelkit.codec import live, live_aac, live_flac, live_mp3, live_opus, live_vorbis
 from labelkit.codec.live import MAX_HEAD
 from labelkit.container import Reader
 from labelkit.errors import MalformedFile
@@ -23,8 +23,8 @@ from labelkit.streaming import SoundLabeller
 from labelkit.watermark.audio.inputs import Samples
 from labelkit.watermark.carriers import payload_of
 
-LOSSY: dict[str, Any] = {"mp3": live_mp3, "opus": live_opus}
-"""The rooms of the formats of `Lossy`."""
+CODED: dict[str, Any] = {"mp3": live_mp3, "aac": live_aac, "flac": live_flac, "opus": live_opus, "ogg": live_vorbis}
+"""The rooms of the formats of `Coded`."""
 _UNKNOWN = 0xFFFFFFFF  # the size of what a streaming writer does not know the end of
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE  # WAVE_FORMAT_*, mmreg.h
 
@@ -146,17 +146,17 @@ class Pcm:
         """A listener hears the samples themselves."""
 
 
-class Lossy:
-    """MP3 or Ogg Opus, encoded at the bitrate of what comes.
+class Coded:
+    """Sound of a format of `CODED`, encoded at the bitrate or in the bits of what comes.
 
-    format  "mp3" or "opus"
+    format  its name
     head    of the source
     pcm     of what comes, where that is no stream of the format
     Raises UnsupportedFormat without PyAV (the extra `video`), MalformedFile.
     """
 
     def __init__(self, format: str, head: live.Head, pcm: SoundFormat | None = None) -> None:
-        room = LOSSY[format]
+        room = CODED[format]
         self._source: live.Decoder | Pcm = Pcm(pcm) if pcm else room.Decoder(head)
         self._encoder: live.Encoder = room.Encoder(head)
         self.format = SoundFormat(head.rate, head.channels, "<f4")

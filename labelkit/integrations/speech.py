@@ -25,7 +25,7 @@ from labelkit import aio, pipeline, tensors
 from labelkit.codec import live
 from labelkit.errors import InvalidArgument, check_types
 from labelkit.integrations.films import confirm_watermark
-from labelkit.integrations.sound_streams import LOSSY, BytesLabeller, Coding, Lossy, Pcm, SoundFormat
+from labelkit.integrations.sound_streams import CODED, BytesLabeller, Coded, Coding, Pcm, SoundFormat
 from labelkit.key import Key
 from labelkit.label import Label
 from labelkit.plan import Plan, Watermark
@@ -123,15 +123,17 @@ async def stream(chunks: AsyncIterable[Any], label: Label, rate: int, channels: 
 
     chunks   bytes of 16 bits, or arrays or tensors of float (full scale +-1) or int16 [frames] or [frames, channels]
     rate     Hz
-    format   "wav", 16 bits behind a head of unknown length; "pcm", bare little-endian 16 bits; "mp3", or "opus" in
-             Ogg, of one or two channels, through PyAV (the extra `video`)
-    bitrate  of MP3 and Opus, 8,000 to 256,000 bits a second; by default 64,000 and 48,000 a channel
+    format   "wav", 16 bits behind a head of unknown length; "pcm", bare little-endian 16 bits; "mp3", "aac" in ADTS,
+             which holds no metadata, "flac", "opus" or "ogg" (Vorbis), of one or two channels, through PyAV (the extra
+             `video`)
+    bitrate  8,000 to 256,000 bits a second, of all but FLAC; by default 64,000 a channel, of Opus 48,000
     plan     its signal layers, and `metadata` for the head; provenance cannot sign what has no end
     key      of the watermark; None is the public key
 
     The head and the audible label come before the first chunk is asked for, so that a model can compute while they
-    play. What follows lags behind the chunks by at most 80 ms; MP3 holds back up to 130 ms more (at 8 kHz 220), Opus
-    40. Raises InvalidArgument, UnsupportedFormat, and what `chunks` raises.
+    play. What follows lags behind the chunks by at most 80 ms; FLAC and Opus hold back up to 40 ms more, AAC 90, MP3
+    130 (at 8 kHz three times as long), Vorbis 800, of the label too.
+    Raises InvalidArgument, UnsupportedFormat, and what `chunks` raises.
     """
     if plan and plan.provenance:
         raise InvalidArgument("a stream has no end that a manifest could sign",
@@ -151,16 +153,18 @@ def _coding(format: str, pcm: SoundFormat, bitrate: int | None, label: Label) ->
     """How a stream is encoded; raises InvalidArgument."""
     if format in ("wav", "pcm"):
         return Pcm(pcm, wav=format == "wav")
-    if format not in LOSSY:
-        raise InvalidArgument("format is one of {formats}, got {got}", formats="wav, pcm, mp3, opus", got=repr(format))
-    rates = LOSSY[format].RATES
-    if pcm.rate not in rates or pcm.channels not in (1, 2):
+    if format not in CODED:
+        raise InvalidArgument("format is one of {formats}, got {got}", formats=", ".join(["wav", "pcm", *CODED]),
+                              got=repr(format))
+    room = CODED[format]
+    if pcm.rate not in room.RATES or pcm.channels not in (1, 2):
         raise InvalidArgument("{format} holds one or two channels of {rates} Hz, got {channels} of {rate}",
-                              format=format, rates=", ".join(map(str, rates)), channels=pcm.channels, rate=pcm.rate)
-    bits = pcm.channels * (64_000 if format == "mp3" else 48_000) if bitrate is None else bitrate
-    if isinstance(bits, bool) or not isinstance(bits, int) or not 8_000 <= bits <= 256_000:
+                              format=format, rates=", ".join(map(str, sorted(room.RATES))), channels=pcm.channels,
+                              rate=pcm.rate)
+    bits = pcm.channels * room.BITRATE if bitrate is None else bitrate
+    if bitrate is not None and (isinstance(bits, bool) or not isinstance(bits, int) or not 8_000 <= bits <= 256_000):
         raise InvalidArgument("bitrate is 8,000 to 256,000 bits a second, got {got}", got=repr(bitrate))
-    return Lossy(format, live.Head(pcm.rate, pcm.channels, bits, serial=zlib.crc32(label.to_json().encode())), pcm)
+    return Coded(format, live.Head(pcm.rate, pcm.channels, bits, serial=zlib.crc32(label.to_json().encode())), pcm)
 
 
 def _pushed(labeller: BytesLabeller, chunk: Any, channels: int) -> bytes:
