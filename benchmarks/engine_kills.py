@@ -8,7 +8,8 @@ turn: the driver of a run that has its own Ray, a worker of such a run, and one 
 did not end well is repeated with --resume until it does. What stands in the target is compared byte for byte with an
 undisturbed run, when the process is killed (nothing but whole files may have their names) and at the end.
 
-A kill interrupted something if the driver had not ended, and if the worker, or one of the node, was at work.
+A worker is killed at work, a node as soon as one of its workers is. A kill that found the run at its end already
+interrupted nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import argparse
 import functools
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +26,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,7 @@ from benchmarks.datasets import ROOT, command, digests, members, pictures, write
 from benchmarks.engines import STORE, descendants
 
 _RESUMES = 3
+_LATEST = 0.8  # of the time of an undisturbed run: a later moment might be after the end
 _SIDE = 256  # pixels
 
 
@@ -77,21 +81,20 @@ def kill_driver(driver: subprocess.Popen[bytes], _chance: random.Random, _cluste
 
 def kill_worker(driver: subprocess.Popen[bytes], chance: random.Random, _cluster: Any) -> bool:
     """Kill a process that works on a task."""
-    workers = at_work(driver.pid)
-    if not workers:
-        return False
-    try:
-        os.kill(chance.choice(workers), signal.SIGKILL)
-    except ProcessLookupError:
-        return False
-    return driver.poll() is None
+    while driver.poll() is None:
+        if workers := at_work(driver.pid):
+            with suppress(ProcessLookupError):
+                os.kill(chance.choice(workers), signal.SIGKILL)
+                return driver.poll() is None
+    return False
 
 
 def kill_node(driver: subprocess.Popen[bytes], _chance: random.Random, cluster: Any) -> bool:
     """Kill the node of a cluster that was added last, with all that runs on it."""
     node = max(cluster.worker_nodes, key=lambda one: one.node_id)
     numbers = [one.process.pid for kind in node.all_processes.values() for one in kind]
-    busy = any(at_work(number) for number in numbers) and driver.poll() is None
+    while not (busy := any(at_work(number) for number in numbers)) and driver.poll() is None:
+        time.sleep(0.005)
     cluster.remove_node(node, allow_graceful=False)
     return busy
 
@@ -108,7 +111,8 @@ def cluster() -> Any:
     return Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": STORE // 3})
 
 
-def disturbed(folder: Path, what: str, wanted: dict[str, str], wall: float, chance: random.Random) -> tuple[bool, bool]:
+def disturbed(folder: Path, what: str, wanted: dict[str, str], wall: float, chance: random.Random,
+              keep: Path | None) -> tuple[bool, bool]:
     """(whether a kill interrupted something, whether all is as it should be) of one run and its resumption."""
     nodes = cluster() if what == "node" else None
     while nodes and len(nodes.worker_nodes) < 2:
@@ -118,7 +122,7 @@ def disturbed(folder: Path, what: str, wanted: dict[str, str], wall: float, chan
             any((folder / "out").rglob("*.jpg")) or at_work(os.getpid() if nodes else driver.pid)):
         time.sleep(0.02)  # Ray starts: seconds in which there is nothing to interrupt
     try:
-        driver.wait(chance.uniform(0, wall))
+        driver.wait(chance.uniform(0, wall * _LATEST))
     except subprocess.TimeoutExpired:
         pass
     interrupted = KILLS[what](driver, chance, nodes)
@@ -128,7 +132,9 @@ def disturbed(folder: Path, what: str, wanted: dict[str, str], wall: float, chan
         codes.append(ended(begun(folder, "out", nodes and nodes.address)))
     differ = halves | other(folder, wanted)
     if differ or codes[-1]:
-        print(f"codes {codes}, half {sorted(halves)}, other {sorted(differ)}", file=sys.stderr)
+        print(f"codes {codes}, half {sorted(halves)}, other {sorted(differ)}, kept in {keep}", file=sys.stderr)
+        for name in sorted(differ & digests(folder / "out").keys()) if keep else ():
+            shutil.copy(folder / "out" / name, keep / f"{time.monotonic():.0f}-{name.replace('/', '-')}")
     return interrupted, not differ and not codes[-1]
 
 
@@ -153,6 +159,7 @@ def main() -> int:
     parser.add_argument("--kinds", nargs="+", choices=tuple(KILLS), default=list(KILLS))
     parser.add_argument("--files", type=int, default=96)
     parser.add_argument("--shards", type=int, default=4)
+    parser.add_argument("--keep", type=Path, help="folder to which what differs is copied")
     parser.add_argument("--seed", type=int, default=16)
     options = parser.parse_args()
     chance, kills, interrupted, wrong = random.Random(options.seed), Counter[str](), Counter[str](), Counter[str]()
@@ -168,12 +175,12 @@ def main() -> int:
         print(f"undisturbed: {len(wanted)} files and shards, {wall:.0f} s from the first task on", flush=True)
         for number in range(options.each):
             for what in options.kinds:
-                struck, right = disturbed(folder, what, wanted, wall, chance)
+                struck, right = disturbed(folder, what, wanted, wall, chance, options.keep)
                 kills[what], interrupted[what], wrong[what] = (
                     kills[what] + 1, interrupted[what] + struck, wrong[what] + (not right))
                 print(f"{number + 1} {what}: {'interrupted' if struck else 'nothing to interrupt'}, "
                       f"{'the same bytes' if right else 'DIFFERENT'}", flush=True)
-                subprocess.run(["rm", "-r", str(folder / "out")], check=True)
+                shutil.rmtree(folder / "out")
     print("| killed | kills | interrupted | differ from an undisturbed run, or leave something behind |\n"
           "| --- | ---: | ---: | ---: |")
     for what in options.kinds:

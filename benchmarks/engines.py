@@ -72,6 +72,16 @@ def memory() -> dict[str, float]:
     return sizes
 
 
+def cpu() -> float:
+    """CPU seconds of this process and of all that run below it."""
+    ticks = 0
+    for number in descendants(os.getpid()):
+        with suppress(OSError):
+            fields = Path(f"/proc/{number}/stat").read_text().rpartition(") ")[2].split()
+            ticks += sum(map(int, fields[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def descendants(number: int) -> list[int]:
     """A process, and all that it and these started."""
     children: dict[int, list[int]] = {}
@@ -165,7 +175,7 @@ def ratio(folder: Path, count: int, layers: str, side: int, rounds: int) -> None
     path = str(folder / "in.parquet")
     pq.write_table(made(pa.table({"id": range(count)}), side), path, row_group_size=100)
     ray = cluster(2)
-    rates: dict[str, list[float]] = {"ray": [], "processes": []}
+    rates: dict[str, list[tuple[float, float]]] = {"ray": [], "processes": []}
 
     def by_ray() -> None:
         table = pq.read_table(path)
@@ -182,16 +192,17 @@ def ratio(folder: Path, count: int, layers: str, side: int, rounds: int) -> None
 
         for number in range(rounds + 1):  # the first warms both
             for name, work in (("ray", by_ray), ("processes", by_processes)):
-                started = time.monotonic()
+                started, before = time.monotonic(), cpu()
                 work()
                 if number:
-                    rates[name].append(count / (time.monotonic() - started))
+                    rates[name].append((time.monotonic() - started, cpu() - before))
     ray.shutdown()
-    best = {name: max(found) for name, found in rates.items()}
-    print("| rows | layers | picture | Ray, a second | two processes, a second | ratio |\n"
-          "| ---: | --- | --- | ---: | ---: | ---: |")
-    print(f"| {count:,} | {layers} | {side} x {side} | {best['ray']:.0f} | {best['processes']:.0f} | "
-          f"{best['ray'] / best['processes']:.2f} |")
+    (ray_s, ray_cpu), (alone_s, alone_cpu) = (map(min, zip(*found, strict=True)) for found in rates.values())
+    print("| rows | layers | picture | Ray, a second | two processes, a second | ratio | CPU ms a row, Ray | processes "
+          "| ratio |\n| ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print(f"| {count:,} | {layers} | {side} x {side} | {count / ray_s:.0f} | {count / alone_s:.0f} | "
+          f"{alone_s / ray_s:.2f} | {1000 * ray_cpu / count:.2f} | {1000 * alone_cpu / count:.2f} | "
+          f"{alone_cpu / ray_cpu:.2f} |")
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -11,9 +12,11 @@ from labelkit.errors import LabelkitError
 from labelkit.messages import Message
 
 MAX_LISTED = 1000  # failures that are named
+MAX_GROWN = 10  # files that grew most
 GROWTH = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1)
 """Bounds of the classes of growth, as shares of the size before."""
 _MAX_BINS = 120  # of time
+_MAX_SECONDS = 1e9  # of a run: thirty years
 
 
 class Facts(NamedTuple):
@@ -26,6 +29,20 @@ class Facts(NamedTuple):
     stronger: bool = False
     at: float | None = None
 
+    def to_dict(self, seconds: float) -> dict[str, object]:
+        """For JSON; `seconds` is the time since the beginning of the run."""
+        return {"format": self.format, "bytes_before": self.bytes_in, "bytes_after": self.bytes_out,
+                "stronger": self.stronger, "seconds": round(seconds, 3)}
+
+    @staticmethod
+    def of_dict(made: object) -> tuple[Facts, float] | None:
+        """(facts, seconds) of what `to_dict` made; None for anything else."""
+        match made:
+            case {"format": str(name), "bytes_before": int(before), "bytes_after": int() | None as after,
+                  "stronger": bool(stronger), "seconds": int() | float() as seconds} if 0 <= seconds < _MAX_SECONDS:
+                return Facts(name, before, after, stronger), float(seconds)
+        return None
+
 
 class Failure(NamedTuple):
     """A file that failed: its name, the class of the error and its message."""
@@ -33,6 +50,15 @@ class Failure(NamedTuple):
     name: str
     kind: str
     reason: Message
+
+
+class Grown(NamedTuple):
+    """A file that grew: by which share of its size, its name, and its bytes before and after."""
+
+    share: float
+    name: str
+    bytes_in: int
+    bytes_out: int
 
 
 @dataclass(slots=True)
@@ -51,6 +77,7 @@ class Tally:
     formats   by the name of the format
     growth    files by class of growth: below GROWTH[0], below GROWTH[1], ..., the rest
     failures  by the class of the error; `listed` names the first MAX_LISTED
+    grown     the MAX_GROWN files that grew most, the first most
     stronger  watermarks that were made stronger, because the file's own encoding took them away
     bins      files in each `bin_s` seconds since the beginning
     """
@@ -60,6 +87,7 @@ class Tally:
     failures: Counter[str] = field(default_factory=Counter)
     listed: list[Failure] = field(default_factory=list)
     stronger: int = 0
+    _most: list[Grown] = field(default_factory=list)
     bins: list[int] = field(default_factory=list)
     bin_s: float = 1.0
     seconds: float = 0.0
@@ -74,14 +102,16 @@ class Tally:
         """The files that failed."""
         return self.failures.total()
 
+    @property
+    def grown(self) -> list[Grown]:
+        """The files that grew most."""
+        return sorted(self._most, reverse=True)
+
     def add(self, name: str, result: Facts | LabelkitError, seconds: float) -> None:
         """Count a file; `seconds` is the time since the beginning."""
         self._at(seconds)
         if isinstance(result, LabelkitError):
-            self.failures[type(result).__name__] += 1
-            if len(self.listed) < MAX_LISTED:
-                self.listed.append(Failure(name, type(result).__name__, result.message))
-            return
+            return self.add_failure(Failure(name, type(result).__name__, result.message))
         sums = self.formats.setdefault(result.format, ByFormat())
         sums.files += 1
         self.stronger += result.stronger
@@ -90,6 +120,15 @@ class Tally:
             sums.bytes_out += result.bytes_out
             share = result.bytes_out / max(1, result.bytes_in) - 1
             self.growth[sum(share >= bound for bound in GROWTH)] += 1
+            if share > 0:
+                put = heapq.heappush if len(self._most) < MAX_GROWN else heapq.heappushpop
+                put(self._most, Grown(share, name, result.bytes_in, result.bytes_out))
+
+    def add_failure(self, failure: Failure) -> None:
+        """Count a file that failed at a time that is not known."""
+        self.failures[failure.kind] += 1
+        if len(self.listed) < MAX_LISTED:
+            self.listed.append(failure)
 
     def _at(self, seconds: float) -> None:
         self.seconds = max(self.seconds, seconds)

@@ -85,10 +85,11 @@ def run(options: argparse.Namespace) -> int:
                    _results(labeller, again))
         for name, where, result in results:
             unforeseen = unforeseen or isinstance(result, UnforeseenError)
-            _say(name, where, result, options)
             facts = result.facts if isinstance(result, _Done) else result
             at = facts.at if isinstance(facts, Facts) and not options.engine else None  # each machine has its own clock
-            tally.add(name, facts, (time.monotonic() if at is None else at) - started)
+            seconds = (time.monotonic() if at is None else at) - started
+            _say(name, where, result, seconds, options)
+            tally.add(name, facts, seconds)
     summary.show(tally, options)
     return max(_summary(selection, assignment, tally, options), UNANSWERED if unforeseen else OK)
 
@@ -330,7 +331,7 @@ def _generator(options: argparse.Namespace) -> Generator | None:
     return Generator(name, version, options.created, options.model, options.edit)
 
 
-def _say(name: str, where: str, result: _Done | LabelkitError, options: argparse.Namespace) -> None:
+def _say(name: str, where: str, result: _Done | LabelkitError, seconds: float, options: argparse.Namespace) -> None:
     def watermark(done: _Done) -> str | None:
         return Payload.of(done.label).hex if done.marked else None
 
@@ -343,7 +344,8 @@ def _say(name: str, where: str, result: _Done | LabelkitError, options: argparse
 
     def fields(done: _Done) -> dict[str, object]:
         reason = {"watermark_left_out": done.left_out.text(options.lang)} if done.left_out else {}
-        return {"output": where, "label": done.label.fields(), "watermark": watermark(done), **reason}
+        return {"output": where, "label": done.label.fields(), "watermark": watermark(done), **reason,
+                "facts": done.facts.to_dict(seconds)}
 
     show_result(name, result, options, fields, text, out=printed_to(where))
     if isinstance(result, _Done) and result.left_out and not options.json:

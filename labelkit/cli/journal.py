@@ -7,6 +7,7 @@ import argparse
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from labelkit.cli.files import Item
 from labelkit.cli.shards import SEPARATOR
@@ -38,19 +39,25 @@ def failed(path: str) -> set[str]:
 
     Raises InvalidArgument for a file that cannot be read or is no journal.
     """
-    found: dict[str, bool] = {}
+    found: set[str] = set()
+    for entry in entries(path):
+        (found.add if "error" in entry else found.discard)(entry["file"])
+    return found
+
+
+def entries(path: str) -> Iterator[dict[str, Any]]:
+    """The lines of a journal, and what is raised, as for `failed`."""
     try:
         with open(path, encoding="utf-8") as file:
             for number, line in enumerate(iter(lambda: file.readline(_MAX_LINE), ""), 1):
                 entry = _entry(path, number, line)
                 if entry is not None:
-                    found[entry["file"]] = "error" in entry
+                    yield entry
     except (OSError, ValueError) as error:
         raise cannot_open(path, error) from error
-    return {name for name, is_failed in found.items() if is_failed}
 
 
-def _entry(path: str, number: int, line: str) -> dict[str, str] | None:
+def _entry(path: str, number: int, line: str) -> dict[str, Any] | None:
     try:
         entry = json.loads(line)
     except ValueError:

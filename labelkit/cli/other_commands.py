@@ -30,6 +30,17 @@ def result(command: Parser) -> None:
     shared_options.json(command, _("one JSON object per line for each result"))
 
 
+def summary(command: Parser) -> None:
+    shared_options.about(
+        command, _("JOURNAL [options]"),
+        _("Shows what came of the runs of embed that wrote a journal: files, bytes, failures by reason, rate. A file "
+          "that failed and was labelled later counts once. Exit code 0: nothing failed; 1: something did; 2: no "
+          "answer."))
+    command.add_argument("journal", metavar=_("JOURNAL"), help=_("the JSON lines that embed --journal appended"))
+    command.add_argument("--report", metavar=_("PAGE"),
+                         help=_("write an HTML page about the run: rate, growth, and what failed"))
+
+
 def log(command: Parser) -> None:
     shared_options.about(
         command, _("verify|find|export|head LOG [WHAT] [options]"),

@@ -45,6 +45,7 @@ def _summaries() -> dict[str, str]:
         "check": _("judge files by the rules of a jurisdiction"),
         "propagate": _("label files that users upload, as a platform must"),
         "inspect": _("show all metadata, labels and manifests in files, with offsets"),
+        "summary": _("show what came of a run, from its journal"),
         "result": _("check signed results"),
         "evidence": _("try your watermark on your media, and report it"),
         "serve": _("verify, check, label and propagate over HTTP"),

@@ -1,20 +1,55 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The summary of a run for people: a table on stderr, and a page."""
+"""`labelkit summary`, and what it and every run of several files shows people: a table, and a page."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from labelkit.batch.tally import Tally
-from labelkit.cli.outcome import about, note
+from labelkit.batch.tally import Facts, Failure, Tally
+from labelkit.cli import journal
+from labelkit.cli.outcome import OK, SHORT, about, note
+from labelkit.cli.targets import refuse_no_place
 from labelkit.cli.text import name_of, one_line, padded, width, without_user_info
-from labelkit.errors import cannot_write
+from labelkit.errors import InvalidArgument, cannot_write
 from labelkit.messages import Message
 
 LEAST = 10  # files from which on a run gets a table
 _MAX_TEXT = 100
 _UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show the summary of a journal; returns the exit code."""
+    refuse_no_place(options.report)
+    tally = of_journal(options.journal)
+    if not tally.labelled + tally.failed:
+        raise InvalidArgument("{where}: no file is in this journal, or none with facts about it", where=options.journal)
+    for line in lines(tally, options.lang):
+        print(line.removeprefix("  "))
+    if options.report:
+        _write(tally, options)
+    return SHORT if tally.failed else OK
+
+
+def of_journal(path: str) -> Tally:
+    """The results in a journal of `embed`: every file that was labelled, and what failed and did not succeed later.
+
+    Raises InvalidArgument for a file that cannot be read or is no journal.
+    """
+    tally, failing = Tally(), journal.failed(path)
+    before = last = 0.0  # of runs that were appended, one after the other
+    for entry in journal.entries(path):
+        name, facts = entry["file"], Facts.of_dict(entry.get("facts"))
+        if facts:
+            before += last if facts[1] < last else 0.0
+            last = facts[1]
+            tally.add(name, facts[0], before + last)
+        elif name in failing and isinstance(error := entry.get("error"), dict):
+            failing.remove(name)
+            reason = Message("{line}", line=str(error.get("message", "")))
+            tally.add_failure(Failure(name, str(error.get("type", "")), reason))
+    return tally
 
 
 def show(tally: Tally, options: argparse.Namespace) -> None:
@@ -23,11 +58,15 @@ def show(tally: Tally, options: argparse.Namespace) -> None:
         for line in lines(tally, options.lang):
             note(Message("{line}", line=line), options)
     if options.report and not options.dry_run:
-        from labelkit.page import run
-        try:
-            Path(options.report).write_text(run.page(tally, language=options.lang), "utf-8")
-        except OSError as error:
-            raise cannot_write(options.report, error) from error
+        _write(tally, options)
+
+
+def _write(tally: Tally, options: argparse.Namespace) -> None:
+    from labelkit.page import run
+    try:
+        Path(options.report).write_text(run.page(tally, language=options.lang), "utf-8")
+    except OSError as error:
+        raise cannot_write(options.report, error) from error
 
 
 def lines(tally: Tally, language: str) -> list[str]:
@@ -40,6 +79,10 @@ def lines(tally: Tally, language: str) -> list[str]:
     made = _aligned(rows) if tally.formats else []
     said = [Message("{count} failed: {kind}, such as {example}", count=count, kind=kind, example=_example(
         tally, kind, language)) for kind, count in tally.failures.most_common()]
+    if tally.grown:
+        most = tally.grown[0]
+        said.append(Message("grew most: {name}, {growth}", name=name_of(most.name),
+                            growth=growth(most.bytes_in, most.bytes_out)))
     if tally.stronger:
         said.append(Message("{count} watermarks were made stronger, because the file's own encoding took them away",
                             count=tally.stronger))

@@ -19,6 +19,11 @@ def page(tally: Tally, *, language: str = "en") -> str:
                     labelled=tally.labelled, failed=tally.failed, seconds=tally.seconds,
                     rate=total / tally.seconds if tally.seconds else 0.0)
     body = [_formats(tally), _section(Message("Files a second, over time"), _rate(tally)), _growth(tally)]
+    if tally.grown:
+        rows = [[one.name, f"{one.bytes_in:,}", f"{one.bytes_out:,}", f"{100 * one.share:+.2f} %"]
+                for one in tally.grown]
+        body.append(_table(Message("What grew most"), (Message("file"), Message("bytes before"),
+                                                       Message("bytes after"), Message("growth")), rows))
     if tally.stronger:
         stronger = Message("{count} watermarks were made stronger, because the file's own encoding took them away",
                            count=tally.stronger)

@@ -24,7 +24,7 @@ from labelkit.container.workfolder import WorkFolder
 from labelkit.distribution import install_hint
 from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed, cannot_open, cannot_write
 from labelkit.messages import Message
-from labelkit.store import s3_list
+from labelkit.store import refusals, s3_list
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -41,7 +41,7 @@ _CREDENTIALS = {
            "AZURE_MSI_ENDPOINT", "AZURE_IDENTITY_ENDPOINT", "IDENTITY_ENDPOINT", "AZURE_USE_AZURE_CLI",
            "AZURE_STORAGE_USE_EMULATOR", "AZURE_SKIP_SIGNATURE")}
 """One of these says where credentials come from; without any, object_store asks a metadata address of the cloud."""
-_ENDPOINTS = (*s3_list.ENDPOINTS, "AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT", "GOOGLE_BASE_URL")
+_ENDPOINTS = {"s3": s3_list.ENDPOINTS, "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"), "gs": ("GOOGLE_BASE_URL",)}
 # S3, Google Cloud Storage, Azure ($root, $web): without user, port, query and fragment, which would be of no effect
 _BUCKET = re.compile(r"\$?[A-Za-z0-9](?:[._-]?[A-Za-z0-9])*(?:--[A-Za-z0-9-]*[A-Za-z0-9])?", re.ASCII)
 _BLOCK = 1 << 16  # bytes of a ranged read
@@ -190,7 +190,8 @@ def placed(url: str) -> Iterator[str]:
                 obstore.put(store, key + container.SIDECAR, sidecar, attributes={"Content-Type": "application/c2pa"})
             obstore.put(store, key, path, attributes={"Content-Type": _mime(path)})
         except (OSError, _errors()) as error:
-            raise OutputFailed("{where} cannot be written: {reason}", where=url, reason=_reason(error)) from error
+            reason, hint = refusals.explained(error)
+            raise OutputFailed("{where} cannot be written: {reason}", where=url, reason=reason, hint=hint) from error
 
 
 def _mime(path: Path) -> str:
@@ -334,7 +335,8 @@ def _store(root: str) -> ObjectStore:
     from obstore.store import from_url
     scheme = root.partition("://")[0]
     _check_credentials(scheme, root)
-    plain = any(os.environ.get(name, "").lower().startswith("http://") for name in _ENDPOINTS)
+    _check_endpoint(scheme)
+    plain = any(os.environ.get(name, "").lower().startswith("http://") for name in _ENDPOINTS[scheme])
     return from_url(root, retry_config=_RETRIES, client_options={"allow_http": True} if plain else None)
 
 
@@ -348,6 +350,15 @@ def _check_credentials(scheme: str, root: str) -> None:
                               hint="set {name}, or {public}=true for a public bucket")
 
 
+def _check_endpoint(scheme: str) -> None:
+    """Raise InvalidArgument for an endpoint that is no URL: the client would end with a panic."""
+    for name in _ENDPOINTS[scheme]:
+        value = os.environ.get(name, "")
+        if value and not value.lower().startswith(("http://", "https://")):  # not shown: it may hold a password
+            raise InvalidArgument("{name} is no URL: it begins with neither http:// nor https://", name=name,
+                                  hint="such as http://127.0.0.1:9000")
+
+
 @contextmanager
 def _readable(where: str) -> Iterator[None]:
     """Translate errors of a store into InvalidArgument."""
@@ -359,7 +370,8 @@ def _readable(where: str) -> Iterator[None]:
     except _invalid_path() as error:
         raise _refused_name(where, _reason(error)) from error
     except (OSError, _errors()) as error:
-        raise InvalidArgument("{where} cannot be opened: {reason}", where=where, reason=_reason(error)) from error
+        reason, hint = refusals.explained(error)
+        raise InvalidArgument("{where} cannot be opened: {reason}", where=where, reason=reason, hint=hint) from error
 
 
 def _refused_name(where: str, why: Message | str) -> InvalidArgument:

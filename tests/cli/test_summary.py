@@ -39,6 +39,7 @@ def test_the_table_counts_what_it_was_given():
     assert len({len(line) for line in lines[:3]}) == 1, "columns stand below each other"
     assert [line.strip() for line in lines[4:]] == [
         "2 failed: MalformedFile, such as <b>0: broken", "1 failed: HostTooSmall, such as small.png: too small",
+        "grew most: 7.jpg, +3.0 %",
         "1 watermarks were made stronger, because the file's own encoding took them away",
         "13 files in 8.0 s, 1.6 a second"]
     assert "格式" in summary.lines(tally(), "zh-CN")[0] and summary.lines(Tally(), "en") == []
@@ -104,3 +105,39 @@ def test_a_watermark_that_is_made_stronger_is_counted(run):
     packed(members(10), Path("in/a.tar"))  # whose ids follow from the content, so that each run does the same
     assert re.search(r"\d watermarks were made stronger", run("embed", "in", "-o", "out", *PRODUCER)[2])
     assert "made stronger" not in run("embed", "in", "-o", "out2", *FAST)[2]
+
+
+def test_a_journal_tells_the_same_later(run):
+    packed(members(9), Path("in/a.tar"))
+    Path("in/c.jpg").write_bytes(b"broken")
+    _, _, err = run("embed", "in", "-o", "out", *FAST, "--journal", "run.jsonl")
+    code, out, _ = run("summary", "run.jsonl", "--report", "run.html")
+    told = [line.removeprefix("  ") for line in err.splitlines() if line.startswith("  ")]
+    assert code == 1 and out.splitlines()[:-1] == told[:-1], "all but the rate, of which the journal has thousandths"
+    page = Path("run.html").read_text()
+    assert "9 labelled, 1 failed" in page and "in/a.tar::0000.jpg" in page and "What grew most" in page
+    write("in/c.jpg")
+    assert run("embed", "in", "-o", "out", *FAST, "--retry-failed", "run.jsonl", "--journal", "run.jsonl")[0] == 0
+    code, out, _ = run("summary", "run.jsonl")
+    assert code == 0 and "failed" not in out and "\n10 files in " in out
+
+
+@pytest.mark.parametrize("text, problem", [
+    ("", "no file is in this journal"), ('{"file": "a.jpg", "verdict": "none"}\n', "no file is in this journal"),
+    ("no journal\n", "line 1 is not that of a journal"),
+    ('{"file": "a", "facts": {"format": "jpeg", "bytes_before": "1", "bytes_after": 2, "stronger": false, '
+     '"seconds": 1}}\n', "no file is in this journal"),
+    ('{"file": "a", "facts": {"format": "jpeg", "bytes_before": 1, "bytes_after": 2, "stronger": false, '
+     '"seconds": 1e300}}\n', "no file is in this journal"),
+])
+def test_what_is_no_journal_of_labelled_files_is_an_error(text, problem, run):
+    Path("run.jsonl").write_text(text)
+    code, out, err = run("summary", "run.jsonl", "--report", "run.html")
+    assert (code, out) == (2, "") and problem in err and not Path("run.html").exists()
+
+
+def test_what_grew_most_is_kept_in_bounded_memory():
+    made = Tally()
+    for number in range(1000):
+        made.add(str(number), Facts("jpeg", 1000, 1000 + number * 7 % 1000), 1.0)
+    assert [one.bytes_out for one in made.grown] == list(range(1999, 1989, -1))
