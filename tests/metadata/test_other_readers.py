@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, PdfParser
 
+import labelkit as lk
 from labelkit import container, metadata
 from tests import files
 from tests.files import LABEL, OTHER
@@ -196,10 +197,23 @@ def test_every_binary_format_has_a_reader_of_its_own_here():
     assert {container.sniff(make()).name for make in HOSTS.values()} == IN_THE_TESTS.keys()
 
 
-@pytest.mark.parametrize("name", [name for name in HOSTS if name != "pdf packed"])  # Pillow reads no packed tables
-def test_another_implementation_reads_the_label_once(name):
-    out = metadata.write(metadata.write(HOSTS[name](), OTHER), LABEL)
-    assert IN_THE_TESTS[container.sniff(out).name](out) == [LABEL.to_json()]
+READ = [name for name in HOSTS if name != "pdf packed"]  # Pillow reads no packed tables
+LABELS = {
+    "plain": LABEL, "suspected": lk.Label(lk.Kind.SUSPECTED, "", "", "", "platform", "p-1"),
+    "of signs": lk.Label(lk.Kind.POSSIBLE, "<a&b>'c'%{}[]();,", "#!?$~`^|@*+=_"),
+    "with codes": lk.Label(lk.Kind.GENERATED, "acme", "9" * 200, "e8624834" * 5, "acme", "2", "x" * 300),
+}
+
+
+def test_two_hundred_labels_are_read_by_others():
+    assert len(READ) * len(LABELS) >= 200
+
+
+@pytest.mark.parametrize("label", LABELS)
+@pytest.mark.parametrize("name", READ)
+def test_another_implementation_reads_the_label_once(name, label):
+    out = metadata.write(metadata.write(HOSTS[name](), OTHER), LABELS[label])
+    assert IN_THE_TESTS[container.sniff(out).name](out) == [LABELS[label].to_json()]
 
 
 PROGRAMS = {
