@@ -28,6 +28,7 @@ _NEW = {"wav": ("WAV", "PCM_16"), "flac": ("FLAC", "PCM_16"), "ogg": ("OGG", "VO
 _RATES = {"opus": (8_000, 12_000, 16_000, 24_000, 48_000),  # Hz
           "mp3": (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
           "m4a": (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 64_000, 88_200, 96_000)}
+_AAC = {"m4a": "ipod", "aac": "adts"}  # FFmpeg's names of the containers
 _LAYOUTS = {1: "mono", 2: "stereo"}
 _M4A_BITS = 2.0  # a second for each sample a second: 96 kbit/s for a channel of 48 kHz
 _MP3_LEVEL = 0.44  # libsndfile's: 192 kbit/s, at low rates 96
@@ -53,7 +54,7 @@ class _Sink(io.FileIO):
 class Source:
     """What is remembered of a file: the Reader over it, libsndfile's names, bits a second."""
 
-    format: str  # of the container room: "wav", "flac", "ogg", "opus", "mp3", "m4a"
+    format: str  # of the container room: "wav", "flac", "ogg", "opus", "mp3", "m4a", "aac", "aiff"
     reader: Reader  # over no bytes for a new file
     major: str = ""  # libsndfile's names
     subtype: str = ""
@@ -109,7 +110,7 @@ def _source(samples: Audio) -> Source:
 
 
 def _write(samples: Audio, source: Source, out: BinaryIO) -> None:
-    if source.format == "m4a":
+    if source.format in _AAC:
         _write_m4a(samples, source, out)
         return
     with translated(source.format, SOUND):
@@ -186,12 +187,12 @@ def _moved_chapters(chapters: list[Chapter], shift: Shift) -> list[Chapter]:
 
 
 def _write_m4a(samples: Audio, origin: Source, out: BinaryIO) -> None:
-    av = pyav("m4a", "m4a")
-    with translated("m4a", SOUND), contextlib.ExitStack() as stack:
+    av = pyav(origin.format, origin.format)
+    with translated(origin.format, SOUND), contextlib.ExitStack() as stack:
         source = stack.enter_context(opened(ReaderFile(origin.reader))) if origin.reader.size else None
         layout = source.streams.audio[0].layout.name if source else _LAYOUTS[samples.channels]
-        with av.open(out, "w", format="ipod") as file:
-            if source:
+        with av.open(out, "w", format=_AAC[origin.format]) as file:
+            if source and origin.format == "m4a":
                 file.metadata.update(source.metadata)
                 file.set_chapters(_moved_chapters(source.chapters(), Shift(samples.inserted)))
             stream = file.add_stream("aac", rate=samples.rate, layout=layout)

@@ -6,16 +6,19 @@ A file whose tags cannot be read keeps none; the sound is what matters then.
 
 from __future__ import annotations
 
+import struct
+
 from labelkit.codec import chapters
 from labelkit.codec.chapters import Shift
 from labelkit.codec.samples import Audio
-from labelkit.container import TEXT, Reader, Segment, Slot, flac, id3, join, mp3, mp4, ogg, riff, sniff, vorbis
+from labelkit.container import TEXT, Reader, Segment, Slot, aiff, flac, id3, join, mp3, mp4, ogg, riff, sniff, vorbis
 from labelkit.container.base import splice
 from labelkit.container.vorbis import Comments
 from labelkit.errors import LabelkitError
 
 _ID3V1_BYTES = 128
 _OF_THE_SOUND = (b"fmt ", b"data", b"fact", b"PEAK", b"ds64", b"JUNK", b"PAD ", b"FLLR")  # the encoder makes these
+_OF_AIFF = (b"COMM", b"SSND", b"FVER", b"PEAK")  # and these
 _GAPLESS = "iTunSMPB"  # iTunes' count of samples, which holds for the old encoding alone
 _FLAC_KEPT = (2, 4, 5, 6)  # APPLICATION, VORBIS_COMMENT, CUESHEET, PICTURE (RFC 9639, 8.1)
 
@@ -26,7 +29,8 @@ def edits(source: Reader, encoded: Reader, format: str, sound: Audio) -> list[Se
     format  of both
     sound   what was encoded
     """
-    copy = {"wav": _wav, "flac": _flac, "mp3": _mp3, "ogg": _ogg, "opus": _ogg, "m4a": _m4a}.get(format)
+    copy = {"wav": _wav, "flac": _flac, "mp3": _mp3, "ogg": _ogg, "opus": _ogg, "m4a": _m4a,
+            "aac": _mp3, "aiff": _aiff}.get(format)
     plain: list[Segment] = [(0, encoded.size)]
     try:
         return copy(source, encoded, sound) if copy else plain
@@ -49,6 +53,20 @@ def _wav(source: Reader, encoded: Reader, sound: Audio) -> list[Segment]:
     patches = [(start, start, before)] if before else []
     patches += [(end, end, b"\0" * (end & 1) + behind)] if behind else []
     return splice(encoded.size, [*patches, *riff.size_patches(encoded, new, patches)])
+
+
+def _aiff(source: Reader, encoded: Reader, sound: Audio) -> list[Segment]:
+    made = aiff.chunks(encoded)
+    kept = b""
+    for part in aiff.chunks(source):
+        if part.kind not in _OF_AIFF:
+            body = source.at(part.body, part.stop - part.body)
+            body = chapters.in_marks(body, sound.rate, Shift(sound.inserted)) if part.kind == b"MARK" else body
+            kept += part.kind + struct.pack(">I", len(body)) + body + bytes(len(body) & 1)
+    end = made[-1].end
+    lacking = bytes((made[-1].stop - made[-1].body & 1) - (end - made[-1].stop))
+    size = struct.pack(">I", end - 8 + len(lacking) + len(kept))
+    return splice(encoded.size, [(4, 8, size), (end, encoded.size, lacking + kept)] if kept else [])
 
 
 def _data_start(file: riff.RiffFile) -> int:

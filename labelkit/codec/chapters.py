@@ -105,6 +105,18 @@ def in_cue(body: bytes, rate: int, shift: Shift) -> bytes:
     return bytes(made)
 
 
+def in_marks(body: bytes, rate: int, shift: Shift) -> bytes:
+    """The markers of an AIFF, moved: number, place and name of each (AIFF 1.3, MARK)."""
+    made, at = bytearray(body), 2
+    for _ in range(int.from_bytes(body[:2], "big")):
+        if at + 7 > len(made):
+            break
+        value, = struct.unpack_from(">I", made, at + 2)
+        struct.pack_into(">I", made, at + 2, min(shift.units(value, rate), 0xFFFFFFFF))
+        at += 7 + made[at + 6] + (made[at + 6] + 1 & 1)  # the name and its length take an even number of bytes
+    return bytes(made)
+
+
 def in_cuesheet(body: bytes, rate: int, shift: Shift, frames: int) -> bytes:
     """The cue sheet of a FLAC, moved; `frames` of its sound are the place of the lead-out."""
     if len(body) < _SHEET_BYTES:

@@ -107,6 +107,9 @@ def encode(samples: ImageSamples) -> bytes:
         raise UnsupportedFormat("a CMYK picture cannot be labelled in its pixels without changing its colours",
                                 other="RGB",
                                 hint="convert it to {other}, or leave the signal layers out of the plan")
+    if source.format not in _WRITERS:
+        raise UnsupportedFormat("a picture cannot be encoded to {format}", format=source.format, other="PNG",
+                                hint="convert it to {other}, or leave the signal layers out of the plan")
     with translated(source.format, PICTURE):
         return _WRITERS[source.format](samples.frames, source)
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from labelkit.container import (
+    aiff,
     avi,
     bare,
     flac,
@@ -25,6 +26,7 @@ from labelkit.container import (
     gltf,
     heif,
     jpeg,
+    jpegbox,
     markdown,
     matroska,
     mp3,
@@ -90,8 +92,9 @@ class _Module(Protocol):
         """The patches of `labelkit.container.edit`."""
 
 
-_MODULES: tuple[_Module, ...] = (jpeg, png, webp, gif, tiff, heif, svg, mp4, matroska, avi, flv, wav, flac, ogg, mp3,
-                                 gltf, pdf, opendocument, ooxml, ofd, xmind, webpage, markdown, plaintext)
+_MODULES: tuple[_Module, ...] = (jpeg, png, webp, gif, tiff, heif, jpegbox, svg, mp4, matroska, avi, flv, wav,
+                                 aiff, flac, ogg, mp3, gltf, pdf, opendocument, ooxml, ofd, xmind, webpage,
+                                 markdown, plaintext)
 _BY_NAME = {found.name: module for module in _MODULES for found in module.FORMATS}
 _HEAD = 192  # first bytes that `sniff` of each module gets
 

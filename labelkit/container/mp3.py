@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MP3: ID3v2 tags before MPEG audio frames (ISO/IEC 11172-3, 2.4.2.3); the label is TXXX AIGC (TC260-PG-202510A)."""
+"""MP3 and AAC: ID3v2 tags before frames of MPEG audio (ISO/IEC 11172-3, 2.4.2.3) or of ADTS (ISO/IEC 13818-7, 6.2).
+
+The label is TXXX AIGC (TC260-PG-202510A). The guide does not name AAC, whose streams have no other place for a text.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from dataclasses import dataclass
 from labelkit.container import id3
 from labelkit.container.base import TEXT, Changes, Format, Layout, Patch, Reader
 
-FORMATS = (Format("mp3", "audio/mpeg", "audio", TEXT),)
+FORMATS = (Format("mp3", "audio/mpeg", "audio", TEXT), Format("aac", "audio/aac", "audio", TEXT))
 
 _RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}  # MPEG 1, 2, 2.5
 _BITRATES = {  # kbit/s by (MPEG 1?, layer bits): layer III is 1, II is 2
@@ -31,13 +34,30 @@ class FrameHead:
 
 
 def sniff(reader: Reader, head: bytes) -> Format | None:
-    """MP3: two frames of MPEG audio in a row, behind ID3 tags or at the start."""
+    """Two frames of MPEG audio or of ADTS in a row, behind ID3 tags or at the start."""
     if head[:3] == b"ID3":
         start = id3.end_of_tags(reader)
         if reader.size - start >= 4 and reader.at(start, 4) in (b"fLaC", b"OggS", b"RIFF"):
             return None
+        if _adts_at(reader, start):
+            return FORMATS[1]
         return FORMATS[0] if _frame_near(reader, start) else None
-    return FORMATS[0] if head[:1] == b"\xff" and _frame_at(reader, 0) else None
+    if head[:1] != b"\xff":
+        return None
+    return FORMATS[0] if _frame_at(reader, 0) else FORMATS[1] if _adts_at(reader, 0) else None
+
+
+def _adts_at(reader: Reader, start: int) -> bool:
+    """Whether a frame of ADTS starts there, and another or the end of the file behind it."""
+    for _ in range(2):
+        if start == reader.size:
+            return True
+        head = reader.at(start, min(7, reader.size - start))
+        length = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5 if len(head) == 7 else 0
+        if length < 7 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0 or head[2] >> 2 & 15 > 12:
+            return False
+        start += length
+    return True
 
 
 def _frame_near(reader: Reader, start: int) -> bool:

@@ -103,7 +103,7 @@ def read(source: Source | Reader, *, pinned: Collection[bytes] = ()) -> Finding:
     larger than is read, or something like one stands where the format has no place for it; what is broken, so that
     nobody reads it, is named in the summary of ABSENT. The label of the finding is exactly what was found. BMP, ICO,
     PNM and TGA have no place for a label: their texts are searched all the same. Raises UnsupportedFormat for other
-    formats without one (JPEG XL, AIFF), which are not looked through.
+    formats without one (CAF, WMA), which are not looked through.
     evidence: format, family, carriers (slot, home, offset_bytes, length_bytes, form, fields, deviations or problem),
     disagreements, duplicates, producer (its public name), signatures (of each reserved code: state, reason, key, form;
     see `security_data`), traces (see `traces`), unread (what could hold a label and was not read).

@@ -187,7 +187,7 @@ def test_unknown_formats_name_those_that_can_be_written(data):
 
 @pytest.mark.parametrize(("data", "name", "other"), [
     (files.picture("BMP"), "BMP", "PNG"), (b"\xff\xf1\x50\x80\x02\x1f\xfc" + bytes(200), "AAC", "M4A"),
-    (b"FORM\0\0\0\4AIFF", "AIFF", "WAV"), ((b"G" + bytes(187)) * 3, "MPEG-TS", "MP4"),
+    (b".snd\0\0\0\x18" + bytes(40), "AU", "WAV"), ((b"G" + bytes(187)) * 3, "MPEG-TS", "MP4"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99), "DOC", "DOCX")])
 def test_formats_without_a_place_for_a_label_name_one_that_has_it(data, name, other):
     with pytest.raises(UnsupportedFormat, match=name) as caught:

@@ -39,6 +39,30 @@ def drawing(data: bytes) -> list:
             for element in part.iter()]
 
 
+CODESTREAM = b"\xff\x0a" + bytes(range(200))  # nothing here decodes JPEG XL: its boxes are what counts
+
+
+def jxl(*boxes: bytes) -> bytes:
+    """JPEG XL in boxes, with an EXIF box and a codestream in two parts."""
+    held = (b"\0\0\0\x0cJXL \r\n\x87\n", b"\0\0\0\x14ftypjxl \0\0\0\0jxl ", *boxes,
+            (12 + len(files.exif())).to_bytes(4, "big") + b"Exif\0\0\0\0" + files.exif(),
+            b"\0\0\0\x6fjxlp\0\0\0\0" + CODESTREAM[:99], b"\0\0\0\0jxlp\x80\0\0\1" + CODESTREAM[99:])
+    return b"".join(held)
+
+
+def codestream(data: bytes) -> bytes:
+    """The codestream of a JPEG XL as another hand gathers it."""
+    if data[:2] == b"\xff\x0a":
+        return data
+    at, found = 0, b""
+    while at < len(data):
+        size, kind = int.from_bytes(data[at:at + 4], "big") or len(data) - at, data[at + 4:at + 8]
+        found += data[at + 8 + 4 * (kind == b"jxlp"):at + size] if kind in (b"jxlc", b"jxlp") else b""
+        at += size
+    assert at == len(data)
+    return found
+
+
 def picture(make: Callable[[], bytes]) -> Case:
     return Case(make, lambda data: files.decoded(data).tolist())
 
@@ -58,6 +82,13 @@ CASES = {
                                                             xmp=files.XMP_PACKET)),
     "avif animated": picture(lambda: pages("AVIF", duration=40)),
     "svg": Case(lambda: SVG, drawing),
+    "jp2": picture(lambda: files.picture("JPEG2000")),
+    "jxl": Case(lambda: jxl(), codestream),
+    "jxl bare": Case(lambda: CODESTREAM, codestream),
+    "aiff": Case(lambda: files.sound("AIFF"), files.packets),
+    "aiff 24 bit": Case(lambda: files.sound("AIFF", "PCM_24"), files.packets),
+    "aiff-c": Case(lambda: files.sound("AIFF", "FLOAT"), files.packets),
+    "aac": Case(lambda: files.movie("adts", video=""), files.packets),
     "wav": Case(lambda: files.sound("WAV"), files.packets),
     "wav 24 bit": Case(lambda: files.sound("WAV", "PCM_24"), files.packets),
     "rf64": Case(lambda: files.sound("RF64"), files.packets),

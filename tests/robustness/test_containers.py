@@ -14,6 +14,7 @@ from tests.container import test_jpegxmp as jpegxmp
 from tests.cost import within
 from tests.explicit.test_office import epub, odt
 from tests.files import LABEL, OTHER
+from tests.metadata.test_formats import jxl
 from tests.metadata.test_gltf import glb, gltf
 from tests.metadata.test_ofd import ofd, xmind
 from tests.metadata.test_ooxml import document, wide
@@ -80,6 +81,10 @@ HOSTS = {
     "bigtiff": lambda: metadata.write(files.picture("TIFF", big_tiff=True), LABEL),
     "avif": lambda: metadata.write(files.picture("AVIF", exif=b"Exif\0\0" + files.exif(b"a cat, asleep\0")), LABEL),
     "svg": lambda: metadata.write(b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><path/></svg>', LABEL),
+    "jp2": lambda: metadata.write(files.picture("JPEG2000"), LABEL),
+    "jxl": lambda: metadata.write(jxl(), LABEL),
+    "aiff": lambda: metadata.write(files.sound("AIFF", "FLOAT"), LABEL),
+    "aac": lambda: metadata.write(files.movie("adts", video=""), LABEL),
     "docx": lambda: metadata.write(document(), LABEL),
     "docx zip64": lambda: wide(document()),
     "pdf": lambda: metadata.write(plain(TITLE_INFO, files.XMP_PACKET), LABEL),

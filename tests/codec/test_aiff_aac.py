@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""AIFF and AAC with every layer: their sound is encoded again as what it was, and what else they hold stays."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+import soundfile
+
+import labelkit as lk
+from labelkit import metadata
+from labelkit.container import aiff
+from labelkit.container.base import Reader
+from labelkit.errors import UnsupportedFormat
+from tests import files
+from tests.files import LABEL
+from tests.sounds import speech
+
+SPOKEN = speech(12)
+
+
+def chunked(data: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
+    added = b"".join(kind + struct.pack(">I", len(body)) + body + bytes(len(body) & 1) for kind, body in chunks)
+    return data[:4] + struct.pack(">I", len(data) - 8 + len(added)) + data[8:] + added
+
+
+def spoken(subtype: str) -> bytes:
+    out = io.BytesIO()
+    soundfile.write(out, SPOKEN, 16_000, format="AIFF", subtype=subtype)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("subtype", ["PCM_24"])
+def test_an_aiff_gets_every_layer_and_keeps_what_it_holds(subtype):
+    tag = b"ID3\3\0\0\0\0\0\x11TIT2\0\0\0\7\0\0\0a song"
+    marks = struct.pack(">HHI4s", 1, 7, 1000, b"\3abc")
+    host = chunked(spoken(subtype), (b"NAME", b"a name"), (b"MARK", marks), (b"ID3 ", tag))
+    assert lk.verify(host).verdict is not lk.Verdict.CONFIRMED
+    out = lk.embed(host, label=LABEL)
+    report = lk.verify(out)
+    assert report.verdict is lk.Verdict.CONFIRMED
+    for layer in (lk.Layer.WATERMARK, lk.Layer.EXPLICIT, lk.Layer.METADATA):
+        assert report[layer].status is lk.Status.VALID
+    with soundfile.SoundFile(io.BytesIO(out)) as made:
+        assert (made.format, made.subtype, made.samplerate) == ("AIFF", subtype, 16_000)
+        longer = made.frames - len(SPOKEN)
+    held = {one.kind: out[one.body:one.stop] for one in aiff.chunks(Reader.of(out))}
+    assert held[b"NAME"] == b"a name" and b"a song" in held[b"ID3 "]
+    assert longer > 0 and struct.unpack(">HHI", held[b"MARK"][:8]) == (1, 7, 1000 + longer), "the mark moves along"
+
+
+def test_an_aac_gets_every_layer_and_its_tags():
+    av = pytest.importorskip("av")
+    out = io.BytesIO()
+    with av.open(out, "w", format="adts") as file:
+        stream = file.add_stream("aac", rate=16_000, layout="mono")
+        stream.bit_rate = 96_000
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(SPOKEN.reshape(1, -1)), format="fltp", layout="mono")
+        frame.sample_rate = 16_000
+        file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    host = b"ID3\3\0\0\0\0\0\x11TIT2\0\0\0\7\0\0\0a song" + out.getvalue()
+    made = lk.embed(host, label=LABEL)
+    report = lk.verify(made)
+    assert all(report[layer].status is lk.Status.VALID for layer in
+               (lk.Layer.WATERMARK, lk.Layer.EXPLICIT, lk.Layer.METADATA))
+    assert b"a song" in made[:4096] and files.packets(made)
+    assert lk.verify(host).verdict is not lk.Verdict.CONFIRMED
+
+
+def test_a_jpeg_2000_gets_metadata_and_says_that_its_pixels_are_not_written():
+    host = files.picture("JPEG2000")
+    with pytest.raises(UnsupportedFormat, match="jp2"):
+        lk.embed(host, label=LABEL, plan=lk.Plan(watermark=None))
+    assert metadata.read(metadata.write(host, LABEL)).label == LABEL
