@@ -88,7 +88,7 @@ static LK_INLINE void short_forward(const float *roots, size_t lanes, float *a, 
     radix4(roots, SHORT / 64, 64 * lanes, b, b + parts, a, a + parts);
 }
 
-/* The host and difference of four frames, each pair the parts of one complex signal; even frames first, then odd ones. */
+/* The host and difference of four frames, each pair the parts of one complex signal; even frames first, then odd. */
 static void short_frames(const float *host, const float *difference, size_t frames, const float *window, float *z) {
     for (size_t l = 0; l < LANES; l++) {
         const size_t f = 2 * (l % (LANES / 2)) + l / (LANES / 2);
