@@ -78,7 +78,7 @@ class AudioMarker:
         first = self._waiting[0] if self._waiting else chunk
         if self._is_over or (chunk.dtype, chunk.ndim) != (first.dtype, first.ndim):
             raise InvalidArgument("a marker takes one stream, its chunks of one dtype and as many axes each")
-        self._waiting.append(chunk)
+        self._waiting.append(chunk.copy())  # callers fill one buffer again and again
         if self._listener is None or self._listener.takes(host):
             return self._take(self._maker.push(host))
         parts = []
@@ -159,7 +159,7 @@ def embed(samples: Samples, rate: int, payload: Payload | None, key: Key | None 
         if measured:
             marker._maker.set_amplitude(margin.amplitude(samples[first:stop], rate), first / rate)
         for start in range(first, stop, BLOCK):
-            part = marker.push(samples[start : min(start + BLOCK, stop)].copy())  # `out` overwrites what it looks at
+            part = marker.push(samples[start : min(start + BLOCK, stop)])
             marked[done : done + len(part)] = part
             done += len(part)
     if len(samples):
