@@ -14,6 +14,7 @@ from labelkit import kernels
 _MAX_PHASES = 1024
 _STOP_DB = 50.0
 _BETA = 4.53  # Kaiser's, for 50 dB
+_ZERO = 1e-12  # what sines of multiples of pi leave is smaller
 _EDGE = 0.125  # width of the transition around half the lower rate, as a share of it: 7 to 9 kHz at 16 kHz
 
 
@@ -29,6 +30,7 @@ def _bank(rate: int, to: int) -> tuple[npt.NDArray[np.float32], int, int]:
     offset = np.arange(taps)[None] - (taps // 2 - 1) - (np.arange(phases) / phases)[:, None]
     shape = np.i0(_BETA * np.sqrt(np.maximum(0, 1 - (offset / (taps / 2)) ** 2))) / np.i0(_BETA)
     bank = np.sinc(offset * low / rate) * shape
+    bank[np.abs(bank) < _ZERO] = 0  # where outputs are inputs, one tap is left
     return (bank / bank.sum(1, keepdims=True)).astype(np.float32), up, down
 
 

@@ -93,7 +93,8 @@ static void complex_forward(const struct turns *turns, float *work) {
     flat_radix4(turns->second, b, part);
     for (size_t h = 0; h < 2; h++)
         for (size_t j = 0; j < 4; j++)
-            for (size_t i = 0; i < BUTTERFLIES; i += 4) memcpy(a + h * HALF + 4 * i + 4 * j, part[4 * h + j] + i, 4 * sizeof *a);
+            for (size_t i = 0; i < BUTTERFLIES; i += 4)
+                memcpy(a + h * HALF + 4 * i + 4 * j, part[4 * h + j] + i, 4 * sizeof *a);
     radix4(turns->roots, HALF / 16, 16, a, a + HALF, b, b + HALF);
     radix4(turns->roots, HALF / 64, 64, b, b + HALF, a, a + HALF);
     for (size_t q = 0; q < 2 * HALF; q += HALF)
@@ -125,7 +126,8 @@ static void real_forward(const struct turns *turns, const float *window, const f
 
 /* The real samples whose spectrum is re, im on bins low .. high - 1 and zero elsewhere, times window, added to out. */
 static inline void real_inverse_add(const struct turns *turns, const float *window, const float *restrict re,
-                                    const float *restrict im, size_t low, size_t high, float *restrict work, float *out) {
+                                    const float *restrict im, size_t low, size_t high, float *restrict work,
+                                    float *out) {
     const float *roots = turns->roots;
     float *far = work + 2 * HALF; /* the halves at 512 - k */
     for (size_t k = 0; k < 4 * HALF; k++) work[k] = 0.0f;

@@ -88,10 +88,10 @@ static LK_INLINE void short_forward(const float *roots, size_t lanes, float *a, 
     radix4(roots, SHORT / 64, 64 * lanes, b, b + parts, a, a + parts);
 }
 
-/* The host and difference of four frames, each pair the parts of one complex signal; even frames first, then odd ones. */
+/* The host and difference of four frames, each pair the parts of one complex signal; even frames first, then odd. */
 static void short_frames(const float *host, const float *difference, size_t frames, const float *window, float *z) {
     for (size_t l = 0; l < LANES; l++) {
-        const size_t f = 2 * (l % (LANES / 2)) + l / (LANES / 2);
+        const size_t f = 2 * (l % PAIRED) + l / PAIRED;
         const float *h = host + f * BINS, *d = difference + f * BINS;
         for (size_t k = 0; k < SHORT; k++) {
             z[k * LANES + l] = f < frames ? h[k] * window[k] : 0.0f;

@@ -22,12 +22,24 @@ static LK_INLINE void add_products(const float *restrict x, const float *restric
         for (size_t l = 0; l < BLOCK; l++) sum[l] += x[l] * h[0];
 }
 
+/* The place of the one tap that is not 0; `taps` where there are others. */
+static size_t only_tap(const float *h, size_t taps) {
+    size_t place = 0, count = 0;
+    for (size_t k = 0; k < taps; k++)
+        if (h[k] != 0.0f) place = k, count++;
+    return count == 1 ? place : taps;
+}
+
 /* down = 1: successive outputs of one phase read successive inputs, so that many are formed side by side. */
 static void interpolate(const float *x, const float *bank, size_t taps, size_t up, size_t position, float *y, size_t ny) {
     for (size_t first = 0; first < up && first < ny; first++) {
         const size_t base = (position + first) / up;
         const float *h = bank + (position + first) % up * taps;
-        const size_t count = (ny - first - 1) / up + 1;
+        const size_t count = (ny - first - 1) / up + 1, only = only_tap(h, taps);
+        if (only < taps) { /* the phase at which outputs are inputs */
+            for (size_t i = 0; i < count; i++) y[first + i * up] = x[base + only + i] * h[only];
+            continue;
+        }
         for (size_t i = 0; i < count; i += BLOCK) {
             float sum[BLOCK] = {0};
             const size_t part = count - i < BLOCK ? count - i : BLOCK;

@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 import pytest
 
-from benchmarks import audio_attacks as attacks
+from benchmarks import audio_attacks as attacks, sustained
 from labelkit.errors import InvalidArgument
 from labelkit.key import Key
 from labelkit.watermark import audio
@@ -53,6 +53,27 @@ def test_everyday_sound_is_read(make, attack):
     assert audio.detect(attacked, rate, KEY).payload == PAYLOAD
     assert not audio.detect(attacked, rate, Key(b"another secret of this length")).found
     assert not audio.detect(attacks.apply(attack, make(15, RATE), RATE)[0], rate, KEY).found, "unmarked"
+
+
+def test_sustained_tones_hardly_swell_and_are_read_all_the_same():
+    partials = sustained.PADS["organ on C4"]
+    host = sustained.pad(partials)
+    marked, hard = (audio.embed(host, sustained.RATE, PAYLOAD, KEY, robustness=one) for one in CLASSES)
+    assert np.median(sustained.modulations(host, marked, partials)) <= 0.055
+    assert np.median(sustained.modulations(host, hard, partials)) > 0.12
+    for attack in ("mp3_64k", "opus_24k"):
+        attacked, rate = attacks.apply(attack, marked, sustained.RATE)
+        assert audio.detect(attacked, rate, KEY).payload == PAYLOAD
+        assert not audio.detect(attacked, rate, Key(b"another secret of this length")).found
+        assert not audio.detect(attacks.apply(attack, host, sustained.RATE)[0], rate, KEY).found, "unmarked"
+
+
+@pytest.mark.parametrize("make", [sounds.speech, sounds.music])
+def test_what_moves_by_itself_is_not_held_back_as_sustained_tones_are(make, monkeypatch):
+    host = make(12, RATE)
+    spent = margin.amplitude(host, RATE)
+    monkeypatch.setattr(margin, "_SWELL", 1e9)
+    assert margin.amplitude(host, RATE) == spent
 
 
 def test_short_speech_gets_more_than_a_long_pad():

@@ -20,6 +20,19 @@ def test_a_stream_can_carry_presence_alone():
     assert np.array_equal(np.concatenate([*parts, marker.finish()]), audio.embed(host, 16_000, None, KEY))
 
 
+@pytest.mark.parametrize("robustness", ["everyday", "hard"])
+def test_a_caller_may_fill_one_buffer_again_and_again(robustness):
+    host, buffer = sounds.speech(2), np.empty(500, np.float32)
+    marker, parts = audio.AudioMarker(16_000, 1, PAYLOAD, KEY, robustness=robustness), []
+    for at in range(0, len(host), 500):
+        buffer[:] = host[at : at + 500]
+        parts.append(marker.push(buffer))
+        buffer[:] = 0.9
+    marker_of_all = audio.AudioMarker(16_000, 1, PAYLOAD, KEY, robustness=robustness)
+    wanted = np.concatenate([marker_of_all.push(host), marker_of_all.finish()])
+    assert np.array_equal(np.concatenate([*parts, marker.finish()]), wanted)
+
+
 def streamed(host: np.ndarray, rate: int, payload: Payload | None = PAYLOAD) -> audio.AudioMarker:
     marker = audio.AudioMarker(rate, 1 if host.ndim == 1 else host.shape[1], payload, KEY)
     for at in range(0, len(host), 700):

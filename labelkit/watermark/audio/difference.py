@@ -31,6 +31,7 @@ SPECTRAL_LIMIT = 0.6  # of the host's amplitude in every bin of every 16 ms (-4 
 ENERGY_LIMIT = 0.16  # of the host's amplitude in any 4 ms (-16 dB): no pre-echo, pauses stay silent
 _AROUND = 32  # samples on either side that the energy limiter looks at
 _SHORT, _LAG = 256, 128  # samples of a frame of the spectral limiter, and between the starts of two
+_PAST = _LAG + 2 * _AROUND  # samples of the host before a frame that the limiters look at
 _LIMITER_SCRATCH = 5 * 1024 + 8 * 129  # floats: LK_AUDIO_SHIELD_SCRATCH
 _WINDOW = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_SHORT) / _SHORT)).astype(np.float32)
 _HZ = (EDGES[1:] + EDGES[:-1]) * (RATE / FRAME / 2)
@@ -54,12 +55,11 @@ class DifferenceMaker:
         self._frames_done = 0
         self._down = Resampler(rate, RATE, channels)
         self._up = Resampler(RATE, rate, channels)
-        self._host = np.zeros((channels, HOP), np.float32)  # not yet in two frames; the first frame starts before time
+        self._host = np.zeros((channels, _PAST + HOP), np.float32)  # and what is not yet in two frames: 0 starts early
         self._tail = np.zeros((channels, HOP), np.float32)  # what the last frame adds to the next half frame
-        self._spectral_pair = np.zeros((2, channels, _LAG), np.float32)  # host and difference, not yet in two frames
-        self._spectral_tail = np.zeros((channels, _LAG), np.float32)  # what the last frame adds to the next half frame
-        self._energy_pair = np.zeros((2, channels, _AROUND), np.float32)  # host and difference, from sample -32 on
-        self._early = HOP + _LAG  # samples before time 0 that the first frames make; they are dropped
+        self._made = np.zeros((channels, _LAG), np.float32)  # of the difference, not yet in two frames of the limiter
+        self._limited = np.zeros((channels, _LAG + 2 * _AROUND), np.float32)  # its last samples, and what comes on top
+        self._early = HOP + _LAG + _AROUND  # samples before time 0 that the first frames make; they are dropped
         self._mean = np.full(1, -1e9, np.float32)  # loudness up to here, as the kernel keeps it
         self._limiter_scratch = np.empty(_LIMITER_SCRATCH, np.float32)
         self._scratch = np.empty(kernels.audio_mark_scratch(channels), np.float32)
@@ -68,15 +68,17 @@ class DifferenceMaker:
     def push(self, x: Float32) -> Float32:
         """The next float32 [channels, m] of the difference, for the next [channels, n] of the host."""
         self._host = np.concatenate([self._host, self._down.push(x)], axis=1)
-        parts = [np.empty((len(x), 0), np.float32)]
-        while frames := max(0, (self._host.shape[1] - FRAME) // HOP + 1):
+        parts = []
+        while frames := max(0, (self._host.shape[1] - _PAST - FRAME) // HOP + 1):
             if self._changes and self._changes[0][0] <= self._frames_done:
                 self._apply(self._changes.popleft()[1])
             elif self._changes:
                 parts.append(self._mark(min(frames, self._changes[0][0] - self._frames_done)))
             else:
                 parts.append(self._mark(frames))
-        return np.concatenate(parts, axis=1)
+        if len(parts) == 1:
+            return parts[0]
+        return np.concatenate(parts, axis=1) if parts else np.empty((len(x), 0), np.float32)
 
     def set_amplitude(self, amplitude: float, at_s: float) -> None:
         """Change the amplitude from a time on, to a frame; times come in ascending order, before the sound there."""
@@ -90,39 +92,37 @@ class DifferenceMaker:
 
     def _mark(self, frames: int) -> Float32:
         """The difference that the next frames of the host complete."""
-        size = frames * HOP
-        host = np.ascontiguousarray(self._host[:, : size + HOP])
-        out = np.zeros_like(host)
+        size, past = frames * HOP, _PAST
+        host = np.ascontiguousarray(self._host[:, past : past + size + HOP])
+        made = np.zeros_like(host)
+        made[:, :HOP] = self._tail
         kernels.audio_mark(host, len(host), frames, roots(), windows()[0], EDGES, self._signs,
-                           self._frames_done % PERIOD_FRAMES, self._depths, self._mean, self._scratch, out)
-        out[:, :HOP] += self._tail
-        self._tail = out[:, size:].copy()
+                           self._frames_done % PERIOD_FRAMES, self._depths, self._mean, self._scratch, made)
+        self._tail = made[:, size:].copy()
+        difference = np.concatenate([self._made, made[:, :size]], axis=1)
+        self._made = difference[:, size:].copy()
+        limited = self._limit(difference, size)
         self._host = self._host[:, size:].copy()
         self._frames_done += frames
-        limited = self._limit_energy(self._limit_spectrum(host[:, :size], out[:, :size]))
-        early = min(self._early, limited.shape[1])
-        self._early -= early
-        return self._up.push(limited[:, early:])
+        if self._early:
+            early = min(self._early, size)
+            self._early -= early
+            limited = limited[:, early:]
+        return self._up.push(limited)
 
-    def _limit_spectrum(self, host: Float32, difference: Float32) -> Float32:
-        """float32 [2, channels, n]: the host, and the difference limited bin by bin; both 128 samples later."""
-        pair = np.concatenate([self._spectral_pair, np.stack([host, difference])], axis=2)
-        out = np.zeros_like(pair)
-        out[0] = pair[0]
-        out[1, :, :_LAG] = self._spectral_tail
-        for channel in range(len(host)):
-            kernels.audio_shield(pair[0, channel], pair[1, channel], self._spectral_limit, roots(), _WINDOW,
-                                 self._limiter_scratch, out[1, channel])
-        self._spectral_pair, self._spectral_tail = pair[:, :, -_LAG:].copy(), out[1, :, -_LAG:].copy()
-        return out[:, :, :-_LAG]
+    def _limit(self, difference: Float32, size: int) -> Float32:
+        """float32 [channels, size]: the difference limited bin by bin, then in time, from [channels, 128 + size] of it.
 
-    def _limit_energy(self, pair: Float32) -> Float32:
-        """float32 [channels, n]: the difference limited in time, from [2, channels, n] of host and difference."""
-        pair = np.concatenate([self._energy_pair, pair], axis=2)
-        count = pair.shape[2] - 2 * _AROUND
-        out = np.empty((pair.shape[1], max(count, 0)), np.float32)
-        scratch = np.empty(2 * pair.shape[2], np.float32)
-        for channel in range(len(out) if count > 0 else 0):
-            kernels.audio_limit(pair[0, channel], pair[1, channel], self._energy_limit, scratch, out[channel])
-        self._energy_pair = pair[:, :, max(count, 0):].copy()
+        What comes out lies 128 + 32 samples before the end of what is completed.
+        """
+        spectral = np.zeros((len(difference), size + _PAST), np.float32)
+        spectral[:, :_PAST] = self._limited
+        out = np.empty((len(difference), size), np.float32)
+        reach = size + 2 * _AROUND
+        scratch = np.empty(2 * reach, np.float32)
+        for host, channel, limited, to in zip(self._host, difference, spectral, out, strict=True):
+            kernels.audio_shield(host[_PAST - _LAG : _PAST + size], channel, self._spectral_limit, roots(), _WINDOW,
+                                 self._limiter_scratch, limited[2 * _AROUND :])
+            kernels.audio_limit(host[:reach], limited[:reach], self._energy_limit, scratch, to)
+        self._limited = spectral[:, size:].copy()
         return out

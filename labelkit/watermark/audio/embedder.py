@@ -18,7 +18,15 @@ from labelkit.plan import ROBUSTNESS, check_robustness, check_strength
 from labelkit.watermark.audio import margin
 from labelkit.watermark.audio.detector import AudioDetector
 from labelkit.watermark.audio.difference import HARD, DifferenceMaker
-from labelkit.watermark.audio.inputs import Float32, Samples, by_channel, channels_of, check_channels, check_rate
+from labelkit.watermark.audio.inputs import (
+    Float32,
+    Samples,
+    by_channel,
+    channels_of,
+    check_channels,
+    check_rate,
+    views_of,
+)
 from labelkit.watermark.audio.pattern import RATE, pattern
 from labelkit.watermark.audio.significance import log_false_positive_rate, score
 from labelkit.watermark.audio.synchronizer import ROW_S, STARTS, Replay, Spectrum, fold
@@ -56,7 +64,7 @@ class AudioMarker:
         self._maker = DifferenceMaker(self._rate, check_channels(channels), payload, self._key, strength,
                                       margin.UNHEARD if measured else HARD)
         self._listener = margin.Listener(self._rate) if measured else None
-        self._recent: collections.deque[Float32] = collections.deque()  # of what was returned, in the detector's views
+        self._recent: collections.deque[list[Float32]] = collections.deque()  # views of what was returned
         self._recent_start = self._recent_count = 0  # in samples of the stream
         self._channels = channels
         self._waiting: list[Samples] = []
@@ -70,8 +78,8 @@ class AudioMarker:
         first = self._waiting[0] if self._waiting else chunk
         if self._is_over or (chunk.dtype, chunk.ndim) != (first.dtype, first.ndim):
             raise InvalidArgument("a marker takes one stream, its chunks of one dtype and as many axes each")
-        self._waiting.append(chunk)
-        if self._listener is None:
+        self._waiting.append(chunk.copy())  # callers fill one buffer again and again
+        if self._listener is None or self._listener.takes(host):
             return self._take(self._maker.push(host))
         parts = []
         for part, amplitude in self._listener.push(host):
@@ -96,29 +104,28 @@ class AudioMarker:
         """
         if not self._recent:
             return False
-        views = np.concatenate(self._recent, axis=1)
         row = math.ceil(self._recent_start / (ROW_S * self._rate))
-        views = views[:, max(0, round(row * ROW_S * self._rate) - self._recent_start):]
-        return any(_read_at(view[None], self._rate, self._payload, self._key, row)[0] for view in views)
+        start = max(0, round(row * ROW_S * self._rate) - self._recent_start)
+        return any(_read_at(np.concatenate(view)[None, start:], self._rate, self._payload, self._key, row)[0]
+                   for view in zip(*self._recent, strict=True))
 
     def _take(self, difference: Float32) -> Samples:
-        host = np.concatenate(self._waiting) if len(self._waiting) > 1 else self._waiting[0]
         count = difference.shape[1]
+        if not count:
+            first = self._waiting[0]
+            return np.empty((0, *first.shape[1:]), first.dtype)
+        host = np.concatenate(self._waiting) if len(self._waiting) > 1 else self._waiting[0]
         self._waiting = [host[count:]]
-        change = difference[0] if host.ndim == 1 else difference.T
-        marked = _add(host[:count], change)
+        marked = _add(host[:count], difference)
         if self._remembers:
             self._remember(marked)
         return marked
 
     def _remember(self, marked: Samples) -> None:
-        rows = np.ascontiguousarray(marked.reshape(len(marked), self._channels).T, np.float32)
-        views = np.stack([rows.mean(0), rows[0]]) if len(rows) > 1 else rows
-        scale = np.float32(1 / 32768 if marked.dtype == np.int16 else 1)
-        self._recent.append(views * scale)
+        self._recent.append(views_of(marked))
         self._recent_count += len(marked)
-        while self._recent_count - self._recent[0].shape[1] >= _RECENT_S * self._rate:
-            gone = self._recent.popleft().shape[1]
+        while self._recent_count - len(self._recent[0][0]) >= _RECENT_S * self._rate:
+            gone = len(self._recent.popleft()[0])
             self._recent_count, self._recent_start = self._recent_count - gone, self._recent_start + gone
 
 
@@ -152,7 +159,7 @@ def embed(samples: Samples, rate: int, payload: Payload | None, key: Key | None 
         if measured:
             marker._maker.set_amplitude(margin.amplitude(samples[first:stop], rate), first / rate)
         for start in range(first, stop, BLOCK):
-            part = marker.push(samples[start : min(start + BLOCK, stop)].copy())  # `out` overwrites what it looks at
+            part = marker.push(samples[start : min(start + BLOCK, stop)])
             marked[done : done + len(part)] = part
             done += len(part)
     if len(samples):
@@ -220,10 +227,16 @@ def _cut(blocks: Iterable[Samples], stops: list[int]) -> Iterator[list[Samples]]
         yield held
 
 
-def _add(host: Samples, change: Float32) -> Samples:
+def _add(host: Samples, difference: Float32) -> Samples:
+    """Samples with float32 [channels, frames] added to them."""
     if host.dtype == np.int16:
+        change = difference[0] if host.ndim == 1 else difference.T
         return np.clip(np.rint(host + change * np.float32(32768)), -32768, 32767).astype(np.int16)
-    out: Float32 = np.add(host, change, dtype=np.float32)
+    out: Float32 = np.empty(host.shape, np.float32)
+    if host.ndim == 1:
+        np.add(host, difference[0], out=out)
+    for channel in range(host.shape[1] if host.ndim == 2 else 0):  # their samples lie apart in one of the two
+        np.add(host[:, channel], difference[channel], out=out[:, channel])
     if len(out) and max(out.max(), -out.min()) > 1:  # full scale is the limit, unless the host exceeds it already
         top = np.maximum(np.abs(host), np.float32(1))
         np.clip(out, -top, top, out=out)
@@ -243,7 +256,7 @@ class _Middle:
             self._lengths.append(min(2 * self._lengths[-1], frames / rate))
         self.start = self._span(self._lengths[-1])[1]
         self._stop = self._span(self._lengths[-1])[2]
-        self._views: list[Float32] = []  # of what was pushed, as the detector sees it
+        self._views: list[list[Float32]] = []  # of what was pushed, as the detector sees it
 
     def _span(self, length_s: float) -> tuple[int, int, int]:
         """The row of the pattern from which so many seconds in the middle count, their first frame and last + 1."""
@@ -255,13 +268,12 @@ class _Middle:
         """Take in marked sound that begins at a frame; what lies outside the middle is passed over."""
         part = marked[max(0, self.start - at) : max(0, self._stop - at)]
         if len(part):
-            rows = by_channel(part, channels_of(part))
-            self._views.append(np.stack([rows.mean(0), rows[0]]) if len(rows) > 1 else rows)
+            self._views.append(views_of(part))
 
     def check(self, marked: Callable[[], Iterable[Samples]]) -> None:
         """Raise HostTooSmall unless the mark is read; `marked` gives all of the sound once more."""
         total_s, deviations = self._frames / self._rate, 0.0
-        held = np.concatenate(self._views, axis=1) if self._views else np.empty((1, 0), np.float32)
+        held = [np.concatenate(view) for view in zip(*self._views, strict=True)] or [np.empty(0, np.float32)]
         for length_s in self._lengths:
             row, start, stop = self._span(length_s)
             for view in held:

@@ -15,6 +15,7 @@ Float32: TypeAlias = npt.NDArray[np.float32]
 Float64: TypeAlias = npt.NDArray[np.float64]
 Samples: TypeAlias = npt.NDArray[np.float32 | np.int16]
 
+_INT16_STEP = 1 / 32768
 MAX_CHANNELS = 64
 MAX_AMPLITUDE = 1e4  # of a float sample: 80 dB over full scale; powers stay far inside float32
 
@@ -53,7 +54,21 @@ def by_channel(samples: Samples, channels: int) -> Float32:
                               got=channels_of(samples))
     rows = np.ascontiguousarray(samples.reshape(len(samples), channels).T, np.float32)
     if samples.dtype == np.int16:
-        rows *= np.float32(1 / 32768)
+        rows *= np.float32(_INT16_STEP)
     elif rows.size and not max(rows.max(), -rows.min()) <= MAX_AMPLITUDE:  # written so that NaN fails too
         raise InvalidArgument("samples hold values that are not numbers or above {largest:g}", largest=MAX_AMPLITUDE)
     return rows
+
+
+def views_of(samples: Samples) -> list[Float32]:
+    """What the detector listens to, float32 [frames] each, full scale +-1: the mean of the channels, and the first."""
+    rows = samples.reshape(len(samples), channels_of(samples)).T
+    step = np.float32(_INT16_STEP if samples.dtype == np.int16 else 1)
+    first = np.multiply(rows[0], step, dtype=np.float32)
+    if len(rows) == 1:
+        return [first]
+    mean = first.copy()
+    for row in rows[1:]:
+        mean += row * step
+    mean /= np.float32(len(rows))
+    return [mean, first]

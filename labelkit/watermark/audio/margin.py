@@ -13,6 +13,9 @@ The amplitude is the highest of three:
 - usual: what Opus at 16 kbit/s and a cut to 3 s ask for is given, up to where the mark is plainly heard;
 - all: what voice codecs, re-recording and noise 10 dB under the sound ask for is given as far as it is not heard.
 
+Sustained tones, such as pads and organs, get no more than makes them swell by some 5 % (`_swell_of_tones`): at 5 Hz the
+ear hears that well, and it is enough for codecs.
+
 How far it is heard is told by how much the mark changes the excitation of the ear's bands (`_change_of_excitation`).
 The need of clips differs by a factor of four: speech is loud in few bands and needs most, and long sound needs less
 than short sound.
@@ -53,8 +56,11 @@ _LIGHT = 0.25  # of the ratio is left at least after codecs of 64 kbit/s; what t
 _RESERVE, _USUAL_RESERVE = 1.15, 1.3  # factors of the amplitudes that attacks ask for
 _HEARD = 0.12  # octaves of power by which the excitation of the ear's bands may change on average for all attacks
 _USUAL_MOST, _USUAL_HEARD = 1.1, 1.6  # for usual ones: amplitude 1.1, or 1.6 times what is not heard
+_SWELL = 0.035  # amplitude modulation of sustained tones, as measured here: 0.05 of a partial, about what is heard
+_STILL, _STILL_FRAMES = 0.15, 25
 _NARROW = int(np.count_nonzero(EDGES[1:] < 3_400 * FRAME / RATE)) // 2  # chips of a row that telephones keep
 _NOISE_SHARE, _SPECTRAL_NOISE, _SPECTRAL_STEP = 10**-0.5, 0.2, 64
+_AT_ONCE = 32  # frames
 _STAND_IN = Payload.from_int(0x5A3C91D277AA0F13)
 
 
@@ -100,12 +106,14 @@ def needed(sample: Float32, length_s: float) -> float:
     white, steps = (noise[:length] for noise in _noises(-(-length // (PERIOD_FRAMES * HOP))))
     spectrum = Spectrum.of(marked)
     clean, _ = _ratios(spectrum)
-    unheard = _HEARD / max(_change_of_excitation(band_levels(sample), spectrum.levels()), 1e-6)
+    levels = band_levels(sample), spectrum.levels()
+    steady = _SWELL / max(_swell_of_tones(*levels), 1e-6)
+    unheard = min(_HEARD / max(_change_of_excitation(*levels), 1e-6), steady)
     usual_most = max(_USUAL_MOST, _USUAL_HEARD * unheard)
 
     def is_more_than_is_given(usual: float, every: float) -> bool:
         """Whether these ratios ask for more than is given: then what is not read yet decides nothing."""
-        return _RESERVE * _asked(every) >= unheard and _USUAL_RESERVE * _asked(usual) >= usual_most
+        return _RESERVE * _asked(every) >= unheard and _USUAL_RESERVE * _asked(usual) >= min(usual_most, steady)
 
     usual = every = min(_CUT_S, length_s) * clean  # cut to 3 s
     if not is_more_than_is_given(usual, every):
@@ -117,7 +125,7 @@ def needed(sample: Float32, length_s: float) -> float:
         every = min(every, 2.3 * noisy_narrow, 1.3 * noisy)  # voices and white noise, 10 dB under the sound
     spent = max(_asked(_LIGHT * length_s * clean), min(_RESERVE * _asked(every), unheard),
                 min(_USUAL_RESERVE * _asked(usual), usual_most))
-    return math.ceil(64 * min(max(spent, LEAST), MOST)) / 64
+    return math.ceil(64 * min(max(min(spent, steady), LEAST), MOST)) / 64
 
 
 def _asked(ratio: float) -> float:
@@ -143,12 +151,33 @@ def _change_of_excitation(host: Float32, marked: Float32) -> float:
     Frames 50 dB under the loudest do not count. On 27 clips it tells the grade of PEAQ within 0.15 (0.7 a factor of e).
     """
     spread, weights = _ear()
-    before, after = (np.exp2(one) @ spread for one in (host, marked))
+    before, after = (_excitation(np.exp2(one), spread) for one in (host, marked))
     total = before.sum(1)
     loud = total > 1e-5 * total.max()
     least = np.float32(1e-9) * total.max() + np.float32(1e-30)
     change = np.abs(np.log2((after[loud] + least) / (before[loud] + least)))
     return float((change.mean(0) * weights).sum())
+
+
+def _swell_of_tones(host: Float32, marked: Float32) -> float:
+    """Amplitude modulation that the mark gives to sustained tones: 0.1 is 10 % up and down.
+
+    host, marked  float32 [frames, 76]: log2 power of each band
+    The root of the mean square over all cells, weighted by their power, where those count as 0 whose own level moves:
+    by _STILL octaves, within 0.4 s, they count a quarter.
+    """
+    sums = np.cumsum([host, np.square(host)], axis=1, dtype=np.float64)
+    mean, square = (sums[:, _STILL_FRAMES:] - sums[:, :-_STILL_FRAMES]) / _STILL_FRAMES
+    inner = slice(_STILL_FRAMES // 2 + 1, _STILL_FRAMES // 2 + 1 + len(mean))
+    still = np.square(1 / (1 + np.maximum(square - np.square(mean), 0) / _STILL**2))
+    power = np.exp2(host[inner], dtype=np.float64) * np.diff(EDGES)
+    moved = np.square((marked - host)[inner] * (math.log(2) / 2))  # of the amplitude, as a share
+    return math.sqrt(2 * float((power * still * moved).sum()) / max(float(power.sum()), 1e-30))
+
+
+def _excitation(power: Float32, spread: Float32) -> Float32:
+    """`power` [frames, 76] times `spread`, in parts that BLAS takes on one thread: waking others costs more than it."""
+    return np.concatenate([power[at : at + _AT_ONCE] @ spread for at in range(0, len(power), _AT_ONCE)])
 
 
 @functools.cache
@@ -192,6 +221,13 @@ class Listener:
     def heard_s(self) -> float:
         return self._count / self._rate
 
+    def takes(self, host: Float32) -> bool:
+        """Whether float32 [channels, n] ends before the next change, and then takes it in."""
+        if self._count + host.shape[1] >= self._next:
+            return False
+        self._hear(host)
+        return True
+
     def push(self, host: Float32) -> Iterator[tuple[Float32, float | None]]:
         """float32 [channels, n] in parts, each with the amplitude that holds from its end on, or None: as before."""
         while self._count + host.shape[1] >= self._next:
@@ -206,5 +242,6 @@ class Listener:
     def _hear(self, host: Float32) -> None:
         early = max(0, self._next - self._kept - self._count)
         if early < host.shape[1]:
-            self._heard.append(host[:, early:].mean(0))
+            part = host[:, early:]
+            self._heard.append(part[0].copy() if len(part) == 1 else part.mean(0))
         self._count += host.shape[1]
