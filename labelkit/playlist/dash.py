@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from labelkit.container import markup
+from labelkit.container import fragments, markup
 from labelkit.container.markup import Element
 from labelkit.errors import LimitExceeded, MalformedFile, UnsupportedFormat
 from labelkit.messages import Message
-from labelkit.playlist.addressing import KINDS, Addressing, Place, Range, changed_index
+from labelkit.playlist.addressing import KINDS, Addressing, Place, Range
 from labelkit.playlist.files import MAX_RENDITIONS, MAX_SEGMENTS, Folder, Part, Rendition
 from labelkit.playlist.segments import Outcome
 
@@ -199,7 +199,8 @@ class Presentation:
             segments = one.rendition.segments
             if segments[0].index:
                 data = self.folder.bytes_of(segments[0].index)
-                yield parts[segments[0].index], changed_index(data, [parts[row.part].length for row in segments])
+                sizes = [parts[row.part].length for row in segments]
+                yield parts[segments[0].index], fragments.changed_index(data, sizes)
 
     def texts(self, parts: Mapping[Part, Part], outcomes: Mapping[str, Outcome],
               left_out: list[Message]) -> dict[PurePosixPath, str]:

@@ -148,7 +148,11 @@ class Job:
             samples, _ = explicit.video.draw(samples, plan.explicit)
         if plan.watermark:
             payload = watermark.payload_of(self.request.label, plan)
-            samples = cast(VideoSamples, watermark.embed(samples, payload, self.request.key, plan.watermark))
+            if plan.watermark.soundtrack and samples.sound:
+                self.outcome.left_out.append(Message("{where}: sound beside pictures is copied without a mark",
+                                                     where=self.rendition.name))
+            samples = cast(VideoSamples, watermark.embed(samples, payload, self.request.key,
+                                                         dataclasses.replace(plan.watermark, soundtrack=False)))
 
         def report(progress: transcode.Progress) -> None:
             if on_progress:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from labelkit import Key, Layer, Plan, Status, playlist
+from labelkit.container import fragments
 from labelkit.errors import InvalidArgument, LabelkitError, LimitExceeded, MalformedFile, UnsupportedFormat
 from labelkit.payload import Payload
 from labelkit.plan import Quality
-from labelkit.playlist import addressing
 from labelkit.playlist.labelling import read
 from tests.codec.test_video import needs
 from tests.films import scene
@@ -134,7 +134,7 @@ def test_ranges_and_the_index_are_those_of_the_new_file(labelled):
                 end = part.start + part.length
             assert end == presentation.folder.size(parts[0].path)
     data = presentation.folder.bytes_of(parts[1])
-    assert data[4:8] == b"sidx" and addressing.read_index(data, "v.mp4")[2][0][1] > 0
+    assert data[4:8] == b"sidx" and fragments.read_index(data, "v.mp4")[2][0][1] > 0
 
 
 def test_periods_bases_templates_of_outer_elements_and_a_last_segment_that_is_not_there(sources, tmp_path):
