@@ -14,6 +14,7 @@ from labelkit.codec import video
 from labelkit.finding import Finding, Layer, Status
 from labelkit.messages import Message
 from labelkit.playlist import sound
+from labelkit.playlist.files import Part
 from labelkit.playlist.labelling import read
 from labelkit.playlist.segments import kind_of
 from labelkit.preconditions import VerifySettings
@@ -66,12 +67,14 @@ def of_segment(report: Report, one: Joined) -> Report:
 
 
 def joined(source: str | os.PathLike[str]) -> Iterator[Joined]:
-    """Each segment with pictures of a presentation."""
-    presentation, done = read(Path(source)), set()
+    """Each segment with pictures of a presentation, and the beginning of each rendition of sound alone."""
+    presentation = read(Path(source))
+    done: set[Part] = set()
     with tempfile.TemporaryDirectory() as place:
         for rendition in presentation.renditions():
             whole = Path(place) / "sound.mp4"
-            if sound.is_sound(presentation.folder, rendition, whole):
+            if rendition.segments[0].part not in done and sound.is_sound(presentation.folder, rendition, whole):
+                done.update(segment.part for segment in rendition.segments)
                 sound.beginning(presentation.folder, rendition, whole)
                 yield Joined(rendition.name, str(whole), False, True)
                 continue
