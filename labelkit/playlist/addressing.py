@@ -73,8 +73,8 @@ class Place:
                 return "$"
             if name == "RepresentationID":
                 return self.names[name]
-            number = facts.get(name, self.names.get(name, ""))
-            if number == "" or int(found[3] or 0) > _MAX_WIDTH:
+            number = str(facts.get(name, self.names.get(name, "")))
+            if not _WHOLE.fullmatch(number) or int(found[3] or 0) > _MAX_WIDTH:
                 raise UnsupportedFormat("{where}: the template {pattern} cannot be filled", where=self.where,
                                         pattern=template[:200])
             return f"{int(number):0{int(found[3] or 1)}d}"

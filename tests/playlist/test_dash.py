@@ -192,6 +192,10 @@ ONE = '<Representation id="0"><SegmentList{}><SegmentURL media="{}"/></SegmentLi
     (manifest(GOOD, 'mediaPresentationDuration="P1Y"'), MalformedFile, "no length in days"),
     (manifest(GOOD, 'mediaPresentationDuration="PT99999999M"'), LimitExceeded, "more than 50000 segments"),
     (manifest(GOOD.replace("$Number%05d$", "$SubNumber$")), UnsupportedFormat, "cannot be filled"),
+    (manifest(GOOD.replace('id="0"', 'id="0" bandwidth="x"').replace("$Number%05d$", "$Bandwidth$")), UnsupportedFormat,
+     "cannot be filled"),
+    (manifest(GOOD.replace("<SegmentTemplate", '<SegmentTemplate index="a.sidx"')), UnsupportedFormat,
+     "files that index names"),
     (manifest(GOOD.replace("$Number%05d$", "$Number%99d$")), UnsupportedFormat, "cannot be filled"),
     (manifest(TEMPLATE.format('duration="-2"')), MalformedFile, "no whole number"),
     (manifest('<Representation id="0"><SegmentTemplate media="$Time$"><SegmentTimeline><S t="0" d="1" r="999999"/>'
@@ -220,6 +224,13 @@ def test_what_is_refused_is_refused_aloud_and_nothing_is_written(text, kind, wor
     assert not (tmp_path / "out").exists()
     with pytest.raises(LabelkitError):
         list(playlist.verify(folder / "main.mpd"))
+
+
+def test_representations_that_share_a_name_are_told_apart(sources):
+    folder = sources["number"].parent
+    (folder / "twice.mpd").write_text(manifest(GOOD + GOOD))
+    names = [one.name for one in read(folder / "twice.mpd").renditions()]
+    assert names == ["twice.mpd#0", "twice.mpd#0#1"]
 
 
 def test_what_names_would_change_is_said(sources, tmp_path):
