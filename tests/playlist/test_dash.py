@@ -226,11 +226,19 @@ def test_what_is_refused_is_refused_aloud_and_nothing_is_written(text, kind, wor
         list(playlist.verify(folder / "main.mpd"))
 
 
-def test_representations_that_share_a_name_are_told_apart(sources):
-    folder = sources["number"].parent
-    (folder / "twice.mpd").write_text(manifest(GOOD + GOOD))
-    names = [one.name for one in read(folder / "twice.mpd").renditions()]
-    assert names == ["twice.mpd#0", "twice.mpd#0#1"]
+def test_representations_that_share_a_name_and_a_file_are_told_apart(sources, tmp_path):
+    text = sources["index"].read_text()
+    one = text[text.index("<Representation"):text.index("</AdaptationSet>")]
+    (sources["index"].parent / "twice.mpd").write_text(text.replace(one, one + one.replace('range="0-', 'range="4-')))
+    source = sources["index"].parent / "twice.mpd"
+    assert [one.name for one in read(source).renditions()] == ["twice.mpd#a", "twice.mpd#a#1"]
+    bare_plan = Plan(explicit=None, watermark=None)
+    with pytest.raises(LabelkitError):  # half an initialisation segment is none
+        playlist.embed(source, tmp_path / "out" / "twice.mpd", LABEL, plan=bare_plan)
+    source.write_text(text.replace(one, one + one))
+    new = playlist.embed(source, tmp_path / "out" / "twice.mpd", LABEL, plan=bare_plan)
+    ranges = re.findall(r'[rR]ange="([0-9-]+)"', new.read_text())
+    assert ranges[:2] == ranges[2:] and ranges[1].startswith("0-")
 
 
 def test_what_names_would_change_is_said(sources, tmp_path):
