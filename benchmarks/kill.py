@@ -38,7 +38,7 @@ from tests.films import film
 from tests.log.server import postgresql_server
 from tests.media import photo, saved
 
-PICTURES, SIZE, FRAMES, LONG = 12, (384, 512), 60, 775
+PICTURES, SIZE, FRAMES, LONG = 12, (384, 512), 60, 155
 ROOT = Path(lk.__file__).parents[1]
 
 
@@ -137,8 +137,8 @@ class Chunks(Scene):
 
     def prepare(self) -> None:
         if not Chunks.film:
-            Chunks.film = film(self.source / "a.mp4", size=(320, 240), count=LONG, sound=["aac"],
-                               options={"g": "50"}).read_bytes()
+            Chunks.film = film(self.source / "a.mp4", size=(320, 240), count=LONG, rate=5, sound=["aac"],
+                               options={"g": "10"}).read_bytes()
         (self.source / "a.mp4").write_bytes(self.film)
 
     def words(self) -> list[str]:

@@ -138,7 +138,9 @@ def in_playlists(work: Callable[[Joined], _Verified],
                 yield item.path, one
             if one is None or isinstance(one, LabelkitError):
                 break
-            yield f"{item.path}{shards.SEPARATOR}{one.name}", attempt(work, one)
+            result = attempt(work, one)
+            if isinstance(result, LabelkitError) or playlist.counts(result.report, one):
+                yield f"{item.path}{shards.SEPARATOR}{one.name}", result
 
 
 @dataclass(frozen=True, slots=True)

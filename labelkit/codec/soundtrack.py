@@ -194,10 +194,15 @@ def _added(source: AudioStream, out: OutputContainer, bitrate: float, name: str)
     own = context.format.name
     stream.codec_context.format = own if own in forms else forms[-1]
     if family in _LOSSY:
-        least, most = (bits * context.rate * context.layout.nb_channels for bits in
-                       (_LEAST_BITS, _MOST_BITS.get(family, 16.0)))
-        stream.codec_context.bit_rate = round(min(max(bitrate, least), most))
+        stream.codec_context.bit_rate = spent(family, context, bitrate)
     return stream
+
+
+def spent(family: str, context: AudioCodecContext, bitrate: float) -> int:
+    """Bits a second to encode with, of a source with `bitrate` in a lossy codec."""
+    least, most = (bits * context.rate * context.layout.nb_channels for bits in
+                   (_LEAST_BITS, _MOST_BITS.get(family, 16.0)))
+    return round(min(max(bitrate, least), most))
 
 
 def _delay(stream: AudioStream) -> int:

@@ -12,6 +12,6 @@ paths; nothing is fetched.
 from labelkit.playlist.labelling import embed
 from labelkit.playlist.live import LiveFilm
 from labelkit.playlist.names import is_manifest, is_playlist
-from labelkit.playlist.verifying import Joined, joined, of_segment, verify
+from labelkit.playlist.verifying import Joined, counts, joined, of_segment, verify
 
-__all__ = ["Joined", "LiveFilm", "embed", "is_manifest", "is_playlist", "joined", "of_segment", "verify"]
+__all__ = ["Joined", "LiveFilm", "counts", "embed", "is_manifest", "is_playlist", "joined", "of_segment", "verify"]

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import math
 import re
-import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from labelkit.container import Reader
+from labelkit.container import fragments
 from labelkit.container.markup import Element
 from labelkit.errors import LimitExceeded, MalformedFile, UnsupportedFormat
 from labelkit.playlist.files import MAX_SEGMENTS, Folder, Part, Segment
@@ -74,8 +73,8 @@ class Place:
                 return "$"
             if name == "RepresentationID":
                 return self.names[name]
-            number = facts.get(name, self.names.get(name, ""))
-            if number == "" or int(found[3] or 0) > _MAX_WIDTH:
+            number = str(facts.get(name, self.names.get(name, "")))
+            if not _WHOLE.fullmatch(number) or int(found[3] or 0) > _MAX_WIDTH:
                 raise UnsupportedFormat("{where}: the template {pattern} cannot be filled", where=self.where,
                                         pattern=template[:200])
             return f"{int(number):0{int(found[3] or 1)}d}"
@@ -192,7 +191,7 @@ class Addressing:
                                 size=index.length, limit=_MAX_INDEX)
         assert index.start is not None
         before = initialisation or Part(index.path, 0, index.start)
-        first, scale, rows = read_index(place.folder.bytes_of(index), place.where)
+        first, scale, rows = fragments.read_index(place.folder.bytes_of(index), place.where)
         at, time = index.start + index.length + first, 0
         for size, length in rows:
             yield Segment(Part(index.path, at, size), before, length / scale, place.begin + time / scale, index)
@@ -235,32 +234,3 @@ def _timed(rows: list[Element], end: float | None, where: str) -> Iterator[tuple
 def _check_count(count: int, where: str) -> None:
     if count > MAX_SEGMENTS:
         raise LimitExceeded("{where}: more than {limit} segments", where=where, limit=MAX_SEGMENTS)
-
-
-def read_index(data: bytes, where: str) -> tuple[int, int, list[tuple[int, int]]]:
-    """What a box sidx tells: bytes from its end to the first segment, units a second, (bytes, units) of each segment.
-
-    Raises MalformedFile, UnsupportedFormat for indexes of indexes.
-    """
-    reader = Reader.of(data, where)
-    reader.seek(0)
-    _, kind, version = reader.unpack(">I4sB3x", "box sidx")
-    _, scale, _, first = reader.unpack(">IIQQ" if version else ">IIII", "box sidx")
-    count, = reader.unpack(">2xH", "box sidx")
-    rows = [row[:2] for row in struct.iter_unpack(">III", reader.take(12 * count, "box sidx"))]
-    if kind != b"sidx" or not scale or reader.at(0, 4) != len(data).to_bytes(4, "big"):
-        raise MalformedFile("{where}: there is no box sidx where the manifest says", where=where)
-    if any(size >> 31 for size, _ in rows):
-        raise UnsupportedFormat("{where}: an index of indexes is not read", where=where)
-    return first, scale, rows
-
-
-def changed_index(data: bytes, sizes: list[int]) -> bytes:
-    """A box sidx with other sizes of its segments, which begin where it ends."""
-    made, version = bytearray(data), data[8]
-    at = 32 + (8 if version else 0)  # of the rows, behind two reserved bytes and their count
-    first = (at - 12, 8) if version else (at - 8, 4)
-    made[first[0]:first[0] + first[1]] = bytes(first[1])
-    for number, size in enumerate(sizes):
-        struct.pack_into(">I", made, at + 12 * number, size)
-    return bytes(made)

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from labelkit.container import markup
+from labelkit.container import fragments, markup
 from labelkit.container.markup import Element
 from labelkit.errors import LimitExceeded, MalformedFile, UnsupportedFormat
 from labelkit.messages import Message
-from labelkit.playlist.addressing import KINDS, Addressing, Place, Range, changed_index
+from labelkit.playlist.addressing import KINDS, Addressing, Place, Range
 from labelkit.playlist.files import MAX_RENDITIONS, MAX_SEGMENTS, Folder, Part, Rendition
 from labelkit.playlist.segments import Outcome
 
@@ -90,6 +90,7 @@ class Presentation:
 
     def _read(self) -> Iterator[_Representation]:
         root, count, total = self._elements[0], 0, 0
+        names: set[str] = set()
         base = self._base(root, self.folder.entry)
         periods = list(self._periods(root))
         ends = [begin + seconds for _, begin, seconds in periods if seconds is not None]
@@ -100,6 +101,8 @@ class Presentation:
             for adaptation in self._in(period, "AdaptationSet"):
                 for element in self._in(adaptation, "Representation"):
                     name = f"{self._name}#{prefix}{element.attributes.get('id', count)}"
+                    name += f"#{count}" if name in names else ""
+                    names.add(name)
                     place = Place(self.folder, name, self._base(element, self._base(adaptation, below)),
                                   {"RepresentationID": element.attributes.get("id", ""),
                                    "Bandwidth": element.attributes.get("bandwidth", "")}, begin, seconds)
@@ -185,9 +188,12 @@ class Presentation:
                     inner[child.local].append(child)
         timeline = inner.get("SegmentTimeline", ())
         inner["S"] = self._in(timeline[0], "S") if timeline else []
-        if "RepresentationIndex" in inner or {"index", "initialisation"} & attributes.keys():
-            raise UnsupportedFormat("{where}: indexes in files of their own are not written", where=self._name,
-                                    hint="leave RepresentationIndex and index out of the manifest")
+        stated = {name for url in inner.get("SegmentURL", ()) for name in url.attributes}
+        stated |= attributes.keys() | inner.keys()
+        for name in ("RepresentationIndex", "BitstreamSwitching", "index", "bitstreamSwitching"):
+            if name in stated:
+                raise UnsupportedFormat("{where}: files that {name} names are not written", where=self._name, name=name,
+                                        hint="leave it out of the manifest")
         return Addressing(nearest.local, attributes, inner, nearest)
 
     def patches(self, parts: Mapping[Part, Part]) -> Iterator[tuple[Part, bytes]]:
@@ -199,7 +205,8 @@ class Presentation:
             segments = one.rendition.segments
             if segments[0].index:
                 data = self.folder.bytes_of(segments[0].index)
-                yield parts[segments[0].index], changed_index(data, [parts[row.part].length for row in segments])
+                sizes = [parts[row.part].length for row in segments]
+                yield parts[segments[0].index], fragments.changed_index(data, sizes)
 
     def texts(self, parts: Mapping[Part, Part], outcomes: Mapping[str, Outcome],
               left_out: list[Message]) -> dict[PurePosixPath, str]:

@@ -19,10 +19,11 @@ from labelkit.label import Label
 from labelkit.log_recorder import Audit, Recorder
 from labelkit.messages import Message
 from labelkit.plan import Plan
-from labelkit.playlist import dash, hls
+from labelkit.playlist import dash, hls, sound
 from labelkit.playlist.files import Folder, Part
 from labelkit.playlist.names import is_manifest
 from labelkit.playlist.segments import Job, Made, Outcome
+from labelkit.playlist.sound import SoundJob
 from labelkit.preconditions import refuse_same_file
 from labelkit.request import Request
 
@@ -49,8 +50,9 @@ def embed(source: str | os.PathLike[str], target: str | os.PathLike[str], label:
     on_left_out  called with what was copied without a label, or left out
 
     Each segment of pictures is encoded by itself, with its key frames, times and tracks, so that it can be played,
-    fetched and verified alone. Fragmented MP4 has the metadata in its initialisation segment; MPEG-TS has no place for
-    them, and is refused unless the plan leaves them out. Sound in playlists of its own, and subtitles, are copied.
+    fetched and verified alone. Sound of its own, in AAC, is marked if the watermark of the plan is in the sound track;
+    sound beside pictures is copied. Fragmented MP4 has the metadata in its initialisation segment; MPEG-TS has no place
+    for them, and is refused unless the plan leaves them out. Subtitles are copied.
     Returns the path of the new playlist, which is put in its place last. Raises LabelkitError: UnsupportedFormat, for
     encrypted and unfinished presentations too, and for paths that lead out of the folder; InvalidArgument,
     MalformedFile, LimitExceeded, HostTooSmall, OutputFailed.
@@ -92,9 +94,9 @@ def _refuse(plan: Plan, where: str) -> None:
     if plan.provenance:
         raise InvalidArgument("{where}: segments are not signed: there is no manifest of C2PA over them here",
                               where=where, hint="leave provenance out of the plan")
-    if plan.explicit and plan.explicit.soundtrack or plan.watermark and plan.watermark.soundtrack:
-        raise InvalidArgument("{where}: the sound of segments is copied, not labelled", where=where,
-                              hint="leave the sound track out of the plan")
+    if plan.explicit and plan.explicit.soundtrack:
+        raise InvalidArgument("{where}: segments get no audible label", where=where,
+                              hint="set soundtrack=False")
     if not (plan.has_signal_layer or plan.metadata):
         raise InvalidArgument("the plan has no layer, so nothing would be labelled")
 
@@ -125,7 +127,10 @@ class _Labelled:
         """Label all of it."""
         heads: dict[Part, bytes] = {}
         for number, rendition in enumerate(self.presentation.renditions()):
-            job = Job(self.presentation.folder, rendition, self.request, self.replace, self.work, f"{number}", heads)
+            folder, watermark = self.presentation.folder, self.request.plan.watermark
+            kind = SoundJob if watermark and watermark.soundtrack and sound.is_sound(
+                folder, rendition, self.work / "joined") else Job
+            job = kind(folder, rendition, self.request, self.replace, self.work, f"{number}", heads)
             for made in job.run():
                 self._place(made)
             self.outcomes[rendition.name] = job.outcome

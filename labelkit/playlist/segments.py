@@ -69,6 +69,7 @@ class Job:
     _rates: list[tuple[float, int, int]] = field(default_factory=list)  # seconds, bytes before and after
     _unread: list[str] = field(default_factory=list)
     _first: VideoSamples | None = None
+    _has_index: bool = False
     _frames: int = 0
 
     def run(self) -> Iterator[Made]:
@@ -120,6 +121,14 @@ class Job:
 
         Raises UnsupportedFormat where a later one is not the same.
         """
+        yield from self._metadata(part, head)
+        if index and not self._has_index:
+            self._has_index, stage = True, self.work / f"{self.prefix}-index"
+            self.folder.copy([index], stage)
+            yield Made(index, stage)
+
+    def _metadata(self, part: Part, head: bytes) -> Iterator[Made]:
+        """An initialisation segment, when it comes first; later ones must be the same."""
         if part in self.heads:
             if self.heads[part] != head:
                 raise UnsupportedFormat("{where}: its segments need different decoder settings", where=str(part.path),
@@ -134,9 +143,6 @@ class Job:
             stage.write_bytes(metadata.write(reader, label, generator=plan.generator, signpost=plan.signpost)
                               if plan.metadata else head)
         yield Made(part, stage)
-        if index:
-            self.folder.copy([index], stage.with_suffix(".index"))
-            yield Made(index, stage.with_suffix(".index"))
 
     def _encode(self, reader: Reader, made: Path, kind: str, segment: Segment) -> None:
         """The segment with its signal layers, as a file of its own."""
@@ -148,7 +154,11 @@ class Job:
             samples, _ = explicit.video.draw(samples, plan.explicit)
         if plan.watermark:
             payload = watermark.payload_of(self.request.label, plan)
-            samples = cast(VideoSamples, watermark.embed(samples, payload, self.request.key, plan.watermark))
+            if plan.watermark.soundtrack and samples.sound:
+                self.outcome.left_out.append(Message("{where}: sound beside pictures is copied without a mark",
+                                                     where=self.rendition.name))
+            samples = cast(VideoSamples, watermark.embed(samples, payload, self.request.key,
+                                                         dataclasses.replace(plan.watermark, soundtrack=False)))
 
         def report(progress: transcode.Progress) -> None:
             if on_progress:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from labelkit import Key, Layer, Plan, Status, playlist
+from labelkit.container import fragments
 from labelkit.errors import InvalidArgument, LabelkitError, LimitExceeded, MalformedFile, UnsupportedFormat
 from labelkit.payload import Payload
 from labelkit.plan import Quality
-from labelkit.playlist import addressing
 from labelkit.playlist.labelling import read
 from tests.codec.test_video import needs
 from tests.films import scene
@@ -134,7 +134,7 @@ def test_ranges_and_the_index_are_those_of_the_new_file(labelled):
                 end = part.start + part.length
             assert end == presentation.folder.size(parts[0].path)
     data = presentation.folder.bytes_of(parts[1])
-    assert data[4:8] == b"sidx" and addressing.read_index(data, "v.mp4")[2][0][1] > 0
+    assert data[4:8] == b"sidx" and fragments.read_index(data, "v.mp4")[2][0][1] > 0
 
 
 def test_periods_bases_templates_of_outer_elements_and_a_last_segment_that_is_not_there(sources, tmp_path):
@@ -192,6 +192,10 @@ ONE = '<Representation id="0"><SegmentList{}><SegmentURL media="{}"/></SegmentLi
     (manifest(GOOD, 'mediaPresentationDuration="P1Y"'), MalformedFile, "no length in days"),
     (manifest(GOOD, 'mediaPresentationDuration="PT99999999M"'), LimitExceeded, "more than 50000 segments"),
     (manifest(GOOD.replace("$Number%05d$", "$SubNumber$")), UnsupportedFormat, "cannot be filled"),
+    (manifest(GOOD.replace('id="0"', 'id="0" bandwidth="x"').replace("$Number%05d$", "$Bandwidth$")), UnsupportedFormat,
+     "cannot be filled"),
+    (manifest(GOOD.replace("<SegmentTemplate", '<SegmentTemplate index="a.sidx"')), UnsupportedFormat,
+     "files that index names"),
     (manifest(GOOD.replace("$Number%05d$", "$Number%99d$")), UnsupportedFormat, "cannot be filled"),
     (manifest(TEMPLATE.format('duration="-2"')), MalformedFile, "no whole number"),
     (manifest('<Representation id="0"><SegmentTemplate media="$Time$"><SegmentTimeline><S t="0" d="1" r="999999"/>'
@@ -220,6 +224,21 @@ def test_what_is_refused_is_refused_aloud_and_nothing_is_written(text, kind, wor
     assert not (tmp_path / "out").exists()
     with pytest.raises(LabelkitError):
         list(playlist.verify(folder / "main.mpd"))
+
+
+def test_representations_that_share_a_name_and_a_file_are_told_apart(sources, tmp_path):
+    text = sources["index"].read_text()
+    one = text[text.index("<Representation"):text.index("</AdaptationSet>")]
+    (sources["index"].parent / "twice.mpd").write_text(text.replace(one, one + one.replace('range="0-', 'range="4-')))
+    source = sources["index"].parent / "twice.mpd"
+    assert [one.name for one in read(source).renditions()] == ["twice.mpd#a", "twice.mpd#a#1"]
+    bare_plan = Plan(explicit=None, watermark=None)
+    with pytest.raises(LabelkitError):  # half an initialisation segment is none
+        playlist.embed(source, tmp_path / "out" / "twice.mpd", LABEL, plan=bare_plan)
+    source.write_text(text.replace(one, one + one))
+    new = playlist.embed(source, tmp_path / "out" / "twice.mpd", LABEL, plan=bare_plan)
+    ranges = re.findall(r'[rR]ange="([0-9-]+)"', new.read_text())
+    assert ranges[:2] == ranges[2:] and ranges[1].startswith("0-")
 
 
 def test_what_names_would_change_is_said(sources, tmp_path):

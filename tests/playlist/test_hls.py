@@ -13,7 +13,7 @@ from labelkit import Key, Layer, Plan, Status, playlist
 from labelkit.codec import codecs
 from labelkit.errors import InvalidArgument, LabelkitError, LimitExceeded, MalformedFile, UnsupportedFormat
 from labelkit.payload import Payload
-from labelkit.plan import Explicit, Quality, Watermark
+from labelkit.plan import Explicit, Quality
 from labelkit.playlist.files import Folder, Part
 from tests.codec.test_video import needs
 from tests.films import scene
@@ -238,9 +238,8 @@ def test_a_broken_segment_leaves_nothing_behind(sources, tmp_path):
 
 
 def test_layers_that_segments_cannot_have_are_refused(sources, tmp_path):
-    for plan in (Plan(explicit=Explicit(soundtrack=True)), Plan(watermark=Watermark(soundtrack=True))):
-        with pytest.raises(InvalidArgument, match="copied, not labelled"):
-            playlist.embed(sources["mp4"], tmp_path / "main.m3u8", LABEL, plan=plan)
+    with pytest.raises(InvalidArgument, match="no audible label"):
+        playlist.embed(sources["mp4"], tmp_path / "main.m3u8", LABEL, plan=Plan(explicit=Explicit(soundtrack=True)))
     with pytest.raises(InvalidArgument, match="written over"):
         playlist.embed(sources["mp4"], sources["mp4"].parent / "other.m3u8", LABEL, plan=PLAN)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+from collections.abc import Callable
 from typing import cast
 
 from labelkit.codec.samples import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Sound, SoundChange, VideoSamples
@@ -38,7 +39,13 @@ def embed(samples: VideoSamples, payload: Payload | None, key: Key | None = None
     robustness  "everyday" or "hard", as for `AudioMarker`
     The sound is not checked: it may be too quiet or too short to carry its payload. Raises InvalidArgument.
     """
-    return samples.map_sound(functools.partial(_marker, payload, key, strength, robustness))
+    return samples.map_sound(marker(payload, key, strength=strength, robustness=robustness))
+
+
+def marker(payload: Payload | None, key: Key | None = None, *, strength: float = 1.0,
+           robustness: str = ROBUSTNESS[0]) -> Callable[[int, int], SoundChange]:
+    """What gives, for a rate and a number of channels, the change that marks a sound track; arguments as of `embed`."""
+    return functools.partial(_marker, payload, key, strength, robustness)
 
 
 def _marker(payload: Payload | None, key: Key | None, strength: float, robustness: str, rate: int,
