@@ -200,11 +200,10 @@ def verify(source: Source | Held | Tensor, *, key: Key | None = None, trust: Tru
         found.add(Layer.METADATA, lambda: metadata.read(reader, pinned=pins))
         decoded = Once(lambda: decode(reader) if decode and codec.has_signal(container.sniff(reader)) else
                        codec.decode(reader, max_pixels=max_pixels, luma=not ocr))  # reading text wants colour
-        found.add(Layer.WATERMARK, lambda: watermark.find(
-            decoded(), key, effort=effort, candidates=among or
-            watermark.Candidates.named_by_file(found.named_payloads(), key_is_public=key.is_public))
-                  if codec.has_samples(reader) else
-                  watermark.nowhere(container.holds_media(reader, container.sniff(reader).name)))
+        found.add(Layer.WATERMARK, lambda: watermark.find(decoded(), key, effort=effort, candidates=(
+            among or watermark.Candidates.named_by_file(found.named_payloads(), key_is_public=key.is_public)))
+            if codec.has_samples(reader) else
+            watermark.nowhere(container.holds_media(reader, container.sniff(reader).name)))
         found.add(Layer.EXPLICIT, lambda: explicit.find(decoded(), found.explicit_text(), read_text=ocr,
                                                        stated_place=found.explicit_place(), languages=languages))
         return found.report(reader.name)
