@@ -63,7 +63,7 @@ def decode(data: bytes, format: str, name: str, max_pixels: int, luma: bool = Fa
     Raises UnsupportedFormat, MalformedFile, TruncatedFile or LimitExceeded.
     """
     if format == "jxl":
-        return ImageSamples(jxl.decode(data, name, max_pixels))
+        return ImageSamples(jxl.decode(data, name, min(max_pixels, _most_pixels(data, max_pixels))))
     if format not in _PLUGINS:
         raise UnsupportedFormat("{where}: {format} pictures cannot be decoded", where=name, format=format,
                                 other="PNG",
@@ -150,9 +150,13 @@ def _open(data: bytes, format: str) -> ImageFile:
 def _check_size(image: Image.Image, data: bytes, name: str, max_pixels: int) -> None:
     """Refuses a picture that is far larger than its bytes: a few of them would keep every layer busy for seconds."""
     width, height = image.size
-    if width * height > max_pixels // _LARGE_SHARE + _PIXELS_A_BYTE * len(data):
+    if width * height > _most_pixels(data, max_pixels):
         raise LimitExceeded("{where}: a picture of {width}x{height} in {size} bytes is not decoded", where=name,
                             width=width, height=height, size=len(data))
+
+
+def _most_pixels(data: bytes, max_pixels: int) -> int:
+    return max_pixels // _LARGE_SHARE + _PIXELS_A_BYTE * len(data)
 
 
 def _check_jpeg(image: Image.Image, data: bytes, name: str) -> None:

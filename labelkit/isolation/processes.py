@@ -130,11 +130,14 @@ class Process:
                 size, = struct.unpack("<Q", _exactly(self._out, 8))
             if size > most:
                 raise wire.bad_reply(job.name)
-            return _exactly(self._out, size)
+            reply = _exactly(self._out, size)
         except (OSError, EOFError) as error:
             raise _died(self.is_late, job.seconds, job.name) from error
         finally:
             self._clock.stop(self)
+        if self.is_late:  # by a moment: it was ended all the same
+            raise _died(True, job.seconds, job.name)
+        return reply
 
     def kill(self) -> None:
         """Let the process come to an end, as whoever waits for its reply will see."""
@@ -175,6 +178,8 @@ class _New(Process):
             except OSError as error:
                 if folder:
                     folder.cleanup()
+                if theirs is not None:
+                    own.close()
                 raise NoProcess("no process could be started to read files in: {reason}",
                                 reason=error.strerror or str(error)) from error
         if self._process.stdin is None or self._process.stdout is None:

@@ -68,7 +68,6 @@ def _leave_behind(told: socket.socket, ends: Sequence[IO[bytes]], settings: dict
         return
     gc.freeze()  # else the collector touches, and so copies, every page that is shared
     if os.fork():
-        gc.unfreeze()
         return
     try:
         for end in ends:

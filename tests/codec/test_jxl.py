@@ -75,6 +75,13 @@ def test_what_is_too_large_is_refused_before_a_process_is_started(data, monkeypa
         jxl.decode(jpegxl_encode(RGB), "x", 1 << 24)
 
 
+def test_a_picture_far_larger_than_its_bytes_is_refused_as_of_other_formats():
+    flat = jpegxl_encode(np.zeros((2000, 2000, 3), np.uint8))
+    with pytest.raises(LimitExceeded, match="2000x2000"):
+        codec.decode(flat, max_pixels=5_000_000)
+    assert len(codec.decode(flat, max_pixels=16_000_000).frames) == 1
+
+
 @pytest.mark.parametrize(("data", "kind"), [
     (jpegxl_encode(RGB)[:-300], TruncatedFile), (jpegxl_encode(RGB)[:3], TruncatedFile), (LONG, MalformedFile),
     (LONG + struct.pack(">I", 4) + b"jxlc" + jpegxl_encode(RGB), MalformedFile),

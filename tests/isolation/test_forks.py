@@ -88,6 +88,22 @@ def test_a_fork_that_does_not_answer_in_time_is_ended_and_replaced(told):
         assert not Path(f"/proc/{fork}").exists(), "it was ended, and waited for, before the next was forked"
 
 
+def test_an_answer_that_comes_as_the_process_is_ended_is_late_and_the_next_file_is_read(told, monkeypatch):
+    with told() as pool:
+        tell(pool)
+        process, stop = pool._idle.queue[0], processes._Clock.stop
+
+        def late(clock: processes._Clock, one: processes.Process) -> None:
+            stop(clock, one)
+            if one is process:
+                one.is_late = True
+                one.kill()
+        monkeypatch.setattr(processes._Clock, "stop", late)
+        with pytest.raises(LimitExceeded, match="took more than"):
+            pool.verify(b"x", name="tell")
+        assert tell(pool)
+
+
 @pytest.mark.parametrize("end", ["close", "stop"])
 def test_nothing_of_a_pool_lives_on(told, end):
     pool = told()
