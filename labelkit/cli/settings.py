@@ -26,7 +26,7 @@ _PATHS = {"key", "signer", "trust", "font", "recording", "sm2-key", "sm2-pin", "
           "tls-certificate", "tls-key"}
 _NO_PATHS = {("trust", "c2pa"), ("trust", "none")}
 _DECISIVE = {"key", "signer", "trust", "sm2-key", "sm2-pin", "log", "candidates", "ta-url", "sign-result", "jwks",
-             "time-anchors", "api-keys", "job-store", "resolve", "reference-hosts", "ask-also", "address"}
+             "time-anchors", "api-keys", "job-store", "job-files", "resolve", "reference-hosts", "ask-also", "address"}
 """Secrets, trust, code and who is asked: what a folder of media must not decide about itself."""
 _NEVER_STORED = {"help", "config", "new-key"}
 _LOCAL = "labelkit.toml"  # the name that earlier versions read from the current directory
