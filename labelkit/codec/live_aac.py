@@ -71,10 +71,11 @@ class Decoder:
 
     def push(self, data: bytes) -> Iterator[Waveform]:
         """The samples of the frames that are whole."""
-        self._data += data
-        while self._data and (frame := _frame(self._data)) is not None and frame.length <= len(self._data):
-            packet, self._data = self._data[:frame.length], self._data[frame.length:]
-            yield from self._packets.packet(packet)
+        held, at = self._data + data, 0
+        while at < len(held) and (frame := _frame(held[at:at + _HEAD])) is not None and at + frame.length <= len(held):
+            at += frame.length
+            yield from self._packets.packet(held[at - frame.length:at])
+        self._data = held[at:]
 
     def finish(self) -> Iterator[Waveform]:
         """The rest; raises MalformedFile where the stream ends inside a frame."""

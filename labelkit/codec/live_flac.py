@@ -78,9 +78,11 @@ class Decoder:
 
     def push(self, data: bytes) -> Iterator[Waveform]:
         """The samples of the frames that are whole."""
-        self._data += data
-        while samples := self._frame():
+        held, at = self._data + data, 0
+        while found := self._frame(held, at):
+            samples, at = found
             yield from samples
+        self._data = held[at:]
         if len(self._data) > _MOST_FRAME:
             raise MalformedFile("a FLAC frame of more than {limit} bytes", limit=_MOST_FRAME)
 
@@ -90,22 +92,21 @@ class Decoder:
             raise MalformedFile("the sound ends inside a frame: {count} bytes are left over", count=len(self._data))
         yield from ()
 
-    def _frame(self) -> list[Waveform]:
-        """The samples of the next frame, none while it is not whole."""
-        data, check, table = self._data, self._check, _CHECK
-        begin = data[:2]
-        for at in range(self._seen, len(data)):
+    def _frame(self, data: bytes, start: int) -> tuple[list[Waveform], int] | None:
+        """The samples of the frame at `start` and where it ends, None while it is not whole."""
+        check, table, begin = self._check, _CHECK, data[start:start + 2]
+        for at in range(start + self._seen, len(data)):
             check = (check << 8 & 0xFF00) ^ table[check >> 8 ^ data[at]]
-            if check or at < _LEAST_FRAME or data[at + 1:at + 3] not in (begin, b"", begin[:1]):
+            if check or at - start < _LEAST_FRAME or data[at + 1:at + 3] not in (begin, b"", begin[:1]):
                 continue
             try:
-                made = list(self._packets.packet(data[:at + 1]))
+                made = list(self._packets.packet(data[start:at + 1]))
             except MalformedFile:
                 continue  # the checksum was right by chance
-            self._data, self._seen, self._check = data[at + 1:], 0, 0
-            return made
-        self._seen, self._check = len(data), check
-        return []
+            self._seen = self._check = 0
+            return made, at + 1
+        self._seen, self._check = len(data) - start, check
+        return None
 
 
 class Encoder:

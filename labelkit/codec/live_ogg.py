@@ -120,9 +120,9 @@ class OggDecoder:
 
     def push(self, data: bytes) -> Iterator[Waveform]:
         """The samples of the pages that are whole; what follows the last page of the stream is refused."""
-        self._data += data
-        while self._data and (page := page_of(self._data)) is not None:
-            self._data = self._data[page.length:]
+        held, at = self._data + data, 0
+        while at < len(held) and (page := page_of(held[at:at + _MAX_PAGE])) is not None:
+            at += page.length
             if self._is_over or page.flags & FIRST or page.serial != self._head.serial:
                 raise MalformedFile("another stream follows or stands between the pages of Ogg")
             packets = self._packets.take(page)
@@ -133,6 +133,7 @@ class OggDecoder:
                 for packet in packets:
                     yield from self._decoder.packet(packet)
                 self._granule = page.granule if page.granule >= 0 else self._granule
+        self._data = held[at:]
 
     def finish(self) -> Iterator[Waveform]:
         """Nothing more; raises MalformedFile where the stream ends inside a page."""
