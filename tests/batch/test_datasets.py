@@ -267,6 +267,21 @@ def test_schema_metadata_compression_and_groups_of_parquet_stay(tmp_path):
     assert [name for name, _ in datasets.verify(target)] == ["row 0 image", "row 2 image", "row 3 image"]
 
 
+def test_media_get_no_dictionary_in_parquet_and_other_columns_keep_theirs(tmp_path):
+    source, target = tmp_path / "a.parquet", tmp_path / "b.parquet"
+    large = saved(photo(400, 400), "PNG")  # written without a copy; the others are put together
+    rows([("a", PICTURES[0]), ("a", large), ("b", PICTURES[1]), ("b", PICTURES[2])], source)
+    pq.write_table(pq.read_table(source), source, use_dictionary=True)
+    assert len(large) > 64 << 10 and datasets.embed(source, target, LABELS).media == 4
+    found = [[pq.ParquetFile(path).metadata.row_group(0).column(at).has_dictionary_page for at in range(2)]
+             for path in (source, target)]
+    assert found == [[True, True], [True, False]]
+    made = pq.read_table(target)
+    assert made["key"].to_pylist() == ["a", "a", "b", "b"]
+    for before, after in zip(pq.read_table(source)["image"].to_pylist(), made["image"].to_pylist(), strict=True):
+        assert LABELS.label(before).made == after
+
+
 def test_a_row_that_fails_is_left_out_and_large_groups_are_divided(tmp_path, monkeypatch):
     monkeypatch.setattr("labelkit.batch.rows.GROUP_BYTES", 3 * len(PICTURES[0]))
     source = rows([(str(n), b"bad" if n == 2 else PICTURES[n % 4]) for n in range(9)], tmp_path / "a.parquet")
