@@ -38,6 +38,8 @@ MAX_BODY = 16 << 20  # a slot's body is read whole only up to here; real packets
 MAX_UNPACKED = 8 * MAX_BODY  # of one file, however often
 MAX_UNITS = 200_000  # chunks, boxes or segments of one file; a 4 GB PNG in 32 kB chunks has 130,000
 MAX_SLOTS = 10_000  # of one file, each of which is read for a label; the fullest real files have some hundreds
+UNNAMED = "bytes"
+"""What errors call a file in memory that has no name."""
 
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 Segment = bytes | tuple[int, int]
@@ -70,7 +72,7 @@ class Reader:
         self.is_new = False
 
     @classmethod
-    def of(cls, data: bytes, name: str = "bytes") -> Reader:
+    def of(cls, data: bytes, name: str = UNNAMED) -> Reader:
         """A reader over bytes in memory."""
         return cls(io.BytesIO(data), name, memoryview(data))
 

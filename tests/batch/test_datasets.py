@@ -106,6 +106,12 @@ def test_a_sample_that_fails_is_left_out_with_its_sidecars(tmp_path):
     assert list(unpacked(tmp_path / "b.tar")) == [name for name, _ in members(2)] + ["ok.jpg"]
 
 
+def test_an_error_names_its_medium(tmp_path):
+    packed([("a/1.png", saved(photo(64, 64), "PNG")[:200])], tmp_path / "a.tar")
+    done = datasets.embed(tmp_path / "a.tar", tmp_path / "b.tar", LABELS)
+    assert str(done.failures["a/1.png"]).startswith("a/1.png: chunk ")
+
+
 def test_what_shares_a_sample_with_a_failure_is_not_said_to_be_labelled(tmp_path):
     source = packed([("a.jpg", PICTURES[0]), ("a.png", b"bad"), ("b.jpg", PICTURES[1])], tmp_path / "a.tar")
     done = datasets.embed(source, tmp_path / "b.tar", LABELS)
