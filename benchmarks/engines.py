@@ -126,7 +126,7 @@ def _median(values: Iterable[float]) -> float:
 def cluster(cores: int) -> Any:
     """Ray on this machine."""
     import ray
-    ray.init(num_cpus=cores, object_store_memory=STORE, log_to_driver=False, include_dashboard=False,
+    ray.init("local", num_cpus=cores, object_store_memory=STORE, log_to_driver=False, include_dashboard=False,
              runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}})
     ray.data.DataContext.get_current().enable_progress_bars = False
     return ray

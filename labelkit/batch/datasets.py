@@ -29,6 +29,7 @@ from labelkit.batch.labels import Labels
 from labelkit.batch.samples import Data, Medium, Reader, Sample, Writer, is_medium
 from labelkit.batch.verifications import Verifications
 from labelkit.container import Transaction
+from labelkit.container.base import UNNAMED
 from labelkit.container.workfolder import WorkFolder
 from labelkit.errors import InvalidArgument, LabelkitError, MalformedFile, TruncatedFile
 from labelkit.messages import Message
@@ -117,7 +118,15 @@ def on_threads(jobs: int | None) -> Run:
 def attempted_each(work: Callable[[Medium], Result]) -> Callable[[Sample], Outcome[Result]]:
     """The work on each medium of a sample, with its error in the place of a result."""
     attempt = attempted(work)
-    return lambda sample: [attempt(medium) for medium in sample.media]
+    return lambda sample: [_named(attempt(medium), medium.name) for medium in sample.media]
+
+
+def _named(result: Result | LabelkitError, name: str) -> Result | LabelkitError:
+    """The result; an error about bytes in memory names the medium instead."""
+    if isinstance(result, LabelkitError) and result.message.facts.get("where") == UNNAMED:
+        result.message = Message(result.message.template, **{**result.message.facts, "where": name})
+        result.args = (str(result.message),)
+    return result
 
 
 def as_source(data: Data) -> bytes | str:

@@ -16,7 +16,7 @@ MAX_GROWN = 10  # files that grew most
 GROWTH = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1)
 """Bounds of the classes of growth, as shares of the size before."""
 _MAX_BINS = 120  # of time
-_MAX_SECONDS = 1e9  # of a run: thirty years
+_MAX_BYTES = 1 << 63  # of a file
 
 
 class Facts(NamedTuple):
@@ -29,18 +29,18 @@ class Facts(NamedTuple):
     stronger: bool = False
     at: float | None = None
 
-    def to_dict(self, seconds: float) -> dict[str, object]:
-        """For JSON; `seconds` is the time since the beginning of the run."""
+    def to_dict(self) -> dict[str, object]:
+        """For JSON, but for the time."""
         return {"format": self.format, "bytes_before": self.bytes_in, "bytes_after": self.bytes_out,
-                "stronger": self.stronger, "seconds": round(seconds, 3)}
+                "stronger": self.stronger}
 
     @staticmethod
-    def of_dict(made: object) -> tuple[Facts, float] | None:
-        """(facts, seconds) of what `to_dict` made; None for anything else."""
+    def of_dict(made: object) -> Facts | None:
+        """What `to_dict` made; None for anything else."""
         match made:
             case {"format": str(name), "bytes_before": int(before), "bytes_after": int() | None as after,
-                  "stronger": bool(stronger), "seconds": int() | float() as seconds} if 0 <= seconds < _MAX_SECONDS:
-                return Facts(name, before, after, stronger), float(seconds)
+                  "stronger": bool(stronger)} if 0 <= before < _MAX_BYTES and 0 <= (after or 0) < _MAX_BYTES:
+                return Facts(name, before, after, stronger)
         return None
 
 

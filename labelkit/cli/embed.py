@@ -80,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
     labeller = _Labeller(engines.there(options) if options.engine else options, plan, key, sm2, log, waiver, targets,
                          None if options.engine else threading.Event())
     tally, unforeseen, started = Tally(), False, time.monotonic()
+    began = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"
     with journal.kept(options):
         results = (engines.run(_There(labeller, again), targets, options) if options.engine else
                    _results(labeller, again))
@@ -88,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
             facts = result.facts if isinstance(result, _Done) else result
             at = facts.at if isinstance(facts, Facts) and not options.engine else None  # each machine has its own clock
             seconds = (time.monotonic() if at is None else at) - started
-            _say(name, where, result, seconds, options)
+            _say(name, where, result, {"run": began, "seconds": round(seconds, 3)}, options)
             tally.add(name, facts, seconds)
     summary.show(tally, options)
     return max(_summary(selection, assignment, tally, options), UNANSWERED if unforeseen else OK)
@@ -331,7 +332,8 @@ def _generator(options: argparse.Namespace) -> Generator | None:
     return Generator(name, version, options.created, options.model, options.edit)
 
 
-def _say(name: str, where: str, result: _Done | LabelkitError, seconds: float, options: argparse.Namespace) -> None:
+def _say(name: str, where: str, result: _Done | LabelkitError, when: Mapping[str, object],
+         options: argparse.Namespace) -> None:
     def watermark(done: _Done) -> str | None:
         return Payload.of(done.label).hex if done.marked else None
 
@@ -345,7 +347,7 @@ def _say(name: str, where: str, result: _Done | LabelkitError, seconds: float, o
     def fields(done: _Done) -> dict[str, object]:
         reason = {"watermark_left_out": done.left_out.text(options.lang)} if done.left_out else {}
         return {"output": where, "label": done.label.fields(), "watermark": watermark(done), **reason,
-                "facts": done.facts.to_dict(seconds)}
+                "facts": {**done.facts.to_dict(), **when}}
 
     show_result(name, result, options, fields, text, out=printed_to(where))
     if isinstance(result, _Done) and result.left_out and not options.json:

@@ -41,9 +41,10 @@ def say_error(error: LabelkitError, language: str, where: str = "") -> None:
 
 def about(where: str, text: str, language: str) -> str:
     """What a message says about a file, with the name of the file, once, before it; `where` is "" for no file."""
-    name = where.rpartition("/")[2]
-    if name and text.startswith((f"{name}: ", f"{name}：")):
-        return where + text[len(name):]  # it names the file without its folder
+    for mark in (": ", "："):
+        name = text.partition(mark)[0]
+        if name != text and where.endswith((f"/{name}", f"::{name}")):
+            return where + text[len(name):]  # it names the file without its folder, the medium without its shard
     return text if text.startswith(where) else Message("{file}: {what}", file=where, what=text).text(language)
 
 

@@ -16,6 +16,7 @@ from labelkit.messages import Message
 
 LEAST = 10  # files from which on a run gets a table
 _MAX_TEXT = 100
+_MAX_SECONDS = 1e9  # of a run: thirty years
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -38,18 +39,24 @@ def of_journal(path: str) -> Tally:
     Raises InvalidArgument for a file that cannot be read or is no journal.
     """
     tally, failing = Tally(), journal.failed(path)
-    before = last = 0.0  # of runs that were appended, one after the other
+    starts: dict[str, float] = {}  # of runs, one after the other
     for entry in journal.entries(path):
         name, facts = entry["file"], Facts.of_dict(entry.get("facts"))
         if facts:
-            before += last if facts[1] < last else 0.0
-            last = facts[1]
-            tally.add(name, facts[0], before + last)
+            tally.add(name, facts, _seconds(entry["facts"], starts, tally.seconds))
         elif name in failing and isinstance(error := entry.get("error"), dict):
             failing.remove(name)
             reason = Message("{line}", line=str(error.get("message", "")))
             tally.add_failure(Failure(name, str(error.get("type", "")), reason))
     return tally
+
+
+def _seconds(facts: dict[str, object], starts: dict[str, float], before: float) -> float:
+    """When a file was done, from the start of the first run on, without the time between runs."""
+    seconds = facts.get("seconds")
+    if not isinstance(seconds, int | float) or not 0 <= seconds < _MAX_SECONDS:
+        return before
+    return starts.setdefault(str(facts.get("run")), before) + seconds
 
 
 def show(tally: Tally, options: argparse.Namespace) -> None:

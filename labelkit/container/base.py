@@ -39,6 +39,8 @@ HELD = 1 << 20  # a file of no more is read at once: a call of the system costs 
 MAX_UNPACKED = 8 * MAX_BODY  # of one file, however often
 MAX_UNITS = 200_000  # chunks, boxes or segments of one file; a 4 GB PNG in 32 kB chunks has 130,000
 MAX_SLOTS = 10_000  # of one file, each of which is read for a label; the fullest real files have some hundreds
+UNNAMED = "bytes"
+"""What errors call a file in memory that has no name."""
 
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 Segment = bytes | tuple[int, int]
@@ -71,7 +73,7 @@ class Reader:
         self.is_new = False
 
     @classmethod
-    def of(cls, data: bytes, name: str = "bytes") -> Reader:
+    def of(cls, data: bytes, name: str = UNNAMED) -> Reader:
         """A reader over bytes in memory."""
         return cls(io.BytesIO(data), name, memoryview(data))
 

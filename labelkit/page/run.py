@@ -20,10 +20,10 @@ def page(tally: Tally, *, language: str = "en") -> str:
                     rate=total / tally.seconds if tally.seconds else 0.0)
     body = [_formats(tally), _section(Message("Files a second, over time"), _rate(tally)), _growth(tally)]
     if tally.grown:
-        rows = [[one.name, f"{one.bytes_in:,}", f"{one.bytes_out:,}", f"{100 * one.share:+.2f} %"]
+        rows = [[one.name, f"{100 * one.share:+.2f} %", f"{one.bytes_in:,}", f"{one.bytes_out:,}"]
                 for one in tally.grown]
-        body.append(_table(Message("What grew most"), (Message("file"), Message("bytes before"),
-                                                       Message("bytes after"), Message("growth")), rows))
+        body.append(_table(Message("What grew most"), (Message("file"), Message("growth"), Message("bytes before"),
+                                                       Message("bytes after")), rows))
     if tally.stronger:
         stronger = Message("{count} watermarks were made stronger, because the file's own encoding took them away",
                            count=tally.stronger)

@@ -106,6 +106,12 @@ def test_a_sample_that_fails_is_left_out_with_its_sidecars(tmp_path):
     assert list(unpacked(tmp_path / "b.tar")) == [name for name, _ in members(2)] + ["ok.jpg"]
 
 
+def test_an_error_names_its_medium(tmp_path):
+    packed([("a/1.png", saved(photo(64, 64), "PNG")[:200])], tmp_path / "a.tar")
+    done = datasets.embed(tmp_path / "a.tar", tmp_path / "b.tar", LABELS)
+    assert str(done.failures["a/1.png"]).startswith("a/1.png: chunk ")
+
+
 def test_what_shares_a_sample_with_a_failure_is_not_said_to_be_labelled(tmp_path):
     source = packed([("a.jpg", PICTURES[0]), ("a.png", b"bad"), ("b.jpg", PICTURES[1])], tmp_path / "a.tar")
     done = datasets.embed(source, tmp_path / "b.tar", LABELS)
@@ -265,6 +271,21 @@ def test_schema_metadata_compression_and_groups_of_parquet_stay(tmp_path):
     assert cells[1] is None and [cell["path"] for cell in cells if cell] == ["0.jpg", "2.jpg", "3.jpg"]
     assert all(metadata.read(cell["bytes"]).label for cell in cells if cell)
     assert [name for name, _ in datasets.verify(target)] == ["row 0 image", "row 2 image", "row 3 image"]
+
+
+def test_media_get_no_dictionary_in_parquet_and_other_columns_keep_theirs(tmp_path):
+    source, target = tmp_path / "a.parquet", tmp_path / "b.parquet"
+    large = saved(photo(400, 400), "PNG")  # written without a copy; the others are put together
+    rows([("a", PICTURES[0]), ("a", large), ("b", PICTURES[1]), ("b", PICTURES[2])], source)
+    pq.write_table(pq.read_table(source), source, use_dictionary=True)
+    assert len(large) > 64 << 10 and datasets.embed(source, target, LABELS).media == 4
+    found = [[pq.ParquetFile(path).metadata.row_group(0).column(at).has_dictionary_page for at in range(2)]
+             for path in (source, target)]
+    assert found == [[True, True], [True, False]]
+    made = pq.read_table(target)
+    assert made["key"].to_pylist() == ["a", "a", "b", "b"]
+    for before, after in zip(pq.read_table(source)["image"].to_pylist(), made["image"].to_pylist(), strict=True):
+        assert LABELS.label(before).made == after
 
 
 def test_a_row_that_fails_is_left_out_and_large_groups_are_divided(tmp_path, monkeypatch):
