@@ -95,7 +95,8 @@ def _shown(elements: list[Element], element: Element, hidden: set[int]) -> Itera
 def _is_hidden(element: Element) -> bool:
     stated = element.attributes
     return (stated.get("display") == "none" or stated.get("visibility") == "hidden"
-            or stated.get("opacity") in ("0", "0.0") or stated.get("fill-opacity") == "0" or bool(_NOT_SHOWN.search(stated.get("style", ""))))
+            or stated.get("opacity") in ("0", "0.0") or stated.get("fill-opacity") == "0"
+            or bool(_NOT_SHOWN.search(stated.get("style", ""))))
 
 
 def _at_edge(element: Element, box: tuple[float, float, float, float] | None) -> bool:
