@@ -61,7 +61,7 @@ def decode(source: bytes | Reader, *, max_pixels: int = MAX_PIXELS, like: Sample
         if format.family == "audio":
             sound: Samples = codec.decode(reader, format.name, reader.name, max_pixels)
             return sound
-        grey = {"luma": True} if luma and format.family == "image" else {}
+        grey = {"luma": True} if luma and format.family == "image" and format.name not in _DRAWN else {}
         samples: Samples = codec.decode(reader.whole(MAX_BYTES), format.name, reader.name, max_pixels, **grey)
         return samples
 
@@ -69,7 +69,7 @@ def decode(source: bytes | Reader, *, max_pixels: int = MAX_PIXELS, like: Sample
 def has_samples(reader: Reader) -> bool:
     """Whether a file of this format is made of samples, decodable here or not: a document and an SVG are not."""
     format = container.sniff(reader)
-    return has_signal(format) and format.name not in _DRAWN
+    return has_signal(format)
 
 
 def luma_of_own(reader: Reader) -> Samples | None:
@@ -109,8 +109,8 @@ def is_decodable(format: Format) -> bool:
 
 
 def has_signal(format: Format) -> bool:
-    """Whether a file of this format has samples in which a watermark can be; documents have none."""
-    return format.family != "document"
+    """Whether a file of this format has samples in which a watermark can be; documents and drawings have none."""
+    return format.family != "document" and format.name not in _DRAWN
 
 
 def is_streamed(reader: Reader) -> bool:
@@ -160,7 +160,7 @@ def _codec(format: Format, name: str) -> ModuleType:
         raise UnsupportedFormat("{where}: {format} is a document, in which there is no picture, sound or film to look "
                                 "at or to mark", where=name, format=format.name,
                                 hint="leave the signal layers out of the plan")
-    return _module(format.family)
+    return _module("document" if format.name in _DRAWN else format.family)
 
 
 def _module(family: str) -> ModuleType:

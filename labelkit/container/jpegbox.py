@@ -8,7 +8,7 @@ the codestream, so that those see them who read on from the start. A bare codest
 from __future__ import annotations
 
 from labelkit.container import bmff
-from labelkit.container.base import EXIF, XMP, Changes, Format, Layout, Patch, Reader, Slot
+from labelkit.container.base import C2PA, EXIF, XMP, Changes, Format, Layout, Patch, Reader, Slot
 from labelkit.container.bmff import Box
 from labelkit.messages import Message
 
@@ -30,7 +30,7 @@ def sniff(reader: Reader, head: bytes) -> Format | None:
 
 
 def scan(reader: Reader, found: Format) -> Layout[bool, Box]:
-    """The XMP and EXIF boxes; `state` says whether there are boxes. Raises TruncatedFile, LimitExceeded."""
+    """The XMP, EXIF and C2PA boxes; `state` says whether there are boxes. Raises TruncatedFile, LimitExceeded."""
     if reader.head(2) == _BARE:
         return Layout(found, [], False)
     boxes = bmff.boxes(reader, 0, reader.size)
@@ -46,6 +46,8 @@ def scan(reader: Reader, found: Format) -> Layout[bool, Box]:
             layout.slots.append(_slot(reader, box, XMP, 0, home=found.name == "jxl"))
         elif box.kind == b"Exif" and box.end - box.body > 4:
             layout.slots.append(_slot(reader, box, EXIF, 4, home=False))
+        elif box.kind == b"jumb" and b"c2pa" in reader.at(box.body, min(64, box.end - box.body)):
+            layout.slots.append(_slot(reader, box, C2PA, 0, home=False))
         elif box.kind == b"brob":
             layout.skipped.append(("brob", box.start, Message("it is packed by Brotli")))
     return layout

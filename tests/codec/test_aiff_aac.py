@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""AIFF and AAC with every layer: their sound is encoded again as what it was, and what else they hold stays."""
+"""AIFF and AAC with every layer: their sound is encoded again as what it was, and what else they hold stays.
+
+JPEG XL and JPEG 2000 beside them, whose pixels are not written.
+"""
 
 import io
 import struct
@@ -12,9 +15,10 @@ import labelkit as lk
 from labelkit import metadata
 from labelkit.container import aiff
 from labelkit.container.base import Reader
-from labelkit.errors import UnsupportedFormat
+from labelkit.errors import InvalidArgument, UnsupportedFormat
 from tests import files
 from tests.files import LABEL
+from tests.metadata.test_formats import jxl
 from tests.sounds import speech
 
 SPOKEN = speech(12)
@@ -67,6 +71,15 @@ def test_an_aac_gets_every_layer_and_its_tags():
                (lk.Layer.WATERMARK, lk.Layer.EXPLICIT, lk.Layer.METADATA))
     assert b"a song" in made[:4096] and files.packets(made)
     assert lk.verify(host).verdict is not lk.Verdict.CONFIRMED
+
+
+def test_a_jpeg_xl_with_a_manifest_is_not_labelled_without_a_signer():
+    manifest = struct.pack(">I4sI4s16sB5s", 38, b"jumb", 30, b"jumd", b"c2pa\0\x11\0\x10\x80\0\0\xaa\0\x38\x9b\x71", 3,
+                           b"c2pa\0")
+    plan = lk.Plan(explicit=None, watermark=None)
+    assert metadata.read(lk.embed(jxl(), label=LABEL, plan=plan)).label == LABEL
+    with pytest.raises(InvalidArgument, match="C2PA manifest"):
+        lk.embed(jxl(manifest), label=LABEL, plan=plan)
 
 
 def test_a_jpeg_2000_gets_metadata_and_says_that_its_pixels_are_not_written():

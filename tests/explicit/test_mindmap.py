@@ -11,6 +11,7 @@ from labelkit import codec, compliance, container, metadata
 from labelkit.container import Reader
 from labelkit.errors import HostTooSmall, LabelkitError
 from labelkit.report import Status
+from tests.cost import within
 from tests.explicit.test_office import members, packed
 from tests.files import LABEL
 
@@ -151,3 +152,9 @@ def test_broken_maps_are_refused():
                     labelled(broken)
                 except LabelkitError:
                     pass
+
+
+def test_large_maps_take_time_that_grows_with_their_size():
+    many = "".join(f"<topic><title>{number}</title></topic>" for number in range(20_000))
+    old = old_map(f"<title>山</title><children><topics type='attached'>{many}</topics></children>")
+    assert within(lambda: codec.decode(Reader.of(old)), 10)

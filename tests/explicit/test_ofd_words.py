@@ -133,9 +133,16 @@ def test_signed_and_broken_documents_are_refused():
     with pytest.raises(LabelkitError):
         labelled(ofd())
     whole = ofd(BODY)
-    for cut in range(0, len(whole), 23):
+    for cut in range(0, len(whole), 97):
         for broken in (whole[:cut], whole[:cut] + b"\xff\0<" + whole[cut + 3:]):
             try:
                 labelled(broken)
             except LabelkitError:
                 pass
+
+
+def test_a_font_goes_nowhere_outside_of_the_archive():
+    held = {name: one.decode() for name, one in members(ofd(BODY)).items()}
+    held["Doc_0/PublicRes.xml"] = held["Doc_0/PublicRes.xml"].replace('BaseLoc="Res"', 'BaseLoc="../../../etc"')
+    with pytest.raises(LabelkitError):
+        labelled(packed(held))

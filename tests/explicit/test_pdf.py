@@ -296,7 +296,7 @@ def scanned(pixels: np.ndarray, *, pages_before: int = 0, margin: int = 60) -> b
     return out.getvalue()
 
 
-@pytest.mark.parametrize("language, before", [("zh", 0), ("zh", 9), ("de", 0), ("ar", 1)])
+@pytest.mark.parametrize("language, before", [("zh", 9), ("de", 0), ("ar", 1)])
 def test_a_label_in_a_scanned_page_is_found(language, before):
     plain = np.random.default_rng(1).integers(90, 130, (700, 900), np.uint8)
     drawn = np.asarray(lk.embed(Image.fromarray(np.dstack([plain] * 3)), label=LABEL, plan=lk.Plan(

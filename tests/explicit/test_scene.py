@@ -14,6 +14,7 @@ import labelkit as lk
 from labelkit import metadata
 from labelkit.errors import HostTooSmall, InvalidLabel, LabelkitError
 from labelkit.report import Status
+from tests.cost import within
 from tests.files import LABEL
 
 CUBE = {"attributes": {"POSITION": 0}}
@@ -146,3 +147,8 @@ def test_hostile_scenes_raise_nothing_else():
             labelled(json.dumps(held).encode())
         except LabelkitError:
             pass
+
+
+def test_large_scenes_take_time_that_grows_with_their_size():
+    large = gltf(scene(nodes=[{"mesh": 0}] * 20_000, scenes=[{"nodes": list(range(20_000))}]))
+    assert within(lambda: labelled(large), 10)

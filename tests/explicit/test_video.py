@@ -176,7 +176,7 @@ def test_a_label_that_goes_too_early_is_invalid(tmp_path):
     assert finding.status is Status.INVALID
 
 
-@pytest.mark.parametrize("language", ["de", "ru", "ar", "hi", "ko", "ja", "th", "el", "he"])
+@pytest.mark.parametrize("language", ["de", "ru", "ar", "hi", "ko"])
 def test_a_label_in_another_language_is_found_in_the_film(language, tmp_path):
     source = film(tmp_path / "film.mp4", size=(480, 360), count=8)
     assert found(source).status is Status.ABSENT

@@ -15,7 +15,7 @@ MODULES = {"txt": "plain", "markdown": "markdown", "html": "html", "srt": "subti
            "ass": "subtitles", "json": "chat", "jsonl": "chat", "docx": "office", "odt": "office",
            "epub": "epub", "pptx": "slides", "xlsx": "sheets", "eml": "mail", "rtf": "rtf",
            "pdf": "pdf", "xmind": "mindmap", "ofd": "ofd", "glb": "scene",
-           "gltf": "scene"}
+           "gltf": "scene", "svg": "drawing"}
 """The module that reads each format."""
 _DRAWN = ("pdf", "ofd", "glb", "gltf")  # words are drawn on pages
 IN_MEMORY = ("txt", "markdown", "html", "srt", "vtt", "ass", "json", "jsonl")

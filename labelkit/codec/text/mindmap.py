@@ -163,28 +163,41 @@ def _height(topic: Any) -> float:
 
 def _xml_sheets(reader: Reader, data: bytes, part: str) -> Iterator[_XmlSheet]:
     elements = markup.parse(data, part)
+    within: dict[int, list[Element]] = {}
+    for one in elements:
+        if one.parent:
+            within.setdefault(one.parent.index, []).append(one)
     roots = [one for one in elements if one.local == "topic" and one.parent and one.parent.local == "sheet"]
     _bound(reader, sum(one.local == "topic" for one in elements))
     for root in roots[:_MAX_SHEETS]:
-        inside = [one for one in elements[root.index:] if one.start < root.stop]
-        children = next((one for one in inside if one.local == "children" and one.parent is root), None)
-        detached = next((one for one in inside if one.local == "topics" and one.parent is children
-                         and one.attributes.get("type") == "detached"), None) if children else None
-        topics = [one for one in inside if one.local == "topic"]
-        branched = {one.parent.parent.index for one in inside if one.local == "topics" and one.parent
-                    and one.parent.parent and one.attributes.get("type") == "attached"}
-        floating = []
-        for topic in topics:
-            own = {one.local: one for one in inside if one.parent is topic and one.local in ("title", "position")}
-            y = next((value for key, value in own["position"].attributes.items() if key.endswith("y")),
-                     "0") if "position" in own else "0"
-            text = "".join(own["title"].texts).strip() if "title" in own else ""
-            role = ("heading" if topic is root else
-                    "box" if topic.parent and topic.parent.attributes.get("type") == "detached" else "item")
-            if text:
-                floating.append((float(y) if role == "box" and _is_number(y) else 0.0, _block(text, role)))
-        yield _XmlSheet(data, root, children, detached, _in_order(floating),
-                        sum(one.index not in branched for one in topics))
+        found, ends = _xml_topics(root, within)
+        children = _child(within, root, "children")
+        detached = children and next((one for one in within.get(children.index, ()) if one.local == "topics"
+                                      and one.attributes.get("type") == "detached"), None)
+        yield _XmlSheet(data, root, children, detached, _in_order(found), ends)
+
+
+def _xml_topics(root: Element, within: dict[int, list[Element]]) -> tuple[list[tuple[float, Block]], int]:
+    """(height, text) of the topics, and how many stand at the end of a branch."""
+    found, ends = list[tuple[float, Block]](), 0
+    waiting = [(root, "heading")]
+    while waiting:
+        topic, role = waiting.pop()
+        title, position, children = (_child(within, topic, name) for name in ("title", "position", "children"))
+        text = "".join(title.texts).strip() if title else ""
+        y = next((value for key, value in position.attributes.items() if key.endswith("y")), "") if position else ""
+        if text:
+            found.append((float(y) if role == "box" and _is_number(y) else 0.0, _block(text, role)))
+        groups = [one for one in within.get(children.index, ()) if one.local == "topics"] if children else []
+        held = [(one, "box" if group.attributes.get("type") == "detached" else "item") for group in groups
+                for one in within.get(group.index, ()) if one.local == "topic"]
+        ends += not any(kind == "item" for _, kind in held)
+        waiting += reversed(held)
+    return found, ends
+
+
+def _child(within: dict[int, list[Element]], element: Element, name: str) -> Element | None:
+    return next((one for one in within.get(element.index, ()) if one.local == name), None)
 
 
 def _is_number(text: str) -> bool:

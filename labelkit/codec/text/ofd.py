@@ -138,7 +138,10 @@ class _Document:
                 font = _font(prefix, number, file)
                 self._change(name, *(markup.append_to(data, fonts, font) if fonts else markup.append_to(
                     data, found[0], f"<{prefix}Fonts>".encode() + font + f"</{prefix}Fonts>".encode())))
-                return _path(posixpath.join(posixpath.dirname(name), base), file), {}
+                path = _path(_path(posixpath.dirname(name), base), file)
+                if path.startswith(".."):
+                    raise MalformedFile("{where}: there is no {part} in it", where=self.reader.name, part=base[:80])
+                return path, {}
         return posixpath.join(folder, "Res", file), self._new_list(folder, number, file)
 
     def _new_list(self, folder: str, number: int, file: str) -> dict[str, bytes]:

@@ -15,7 +15,7 @@ import json
 import math
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -40,12 +40,13 @@ Numbers = npt.NDArray[np.float64]
 
 @dataclass(slots=True)
 class _Document:
-    """A scene's file, its JSON, and what that holds."""
+    """A scene's file, its JSON, what that holds, and its lists that were asked for."""
 
     reader: Reader
     layout: Layout[gltf.Scene, None]
     text: str
     root: jsontext.Object
+    lists: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def labelled(self, words: Sequence[Words]) -> bytes:
         """See `TextSource`; raises HostTooSmall for a file without a scene, InvalidLabel for the corner mark."""
@@ -209,9 +210,11 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], _Document]:
 
 
 def _list(document: _Document, name: str) -> list[dict[str, Any]]:
-    held = document.root.members.get(name)
-    value = held.value if held else None
-    return [_dict(one) for one in value] if isinstance(value, list) else []
+    if name not in document.lists:
+        held = document.root.members.get(name)
+        value = held.value if held else None
+        document.lists[name] = [_dict(one) for one in value] if isinstance(value, list) else []
+    return document.lists[name]
 
 
 def _dict(value: Any) -> dict[str, Any]:

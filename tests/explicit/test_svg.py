@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The explicit label in SVG: a text in front of the drawing, in its lower right corner, and nothing else changed."""
+
+from xml.etree import ElementTree
+
+import pytest
+
+import labelkit as lk
+from labelkit import metadata
+from labelkit.errors import HostTooSmall, LabelkitError
+from labelkit.report import Status
+from tests.files import LABEL
+
+IN_SVG = "{http://www.w3.org/2000/svg}"
+
+
+def svg(content: str = "", size: str = 'viewBox="-10 -20 300 200"', prefix: str = "") -> bytes:
+    space = f"xmlns:{prefix[:-1]}" if prefix else "xmlns"
+    return (f'<?xml version="1.0"?><{prefix}svg {space}="http://www.w3.org/2000/svg" {size}><{prefix}rect width="9" '
+            f'height="9"/>{content}</{prefix}svg>').encode()
+
+
+def labelled(data: bytes, **settings: object) -> bytes:
+    return lk.embed(data, label=LABEL, plan=lk.Plan(explicit=lk.Explicit(**settings)))
+
+
+def explicit(data: bytes) -> lk.Finding:
+    return lk.verify(data)[lk.Layer.EXPLICIT]
+
+
+@pytest.mark.parametrize("prefix", ["", "s:"])
+def test_the_words_stand_in_the_corner_and_the_rest_stays(prefix):
+    before = svg(prefix=prefix)
+    assert explicit(before).status is Status.ABSENT
+    after = labelled(before)
+    root = ElementTree.fromstring(after)
+    group, = root.findall(IN_SVG + "g")
+    plate, words = group
+    x, y, width, height = (float(plate.get(name)) for name in ("x", "y", "width", "height"))
+    assert 140 < x < x + width < 290 and 150 < y < y + height < 180
+    assert words.text == "AI生成" and float(words.get("font-size")) * 0.7 >= 0.05 * 200
+    assert after.startswith(before[:before.index(b"<" + prefix.encode() + b"rect")])
+    assert explicit(after).status is Status.VALID and metadata.read(after).label == LABEL
+    assert labelled(after) == after, "what is there is not put there again"
+    assert lk.verify(after).verdict is lk.Verdict.CONFIRMED
+
+
+@pytest.mark.parametrize("content, is_label", [
+    ('<text x="9" y="175">AI生成</text>', True),
+    ('<text x="9" y="-10"><tspan>由AI</tspan><tspan>生成</tspan></text>', True),
+    ('<g opacity="0"><text x="9" y="175">AI生成</text></g>', False),
+    ('<defs><text y="175">AI生成</text></defs>', False),
+    ('<text x="9" y="175" style="display:none">AI生成</text>', False), ('<text x="9" y="90">AI生成</text>', False),
+    ("<title>AI生成</title>", False), ('<text x="9" y="175">非AI生成</text>', False)])
+def test_labels_of_others_are_found_where_they_are_seen(content, is_label):
+    assert (explicit(svg(content)).status is Status.VALID) is is_label
+
+
+def test_sizes_languages_and_what_has_no_room():
+    for size in ('width="300" height="200"', 'width="8cm" height="50mm"', 'width="100%" viewBox="0 0 3 2"'):
+        assert explicit(labelled(svg(size=size))).status is Status.VALID
+    for language in ("de", "ar", "hi", "ko"):
+        assert explicit(labelled(svg(size='viewBox="0 0 600 400"'), language=language)).evidence.language == language
+    for size, language in (("", "zh"), ('width="100%" height="50%"', "zh"), ('viewBox="0 0 10 900"', "ar")):
+        with pytest.raises(HostTooSmall):
+            labelled(svg(size=size), language=language)
+
+
+def test_broken_drawings_raise_nothing_else():
+    whole = svg('<text x="9" y="175">AI生成</text>')
+    for cut in range(0, len(whole), 7):
+        for broken in (whole[:cut], whole[:cut] + b"\xff<" + whole[cut + 2:]):
+            try:
+                labelled(broken)
+            except LabelkitError:
+                pass
