@@ -126,11 +126,11 @@ def spending(host: UInt8, activity: UInt8, grid: UInt8, flat_gain: float, p: int
     scores = np.empty((len(_STEPS), 2, 8, len(LEVELS)))
     for steps, out in zip(_STEPS, scores, strict=True):
         kernels.margin_score(cells, places.crops, _LEVELS, steps, _KEPT, _PASSED, places.scale, out)
-    area = (host.shape[0] * host.shape[1] / _USUAL_AREA) ** _AREA_SHARE
+    area = host.shape[0] * host.shape[1]
     unclipped, flat = (float(cells[row].sum(dtype=np.float64)) / places.count for row in (_UNCLIPPED, _FLAT))
     least = max(LEVELS[-1], _FLAT_LEAST * flat)
     needed, apart = (
-        math.ceil(max(area * _codec_need(scores[:, k, 0].tolist()), _plain_need(scores[0, k, 1:].tolist(), unclipped),
+        math.ceil(max(_codec_need(scores[:, k, 0].tolist(), area), _plain_need(scores[0, k, 1:].tolist(), unclipped),
                       least) * _AMPLITUDE_STEPS) / _AMPLITUDE_STEPS for k in (0, 1))
     # codecs leave more of the mark on flat ground than single cells show, as they predict each from the last
     alone = apart * (1 + flat)
@@ -193,12 +193,12 @@ def _stand_in(p: int, flat_gain: float) -> Float32:
                     np.float32)
 
 
-def _codec_need(scores: Sequence[Sequence[float]]) -> float:
-    """The amplitude that codecs ask of a picture of the usual area, with its reserve.
+def _codec_need(scores: Sequence[Sequence[float]], area: int) -> float:
+    """The amplitude that codecs ask of a picture of so many pixels, with its reserve.
 
     scores  after each of the quantisers, by LEVELS
     """
-    need = CODEC_RESERVE
+    need = CODEC_RESERVE * (area / _USUAL_AREA) ** _AREA_SHARE
     for each, share in zip(scores, _SHARES, strict=True):
         need *= min(1.6, max(0.12, _crossing(each, CODEC_SCORE))) ** share
     return min(MOST_FOR_CODECS, need)
