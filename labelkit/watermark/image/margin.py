@@ -24,7 +24,7 @@ picture, and over the share of each cell that is not driven into white. The leas
 content with, times a reserve, is spent; a picture that needs more than 1 gets 1.
 
 The reserve is what the estimate is off by: against 67 pictures, of which 41 (samples/ and drawn ones) set the constants
-and 26 judged them, the need for codecs has a deviation of 0.2 octaves from the estimate, and 0.37 at most.
+and 26 judged them, the need for codecs has a deviation of 0.2 octaves from the estimate, and exceeds it by up to 0.37.
 
 Exactly flat cells cost the most to see and to encode. They are left alone where the others suffice with at most 1.15
 times the amplitude.
