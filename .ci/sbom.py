@@ -23,7 +23,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = "aigc-labelkit"
-EXTRAS = ("sm2", "postgresql", "redis", "store", "video", "ocr", "service", "mcp", "pkcs11", "pdf", "datasets")
+EXTRAS = ("sm2", "postgresql", "redis", "store", "video", "ocr", "service", "mcp", "pkcs11", "pdf", "jxl", "datasets")
 BUNDLED = [("Noto Sans CJK (subset), as LabelKitCJK", "OFL-1.1", "labelkit/explicit/fonts/LabelKitCJK-Regular.otf"),
            ("Noto Sans CJK JP (subset), as LabelKitJP", "OFL-1.1", "labelkit/explicit/fonts/LabelKitJP-Regular.otf"),
            ("Noto Sans CJK KR (subset), as LabelKitKR", "OFL-1.1", "labelkit/explicit/fonts/LabelKitKR-Regular.otf"),

@@ -9,6 +9,9 @@ from labelkit.messages import Message
 OPTIONS = {
     "convert it to {other}, or leave the signal layers out of the plan": Message(
         "convert it to {other}, or use --layers metadata --explicit-present if it already carries an explicit label"),
+    "write the metadata alone": Message(
+        "use --layers metadata --explicit-present if it already carries an explicit label"),
+    "make the label shorter": Message("shorten --text"),
     "write the metadata alone, or convert it to PNG": Message(
         "use --layers metadata --explicit-present if it already carries an explicit label, or convert it to PNG"),
     "take the film out, or write the metadata alone": Message(

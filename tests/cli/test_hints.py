@@ -14,6 +14,15 @@ from tests.cli.conftest import PRODUCER, write
 
 # hints that say the same in Python and on the command line, or that a command line cannot bring about
 SAME = {
+    # of presentations of DASH, scenes and stores: what to do with the file
+    "give it a viewBox",
+    "leave it out of the manifest",
+    "leave one BaseURL, relative to the manifest",
+    "repackage it with SegmentTemplate, SegmentList, or indexRange of a box sidx",
+    "repackage it with one track in each segment, and one run in each fragment",
+    "repackage the presentation with segments of fragmented MP4",
+    "state it in each representation",
+    "such as http://127.0.0.1:9000",
     # of arrays and servers: no file leads to these
     "compress outside this middleware",
     "of samples from -1 to 1 give (samples + 1) / 2, of those up to 255 samples / 255",

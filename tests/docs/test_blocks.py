@@ -84,7 +84,7 @@ def test_the_server_answers_curl_with_a_labelled_picture(tmp_path: Path, monkeyp
         pytest.skip("curl is missing")
     monkeypatch.chdir(tmp_path)
     shutil.copytree(DOCS.parent / "samples", tmp_path / "samples")
-    program_of_page, = [block for block in blocks(DOCS / "how-to" / "server.md") if "add_middleware" in block.text]
+    program_of_page, = [block for block in blocks(DOCS / "how-to" / "server.md") if "@app.get" in block.text]
     (tmp_path / "server.py").write_text(program_of_page.text, "utf-8")
     asked = [block for block in aside("how-to/server.md") if block.language == "console"]
     assert len(asked) == 1

@@ -132,7 +132,7 @@ class _Document:
     def _scene_at(self) -> jsontext.Object:
         if not 0 <= self._scene_number() < len(_list(self, "scenes")):
             raise HostTooSmall("the file has no scene in which a label could stand",
-                               hint="write the metadata alone with --layers metadata --explicit-present")
+                               hint="write the metadata alone")
         places = jsontext.items_at(self.text, self.root.members["scenes"].value_at)
         return jsontext.object_at(self.text, places[self._scene_number()])
 
