@@ -143,7 +143,8 @@ def test_json_is_complete(run):
     write("cat.jpg")
     code, out, err = run("embed", "cat.jpg", "-o", "out.jpg", *PRODUCER, "--json")
     done = json.loads(out)
-    assert code == 0 and set(done) == {"file", "output", "label", "watermark"}
+    assert code == 0 and set(done) == {"file", "output", "label", "watermark", "facts"}
+    assert set(done["facts"]) == {"format", "bytes_before", "bytes_after", "stronger", "run", "seconds"}
     code, out, _ = run("verify", "out.jpg", "missing", "--json")
     there, missing = map(json.loads, out.splitlines())
     assert code == 2 and there["verdict"] == "confirmed" and missing["error"]["type"] == "InvalidArgument"
