@@ -73,8 +73,8 @@ _WINDOWS_ACROSS = 4  # a picture is cut into 4 x 4 regions; a crop to a quarter 
 _FREQUENCIES = [(i, j) for i in range(5) for j in range(5 - i)]
 _STEPS = np.array([[steps[i + j] for i, j in _FREQUENCIES] for steps in (
     (24, 18, 18, 18, 18), (32, 37, 4.1, 11, 9.7))], np.float32)  # of the quantisers, by i + j
-_SHARES = 0.28, 0.63  # exponents of what each of them asks for
-_USUAL_AREA, _AREA_SHARE = 500_000, -0.13  # pixels; small pictures need more than their score says
+_SHARES = 9, 20  # 32nds: exponents of what each of them asks for
+_USUAL_AREA, _AREA_SHARE = 500_000, 4  # pixels, 32nds; small pictures need more than their score says
 _PASSED = np.square([max(0.0, 1 - 1.5 * np.hypot(i, j) / 16 / SCALE) for i, j in _FREQUENCIES])  # of a scaled picture
 _RMS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6)
 _KEPT = np.array([_RMS, (0, 0.021, 0.175, 0.432, 0.663, 0.822, 0.915, 0.986, 1)])  # by rounding, of a normal variable
@@ -198,10 +198,17 @@ def _codec_need(scores: Sequence[Sequence[float]], area: int) -> float:
 
     scores  after each of the quantisers, by LEVELS
     """
-    need = CODEC_RESERVE * (area / _USUAL_AREA) ** _AREA_SHARE
+    need = CODEC_RESERVE * _power(_USUAL_AREA / area, _AREA_SHARE)
     for each, share in zip(scores, _SHARES, strict=True):
-        need *= min(1.6, max(0.12, _crossing(each, CODEC_SCORE))) ** share
+        need *= _power(min(1.6, max(0.12, _crossing(each, CODEC_SCORE))), share)
     return min(MOST_FOR_CODECS, need)
+
+
+def _power(x: float, share: int) -> float:
+    """x to the power of share / 32, of roots and products alone, which every machine rounds alike."""
+    for _ in range(5):
+        x = math.sqrt(x)
+    return math.prod([x] * share)
 
 
 def _plain_need(scores: Sequence[Sequence[float]], unclipped: float) -> float:
