@@ -16,6 +16,8 @@ from labelkit.batch import Labels, datasets
 from labelkit.cli import main as cli
 from labelkit.errors import InvalidArgument, LabelkitError, MalformedFile, UnsupportedFormat
 from labelkit.integrations import lance as labelkit_lance
+from tests.docs.pages import DOCS, blocks
+from tests.docs.test_pages import follow
 from tests.engines.media import BAD, PLAIN, check_verdicts, expected, ordered, table
 from tests.media import photo, saved
 
@@ -181,3 +183,14 @@ def test_the_adapter_adds_columns():
     names = {"of_labelled_verdict": "verdict", "of_labelled_meets": "meets", "of_labelled_error": "error", "key": "key"}
     made = dataset.to_table().to_pylist()
     check_verdicts(ordered([{short: row[long] for long, short in names.items()} for row in made]))
+
+
+def test_the_page_does_what_it_shows():
+    command, program = [block for block in blocks(DOCS / "how-to" / "datasets.md") if "lance" in block.text]
+    one = [saved(photo(256, 320, row), "JPEG", quality=90) for row in range(2)]
+    lance.write_dataset(pa.table({"key": ["a", "b"], "image": pa.array(one, pa.binary())}), "pictures.lance")
+    follow(command.text, "how-to/datasets.md")
+    exec(program.text, {})
+    for path, column in (("labelled.lance", "image"), ("pictures.lance", "labelled")):
+        made = lance.dataset(path).to_table()[column].to_pylist()
+        assert [lk.verify(data).verdict for data in made] == [lk.Verdict.CONFIRMED] * 2

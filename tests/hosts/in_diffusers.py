@@ -36,6 +36,7 @@ from PIL import Image
 import labelkit as lk
 from labelkit.errors import InvalidArgument
 from labelkit.integrations.diffusers import LabelOutputs, encode_video, export_to_video
+from tests.docs.pages import DOCS, blocks
 from tests.media import photo
 
 NUMBERS = itertools.count()
@@ -276,3 +277,29 @@ def test_the_example_writes_pictures_with_every_layer(tmp_path, signer, anchors)
     assert len(paths) == 2
     for path in paths:
         assert {finding.status for finding in lk.verify(path, trust=anchors)} == {lk.Status.VALID}
+
+
+def spoken(made):
+    """A pipeline that takes a prompt in the place of its settings, as one with a text encoder does."""
+    pipe, settings = made()
+    kind = type(pipe)
+    pipe.__class__ = type(kind.__name__, (kind,), {
+        "__call__": lambda self, prompt, **given: kind.__call__(self, **{**settings, **given})})
+    return pipe
+
+
+def test_the_page_does_what_it_shows(tmp_path, monkeypatch):
+    """Of the page the files have the layers that it names; the films are short, so what it encodes is good."""
+    monkeypatch.chdir(tmp_path)
+    pictures, twins, sound = [block.text for block in blocks(DOCS / "how-to" / "label-diffusers.md")]
+    names = {"pipe": spoken(stable_diffusion), "new_label": new_label, "lk": lk}
+    exec(pictures, names)
+    lk.verify("cat.png").require(lk.Layer.EXPLICIT, lk.Layer.WATERMARK, lk.Layer.METADATA)
+    pipe, settings = ltx2()
+    made = pipe(**settings, output_type="np")
+    names |= {"frames": made.frames[0], "audio": made.audio[0]}
+    exec(twins.replace("24_000", "pipe_rate"), names | {"pipe_rate": pipe.vocoder.config.output_sampling_rate})
+    lk.verify("cat.mp4").require(lk.Layer.EXPLICIT, lk.Layer.WATERMARK, lk.Layer.METADATA)
+    names |= {"pipe": spoken(ltx2), "encode_video": encode_video}
+    exec(sound.replace("24_000", str(pipe.vocoder.config.output_sampling_rate)), names)
+    assert lk.verify("cat.mp4").explicit.heard

@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 import labelkit as lk
 from labelkit.integrations.asgi import LabelResponses
 from labelkit.integrations.gradio import labelled
+from tests.docs.pages import DOCS, blocks
 from tests.media import LABEL, photo
 from tests.sounds import speech
 
@@ -67,3 +68,12 @@ def test_sound_and_texts_are_labelled(asked):
     report = lk.verify(made)
     assert report[lk.Layer.WATERMARK].status is report[lk.Layer.EXPLICIT].status is lk.Status.VALID
     assert report[lk.Layer.METADATA].status is lk.Status.VALID and text.startswith("AI生成")
+
+
+def test_the_page_labels_a_component(asked):
+    shown, = [block.text for block in blocks(DOCS / "how-to" / "label-gradio.md")]
+    names = {"gr": gr, "new_label": lambda: LABEL}
+    exec(shown, names)
+    client = asked(gr.Interface(lambda: photo(), None, names["picture"], api_name="paint"))
+    lk.verify(client.predict(api_name="/paint")).require(lk.Layer.EXPLICIT, lk.Layer.WATERMARK, lk.Layer.METADATA)
+    assert "AI-generated" in names["verdict"](client.predict(api_name="/paint"))
