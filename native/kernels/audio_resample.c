@@ -47,8 +47,8 @@ static void interpolate(const float *x, const float *bank, size_t taps, size_t u
             if (part == BLOCK) {
                 add_products(from, h, 1, taps, sum);
             } else {
-                for (size_t k = 0; k < taps; k++)
-                    for (size_t l = 0; l < part; l++) sum[l] += from[k + l] * h[k];
+                for (size_t l = 0; l < part; l++)
+                    for (size_t k = 0; k < taps; k++) sum[l] += from[k + l] * h[k];
             }
             for (size_t l = 0; l < part; l++) y[first + (i + l) * up] = sum[l];
         }
