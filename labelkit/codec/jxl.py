@@ -24,7 +24,7 @@ from labelkit.codec.samples import Pixels
 from labelkit.distribution import install_hint
 from labelkit.errors import LabelkitError, LimitExceeded, MalformedFile, TruncatedFile, UnsupportedFormat
 
-_DECODER = [sys.executable, "-P", str(Path(__file__).with_name("jxl_decoder.py"))]
+_DECODER = [sys.executable, "-P", "-B", str(Path(__file__).with_name("jxl_decoder.py"))]
 _CODESTREAM = b"\xff\x0a"
 _HEAD = 256  # bytes of the codestream in which sizes and channels are stated
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # D.2, table D.2

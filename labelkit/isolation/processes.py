@@ -12,6 +12,7 @@ import contextlib
 import itertools
 import os
 import pickle
+import select
 import socket
 import struct
 import subprocess
@@ -33,6 +34,7 @@ READY, FORK, KILL = b"r", b"f", b"k"
 """What a process that stands by says, and what it is told; a number of 8 bytes follows, and after that of a fork the
 folder for temporary files."""
 _GLANCE_SECONDS = 0.2
+_END_MS = 10_000  # until a process that is killed has ended: more than enough
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG",
                 "LC_ALL", "LC_CTYPE", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "LABELKIT_KERNELS", "OMP_NUM_THREADS")
 
@@ -207,9 +209,13 @@ class _Fork(Process):
     def kill(self) -> None:
         self._kill()
         with contextlib.suppress(OSError):  # who waits for it need not wait until it has ended
-            self._way.shutdown(socket.SHUT_RDWR)
+            self._way.shutdown(socket.SHUT_RD)
 
     def end(self) -> None:
+        self.kill()
+        ended = select.poll()
+        ended.register(self._way, 0)  # the other end is closed when it has ended: no sooner can its folder be removed
+        ended.poll(_END_MS)
         super().end()
         self._way.close()
 
