@@ -133,7 +133,7 @@ def _read(reply: bytes, name: str) -> Pixels:
             kind, shape = np.dtype({"uint8": np.uint8, "uint16": np.uint16}[said[0]]), [int(one) for one in said[1]]
             if 2 <= len(shape) <= 4 and min(shape) > 0:
                 return np.frombuffer(body, kind).reshape(shape)
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError):
         pass
     raise LimitExceeded("{where}: the process that read it came to an end: it crashed, or needed too much time or "
                         "memory", where=name)

@@ -95,6 +95,7 @@ def test_what_cannot_be_decoded_is_an_error_of_the_file(data, kind):
 @pytest.mark.parametrize("program", [
     "pass", "import os; os.abort()", "print('hello')", "print('[\"uint8\", [9, 9]]')", "print('[' * 900)",
     "print('[\"uint8\", [-1, 9]]')", "print('[\"object\", [1, 1, 1]]')", "print('7')",
+    "print('[\"uint8\", [Infinity, 9]]')", "print('[\"uint8\", [' + '9' * 30 + ', 9]]')",
     "while True: print('x' * 999)"])
 def test_a_decoder_that_ends_or_raves_is_one_error(program, monkeypatch):
     monkeypatch.setattr(jxl, "_DECODER", [sys.executable, "-c", program])
