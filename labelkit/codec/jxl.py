@@ -21,6 +21,7 @@ import numpy as np
 
 from labelkit.codec.backends import PICTURE
 from labelkit.codec.samples import Pixels
+from labelkit.container.base import MAX_UNITS
 from labelkit.distribution import install_hint
 from labelkit.errors import LabelkitError, LimitExceeded, MalformedFile, TruncatedFile, UnsupportedFormat
 
@@ -197,7 +198,9 @@ def _codestream(data: bytes) -> bytes:
     if data.startswith(_CODESTREAM):
         return data[:_HEAD]
     found, at = b"", 0
-    while at + 8 <= len(data) and len(found) < _HEAD:
+    for _ in range(MAX_UNITS):
+        if at + 8 > len(data) or len(found) >= _HEAD:
+            break
         size, kind, start = int.from_bytes(data[at:at + 4]), data[at + 4:at + 8], at + 8
         if size == 1:
             size, start = int.from_bytes(data[at + 8:at + 16]), at + 16

@@ -56,6 +56,15 @@ def test_a_header_in_small_parts_is_read():
     assert jxl.header(LONG + parts, "x") == jxl.header(bare, "x")
 
 
+def test_a_picture_behind_more_boxes_than_a_file_has_is_not_looked_for(monkeypatch):
+    monkeypatch.setattr(jxl, "MAX_UNITS", 9)
+    bare, box = jpegxl_encode(RGB), struct.pack(">I", 8) + b"free"
+    inside = struct.pack(">I", 8 + len(bare)) + b"jxlc" + bare
+    assert jxl.header(LONG + 7 * box + inside, "x") == jxl.header(bare, "x")
+    with pytest.raises(MalformedFile, match="no picture lies in its boxes"):
+        jxl.header(LONG + 8 * box + inside, "x")
+
+
 def bits(*fields: tuple[int, int]) -> bytes:
     """A codestream of (value, bits)."""
     number = sum(value << sum(count for _, count in fields[:index]) for index, (value, _) in enumerate(fields))
