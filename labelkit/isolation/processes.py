@@ -177,13 +177,12 @@ class _New(Process):
                 # a session of its own: Ctrl-C is the caller's to handle
                 self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=kept,
                                                  stderr=subprocess.DEVNULL, start_new_session=True, pass_fds=passed)
-            except OSError as error:
+            except OSError:
                 if folder:
                     folder.cleanup()
                 if theirs is not None:
                     own.close()
-                raise NoProcess("no process could be started to read files in: {reason}",
-                                reason=error.strerror or str(error)) from error
+                raise
         if self._process.stdin is None or self._process.stdout is None:
             raise AssertionError("they were asked for")
         super().__init__(self._process.stdin, self._process.stdout, folder, clock)
@@ -273,13 +272,21 @@ class Starter:
     def start(self, command: Sequence[str]) -> Process:
         """One more process, of this command where it cannot be forked; raises NoProcess."""
         with self._lock:
-            if self._stand_by:
-                if process := self._stand_by.fork(writes=self._writes):
-                    return process
-                self._stand_by.close()
-            new = _New(command, self._started, self._threads, self._clock, writes=self._writes)
-            self._stand_by = new.stand_by
-            return new
+            try:
+                return self._started_process(command)
+            except OSError as error:
+                raise NoProcess("no process could be started to read files in: {reason}",
+                                reason=error.strerror or str(error)) from error
+
+    def _started_process(self, command: Sequence[str]) -> Process:
+        if self._stand_by:
+            if process := self._stand_by.fork(writes=self._writes):
+                return process
+            self._stand_by.close()
+            self._stand_by = None
+        new = _New(command, self._started, self._threads, self._clock, writes=self._writes)
+        self._stand_by = new.stand_by
+        return new
 
     def close(self) -> None:
         """End what stands by, and its forks."""

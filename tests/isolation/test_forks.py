@@ -15,7 +15,7 @@ import pytest
 
 import labelkit as lk
 from labelkit import isolation
-from labelkit.errors import LimitExceeded
+from labelkit.errors import LimitExceeded, NoProcess
 from labelkit.isolation import Limits, Pool, processes, wire
 from labelkit.isolation.processes import Starter
 from tests.media import LABEL, photo, saved
@@ -207,6 +207,48 @@ def test_forks_end_with_what_stands_by_and_another_takes_its_place(told):
         with pytest.raises(LimitExceeded, match="came to an end"):
             pool.verify(b"x", name="tell")
         assert int(tell(pool)) != fork
+
+
+def test_a_fork_that_fails_ends_no_other(monkeypatch):
+    once = WORKER.replace("worker.serve()", """
+fork, count = os.fork, []
+def failing():
+    count.append(1)
+    if len(count) == 3:  # after that which stands by and one more
+        raise BlockingIOError(11, "no more processes")
+    return fork()
+os.fork = failing
+worker.serve()""") % "os.getpid()"
+    starter = Starter(({}, PATIENT), 1, writes=False)
+    try:
+        first = starter.start([sys.executable, "-P", "-c", once])
+        first.ask(RAIN, b"# Rain", 1 << 20)
+        fork, failed = starter.start(isolation._WORKER), starter.start(isolation._WORKER)
+        with pytest.raises(processes.CameToAnEnd):
+            failed.ask(RAIN, b"# Rain", 1 << 20)
+        assert b"findings" in fork.ask(RAIN, b"# Rain", 1 << 20)
+        last = starter.start(isolation._WORKER)
+        assert b"findings" in last.ask(RAIN, b"# Rain", 1 << 20) and not hasattr(last, "_process")
+        for process in (first, fork, failed, last):
+            process.end()
+    finally:
+        starter.close()
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_where_the_system_gives_no_socket_there_is_no_process(told, monkeypatch, is_first):
+    def none(*_: object) -> None:
+        raise OSError(24, "Too many open files")
+    with told() as pool:
+        if not is_first:
+            forked(pool)
+            with pytest.raises(LimitExceeded, match="came to an end"):
+                pool.verify(b"x", name="die")
+        with monkeypatch.context() as full:
+            full.setattr(processes.socket, "socketpair", none)
+            with pytest.raises(NoProcess, match="Too many open files"):
+                pool.verify(b"x", name="tell")
+        assert tell(pool)
 
 
 def test_no_process_writes_modules_that_a_limit_may_cut_off(told):
