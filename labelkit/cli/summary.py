@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     if not tally.labelled + tally.failed:
         raise InvalidArgument("{where}: no file is in this journal, or none with facts about it", where=options.journal)
     for line in lines(tally, options.lang):
-        print(line.removeprefix("  "))
+        print(one_line(line.removeprefix("  ")))
     if options.report:
         _write(tally, options)
     return SHORT if tally.failed else OK

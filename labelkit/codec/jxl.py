@@ -21,10 +21,11 @@ import numpy as np
 
 from labelkit.codec.backends import PICTURE
 from labelkit.codec.samples import Pixels
+from labelkit.container.base import MAX_UNITS
 from labelkit.distribution import install_hint
 from labelkit.errors import LabelkitError, LimitExceeded, MalformedFile, TruncatedFile, UnsupportedFormat
 
-_DECODER = [sys.executable, "-P", str(Path(__file__).with_name("jxl_decoder.py"))]
+_DECODER = [sys.executable, "-P", "-B", str(Path(__file__).with_name("jxl_decoder.py"))]
 _CODESTREAM = b"\xff\x0a"
 _HEAD = 256  # bytes of the codestream in which sizes and channels are stated
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # D.2, table D.2
@@ -133,7 +134,7 @@ def _read(reply: bytes, name: str) -> Pixels:
             kind, shape = np.dtype({"uint8": np.uint8, "uint16": np.uint16}[said[0]]), [int(one) for one in said[1]]
             if 2 <= len(shape) <= 4 and min(shape) > 0:
                 return np.frombuffer(body, kind).reshape(shape)
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError):
         pass
     raise LimitExceeded("{where}: the process that read it came to an end: it crashed, or needed too much time or "
                         "memory", where=name)
@@ -197,7 +198,9 @@ def _codestream(data: bytes) -> bytes:
     if data.startswith(_CODESTREAM):
         return data[:_HEAD]
     found, at = b"", 0
-    while at + 8 <= len(data) and len(found) < _HEAD:
+    for _ in range(MAX_UNITS):
+        if at + 8 > len(data) or len(found) >= _HEAD:
+            break
         size, kind, start = int.from_bytes(data[at:at + 4]), data[at + 4:at + 8], at + 8
         if size == 1:
             size, start = int.from_bytes(data[at + 8:at + 16]), at + 16

@@ -12,6 +12,7 @@ import contextlib
 import itertools
 import os
 import pickle
+import select
 import socket
 import struct
 import subprocess
@@ -33,6 +34,7 @@ READY, FORK, KILL = b"r", b"f", b"k"
 """What a process that stands by says, and what it is told; a number of 8 bytes follows, and after that of a fork the
 folder for temporary files."""
 _GLANCE_SECONDS = 0.2
+_END_MS = 10_000  # until a process that is killed has ended: more than enough
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG",
                 "LC_ALL", "LC_CTYPE", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "LABELKIT_KERNELS", "OMP_NUM_THREADS")
 
@@ -175,13 +177,12 @@ class _New(Process):
                 # a session of its own: Ctrl-C is the caller's to handle
                 self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=kept,
                                                  stderr=subprocess.DEVNULL, start_new_session=True, pass_fds=passed)
-            except OSError as error:
+            except OSError:
                 if folder:
                     folder.cleanup()
                 if theirs is not None:
                     own.close()
-                raise NoProcess("no process could be started to read files in: {reason}",
-                                reason=error.strerror or str(error)) from error
+                raise
         if self._process.stdin is None or self._process.stdout is None:
             raise AssertionError("they were asked for")
         super().__init__(self._process.stdin, self._process.stdout, folder, clock)
@@ -207,9 +208,13 @@ class _Fork(Process):
     def kill(self) -> None:
         self._kill()
         with contextlib.suppress(OSError):  # who waits for it need not wait until it has ended
-            self._way.shutdown(socket.SHUT_RDWR)
+            self._way.shutdown(socket.SHUT_RD)
 
     def end(self) -> None:
+        self.kill()
+        ended = select.poll()
+        ended.register(self._way, 0)  # the other end is closed when it has ended: no sooner can its folder be removed
+        ended.poll(_END_MS)
         super().end()
         self._way.close()
 
@@ -267,13 +272,21 @@ class Starter:
     def start(self, command: Sequence[str]) -> Process:
         """One more process, of this command where it cannot be forked; raises NoProcess."""
         with self._lock:
-            if self._stand_by:
-                if process := self._stand_by.fork(writes=self._writes):
-                    return process
-                self._stand_by.close()
-            new = _New(command, self._started, self._threads, self._clock, writes=self._writes)
-            self._stand_by = new.stand_by
-            return new
+            try:
+                return self._started_process(command)
+            except OSError as error:
+                raise NoProcess("no process could be started to read files in: {reason}",
+                                reason=error.strerror or str(error)) from error
+
+    def _started_process(self, command: Sequence[str]) -> Process:
+        if self._stand_by:
+            if process := self._stand_by.fork(writes=self._writes):
+                return process
+            self._stand_by.close()
+            self._stand_by = None
+        new = _New(command, self._started, self._threads, self._clock, writes=self._writes)
+        self._stand_by = new.stand_by
+        return new
 
     def close(self) -> None:
         """End what stands by, and its forks."""

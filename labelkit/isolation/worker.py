@@ -6,6 +6,7 @@ What it gets comes from its parent, which it trusts. What it sends is taken for 
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import math
 import os
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 _SAMPLE = b"P5 16 16 255\n" + bytes(256)  # a picture too small to be searched
 _TELL_SECONDS = 0.5  # between two words on how far a film is
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4  # of prctl, linux/prctl.h
 
 
 def serve() -> None:
@@ -72,6 +75,7 @@ def _leave_behind(told: socket.socket, ends: Sequence[IO[bytes]], settings: dict
     try:
         for end in ends:
             os.close(end.fileno())
+        _control(_PR_SET_DUMPABLE, 0)  # a file that takes over the process that forked this one cannot trace it
         stand_by(told, lambda requests, replies: _work(requests, replies, settings, limits))
     finally:
         os._exit(0)
@@ -83,6 +87,7 @@ def stand_by(told: socket.socket, work: Callable[[IO[bytes], IO[bytes]], None]) 
     Only here are they waited for, so that the number of one that is to be ended is not that of another.
     """
     alive: dict[int, int] = {}
+    here = os.getpid()
     told.send(READY)
     while True:
         message, ways, _, _ = socket.recv_fds(told, 1 << 13, 1)
@@ -93,8 +98,10 @@ def stand_by(told: socket.socket, work: Callable[[IO[bytes], IO[bytes]], None]) 
             break
         number, = struct.unpack("<Q", message[1:9])
         if message[:1] == FORK:
-            alive[number] = os.fork()
-            if not alive[number]:
+            with suppress(OSError):  # whoever asked sees that the other end of the way is closed; the others live on
+                alive[number] = os.fork()
+            if alive.get(number) == 0:
+                _end_with(here)
                 told.close()
                 _use_folder(os.fsdecode(message[9:]))
                 with socket.socket(fileno=ways[0]) as way:
@@ -105,6 +112,18 @@ def stand_by(told: socket.socket, work: Callable[[IO[bytes], IO[bytes]], None]) 
             _end(alive.pop(number))
     for process in alive.values():
         _end(process)
+
+
+def _end_with(parent: int) -> None:
+    """Let this process end where the one that forked it does: nobody else could end it."""
+    _control(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before
+        os._exit(0)
+
+
+def _control(option: int, value: int) -> None:
+    """prctl of Linux."""
+    ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def _end(process: int) -> None:
@@ -121,6 +140,7 @@ def _use_folder(folder: str) -> None:
 
 def _work(requests: IO[bytes], replies: IO[bytes], settings: dict[str, Any], limits: Limits) -> None:
     """Answer requests until there are no more."""
+    sys.dont_write_bytecode = True  # what is cut off at a limit would be read by every later process
     _limit_memory(limits)
     while True:
         try:

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import sqlite3
-import urllib.parse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PLACE = "place"
 """The key under which it is kept where in an object store the files are."""
+_PLACE = re.compile("[0-9a-f]{16}")
 _NAME, _OF_FILES = "labelkit-jobs", "labelkit-files"
 _WAIT_SECONDS = 30  # for another transaction on the database, and for an answer of Redis
 _POSTGRESQL, _REDIS = ("postgresql:", "postgres:"), ("redis:", "rediss:", "unix:")
@@ -153,7 +154,6 @@ class Store:
             connection.execute("SELECT pg_advisory_xact_lock(hashtext('labelkit_jobs'))")
             return made(_NAME), InTable(made(_OF_FILES), _OF_FILES, self.guarded)
 
-
     def _redis(self, target: str) -> tuple[Any, Files]:
         try:
             import redis
@@ -164,21 +164,24 @@ class Store:
         try:
             pool = redis.ConnectionPool.from_url(target, socket_connect_timeout=_WAIT_SECONDS,
                                                  socket_timeout=_WAIT_SECONDS)
-        except ValueError as error:
-            raise InvalidArgument("{where} is no address of Redis: {reason}", where=self._name,
-                                  reason=str(error)) from error
+        except ValueError as error:  # what it says may hold a part of the password
+            raise InvalidArgument("{where} is no address of Redis", where=self._name,
+                                  hint="such as redis://HOST:6379/0; / ? # and @ of a password are written as "
+                                       "%2F, %3F, %23 and %40") from error
         pool.connection_kwargs["decode_responses"] = False  # whatever the address says
         values = RedisStorage(_NAME, connection_pool=pool, blocking=False)
         self.doubts = _doubts(values.conn)
         return values, InHash(values.conn, _OF_FILES, self.guarded)
-
 
     def _in_bucket(self, url: str) -> Files:
         """Below the prefix, a folder that only the services of this database know: others may use the prefix too."""
         from labelkit.store.blobs import Blobs
 
         self.put_first(PLACE, secrets.token_hex(8).encode())
-        blobs = Blobs(f"{url.rstrip('/')}/{(self.get(PLACE) or b'').decode()}")
+        place = (self.get(PLACE) or b"").decode("ascii", "replace")
+        if not _PLACE.fullmatch(place):  # what lies there is removed where no job has it
+            raise OutputFailed("{where}: the database of jobs does not say where the files are", where=self._name)
+        blobs = Blobs(f"{url.rstrip('/')}/{place}")
         blobs.names()  # where it cannot be used, the service does not start
         return blobs
 
@@ -230,6 +233,7 @@ def _only_user(path: Path, target: str) -> int:
 
 
 def _without_password(target: str) -> str:
-    parts = urllib.parse.urlsplit(target)
-    return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
+    """The address without user, password, query and fragment, also where it is none: a "/" may stand in a password."""
+    scheme, _, rest = target.partition(":")
+    rest = rest.removeprefix("//").rpartition("@")[2]
+    return f"{scheme}://{re.split('[?#]', rest)[0]}"

@@ -151,3 +151,11 @@ def test_what_grew_most_is_kept_in_bounded_memory():
     for number in range(1000):
         made.add(str(number), Facts("jpeg", 1000, 1000 + number * 7 % 1000), 1.0)
     assert [one.bytes_out for one in made.grown] == list(range(1999, 1989, -1))
+
+
+def test_a_journal_sends_nothing_to_the_terminal(tmp_path, run):
+    facts = {"format": "p\x1b[31mng", "bytes_before": 10, "bytes_after": 20, "stronger": False, "seconds": 1}
+    (tmp_path / "run.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in (
+        {"file": "a.png", "facts": facts}, {"file": "b.png", "error": {"type": "E\x1b[2J", "message": "broken"}})))
+    _, said, _ = run("summary", str(tmp_path / "run.jsonl"))
+    assert "\x1b" not in said and "p\\x1b[31mng" in said and "such as b.png: broken" in said

@@ -56,6 +56,15 @@ def test_a_header_in_small_parts_is_read():
     assert jxl.header(LONG + parts, "x") == jxl.header(bare, "x")
 
 
+def test_a_picture_behind_more_boxes_than_a_file_has_is_not_looked_for(monkeypatch):
+    monkeypatch.setattr(jxl, "MAX_UNITS", 9)
+    bare, box = jpegxl_encode(RGB), struct.pack(">I", 8) + b"free"
+    inside = struct.pack(">I", 8 + len(bare)) + b"jxlc" + bare
+    assert jxl.header(LONG + 7 * box + inside, "x") == jxl.header(bare, "x")
+    with pytest.raises(MalformedFile, match="no picture lies in its boxes"):
+        jxl.header(LONG + 8 * box + inside, "x")
+
+
 def bits(*fields: tuple[int, int]) -> bytes:
     """A codestream of (value, bits)."""
     number = sum(value << sum(count for _, count in fields[:index]) for index, (value, _) in enumerate(fields))
@@ -95,6 +104,7 @@ def test_what_cannot_be_decoded_is_an_error_of_the_file(data, kind):
 @pytest.mark.parametrize("program", [
     "pass", "import os; os.abort()", "print('hello')", "print('[\"uint8\", [9, 9]]')", "print('[' * 900)",
     "print('[\"uint8\", [-1, 9]]')", "print('[\"object\", [1, 1, 1]]')", "print('7')",
+    "print('[\"uint8\", [Infinity, 9]]')", "print('[\"uint8\", [' + '9' * 30 + ', 9]]')",
     "while True: print('x' * 999)"])
 def test_a_decoder_that_ends_or_raves_is_one_error(program, monkeypatch):
     monkeypatch.setattr(jxl, "_DECODER", [sys.executable, "-c", program])

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -14,14 +15,14 @@ import pytest
 
 import labelkit as lk
 from labelkit import isolation
-from labelkit.errors import LimitExceeded
+from labelkit.errors import LimitExceeded, NoProcess
 from labelkit.isolation import Limits, Pool, processes, wire
 from labelkit.isolation.processes import Starter
 from tests.media import LABEL, photo, saved
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks")
 PATIENT = Limits(seconds=600)
-RAIN = processes.Job("verify", "a.md", 600, None, {})
+RAIN = processes.Job("verify", "a.md", 600, None, {"changed": {}, "tells": False})
 WORKER = f"""import os, sys, time
 sys.path.append({isolation._PACKAGES!r})
 from labelkit.isolation import worker
@@ -172,6 +173,98 @@ def test_a_folder_for_temporary_files_goes_with_its_fork(monkeypatch, tmp_path):
     finally:
         starter.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fork_that_is_ended_as_it_writes_leaves_no_folder(monkeypatch, tmp_path):
+    busy = WORKER.replace("time.sleep(9)", "[open(os.path.join(os.environ['TMPDIR'], str(time.monotonic_ns())), 'w')"
+                                           ".close() for _ in range(500)]") % "0"
+    monkeypatch.setattr(processes, "_own_folder",
+                        lambda: tempfile.TemporaryDirectory(dir=tmp_path, ignore_cleanup_errors=True))
+    starter = Starter(({}, Limits(seconds=600, written_bytes=1000)), 1, writes=True)
+    try:
+        first = starter.start([sys.executable, "-P", "-c", busy])
+        first.ask(RAIN, b"# Rain", 1 << 20)
+        for _ in range(4):
+            fork = starter.start(isolation._WORKER)
+            with pytest.raises(LimitExceeded, match="took more than"):
+                fork.ask(RAIN._replace(name="hang", seconds=0.2), b"# Rain", 1 << 20)
+            fork.end()
+        assert len(list(tmp_path.iterdir())) == 1, "the folder of the first, which lives"
+        first.end()
+    finally:
+        starter.close()
+
+
+def test_forks_end_with_what_stands_by_and_another_takes_its_place(told):
+    with told() as pool:
+        fork = forked(pool)
+        assert Path(f"/proc/{fork}").exists()
+        os.kill(parent(fork), signal.SIGSTOP)  # the negative twin: it lives as long as that does
+        assert int(tell(pool)) == fork
+        os.kill(parent(fork), signal.SIGKILL)
+        while Path(f"/proc/{fork}/exe").exists():  # nobody asks it to end: not so if this never ends
+            time.sleep(0.01)
+        with pytest.raises(LimitExceeded, match="came to an end"):
+            pool.verify(b"x", name="tell")
+        assert int(tell(pool)) != fork
+
+
+def test_a_fork_that_fails_ends_no_other(monkeypatch):
+    once = WORKER.replace("worker.serve()", """
+fork, count = os.fork, []
+def failing():
+    count.append(1)
+    if len(count) == 3:  # after that which stands by and one more
+        raise BlockingIOError(11, "no more processes")
+    return fork()
+os.fork = failing
+worker.serve()""") % "os.getpid()"
+    starter = Starter(({}, PATIENT), 1, writes=False)
+    try:
+        first = starter.start([sys.executable, "-P", "-c", once])
+        first.ask(RAIN, b"# Rain", 1 << 20)
+        fork, failed = starter.start(isolation._WORKER), starter.start(isolation._WORKER)
+        with pytest.raises(processes.CameToAnEnd):
+            failed.ask(RAIN, b"# Rain", 1 << 20)
+        assert b"findings" in fork.ask(RAIN, b"# Rain", 1 << 20)
+        last = starter.start(isolation._WORKER)
+        assert b"findings" in last.ask(RAIN, b"# Rain", 1 << 20) and not hasattr(last, "_process")
+        for process in (first, fork, failed, last):
+            process.end()
+    finally:
+        starter.close()
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_where_the_system_gives_no_socket_there_is_no_process(told, monkeypatch, is_first):
+    def none(*_: object) -> None:
+        raise OSError(24, "Too many open files")
+    with told() as pool:
+        if not is_first:
+            forked(pool)
+            with pytest.raises(LimitExceeded, match="came to an end"):
+                pool.verify(b"x", name="die")
+        with monkeypatch.context() as full:
+            full.setattr(processes.socket, "socketpair", none)
+            with pytest.raises(NoProcess, match="Too many open files"):
+                pool.verify(b"x", name="tell")
+        assert tell(pool)
+
+
+def test_no_process_writes_modules_that_a_limit_may_cut_off(told):
+    with told("[sys.dont_write_bytecode, os.environ.get('PYTHONDONTWRITEBYTECODE')]") as pool:
+        first = tell(pool)
+        with pytest.raises(LimitExceeded, match="came to an end"):
+            pool.verify(b"x", name="die")
+        assert first == tell(pool) == "[True, None]", "they were told so by nobody"
+
+
+def test_no_process_that_reads_files_can_trace_what_stands_by_or_its_forks(told):
+    with told("__import__('ctypes').CDLL(None).prctl(3, 0, 0, 0, 0)") as pool:  # PR_GET_DUMPABLE
+        assert tell(pool) == "1", "the negative twin: the first process"
+        with pytest.raises(LimitExceeded, match="came to an end"):
+            pool.verify(b"x", name="die")
+        assert tell(pool) == "0", "forks have it from what stands by"
 
 
 def test_where_threads_run_nothing_is_forked_and_files_are_read(monkeypatch):

@@ -304,6 +304,15 @@ def test_a_place_for_jobs_that_is_none_is_refused(tmp_path):
         assert "secret" not in str(refused.value)
     with pytest.raises(InvalidArgument, match="redis://127.0.0.1:port is no address of Redis"):
         Store("redis://user:secret@127.0.0.1:port")
+    with pytest.raises(InvalidArgument, match="is no address of Redis"):
+        Store("redis://[::1")
+
+
+@pytest.mark.parametrize("mark", "/?#@")
+def test_a_password_that_is_not_escaped_is_not_shown(mark):
+    with pytest.raises((InvalidArgument, OutputFailed), match="redis://127.0.0.1:9/0") as refused:
+        Store(f"redis://:sec{mark}ret@127.0.0.1:9/0?db=1")
+    assert "sec" not in str(refused.value).partition("redis:")[2] and "ret@" not in str(refused.value)
 
 
 def test_a_redis_that_may_lose_jobs_is_said(redis_address, empty_redis):

@@ -72,6 +72,16 @@ def test_services_of_one_database_share_the_files_and_others_do_not(bucket, tmp_
         opened.close()
 
 
+@pytest.mark.parametrize("place", ["", "..", "0123456789abcdef/x"])
+def test_without_a_place_of_its_own_no_service_starts(bucket, tmp_path, place):
+    store = Store(str(tmp_path / "jobs"))
+    store.put("place", place.encode())
+    store.close()
+    with pytest.raises(OutputFailed, match="does not say where the files are"):
+        Store(str(tmp_path / "jobs"), "s3://b/jobs")
+    Store(str(tmp_path / "others"), "s3://b/jobs").close()
+
+
 def test_what_was_left_behind_is_removed_and_nothing_else(jobs, bucket):
     jobs._store.files.put("gone.1.file", b"of a job that is no more")
     jobs.look()
