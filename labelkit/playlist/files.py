@@ -137,6 +137,19 @@ class Folder:
             start, stop = _span(part, reader)
             return reader.at(start, stop - start, "segment")
 
+    def refuse_repeats(self, parts: Iterable[Part | None]) -> None:
+        """Raise UnsupportedFormat for parts that together are more than twice as large as their files: a short playlist
+        could fill a disk with them. Raises InvalidArgument for a file that is not there."""
+        sums: dict[PurePosixPath, int] = {}
+        sizes: dict[PurePosixPath, int] = {}
+        for part in parts:
+            if part:
+                size = sizes[part.path] = sizes.get(part.path) or self.size(part.path)
+                sums[part.path] = sums.get(part.path, 0) + (size if part.start is None else min(part.length, size))
+        for path, size in sizes.items():
+            if sums[path] > 2 * size:
+                raise UnsupportedFormat("{where}: segments name the same bytes again and again", where=str(path))
+
     def copy(self, parts: Iterable[Part | None], target: Path) -> None:
         """The bytes of some parts, one after the other, as a new file. Raises TruncatedFile, LimitExceeded."""
         with open(target, "wb") as out:

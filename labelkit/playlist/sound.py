@@ -110,8 +110,10 @@ def payload_in(reader: Reader, key: Key) -> Payload | None:
 def beginning(folder: Folder, rendition: Rendition, place: Path, seconds: float = SEARCHED_S) -> None:
     """Write the segments that begin in the first seconds as one file, named as sound by its brand."""
     begin = rendition.segments[0].begin
-    folder.copy([rendition.segments[0].initialisation, *(
-        segment.part for segment in rendition.segments if segment.begin - begin < seconds)], place)
+    parts = [rendition.segments[0].initialisation, *(
+        segment.part for segment in rendition.segments if segment.begin - begin < seconds)]
+    folder.refuse_repeats(parts)
+    folder.copy(parts, place)
     with open(place, "r+b") as file:
         if file.read(8)[4:] == b"ftyp":
             file.write(b"M4A ")

@@ -148,6 +148,23 @@ def test_pictures_behind_sound_are_verified_too(sources, tmp_path):
     assert found and all(name.startswith("v/") for name in found)
 
 
+@pytest.mark.parametrize(("again", "lines"), [(1, "main0.m4s"), (3, "main0.m4s"),
+                                              (3, "#EXT-X-BYTERANGE:{}@0\nmain0.m4s")])
+def test_a_short_playlist_fills_no_disk(again, lines, sources, tmp_path):
+    shutil.copytree(sources["hls"].parent, tmp_path / "s")
+    size = (tmp_path / "s" / "main0.m4s").stat().st_size
+    source = tmp_path / "s" / "main.m3u8"
+    source.write_text('#EXTM3U\n#EXT-X-MAP:URI="init.mp4"\n' + "".join(
+        f"#EXTINF:0.1,\n{lines.format(size - number)}\n" for number in range(again)))
+    if again == 1:
+        assert not list(playlist.verify(source, **SETTINGS))
+        return
+    with pytest.raises(UnsupportedFormat, match="again and again"):
+        list(playlist.verify(source, **SETTINGS))
+    with pytest.raises(UnsupportedFormat, match="again and again"):
+        playlist.embed(source, tmp_path / "out" / "main.m3u8", LABEL, plan=PLAN)
+
+
 @pytest.mark.parametrize("name", [".", "a" * 300])
 def test_names_that_no_file_can_have_are_refused_in_later_segments_too(name, sources, tmp_path):
     shutil.copytree(sources["hls"].parent, tmp_path / "s")
