@@ -31,6 +31,7 @@ _RATES = {"opus": (8_000, 12_000, 16_000, 24_000, 48_000),  # Hz
 _AAC = {"m4a": "ipod", "aac": "adts"}  # FFmpeg's names of the containers
 _LAYOUTS = {1: "mono", 2: "stereo"}
 _M4A_BITS = 2.0  # a second for each sample a second: 96 kbit/s for a channel of 48 kHz
+_MAX_VORBIS_RATE = 200_000  # Hz, of libvorbis
 _MP3_LEVEL = 0.44  # libsndfile's: 192 kbit/s, at low rates 96
 
 
@@ -141,6 +142,8 @@ def _new(samples: Audio, format: str) -> Source:
 def _write_sound(blocks: Iterable[Waveform], rate: int, channels: int, source: Source, level: float | None,
                  out: BinaryIO) -> None:
     import soundfile
+    if source.subtype == "VORBIS":
+        refuse_vorbis_rate(rate)
     more: dict[str, float | str] = {} if level is None else {"compression_level": level}
     if source.subtype == "MPEG_LAYER_III":
         more["bitrate_mode"] = "CONSTANT"
@@ -162,6 +165,13 @@ def _level(samples: Audio, source: Source) -> float | None:
     if source.subtype != "VORBIS":
         return None
     return vorbis_level(nominal_bitrate(source.reader.head(512)) or source.bitrate, samples.rate, samples.channels)
+
+
+def refuse_vorbis_rate(rate: int) -> None:
+    """Raise UnsupportedFormat for Hz that libvorbis does not take: libsndfile 1.2 then ends the process."""
+    if not 1 <= rate <= _MAX_VORBIS_RATE:
+        raise UnsupportedFormat("{format} holds sound of {rates} Hz, got {got}", format="ogg", got=rate,
+                                rates=f"1-{_MAX_VORBIS_RATE}")
 
 
 def vorbis_level(bitrate: float, rate: int, channels: int) -> float:

@@ -63,6 +63,8 @@ def head(data: bytes) -> Head | None:
         raise MalformedFile("FLAC begins otherwise")
     told, = struct.unpack_from(">I", info, 10)
     rate, channels, depth = told >> 12, (told >> 9 & 7) + 1, (told >> 4 & 31) + 1
+    if not rate:
+        raise MalformedFile("FLAC begins otherwise")
     if channels > 2 or depth > 24:
         raise MalformedFile("FLAC of one or two channels and 24 bits at most is wanted")
     return Head(rate, channels, BITRATE, at, info + kept, depth=16 if depth <= 16 else 24)

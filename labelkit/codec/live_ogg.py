@@ -90,7 +90,7 @@ def opening(data: bytes, count: int) -> Opening | None:
         page = page_of(data[at:at + _MAX_PAGE]) if len(data) > at else None
         if page is None and len(data) < MAX_HEAD:
             return None
-        if page is None or bool(page.flags & FIRST) != (at == 0) or page.serial != (serial or page.serial):
+        if page is None or bool(page.flags & FIRST) != (at == 0) or at and page.serial != serial:
             raise MalformedFile("Ogg whose head cannot be kept in a stream")
         serial, at = page.serial, at + page.length
         found += packets.take(page)

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from labelkit.codec.audio_encoding import nominal_bitrate, vorbis_level
+from labelkit.codec.audio_encoding import nominal_bitrate, refuse_vorbis_rate, vorbis_level
 from labelkit.codec.backends import SOUND, libsndfile, translated
 from labelkit.codec.live import RECENT_S, Head, PacketDecoder, joined
 from labelkit.codec.live_ogg import OggDecoder, Packets, PageWriter, opening, page_of
@@ -106,6 +106,7 @@ class Encoder:
 
     def __init__(self, head: Head) -> None:
         soundfile = libsndfile("stream", "ogg")
+        refuse_vorbis_rate(head.rate)
         self._source, self._sink, self._pages = head, _Sink(), PageWriter(head.serial)
         with translated("stream", SOUND):
             level = vorbis_level(head.bitrate, head.rate, head.channels)

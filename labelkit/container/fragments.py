@@ -6,6 +6,7 @@ ISO/IEC 14496-12: movie fragments 8.8, segment index 8.16.3.
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -51,7 +52,9 @@ def with_samples(reader: Reader, samples: Iterator[bytes]) -> bytes:
         places[box.start] = sum(map(len, pieces))
         if box.kind == b"moof":
             run = _run(reader, box, following)
-            new = [next(samples) for _ in range(run.samples)]
+            new = list(itertools.islice(samples, run.samples))
+            if len(new) < run.samples:  # more than all segments in one file have: a box swallows others there
+                raise _unwritten(reader)
             for number, sample in enumerate(new):
                 struct.pack_into(">I", data, run.first + number * run.step, len(sample))
         is_filled = box.kind == b"mdat" and new

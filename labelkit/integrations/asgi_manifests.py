@@ -8,6 +8,7 @@ elsewhere: `Link: <...>; rel="c2pa-manifest"`, a relation of IANA's registry (RF
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -19,7 +20,7 @@ from labelkit.errors import InvalidArgument
 from labelkit.label import Label
 from labelkit.plan import Plan
 
-_NAME = "0123456789abcdef"
+_NAME = re.compile("[0-9a-f]{32}")
 _SPOOLED = 4 << 20  # bytes of a stream that are kept in memory until it is signed, the rest in a temporary file
 
 
@@ -47,8 +48,8 @@ class StreamManifests:
         """A manifest, or 404 where there is none of that name, or not yet."""
         name = str(scope["path"])[len(self.path):].removesuffix(".c2pa")
         kept = self._folder / f"{name}.c2pa"
-        is_name = bool(name) and set(name) <= set(_NAME)  # nothing else is looked for
-        body = await aio.in_thread(kept.read_bytes) if is_name and kept.is_file() else None
+        is_there = _NAME.fullmatch(name) and kept.is_file()  # nothing else is looked for
+        body = await aio.in_thread(kept.read_bytes) if is_there else None
         kind = b"application/c2pa" if body is not None else b"text/plain"
         await send({"type": "http.response.start", "status": 404 if body is None else 200, "headers": [
             (b"content-type", kind), (b"content-length", b"%d" % len(body or b"")),

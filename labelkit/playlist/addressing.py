@@ -224,7 +224,7 @@ def _timed(rows: list[Element], end: float | None, where: str) -> Iterator[tuple
                 raise MalformedFile("{where}: the manifest does not say how long the segments or the period are",
                                     where=where)
             times = math.ceil((until - time) / length - _REST)
-        count += times
+        count += max(1, times)  # a row of none costs time too
         _check_count(count, where)
         for _ in range(times):
             yield time, length

@@ -24,7 +24,9 @@ _NAMESPACE, _XLINK = "urn:mpeg:dash:schema:mpd:2011", "http://www.w3.org/1999/xl
 _LENGTH = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,8})M)?(?:(\d{1,10}(?:\.\d{1,9})?)S)?)?")
 _PARTS = 86_400, 3_600, 60, 1
 _PICTURES = ("avc1", "avc3", "hvc1", "hev1", "av01", "vp08", "vp09", "dvh1", "dvhe", "dva1", "dvav", "mp4v")
+_RATE = re.compile(r"[0-9]{1,15}")
 _MAX_ALL = 2 * MAX_SEGMENTS  # of all representations of a manifest
+_MAX_INHERITED = 20 * MAX_SEGMENTS  # elements that they are told by, each counted for every one of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,12 @@ class Presentation:
         self._data = folder.text(folder.entry).encode()
         self._elements = markup.parse(self._data, self._name)
         self._inner: dict[int, list[Element]] = {}
+        self._named: dict[tuple[int, str], list[Element]] = {}
+        self._inherited = 0
         for element in self._elements:
             if element.parent:
                 self._inner.setdefault(element.parent.index, []).append(element)
+                self._named.setdefault((element.parent.index, element.name), []).append(element)
         self._refuse()
         self._representations = list(self._read())
 
@@ -65,9 +70,9 @@ class Presentation:
         """Nothing else is copied."""
         return ()
 
-    def _in(self, element: Element, *names: str) -> list[Element]:
-        """The elements of these names in another."""
-        return [one for one in self._inner.get(element.index, ()) if one.local in names and one.namespace == _NAMESPACE]
+    def _in(self, element: Element, name: str) -> list[Element]:
+        """The elements of this name in another."""
+        return self._named.get((element.index, f"{_NAMESPACE}\n{name}"), [])
 
     def _refuse(self) -> None:
         """Raise for what is no finished and plain manifest."""
@@ -173,7 +178,7 @@ class Presentation:
 
     def _addressing(self, levels: tuple[Element, ...]) -> Addressing | None:
         """What the levels, from the outermost, say of where the segments are."""
-        found = [one for level in levels for one in self._in(level, *KINDS)]
+        found = [one for level in levels for kind in KINDS for one in self._in(level, kind)[:1]]  # a level has one
         if not found:
             return None
         nearest = found[-1]
@@ -188,6 +193,9 @@ class Presentation:
                     inner[child.local].append(child)
         timeline = inner.get("SegmentTimeline", ())
         inner["S"] = self._in(timeline[0], "S") if timeline else []
+        self._inherited += sum(map(len, inner.values()))
+        if self._inherited > _MAX_INHERITED:
+            raise LimitExceeded("the {what} has more than {limit} elements", what=self._name, limit=_MAX_INHERITED)
         stated = {name for url in inner.get("SegmentURL", ()) for name in url.attributes}
         stated |= attributes.keys() | inner.keys()
         for name in ("RepresentationIndex", "BitstreamSwitching", "index", "bitstreamSwitching"):
@@ -227,7 +235,7 @@ class Presentation:
             if outcome.peak and one.has_rate:
                 left_out.append(Message("{where}: the bit rate stays as it was stated, because the names of the files "
                                         "contain it", where=one.rendition.name))
-            elif outcome.peak and (rate := one.element.attributes.get("bandwidth", "")).isdigit():
+            elif outcome.peak and _RATE.fullmatch(rate := one.element.attributes.get("bandwidth", "")):
                 self._set(changes, one.element, "bandwidth", str(max(1, int(rate) + outcome.peak)))
         edits = [edit for (index, name), value in changes.items() for edit in self._edits(index, name, value)]
         return {self.folder.entry: markup.changed(self._data, edits).decode()}

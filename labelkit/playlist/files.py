@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import urllib.parse
 from collections.abc import Iterable, Iterator
@@ -18,6 +19,8 @@ MAX_TEXT = 4 << 20  # bytes of one playlist
 MAX_SEGMENTS = 50_000  # of one playlist: three days of segments of six seconds
 MAX_RENDITIONS = 500  # of one presentation
 MAX_SEGMENT = 1 << 30  # bytes of one segment
+MAX_NAME = 1024  # characters of a path
+_MAX_DEPTH = 64  # folders in a path
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
 
 
@@ -80,19 +83,24 @@ class Folder:
     def named(self, uri: str, base: PurePosixPath, where: str = "") -> PurePosixPath:
         """The path of what the playlist `base`, or `where`, calls `uri` relative to `base`.
 
-        Raises UnsupportedFormat for one that leads elsewhere.
+        Raises UnsupportedFormat for one that leads elsewhere, LimitExceeded.
         """
+        if len(uri) > 3 * MAX_NAME:  # %XX for each byte
+            raise _too_long(where or str(base))
         name = urllib.parse.unquote(uri)
         path = PurePosixPath(name)
         if _SCHEME.match(uri) or not name or path.is_absolute() or ".." in path.parts or set(name) & set("\\\0?#{"):
             raise UnsupportedFormat("{where} names {uri}; only files below the playlist's own folder are read, by "
                                     "relative paths, and nothing is fetched", where=where or str(base), uri=uri[:200],
                                     hint="download the whole presentation, then label it")
-        return base.parent / path
+        path = base.parent / path
+        if len(path.parts) > _MAX_DEPTH or len(str(path)) > MAX_NAME:
+            raise _too_long(where or str(base))
+        return path
 
     def has(self, path: PurePosixPath) -> bool:
         """Whether there is a file of this name, wherever it leads."""
-        return (self._root / path).exists()
+        return os.path.exists(self._root / path)  # False for a name that no file can have
 
     def size(self, path: PurePosixPath) -> int:
         """The bytes of a file."""
@@ -129,6 +137,19 @@ class Folder:
             start, stop = _span(part, reader)
             return reader.at(start, stop - start, "segment")
 
+    def refuse_repeats(self, parts: Iterable[Part | None]) -> None:
+        """Raise UnsupportedFormat for parts that together are more than twice as large as their files: a short playlist
+        could fill a disk with them. Raises InvalidArgument for a file that is not there."""
+        sums: dict[PurePosixPath, int] = {}
+        sizes: dict[PurePosixPath, int] = {}
+        for part in parts:
+            if part:
+                size = sizes[part.path] = sizes.get(part.path) or self.size(part.path)
+                sums[part.path] = sums.get(part.path, 0) + (size if part.start is None else min(part.length, size))
+        for path, size in sizes.items():
+            if sums[path] > 2 * size:
+                raise UnsupportedFormat("{where}: segments name the same bytes again and again", where=str(path))
+
     def copy(self, parts: Iterable[Part | None], target: Path) -> None:
         """The bytes of some parts, one after the other, as a new file. Raises TruncatedFile, LimitExceeded."""
         with open(target, "wb") as out:
@@ -136,6 +157,11 @@ class Folder:
                 if part:
                     with self.opened(part.path) as reader:
                         container.stream(reader, [_span(part, reader)], out)
+
+
+def _too_long(where: str) -> LimitExceeded:
+    return LimitExceeded("{where}: a path of more than {limit} characters or {depth} folders", where=where,
+                         limit=MAX_NAME, depth=_MAX_DEPTH)
 
 
 def _span(part: Part, reader: Reader) -> tuple[int, int]:

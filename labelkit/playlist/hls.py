@@ -18,6 +18,7 @@ from labelkit.playlist.segments import Outcome
 
 HEAD = "#EXTM3U"
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"\r\n]*"|[^",\s]+)')
+_RATE = re.compile(r"[0-9]{1,15}")
 _RANGE = re.compile(r"(\d{1,15})(?:@(\d{1,15}))?")
 _LENGTH = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
 _LIVE = ("#EXT-X-PART:", "#EXT-X-PRELOAD-HINT", "#EXT-X-SKIP", "#EXT-X-DEFINE", "#EXT-X-CONTENT-STEERING")
@@ -241,7 +242,7 @@ def master_text(playlist: Playlist, change_of: Callable[[list[PurePosixPath]], C
 def _variant(line: str, change: Change) -> str:
     def replaced(found: re.Match[str]) -> str:
         name, value = found[1], found[2]
-        if name in ("BANDWIDTH", "AVERAGE-BANDWIDTH") and value.isdigit():
+        if name in ("BANDWIDTH", "AVERAGE-BANDWIDTH") and _RATE.fullmatch(value):
             return f"{name}={max(1, int(value) + (change.peak if name == 'BANDWIDTH' else change.mean))}"
         if name == "CODECS":
             names = [change.codecs.get(one.partition(".")[0], one) for one in value.strip('"').split(",")]

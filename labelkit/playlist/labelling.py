@@ -126,6 +126,9 @@ class _Labelled:
     def run(self) -> None:
         """Label all of it."""
         heads: dict[Part, bytes] = {}
+        self.presentation.folder.refuse_repeats(dict.fromkeys(
+            part for rendition in self.presentation.renditions() for segment in rendition.segments
+            for part in (segment.initialisation, segment.part)))
         for number, rendition in enumerate(self.presentation.renditions()):
             folder, watermark = self.presentation.folder, self.request.plan.watermark
             kind = SoundJob if watermark and watermark.soundtrack and sound.is_sound(
@@ -151,6 +154,7 @@ class _Labelled:
         """Put a part where its file is made: a range behind the ranges that were made before it."""
         old = made.part
         if old in self.parts:
+            made.stage.unlink()
             return
         stage = self.places.get(old.path)
         if old.start is None and stage is None:

@@ -92,6 +92,10 @@ class Job:
             raise UnsupportedFormat("{where}: MPEG-TS has no place that a standard or guide gives to a label's "
                                     "metadata", where=reader.name, hint="leave the metadata layer out of the plan, or "
                                     "repackage the presentation with segments of fragmented MP4")
+        if kind == "ts" and has_pictures and segment.initialisation and plan.has_signal_layer:
+            raise UnsupportedFormat("{where}: segments of MPEG-TS that need an initialisation segment are not labelled",
+                                    where=reader.name, hint="repackage the presentation with segments of fragmented "
+                                    "MP4")
         if kind is None or not has_pictures or not plan.has_signal_layer:
             yield from self._copied(segment, stage, is_sound=not has_pictures)
             return

@@ -31,7 +31,7 @@ class SoundJob(Job):
     def run(self) -> Iterator[Made]:
         """The new parts. Raises UnsupportedFormat for sound that is not written in segments."""
         segments, packets = self.rendition.segments, self.work / "packets"
-        if len({segment.initialisation for segment in segments}) != 1 or segments[0].initialisation is None:
+        if not is_one(self.rendition):
             raise UnsupportedFormat("{where}: its segments need different decoder settings", where=self.rendition.name,
                                     hint="leave the sound track out of the plan")
         with _whole(self.folder, self.rendition, self.work / "joined") as reader:
@@ -41,6 +41,7 @@ class SoundJob(Job):
                 raise UnsupportedFormat("{where}: its fragments hold samples that are no sound",
                                         where=self.rendition.name, hint="leave the sound track out of the plan")
         head = segments[0].initialisation
+        assert head is not None
         old_head = self.folder.bytes_of(head)
         with open(packets, "rb") as file, open(self.work / "joined", "wb") as whole:
             whole.write(old_head)
@@ -78,6 +79,12 @@ class SoundJob(Job):
                                  robustness=plan.robustness)(rate, channels)
 
 
+def is_one(rendition: Rendition) -> bool:
+    """Whether all segments have the same initialisation segment; others may be of pictures."""
+    return rendition.segments[0].initialisation is not None and len(
+        {segment.initialisation for segment in rendition.segments}) == 1
+
+
 def is_sound(folder: Folder, rendition: Rendition, place: Path) -> bool:
     """Whether a rendition is of sound in fragmented MP4 and nothing else; `place` is a file for a while."""
     first = rendition.segments[0]
@@ -103,8 +110,10 @@ def payload_in(reader: Reader, key: Key) -> Payload | None:
 def beginning(folder: Folder, rendition: Rendition, place: Path, seconds: float = SEARCHED_S) -> None:
     """Write the segments that begin in the first seconds as one file, named as sound by its brand."""
     begin = rendition.segments[0].begin
-    folder.copy([rendition.segments[0].initialisation, *(
-        segment.part for segment in rendition.segments if segment.begin - begin < seconds)], place)
+    parts = [rendition.segments[0].initialisation, *(
+        segment.part for segment in rendition.segments if segment.begin - begin < seconds)]
+    folder.refuse_repeats(parts)
+    folder.copy(parts, place)
     with open(place, "r+b") as file:
         if file.read(8)[4:] == b"ftyp":
             file.write(b"M4A ")

@@ -73,7 +73,8 @@ def joined(source: str | os.PathLike[str]) -> Iterator[Joined]:
     with tempfile.TemporaryDirectory() as place:
         for rendition in presentation.renditions():
             whole = Path(place) / "sound.mp4"
-            if rendition.segments[0].part not in done and sound.is_sound(presentation.folder, rendition, whole):
+            if rendition.segments[0].part not in done and sound.is_one(rendition) and sound.is_sound(
+                    presentation.folder, rendition, whole):
                 done.update(segment.part for segment in rendition.segments)
                 sound.beginning(presentation.folder, rendition, whole)
                 yield Joined(rendition.name, str(whole), False, True)
@@ -83,7 +84,7 @@ def joined(source: str | os.PathLike[str]) -> Iterator[Joined]:
                 if part in done:
                     continue
                 done.add(part)
-                path = Path(place) / part.path.name
+                path = Path(place) / "segment"
                 presentation.folder.copy([segment.initialisation, part], path)
                 with container.opened(path) as reader:
                     reader.name = str(part.path)

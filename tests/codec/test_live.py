@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from labelkit.codec import live, live_aac, live_flac, live_mp3, live_opus, live_vorbis
+from labelkit.codec import live, live_aac, live_flac, live_mp3, live_ogg, live_opus, live_vorbis
+from labelkit.container import ogg
 from labelkit.errors import LabelkitError, MalformedFile
 from tests.sounds import speech
 
@@ -136,6 +137,23 @@ def test_streams_without_sound_end_well(format):
     head, end = encoder.head(lambda head: head), encoder.finish()
     assert end.startswith(b"OggS") if format in ("opus", "ogg") else end == b""
     assert head.startswith({"opus": b"OggS", "flac": b"fLaC"}.get(format, b""))
+
+
+@pytest.mark.parametrize("serial", [0, 5])
+def test_a_head_is_of_one_stream(serial):
+    data = made("opus")
+    pages = []
+    while data:
+        page = live_ogg.page_of(data)
+        pages.append(page)
+        data = data[page.length:]
+
+    def with_serials(first: int, others: int) -> bytes:
+        return b"".join(ogg.encode_page(page.flags, page.granule, others if number else first, number, page.lacing,
+                                        page.body) for number, page in enumerate(pages))
+    assert live_opus.head(with_serials(serial, serial)).serial == serial
+    with pytest.raises(MalformedFile):
+        live_opus.head(with_serials(serial, 9))
 
 
 def test_more_comments_need_more_pages_and_the_numbers_go_on():

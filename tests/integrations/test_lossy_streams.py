@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import dataclasses
 import functools
 import gc
 import io
@@ -19,7 +20,8 @@ import soundfile
 from av.audio.codeccontext import AudioCodecContext
 
 import labelkit as lk
-from labelkit.codec import live
+from labelkit.codec import live, live_ogg, live_vorbis
+from labelkit.container import ogg
 from labelkit.errors import MalformedFile
 from labelkit.integrations.asgi import LabelResponses
 from tests.codec.test_live import ROOMS, read_by_ffmpeg
@@ -244,6 +246,39 @@ def test_mp3_that_changes_its_format_under_way_has_no_end():
                                         ("audio/ogg", b"OggS" + bytes(24) + b"\x01vorbis" + bytes(90))])
 def test_what_is_not_what_it_says_is_refused(kind, body):
     status, _, told = ask(LabelResponses(answer(body, kind, chunks=4), label=new_label))
+    assert status == 500 and b"error" in told
+
+
+def with_rate(rate: int) -> bytes:
+    """Vorbis whose head tells another rate."""
+    data = vorbis()
+    page = live_ogg.page_of(data)
+    body = page.body[:12] + struct.pack("<I", rate) + page.body[16:]
+    return ogg.encode_page(page.flags, page.granule, page.serial, 0, page.lacing, body) + data[page.length:]
+
+
+@pytest.mark.parametrize("rate", [0, 200_001, 2**31 - 1, 2**32 - 1])
+def test_rates_that_end_the_process_in_libsndfile_are_refused(rate, tmp_path):
+    status, _, told = ask(LabelResponses(answer(with_rate(rate), "audio/ogg", chunks=4), label=new_label))
+    assert status == 500 and b"error" in told
+    source = tmp_path / "a.ogg"
+    source.write_bytes(with_rate(rate))
+    with pytest.raises(lk.LabelkitError):
+        lk.embed(source, tmp_path / "out.ogg", new_label(None), plan=lk.Plan(watermark=None))
+    assert not (tmp_path / "out.ogg").exists()
+
+
+def test_the_highest_rate_of_vorbis_is_encoded():
+    head = live.Head(200_000, 1, 64_000)
+    assert live_vorbis.Encoder(head).finish()
+    with pytest.raises(lk.errors.UnsupportedFormat, match="1-200000 Hz"):
+        live_vorbis.Encoder(dataclasses.replace(head, rate=200_001))
+
+
+def test_flac_without_a_rate_is_refused():
+    data = bytearray(flac())
+    data[18:21] = bytes([0, 0, data[20] & 15])
+    status, _, told = ask(LabelResponses(answer(bytes(data), "audio/flac", chunks=4), label=new_label))
     assert status == 500 and b"error" in told
 
 

@@ -15,6 +15,7 @@ from labelkit.errors import InvalidArgument, LabelkitError, LimitExceeded, Malfo
 from labelkit.payload import Payload
 from labelkit.plan import Quality
 from labelkit.playlist.labelling import read
+from labelkit.playlist.segments import Outcome
 from tests.codec.test_video import needs
 from tests.films import scene
 from tests.media import LABEL
@@ -200,6 +201,15 @@ ONE = '<Representation id="0"><SegmentList{}><SegmentURL media="{}"/></SegmentLi
     (manifest(TEMPLATE.format('duration="-2"')), MalformedFile, "no whole number"),
     (manifest('<Representation id="0"><SegmentTemplate media="$Time$"><SegmentTimeline><S t="0" d="1" r="999999"/>'
               '</SegmentTimeline></SegmentTemplate></Representation>'), LimitExceeded, "more than 50000 segments"),
+    (manifest('<Representation id="0"><SegmentTemplate media="$Time$"><SegmentTimeline><S t="99999999" d="1" r="-1"/>'
+              '<S t="0" d="1" r="99999"/></SegmentTimeline></SegmentTemplate></Representation>'), LimitExceeded,
+     "more than 50000 segments"),
+    (manifest(GOOD.replace('media="', 'media="' + "a/" * 65)), LimitExceeded, "or 64 folders"),
+    (manifest(GOOD.replace('media="', 'media="' + "a" * 5000)), LimitExceeded, "more than 1024 characters"),
+    (manifest(GOOD.replace('media="', 'media="' + "a" * 300)), InvalidArgument, "too long"),
+    (manifest("<SegmentList><SegmentTimeline><S d='1'/></SegmentTimeline>" + "<SegmentURL media='a'/>" * 20_000 +
+              "</SegmentList>" + "<Representation><SegmentList/></Representation>" * 51), LimitExceeded,
+     "more than 1000000 elements"),
     (manifest('<Representation id="0"><SegmentTemplate media="$Time$"><SegmentTimeline><S t="0" d="1" k="4"/>'
               '</SegmentTimeline></SegmentTemplate></Representation>'), UnsupportedFormat, "sequences of segments"),
     (manifest('<Representation id="0"><BaseURL>init-stream0.m4s</BaseURL></Representation>'), UnsupportedFormat,
@@ -239,6 +249,14 @@ def test_representations_that_share_a_name_and_a_file_are_told_apart(sources, tm
     new = playlist.embed(source, tmp_path / "out" / "twice.mpd", LABEL, plan=bare_plan)
     ranges = re.findall(r'[rR]ange="([0-9-]+)"', new.read_text())
     assert ranges[:2] == ranges[2:] and ranges[1].startswith("0-")
+
+
+@pytest.mark.parametrize(("rate", "new"), [("1000", "1008"), ("\u00b2", "\u00b2"), ("9" * 5000, "9" * 5000)])
+def test_a_bit_rate_that_is_no_number_stays(rate, new, tmp_path):
+    (tmp_path / "main.mpd").write_text(manifest(GOOD.replace('id="0"', f'id="0" bandwidth="{rate}"')), "utf-8")
+    presentation = read(tmp_path / "main.mpd")
+    text, = presentation.texts({}, {"main.mpd#0": Outcome(peak=8)}, []).values()
+    assert f'bandwidth="{new}"' in text
 
 
 def test_what_names_would_change_is_said(sources, tmp_path):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -122,6 +123,17 @@ def test_ranges_are_those_of_the_new_file(labelled):
 def test_mpeg_ts_has_no_place_for_metadata(sources, tmp_path):
     with pytest.raises(UnsupportedFormat, match="MPEG-TS has no place"):
         playlist.embed(sources["ts"], tmp_path / "out" / "main.m3u8", LABEL, plan=PLAN)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_mpeg_ts_behind_an_initialisation_segment_is_refused(check, sources, tmp_path):
+    source = tmp_path / "in" / "main.m3u8"
+    shutil.copytree(sources["ts"].parent, source.parent)
+    (source.parent / "map.ts").write_bytes((source.parent / "part0.ts").read_bytes()[:3 * 188])
+    source.write_text(source.read_text().replace("#EXTINF", '#EXT-X-MAP:URI="map.ts"\n#EXTINF', 1))
+    with pytest.raises(UnsupportedFormat, match="need an initialisation segment"):
+        playlist.embed(source, tmp_path / "out" / "main.m3u8", LABEL, plan=BARE, check=check)
     assert not (tmp_path / "out").exists()
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -124,6 +126,52 @@ def test_what_is_not_marked_is_said_or_refused(sources, tmp_path):
     with pytest.raises(UnsupportedFormat, match="only sound in AAC-LC"):
         playlist.embed(other, tmp_path / "out2" / "main.m3u8", LABEL, plan=PLAN)
     assert not (tmp_path / "out2").exists()
+
+
+def test_a_box_that_swallows_the_following_segments_is_refused(sources, tmp_path):
+    folder = tmp_path / "in"
+    shutil.copytree(sources["hls"].parent, folder)
+    first = min(folder.glob("*.m4s"))
+    first.write_bytes(first.read_bytes() + b"\0\0\0\0free")  # up to the end of whatever it is in
+    with pytest.raises(UnsupportedFormat, match="laid out"):
+        playlist.embed(folder / "main.m3u8", tmp_path / "out" / "main.m3u8", LABEL, plan=PLAN)
+    assert not (tmp_path / "out").exists()
+
+
+def test_pictures_behind_sound_are_verified_too(sources, tmp_path):
+    pictures = film(tmp_path / "v", "-hls_segment_type", "fmp4", "-an", seconds=2)
+    shutil.copytree(sources["hls"].parent, tmp_path / "s")
+    lines = [[re.sub(r'^(?=[a-z])|(?<=URI=")', f"{name}/", line) for line in path.read_text().splitlines()[5:-1]]
+             for name, path in (("s", sources["hls"]), ("v", pictures))]
+    (tmp_path / "main.m3u8").write_text("\n".join(["#EXTM3U", *lines[0], "#EXT-X-DISCONTINUITY", *lines[1]]))
+    found = dict(playlist.verify(tmp_path / "main.m3u8", **SETTINGS))
+    assert found and all(name.startswith("v/") for name in found)
+
+
+@pytest.mark.parametrize(("again", "lines"), [(1, "main0.m4s"), (3, "main0.m4s"),
+                                              (3, "#EXT-X-BYTERANGE:{}@0\nmain0.m4s")])
+def test_a_short_playlist_fills_no_disk(again, lines, sources, tmp_path):
+    shutil.copytree(sources["hls"].parent, tmp_path / "s")
+    size = (tmp_path / "s" / "main0.m4s").stat().st_size
+    source = tmp_path / "s" / "main.m3u8"
+    source.write_text('#EXTM3U\n#EXT-X-MAP:URI="init.mp4"\n' + "".join(
+        f"#EXTINF:0.1,\n{lines.format(size - number)}\n" for number in range(again)))
+    if again == 1:
+        assert not list(playlist.verify(source, **SETTINGS))
+        return
+    with pytest.raises(UnsupportedFormat, match="again and again"):
+        list(playlist.verify(source, **SETTINGS))
+    with pytest.raises(UnsupportedFormat, match="again and again"):
+        playlist.embed(source, tmp_path / "out" / "main.m3u8", LABEL, plan=PLAN)
+
+
+@pytest.mark.parametrize("name", [".", "a" * 300])
+def test_names_that_no_file_can_have_are_refused_in_later_segments_too(name, sources, tmp_path):
+    shutil.copytree(sources["hls"].parent, tmp_path / "s")
+    other = tmp_path / "s" / "other.m3u8"
+    other.write_text("#EXTM3U\n#EXTINF:1,\nmain0.m4s\n#EXTINF:1,\n" + name)
+    with pytest.raises(InvalidArgument):
+        list(playlist.verify(other, **SETTINGS))
 
 
 def of(data: bytes) -> Reader:
