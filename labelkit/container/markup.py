@@ -7,6 +7,7 @@ Declarations of entities are refused, elements are counted, and nesting costs no
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
@@ -25,6 +26,7 @@ class Element:
 
     start, body, end_tag, stop   where its start tag, its content and its end tag start, and where it ends;
                                  body, end_tag and stop are one where it is an empty-element tag
+    texts, ranks                 the characters between the tags in it, and the place of each among all of the document
     """
 
     index: int
@@ -36,6 +38,7 @@ class Element:
     end_tag: int = 0
     stop: int = 0
     texts: list[str] = field(default_factory=list)
+    ranks: list[int] = field(default_factory=list)
 
     @property
     def local(self) -> str:
@@ -77,14 +80,15 @@ def parse(data: bytes, what: str) -> list[Element]:
     return walk.found
 
 
-def text_of(elements: list[Element], element: Element) -> str:
-    """The characters in an element and in all that it holds."""
-    texts: list[str] = []
+def text_of(elements: list[Element], element: Element, without: Container[int] = ()) -> str:
+    """The characters in an element and in all that it holds, in their order; of elements `without` not their own."""
+    texts: list[tuple[int, str]] = []
     for index in range(element.index, len(elements)):
         if elements[index].start >= element.stop:
             break
-        texts += elements[index].texts
-    return "".join(texts)
+        if index not in without:
+            texts += zip(elements[index].ranks, elements[index].texts, strict=True)
+    return "".join(text for _, text in sorted(texts))
 
 
 def append_to(data: bytes, element: Element, text: bytes) -> tuple[int, int, bytes]:
@@ -111,6 +115,7 @@ class _Walk:
         self.data, self.what = data, what
         self.found: list[Element] = []
         self.open: list[Element] = []
+        self.rank = 0
         self.parser = parser = expat.ParserCreate("UTF-8", "\n")
         parser.buffer_text = True
         parser.StartElementHandler, parser.EndElementHandler = self.start, self.end
@@ -137,6 +142,8 @@ class _Walk:
 
     def text(self, text: str) -> None:
         self.open[-1].texts.append(text)
+        self.open[-1].ranks.append(self.rank)
+        self.rank += 1
 
     def refuse(self, *_: object) -> None:
         raise MalformedFile("the {what} declares entities, which are not expanded", what=self.what)

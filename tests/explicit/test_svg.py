@@ -49,6 +49,9 @@ def test_the_words_stand_in_the_corner_and_the_rest_stays(prefix):
 @pytest.mark.parametrize("content, is_label", [
     ('<text x="9" y="175">AI生成</text>', True),
     ('<text x="9" y="-10"><tspan>由AI</tspan><tspan>生成</tspan></text>', True),
+    ('<text x="9" y="175">由<tspan>AI</tspan>生成</text>', True),
+    ('<text x="9" y="175">本图<tspan display="none">非</tspan>由<tspan>AI</tspan>生成</text>', True),
+    ('<text x="9" y="175">生成<tspan>AI</tspan>由</text>', False),
     ('<g opacity="0"><text x="9" y="175">AI生成</text></g>', False),
     ('<defs><text y="175">AI生成</text></defs>', False),
     ('<text x="9" y="175" style="display:none">AI生成</text>', False), ('<text x="9" y="90">AI生成</text>', False),

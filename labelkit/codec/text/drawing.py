@@ -80,18 +80,10 @@ def _blocks(elements: list[Element], box: tuple[float, float, float, float] | No
             texts.append((one, _at_edge(one, box)))
             stop = one.stop
     for one, is_near in texts:
-        text = " ".join("".join(_shown(elements, one, hidden)).split())
+        text = " ".join(markup.text_of(elements, one, hidden).split())
         if text:
             is_mark = is_near and text.strip("[]【】 ").upper() == "AI"
             yield Block(text, "mark" if is_mark else "box" if is_near else "item")
-
-
-def _shown(elements: list[Element], element: Element, hidden: set[int]) -> Iterator[str]:
-    for one in elements[element.index:]:
-        if one.start >= element.stop:
-            break
-        if one.index not in hidden:
-            yield from one.texts
 
 
 def _is_hidden(element: Element) -> bool:
