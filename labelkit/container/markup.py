@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """XML read for its places: where each element, its content and its attributes lie, and nothing expanded.
 
-Declarations of entities are refused, elements are counted, and nesting costs no stack.
+Declarations of entities are refused, elements and characters of names are counted, and nesting costs no stack.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from xml.parsers import expat
 from labelkit.errors import LimitExceeded, MalformedFile
 
 _MAX_ELEMENTS = 200_000
+_NAMES_A_BYTE, _LEAST_NAMES = 16, 1 << 20  # characters of names and attributes as they are handed out; real ones take 6
 PROLOG = rb"(?:\xef\xbb\xbf)?(?:\s++|<\?[^>]*+>|<!--(?:(?!-->).)*+-->)*+"
 """What may stand before a document type or root element, as a pattern that never backtracks."""
 _START_TAG = re.compile(rb"""<[^\s/>]+(?:\s+[^\s=>]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*/?>""")
@@ -116,12 +117,18 @@ class _Walk:
         self.found: list[Element] = []
         self.open: list[Element] = []
         self.rank = 0
+        self.room = _LEAST_NAMES + _NAMES_A_BYTE * len(data)
         self.parser = parser = expat.ParserCreate("UTF-8", "\n")
         parser.buffer_text = True
         parser.StartElementHandler, parser.EndElementHandler = self.start, self.end
         parser.CharacterDataHandler, parser.EntityDeclHandler = self.text, self.refuse
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
+        # a long namespace stands in every name, and a declared value in every element
+        self.room -= len(name) + sum(len(key) + len(value) for key, value in attributes.items())
+        if self.room < 0:
+            raise LimitExceeded("the {what} has names of more than {limit} characters in all", what=self.what,
+                                limit=_LEAST_NAMES + _NAMES_A_BYTE * len(self.data))
         start = self.parser.CurrentByteIndex
         tag = _START_TAG.match(self.data, start)
         if tag is None:
