@@ -112,7 +112,8 @@ _SENTENCES = re.compile(r"(?<=[。！？!?；;।\n])\s*|(?<=[.])\s+(?=[A-ZÀ-Þ
 _DENIED = re.compile(r"(?:说法|传言|指控|结论|标签|判断|是|为|系|属)(?:都|均|完全)?(?:是|为|系|属)?(?:错误|谣言|不实|"
                      r"误解|假|误判)|不成立|\b(?:is|was|are|were|be) (?:false|wrong|untrue|incorrect|a (?:myth|lie|"
                      r"rumou?r|mistake))|"
-                     # what another says, and what has to be labelled
+                     # what is only likely, what another says, and what has to be labelled
+                     r"(?:生成|合成|创作|撰写)的(?:可能性|概率|嫌疑|说法|传言|争议)|"
                      r"^[^,，]*[,，]\s*(?:[^\s,，]+\s){0,4}?(?:claim(?:s|ed)|alleg(?:es|ed)|sa(?:ys|id)|argue[sd]|insist(?:s|ed)|"
                      r"behaupte(?:t|n|ten?)|sag(?:t|en|ten?)|mein(?:t|en|ten?)|vermute(?:t|n|ten?)|"
                      r"(?:a )?affirm(?:e|é|ent|ait|aient)|prétend(?:ent|ait)?|soutien(?:t|nent)|dit|"
