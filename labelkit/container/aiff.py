@@ -60,14 +60,15 @@ def patches(reader: Reader, layout: Layout[list[id3.Tag], id3.TagFrame], changes
     """The patches for new bodies, with the lengths of chunks and form set to match; raises LimitExceeded."""
     done: list[Patch] = []
     held = chunks(reader)
-    for tag in layout.state:
-        part = [(slot.state.frame, body) for slot, body in changes.items() if slot.state.tag.start == tag.start]
-        text, fresh = fresh, None
-        if part or text is not None:
-            chunk = next(one for one in held if one.body <= tag.start < one.stop)
-            new = id3.tag_patches(tag, part, text)
-            grown = sum(len(data) - (stop - start) for start, stop, data in new)
-            length = chunk.stop - chunk.body + grown
+    for chunk in held if layout.state else ():
+        new: list[Patch] = []
+        for tag in layout.state:
+            if chunk.body <= tag.start < chunk.stop:
+                part = [(slot.state.frame, body) for slot, body in changes.items() if slot.state.tag.start == tag.start]
+                new += id3.tag_patches(tag, part, fresh) if part or fresh is not None else []
+                fresh = None
+        if new:
+            length = chunk.stop - chunk.body + sum(len(data) - (stop - start) for start, stop, data in new)
             done += [(chunk.start + 4, chunk.body, struct.pack(">I", length)), *new]
             if chunk.end - chunk.stop != length & 1:
                 done.append((chunk.stop, chunk.end, bytes(length & 1)))

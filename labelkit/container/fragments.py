@@ -47,9 +47,9 @@ def with_samples(reader: Reader, samples: Iterator[bytes]) -> bytes:
     boxes = bmff.boxes(reader, 0, reader.size)
     pieces: list[bytes] = []
     new: list[bytes] = []
-    places = {}  # where boxes began, and begin now
+    places, done = {}, 0  # where boxes began, and begin now
     for box, following in zip(boxes, [*boxes[1:], None], strict=True):
-        places[box.start] = sum(map(len, pieces))
+        places[box.start] = done
         if box.kind == b"moof":
             run = _run(reader, box, following)
             new = list(itertools.islice(samples, run.samples))
@@ -60,7 +60,8 @@ def with_samples(reader: Reader, samples: Iterator[bytes]) -> bytes:
         is_filled = box.kind == b"mdat" and new
         pieces.append(bmff.encode(b"mdat", b"".join(new)) if is_filled else bytes(data[box.start:box.end]))
         new = [] if is_filled else new
-    places[reader.size] = sum(map(len, pieces))
+        done += len(pieces[-1])
+    places[reader.size] = done
     return b"".join(_indexed(reader, box, piece, places) if box.kind == b"sidx" else piece
                     for box, piece in zip(boxes, pieces, strict=True))
 

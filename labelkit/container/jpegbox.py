@@ -37,9 +37,6 @@ def scan(reader: Reader, found: Format) -> Layout[bool, Box]:
     first = next((box for box in boxes if box.kind in _PIXELS), None)
     layout: Layout[bool, Box] = Layout(found, [], True, first.start if first else boxes[-1].end)
     for box in boxes:
-        if box.kind in _PLACES:
-            problem = Message("it says where others lie, and is not written anew")
-            raise reader.malformed(f"box {box.kind.decode()}", box.start, problem)
         if box.kind == b"uuid" and reader.at(box.body, min(16, box.end - box.body)) == _XMP_UUID:
             layout.slots.append(_slot(reader, box, XMP, 16, home=found.name == "jp2"))
         elif box.kind == b"xml " and b"adobe:ns:meta" in reader.at(box.body, min(1 << 12, box.end - box.body)):
@@ -60,7 +57,12 @@ def _slot(reader: Reader, box: Box, kind: str, skip: int, *, home: bool) -> Slot
 
 
 def patches(reader: Reader, layout: Layout[bool, Box], changes: Changes[Box], fresh: bytes | None) -> list[Patch]:
-    """The patches for new packets; nothing in these files says where boxes lie."""
+    """The patches for new packets; raises MalformedFile for a file that says where its boxes lie."""
+    for box in bmff.boxes(reader, 0, reader.size) if layout.state and (changes or fresh is not None) else ():
+        if box.kind in _PLACES:
+            problem = Message("it says where others lie, and is not written anew")
+            raise reader.malformed(f"box {box.kind.decode()}", box.start, problem)
+
     def encoded(packet: bytes) -> bytes:
         return (bmff.encode(b"xml ", packet) if layout.format.name == "jxl" else
                 bmff.encode(b"uuid", _XMP_UUID + packet))

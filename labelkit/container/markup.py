@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """XML read for its places: where each element, its content and its attributes lie, and nothing expanded.
 
-Declarations of entities are refused, elements are counted, and nesting costs no stack.
+Declarations of entities are refused, elements and characters of names are counted, and nesting costs no stack.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from labelkit.errors import LimitExceeded, MalformedFile
 
 _MAX_ELEMENTS = 200_000
+_NAMES_A_BYTE, _LEAST_NAMES = 16, 1 << 20  # characters of names and attributes as they are handed out; real ones take 6
 PROLOG = rb"(?:\xef\xbb\xbf)?(?:\s++|<\?[^>]*+>|<!--(?:(?!-->).)*+-->)*+"
 """What may stand before a document type or root element, as a pattern that never backtracks."""
 _START_TAG = re.compile(rb"""<[^\s/>]+(?:\s+[^\s=>]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*/?>""")
@@ -25,6 +27,7 @@ class Element:
 
     start, body, end_tag, stop   where its start tag, its content and its end tag start, and where it ends;
                                  body, end_tag and stop are one where it is an empty-element tag
+    texts, ranks                 the characters between the tags in it, and the place of each among all of the document
     """
 
     index: int
@@ -36,6 +39,7 @@ class Element:
     end_tag: int = 0
     stop: int = 0
     texts: list[str] = field(default_factory=list)
+    ranks: list[int] = field(default_factory=list)
 
     @property
     def local(self) -> str:
@@ -77,14 +81,15 @@ def parse(data: bytes, what: str) -> list[Element]:
     return walk.found
 
 
-def text_of(elements: list[Element], element: Element) -> str:
-    """The characters in an element and in all that it holds."""
-    texts: list[str] = []
+def text_of(elements: list[Element], element: Element, without: Container[int] = ()) -> str:
+    """The characters in an element and in all that it holds, in their order; of elements `without` not their own."""
+    texts: list[tuple[int, str]] = []
     for index in range(element.index, len(elements)):
         if elements[index].start >= element.stop:
             break
-        texts += elements[index].texts
-    return "".join(texts)
+        if index not in without:
+            texts += zip(elements[index].ranks, elements[index].texts, strict=True)
+    return "".join(text for _, text in sorted(texts))
 
 
 def append_to(data: bytes, element: Element, text: bytes) -> tuple[int, int, bytes]:
@@ -111,12 +116,19 @@ class _Walk:
         self.data, self.what = data, what
         self.found: list[Element] = []
         self.open: list[Element] = []
+        self.rank = 0
+        self.room = _LEAST_NAMES + _NAMES_A_BYTE * len(data)
         self.parser = parser = expat.ParserCreate("UTF-8", "\n")
         parser.buffer_text = True
         parser.StartElementHandler, parser.EndElementHandler = self.start, self.end
         parser.CharacterDataHandler, parser.EntityDeclHandler = self.text, self.refuse
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
+        # a long namespace stands in every name, and a declared value in every element
+        self.room -= len(name) + sum(len(key) + len(value) for key, value in attributes.items())
+        if self.room < 0:
+            raise LimitExceeded("the {what} has names of more than {limit} characters in all", what=self.what,
+                                limit=_LEAST_NAMES + _NAMES_A_BYTE * len(self.data))
         start = self.parser.CurrentByteIndex
         tag = _START_TAG.match(self.data, start)
         if tag is None:
@@ -137,6 +149,8 @@ class _Walk:
 
     def text(self, text: str) -> None:
         self.open[-1].texts.append(text)
+        self.open[-1].ranks.append(self.rank)
+        self.rank += 1
 
     def refuse(self, *_: object) -> None:
         raise MalformedFile("the {what} declares entities, which are not expanded", what=self.what)

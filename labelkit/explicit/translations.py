@@ -8,6 +8,7 @@ spaces or signs.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import unicodedata
 
@@ -125,7 +126,7 @@ _GOES_ON = re.compile(  # behind a statement more may follow: a sign, or a word 
     r"[,;:(（،、，。।.!！—–]|\s-\s|\s(?:und|aber|et|puis|mais|y|pero|e|ma|mas|i|ale|oraz|και|αλλά|и|но|а|ve|और|"
     r"(?:auf der )?grundlage|à partir|sur la base|a partir|a partire|na podstawie|на основе)\s|\s(?:و|ו)(?=\w)|で、|"
     r"し、")
-_HEAD = 160  # characters of a statement
+_HEAD, _MOST_STOPS = 160, 8  # characters of a statement, and in how many places it is thought to end
 
 
 def _without_marks(text: str) -> str:
@@ -172,7 +173,7 @@ def statement(sentence: str) -> tuple[str, bool] | None:
     head = sentence[:_HEAD]
     if not names_ai(head):
         return None
-    for stop in (*(one.start() for one in _GOES_ON.finditer(head)), len(head)):
+    for stop in (*(one.start() for one in itertools.islice(_GOES_ON.finditer(head), _MOST_STOPS)), len(head)):
         if stop >= len(sentence) or stop < len(head):
             found = _match(head[:stop])
             if found and (found["self"] or states(sentence)):

@@ -13,7 +13,7 @@ import soundfile
 
 import labelkit as lk
 from labelkit import metadata
-from labelkit.container import aiff
+from labelkit.container import aiff, id3
 from labelkit.container.base import Reader
 from labelkit.errors import InvalidArgument, UnsupportedFormat
 from tests import files
@@ -87,3 +87,15 @@ def test_a_jpeg_2000_gets_metadata_and_says_that_its_pixels_are_not_written():
     with pytest.raises(UnsupportedFormat, match="jp2"):
         lk.embed(host, label=LABEL, plan=lk.Plan(watermark=None))
     assert metadata.read(metadata.write(host, LABEL)).label == LABEL
+
+
+@pytest.mark.parametrize("room", [0, 400, 401])
+def test_two_tags_in_one_chunk_of_an_aiff_are_both_written(room):
+    frame = id3.text_frame(3, b'{"Label":"1","ContentProducer":"another"}')
+    tag = b"ID3\3\0\0\0\0" + bytes([(len(frame) + room) >> 7, (len(frame) + room) & 127]) + frame + bytes(room)
+    host = chunked(spoken("PCM_16"), (b"ID3 ", tag + tag), (b"NAME", b"a name"))
+    out = metadata.write(host, LABEL)
+    assert metadata.read(out).label == LABEL and b"another" not in out
+    held = aiff.chunks(Reader.of(out))
+    assert [one.kind for one in held][-2:] == [b"ID3 ", b"NAME"] and len(out) - 8 == int.from_bytes(out[4:8], "big")
+    assert metadata.read(chunked(spoken("PCM_16"), (b"NAME", b"a name"))).status is lk.Status.ABSENT

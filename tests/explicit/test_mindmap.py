@@ -158,3 +158,11 @@ def test_large_maps_take_time_that_grows_with_their_size():
     many = "".join(f"<topic><title>{number}</title></topic>" for number in range(20_000))
     old = old_map(f"<title>山</title><children><topics type='attached'>{many}</topics></children>")
     assert within(lambda: codec.decode(Reader.of(old)), 10)
+
+
+@pytest.mark.parametrize("place, is_above", [("-5", True), ("5.5", False), ("--5", False), ("-", False), ("٣", False)])
+def test_places_that_are_no_numbers_count_as_none(place, is_above):
+    float_ = ('<children><topics type="detached"><topic><title>loose</title><position '
+              f'xmlns:svg="http://www.w3.org/2000/svg" svg:y="{place}"/></topic></topics></children>')
+    blocks = codec.decode(Reader.of(old_map("<title>map</title>" + float_), "a.xmind")).blocks
+    assert [one.text for one in blocks] == (["loose", "map"] if is_above else ["map", "loose"])

@@ -146,3 +146,13 @@ def test_a_font_goes_nowhere_outside_of_the_archive():
     held["Doc_0/PublicRes.xml"] = held["Doc_0/PublicRes.xml"].replace('BaseLoc="Res"', 'BaseLoc="../../../etc"')
     with pytest.raises(LabelkitError):
         labelled(packed(held))
+
+
+@pytest.mark.parametrize("listed", ["<ofd:Fonts/></ofd:Res>", "</ofd:Res>", None])
+def test_two_labels_name_their_fonts_in_a_list_without_any(listed):
+    held = {name: one.decode() for name, one in members(ofd(BODY, BODY)).items()}
+    head = held["Doc_0/PublicRes.xml"].partition("<ofd:Fonts>")[0]
+    held["Doc_0/PublicRes.xml"] = head + listed if listed else head[:-1] + "/>"
+    made = members(labelled(packed(held), place="both"))
+    names = [one.text for one in ElementTree.fromstring(made["Doc_0/PublicRes.xml"]).iter(IN_OFD + "FontFile")]
+    assert len(names) == 2 and all(f"Doc_0/Res/{name}" in made for name in names)

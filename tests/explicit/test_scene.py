@@ -152,3 +152,29 @@ def test_hostile_scenes_raise_nothing_else():
 def test_large_scenes_take_time_that_grows_with_their_size():
     large = gltf(scene(nodes=[{"mesh": 0}] * 20_000, scenes=[{"nodes": list(range(20_000))}]))
     assert within(lambda: labelled(large), 10)
+
+
+@pytest.mark.parametrize("number", [10 ** 400, 1e308, 1e200, -1e308])
+def test_numbers_that_cannot_be_reckoned_with_come_to_no_output(number):
+    lenses = ({"type": "perspective", "perspective": {"znear": number, "zfar": number, "yfov": number}},
+              {"type": "orthographic", "orthographic": {"ymag": number, "zfar": number}})
+    place = {"componentType": 5126, "count": 8, "min": [-number] * 3, "max": [number] * 3}
+    for held in (*({**scene(**CAMERAS), "cameras": [lens, lens]} for lens in lenses), scene(accessors=[place]),
+                 scene(nodes=[{"mesh": 0, "scale": [number] * 3, "children": [1]}, {"mesh": 0}])):
+        made = opened(labelled(gltf(held)))[0]
+        signs = [node for node in made["nodes"] if "AIGC" in node.get("name", "")]
+        assert signs and all(np.isfinite(node["translation"] + node["scale"]).all() for node in signs)
+
+
+def test_wrong_kinds_of_values_raise_nothing_else():
+    kinds = scene(accessors=[{"componentType": [], "normalized": True, "count": 8, "min": [0] * 3, "max": [1] * 3}])
+    assert explicit(labelled(gltf(kinds))).status is Status.VALID
+    assert explicit(labelled(glb(scene(buffers=[5])))).status is Status.VALID
+    with pytest.raises(HostTooSmall):
+        labelled(gltf(scene(scenes=[5])))
+
+
+def test_meshes_that_many_nodes_show_take_time_that_grows_with_the_file():
+    many = scene(nodes=[{"mesh": 0}] * 10_000, meshes=[{"primitives": [{}] * 10_000}],
+                 scenes=[{"nodes": list(range(10_000))}])
+    assert within(lambda: labelled(gltf(many)), 10)

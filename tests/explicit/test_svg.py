@@ -9,6 +9,7 @@ import labelkit as lk
 from labelkit import metadata
 from labelkit.errors import HostTooSmall, LabelkitError
 from labelkit.report import Status
+from tests.cost import within
 from tests.files import LABEL
 
 IN_SVG = "{http://www.w3.org/2000/svg}"
@@ -48,6 +49,9 @@ def test_the_words_stand_in_the_corner_and_the_rest_stays(prefix):
 @pytest.mark.parametrize("content, is_label", [
     ('<text x="9" y="175">AI生成</text>', True),
     ('<text x="9" y="-10"><tspan>由AI</tspan><tspan>生成</tspan></text>', True),
+    ('<text x="9" y="175">由<tspan>AI</tspan>生成</text>', True),
+    ('<text x="9" y="175">本图<tspan display="none">非</tspan>由<tspan>AI</tspan>生成</text>', True),
+    ('<text x="9" y="175">生成<tspan>AI</tspan>由</text>', False),
     ('<g opacity="0"><text x="9" y="175">AI生成</text></g>', False),
     ('<defs><text y="175">AI生成</text></defs>', False),
     ('<text x="9" y="175" style="display:none">AI生成</text>', False), ('<text x="9" y="90">AI生成</text>', False),
@@ -74,3 +78,26 @@ def test_broken_drawings_raise_nothing_else():
                 labelled(broken)
             except LabelkitError:
                 pass
+
+
+def test_words_are_right_in_every_encoding_that_a_drawing_states():
+    before = b'<?xml version="1.0" encoding="iso-8859-1"?>' + svg("<text y='90'>plain</text>").partition(b"?>")[2]
+    texts = ["".join(one.itertext()) for one in ElementTree.fromstring(labelled(before)).iter(IN_SVG + "text")]
+    assert texts == ["plain", "AI生成"]
+
+
+def test_a_label_lies_in_a_drawing_far_from_its_origin():
+    root = ElementTree.fromstring(labelled(svg(size='viewBox="500000 4649776 300 200"')))
+    plate = root.findall(IN_SVG + "g")[-1][0]
+    x, y, width, height = (float(plate.get(name)) for name in ("x", "y", "width", "height"))
+    assert 500_140 < x < x + width < 500_300 and 4_649_926 < y < y + height < 4_649_976
+    for size in ('viewBox="1e999 0 300 200"', 'viewBox="0 -1e200 300 200"'):
+        with pytest.raises(HostTooSmall):
+            labelled(svg(size=size))
+
+
+def test_texts_in_texts_take_time_that_grows_with_their_number():
+    nested = svg("<text y='90'>a" * 20_000 + "</text>" * 20_000)
+    assert within(lambda: explicit(nested), 10)
+    assert explicit(svg("<text y='90'><text>AI</text>生成</text>")).status is Status.ABSENT
+    assert explicit(svg("<text y='175'><text>AI</text>生成</text>")).status is Status.VALID

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from labelkit import container, metadata
+from labelkit.errors import MalformedFile
 from labelkit.report import Status
 from tests import files
 from tests.files import LABEL, OTHER
@@ -164,3 +165,13 @@ def test_file_to_file_gives_the_same_bytes(case, tmp_path):
     (tmp_path / "a").write_bytes(data)
     metadata.write_file(tmp_path / "a", tmp_path / "b", LABEL)
     assert (tmp_path / "b").read_bytes() == metadata.write(data, LABEL)
+
+
+def test_a_jpeg_2000_that_says_where_its_boxes_lie_is_read_and_not_written():
+    plain = metadata.write(files.picture("JPEG2000"), LABEL)
+    at = plain.index(b"uuid") - 4
+    with_table = plain[:at] + b"\0\0\0\x08ftbl" + plain[at:]
+    assert metadata.read(with_table).label == LABEL
+    assert metadata.read(files.picture("JPEG2000")).status is Status.ABSENT
+    with pytest.raises(MalformedFile, match="where others lie"):
+        metadata.write(with_table, OTHER)

@@ -106,6 +106,11 @@ def nested_cues(depth: int) -> bytes:
     return EBML + element(0x18538067, element(0x1C53BB6B, cues), element(0x1F43B675, element(0xE7, b"\0")))
 
 
+def names(characters: int, count: int) -> str:
+    """Elements with different names in one name space, which stands in each of them."""
+    return f'<x xmlns:a="{"u" * characters}">' + "".join(f"<a:b{one}/>" for one in range(count)) + "</x>"
+
+
 REFUSED = {  # by what makes them large
     "pdf array": lambda: pdf(b"<< /A [" + b"1 " * 2_000_000 + b"] >>"),
     "pdf dictionary": lambda: pdf(b"<< " + b"/A 1 " * 800_000 + b" >>"),
@@ -114,6 +119,7 @@ REFUSED = {  # by what makes them large
     "pdf tables": lambda: pdf_of_tables(30, bytes(16_000_000)),
     "pdf subsections": subsections,
     "properties": lambda: document(CUSTOM.format('<property name="a"/>' * 30_000)),
+    "names": lambda: document(CUSTOM.format(names(200_000, 3000))),
     "texts": lambda: png(*[files.chunk(b"tEXt", b"k\0v")] * 20_000),
     "labels": lambda: png(*[files.chunk(b"tEXt", b"AIGC\0" + OTHER.to_json().encode())] * 20_000),
     "packets": lambda: png(*[files.chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<a aigc='x'/>")] * 20_000),
@@ -146,6 +152,7 @@ READ = {
                                            b"/DecodeParms << /Predictor 12 /Columns 5 >>"),
     "pdf predictor of short rows": lambda: pdf_of_tables(1, b"\0\1\2\1" * 4_000_000,
                                                          b"/DecodeParms << /Predictor 12 /Columns 1 >>"),
+    "names": lambda: document(CUSTOM.format(names(60, 30_000))),
     "nested properties": lambda: document(CUSTOM.format('<property name="a">' * 30_000 + "</property>" * 30_000)),
     "attributes of one element": lambda: attributes(30_000),
     "texts that unpack": lambda: png(*[files.chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(250 << 10)))] * 5000),

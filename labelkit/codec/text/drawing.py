@@ -62,7 +62,7 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], _Drawing]:
 
 def _box(root: Element) -> tuple[float, float, float, float] | None:
     numbers = [float(one) for one in _NUMBER.findall(root.attributes.get("viewBox", "")[:200])]
-    if len(numbers) == 4 and 0 < numbers[2] < 1e9 and 0 < numbers[3] < 1e9:
+    if len(numbers) == 4 and min(numbers[2:]) > 0 and max(map(abs, numbers)) < 1e9:
         return numbers[0], numbers[1], numbers[2], numbers[3]
     sides = [_LENGTH.fullmatch(root.attributes.get(name, "")) for name in ("width", "height")]
     wide, high = (float(one[1]) * _UNITS.get(one[2] or "", 1.0) if one else 0.0 for one in sides)
@@ -72,24 +72,18 @@ def _box(root: Element) -> tuple[float, float, float, float] | None:
 def _blocks(elements: list[Element], box: tuple[float, float, float, float] | None) -> Iterator[Block]:
     hidden = set[int]()
     texts: list[tuple[Element, bool]] = []
+    stop = 0
     for one in elements:
         if one.parent and one.parent.index in hidden or one.local in _HIDDEN or _is_hidden(one):
             hidden.add(one.index)
-        elif one.local == "text":
+        elif one.local == "text" and one.start >= stop:  # a text in a text is a part of it
             texts.append((one, _at_edge(one, box)))
+            stop = one.stop
     for one, is_near in texts:
-        text = " ".join("".join(_shown(elements, one, hidden)).split())
+        text = " ".join(markup.text_of(elements, one, hidden).split())
         if text:
             is_mark = is_near and text.strip("[]【】 ").upper() == "AI"
             yield Block(text, "mark" if is_mark else "box" if is_near else "item")
-
-
-def _shown(elements: list[Element], element: Element, hidden: set[int]) -> Iterator[str]:
-    for one in elements[element.index:]:
-        if one.start >= element.stop:
-            break
-        if one.index not in hidden:
-            yield from one.texts
 
 
 def _is_hidden(element: Element) -> bool:
@@ -125,7 +119,7 @@ def _label(data: bytes, root: Element, box: tuple[float, float, float, float], w
     start, direction = (left + _PAD * em, "ltr") if strong == "L" else (left + _PAD * em + length, "rtl")
     style = (f'direction="{direction}" font-family="{_FONTS}" font-size="{em:.4g}" font-weight="400" '
              'font-style="normal" text-anchor="start" stroke="none" fill="#fff"')
-    return (f'<{p}g class="AIGC-label"><{p}rect x="{left:.4g}" y="{top:.4g}" width="{width:.4g}" '
-            f'height="{height:.4g}" rx="{0.25 * em:.4g}" fill="#141414"/><{p}text x="{start:.4g}" '
-            f'y="{top + 1.05 * em:.4g}" textLength="{length:.4g}" lengthAdjust="spacingAndGlyphs" {style}>'
-            f"{escape(text)}</{p}text></{p}g>").encode()
+    return (f'<{p}g class="AIGC-label"><{p}rect x="{left:.12g}" y="{top:.12g}" width="{width:.4g}" '
+            f'height="{height:.4g}" rx="{0.25 * em:.4g}" fill="#141414"/><{p}text x="{start:.12g}" '
+            f'y="{top + 1.05 * em:.12g}" textLength="{length:.4g}" lengthAdjust="spacingAndGlyphs" {style}>'
+            f"{escape(text)}</{p}text></{p}g>").encode("ascii", "xmlcharrefreplace")  # whatever encoding is stated

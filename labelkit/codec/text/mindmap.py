@@ -8,6 +8,7 @@ names the format alone); a floating topic is what a person sees without opening 
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -201,8 +202,7 @@ def _child(within: dict[int, list[Element]], element: Element, name: str) -> Ele
 
 
 def _is_number(text: str) -> bool:
-    return len(text) < 12 and text.lstrip("-").replace(".", "", 1).isascii() and (
-        text.lstrip("-").replace(".", "", 1).isdigit())
+    return re.fullmatch(r"-?[0-9]{1,9}(?:\.[0-9]{0,9})?", text) is not None
 
 
 def _block(text: str, role: str) -> Block:

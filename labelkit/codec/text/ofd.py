@@ -72,18 +72,20 @@ class _Document:
             raise UnsupportedFormat("{where}: words cannot be drawn on pages by this installation",
                                     where=self.reader.name, install=install_hint("pdf"),
                                     hint="{install}, or leave the explicit label out")
-        self.changes, new = {}, {}
+        self.changes = {}
         layers: dict[int, bytes] = {}
+        fonts: list[tuple[int, str, bytes]] = []
         free = self._largest() + 1
         for one in words:
             if one.place == "middle" and self.count < 3:
                 raise HostTooSmall("fewer than three pages have no middle for a label",
                                    hint="put the label at the start or the end")
             number = {"start": 0, "end": len(self.sheets) - 1}.get(one.place, len(self.sheets) // 2)
-            layer, files = self._drawn(self.sheets[number], one, free)
+            layer, font = _drawn(self.sheets[number], one, free)
             layers[number] = layers.get(number, b"") + layer
-            new.update(files)
+            fonts.append(font)
             free += 4
+        new = self._with_fonts(fonts)
         for number, layer in layers.items():
             self._put(self.sheets[number], layer)
         most = next((one for one in self.elements if one.local == "MaxUnitID"), None)
@@ -112,21 +114,8 @@ class _Document:
             around = f"<{prefix}Content>".encode() + layers + f"</{prefix}Content>".encode()
             self._change(sheet.name, *markup.append_to(sheet.data, sheet.root, around))
 
-    def _drawn(self, sheet: _Sheet, words: Words, free: int) -> tuple[bytes, dict[str, bytes]]:
-        """The layer of words on a page, and the new members that it needs; the document names these."""
-        from labelkit.codec.text.pdffont import program_of
-
-        if words.font is None:
-            raise AssertionError("words that are drawn have a font")
-        program, ems = program_of(words.text, words.font)
-        file = f"AIGC{free}.{'otf' if program[:4] == b'OTTO' else 'ttf'}"
-        left, top, wide, size = _placed(sheet.box, ems, at_foot=words.place == "end")
-        layer = _layer(_prefix(sheet.root, sheet.data), free, (left, top, wide, size), words)
-        path, files = self._name_font(free + 3, file)
-        return layer, {path: program, **files}
-
-    def _name_font(self, number: int, file: str) -> tuple[str, dict[str, bytes]]:
-        """Name a font in a list of resources of the document; where its file goes, and a list that is new."""
+    def _with_fonts(self, fonts: Sequence[tuple[int, str, bytes]]) -> dict[str, bytes]:
+        """Name fonts (number, file, bytes of it) in a list of resources of the document: the members that are new."""
         folder = posixpath.dirname(self.part)
         for one in self.elements:
             name = _path(folder, "".join(one.texts)) if one.local in ("PublicRes", "DocumentRes") else ""
@@ -134,22 +123,23 @@ class _Document:
                 data, found = _parsed(self.reader, self.archive, name)
                 self.parts[name] = data
                 prefix, base = _prefix(found[0], data), found[0].attributes.get("BaseLoc", "")
-                fonts = next((each for each in found if each.local == "Fonts" and each.parent is found[0]), None)
-                font = _font(prefix, number, file)
-                self._change(name, *(markup.append_to(data, fonts, font) if fonts else markup.append_to(
-                    data, found[0], f"<{prefix}Fonts>".encode() + font + f"</{prefix}Fonts>".encode())))
-                path = _path(_path(posixpath.dirname(name), base), file)
-                if path.startswith(".."):
+                held = next((each for each in found if each.local == "Fonts" and each.parent is found[0]), None)
+                named = b"".join(_font(prefix, number, file) for number, file, _ in fonts)
+                self._change(name, *(markup.append_to(data, held, named) if held else markup.append_to(
+                    data, found[0], f"<{prefix}Fonts>".encode() + named + f"</{prefix}Fonts>".encode())))
+                files = {_path(_path(posixpath.dirname(name), base), file): program for _, file, program in fonts}
+                if any(path.startswith("..") for path in files):
                     raise MalformedFile("{where}: there is no {part} in it", where=self.reader.name, part=base[:80])
-                return path, {}
-        return posixpath.join(folder, "Res", file), self._new_list(folder, number, file)
+                return files
+        return {**{posixpath.join(folder, "Res", file): program for _, file, program in fonts},
+                **self._new_list(folder, fonts)}
 
-    def _new_list(self, folder: str, number: int, file: str) -> dict[str, bytes]:
+    def _new_list(self, folder: str, fonts: Sequence[tuple[int, str, bytes]]) -> dict[str, bytes]:
         """A list of resources, which the document names in the order of its schema (7.5)."""
         common = next((one for one in self.elements if one.local == "CommonData"), None)
         if common is None:
             raise MalformedFile("{where}: there is no {part} in it", where=self.reader.name, part="CommonData")
-        prefix, name = _prefix(common, self.data), f"AIGCRes{number}.xml"
+        prefix, name = _prefix(common, self.data), f"AIGCRes{fonts[0][0]}.xml"
         listed = f"<{prefix}DocumentRes>{name}</{prefix}DocumentRes>".encode()
         behind = [one for one in self.elements if one.parent is common and one.local in ("MaxUnitID", "PageArea")]
         if common.empty:
@@ -159,9 +149,9 @@ class _Document:
             self._change(self.part, at, at, listed)
         space = f" xmlns:ofd={quoteattr(common.namespace)}" if common.namespace else ""
         prefix = "ofd:" if space else ""
-        font = _font(prefix, number, file).decode()
+        named = b"".join(_font(prefix, number, file) for number, file, _ in fonts).decode()
         return {posixpath.join(folder, name): (
-            f'<?xml version="1.0" encoding="UTF-8"?><{prefix}Res{space} BaseLoc="Res"><{prefix}Fonts>{font}'
+            f'<?xml version="1.0" encoding="UTF-8"?><{prefix}Res{space} BaseLoc="Res"><{prefix}Fonts>{named}'
             f"</{prefix}Fonts></{prefix}Res>").encode()}
 
 
@@ -243,6 +233,18 @@ def _box(text: str) -> tuple[float, float, float, float]:
     """x, y, width and height in millimetres; those of A4 where they are not stated."""
     found = _numbers(text, 4)
     return (found[0], found[1], found[2], found[3]) if found and found[2] > 0 and found[3] > 0 else _A4
+
+
+def _drawn(sheet: _Sheet, words: Words, free: int) -> tuple[bytes, tuple[int, str, bytes]]:
+    """The layer of words on a page, and the font that it needs: its number, its file, and the bytes of that."""
+    from labelkit.codec.text.pdffont import program_of
+
+    if words.font is None:
+        raise AssertionError("words that are drawn have a font")
+    program, ems = program_of(words.text, words.font)
+    place = _placed(sheet.box, ems, at_foot=words.place == "end")
+    file = f"AIGC{free}.{'otf' if program[:4] == b'OTTO' else 'ttf'}"
+    return _layer(_prefix(sheet.root, sheet.data), free, place, words), (free + 3, file, program)
 
 
 def _placed(page: tuple[float, float, float, float], ems: float, *, at_foot: bool) -> tuple[float, float, float, float]:

@@ -30,7 +30,8 @@ _NAME = "AIGC label: "
 _EM_PX, _LINE, _PAD = 96, 1.3, 0.35  # of the texture; the height of the sign in ems, and what is left around the words
 _SHARE, _MARGIN = 0.09, 0.03  # of the height of a camera's view: the sign, and how far it is from the edge
 _BELOW, _GAP = 0.13, 0.02  # of the diagonal of a scene: the height of the sign, and how far below the scene it stands
-_MAX_NODES, _MAX_CAMERAS, _MAX_SIGNS = 100_000, 16, 64
+_MAX_NODES, _MAX_PRIMITIVES, _MAX_CAMERAS, _MAX_SIGNS = 100_000, 100_000, 16, 64
+_MOST = 1e15  # of a number that can be reckoned with
 _MAX_TEXTURE = 4096  # pixels of a side; and bytes of its file below
 _MAX_IMAGE = 8 << 20
 _VIEW = 720, 1280  # pixels of the view in which a sign is looked at
@@ -83,22 +84,21 @@ class _Document:
     def pictures(self) -> Iterator[npt.NDArray[np.uint8]]:
         """Each sign of the start scene, a textured rectangle, at the lower edge of a view in which it is as high as
         this module makes it."""
-        nodes, meshes = _list(self, "nodes"), _list(self, "meshes")
         seen = set[int]()
-        for index in self.shown():
-            for primitive in _items(_at(meshes, nodes[index].get("mesh")).get("primitives")):
-                source = self._texture_of(primitive)
-                if source in seen or len(seen) >= _MAX_SIGNS or source < 0:
-                    continue
-                seen.add(source)
-                sign = _decoded(self._image(_at(_list(self, "images"), source)))
-                if sign is not None:
-                    yield _in_a_view(sign)
+        for primitive, _ in self._primitives():
+            source = self._texture_of(primitive)
+            if source in seen or len(seen) >= _MAX_SIGNS or source < 0:
+                continue
+            seen.add(source)
+            sign = _decoded(self._image(_at(_list(self, "images"), source)))
+            if sign is not None:
+                yield _in_a_view(sign)
 
     def _buffer(self) -> tuple[jsontext.Member, int] | None:
         """The length of the buffer of a GLB as it is stated, and as it is; None where the scene has none."""
         place, buffers = gltf.binary_at(self.reader, self.layout), self.root.members.get("buffers")
-        if place is None or buffers is None or not _list(self, "buffers") or "uri" in _list(self, "buffers")[0]:
+        if place is None or buffers is None or not _list(self, "buffers") or "uri" in _list(self, "buffers")[0] or (
+                not isinstance(_values(buffers)[0], dict)):
             return None
         first = jsontext.object_at(self.text, jsontext.items_at(self.text, buffers.value_at)[0])
         length = first.members.get("byteLength")
@@ -119,8 +119,21 @@ class _Document:
                 continue
             done.add(index)
             matrix = around @ _matrix(nodes[index])
-            yield index, matrix
-            waiting += [(child, matrix) for child in _items(nodes[index].get("children"), int)]
+            if np.abs(matrix).max() < _MOST:
+                yield index, matrix
+                waiting += [(child, matrix) for child in _items(nodes[index].get("children"), int)]
+
+    def _primitives(self) -> Iterator[tuple[dict[str, Any], Numbers]]:
+        """What the nodes of the start scene show, the first of it, with their matrices."""
+        nodes, meshes, left = _list(self, "nodes"), _list(self, "meshes"), _MAX_PRIMITIVES
+        held: dict[int, list[dict[str, Any]]] = {}
+        for index, matrix in self._walk():
+            mesh = nodes[index].get("mesh")
+            if isinstance(mesh, int) and mesh not in held:
+                held[mesh] = _items(_at(meshes, mesh).get("primitives"))
+            own = held[mesh][:left] if isinstance(mesh, int) else []
+            yield from ((one, matrix) for one in own)
+            left -= len(own)
 
     def _scene(self) -> dict[str, Any]:
         return _at(_list(self, "scenes"), self._scene_number())
@@ -130,7 +143,8 @@ class _Document:
         return stated.value if stated and isinstance(stated.value, int) else 0
 
     def _scene_at(self) -> jsontext.Object:
-        if not 0 <= self._scene_number() < len(_list(self, "scenes")):
+        scenes = _values(self.root.members.get("scenes"))
+        if not 0 <= self._scene_number() < len(scenes) or not isinstance(scenes[self._scene_number()], dict):
             raise HostTooSmall("the file has no scene in which a label could stand",
                                hint="write the metadata alone")
         places = jsontext.items_at(self.text, self.root.members["scenes"].value_at)
@@ -145,19 +159,19 @@ class _Document:
     def _box(self) -> tuple[Numbers, Numbers, float]:
         """The least and largest x, y and z of what the start scene shows, and the diagonal of a view of all of it, the
         signs before its cameras too."""
-        meshes, accessors, corners = _list(self, "meshes"), _list(self, "accessors"), list[Numbers]()
-        for index, matrix in self._walk():
-            for primitive in _items(_at(meshes, _list(self, "nodes")[index].get("mesh")).get("primitives")):
-                position = _at(accessors, _dict(primitive.get("attributes")).get("POSITION"))
-                low, high = (_numbers(position.get(name), 3) for name in ("min", "max"))
-                if low is not None and high is not None:
-                    scale = _WHOLE.get(position.get("componentType", 0), 1) if position.get("normalized") else 1
-                    box = np.array([[(low, high)[bits >> axis & 1][axis] for axis in range(3)] for bits in range(8)])
-                    corners.append((matrix @ np.c_[box / scale, np.ones(8)].T).T[:, :3])
+        accessors, corners = _list(self, "accessors"), list[Numbers]()
+        for primitive, matrix in self._primitives():
+            position = _at(accessors, _dict(primitive.get("attributes")).get("POSITION"))
+            low, high = (_numbers(position.get(name), 3) for name in ("min", "max"))
+            if low is not None and high is not None:
+                kind = position.get("componentType") if position.get("normalized") else None
+                box = np.array([[(low, high)[bits >> axis & 1][axis] for axis in range(3)] for bits in range(8)])
+                box /= _WHOLE.get(kind, 1) if isinstance(kind, int) else 1
+                corners.append((matrix @ np.c_[box, np.ones(8)].T).T[:, :3])
         points = np.concatenate(corners) if corners else np.zeros((1, 3))
         cameras = {index for index, _ in self._cameras()}
         whole = np.concatenate([points, *(matrix[None, :3, 3] for index, matrix in self._walk() if index in cameras)])
-        if not np.isfinite(whole).all():
+        if np.abs(whole).max() >= _MOST:
             return np.zeros(3), np.ones(3), 1.0
         return points.min(axis=0), points.max(axis=0), float(np.linalg.norm(np.ptp(whole, axis=0))) or 1.0
 
@@ -211,10 +225,12 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], _Document]:
 
 def _list(document: _Document, name: str) -> list[dict[str, Any]]:
     if name not in document.lists:
-        held = document.root.members.get(name)
-        value = held.value if held else None
-        document.lists[name] = [_dict(one) for one in value] if isinstance(value, list) else []
+        document.lists[name] = [_dict(one) for one in _values(document.root.members.get(name))]
     return document.lists[name]
+
+
+def _values(held: jsontext.Member | None) -> list[Any]:
+    return held.value if held and isinstance(held.value, list) else []
 
 
 def _dict(value: Any) -> dict[str, Any]:
@@ -230,8 +246,13 @@ def _at(values: list[dict[str, Any]], index: Any) -> dict[str, Any]:
 
 
 def _numbers(value: Any, count: int) -> Numbers | None:
-    held = [float(one) for one in _items(value, int | float)]  # type: ignore[arg-type]
-    return np.array(held) if len(held) == count and all(map(math.isfinite, held)) else None
+    held = [_number(one) for one in value] if isinstance(value, list) and len(value) == count else [None]
+    return np.array(held, np.float64) if None not in held else None
+
+
+def _number(value: Any) -> float | None:
+    """A number that can be reckoned with; None for another, and for what is none."""
+    return float(value) if isinstance(value, int | float) and abs(value) < _MOST else None
 
 
 def _matrix(node: dict[str, Any]) -> Numbers:
@@ -271,8 +292,7 @@ def _standing(low: Numbers, high: Numbers, diagonal: float, aspect: float) -> di
 def _in_view(camera: dict[str, Any], aspect: float) -> dict[str, object]:
     """Where the sign is before a camera, which looks along -Z: at the lower edge, as near as can be."""
     lens = _dict(camera.get(str(camera.get("type"))))
-    near, far, view, half = (float(one) if isinstance(one, int | float) and math.isfinite(one) else None for one in (
-        lens.get("znear"), lens.get("zfar"), lens.get("yfov"), lens.get("ymag")))
+    near, far, view, half = (_number(lens.get(name)) for name in ("znear", "zfar", "yfov", "ymag"))
     if camera.get("type") == "perspective":
         away = 1.5 * (near or 0.01)
         away = min(away, (away / 1.5 + far) / 2) if far else away

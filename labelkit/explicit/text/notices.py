@@ -111,7 +111,17 @@ _SENTENCES = re.compile(r"(?<=[。！？!?；;।\n])\s*|(?<=[.])\s+(?=[A-ZÀ-Þ
                         r"\u4e00-\u9fff\uac00-\ud7a3(\[])")
 _DENIED = re.compile(r"(?:说法|传言|指控|结论|标签|判断|是|为|系|属)(?:都|均|完全)?(?:是|为|系|属)?(?:错误|谣言|不实|"
                      r"误解|假|误判)|不成立|\b(?:is|was|are|were|be) (?:false|wrong|untrue|incorrect|a (?:myth|lie|"
-                     r"rumou?r|mistake))", re.IGNORECASE)
+                     r"rumou?r|mistake))|"
+                     # what is only likely, what another says, and what has to be labelled
+                     r"(?:生成|合成|创作|撰写)的(?:可能性|概率|嫌疑|说法|传言|争议)|"
+                     r"^[^,，]*[,，]\s*(?:[^\s,，]+\s){0,4}?(?:claim(?:s|ed)|alleg(?:es|ed)|sa(?:ys|id)|argue[sd]|insist(?:s|ed)|"
+                     r"behaupte(?:t|n|ten?)|sag(?:t|en|ten?)|mein(?:t|en|ten?)|vermute(?:t|n|ten?)|"
+                     r"(?:a )?affirm(?:e|é|ent|ait|aient)|prétend(?:ent|ait)?|soutien(?:t|nent)|dit|"
+                     r"afirm(?:an?|ó|aron|ou)|asegur(?:an?|ó|aron)|dice|dijo|sostiene|alega|disse|afferma|twierdzi|"
+                     r"утвержда\w+|заяви\w*|сказал\w*|пишет|решил\w*|твърди)\b|"
+                     r"^[^,，]*[,，]\s*[\u4e00-\u9fff]{0,6}?(?:声称|宣称|指称|辩称|诉称)|"
+                     r"的[,，](?:平台|发布者|提供者)?(?:应当?|应该|须|必须|需要?)[\u4e00-\u9fff]{0,8}(?:标识|标注|标明)",
+                     re.IGNORECASE)
 _NAMES_AI = re.compile(r"人\s*工\s*智\s*能|a\W{0,2}i|artificial|language model", re.IGNORECASE)
 _MARK = re.compile(r"ai(?:gc)?", re.IGNORECASE)
 _EDGE = re.compile(r"^[^\w\[【(（〔「〖《<“”\"‘’'`『«?？]+|[^\w\]】)）〕」〗》>“”\"‘’'`』»?？]+$")
