@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from labelkit import pipeline, tensors
+from labelkit import pipeline, scratch, tensors
 from labelkit.errors import InvalidArgument, check_types
 from labelkit.integrations import batches
 from labelkit.integrations.films import label_sound, write_film
@@ -69,6 +69,7 @@ class LabelOutputs:
             raise InvalidArgument("a pipeline that is not labelled yet and a plan with signal layers are wanted")
         self.new_label, self.plan, self.key, self.latents = new_label, plan, Key.of(key), latents
         self.labels: list[Label] = []
+        self._memory = scratch.Results()
         vocoder = getattr(getattr(pipe, "vocoder", None), "config", None)
         self._fps, self._rate = fps, rate or getattr(vocoder, "output_sampling_rate", None)
         object.__setattr__(pipe, "__class__", _labelling(type(pipe), self))
@@ -140,7 +141,7 @@ class LabelOutputs:
         self.labels += labels
         if is_one:
             return pipeline.embed(value, label=labels[0], plan=self.plan, key=self.key)
-        return batches.label_pictures(value, labels, self.plan, self.key)
+        return batches.label_pictures(value, labels, self.plan, self.key, self._memory)
 
     def _sound(self, samples: Any) -> Any:
         if self._rate is None:
