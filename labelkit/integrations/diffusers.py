@@ -51,6 +51,7 @@ class LabelOutputs:
     latents    "refuse", or "pass": `output_type="latent"` gives what is no picture yet; label what is decoded from it
     labels     of what the last call returned, in its order
 
+    Pictures that come in one array get the memory of an earlier batch that nobody holds any more; that of one is kept.
     Sound beside a film (LTX-2) gets what the plan puts into sound tracks (`soundtrack`); a pipeline that returns
     neither pictures nor films raises InvalidArgument, as what it made would leave unlabelled. So do a picture that
     cannot carry the watermark (HostTooSmall; `Watermark(required=False)` labels it without) and what `labelkit.embed`

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Planes and colours of a picture, and the detector's view of it: luma, whitening, folding. Whitening streams over rows with running column sums,
- * so that it touches each sample once and needs a few rows of scratch.
+ * The colours of a picture, and the detector's view of it: luma, whitening, folding. Whitening streams over rows with
+ * running column sums, so that it touches each sample once and needs a few rows of scratch.
  */
 #include <math.h>
 #include <string.h>
