@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labelkit import codec, kernels, scratch
-from labelkit.codec import exif, image
+from labelkit.codec import arrow, exif, image
 from labelkit.codec.samples import BLOCK, HELD, AudioStream, ImageSamples, Pixels, Samples, Waveform
 from labelkit.errors import InvalidArgument, LimitExceeded
 
@@ -73,9 +73,8 @@ def lent(held: Held, rate: int | None, max_pixels: int = codec.MAX_PIXELS,
     The layers may change them in place, and nothing of them may be used after the `with` block.
     """
     if rate is None and not isinstance(held, np.ndarray) and held.mode == "RGB":
-        samples = cast(ImageSamples, samples_of(held, rate, max_pixels))
-        with _lent(samples.frames[0]) as fresh:
-            yield lambda: dataclasses.replace(samples, frames=(fresh(),))
+        with _lent_rgb(held, max_pixels) as made:
+            yield made
         return
     if rate is not None or not isinstance(held, np.ndarray) or not _can_be_lent(held):
         yield lambda: samples_of(held, rate, max_pixels)
@@ -83,6 +82,33 @@ def lent(held: Held, rate: int | None, max_pixels: int = codec.MAX_PIXELS,
     held = _plain(held, max_pixels)  # before memory is taken for as many samples as it claims
     with _lent(held, out) as fresh:
         yield lambda: ImageSamples((fresh(),))
+
+
+@contextmanager
+def _lent_rgb(held: Image.Image, max_pixels: int) -> Iterator[Callable[[], Samples]]:
+    """What gives the samples of a Pillow image anew at each call, straight from its memory where they lie there."""
+    if held.width * held.height > max_pixels:  # before the file of such an image is decoded
+        raise _too_many([held.height, held.width], max_pixels)
+    pixels = arrow.pixels_of(held) if _is_as_shown(held) else None
+    if pixels is None:
+        samples = cast(ImageSamples, samples_of(held, None, max_pixels))
+        with _lent(samples.frames[0]) as fresh:
+            yield lambda: dataclasses.replace(samples, frames=(fresh(),))
+        return
+    height, width, _ = pixels.shape
+    with scratch.lent(3 * height * width) as memory:
+        frame = memory.reshape(height, width, 3)
+
+        def colours() -> Samples:
+            kernels.image_colours(pixels, frame)
+            return ImageSamples((frame,), held.info.get("icc_profile"))
+        yield colours
+
+
+def _is_as_shown(held: Image.Image) -> bool:
+    """Whether a viewer shows the pixels of an RGB image as they lie."""
+    is_one = getattr(held, "n_frames", 1) == 1 and not held.has_transparency_data
+    return is_one and exif.orientation(held.info.get("exif") or b"") == 1
 
 
 @contextmanager

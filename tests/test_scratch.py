@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import gc
+import pickle
 import threading
 
 import numpy as np
@@ -66,3 +68,26 @@ def test_threads_share_nothing() -> None:
     thread.start()
     thread.join()
     assert places != [ours.ctypes.data]
+
+
+def test_memory_of_results_is_taken_again_when_nobody_holds_them() -> None:
+    results = scratch.Results()
+    first = results.array((2, 5, 4), np.dtype(np.float32))
+    assert first.shape == (2, 5, 4) and first.dtype == np.float32 and first.flags.writeable and first.flags.aligned
+    first[...] = 7
+    place, view = first.ctypes.data, first[1, ::2]
+    del first
+    second = results.array((2, 5, 4), np.dtype(np.float32))
+    second[...] = 8
+    assert not np.shares_memory(second, view) and (view == 7).all(), "a view holds it"
+    del view
+    gc.collect()
+    assert results.array((4, 10), np.dtype(np.float32)).ctypes.data == place
+    assert not np.shares_memory(results.array((3,), np.dtype(np.uint8)), second), "of another size it is new"
+
+
+def test_results_that_are_copied_share_no_memory() -> None:
+    results = scratch.Results()
+    place = results.array((5000,), np.dtype(np.uint8)).ctypes.data
+    other = pickle.loads(pickle.dumps(results)).array((5000,), np.dtype(np.uint8))
+    assert other.ctypes.data != place == results.array((5000,), np.dtype(np.uint8)).ctypes.data

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from labelkit import many, tensors
+from labelkit import many, scratch, tensors
 from labelkit.errors import HostTooSmall, LabelkitError
 from labelkit.key import Key
 from labelkit.label import Label
@@ -19,13 +19,16 @@ from labelkit.plan import Plan, Showing
 from labelkit.streaming import Labeller
 
 
-def label_pictures(batch: Any, labels: Sequence[Label], plan: Plan, key: Key | None) -> Any:
+def label_pictures(batch: Any, labels: Sequence[Label], plan: Plan, key: Key | None,
+                   memory: scratch.Results | None = None) -> Any:
     """The pictures of a list, an array or a tensor [n, ...], each with its label, on all cores.
 
+    memory  of the results in one array; None takes new memory
     Raises the first LabelkitError of them.
     """
     items = list(_items(batch))
-    places = _places(batch, items) if not (plan.explicit and plan.explicit.border) else None
+    grows = plan.explicit and plan.explicit.border
+    places = None if grows else _places(batch, items, memory or scratch.Results())
     made = list(many.embed_many(items, labels, places, plan=plan, key=key))
     for one in made:
         if isinstance(one, LabelkitError):
@@ -35,10 +38,12 @@ def label_pictures(batch: Any, labels: Sequence[Label], plan: Plan, key: Key | N
     return batch.new_tensor(places) if hasattr(batch, "new_tensor") else places
 
 
-def _places(batch: Any, items: Sequence[Any]) -> npt.NDArray[Any] | None:
+def _places(batch: Any, items: Sequence[Any], memory: scratch.Results) -> npt.NDArray[Any] | None:
     """An array for the labelled pictures of a batch that is one array or tensor; None of what comes in another form."""
     is_array = isinstance(batch, np.ndarray) and not isinstance(batch, np.ma.MaskedArray) or tensors.is_tensor(batch)
-    return np.empty((len(items), *items[0].shape), items[0].dtype) if is_array and items else None
+    if not is_array or not items or items[0].dtype.hasobject:
+        return None
+    return memory.array((len(items), *items[0].shape), items[0].dtype)
 
 
 def label_frames(frames: Any, label: Label, plan: Plan, key: Key | None, fps: float | None) -> Any:

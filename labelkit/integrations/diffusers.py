@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from labelkit import pipeline, tensors
+from labelkit import pipeline, scratch, tensors
 from labelkit.errors import InvalidArgument, check_types
 from labelkit.integrations import batches
 from labelkit.integrations.films import label_sound, write_film
@@ -51,6 +51,7 @@ class LabelOutputs:
     latents    "refuse", or "pass": `output_type="latent"` gives what is no picture yet; label what is decoded from it
     labels     of what the last call returned, in its order
 
+    Pictures that come in one array get the memory of an earlier batch that nobody holds any more; that of one is kept.
     Sound beside a film (LTX-2) gets what the plan puts into sound tracks (`soundtrack`); a pipeline that returns
     neither pictures nor films raises InvalidArgument, as what it made would leave unlabelled. So do a picture that
     cannot carry the watermark (HostTooSmall; `Watermark(required=False)` labels it without) and what `labelkit.embed`
@@ -69,6 +70,7 @@ class LabelOutputs:
             raise InvalidArgument("a pipeline that is not labelled yet and a plan with signal layers are wanted")
         self.new_label, self.plan, self.key, self.latents = new_label, plan, Key.of(key), latents
         self.labels: list[Label] = []
+        self._memory = scratch.Results()
         vocoder = getattr(getattr(pipe, "vocoder", None), "config", None)
         self._fps, self._rate = fps, rate or getattr(vocoder, "output_sampling_rate", None)
         object.__setattr__(pipe, "__class__", _labelling(type(pipe), self))
@@ -140,7 +142,7 @@ class LabelOutputs:
         self.labels += labels
         if is_one:
             return pipeline.embed(value, label=labels[0], plan=self.plan, key=self.key)
-        return batches.label_pictures(value, labels, self.plan, self.key)
+        return batches.label_pictures(value, labels, self.plan, self.key, self._memory)
 
     def _sound(self, samples: Any) -> Any:
         if self._rate is None:

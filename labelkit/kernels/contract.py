@@ -71,6 +71,9 @@ class Kernels(Protocol):
     def floats_expand(self, pixels: UInt8, out: Float32, /) -> None:
         """`out`, of any strides forwards: `pixels` [height, width, channels] as floats from 0 to 1."""
 
+    def image_colours(self, pixels: UInt8, out: UInt8, /) -> None:
+        """`out` [height, width, 3]: the first three of the four channels of `pixels` [height, width, 4]."""
+
     def image_luma(self, pixels: UInt8, luma: UInt8, /) -> None:
         """`luma` [height, width] of `pixels` [height, width, channels], as ITU-R BT.601 weighs them."""
 

@@ -28,10 +28,10 @@ from labelkit.kernels.margin import margin_sample, margin_score
 
 __all__ = [
     "audio_chips", "audio_limit", "audio_mark", "audio_mark_scratch", "audio_resample", "audio_rows", "audio_shield",
-    "audio_spectrum", "code_distance", "film_gain", "floats_expand", "floats_quantise", "image_embed", "image_gain",
-    "image_luma", "jpeg_marker", "jpeg_scan", "lattice_score", "margin_sample", "margin_score", "plane_fold",
-    "plane_fold_lattice", "plane_match", "plane_resample", "plane_whiten", "polar_decode", "polar_scratch", "tile_make",
-    "tile_place",
+    "audio_spectrum", "code_distance", "film_gain", "floats_expand", "floats_quantise", "image_colours", "image_embed",
+    "image_gain", "image_luma", "jpeg_marker", "jpeg_scan", "lattice_score", "margin_sample", "margin_score",
+    "plane_fold", "plane_fold_lattice", "plane_match", "plane_resample", "plane_whiten", "polar_decode",
+    "polar_scratch", "tile_make", "tile_place",
 ]
 
 Plane = npt.NDArray[Any]
@@ -198,6 +198,11 @@ def _cell_weights(position: Plane, cells: int) -> tuple[Plane, Plane]:
     twice = np.maximum(2 * position - (CELL - 1), 0)
     cell = np.minimum(twice // (2 * CELL), cells - 1)
     return cell, np.where(cell < cells - 1, twice % (2 * CELL), 0)
+
+
+def image_colours(pixels: UInt8, out: UInt8) -> None:
+    """Pixels of four bytes without the fourth."""
+    out[:] = pixels[..., :3]
 
 
 def image_luma(pixels: UInt8, luma: UInt8) -> None:

@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The detector's view of a picture: luma, whitening, folding. Whitening streams over rows with running column sums,
- * so that it touches each sample once and needs a few rows of scratch.
+ * The colours of a picture, and the detector's view of it: luma, whitening, folding. Whitening streams over rows with
+ * running column sums, so that it touches each sample once and needs a few rows of scratch.
  */
 #include <math.h>
 #include <string.h>
 
 #include "isa.h"
+
+int LK(lk_image_colours)(const uint8_t *pixels, size_t row_bytes, size_t height, size_t width, uint8_t *restrict out) {
+    for (size_t y = 0; y < height; y++, pixels += row_bytes, out += 3 * width)
+        for (size_t i = 0; i < width; i++)
+            out[3 * i] = pixels[4 * i], out[3 * i + 1] = pixels[4 * i + 1], out[3 * i + 2] = pixels[4 * i + 2];
+    return LK_OK;
+}
 
 int LK(lk_image_luma)(const uint8_t *pixels, size_t row_bytes, size_t height, size_t width, size_t channels,
                       uint8_t *luma) {

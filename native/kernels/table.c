@@ -14,6 +14,7 @@ const struct lk_kernels LK(lk_kernels) = {
     .margin_score = LK(lk_margin_score),
     .floats_quantise = LK(lk_floats_quantise),
     .floats_expand = LK(lk_floats_expand),
+    .image_colours = LK(lk_image_colours),
     .image_luma = LK(lk_image_luma),
     .plane_whiten = LK(lk_plane_whiten),
     .plane_fold = LK(lk_plane_fold),

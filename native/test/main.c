@@ -36,6 +36,14 @@ static void keep(struct result *r, int slot, const void *data, size_t size) {
     memcpy(r->data[slot], data, size);
 }
 
+/* The colours of pixels of four bytes, sample by sample. */
+static void colours(const uint8_t *pixels, size_t height, size_t width) {
+    uint8_t *out = guarded(3 * height * width);
+    int wrong = lk_active()->image_colours(pixels, 4 * width, height, width, out) != LK_OK;
+    for (size_t i = 0; i < 3 * height * width; i++) wrong |= out[i] != pixels[i / 3 * 4 + i % 3];
+    check(!wrong, "colours", lk_isa_name(lk_isa_active()));
+}
+
 static struct result pictures(size_t height, size_t width, size_t channels, int worst) {
     const struct lk_kernels *k = lk_active();
     struct result r = {{0}, {0}};
@@ -53,6 +61,7 @@ static struct result pictures(size_t height, size_t width, size_t channels, int 
     fill(textured, p * p * channels, worst);
     for (size_t i = 0; i < p * p * channels; i++)
         flat[i] = (int16_t)((int)(next() >> 18) % 8192 * (next() & 64 ? 1 : -1));
+    if (channels == 4) colours(pixels, height, width);
     int code = k->image_gain(pixels, row, height, width, channels, gain, 38, 128, 255);
     code |= k->image_embed(pixels, row, out, row, height, width, channels, gain, flat, textured, p, 0, scratch);
     code |= k->image_embed(pixels, row, faded, row, height, width, channels, gain, flat, textured, p, 1, scratch);

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import gc
 import itertools
 import types
 from pathlib import Path
@@ -94,6 +95,22 @@ def test_every_picture_comes_labelled_in_the_form_that_was_asked_for(output_type
         assert lk.verify(picture)[lk.Layer.WATERMARK].payload == lk.Payload.of(label)
         assert statuses(picture) == {lk.Status.VALID} and statuses(other) == {lk.Status.ABSENT}
         assert getattr(picture, "dtype", None) == getattr(other, "dtype", None)
+
+
+def test_a_batch_takes_the_memory_of_one_that_nobody_holds_and_of_no_other():
+    pipe = Pipeline(images=pictures())
+    LabelOutputs(pipe, new_label)
+    first = pipe(output_type="np")["images"]
+    kept = first[1]
+    before, place = kept.copy(), first.ctypes.data
+    del first
+    second = pipe(output_type="np")["images"]
+    assert not np.shares_memory(second, kept) and np.array_equal(kept, before)
+    del kept
+    gc.collect()
+    third = pipe(output_type="np")["images"]
+    assert third.ctypes.data == place and not np.shares_memory(third, second)
+    assert all(statuses(one) == {lk.Status.VALID} for one in (*second, *third))
 
 
 def test_without_return_dict_a_tuple_comes_back_labelled():

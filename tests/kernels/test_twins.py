@@ -175,6 +175,16 @@ def test_floats(native, shape, layout, worst) -> None:
     assert worst or np.array_equal(levels, np.rint(values * np.float32(255)).astype(np.uint8))
 
 
+def test_floats_of_negative_zero_lie_inside_and_those_just_below_do_not(native) -> None:
+    values, levels = np.full((2, 100, 3), -0.0, np.float32), np.full((2, 100, 3), 7, np.uint8)
+    outside = np.empty(1, np.int64)
+    native.floats_quantise(values, levels, outside)
+    assert outside[0] == 0 and not levels.any()
+    values[1, 50:] = np.nextafter(np.float32(0), np.float32(-1))
+    native.floats_quantise(values, levels, outside)
+    assert outside[0] == 150 and not levels.any()
+
+
 def test_flat_ground_whitens_to_nothing(native) -> None:
     white = np.ones((40, 50), np.int8)
     native.plane_whiten(np.full((40, 50), 200, np.uint8), white, np.empty(24 * 66, np.int32), 25)
