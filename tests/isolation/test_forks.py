@@ -21,7 +21,7 @@ from tests.media import LABEL, photo, saved
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks")
 PATIENT = Limits(seconds=600)
-RAIN = processes.Job("verify", "a.md", 600, None, {})
+RAIN = processes.Job("verify", "a.md", 600, None, {"changed": {}, "tells": False})
 WORKER = f"""import os, sys, time
 sys.path.append({isolation._PACKAGES!r})
 from labelkit.isolation import worker
