@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from labelkit.errors import InvalidArgument, check_types
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 _HEADER = b"labelkit watermark key 1\n"
 _MAX_FILE = len(_HEADER) + 2 * 1024 + 2  # bytes of a key file
@@ -118,20 +120,28 @@ class Stream:
 
     def words(self, count: int) -> npt.NDArray[np.uint64]:
         """uint64 [count], uniform."""
+        import numpy as np  # here: who holds a key alone, as the command line does, needs no numbers
+
         return np.frombuffer(self.bytes(8 * count), "<u8").astype(np.uint64)
 
     def signs(self, count: int) -> npt.NDArray[np.int8]:
         """int8 [count] of -1 and +1."""
+        import numpy as np
+
         bits = np.unpackbits(np.frombuffer(self.bytes((count + 7) // 8), np.uint8))[:count]
         return (2 * bits.astype(np.int8) - 1).astype(np.int8)
 
     def uniform(self, count: int) -> npt.NDArray[np.float64]:
         """float64 [count] in [0, 1)."""
+        import numpy as np
+
         numbers: npt.NDArray[np.float64] = np.multiply(self.words(count) >> np.uint64(11), 2.0**-53)
         return numbers
 
     def permutation(self, count: int) -> npt.NDArray[np.int64]:
         """int64 [count], a uniform permutation of 0 .. count - 1."""
+        import numpy as np
+
         return np.argsort(self.words(count), kind="stable")
 
 

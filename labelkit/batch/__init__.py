@@ -17,7 +17,22 @@ whatever came in comes back with more columns. So they are what engines call, se
 Whole datasets are read and written as streams, WebDataset tar and Parquet, see `labelkit.batch.datasets`.
 """
 
-from labelkit.batch.labels import Labels, derived_id
-from labelkit.batch.verifications import Verifications
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from labelkit.batch.labels import Labels, derived_id
+    from labelkit.batch.verifications import Verifications
 
 __all__ = ["Labels", "Verifications", "derived_id"]
+
+_HOMES = {"Labels": "labels", "derived_id": "labels", "Verifications": "verifications"}
+
+if not TYPE_CHECKING:  # else a checker takes every name for one of ours
+    def __getattr__(name: str) -> object:
+        """Public names are loaded when they are first used: the commands ask of every file whether it is a dataset."""
+        if name in _HOMES:
+            return getattr(importlib.import_module(f"labelkit.batch.{_HOMES[name]}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-import numpy as np
-
 from labelkit.errors import InvalidArgument
 
 T = TypeVar("T")
@@ -126,6 +124,7 @@ class _Columns:
             raise InvalidArgument("the columns of a table have one length, got {lengths}",
                                   lengths=", ".join(map(str, sorted(lengths))))
         self.rows = lengths.pop() if lengths else 0
+        import numpy as np
         self._arrays = any(isinstance(values, np.ndarray) for values in columns.values())
 
     def value(self, name: str, row: int) -> Any:
@@ -137,6 +136,7 @@ class _Columns:
     def _made(self, column: Column) -> Any:
         if not self._arrays:
             return list(column.values)
+        import numpy as np
         made = np.empty(len(column.values), object)  # NumPy's own type of bytes would drop zeros at their end
         made[:] = column.values
         return made
@@ -144,6 +144,8 @@ class _Columns:
 
 def _plain(value: Any) -> Any:
     """A value without NumPy's and pandas' types; None for what they put where there is none."""
+    import numpy as np
+
     if isinstance(value, np.generic):
         value = value.item()
     missing = isinstance(value, float) and value != value or type(value).__name__ in ("NAType", "NaTType")

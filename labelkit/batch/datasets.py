@@ -20,21 +20,22 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator,
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar, cast
 
-from labelkit import pipeline, store, threads
+from labelkit import store, threads
 from labelkit.batch import archives, lance, parquet, tar
 from labelkit.batch.failures import attempted
-from labelkit.batch.labels import Labels
 from labelkit.batch.samples import Data, Medium, Reader, Sample, Writer, is_medium
-from labelkit.batch.verifications import Verifications
 from labelkit.container import Transaction
 from labelkit.container.base import UNNAMED
 from labelkit.container.workfolder import WorkFolder
 from labelkit.errors import InvalidArgument, LabelkitError, MalformedFile, TruncatedFile
 from labelkit.messages import Message
-from labelkit.preconditions import refuse_same_file
 from labelkit.report import Report
+
+if TYPE_CHECKING:
+    from labelkit.batch.labels import Labels
+    from labelkit.batch.verifications import Verifications
 
 ENDINGS = tar.ENDINGS + parquet.ENDINGS + archives.ENDINGS + lance.ENDINGS
 
@@ -85,6 +86,8 @@ def embed(source: str | os.PathLike[str], target: str | os.PathLike[str], labels
     Raises TruncatedFile for a shard that ends too early, naming the last whole sample, MalformedFile, InvalidArgument,
     OutputFailed. Without keep_truncated nothing is written then.
     """
+    from labelkit.batch.labels import Labels  # here: the commands only ask what a dataset is
+
     if not isinstance(labels, Labels):
         raise InvalidArgument("labels must be a batch.Labels, got {got}", got=type(labels).__name__)
     done = Done()
@@ -104,6 +107,9 @@ def embed(source: str | os.PathLike[str], target: str | os.PathLike[str], labels
 def verify(source: str | os.PathLike[str], verifications: Verifications | None = None, *,
            media: Collection[str] | None = None) -> Iterator[tuple[str, Report | LabelkitError]]:
     """(name, report or error) of each medium of a shard, in their order; the arguments are those of `embed`."""
+    from labelkit import pipeline
+    from labelkit.batch.verifications import Verifications
+
     checks = (Verifications() if verifications is None else verifications)
     work = attempted_each(lambda medium: pipeline.verify(as_source(medium.data), **checks.checks))
     for sample, outcome in looked_at(os.fspath(source), work, on_threads(checks.jobs), media=media):
@@ -167,6 +173,7 @@ def rewritten(source: str, target: str, work: Callable[[Sample], Outcome[Made]],
     if not is_dataset(target) or _kind(source) != _kind(target):
         raise InvalidArgument("the ending of {where} is not that of its source, {source}", where=target, source=source)
     if not in_place:
+        from labelkit.preconditions import refuse_same_file
         refuse_same_file(source, target)
     with ExitStack() as stack:
         _refuse_elsewhere(target, in_place=in_place)

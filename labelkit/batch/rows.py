@@ -12,8 +12,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-import numpy as np
-
 from labelkit import container
 from labelkit.batch.columns import holds_files
 from labelkit.batch.samples import Data, Medium, Sample
@@ -178,6 +176,8 @@ class Rows:
         """An array of bytes, that of a single row without a copy. Arrow's own way appends: twice the time."""
         if None in data or not (self._arrow.types.is_binary(type_) or self._arrow.types.is_large_binary(type_)):
             return self._arrow.array(data, type=type_)
+        import numpy as np
+
         width = np.int32 if self._arrow.types.is_binary(type_) else np.int64
         ends = np.cumsum([0, *(len(one or b"") for one in data)], dtype=np.int64)
         if ends[-1] > np.iinfo(width).max:

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import argparse
 import functools
+import importlib
 import io
 import pickle
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
-from labelkit import kernels, pipeline, store, threads
+from labelkit import store, threads
 from labelkit.batch.datasets import is_dataset
 from labelkit.cli.files import Item
 from labelkit.report import Layer, Report
@@ -33,16 +34,26 @@ def verifier(items: Sequence[Item], options: argparse.Namespace, settings: Check
              layers: Collection[Layer] = tuple(Layer)) -> Iterator[Verify]:
     """A function that verifies one file with these settings; may be called from several threads."""
     if not wanted(items, options):
+        from labelkit import pipeline  # here: processes load it themselves
         yield lambda source: pipeline.verify(source, layers=layers, **settings)
         return
     from labelkit.isolation import Pool
-    kernels.warn_if_missing()  # the processes have nobody to tell
+    _warn_of_slow_kernels()
     several = any(is_dataset(item.path) for item in items)
     processes = min(options.jobs or threads.cores(), threads.cores() if several else len(items) or 1)
     if not any(store.is_url(item.path) for item in items):  # else most of the time is spent waiting
         processes = min(processes, threads.cores())
     with Pool(processes, layers=tuple(layers), **settings) as pool:
         yield pool.verify
+
+
+def _warn_of_slow_kernels() -> None:
+    """The processes have nobody to tell."""
+    try:
+        importlib.import_module("labelkit._native")
+    except ImportError:
+        from labelkit import kernels  # which load NumPy
+        kernels.warn_if_missing()
 
 
 def of_worker(settings: Checks, layers: Collection[Layer]) -> Callable[[], Verify]:

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from labelkit.cli.trust import C2PA, NONE
 from labelkit.errors import InvalidArgument
-from labelkit.explicit.image import ocr
-from labelkit.key import Key
-from labelkit.metadata.sm2 import Sm2Signer, load_pins
 
 if TYPE_CHECKING:
+    from labelkit.key import Key
+    from labelkit.metadata.sm2 import Sm2Signer
     from labelkit.provenance import Signer, TrustList
     from labelkit.results import ResultSigner
     from labelkit.watermark import Candidates
@@ -37,20 +36,38 @@ class Checks(TypedDict):
 def checks(options: argparse.Namespace) -> Checks:
     """The arguments of `labelkit.verify` for the options of a command."""
     if options.ocr:
+        from labelkit.explicit.image import ocr
         ocr.check_available()
     trust = None
     if options.trust != C2PA:
         from labelkit.provenance import TrustList
         trust = TrustList.none() if options.trust == NONE else TrustList.load(options.trust)
-    return {"ocr": ocr.available() if options.ocr is None else options.ocr, "key": key_of(options), "trust": trust,
-            "languages": getattr(options, "languages", ()),
-            "pins": load_pins(options.sm2_pin) if options.sm2_pin else (), "effort": options.effort,
+    return {"ocr": _reads_text() if options.ocr is None else options.ocr, "key": key_of(options), "trust": trust,
+            "languages": getattr(options, "languages", ()), "pins": _pins(options), "effort": options.effort,
             "now": datetime.datetime.now(datetime.UTC), "max_pixels": options.max_megapixels * 1_000_000}
+
+
+def _reads_text() -> bool:
+    from labelkit.explicit.image import ocr
+
+    return ocr.available()
+
+
+def _pins(options: argparse.Namespace) -> tuple[bytes, ...]:
+    if not options.sm2_pin:
+        return ()
+    from labelkit.metadata.sm2 import load_pins
+
+    return load_pins(options.sm2_pin)
 
 
 def key_of(options: argparse.Namespace) -> Key | None:
     """The watermark key of --key, or None for the public one."""
-    return Key.load(options.key) if options.key else None
+    if not options.key:
+        return None
+    from labelkit.key import Key
+
+    return Key.load(options.key)
 
 
 def result_signer_of(options: argparse.Namespace) -> ResultSigner | None:
@@ -66,7 +83,11 @@ def result_signer_of(options: argparse.Namespace) -> ResultSigner | None:
 
 def sm2_signer_of(options: argparse.Namespace) -> Sm2Signer | None:
     """The signer of labels that --sm2-key names."""
-    return Sm2Signer.load(options.sm2_key, form=options.sm2_form) if options.sm2_key else None
+    if not options.sm2_key:
+        return None
+    from labelkit.metadata.sm2 import Sm2Signer
+
+    return Sm2Signer.load(options.sm2_key, form=options.sm2_form)
 
 
 def signer_of(options: argparse.Namespace) -> Signer | None:

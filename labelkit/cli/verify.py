@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from labelkit import pipeline, playlist
+from labelkit import playlist
 from labelkit.batch import datasets
 from labelkit.cli import engines, isolated, journal, shards
 from labelkit.cli.files import Item, Selection, attempt, collect, run as run_files, source_of
@@ -20,17 +20,14 @@ from labelkit.cli.outcome import OK, SHORT, UNANSWERED, note, note_skipped, noth
 from labelkit.cli.show import report_text, row
 from labelkit.cli.text import name_of
 from labelkit.errors import InvalidArgument, LabelkitError
-from labelkit.key import Key
 from labelkit.messages import Message
-from labelkit.playlist import Joined, is_playlist
+from labelkit.playlist import is_playlist
 from labelkit.report import Layer, Report
-from labelkit.resolve import Client, Recovery, recover
-from labelkit.results import Checked, Content
-from labelkit.watermark import Candidates
 
 if TYPE_CHECKING:
     from labelkit.cli.options import Checks
-    from labelkit.provenance import TrustList
+    from labelkit.playlist import Joined
+    from labelkit.resolve import Client, Recovery
     from labelkit.results import ResultSigner
 
 
@@ -40,6 +37,7 @@ def run(options: argparse.Namespace) -> int:
     settings, layers = checks(options), [Layer(name) for name in options.layers]
     if options.candidates:
         from labelkit.cli.log import existing
+        from labelkit.watermark import Candidates
         with existing(options.candidates) as log:
             settings["candidates"] = Candidates.of(log.payloads())
     required = [Layer(name) for name in options.require]
@@ -48,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
                               hint="name in --require only layers that are checked",
                               layers=", ".join(layer.value for layer in required if layer not in layers))
 
-    signer, client = result_signer_of(options), Client(options.resolve) if options.resolve else None
+    signer, client = result_signer_of(options), _client(options)
     codes = []
     selection = collect(options, each=True, shards=True)
     apart = isolated.wanted(selection.items, options)
@@ -112,14 +110,24 @@ class _Judge:
     def file(self, source: str | bytes | io.BytesIO) -> _Verified:
         """Verify a file; sign the result and ask for its manifest, as the run says."""
         before, settings = _state(source), self.settings
-        report = self.verify(source) if self.verify else pipeline.verify(source, layers=self.layers, **settings)
-        recovery = recover(source, report, self.client, trust=_trust(settings),
-                           now=settings["now"]) if self.client else None
-        return _Verified(report, self._signed(report, source, before), recovery)
+        report = self.verify(source) if self.verify else _verified_here(source, self.layers, settings)
+        return _Verified(report, self._signed(report, source, before), self._recovered(report, source))
+
+    def _recovered(self, report: Report, source: str | bytes | io.BytesIO) -> Recovery | None:
+        if self.client is None:
+            return None
+        from labelkit.provenance import TrustList
+        from labelkit.resolve import recover
+
+        return recover(source, report, self.client, trust=self.settings["trust"] or TrustList.c2pa(),
+                       now=self.settings["now"])
 
     def _signed(self, report: Report, source: str | bytes | io.BytesIO, before: object) -> str | None:
         if self.signer is None:
             return None
+        from labelkit.key import Key
+        from labelkit.results import Checked, Content
+
         content, settings = Content.of(source), self.settings
         if _state(source) != before:
             raise InvalidArgument("{where} was changed while it was verified", where=report.source)
@@ -152,10 +160,18 @@ class _Verified:
     recovery: Recovery | None = None
 
 
-def _trust(settings: Checks) -> TrustList:
-    from labelkit.provenance import TrustList
+def _client(options: argparse.Namespace) -> Client | None:
+    if not options.resolve:
+        return None
+    from labelkit.resolve import Client
 
-    return settings["trust"] or TrustList.c2pa()
+    return Client(options.resolve)
+
+
+def _verified_here(source: str | bytes | io.BytesIO, layers: Sequence[Layer], settings: Checks) -> Report:
+    from labelkit import pipeline  # here: processes with limits load it themselves
+
+    return pipeline.verify(source, layers=layers, **settings)
 
 
 def _state(source: str | bytes | io.BytesIO) -> object:

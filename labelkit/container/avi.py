@@ -7,8 +7,6 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from labelkit.container.base import TEXT, Changes, Format, Layout, Moves, Patch, Reader, Slot
 from labelkit.container.riff import (
     Chunk,
@@ -108,6 +106,8 @@ def _index_patches(reader: Reader, state: _State, moves: Moves) -> Iterator[Patc
 
 def _old_index(reader: Reader, index: Chunk, movie: Chunk, moves: Moves) -> Iterator[Patch]:
     """idx1 counts from the list of the film, or with some writers from the start of the file."""
+    import numpy as np
+
     if index.length < 16 or struct.unpack("<I", reader.at(index.body + 8, 4, "chunk idx1"))[0] < movie.body:
         return
     rows = bytearray(reader.at(index.body, index.length - index.length % 16, "chunk idx1", _MAX_INDEX))

@@ -18,13 +18,12 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic
 
-import numpy as np
-import numpy.typing as npt
-
 from labelkit.errors import InvalidArgument, LimitExceeded, MalformedFile, TruncatedFile
 from labelkit.messages import Message
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from typing_extensions import TypeVar
 
     State = TypeVar("State", covariant=True, default=object)
@@ -354,6 +353,8 @@ class Moves:
 
     def of_all(self, offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """`of` for an array of offsets, int64 of any shape."""
+        import numpy as np  # in this room where it is used: to tell what a file is takes none of it
+
         return offsets + np.array(self.sums, np.int64)[np.searchsorted(self.stops, offsets, side="right")]
 
     @property

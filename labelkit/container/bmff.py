@@ -7,8 +7,6 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-import numpy as np
-
 from labelkit.container.base import C2PA, MAX_UNITS, XMP, Moves, Patch, Reader, Slot
 from labelkit.errors import UnsupportedFormat
 
@@ -159,6 +157,8 @@ def _tables(reader: Reader, moov: Box) -> Iterator[Box]:
 
 
 def _table_patch(reader: Reader, table: Box, moves: Moves) -> Iterator[Patch]:
+    import numpy as np
+
     flags, = struct.unpack(">I", reader.at(table.body, 4, "table"))
     start = table.body + 4 + (8 if table.kind == b"saio" and flags & 1 else 0)
     count, = struct.unpack(">I", reader.at(start, 4, "table"))
@@ -185,6 +185,8 @@ def _fragment_patches(reader: Reader, moof: Box, moves: Moves) -> Iterator[Patch
 
 
 def _access_patch(reader: Reader, table: Box, moves: Moves) -> Iterator[Patch]:
+    import numpy as np
+
     version, _, sizes, count = struct.unpack(">B3x3I", reader.at(table.body, 16, "box tfra"))
     width = 8 if version else 4
     row = 2 * width + sum((sizes >> shift & 3) + 1 for shift in (0, 2, 4))

@@ -8,9 +8,6 @@ import re
 import struct
 from collections.abc import Iterator
 
-import numpy as np
-
-from labelkit import kernels
 from labelkit.container import jpegxmp, tiff
 from labelkit.container.base import (
     C2PA,
@@ -128,6 +125,10 @@ def _between_scans(reader: Reader, position: int) -> Iterator[tuple[int, int, in
 
     In coded data FF is followed by 00 or by D0 to D7 (B.1.1.5), so what looks like such a marker is one.
     """
+    import numpy as np
+
+    from labelkit import kernels  # which load NumPy
+
     window: bytes | memoryview = b"" if reader.view is None else reader.view
     first = position if reader.view is None else 0  # where the window lies
     place = np.empty(1, np.int64)

@@ -6,6 +6,7 @@ Declarations of entities are refused, elements and characters of names are count
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Container
 from dataclasses import dataclass, field
@@ -19,6 +20,11 @@ PROLOG = rb"(?:\xef\xbb\xbf)?(?:\s++|<\?[^>]*+>|<!--(?:(?!-->).)*+-->)*+"
 """What may stand before a document type or root element, as a pattern that never backtracks."""
 _START_TAG = re.compile(rb"""<[^\s/>]+(?:\s+[^\s=>]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*/?>""")
 _ATTRIBUTE = re.compile(rb"""\s+([^\s=>]+)\s*=\s*(?:"[^"]*"|'[^']*')""")
+
+
+def escaped(text: str) -> str:
+    """A text as the content of an element; `xml.sax.saxutils.escape` does the same, and loads HTTP and TLS."""
+    return html.escape(text, quote=False)
 
 
 @dataclass(slots=True, eq=False)

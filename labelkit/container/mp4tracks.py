@@ -8,8 +8,6 @@ import struct
 from collections.abc import Iterator
 from fractions import Fraction
 
-import numpy as np
-
 from labelkit.container import bmff
 from labelkit.container.base import Patch, Reader
 from labelkit.container.bmff import Box
@@ -114,6 +112,8 @@ def _media_length(reader: Reader, header: Box) -> int:
 
 def _last_row(reader: Reader, table: Box, length: int) -> list[Patch]:
     """The patches that lengthen the last sample in a table of durations, so that these add up to `length`."""
+    import numpy as np
+
     count, = struct.unpack(">I", reader.at(table.body + 4, 4, "box stts"))
     if not count or not length or count * 8 > table.end - table.body - 8:
         return []

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
 
 from labelkit.container import archive, markup
 from labelkit.container.base import TEXT, Changes, Format, Layout, Patch, Reader, Slot
@@ -76,7 +75,7 @@ def patches(reader: Reader, layout: Layout[_Package, Element], changes: Changes[
 
 
 def _datum(package: _Package, body: bytes) -> bytes:
-    return _element(package, "CustomData", ' Name="AIGC"', escape(body.decode()).encode())
+    return _element(package, "CustomData", ' Name="AIGC"', markup.escaped(body.decode()).encode())
 
 
 def _element(package: _Package, name: str, attributes: str, content: bytes) -> bytes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
 
 from labelkit.container import archive, markup
 from labelkit.container.base import TEXT, Changes, Format, Layout, Patch, Reader, Slot
@@ -107,8 +106,8 @@ def _properties(data: bytes, changes: Changes[Element], fresh: bytes | None) -> 
 
 
 def _property(body: bytes, number: str) -> bytes:
-    return (f'<property xmlns="{_PROPERTIES}" fmtid="{_FORMAT_ID}" pid="{escape(number)}" name="AIGC">'
-            f'<vt:lpwstr xmlns:vt="{_VALUES}">{escape(body.decode())}</vt:lpwstr></property>').encode()
+    return (f'<property xmlns="{_PROPERTIES}" fmtid="{_FORMAT_ID}" pid="{markup.escaped(number)}" name="AIGC">'
+            f'<vt:lpwstr xmlns:vt="{_VALUES}">{markup.escaped(body.decode())}</vt:lpwstr></property>').encode()
 
 
 def _with_type(data: bytes) -> bytes:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from xml.sax.saxutils import escape, quoteattr
 
 from labelkit.container import archive, markup
 from labelkit.container.base import TEXT, Changes, Format, Layout, Patch, Reader, Slot
@@ -99,10 +98,11 @@ def refuse_signed(reader: Reader, members: archive.Archive) -> None:
 
 def _field(body: bytes, package: _Package, is_epub: bool) -> bytes:
     if is_epub:
+        from xml.sax.saxutils import quoteattr  # here: it loads HTTP and TLS
         namespace = package.holder.namespace
         return f'<meta xmlns={quoteattr(namespace)} name="AIGC" content={quoteattr(body.decode())}/>'.encode()
     return (f'<meta:user-defined xmlns:meta="{_META_NAMESPACE}" meta:name="AIGC" meta:value-type="string">'
-            f'{escape(body.decode())}</meta:user-defined>').encode()
+            f'{markup.escaped(body.decode())}</meta:user-defined>').encode()
 
 
 def _attribute(element: Element, local: str) -> str:

@@ -6,8 +6,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import numpy as np
-
 from labelkit.container.base import MAX_BODY, Reader
 from labelkit.container.pdfsyntax import (
     BLANK,
@@ -262,6 +260,8 @@ class Objects:
         columns = parameters.integer(b"Columns") or 1
         if predictor < 10 or not 0 < columns <= 65_536:
             raise self._broken(offset)
+        import numpy as np
+
         count = len(data) // (columns + 1)
         rows = np.frombuffer(data, np.uint8, count * (columns + 1)).reshape(count, columns + 1)
         kinds = rows[:, 0]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import json
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
 
 from labelkit.container import archive, jsontext, markup
 from labelkit.container.base import TEXT, Changes, Format, Layout, Patch, Reader, Slot
@@ -131,4 +130,4 @@ def _old_members(reader: Reader, held: _OldMap, changes: Changes[Element | None]
 
 
 def _element(body: bytes) -> bytes:
-    return b"<AIGC>" + escape(body.decode()).encode() + b"</AIGC>"
+    return b"<AIGC>" + markup.escaped(body.decode()).encode() + b"</AIGC>"

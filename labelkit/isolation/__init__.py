@@ -26,7 +26,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar, Unpack
 
 from labelkit import threads
-from labelkit.codec import MAX_PIXELS
 from labelkit.errors import InvalidArgument, LimitExceeded
 from labelkit.isolation import wire
 from labelkit.isolation.processes import CameToAnEnd, Job, OnShare as OnShare, Process, Starter
@@ -189,17 +188,20 @@ class EmbedPool(_Processes):
         super().__init__(processes, limits, {})
 
     def embed(self, data: bytes, label: Label, plan: Plan, *, name: str = "bytes", key: Key | None = None,
-              replace: bool = False, max_pixels: int = MAX_PIXELS, fingerprint: bool = False,
+              replace: bool = False, max_pixels: int | None = None, fingerprint: bool = False,
               keep: bool = False, on_share: OnShare | None = None) -> Made:
         """`labelkit.embed` of a file's bytes; the arguments are those of `embed`, and
 
         name         of the file, for messages
+        max_pixels   by default that of `embed`
         fingerprint  whether that of the labelled picture is wanted, for the label log
         keep         whether the manifest store is wanted, for the label log
         on_share     is told how far a film is, of which nothing is known before its first frame
         Raises LimitExceeded as `Pool.verify` does, and what `labelkit.embed` raises.
         """
-        arguments = {"label": label, "plan": plan, "key": key, "replace": replace, "max_pixels": max_pixels}
+        arguments = {"label": label, "plan": plan, "key": key, "replace": replace}
+        if max_pixels is not None:
+            arguments["max_pixels"] = max_pixels
         job = Job("embed", name, self._limits.of(len(data)), None, {**arguments, "fingerprint": fingerprint,
                                                                   "keep": keep, "tells": on_share is not None})
         return self._done(job, data, self._limits.made_bytes + MAX_REPLY, lambda reply: wire.read_made(reply, name),

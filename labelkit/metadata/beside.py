@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
-from xml.sax.saxutils import escape
 
 from labelkit.container import XMP, Layout, Slot, markup
 from labelkit.errors import LabelkitError
@@ -55,7 +54,7 @@ def _with_signpost(packet: bytes, signpost: Signpost) -> bytes:
     """The packet with a signpost in the place of any other."""
     parsed, facts = xmp.parse(packet), signpost.facts()
     cuts = xmp.cut(parsed, _properties(parsed))
-    properties = "".join(f"<labelkit:{name}>{escape(facts[key])}</labelkit:{name}>"
+    properties = "".join(f"<labelkit:{name}>{markup.escaped(facts[key])}</labelkit:{name}>"
                          for name, key in _NAMES.items() if key in facts)
     text = (f'<rdf:Description xmlns:rdf="{xmp.RDF}" rdf:about="" xmlns:labelkit="{NAMESPACE}">{properties}'
             "</rdf:Description>")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
 
 from labelkit.container import markup
 from labelkit.container.markup import Element
@@ -81,7 +80,7 @@ def find(packet: bytes) -> list[Property]:
 
 def fresh(value: str) -> bytes:
     """A new packet with the label `value` as its one property."""
-    return _BEFORE + escape(value).encode() + _BEHIND
+    return _BEFORE + markup.escaped(value).encode() + _BEHIND
 
 
 def put(packet: bytes, value: str) -> bytes:
@@ -89,7 +88,7 @@ def put(packet: bytes, value: str) -> bytes:
     if not packet.strip(b"\0 \t\r\n"):
         return fresh(value)
     parsed = parse(packet)
-    text = escape(value).encode()
+    text = markup.escaped(value).encode()
     found = _properties(parsed)
     cuts = [(one.start, one.stop, b"") for one in found]
     home = next((index for index, one in enumerate(found) if one.inner and one.namespace == NAMESPACE), None)
@@ -121,7 +120,7 @@ def state_generator(packet: bytes, generator: Generator) -> bytes:
     """A packet with the IPTC properties of the generating system in place of any others."""
     parsed = parse(packet)
     cuts = cut(parsed, _iptc(parsed))
-    stated = "".join(f"<Iptc4xmpExt:{name}>{escape(value)}</Iptc4xmpExt:{name}>"
+    stated = "".join(f"<Iptc4xmpExt:{name}>{markup.escaped(value)}</Iptc4xmpExt:{name}>"
                      for name, value in generator.iptc().items())
     text = f'<rdf:Description xmlns:rdf="{RDF}" rdf:about="" xmlns:Iptc4xmpExt="{IPTC}">{stated}</rdf:Description>'
     return joined(parsed, [*cuts, appended(parsed, text.encode())])

@@ -19,7 +19,7 @@ from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from labelkit import container, pipeline
+from labelkit import container
 from labelkit.container.workfolder import WorkFolder
 from labelkit.distribution import install_hint
 from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed, cannot_open, cannot_write
@@ -170,6 +170,8 @@ def _fetch(store: ObjectStore, key: str, path: Path) -> None:
 
 
 def _holds_manifests(path: Path) -> bool:
+    from labelkit import pipeline
+
     try:
         return bool(pipeline.provenance().has_place(path))
     except LabelkitError:  # reported when it is processed

@@ -10,15 +10,18 @@ from __future__ import annotations
 import datetime
 import hashlib
 import hmac
-import http.client
 import os
 import urllib.parse
-import urllib.request
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from labelkit.errors import InvalidArgument
 from labelkit.messages import Message
+
+if TYPE_CHECKING:
+    import http.client
+    import urllib.request
 
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _MAX_PAGE = 16 << 20  # bytes of 1,000 names of at most 1,024 bytes each, in XML
@@ -51,6 +54,8 @@ def names(bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
 
 
 def _page(bucket: str, query: dict[str, str]) -> ElementTree.Element:
+    import http.client  # here: every command loads this module, and few ask
+
     try:
         with _asked(_request(bucket, query)) as answer:
             return ElementTree.fromstring(answer.read(_MAX_PAGE))
@@ -59,19 +64,22 @@ def _page(bucket: str, query: dict[str, str]) -> ElementTree.Element:
         raise InvalidArgument("{where} cannot be opened: {reason}", where=f"s3://{bucket}", reason=why) from error
 
 
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """Goes nowhere that the environment does not name."""
-
-    def redirect_request(self, *_: object) -> None:
-        """None: a redirection is the error that the server states."""
-
-
 def _asked(request: urllib.request.Request) -> http.client.HTTPResponse:
-    answer: http.client.HTTPResponse = urllib.request.build_opener(_Stay).open(request, timeout=_SECONDS)
+    import urllib.request
+
+    class Stay(urllib.request.HTTPRedirectHandler):
+        """Goes nowhere that the environment does not name."""
+
+        def redirect_request(self, *_: object) -> None:
+            """None: a redirection is the error that the server states."""
+
+    answer: http.client.HTTPResponse = urllib.request.build_opener(Stay).open(request, timeout=_SECONDS)
     return answer
 
 
 def _request(bucket: str, query: dict[str, str]) -> urllib.request.Request:
+    import urllib.request
+
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     endpoint = next(filter(None, map(os.environ.get, ENDPOINTS)), f"https://s3.{region}.amazonaws.com")
     parts = urllib.parse.urlsplit(endpoint)

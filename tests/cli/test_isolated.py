@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 
 import pytest
@@ -54,3 +55,13 @@ def test_a_page_of_an_isolated_file_has_no_picture_that_was_decoded_here(run):
         run("check", "cat.jpg", "--html", "page.html", how)
         with open("page.html", encoding="utf-8") as page:
             assert ('class="preview"' in page.read()) is shown
+
+
+@pytest.mark.parametrize(("how", "loaded"), [("--isolate", []), ("--no-isolate", ["labelkit.pipeline", "numpy"])])
+def test_what_only_the_processes_need_is_not_loaded_here(how, loaded):
+    write("in/a.jpg")
+    program = ("import sys; from labelkit.cli.main import main; code = main(sys.argv[1:]); "
+               "print(code, *sorted({'numpy', 'labelkit.pipeline'} & set(sys.modules)))")
+    said = subprocess.run([sys.executable, "-c", program, "verify", "in", "--quiet", how], capture_output=True,
+                          text=True, timeout=120).stdout.split("\n")
+    assert said[-2].split() == ["1", *loaded]

@@ -86,7 +86,7 @@ def test_ctrl_c_still_ends_the_run(run, defect):
 def test_an_error_outside_of_the_files_is_a_line_too(run, monkeypatch):
     write("a.jpg")
     monkeypatch.setattr(metadata.sm2, "load_pins", lambda path: 1 // 0)
-    monkeypatch.setattr("labelkit.cli.options.load_pins", lambda path: 1 // 0)
+    monkeypatch.setattr("labelkit.metadata.sm2.load_pins", lambda path: 1 // 0)
     code, _, err = run("verify", "a.jpg", "--sm2-pin", "x")
     assert code == 2 and err.startswith("ZeroDivisionError in cli/options.py:") and err.count("\n") == 2
 

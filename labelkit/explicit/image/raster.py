@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labelkit.errors import MalformedFile, MissingGlyph
-from labelkit.explicit.image.font import Font, is_right_to_left, is_shaped
+from labelkit.explicit.image.font import Font, bundled, is_right_to_left, is_shaped
 from labelkit.explicit.rules import element_characters
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def render(lines: tuple[str, ...], ink_px: int, style: str, font: str | Path | N
     text = "".join(lines)
     face = Font.open(font, text)
     face.check(text + "AI" if style == "icon" else text)
-    em, ink_height = _fit_em(face, _measured(face, text), ink_px)
+    em, ink_height = _fitted(_measured(face, text), ink_px, bundled(text) if font is None else font)
     rows, glyphs = _stack([_line(face, em, line) for line in lines], round(_LEADING * ink_height))
     if style == "icon":
         rows, glyphs = _with_badge(face, rows, glyphs, ink_height, at_right=is_right_to_left(text))
@@ -152,6 +152,12 @@ def _measured(face: Font, text: str) -> str:
     letters = capitals or {one for one in text if unicodedata.category(one)[0] == "L"} or {*"".join(text.split())}
     by_height = sorted(sorted(letters), key=lambda one: _ink_height(face, 200, one))
     return by_height[-1 if capitals else len(by_height) // 2]
+
+
+@functools.lru_cache(maxsize=256)
+def _fitted(characters: str, ink_px: int, font: str | Path) -> tuple[float, int]:
+    """As `_fit_em`: most of a rendering, and one for all the wordings that are measured by the same characters."""
+    return _fit_em(Font.open(font), characters, ink_px)
 
 
 def _fit_em(face: Font, characters: str, ink_px: int) -> tuple[float, int]:
