@@ -23,6 +23,7 @@ SAME = {
     "repackage the presentation with segments of fragmented MP4",
     "state it in each representation",
     "such as http://127.0.0.1:9000",
+    "such as redis://HOST:6379/0; / ? # and @ of a password are written as %2F, %3F, %23 and %40",
     # of arrays and servers: no file leads to these
     "compress outside this middleware",
     "of samples from -1 to 1 give (samples + 1) / 2, of those up to 255 samples / 255",
