@@ -34,7 +34,8 @@ static uint32_t quantise_any(const float *x, size_t width, size_t channels, size
     uint32_t outside = 0;
     for (size_t i = 0; i < width; i++)
         for (size_t c = 0; c < channels; c++, out++) {
-            const float value = x[i * across + c * deep], above = value > 0.0f ? value : 0.0f;
+            const float value = x[i * across + c * deep] + 0.0f; /* what is no number is quiet: NEON's maximum passes others */
+            const float above = value > 0.0f ? value : 0.0f;
             outside += is_outside(value) >> 31, *out = level(above < 1.0f ? above : 1.0f);
         }
     return outside;
