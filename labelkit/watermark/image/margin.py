@@ -59,7 +59,7 @@ SAMPLES = 256  # cells, about
 LEVELS = (1.0, 0.7, 0.5, 0.35, 0.25)  # the amplitudes that are tried
 # swept 2026-11-28, tables in benchmarks/TUNING.md: CODEC_RESERVE, PLAIN_RESERVE, FLAT_LEAST, FLAT_WORTH, HOPELESS,
 # MOSTLY_WHITE
-CODEC_SCORE, CODEC_RESERVE = 13.0, 1.5
+CODEC_SCORE, CODEC_RESERVE = 13.0, 1.8
 MOST_FOR_CODECS = 0.9  # of 67 pictures none needed more that is read at 1
 CROP_SCORE, SCALE_SCORE, PLAIN_RESERVE = 13.0, 14.0, 1.6  # a scaled lattice is found later than its word is read
 BRIGHTER = 1.4
