@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 WAV = ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave")
 PCM = ("audio/pcm", "audio/x-pcm", "audio/l16")
-_AAC = ("audio/aac", "audio/x-aac", "audio/aacp")  # in ADTS, which is labelled as it comes or not at all
+_AAC = ("audio/aac", "audio/x-aac", "audio/aacp")  # in ADTS, which is labelled as it comes, also where it comes whole
 _OGG = ("audio/ogg", "audio/opus", "audio/vorbis")
 _TYPES = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/x-mp3": "mp3", "audio/flac": "flac", "audio/x-flac": "flac",
           **dict.fromkeys(_AAC, "aac"), **dict.fromkeys(_OGG, "opus")}
