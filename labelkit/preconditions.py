@@ -156,6 +156,8 @@ _MAX_SIDECAR = 16 << 20  # bytes
 
 def sidecar_of(source: Source, reader: Reader) -> bytes | None:
     """The manifest beside a file that is given by its path and has no place for one inside."""
+    if not isinstance(source, str | os.PathLike):
+        return None  # before c2pa is asked, which is not everywhere, as in a browser
     return _beside(source) if importlib.import_module("labelkit.provenance").may_lie_beside(reader) else None
 
 

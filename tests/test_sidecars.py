@@ -10,9 +10,10 @@ import soundfile
 from PIL import Image
 
 import labelkit as lk
+from labelkit import provenance
 from labelkit.errors import InvalidArgument
 from tests import sounds
-from tests.media import LABEL, photo
+from tests.media import LABEL, photo, saved
 from tests.metadata.test_ooxml import CUSTOM, document
 
 METADATA = {"explicit": None, "watermark": None}
@@ -72,3 +73,13 @@ def test_samples_in_memory_get_one_too(signer, anchors, tmp_path):
     inside = lk.embed(sound, tmp_path / "a.flac", LABEL, rate=44_100, plan=plan)
     assert lk.verify(inside)[lk.Layer.PROVENANCE].label == LABEL and not Path(f"{inside}.c2pa").exists()
     assert np.array_equal(sound, sounds.music(12))
+
+
+def test_nothing_is_looked_for_beside_bytes(monkeypatch, tmp_path):
+    """Nor is c2pa asked what it would embed: in a browser it cannot."""
+    asked = []
+    monkeypatch.setattr(provenance, "may_lie_beside", lambda reader: asked.append(reader) or False)
+    data = saved(photo(), "PNG")
+    assert lk.verify(data, effort="fast").verdict is lk.Verdict.NONE and not asked
+    (tmp_path / "a.png").write_bytes(data)
+    assert lk.verify(tmp_path / "a.png", effort="fast").verdict is lk.Verdict.NONE and asked
