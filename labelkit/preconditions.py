@@ -156,9 +156,9 @@ _MAX_SIDECAR = 16 << 20  # bytes
 
 def sidecar_of(source: Source, reader: Reader) -> bytes | None:
     """The manifest beside a file that is given by its path and has no place for one inside."""
-    if not isinstance(source, str | os.PathLike):
-        return None  # before c2pa is asked, which is not everywhere, as in a browser
-    return _beside(source) if importlib.import_module("labelkit.provenance").may_lie_beside(reader) else None
+    store = _beside(source)  # first: c2pa, which is asked where there is one, is not everywhere, as in a browser
+    room = importlib.import_module("labelkit.provenance")
+    return store if store is not None and room.may_lie_beside(reader) else None
 
 
 def validated(source: Source, reader: Reader, trust: TrustList | None, now: datetime.datetime | None) -> Finding:
@@ -166,8 +166,10 @@ def validated(source: Source, reader: Reader, trust: TrustList | None, now: date
     stream; as `labelkit.provenance.validate` finds it."""
     room = importlib.import_module("labelkit.provenance")
     trust = room.TrustList.c2pa() if trust is None else trust
-    found: Finding = room.validate(reader, trust=trust, now=now, sidecar=sidecar_of(source, reader))
-    if found.status is Status.ABSENT and (store := _beside(source)):
+    store = _beside(source)
+    found: Finding = room.validate(reader, trust=trust, now=now,
+                                   sidecar=store if store is not None and room.may_lie_beside(reader) else None)
+    if store and found.status is Status.ABSENT:
         found = room.validate(reader, trust=trust, now=now, sidecar=store)
     return found
 

@@ -82,4 +82,5 @@ def test_nothing_is_looked_for_beside_bytes(monkeypatch, tmp_path):
     data = saved(photo(), "PNG")
     assert lk.verify(data, effort="fast").verdict is lk.Verdict.NONE and not asked
     (tmp_path / "a.png").write_bytes(data)
+    (tmp_path / "a.png.c2pa").write_bytes(b"")
     assert lk.verify(tmp_path / "a.png", effort="fast").verdict is lk.Verdict.NONE and asked
