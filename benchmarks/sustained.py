@@ -15,10 +15,10 @@ import argparse
 import numpy as np
 
 from benchmarks import audio_attacks
+from labelkit.choices import ROBUSTNESS
 from labelkit.errors import HostTooSmall
 from labelkit.key import Key
 from labelkit.payload import Payload
-from labelkit.plan import ROBUSTNESS
 from labelkit.watermark import audio
 from labelkit.watermark.audio.difference import DifferenceMaker
 

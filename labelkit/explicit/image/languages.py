@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from labelkit.choices import CORNERS, EDGES
 from labelkit.errors import HostTooSmall, LabelkitError
 from labelkit.evidence import StatedPlace
 from labelkit.explicit import rules
@@ -39,7 +40,7 @@ from labelkit.explicit.image.raster import PAD_X, PAD_Y, Glyph, UInt8, width_em
 from labelkit.explicit.image.template_matching import CANDIDATES, Anchor, along_edges, found_in, strongest
 from labelkit.explicit.translations import LEADS, TAILS, names_ai
 from labelkit.languages import CHINESE, LANGUAGES
-from labelkit.plan import CORNERS, EDGES, MIN_HEIGHT_SHARE, Explicit
+from labelkit.plan import MIN_HEIGHT_SHARE, Explicit
 
 _ANCHOR_PX, _ANCHOR_WIDTH = 11, 3.0  # ink height of the anchor in the first pass; its width in ink heights
 _MIN_PLACED, _MIN_RUN = 0.60, 0.60  # least correlation of the anchor where a label is likely, and of its run of pieces

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
+from labelkit.choices import ROBUSTNESS
 from labelkit.codec.resample import Resampler
 from labelkit.codec.samples import BLOCK
 from labelkit.errors import HostTooSmall, InvalidArgument
 from labelkit.key import Key
 from labelkit.payload import Payload
-from labelkit.plan import ROBUSTNESS, check_robustness, check_strength
+from labelkit.plan import check_robustness, check_strength
 from labelkit.watermark.audio import margin
 from labelkit.watermark.audio.detector import AudioDetector
 from labelkit.watermark.audio.difference import HARD, DifferenceMaker
