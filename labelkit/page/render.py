@@ -183,8 +183,8 @@ def _signposts(report: Report) -> str:
     lines = [f"{bilingual(Message('detector'))} {_followed(one.detector)}" + (
         f", {bilingual(Message('manifests by the mark'))} <code>{escaped(one.resolver)}</code>" if one.resolver else "")
         for one in found]
-    warning = Message("The file names these addresses itself. Nothing here visits them; a click opens the detector in a "
-                      "new tab, and sends it nothing of the file.")
+    warning = Message("The file names these addresses itself. Nothing here visits them; a click opens the detector in "
+                      "a new tab, and sends it nothing of the file.")
     return (f"<div><h3>{bilingual(Message('Where to ask about its mark'))}</h3>{bullet_list(lines)}"
             f'<p class="soft">{bilingual(warning)}</p></div>')
 
