@@ -2,6 +2,7 @@
 """Datasets: the rate of shards beside that of files, memory over a long shard, and runs that are killed.
 
     python -m benchmarks.datasets rate              # tar and Parquet against the same files in a folder
+    python -m benchmarks.datasets more              # what one more sample costs, and pyarrow alone, which copies
     python -m benchmarks.datasets memory            # 20,000 small samples, the metadata layer
     python -m benchmarks.datasets kill --each 20    # kill -9 at random moments, then --resume
     python -m benchmarks.datasets lookups           # 100,000 verifications of stripped JPEGs, each looked up in a log
@@ -37,6 +38,17 @@ from tests.media import photo, saved
 
 METADATA = ["--layers", "metadata", "--explicit-present"]
 ROOT = Path(lk.__file__).parents[1]
+_COPY = """
+import sys, pyarrow as pa, pyarrow.parquet as pq
+file, held = pq.ParquetFile(sys.argv[1], pre_buffer=False, buffer_size=1 << 20), []
+with pq.ParquetWriter(sys.argv[2], file.schema_arrow, use_dictionary=False) as out:
+    for batch in file.iter_batches(8, use_threads=False):
+        held.append(batch)
+        if sum(one.nbytes for one in held) >= 64 << 20:
+            out.write_table(pa.Table.from_batches(held))
+            held = []
+    out.write_table(pa.Table.from_batches(held, file.schema_arrow))
+"""  # a shard in groups of the size that labelkit writes, by nothing but pyarrow
 
 
 def pictures(side: int, count: int = 4) -> list[bytes]:
@@ -78,8 +90,13 @@ def command(*words: object) -> list[str]:
 
 def run(folder: Path, *words: object) -> tuple[float, float]:
     """(wall seconds, CPU seconds) of a run."""
+    return cpu_of(folder, command(*words))
+
+
+def cpu_of(folder: Path, words: list[str]) -> tuple[float, float]:
+    """(wall seconds, CPU seconds) of a program."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run(command(*words), cwd=folder, check=True, stdout=subprocess.DEVNULL,
+    subprocess.run(words, cwd=folder, check=True, stdout=subprocess.DEVNULL,
                    env={**os.environ, "PYTHONPATH": str(ROOT)})
     wall, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -112,6 +129,35 @@ def rate(folder: Path, rounds: int) -> None:
                   f"{1000 * cpu / count:.2f} | {files[0] / wall:.2f} | {files[1] / cpu:.2f} |", flush=True)
         for path in folder.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def more(folder: Path, rounds: int) -> None:
+    """The CPU time of 330 samples less that of 30, of each source; the least of the rounds."""
+    data, costs, few, many = pictures(1024), dict[str, list[float]](), 30, 330
+    for count in (few, many):
+        (folder / f"in-{count}").mkdir()
+        for name, body in members(data, count):
+            if name.endswith("jpg"):
+                (folder / f"in-{count}" / name).write_bytes(body)
+        write_tar(folder / f"{count}.tar", data, count)
+        write_parquet(folder / f"{count}.parquet", data, count)
+    for _ in range(rounds):
+        for name in ("in-{}", "{}.tar", "{}.parquet", "pyarrow alone"):
+            spent = []
+            for count in (few, many):
+                source = name.format(count)
+                if name == "pyarrow alone":
+                    words = [sys.executable, "-c", _COPY, f"{count}.parquet", "out.parquet"]
+                else:
+                    words = command(source, "-o", "out" + Path(source).suffix, *METADATA)
+                spent.append(cpu_of(folder, words)[1])
+                target = folder / words[words.index("-o") + 1] if "-o" in words else folder / "out.parquet"
+                shutil.rmtree(target) if target.is_dir() else target.unlink()
+            costs.setdefault(name, []).append(1000 * (spent[1] - spent[0]) / (many - few))
+    least = {name: min(found) for name, found in costs.items()}
+    print(f"| source, {len(data[0]) / 1000:.0f} kB a sample | CPU ms a sample | of files |\n| --- | ---: | ---: |")
+    for name, cost in least.items():
+        print(f"| {name.replace('in-{}', 'folder').replace('{}', 'a')} | {cost:.2f} | {least['in-{}'] / cost:.2f} |")
 
 
 def memory(folder: Path) -> None:
@@ -230,7 +276,7 @@ def _looked_up(folder: Path, numbers: range, different: int) -> tuple[int, float
 def main() -> int:
     """Measure what is named, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("what", choices=("rate", "memory", "kill", "lookups"))
+    parser.add_argument("what", choices=("rate", "more", "memory", "kill", "lookups"))
     parser.add_argument("--each", type=int, default=20, help="kills; 20 by default")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each kind, of which the median is taken")
     parser.add_argument("--seed", type=int, default=16)
@@ -242,7 +288,10 @@ def main() -> int:
             return min(1, kill(Path(name), options.each, options.seed))
         if options.what == "lookups":
             return min(1, lookups(Path(name), options.count, options.jobs))
-        rate(Path(name), options.rounds) if options.what == "rate" else memory(Path(name))
+        if options.what == "memory":
+            memory(Path(name))
+        else:
+            (rate if options.what == "rate" else more)(Path(name), options.rounds)
     return 0
 
 

@@ -16,7 +16,7 @@ from labelkit.codec import audio_tags
 from labelkit.codec.backends import SOUND, ReaderFile, opened, pyav, translated
 from labelkit.codec.chapters import Shift
 from labelkit.codec.samples import BLOCK, Audio, Waveform
-from labelkit.container import Reader, join, stream as write_edited
+from labelkit.container import Reader, join, ogg, stream as write_edited
 from labelkit.errors import LabelkitError, UnsupportedFormat
 
 if TYPE_CHECKING:
@@ -116,6 +116,8 @@ def _write(samples: Audio, source: Source, out: BinaryIO) -> None:
         return
     with translated(source.format, SOUND):
         _write_sound(samples.blocks(), samples.rate, samples.channels, source, _level(samples, source), out)
+    if source.major == "OGG":
+        ogg.number_by_content(out)
 
 
 def encode_new(samples: Audio, format: str, percent: int | None) -> bytes:
