@@ -29,13 +29,15 @@ LEAST_DECODED_RATE, MOST_DECODED_RATE = 1_000, 768_000
 class ImageSamples:
     """A picture or an animation as a viewer shows it: upright, frames fully composed.
 
-    frames  uint8 or uint16 arrays [height, width], [height, width, 3] RGB or [height, width, 4] RGB + straight
-            alpha; may be read-only; the pages of a TIFF may differ in size
-    source  what the codec remembers of the encoded file; its business alone
+    frames    uint8 or uint16 arrays [height, width], [height, width, 3] RGB or [height, width, 4] RGB + straight
+              alpha; may be read-only; the pages of a TIFF may differ in size
+    source    what the codec remembers of the encoded file; its business alone
+    transfer  "sdr", "pq" or "hlg" (Rec. ITU-R BT.2100)
     """
 
     frames: tuple[Pixels, ...]
     source: object = field(default=None, repr=False)
+    transfer: str = "sdr"
 
     def map(self, change: Callable[[Pixels], Pixels]) -> ImageSamples:
         """The same file with `change` applied to every frame."""
