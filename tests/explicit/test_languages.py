@@ -57,12 +57,20 @@ def test_a_label_is_found_at_three_sizes_and_after_jpeg(language):
         assert finding.evidence.position == "bottom-right"
 
 
-@pytest.mark.parametrize("language", ["de", "ar", "hi", "ko", "ru"])
-def test_a_label_in_a_cropped_picture_is_found_in_the_language_that_is_asked_for(language):
-    pixels = np.ascontiguousarray(_labelled(language, 600, 900)[100:-9, 50:-14])
-    assert _found(pixels).status is lk.Status.ABSENT  # where labels are not put, it is not looked for
-    assert _found(pixels, language).evidence.text == LANGUAGES[language].text
-    assert _found(pixels, "th").status is lk.Status.ABSENT
+@pytest.mark.parametrize("language", OTHERS)
+def test_a_label_in_a_cropped_picture_is_found_without_being_asked_for(language):
+    pixels = _labelled(language, 600, 900)
+    cropped = _jpeg(np.ascontiguousarray(pixels[100:-9, 50:-14]), 60)
+    assert _found(cropped).evidence.text == LANGUAGES[language].text
+    x, y, width, height = _found(pixels).evidence.box
+    pixels[y - 8:y + height + 8, x - 8:x + width + 8] = 20  # the plate alone
+    assert _found(np.ascontiguousarray(pixels[100:-9, 50:-14])).status is lk.Status.ABSENT
+
+
+def test_a_label_below_the_legal_height_is_found_in_the_language_that_is_asked_for():
+    pixels = np.pad(_labelled("de", 400, 600), ((110, 0), (200, 0), (0, 0)), constant_values=128)
+    assert _found(pixels[:-12], "de").evidence.text == LANGUAGES["de"].text
+    assert _found(pixels[:-12], "th").status is lk.Status.ABSENT
 
 
 def test_unlabelled_pictures_have_no_label_in_any_language():
