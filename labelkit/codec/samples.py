@@ -334,16 +334,18 @@ class Pictured(Protocol):
 class TextSamples:
     """The text of a document, as far as a reader sees it: `blocks` in reading order.
 
-    source    writes the file with words in it
-    words     what encode puts in
-    is_drawn  whether words are drawn on pages, with a font
-    pictures  gives the pictures in which a label may stand, where there are any
+    source       writes the file with words in it
+    words        what encode puts in
+    is_drawn     whether words are drawn on pages, with a font
+    is_outlined  whether their outlines are drawn where a font has them, and the viewer's fonts where it has not
+    pictures     gives the pictures in which a label may stand, where there are any
     """
 
     blocks: tuple[Block, ...]
     source: TextSource = field(repr=False)
     words: tuple[Words, ...] = ()
     is_drawn: bool = False
+    is_outlined: bool = False
     pictures: Callable[[], Iterator[npt.NDArray[np.uint8]]] | None = field(default=None, repr=False)
 
 

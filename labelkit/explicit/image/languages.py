@@ -2,8 +2,8 @@
 """Finds labels in other languages than Chinese: the usual words of each, and those that a manifest names.
 
 Each text is cut into pieces of ink about as wide as they are high. A run of them, the anchor, is searched for first:
-where labels stand at the legal height, which costs next to nothing; then along all edges in every size for the languages
-that are asked for, and coarsely from the legal height on for all others. Then all pieces must match, each on its own.
+where labels stand at the legal height, which costs next to nothing; along all edges in every size for the languages
+that are asked for; and coarsely from the legal height on for all others. Then all pieces must match, each on its own.
 """
 
 from __future__ import annotations
