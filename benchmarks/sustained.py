@@ -75,7 +75,7 @@ def classes() -> None:
 def marked_at(host: np.ndarray, amplitude: float) -> np.ndarray:
     """The host with a mark of an amplitude, whether it is read or not."""
     maker = DifferenceMaker(RATE, 1, PAYLOAD, Key.public(), 1.0, amplitude)
-    change = maker.push(np.concatenate([host, np.zeros(maker.delay, np.float32)])[None])[0]
+    change = maker.push(np.concatenate([host, np.zeros(maker.delay, np.float32)]))
     return host + change[: len(host)]
 
 

@@ -96,6 +96,33 @@ def audio_limit(host: Float32, difference: Float32, ratio: float, scratch: Float
 def audio_resample(
     x: Float32, bank: Float32, phases: int, up: int, down: int, position: int, y: Float32, /
 ) -> None: ...
+def audio_stream_state(channels: int, room: int, far_room: int, /) -> int: ...
+def audio_stream_scratch(channels: int, /) -> int: ...
+def audio_stream(
+    chunk: Float32 | Int16,
+    channels: int,
+    most: int,
+    room: int,
+    far_room: int,
+    up: int,
+    down: int,
+    down_bank: Float32,
+    up_bank: Float32,
+    roots: Float32,
+    window: Float32,
+    brief: Float32,
+    edges: UInt16,
+    signs: Int8,
+    depths: Float32,
+    limits: Float32,
+    whole: bool,
+    adds: bool,
+    counts: Int64,
+    state: Float32,
+    scratch: Float32,
+    out: Float32 | Int16,
+    /,
+) -> None: ...
 def audio_spectrum(
     x: Float32,
     frames: int,

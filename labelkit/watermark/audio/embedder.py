@@ -63,40 +63,67 @@ class AudioMarker:
         self._rate, self._payload, self._key = check_rate(rate), payload, Key.of(key)
         measured = robustness != "hard" and payload is not None
         self._maker = DifferenceMaker(self._rate, check_channels(channels), payload, self._key, strength,
-                                      margin.UNHEARD if measured else HARD)
+                                      margin.UNHEARD if measured else HARD, adds=True)
         self._listener = margin.Listener(self._rate) if measured else None
-        self._recent: collections.deque[list[Float32]] = collections.deque()  # views of what was returned
+        self._recent: collections.deque[Samples] = collections.deque()  # of what was returned
         self._recent_start = self._recent_count = 0  # in samples of the stream
         self._channels = channels
-        self._waiting: list[Samples] = []
+        self._like: Samples | None = None  # an empty chunk as those that come, None before the first
+        self._waiting = 0  # samples
         self._is_over = False
         self._remembers = True
         self.latency_s = self._maker.delay / rate
 
     def push(self, chunk: Samples) -> Samples:
         """The samples that are ready, perhaps none, with the dtype and axes of the chunk."""
-        host = by_channel(chunk, self._channels)
-        first = self._waiting[0] if self._waiting else chunk
-        if self._is_over or (chunk.dtype, chunk.ndim) != (first.dtype, first.ndim):
+        return self._push(chunk)
+
+    def _push(self, chunk: Samples, out: Samples | None = None) -> Samples:
+        """The same, into an array of that size."""
+        like = self._like
+        if self._is_over or like is None or not (isinstance(chunk, np.ndarray) and chunk.dtype is like.dtype
+                                                 and chunk.shape[1:] == like.shape[1:]):
+            self._check(chunk)
+        if self._listener is None or self._listener.is_before_change(len(chunk)):
+            marked = self._maker.push(chunk, out)
+            if self._listener is not None:
+                self._listener.hear(chunk)
+        else:
+            marked = self._changing(chunk, self._listener)
+        if like is None:
+            self._like = chunk[:0].copy()
+        self._waiting += len(chunk) - len(marked)
+        if self._remembers and len(marked):
+            self._remember(marked)
+        return marked
+
+    def _check(self, chunk: Samples) -> None:
+        channels, like = channels_of(chunk), self._like
+        if channels != self._channels:
+            raise InvalidArgument("a chunk of {wanted} channels was expected, got {got}", wanted=self._channels,
+                                  got=channels)
+        if self._is_over or like is not None and (chunk.dtype, chunk.ndim) != (like.dtype, like.ndim):
             raise InvalidArgument("a marker takes one stream, its chunks of one dtype and as many axes each")
-        self._waiting.append(chunk.copy())  # callers fill one buffer again and again
-        if self._listener is None or self._listener.takes(host):
-            return self._take(self._maker.push(host))
+
+    def _changing(self, chunk: Samples, listener: margin.Listener) -> Samples:
+        """A chunk in which the amplitude changes."""
+        by_channel(chunk, self._channels)  # all is checked before a part is taken in
         parts = []
-        for part, amplitude in self._listener.push(host):
+        for part, amplitude in listener.push(chunk):
             parts.append(self._maker.push(part))
             if amplitude is not None:
-                self._maker.set_amplitude(amplitude, self._listener.heard_s)
-        return self._take(np.concatenate(parts, axis=1))
+                self._maker.set_amplitude(amplitude, listener.heard_s)
+        return np.concatenate(parts)
 
     def finish(self) -> Samples:
         """The rest; the marker cannot be used again."""
         self._is_over = True
-        if not self._waiting:
+        if self._like is None:
             return np.empty((0, self._channels), np.float32)
-        left = sum(map(len, self._waiting))
-        difference = self._maker.push(np.zeros((self._channels, self._maker.delay), np.float32))
-        return self._take(difference[:, :left])
+        rest = self._maker.push(np.zeros((self._maker.delay, *self._like.shape[1:]), self._like.dtype))[: self._waiting]
+        if self._remembers:
+            self._remember(rest)
+        return rest
 
     def is_readable(self) -> bool:
         """Whether the mark is read back from the last eight seconds that were returned; False while they are too few.
@@ -107,26 +134,14 @@ class AudioMarker:
             return False
         row = math.ceil(self._recent_start / (ROW_S * self._rate))
         start = max(0, round(row * ROW_S * self._rate) - self._recent_start)
-        return any(_read_at(np.concatenate(view)[None, start:], self._rate, self._payload, self._key, row)[0]
-                   for view in zip(*self._recent, strict=True))
-
-    def _take(self, difference: Float32) -> Samples:
-        count = difference.shape[1]
-        if not count:
-            first = self._waiting[0]
-            return np.empty((0, *first.shape[1:]), first.dtype)
-        host = np.concatenate(self._waiting) if len(self._waiting) > 1 else self._waiting[0]
-        self._waiting = [host[count:]]
-        marked = _add(host[:count], difference)
-        if self._remembers:
-            self._remember(marked)
-        return marked
+        return any(_read_at(view[None, start:], self._rate, self._payload, self._key, row)[0]
+                   for view in views_of(np.concatenate(self._recent)))
 
     def _remember(self, marked: Samples) -> None:
-        self._recent.append(views_of(marked))
+        self._recent.append(marked.copy())
         self._recent_count += len(marked)
-        while self._recent_count - len(self._recent[0][0]) >= _RECENT_S * self._rate:
-            gone = len(self._recent.popleft()[0])
+        while self._recent_count - len(self._recent[0]) >= _RECENT_S * self._rate:
+            gone = len(self._recent.popleft())
             self._recent_count, self._recent_start = self._recent_count - gone, self._recent_start + gone
 
 
@@ -160,9 +175,7 @@ def embed(samples: Samples, rate: int, payload: Payload | None, key: Key | None 
         if measured:
             marker._maker.set_amplitude(margin.amplitude(samples[first:stop], rate), first / rate)
         for start in range(first, stop, BLOCK):
-            part = marker.push(samples[start : min(start + BLOCK, stop)])
-            marked[done : done + len(part)] = part
-            done += len(part)
+            done += _push_into(marked, done, marker, samples[start : min(start + BLOCK, stop)])
     if len(samples):
         marked[done:] = marker.finish()
     middle = _Middle(rate, len(marked), payload, Key.of(key))
@@ -228,20 +241,14 @@ def _cut(blocks: Iterable[Samples], stops: list[int]) -> Iterator[list[Samples]]
         yield held
 
 
-def _add(host: Samples, difference: Float32) -> Samples:
-    """Samples with float32 [channels, frames] added to them."""
-    if host.dtype == np.int16:
-        change = difference[0] if host.ndim == 1 else difference.T
-        return np.clip(np.rint(host + change * np.float32(32768)), -32768, 32767).astype(np.int16)
-    out: Float32 = np.empty(host.shape, np.float32)
-    if host.ndim == 1:
-        np.add(host, difference[0], out=out)
-    for channel in range(host.shape[1] if host.ndim == 2 else 0):  # their samples lie apart in one of the two
-        np.add(host[:, channel], difference[channel], out=out[:, channel])
-    if len(out) and max(out.max(), -out.min()) > 1:  # full scale is the limit, unless the host exceeds it already
-        top = np.maximum(np.abs(host), np.float32(1))
-        np.clip(out, -top, top, out=out)
-    return out
+def _push_into(marked: Samples, at: int, marker: AudioMarker, chunk: Samples) -> int:
+    """Push a chunk, put what is ready into `marked` from a frame on, and return how much it is."""
+    to = marked[at : at + marker._maker.ready(len(chunk))]
+    if to.flags.c_contiguous and not np.may_share_memory(to, chunk):
+        marker._push(chunk, to)
+    else:
+        to[...] = marker.push(chunk)
+    return len(to)
 
 
 class _Middle:
