@@ -140,7 +140,7 @@ def test_the_command_line_puts_labels_into_the_sound(source, tmp_path, capsys):
     assert cli.main([*words, "--soundtrack", "watermark,explicit"]) == 0
     assert cli.main(["verify", str(target), "--lang", "zh-CN"]) == 0
     said = capsys.readouterr().out
-    assert "声轨带有相同的编号" in said and "声轨中" in said
+    assert "音轨带有相同的编号" in said and "音轨中" in said
     with pytest.raises(SystemExit):
         cli.main([*words, "--soundtrack", "metadata"])
     assert cli.main([*words, "--layers", "explicit,metadata", "--soundtrack", "watermark"]) == 2

@@ -118,7 +118,7 @@ def test_a_clip_too_short_for_an_id_carries_presence_where_that_is_asked_for(run
     assert code == 1 and "too short to carry 64 bits" in err and "--presence-only" in err
     code, out, _ = run(*words, "--presence-only")
     assert code == 0 and "watermark" not in out, "no id is claimed"
-    for language, said in (("en", "presence only: the mark"), ("zh-CN", "仅存在性")):
+    for language, said in (("en", "presence only: the mark"), ("zh-CN", "不带编号：检出")):
         mark = json.loads(run("verify", "out.wav", "--json", "--lang", language)[1])["layers"]["watermark"]
         assert (mark["status"], mark["payload"], mark["evidence"]["presence_only"]) == ("valid", None, True)
         assert said in mark["summary"] and mark["evidence"]["false_positive_rate"] <= 1e-9
