@@ -74,7 +74,8 @@ class DifferenceMaker:
         ahead, ahead_back = self._ahead
         near = -(-(self._pushed + frames - ahead) * self._up // self._down)
         made = near // HOP * HOP - _EARLY - ahead_back
-        return max(0, -(-made * self._down // self._up) - self._given)
+        count: int = max(0, -(-made * self._down // self._up) - self._given)
+        return count
 
     def push(self, chunk: Samples, out: Samples | None = None) -> Samples:
         """What is ready, with the axes and (where the host is in it) the dtype of the chunk.
