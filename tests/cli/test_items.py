@@ -48,7 +48,7 @@ def test_two_results_in_one_place_and_results_over_sources_are_refused(number, t
 
 
 def test_many_files_take_little_more_memory_than_their_paths():
-    """Ten million in 2 GB; they took 7 as paths and text, and 20 while their formats were asked for."""
+    """Ten million took 22 GB with their places as text, and while their formats were asked for."""
     tracemalloc.start()
     try:
         items = [Item.at(f"in/{number:06d}.jpg", f"{number:06d}.jpg", from_folder=True) for number in range(4_000)]
