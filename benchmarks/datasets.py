@@ -4,6 +4,7 @@
     python -m benchmarks.datasets rate              # tar and Parquet against the same files in a folder
     python -m benchmarks.datasets more              # what one more sample costs, and pyarrow alone, which copies
     python -m benchmarks.datasets memory            # 20,000 small samples, the metadata layer
+    python -m benchmarks.datasets lists             # what the list of a run's files takes, without files
     python -m benchmarks.datasets kill --each 20    # kill -9 at random moments, then --resume
     python -m benchmarks.datasets lookups           # 100,000 verifications of stripped JPEGs, each looked up in a log
 
@@ -30,9 +31,11 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from unittest.mock import patch
 
 import labelkit as lk
 from labelkit.batch import Labels, derived_id
+from labelkit.cli import files, targets
 from labelkit.log import Entry, LabelLog
 from tests.media import photo, saved
 
@@ -182,6 +185,24 @@ def memory(folder: Path) -> None:
     assert process.returncode == 0
 
 
+def lists(count: int) -> None:
+    """The memory of the files of a run, and of the places of their results, as a walk through folders gives them."""
+    options = argparse.Namespace(files=["in"], files_from=None, shard=None, output="out", in_place=False, resume=False,
+                                 no_clobber=False, dry_run=True, json=False)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with (patch("os.walk", lambda _: ((f"in/{part:05d}", [], [f"{part:05d}{number:04d}.jpg" for number in range(1000)])
+                                      for part in range(count // 1000))),
+          patch.object(Path, "is_file", lambda _: True), patch.object(Path, "is_symlink", lambda _: False),
+          patch.object(files, "_kind", lambda _: "folder"), patch.object(files, "_is_selected", lambda *_, **__: True)):
+        found = files.collect(options, shards=True).items
+        collected = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        places = targets.assigned(found, options).targets
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert len(places) == count
+    print(f"| files | bytes each, collected | with their places, at the peak |\n| ---: | ---: | ---: |\n"
+          f"| {count:,} | {1024 * (collected - before) / count:.0f} | {1024 * (peak - before) / count:.0f} |")
+
+
 def _megabytes(pid: int) -> float:
     """The private memory of a process and those that it forked."""
     pids = [pid]
@@ -276,11 +297,11 @@ def _looked_up(folder: Path, numbers: range, different: int) -> tuple[int, float
 def main() -> int:
     """Measure what is named, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("what", choices=("rate", "more", "memory", "kill", "lookups"))
+    parser.add_argument("what", choices=("rate", "more", "memory", "lists", "kill", "lookups"))
     parser.add_argument("--each", type=int, default=20, help="kills; 20 by default")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each kind, of which the median is taken")
     parser.add_argument("--seed", type=int, default=16)
-    parser.add_argument("--count", type=int, default=100_000, help="verifications")
+    parser.add_argument("--count", type=int, default=100_000, help="verifications, or files of a list")
     parser.add_argument("--jobs", type=int, default=2, help="processes that verify")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="datasets-") as name:
@@ -290,6 +311,8 @@ def main() -> int:
             return min(1, lookups(Path(name), options.count, options.jobs))
         if options.what == "memory":
             memory(Path(name))
+        elif options.what == "lists":
+            lists(options.count)
         else:
             (rate if options.what == "rate" else more)(Path(name), options.rounds)
     return 0

@@ -62,8 +62,10 @@ class Places(Mapping[Item, str]):
         self._below = f"{below.rstrip('/')}/" if store.is_url(below) else "" if folder == Path() else str(folder)
 
     def __getitem__(self, item: Item) -> str:
-        if self._output is None or not self._is_folder:
-            return self._output or item.path
+        if self._output is None:
+            return item.path
+        if not self._is_folder:
+            return self._output
         name = "stdin" if item.path == STANDARD else item.relative
         if store.is_url(self._output):
             return self._below + name.replace(os.sep, "/")
