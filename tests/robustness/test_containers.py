@@ -94,6 +94,7 @@ HOSTS = {
                                    LABEL),
     "gltf": lambda: metadata.write(gltf(), LABEL),
     "glb": lambda: metadata.write(glb(), LABEL),
+    "caf": lambda: metadata.write(files.sound("CAF"), LABEL),
     "usdz": lambda: metadata.write(usdz_scene(), LABEL),
     "ofd": lambda: metadata.write(ofd(), LABEL),
     "xmind": lambda: metadata.write(xmind(), LABEL),
