@@ -64,7 +64,7 @@ PICTURES: dict[str, tuple[str, Callable[[np.ndarray], bytes]]] = {
     "JPEG XL in boxes": ("jxl", lambda x: jpegxl_encode(x, usecontainer=True)),
 }
 SEARCHED = ("bmp", "ico", "ppm", "tga")  # for what they can hold although it is no place for a label
-SOUNDS = {"AIFF": ("aiff", "AIFF", "PCM_16"), "AU": ("au", "AU", "PCM_16"), "CAF": ("caf", "CAF", "ALAC_16"),
+SOUNDS = {"AIFF": ("aiff", "AIFF", "PCM_16"), "AU": ("au", "AU", "PCM_16"),
           "Wave64": ("w64", "W64", "PCM_24")}
 ENCODED = {"AAC": ("aac", "adts", "aac"), "AC-3": ("ac3", "ac3", "ac3"), "E-AC-3": ("eac3", "eac3", "eac3"),
            "WMA": ("wma", "asf", "wmav2")}
