@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How far must a picture be spoiled before its mark is not read, by strangers who know the method but not the key?
 
-    python -m benchmarks.removal common [--count 200] [--robustness everyday] [--effort normal] [--pictures FOLDER]
+    python -m benchmarks.removal common [--count 200] [--robustness everyday] [--effort normal] [--then NAME]
     python -m benchmarks.removal both   [...]
     python -m benchmarks.removal one    [...]
 
@@ -27,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import image_attacks
 from benchmarks.averaging import marked_parts
 from benchmarks.fidelity import psnr
 from labelkit.key import Key
@@ -104,14 +105,15 @@ def common_part(tiles: list[np.ndarray]) -> np.ndarray:
     return reference / np.sqrt(energy) * energy / (energy + noise)
 
 
-def _show(name: str, attacked: list[tuple[np.ndarray, np.ndarray, Payload]], effort: str) -> None:
-    read = [image.detect(spoiled, KEY, effort=effort).payload == payload for _, spoiled, payload in attacked]
+def _show(name: str, attacked: list[tuple[np.ndarray, np.ndarray, Payload]], options: argparse.Namespace) -> None:
+    read = [image.detect(image_attacks.apply(options.then, spoiled), KEY, effort=options.effort).payload == payload
+            for _, spoiled, payload in attacked]
     cost = np.mean([psnr(picture, spoiled) for picture, spoiled, _ in attacked])
     print(f"{name}: {cost:.1f} dB, {sum(read)} of {len(read)} still read", flush=True)
 
 
 def common(marked: list[tuple[np.ndarray, Payload]], options: argparse.Namespace) -> None:
-    """Fold, align, average, subtract; and with it, for `both`, what each picture's own tile has on the axis of its bits."""
+    """Fold, align, average, subtract; for `both` also what each picture's own tile has on the axis of its bits."""
     ways = [Embedding.of(picture, options.robustness) for picture, _ in marked]
     tiles = [folded(picture, way.p) for (picture, _), way in zip(marked, ways, strict=True)]
     pattern = common_part(tiles)
@@ -128,7 +130,7 @@ def common(marked: list[tuple[np.ndarray, Payload]], options: argparse.Namespace
         victims.append((picture, payload, way, found))
     for amount in options.amounts or (0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4, 6):
         attacked = [(picture, way.add(picture, -amount * found), payload) for picture, payload, way, found in victims]
-        _show(f"{amount:g} times the pattern", attacked, options.effort)
+        _show(f"{amount:g} times the pattern", attacked, options)
 
 
 def one(marked: list[tuple[np.ndarray, Payload]], options: argparse.Namespace) -> None:
@@ -141,7 +143,7 @@ def one(marked: list[tuple[np.ndarray, Payload]], options: argparse.Namespace) -
         for amount in options.amounts or (0.5, 0.75, 1, 1.25, 1.5):
             attacked = [(picture, way.add(way.add(picture, -amount * bins), over * PROBE), payload)
                         for picture, payload, way, bins in victims]
-            _show(f"{amount:g} times the folded tile, another at {over:g}", attacked, options.effort)
+            _show(f"{amount:g} times the folded tile, another at {over:g}", attacked, options)
 
 
 def _own_tile(picture: np.ndarray, way: Embedding, probe: np.ndarray) -> np.ndarray:
@@ -165,6 +167,7 @@ def main() -> None:
     parser.add_argument("--amounts", type=float, nargs="*")
     parser.add_argument("--robustness", default="everyday")
     parser.add_argument("--effort", default="normal")
+    parser.add_argument("--then", default="none", help="one of image_attacks that comes after it")
     options = parser.parse_args()
     count = options.victims if options.attack == "one" else options.count
     marked = marked_parts(options.pictures, count, KEY, options.robustness)

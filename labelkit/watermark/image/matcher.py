@@ -242,7 +242,7 @@ def _decode(aligned: npt.NDArray[np.complex64], shift: tuple[float, float], orie
 
 def decode_alone(aligned: npt.NDArray[np.complex64], shift: tuple[float, float], orientation: int,
                  keyed: tile.KeyedBins, trials: Trials) -> TileMatch | None:
-    """The word in bins complex64 [2048] without the phases of key and shift, of either sign, by its coded bits alone."""
+    """The word in bins complex64 [2048] without the phases of key and shift, of either sign, by coded bits alone."""
     coded = _agreeing_values(aligned, keyed)
     for values in (coded, -coded):
         word = ecc.decode(values, trials.paths)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find where a tile lies whose synchronisation pattern was taken away.
 
-The synchronisation pattern is common to all pictures of a key. So whoever folds many of them, aligns the folded tiles by
-correlation and averages them has that pattern, and can subtract it. The coded bits, four fifths of the energy, stay, and
-tell where the tile lies. Two bins carry each bit, so the product of their imaginary parts is positive whatever the
-payload is; at every other shift it is random. Im a Im b is half the real part of a b* - a b, and in a plane that is moved
-by d these two products turn with the difference and the sum of both bins' frequencies. So one transform of 2,048
+The synchronisation pattern is common to all pictures of a key. So whoever folds many of them, aligns the folded tiles
+by correlation and averages them has that pattern, and can subtract it. The coded bits, four fifths of the energy, stay,
+and tell where the tile lies. Two bins carry each bit, so the product of their imaginary parts is positive whatever the
+payload is; at every other shift it is random. Im a Im b is half the real part of a b* - a b, and in a plane that is
+moved by d these two products turn with the difference and the sum of both bins' frequencies. So one transform of 2,048
 products finds the shift, as it does for the pattern, though a sum of products is weaker: a mark of 20 deviations gives
 it about 5, one of 30 gives 11. The word is decided by its coded bits alone (`matcher.decode_alone`).
 """
