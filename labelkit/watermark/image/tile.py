@@ -143,7 +143,13 @@ def patterns(key: Key, payload: int, p: int, strength: float, channels: int = 1,
     flat_gain  share of the usual gain that flat ground gets, 0 to 1
     fine       samples for each pixel, both ways: the tile to be sampled between pixels, [fine * p, fine * p * channels]
     """
-    bins = _bins(key, payload) * (_plane_amplitudes(p, flat_gain, bands) * np.float32(strength))
+    return planes(_bins(key, payload) * np.float32(strength), p, channels, flat_gain, bands, fine)
+
+
+def planes(bins: npt.NDArray[np.complex64], p: int, channels: int, flat_gain: float, bands: Bands = STILL,
+           fine: int = 1) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int8]]:
+    """`patterns` of bins complex64 [2048], each in units of a mark's amplitude there."""
+    bins = bins * _plane_amplitudes(p, flat_gain, bands)
     side = fine * p
     columns = _half_spectrum_columns(bins, side).view(np.float32).reshape(2, side, COLUMNS, 2)
     flat, textured = np.empty((side, side * channels), np.int16), np.empty((side, side * channels), np.int8)
