@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The compiled module of native/binding/. labelkit.kernels.contract says what each kernel does, native/lk.h in full.
-from labelkit.kernels.contract import Float32, Float64, Int8, Int16, Int32, Int64, Samples, UInt8, UInt16, UInt32
+from labelkit.kernels.contract import Float32, Float64, Int8, Int16, Int32, Int64, Sound, UInt8, UInt16, UInt32
 
 def isa() -> str: ...
 def isas() -> list[str]: ...
@@ -99,7 +99,7 @@ def audio_resample(
 def audio_stream_state(channels: int, room: int, far_room: int, /) -> int: ...
 def audio_stream_scratch(channels: int, /) -> int: ...
 def audio_stream(
-    chunk: Samples,
+    chunk: Sound,
     channels: int,
     most: int,
     room: int,
@@ -120,7 +120,7 @@ def audio_stream(
     counts: Int64,
     state: Float32,
     scratch: Float32,
-    out: Samples,
+    out: Sound,
     /,
 ) -> None: ...
 def audio_spectrum(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from labelkit.kernels.audio import audio_limit, audio_mark, audio_resample, audio_shield
-from labelkit.kernels.contract import Float32, Int8, Int16, Int64, Samples, UInt16
+from labelkit.kernels.contract import Float32, Int8, Int64, Sound, UInt16
 
 _FRAME, _HOP, _LAG, _AROUND, _BATCH, _LOUDEST = 1024, 512, 128, 32, 4, 1e4
 _PAST = _LAG + 2 * _AROUND
@@ -25,10 +25,10 @@ def audio_stream_scratch(channels: int) -> int:
     return 0
 
 
-def audio_stream(chunk: Samples, channels: int, most: int, room: int, far_room: int, up: int, down: int,
+def audio_stream(chunk: Sound, channels: int, most: int, room: int, far_room: int, up: int, down: int,
                  down_bank: Float32, up_bank: Float32, roots: Float32, window: Float32, brief: Float32, edges: UInt16,
                  signs: Int8, depths: Float32, limits: Float32, whole: bool, adds: bool, counts: Int64, state: Float32,
-                 scratch: Float32, out: Samples) -> None:
+                 scratch: Float32, out: Sound) -> None:
     """Mark what comes of a stream, block by block."""
     host: Float32 = np.asarray(chunk.reshape(-1, channels).T, np.float32) / np.float32(32768 if whole else 1)
     counts[_TAKEN], counts[_GIVEN] = -1, 0
@@ -59,8 +59,8 @@ class _Stream:
     def __init__(self, channels: int, room: int, far_room: int, up: int, down: int, counts: Int64,
                  state: Float32) -> None:
         rows = state[:-1].reshape(channels, -1)
-        parts: list[Float32] = np.split(rows, np.cumsum([room, far_room, _NEAR, _MADE]), axis=1)
-        self._host, self._far, self._near, self._made, self._kept = parts
+        self._host, self._far, self._near, self._made, self._kept = np.split(
+            rows, np.cumsum([room, far_room, _NEAR, _MADE]), axis=1)
         self._mean, self._counts, self._up, self._down = state[-1:], counts, up, down
         self._lead = 0
 
@@ -82,13 +82,12 @@ class _Stream:
         self._near[:, counts[_NEAR_HELD] : counts[_NEAR_HELD] + made.shape[1]] = made
         counts[_NEAR_HELD] += made.shape[1]
         counts[_DOWN] += made.shape[1] * self._down
-        return len(made[0])
+        return len(made.T)
 
     def frames(self, most: int) -> int:
         """How many frames can be made."""
-        held, room = int(self._counts[_NEAR_HELD]), self._far.shape[1] - int(self._counts[_FAR_HELD])
-        count: int = max(0, min((held - _PAST - _FRAME) // _HOP + 1, _BATCH, most, room // _HOP))
-        return count
+        held, room = int(self._counts[_NEAR_HELD]), len(self._far.T) - int(self._counts[_FAR_HELD])
+        return max(0, min((held - _PAST - _FRAME) // _HOP + 1, _BATCH, most, room // _HOP))
 
     def mark(self, frames: int, roots: Float32, window: Float32, edges: UInt16, signs: Int8, depths: Float32) -> None:
         """The difference of so many frames."""
@@ -117,7 +116,7 @@ class _Stream:
         counts[_FAR_HELD] += size - early
         counts[_EARLY] -= early
 
-    def give(self, bank: Float32, room: int, whole: bool, adds: bool) -> Samples:
+    def give(self, bank: Float32, room: int, whole: bool, adds: bool) -> Sound:
         """[channels, frames]: what is ready, at the host's rate, and marked if it `adds`."""
         counts = self._counts
         made = self._turned(self._far[:, : counts[_FAR_HELD]], bank, self._down, self._up, int(counts[_UP]),
@@ -136,10 +135,10 @@ class _Stream:
             return made
         if whole:
             scale = np.float32(32768)
-            levels: Int16 = np.rint(np.clip(host * scale + made * scale, -32768, 32767)).astype(np.int16)
-            return levels
+            words: Sound = np.rint(np.clip(host * scale + made * scale, -32768, 32767)).astype(np.int16)
+            return words
         top = np.maximum(np.abs(host), np.float32(1))
-        marked: Float32 = np.clip(host + made, -top, top)
+        marked: Sound = np.clip(host + made, -top, top)
         return marked
 
     @staticmethod

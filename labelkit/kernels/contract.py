@@ -22,7 +22,7 @@ UInt32: TypeAlias = npt.NDArray[np.uint32]
 Int64: TypeAlias = npt.NDArray[np.int64]
 Float32: TypeAlias = npt.NDArray[np.float32]
 Float64: TypeAlias = npt.NDArray[np.float64]
-Samples: TypeAlias = npt.NDArray[np.float32 | np.int16]
+Sound: TypeAlias = npt.NDArray[np.float32 | np.int16]
 
 
 class Kernels(Protocol):
@@ -134,10 +134,10 @@ class Kernels(Protocol):
     def audio_stream_scratch(self, channels: int, /) -> int:
         """Floats of scratch that `audio_stream` wants."""
 
-    def audio_stream(self, chunk: Samples, channels: int, most: int, room: int, far_room: int, up: int,
+    def audio_stream(self, chunk: Sound, channels: int, most: int, room: int, far_room: int, up: int,
                      down: int, down_bank: Float32, up_bank: Float32, roots: Float32, window: Float32, brief: Float32,
                      edges: UInt16, signs: Int8, depths: Float32, limits: Float32, whole: bool, adds: bool,
-                     counts: Int64, state: Float32, scratch: Float32, out: Samples, /) -> None:
+                     counts: Int64, state: Float32, scratch: Float32, out: Sound, /) -> None:
         """`out`: what is ready of a stream that goes on with `chunk`, marked (`adds`), or its difference; how much of
         both, and what the next call needs, in `counts` [10] and `state`."""
 

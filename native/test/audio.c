@@ -90,7 +90,7 @@ static uint32_t streams(size_t channels, size_t up, size_t down, int whole, floa
     float *samples = floats(FRAMES * channels, amplitude), *held = floats(state_floats, 0);
     float *scratch = floats(lk_audio_stream_scratch(channels), 1);
     int16_t *words = guarded(FRAMES * channels * 2);
-    for (size_t i = 0; i < FRAMES * channels; i++) words[i] = (int16_t)(samples[i] > 1.0f ? 32767 : samples[i] * 32767.0f);
+    for (size_t i = 0; i < FRAMES * channels; i++) words[i] = (int16_t)(samples[i] * 16000.0f); /* they are below 2 */
     uint8_t *out = guarded(FRAMES * channels * size);
     held[state_floats - 1] = -1e9f;
     int64_t counts[LK_AUDIO_STREAM_COUNTS] = {0, taps ? (int64_t)taps / 2 - 1 : 0, 0, 704, 0, 672, back ? 15 : 0};

@@ -73,9 +73,8 @@ class DifferenceMaker:
         """How many frames `push` gives for so many."""
         ahead, ahead_back = self._ahead
         near = -(-(self._pushed + frames - ahead) * self._up // self._down)
-        made = near // HOP * HOP - _EARLY - ahead_back
-        count: int = max(0, -(-made * self._down // self._up) - self._given)
-        return count
+        made: int = near // HOP * HOP - _EARLY - ahead_back
+        return max(0, -(-made * self._down // self._up) - self._given)
 
     def push(self, chunk: Samples, out: Samples | None = None) -> Samples:
         """What is ready, with the axes and (where the host is in it) the dtype of the chunk.
@@ -84,27 +83,42 @@ class DifferenceMaker:
         out    where it goes, of `ready` frames, C-contiguous; None makes a new array
         Raises InvalidArgument, and then has taken nothing in, for samples that are not finite or too large.
         """
-        flags, whole = chunk.flags, chunk.dtype.kind == "i"
+        flags = chunk.flags
         if not (flags.c_contiguous and flags.aligned):
             chunk = chunk.copy()
         if out is None:
-            out = np.empty((self.ready(len(chunk)), *chunk.shape[1:]), np.int16 if whole and self._adds else np.float32)
-        counts, taken, given, rest, to = self._counts, 0, 0, chunk, out
-        while True:
-            most = self._changes[0][0] - int(counts[_FRAMES]) if self._changes else _ALL
-            kernels.audio_stream(rest, self._channels, max(0, most), *self._form, self._depths, self._limits, whole,
-                                 self._adds, counts, self._state, self._scratch, to)
-            if counts[_TAKEN] < 0:
-                raise InvalidArgument("samples hold values that are not numbers or above {largest:g}",
-                                      largest=MAX_AMPLITUDE)
-            taken, given = taken + int(counts[_TAKEN]), given + int(counts[_GIVEN])
-            if not (self._changes and self._changes[0][0] <= counts[_FRAMES]):
-                break
-            self._apply(self._changes.popleft()[1])
-            rest, to = chunk[taken:], out[given:]
+            out = np.empty((self.ready(len(chunk)), *chunk.shape[1:]), chunk.dtype if self._adds else np.float32)
+        if self._changes:
+            self._make_changing(chunk, out)
+        else:
+            self._make(chunk, out, _ALL)
         self._pushed += len(chunk)
-        self._given += given
+        self._given += len(out)
         return out
+
+    def finish(self, like: Samples) -> Samples:
+        """The rest, with the dtype and axes of `like`; the maker cannot be used again."""
+        left = self._pushed - self._given
+        return self.push(np.zeros((self.delay, *like.shape[1:]), like.dtype))[:left]
+
+    def _make(self, chunk: Samples, out: Samples, most: int) -> None:
+        """Up to so many frames of the mark."""
+        kernels.audio_stream(chunk, self._channels, most, *self._form, self._depths, self._limits,
+                             chunk.dtype.kind == "i", self._adds, self._counts, self._state, self._scratch, out)
+        if self._counts.item(_TAKEN) < 0:
+            raise InvalidArgument("samples hold values that are not numbers or above {largest:g}",
+                                  largest=MAX_AMPLITUDE)
+
+    def _make_changing(self, chunk: Samples, out: Samples) -> None:
+        """Frames up to the next change of the amplitude, and so on."""
+        counts = self._counts
+        while self._changes:
+            self._make(chunk, out, max(0, self._changes[0][0] - counts.item(_FRAMES)))
+            chunk, out = chunk[counts.item(_TAKEN) :], out[counts.item(_GIVEN) :]
+            if self._changes[0][0] > counts.item(_FRAMES):
+                return
+            self._apply(self._changes.popleft()[1])
+        self._make(chunk, out, _ALL)
 
     def set_amplitude(self, amplitude: float, at_s: float) -> None:
         """Change the amplitude from a time on, to a frame; times come in ascending order, before the sound there."""

@@ -56,44 +56,35 @@ class AudioMarker:
 
     def __init__(self, rate: int, channels: int, payload: Payload | None, key: Key | None = None, *,
                  strength: float = 1.0, robustness: str = ROBUSTNESS[0]) -> None:
-        if not isinstance(payload, Payload | None):
-            raise InvalidArgument("payload must be a Payload, got {got}", got=type(payload).__name__)
-        strength = check_strength(strength)
         check_robustness(robustness)
-        self._rate, self._payload, self._key = check_rate(rate), payload, Key.of(key)
         measured = robustness != "hard" and payload is not None
-        self._maker = DifferenceMaker(self._rate, check_channels(channels), payload, self._key, strength,
-                                      margin.UNHEARD if measured else HARD, adds=True)
+        self._maker = _maker(rate, channels, payload, key, strength, margin.UNHEARD if measured else HARD)
+        self._rate, self._payload, self._key = int(rate), payload, Key.of(key)
         self._listener = margin.Listener(self._rate) if measured else None
         self._recent: collections.deque[Samples] = collections.deque()  # of what was returned
         self._recent_start = self._recent_count = 0  # in samples of the stream
         self._channels = channels
         self._like: Samples | None = None  # an empty chunk as those that come, None before the first
-        self._waiting = 0  # samples
         self._is_over = False
-        self._remembers = True
         self.latency_s = self._maker.delay / rate
 
     def push(self, chunk: Samples) -> Samples:
         """The samples that are ready, perhaps none, with the dtype and axes of the chunk."""
-        return self._push(chunk)
-
-    def _push(self, chunk: Samples, out: Samples | None = None) -> Samples:
-        """The same, into an array of that size."""
         like = self._like
         if self._is_over or like is None or not (isinstance(chunk, np.ndarray) and chunk.dtype is like.dtype
                                                  and chunk.shape[1:] == like.shape[1:]):
             self._check(chunk)
-        if self._listener is None or self._listener.is_before_change(len(chunk)):
-            marked = self._maker.push(chunk, out)
-            if self._listener is not None:
-                self._listener.hear(chunk)
+        listener = self._listener
+        if listener is None:
+            marked = self._maker.push(chunk)
+        elif listener.is_before_change(len(chunk)):
+            marked = self._maker.push(chunk)
+            listener.hear(chunk)
         else:
-            marked = self._changing(chunk, self._listener)
+            marked = self._changing(chunk, listener)
         if like is None:
             self._like = chunk[:0].copy()
-        self._waiting += len(chunk) - len(marked)
-        if self._remembers and len(marked):
+        if len(marked):
             self._remember(marked)
         return marked
 
@@ -120,8 +111,8 @@ class AudioMarker:
         self._is_over = True
         if self._like is None:
             return np.empty((0, self._channels), np.float32)
-        rest = self._maker.push(np.zeros((self._maker.delay, *self._like.shape[1:]), self._like.dtype))[: self._waiting]
-        if self._remembers:
+        rest = self._maker.finish(self._like)
+        if len(rest):
             self._remember(rest)
         return rest
 
@@ -161,7 +152,7 @@ def embed(samples: Samples, rate: int, payload: Payload | None, key: Key | None 
     Raises InvalidArgument; HostTooSmall where the detector could not read the result, with the length that would do.
     """
     check_robustness(robustness)
-    marker = _marker(rate, channels_of(samples), payload, key, strength)
+    maker = _maker(rate, channels_of(samples), payload, key, strength)
     marked = np.empty_like(samples) if out is None else out
     if (marked.dtype, marked.shape) != (samples.dtype, samples.shape):
         raise InvalidArgument("out must be {wanted}, got {got}", wanted=f"{samples.dtype} {list(samples.shape)}",
@@ -173,11 +164,11 @@ def embed(samples: Samples, rate: int, payload: Payload | None, key: Key | None 
     done = 0
     for first, stop in parts:
         if measured:
-            marker._maker.set_amplitude(margin.amplitude(samples[first:stop], rate), first / rate)
+            maker.set_amplitude(margin.amplitude(samples[first:stop], rate), first / rate)
         for start in range(first, stop, BLOCK):
-            done += _push_into(marked, done, marker, samples[start : min(start + BLOCK, stop)])
+            done += _push_into(marked, done, maker, samples[start : min(start + BLOCK, stop)])
     if len(samples):
-        marked[done:] = marker.finish()
+        marked[done:] = maker.finish(samples)
     middle = _Middle(rate, len(marked), payload, Key.of(key))
     middle.push(marked[middle.start : middle.start + round(_LONGEST_S * rate)], middle.start)
     try:
@@ -200,30 +191,35 @@ def embed_in_blocks(blocks: Callable[[], Iterator[Samples]], rate: int, channels
     check_robustness(robustness)
 
     def marked() -> Iterator[Samples]:
-        marker = _marker(rate, channels, payload, key, strength)
+        maker = _maker(rate, channels, payload, key, strength)
+        like: Samples = np.empty((0, channels), np.float32)
         if robustness == "hard" or payload is None:
-            yield from (marker.push(block) for block in blocks())
+            for like in blocks():
+                yield maker.push(like)
         else:
             start = 0
             for section in _cut(blocks(), [stop for _, stop in margin.sections(frames, rate, channels)]):
-                marker._maker.set_amplitude(margin.amplitude(np.concatenate(section), rate), start / rate)
-                yield from (marker.push(block) for block in section)
+                maker.set_amplitude(margin.amplitude(np.concatenate(section), rate), start / rate)
+                for like in section:
+                    yield maker.push(like)
                 start += sum(map(len, section))
-        yield marker.finish()
+        yield maker.finish(like)
 
     middle, done = _Middle(rate, frames, payload, Key.of(key)), 0
     for part in marked():
-        middle.push(part, done)
+        middle.push(part, done, stays=False)
         done += len(part)
         yield part
     middle.check(marked)
 
 
-def _marker(rate: int, channels: int, payload: Payload | None, key: Key | None, strength: float) -> AudioMarker:
-    """A marker whose amplitude is set from outside, all there is at first; its result is checked by `_Middle`."""
-    marker = AudioMarker(rate, channels, payload, key, strength=strength, robustness="hard")
-    marker._remembers = False
-    return marker
+def _maker(rate: int, channels: int, payload: Payload | None, key: Key | None, strength: float,
+           amplitude: float = HARD) -> DifferenceMaker:
+    """What marks sound, from arguments that are checked."""
+    if not isinstance(payload, Payload | None):
+        raise InvalidArgument("payload must be a Payload, got {got}", got=type(payload).__name__)
+    return DifferenceMaker(check_rate(rate), check_channels(channels), payload, Key.of(key), check_strength(strength),
+                           amplitude, adds=True)
 
 
 def _cut(blocks: Iterable[Samples], stops: list[int]) -> Iterator[list[Samples]]:
@@ -241,13 +237,13 @@ def _cut(blocks: Iterable[Samples], stops: list[int]) -> Iterator[list[Samples]]
         yield held
 
 
-def _push_into(marked: Samples, at: int, marker: AudioMarker, chunk: Samples) -> int:
+def _push_into(marked: Samples, at: int, maker: DifferenceMaker, chunk: Samples) -> int:
     """Push a chunk, put what is ready into `marked` from a frame on, and return how much it is."""
-    to = marked[at : at + marker._maker.ready(len(chunk))]
+    to = marked[at : at + maker.ready(len(chunk))]
     if to.flags.c_contiguous and not np.may_share_memory(to, chunk):
-        marker._push(chunk, to)
+        maker.push(chunk, to)
     else:
-        to[...] = marker.push(chunk)
+        to[...] = maker.push(chunk)
     return len(to)
 
 
@@ -264,7 +260,7 @@ class _Middle:
             self._lengths.append(min(2 * self._lengths[-1], frames / rate))
         self.start = self._span(self._lengths[-1])[1]
         self._stop = self._span(self._lengths[-1])[2]
-        self._views: list[list[Float32]] = []  # of what was pushed, as the detector sees it
+        self._parts: list[Samples] = []  # of what was pushed
 
     def _span(self, length_s: float) -> tuple[int, int, int]:
         """The row of the pattern from which so many seconds in the middle count, their first frame and last + 1."""
@@ -272,21 +268,23 @@ class _Middle:
         start = round(row * ROW_S * self._rate)
         return row, start, start + round(length_s * self._rate)
 
-    def push(self, marked: Samples, at: int) -> None:
-        """Take in marked sound that begins at a frame; what lies outside the middle is passed over."""
+    def push(self, marked: Samples, at: int, *, stays: bool = True) -> None:
+        """Take in marked sound that begins at a frame; what lies outside the middle is passed over.
+
+        stays  whether it keeps its values until the check
+        """
         part = marked[max(0, self.start - at) : max(0, self._stop - at)]
         if len(part):
-            self._views.append(views_of(part))
+            self._parts.append(part if stays else part.copy())
 
     def check(self, marked: Callable[[], Iterable[Samples]]) -> None:
         """Raise HostTooSmall unless the mark is read; `marked` gives all of the sound once more."""
         total_s, deviations = self._frames / self._rate, 0.0
-        held = [np.concatenate(view) for view in zip(*self._views, strict=True)] or [np.empty(0, np.float32)]
+        held = self._parts[0] if len(self._parts) == 1 else np.concatenate(self._parts or [np.empty(0, np.float32)])
         for length_s in self._lengths:
             row, start, stop = self._span(length_s)
-            for view in held:
-                read, seen = _read_at(view[None, start - self.start : stop - self.start], self._rate, self._payload,
-                                      self._key, row)
+            for view in views_of(held[start - self.start : stop - self.start]):
+                read, seen = _read_at(view[None], self._rate, self._payload, self._key, row)
                 deviations = max(deviations, seen)
                 if read and (total_s > _CHECK_S or self._is_detected(marked)):  # few rows hide
                     return

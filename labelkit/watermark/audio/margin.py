@@ -35,7 +35,7 @@ from labelkit.codec.resample import Resampler
 from labelkit.key import Key
 from labelkit.payload import Payload
 from labelkit.watermark.audio.difference import DifferenceMaker
-from labelkit.watermark.audio.inputs import Float32, Float64, Samples, by_channel, channels_of
+from labelkit.watermark.audio.inputs import Float32, Float64, Samples, mean_of
 from labelkit.watermark.audio.pattern import EDGES, FRAME, HOP, PAIRS, PERIOD_FRAMES, RATE, ROWS, pattern
 from labelkit.watermark.audio.significance import score
 from labelkit.watermark.audio.synchronizer import ROW, STEP_S, Replay, Spectrum, band_levels
@@ -92,7 +92,7 @@ def _sample(host: Samples, rate: int) -> Float32:
     parts = []
     for start in starts:
         part = np.zeros((1, size + lookahead), np.float32)
-        part[0, :size] = by_channel(host[start : start + size], channels_of(host)).mean(0)
+        part[0, :size] = mean_of(host[start : start + size])
         parts.append(Resampler(rate, RATE, 1).push(part)[0, : PERIOD_FRAMES * HOP])
     return np.concatenate(parts)
 
