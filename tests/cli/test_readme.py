@@ -29,10 +29,9 @@ def test_the_help_is_the_programs_own(capsys):
 
 
 def test_every_command_line_parses():
-    pages = [README, *DOCS.rglob("*.md")]
-    lines = [line for page in pages
-             for line in re.findall(r"^ {4}(?:\$ )?(labelkit \w+ .*)$", page.read_text("utf-8"), re.MULTILINE)]
-    assert len(lines) >= 9
+    """Of the README; tests/docs runs those of the pages."""
+    lines = re.findall(r"^ {4}(?:\$ )?(labelkit \w+ .*)$", README.read_text("utf-8"), re.MULTILINE)
+    assert len(lines) >= 6
     for line in lines:
         words = shlex.split(line.partition(" #")[0].partition(" > ")[0])[1:]
         assert parser.build().parse_args(words).command == words[0]

@@ -3,7 +3,7 @@
 
 In a `console` block a line that begins with "$ " is a command. The lines below it are what it prints, where … stands
 for anything, and a line of … alone for any lines. `$ echo $?` is the exit code of the command before; a command that it
-does not follow must end with 0. A block below `<!-- not run: why -->` is not run.
+does not follow must end with 0. A block below `<!-- run by tests/FILE.py::TEST ... -->` is run by these tests instead.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ import io
 import os
 import re
 import shlex
+import socket
 import subprocess
+import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -26,21 +29,22 @@ from labelkit.cli import main as cli
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(path for path in DOCS.rglob("*.md") if "site" not in path.relative_to(DOCS).parts)
-NOT_RUN = ("pip", "make", "python", "docker", "source", "curl", "git", "pytest", "uvicorn", "vllm", ".ci/run")
-"""Programs whose commands are not run: they install, serve, or are tested elsewhere."""
-OF_HOSTS = "label-"
-"""How the names of pages of hosts begin. They show parts of the programs in examples/, which have tests of their own:
-their blocks are compiled, and what they import of labelkit is imported."""
-_FENCE = re.compile(r"^(<!-- not run: [^\n]+ -->\n)?( *)```(\w+)\n(.*?)^\2```$", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(r"^(?:<!-- run by ([^\n]+) -->\n)?( *)```(\w+)\n(.*?)^\2```$", re.DOTALL | re.MULTILINE)
 
 
 class Block(NamedTuple):
-    """A block of code: its language, its text, the line of the page that it begins on, and whether it is to be run."""
+    """A block of code: its language, its text, the line of the page that it begins on, and the tests that run it where
+    the test of its page does not."""
 
     language: str
     text: str
     line: int
-    runs: bool = True
+    tests: tuple[str, ...] = ()
+
+    @property
+    def runs(self) -> bool:
+        """Whether the test of its page runs it."""
+        return not self.tests
 
 
 class Command(NamedTuple):
@@ -54,7 +58,17 @@ def blocks(path: Path) -> Iterator[Block]:
     text = path.read_text("utf-8")
     for found in _FENCE.finditer(text):
         yield Block(found[3], re.sub(f"^{found[2]}", "", found[4], flags=re.MULTILINE),
-                    text.count("\n", 0, found.start(3)) + 2, not found[1] and not path.name.startswith(OF_HOSTS))
+                    text.count("\n", 0, found.start(3)) + 2, tuple((found[1] or "").split()))
+
+
+def unfenced(text: str) -> list[str]:
+    """Indented lines of a page that CommonMark takes for code: nothing would run them."""
+    found, in_list = [], False
+    for part in _FENCE.sub("", text).split("\n\n"):
+        in_list = re.match(r" *(?:-|\d+\.) ", part) is not None or in_list and part.startswith(" ")
+        if not in_list and part.startswith("    "):
+            found.append(part.splitlines()[0].strip())
+    return found
 
 
 def wrong_imports(code: str) -> list[str]:
@@ -75,7 +89,7 @@ def wrong_imports(code: str) -> list[str]:
 
 def commands(text: str) -> list[Command]:
     found: list[Command] = []
-    for line in text.splitlines():
+    for line in re.sub(r"\\\n *", "", text).splitlines():  # what a backslash ends goes on in the next line
         if line.startswith("$ "):
             found.append(Command(line[2:], []))
         elif found:
@@ -119,3 +133,22 @@ def run(words: str) -> tuple[int, list[str]]:
         Path(target).write_text(out.getvalue(), "utf-8")
         out = io.StringIO()
     return code, (out.getvalue() + errors.getvalue()).splitlines()
+
+
+@contextlib.contextmanager
+def served(folder: Path, *words: str) -> Iterator[int]:
+    """The port on which `python -m WORDS PORT` serves in a folder."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with subprocess.Popen([sys.executable, "-m", *words, str(port)], cwd=folder,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as server:
+        try:
+            for _ in range(600):
+                assert server.poll() is None, server.stdout and server.stdout.read().decode()
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                    break
+                time.sleep(0.1)
+            yield port
+        finally:
+            server.terminate()

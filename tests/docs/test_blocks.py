@@ -3,26 +3,31 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import asyncio
 import contextlib
+import importlib.metadata
+import json
 import re
+import shlex
 import shutil
-import socket
-import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import AsyncIterator, Iterator
+import tomllib
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
 
 import labelkit as lk
 from labelkit.integrations.speech import Watermarker, stream
-from tests.docs.pages import DOCS, PAGES, Block, blocks, commands, program, run
+from tests.docs.pages import DOCS, PAGES, Block, blocks, commands, run, served
 from tests.docs.test_pages import follow, name_of
+from tests.films import film
 from tests.media import LABEL, photo, saved
 from tests.playlist.test_hls import MP4 as FRAGMENTED, made as presentation
 from tests.sounds import speech
@@ -37,46 +42,36 @@ def aside(page: str) -> list[Block]:
     return [block for block in blocks(DOCS / page) if not block.runs]
 
 
-def shape(block: Block) -> object:
-    """What a block does, whatever language its comments, texts and answers are in."""
+def shapes(block: Block) -> list[object]:
+    """What a block does, whatever language its comments, texts and answers are in; of a console block each command."""
     if block.language == "python":
         parsed = ast.parse("async def part():\n" + textwrap.indent(block.text, " "))
-        return re.sub(r"value='[^']*'", "", ast.dump(parsed))
+        return [re.sub(r"value='[^']*'", "", ast.dump(parsed))]
     if block.language == "console":
-        return [step.words.replace("--lang zh-CN ", "") for step in commands(block.text)]
-    return re.sub(r"\s*#.*", "", block.text)
+        return [re.sub(r"\s+#.*", "", step.words.replace("--lang zh-CN ", "")) for step in commands(block.text)]
+    return [re.sub(r"\s*#.*", "", block.text)]
 
 
 @pytest.mark.parametrize("page", TWINS, ids=map(name_of, TWINS))
 def test_a_chinese_page_shows_what_the_english_one_runs(page: Path) -> None:
-    theirs = [block for block in blocks(page) if not block.runs]
-    ours = [shape(block) for block in aside(page.relative_to(ZH).as_posix())]
-    assert [shape(block) for block in theirs if shape(block) not in ours] == [], name_of(page)
+    english = page.relative_to(ZH).as_posix()
+    ours = [shape for block in aside(english) for shape in shapes(block)]
+    for block in (block for block in blocks(page) if not block.runs):
+        assert [shape for shape in shapes(block) if shape not in ours] == [], f"{name_of(page)}:{block.line}"
+    assert {test for block in blocks(page) for test in block.tests} <= {
+        test for block in aside(english) for test in block.tests}
 
 
 def test_the_negative_twin_another_command_is_noticed() -> None:
-    assert shape(Block("console", "$ labelkit verify a\nA\n", 1)) != shape(Block("console", "$ labelkit check a", 1))
-    assert shape(Block("python", "f(a, 'x')  # one", 1)) == shape(Block("python", "f(a, '一')", 1))
-    assert shape(Block("python", "f(a)", 1)) != shape(Block("python", "f(b)", 1))
+    assert shapes(Block("console", "$ labelkit verify a\nA\n", 1)) != shapes(Block("console", "$ labelkit check a", 1))
+    assert shapes(Block("python", "f(a, 'x')  # one", 1)) == shapes(Block("python", "f(a, '一')", 1))
+    assert shapes(Block("python", "f(a)", 1)) != shapes(Block("python", "f(b)", 1))
 
 
-@contextlib.contextmanager
-def served(folder: Path, app: str) -> Iterator[int]:
-    """The port on which uvicorn serves an app of a folder."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with subprocess.Popen([sys.executable, "-m", "uvicorn", app, "--port", str(port)], cwd=folder,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as server:
-        try:
-            for _ in range(600):
-                assert server.poll() is None, server.stdout and server.stdout.read().decode()
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                    break
-                time.sleep(0.1)
-            yield port
-        finally:
-            server.terminate()
+def block_with(page: str, words: str) -> Block:
+    """The one block of a page that its own test does not run and that holds these words."""
+    found, = [block for block in aside(page) if words in block.text]
+    return found
 
 
 def test_the_server_answers_curl_with_a_labelled_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,14 +81,113 @@ def test_the_server_answers_curl_with_a_labelled_picture(tmp_path: Path, monkeyp
     shutil.copytree(DOCS.parent / "samples", tmp_path / "samples")
     program_of_page, = [block for block in blocks(DOCS / "how-to" / "server.md") if "@app.get" in block.text]
     (tmp_path / "server.py").write_text(program_of_page.text, "utf-8")
-    asked = [block for block in aside("how-to/server.md") if block.language == "console"]
-    assert len(asked) == 1
-    with served(tmp_path, "server:app") as port:
-        for step in commands(asked[0].text):
-            if program(step.words) == "curl":
-                code, said = run(step.words.replace("curl", "curl -s").replace("localhost:8000", f"127.0.0.1:{port}"))
-                assert code == 0, said
-        follow(asked[0].text, "how-to/server.md")
+    with served(tmp_path, "uvicorn", "server:app", "--port") as port:
+        asked = block_with("how-to/server.md", "curl").text
+        follow(asked.replace("curl", "curl -s").replace("localhost:8000", f"127.0.0.1:{port}"), "how-to/server.md")
+
+
+@contextlib.contextmanager
+def service(folder: Path, begun: str) -> Iterator[Callable[[str], list[list[str]]]]:
+    """`labelkit serve` as a page begins it, on another port: what carries out commands with curl, and gives the lines
+    that each prints."""
+    made, = [block for block in blocks(DOCS / "how-to" / "service.md") if "--new-key" in block.text and block.runs]
+    code, said = run(commands(made.text)[0].words)
+    assert code == 0
+    with served(folder, *shlex.split(begun), "--processes", "1", "--port") as port:
+        def asked(text: str) -> list[list[str]]:
+            text = text.replace("127.0.0.1:8080", f"127.0.0.1:{port}").replace("Bearer KEY", f"Bearer {said[0]}")
+            done = [run(step.words.replace("curl ", "curl -sS --fail-with-body ", 1)) for step in commands(text)]
+            assert [code for code, _ in done] == [0] * len(done), done
+            return [lines for _, lines in done]
+
+        yield asked
+
+
+def test_the_service_answers_curl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not shutil.which("curl"):
+        pytest.skip("curl is missing")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cat.png").write_bytes(saved(photo(224, 256), "PNG"))
+    begun = commands(block_with("how-to/service.md", "serve --api-keys callers.jsonl --open verify").text)[0].words
+    with service(tmp_path, begun) as asked:
+        _, verified, checked, _ = asked(block_with("how-to/service.md", "-o labelled.png").text)
+    lk.verify("labelled.png").require(lk.Layer.EXPLICIT, lk.Layer.WATERMARK, lk.Layer.METADATA)
+    assert json.loads(verified[0])["verdict"] == "confirmed" and "eu" in checked[0]
+    propagated = lk.verify("served.png").label
+    assert propagated and propagated.content_propagator == "platform"
+
+
+def test_the_service_does_jobs_for_curl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not shutil.which("curl"):
+        pytest.skip("curl is missing")
+    monkeypatch.chdir(tmp_path)
+    film(tmp_path / "film.mp4", count=12)
+    begun, sent, state, fetched, ended = commands(block_with("how-to/service.md", "--job-store /var").text)
+    with service(tmp_path, begun.words.replace("/var/lib/labelkit/jobs", "jobs")) as asked:
+        answer, = asked(f"$ {sent.words}")
+        said = {name.lower(): value for name, _, value in (line.partition(": ") for line in answer)}
+        assert "202" in answer[0] and {"location", "retry-after"} <= said.keys()
+        job = said["location"].rpartition("/")[2]
+        now = {"state": "waiting"}
+        while now["state"] in ("waiting", "working"):
+            now = json.loads(asked(f"$ {state.words}".replace("5f0c…", job))[0][0])
+            time.sleep(0.05)
+        assert now["state"] == "done" and now.keys() >= {"job", "progress", "result"}, now
+        asked(f"$ {fetched.words}".replace("5f0c…", job))
+        asked(f"$ {ended.words}".replace("5f0c…", job))
+        with pytest.raises(AssertionError, match="404"):
+            asked(f"$ {state.words}".replace("5f0c…", job))
+    lk.verify("labelled.mp4").require(lk.Layer.EXPLICIT, lk.Layer.WATERMARK, lk.Layer.METADATA)
+
+
+def test_what_pip_is_asked_for_is_what_the_tests_run_with() -> None:
+    """What each extra that a page names wants is installed here, or in the environment of tests/engines."""
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    makefile = (DOCS.parent / "Makefile").read_text("utf-8")
+    engines = re.search(r"build/engines/bin/python -m pip install .* -e \"\.\[([\w,]+)\]\"", makefile)
+    named = {extra for page in PAGES for block in blocks(page) for step in commands(block.text)
+             for extras in re.findall(r"aigc-labelkit\[([\w,-]+)\]", step.words) for extra in extras.split(",")}
+    assert engines and {"video", "service", "mcp", "datasets", "ray", "lance"} <= named
+    for extra in named - set(engines[1].split(",")):
+        for wanted in map(Requirement, project["optional-dependencies"][extra]):
+            assert wanted.specifier.contains(importlib.metadata.version(wanted.name)), f"{extra}: {wanted}"
+
+
+class _Taken(Exception):
+    """The arguments of a benchmark were taken."""
+
+
+@pytest.mark.parametrize("words", [step.words for block in aside("how-to/measure.md")
+                                   for step in commands(block.text)], ids=lambda words: words[10:60])
+def test_benchmarks_take_what_the_page_gives_them(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run they take minutes and more; what an attack of one's own gives is in the test below."""
+    _, _, module, *given = shlex.split(words)
+    if module == "pytest":
+        assert (DOCS.parent / given[0]).is_file()
+        return
+    parse = argparse.ArgumentParser.parse_args
+
+    def taken(parser: argparse.ArgumentParser, arguments: list[str] | None = None) -> None:
+        parse(parser, arguments)
+        raise _Taken
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", taken)
+    monkeypatch.setattr(sys, "argv", [module, *given])
+    with pytest.raises(SystemExit if "--help" in given else _Taken):
+        pytest.importorskip(module).main()
+    monkeypatch.setattr(sys, "argv", [module, "--no-such-option"])
+    with pytest.raises(SystemExit, match="2"):
+        importlib.import_module(module).main()
+
+
+def test_attacks_of_ones_own_are_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own, = [block for block in blocks(DOCS / "how-to" / "measure.md") if "def names" in block.text]
+    (tmp_path / "my_attacks.py").write_text(own.text, "utf-8")
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "a.png").write_bytes(saved(photo(224, 256), "PNG"))
+    importlib.import_module("benchmarks.image_robustness").main(
+        ["--pictures", str(tmp_path / "pictures"), "--attacks", str(tmp_path / "my_attacks.py")])
+    assert "| **mine** | 100" in capsys.readouterr().out
 
 
 def test_evidence_is_written_and_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -291,7 +291,8 @@ def spoken(made):
 def test_the_page_does_what_it_shows(tmp_path, monkeypatch):
     """Of the page the files have the layers that it names; the films are short, so what it encodes is good."""
     monkeypatch.chdir(tmp_path)
-    pictures, twins, sound = [block.text for block in blocks(DOCS / "how-to" / "label-diffusers.md")]
+    pictures, twins, sound = [block.text for block in blocks(DOCS / "how-to" / "label-diffusers.md")
+                             if block.language == "python"]
     names = {"pipe": spoken(stable_diffusion), "new_label": new_label, "lk": lk}
     exec(pictures, names)
     lk.verify("cat.png").require(lk.Layer.EXPLICIT, lk.Layer.WATERMARK, lk.Layer.METADATA)

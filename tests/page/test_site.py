@@ -11,6 +11,7 @@ import json
 import re
 import sys
 import urllib.error
+import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from labelkit.errors import InvalidArgument, OutputFailed, UnsupportedFormat
 from labelkit.page import browser, c2pa_results, decoded_media, runtime, shell, site
 from labelkit.provenance.engine import context
 from tests import files, sounds
+from tests.docs.pages import DOCS, blocks, commands, served
 from tests.files import LABEL
 from tests.media import photo, saved
 
@@ -148,6 +150,22 @@ def test_the_command(pinned, kernels, tmp_path, capsys):
     pinned.clear()
     assert cli.main(["page", str(out), "--cache", str(tmp_path / "empty"), "--lang", "en"]) == 2
     assert "could not be fetched" in capsys.readouterr().err
+
+
+def test_the_web_server_of_python_serves_the_page(pinned, kernels, tmp_path):
+    """As docs/how-to/verify-page.md says: every file whole, and with a type that browsers take."""
+    shown, = [step.words for block in blocks(DOCS / "how-to" / "verify-page.md") for step in commands(block.text)
+              if "http.server" in step.words]
+    folder = tmp_path / "build" / "page" / "site"
+    site.build(folder, kernels=kernels)
+    types = {".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm"}
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert {".html", ".js", ".wasm"} <= {path.suffix for path in files}
+    with served(tmp_path, *shown.split()[2:]) as port:
+        for path in files:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path.relative_to(folder).as_posix()}") as answer:
+                assert answer.read() == path.read_bytes()
+                assert answer.headers.get_content_type() == types.get(path.suffix, answer.headers.get_content_type())
 
 
 def test_the_policies_name_no_other_host_and_the_second_no_network():
