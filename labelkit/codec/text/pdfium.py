@@ -93,7 +93,7 @@ def look(data: bytes, name: str, numbers: Sequence[int], seconds: float | None =
 
     seconds  of computing that they may take, at least one; None for what the document may take
     """
-    allowed = _seconds(data) if seconds is None else max(1, math.floor(seconds))
+    allowed = _seconds(data) if seconds is None else max(1, math.ceil(seconds))
     output = _run(data, name, allowed, "look", str(_MAX_SIDE), *map(str, numbers))
     for _ in numbers:
         answer, rest = _answer(output, name)
