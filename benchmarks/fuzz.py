@@ -14,6 +14,7 @@ of CPU, from the first input on: what else the machine does takes nothing away f
 from __future__ import annotations
 
 import argparse
+import datetime
 import io
 import os
 import signal
@@ -32,11 +33,14 @@ from benchmarks.plain_imports import plain_imports
 with plain_imports("labelkit"), atheris.instrument_imports(include=["labelkit"]):
     import labelkit.codec.ancillary
     import labelkit.codec.webp
-    from labelkit import container
+    from labelkit import container, results
     from labelkit.codec import exif as turns
+    from labelkit.container import textwrapper
     from labelkit.errors import LabelkitError
     from labelkit.log import audit
     from labelkit.metadata import aigc, exif, security_data, sm2, xmp
+    from labelkit.playlist import dash, hls
+    from labelkit.playlist.files import Folder
 from benchmarks.findings import Watch, a_file
 from tests.files import LABEL, OTHER, XMP_PACKET, exif as exif_block
 from tests.metadata.test_heic import heic
@@ -45,10 +49,12 @@ from tests.robustness.test_containers import HOSTS
 
 LARGEST_SEED = 100_000
 GROUPS = {
-    "pictures": ("jpeg", "jpeg extended", "png", "webp", "gif", "tiff", "bigtiff", "avif", "heic", "svg"),
-    "sounds": ("wav", "rf64", "flac", "ogg", "opus", "ogg flac", "mp3"),
+    "pictures": ("jpeg", "jpeg extended", "png", "webp", "gif", "tiff", "bigtiff", "avif", "heic", "svg", "jp2",
+                 "jxl"),
+    "sounds": ("wav", "rf64", "flac", "ogg", "opus", "ogg flac", "mp3", "aiff", "aac"),
     "films": ("mp4", "mp4 fragmented", "mov", "mkv", "webm", "avi", "flv"),
-    "documents": ("docx", "docx zip64", "pdf", "pdf packed", "html", "markdown"),
+    "documents": ("docx", "docx zip64", "pdf", "pdf packed", "html", "markdown", "gltf", "glb", "ofd",
+                  "xmind", "odt", "epub"),
     "values": (),
 }
 
@@ -98,13 +104,59 @@ def a_codec(data: bytes) -> None:
     labelkit.codec.ancillary.png_chunks(data, data, 64, 48, same_colour=True)
 
 
-VALUES = (a_packet, an_exif_block, aigc.read, a_signature, a_key, an_export, a_codec)
+def a_playlist(data: bytes) -> None:
+    """HLS, or a manifest of DASH, beside one file of media."""
+    kind = hls if data.startswith(b"#EXTM3U") else dash
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "v.mp4").write_bytes(FILM)
+        Path(folder, "main").write_bytes(data)
+        for one in kind.Presentation(Folder(Path(folder, "main"))).renditions():
+            assert one.seconds >= 0
+
+
+def a_result(data: bytes) -> None:
+    signed = data.decode("latin-1")
+    results.check(signed, PUBLIC, NOW)
+    results.type_of(signed)
+
+
+def a_wrapper(data: bytes) -> None:
+    rest = textwrapper.without(data)
+    store = textwrapper.find(data)
+    for one in store:
+        again, = textwrapper.find(textwrapper.wrapped(one.store, textwrapper.size_for(len(one.store))))
+        assert again.store == one.store
+    assert store or rest == data
+
+
+FILM = HOSTS["mp4 fragmented"]()
+NOW = datetime.datetime(2026, 11, 28, tzinfo=datetime.UTC)
+SECRET, PUBLIC = results.keygen()
+VALUES = (a_packet, an_exif_block, aigc.read, a_signature, a_key, an_export, a_codec, a_playlist,
+          a_result, a_wrapper)
 
 
 def a_value(data: bytes) -> None:
     """The first byte names the parser, so that inputs can cross over."""
     if data:
         VALUES[data[0] % len(VALUES)](data[1:])
+
+
+HLS = (b"#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI=\"v.mp4\",BYTERANGE=\"800@0\"\n"
+       b"#EXTINF:2.0,\n#EXT-X-BYTERANGE:900@800\nv.mp4\n#EXTINF:1.5,\n#EXT-X-BYTERANGE:900\nv.mp4\n#EXT-X-ENDLIST\n")
+DASH = (b'<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT4S"><Period>'
+        b'<AdaptationSet contentType="video" mimeType="video/mp4"><Representation id="0" bandwidth="1000">'
+        b'<SegmentList timescale="1000" duration="2000"><Initialization sourceURL="v.mp4" range="0-799"/>'
+        b'<SegmentURL media="v.mp4" mediaRange="800-1699"/></SegmentList></Representation><Representation id="1">'
+        b'<SegmentTemplate media="v.mp4" initialization="v.mp4"><SegmentTimeline><S t="0" d="2" r="1"/>'
+        b"</SegmentTimeline></SegmentTemplate></Representation></AdaptationSet></Period></MPD>")
+
+
+def a_signed_result() -> str:
+    """One that holds."""
+    signer = results.ResultSigner(SECRET)
+    return signer.sign_claims({"checked": {}, "report": {}, "content": {"sha256": "0" * 64, "bytes": 1}},
+                              results.SCHEMA, results.TYPE, NOW)
 
 
 def seeds(group: str, folder: Path | None) -> dict[str, bytes]:
@@ -123,7 +175,8 @@ def seeds(group: str, folder: Path | None) -> dict[str, bytes]:
                  (1, exif_block(b"a cat\0", b"ASCII\0\0\0" + json)), (1, exif_block(json, order=">")), (2, json),
                  (2, b"AIGC=" + json), (2, json.decode().encode("utf-16")), (3, signed.reserved_code1.encode()),
                  *((4, pem) for pem in pems), (5, b'{"number":1,"hash":"00","body":"{\\"time\\":1}"}'),
-                 *((6, HOSTS[name]()) for name in ("jpeg", "png", "webp")))
+                 *((6, HOSTS[name]()) for name in ("jpeg", "png", "webp")), (7, HLS), (7, DASH),
+                 (8, a_signed_result().encode()), (9, b"a text" + textwrapper.wrapped(b"store" * 9, 200)))
         return {f"{index}": bytes([kind]) + text for index, (kind, text) in enumerate(texts)}
     if group == "documents":
         found["docx stored"] = _stored(document())

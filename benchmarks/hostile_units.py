@@ -23,7 +23,7 @@ from benchmarks.hostile import MOST_BYTES, SECONDS_A_MB, cost
 from benchmarks.structure import hosts
 from benchmarks.units import Unit
 
-_MOST = 2 << 20  # bytes of a file
+MOST = 2 << 20  # bytes of a file
 _DEEP = 200  # units inside one another; a grammar joins them by recursion
 Recipe = Callable[[list[Unit], int], list[Unit]]
 
@@ -35,7 +35,7 @@ def _every(top: list[Unit]) -> Iterator[Unit]:
 
 
 def _times(units_: list[Unit], count: int, size: int) -> list[Unit]:
-    return units_ * max(1, min(count, _MOST // max(size, 1)))
+    return units_ * max(1, min(count, MOST // max(size, 1)))
 
 
 def _labelled(top: list[Unit]) -> Unit:
@@ -81,7 +81,7 @@ def files(name: str, data: bytes) -> Iterator[tuple[str, bytes]]:
         grammar = units.GRAMMARS[name]
         head, top = grammar.split(data)
         changed = recipe(copy.deepcopy(top) or [Unit(b"AIGC", b"{}")], len(data))[:60_000]  # an archive has no more
-        yield what, grammar.close(head, b"".join(map(grammar.join, changed)))[:_MOST]
+        yield what, grammar.close(head, b"".join(map(grammar.join, changed)))[:MOST]
 
 
 def main() -> None:

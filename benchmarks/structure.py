@@ -40,6 +40,10 @@ LARGEST = 2 << 20  # bytes of a mutant
 _LABEL = re.compile(r"\] (?!Warning|HandlerDescription|TagString)\w+: (?:AIGC[\s=:/]*)?(\{.*\})\s*$")
 _NAMES = (b"AIGC", b"XMP ", b"_PMX", b"uuid", b"meta", b"keys", b"ilst", b"tEXt", b"iTXt", b"zTXt", b"eXIf", b"caBX",
           b"TXXX", b"LIST", b"bext", b"iXML", b"id3 ", b"C2PA", b"JUNK", b"\xff\xe1", b"\xff\xfe", b"\xff\xeb")
+MAIL = (b"From: a@b.c\nSubject: =?utf-8?B?QUk=?=\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n"
+         b"--x\nContent-Type: text/plain; charset=utf-8\n\nAI\xe7\x94\x9f\xe6\x88\x90\n--x\nContent-Type: text/html\n"
+         b"Content-Transfer-Encoding: quoted-printable\n\n<p>a=3Db</p>\n--x--\n")
+RTF = rb"{\rtf1\ansi{\fonttbl{\f0 Arial;}}\f0 (\'41I\u29983?\u25104?)\par a\b b\par}"
 _LIES = (-1, 1, -8, 8, 100, -100, 1 << 16, 1 << 31, (1 << 32) - 1, -(1 << 32))
 
 
@@ -49,6 +53,7 @@ def hosts() -> dict[str, bytes]:
     made["heic"] = metadata.write(heic(1, xmp=files.XMP_PACKET), LABEL)
     made["mp3"] = metadata.write(made["mp3"], LABEL)
     made["m4a"] = metadata.write(files.movie("ipod", video=""), LABEL)
+    made |= {"eml": MAIL, "rtf": RTF}
     for name, kind in (("bmp", "BMP"), ("ico", "ICO"), ("ppm", "PPM"), ("tga", "TGA")):
         made[name] = files.picture(kind)
     return made

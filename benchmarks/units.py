@@ -67,13 +67,39 @@ def _riff_units(data: bytes) -> list[Unit]:
     return units
 
 
+def _iff_units(data: bytes) -> list[Unit]:
+    units, at = [], 12
+    while at + 8 <= len(data):
+        name, length = struct.unpack_from(">4sI", data, at)
+        units.append(Unit(name, data[at + 8:at + 8 + length]))
+        at += 8 + length + (length & 1)
+    return units
+
+
+def _iff_chunk(unit: Unit) -> bytes:
+    return struct.pack(">4sI", unit.name, _size(unit, len(unit.body))) + unit.body + b"\0" * (len(unit.body) & 1)
+
+
+def _glb_units(data: bytes) -> list[Unit]:
+    units, at = [], 12
+    while at + 8 <= len(data):
+        length, name = struct.unpack_from("<I4s", data, at)
+        units.append(Unit(name, data[at + 8:at + 8 + length]))
+        at += 8 + length
+    return units
+
+
+def _glb_chunk(unit: Unit) -> bytes:
+    return struct.pack("<I4s", _size(unit, len(unit.body)), unit.name) + unit.body
+
+
 def _riff_chunk(unit: Unit) -> bytes:
     body = unit.inside(_riff_chunk)
     return struct.pack("<4sI", unit.name, _size(unit, len(body))) + body + b"\0" * (len(body) & 1)
 
 
 _BOXES = (b"moov", b"udta", b"trak", b"mdia", b"minf", b"stbl", b"ilst", b"moof", b"traf", b"iprp", b"ipco", b"meta",
-          b"iinf", b"edts", b"dinf")
+          b"iinf", b"edts", b"dinf", b"jp2h", b"asoc", b"uinf")
 _BEFORE = {b"meta": 4, b"iinf": 6}
 
 
@@ -190,28 +216,34 @@ def _block(unit: Unit) -> bytes:
     return unit.name[:1] + _size(unit, len(unit.body), 0xFFFFFF).to_bytes(3) + unit.body if unit.name else unit.body
 
 
+def _safe(number: int) -> bytes:
+    return bytes(number >> shift & 127 for shift in (21, 14, 7, 0))
+
+
+def _unsafe(data: bytes) -> int:
+    return sum(byte << shift for byte, shift in zip(data, (21, 14, 7, 0), strict=True))
+
+
 def _frames(data: bytes) -> tuple[bytes, list[Unit]]:
-    size = sum(byte << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=True))
+    size, number = _unsafe(data[6:10]), _unsafe if data[3] == 4 else int.from_bytes  # ID3v2.4, and 2.3
     units, at = [], 10
     while at + 10 <= 10 + size and data[at:at + 1].isalpha():
-        length = sum(byte << shift for byte, shift in zip(data[at + 4:at + 8], (21, 14, 7, 0), strict=True))
+        length = number(data[at + 4:at + 8])
         units.append(Unit(data[at:at + 4] + data[at + 8:at + 10], data[at + 10:at + 10 + length]))
         at += 10 + length
     return data[:6], [*units, Unit(b"", data[10 + size:])]
 
 
-def _safe(number: int) -> bytes:
-    return bytes(number >> shift & 127 for shift in (21, 14, 7, 0))
-
-
-def _frame(unit: Unit) -> bytes:
-    return unit.name[:4].ljust(4) + _safe(_size(unit, len(unit.body), (1 << 28) - 1)) + unit.name[4:6].ljust(2, b"\0") \
-        + unit.body if unit.name else unit.body
+def _frame_with(size: Callable[[int], bytes]) -> Callable[[Unit], bytes]:
+    def join(unit: Unit) -> bytes:
+        return unit.name[:4].ljust(4) + size(_size(unit, len(unit.body), (1 << 28) - 1)) + \
+            unit.name[4:6].ljust(2, b"\0") + unit.body if unit.name else unit.body
+    return join
 
 
 def _tagged(head: bytes, body: bytes) -> bytes:
-    at = max(body.find(b"\xff\xfb"), 0)
-    return head + _safe(at) + body
+    frame = re.search(rb"\xff[\xf1\xf9\xfb]", body)
+    return head + _safe(frame.start() if frame else 0) + body
 
 
 def _tags(data: bytes) -> tuple[bytes, list[Unit]]:
@@ -230,13 +262,14 @@ def _tag(unit: Unit) -> bytes:
 
 
 def _entries(data: bytes) -> tuple[bytes, list[Unit]]:
-    """The entries of a TIFF's first directory, whose place stays."""
-    order = "<" if data[:2] == b"II" else ">"
-    place, = struct.unpack_from(order + "I", data, 4)
-    count, = struct.unpack_from(order + "H", data, place)
-    at = place + 2
-    return data[:at], [*(Unit(b"", data[at + 12 * i:at + 12 * i + 12]) for i in range(count)),
-                       Unit(b"", data[at + 12 * count:])]
+    """The entries of the first directory of a TIFF or BigTIFF, whose place stays."""
+    order, big = "<" if data[:2] == b"II" else ">", 43 in data[2:4]
+    (place_at, place_form), (head, count_form), size = ((8, "Q"), (8, "Q"), 20) if big else ((4, "I"), (2, "H"), 12)
+    place, = struct.unpack_from(order + place_form, data, place_at)
+    count, = struct.unpack_from(order + count_form, data, place)
+    at = place + head
+    return data[:at], [*(Unit(b"", data[at + size * i:at + size * (i + 1)]) for i in range(count)),
+                       Unit(b"", data[at + size * count:])]
 
 
 def _pieces(pattern: bytes) -> Callable[[bytes], tuple[bytes, list[Unit]]]:
@@ -253,8 +286,9 @@ def _members(data: bytes) -> tuple[bytes, list[Unit]]:
 
 def _member(unit: Unit) -> bytes:
     """A member as a local record; `_archive` adds the directory."""
-    packed = zlib.compress(unit.body)[2:-4]
-    return struct.pack("<4sHHHHHIIIHH", b"PK\3\4", 20, 0, 8, 0, 33, zlib.crc32(unit.body), len(packed),
+    method = 0 if unit.name == b"mimetype" else 8  # that one is stored (ODF part 2, 3.3; EPUB OCF 4.3)
+    packed = zlib.compress(unit.body)[2:-4] if method else unit.body
+    return struct.pack("<4sHHHHHIIIHH", b"PK\3\4", 20, 0, method, 0, 33, zlib.crc32(unit.body), len(packed),
                        _size(unit, len(unit.body)), len(unit.name), 0) + unit.name + packed
 
 
@@ -277,6 +311,11 @@ def _raw(unit: Unit) -> bytes:
 PNG = Grammar(_png, _png_chunk)
 RIFF = Grammar(lambda data: (data[:4] + data[8:12], _riff_units(data[12:])), _riff_chunk,
                lambda head, body: head[:4] + struct.pack("<I", len(body) + 4) + head[4:] + body)
+AIFF = Grammar(lambda data: (data[:4] + data[8:12], _iff_units(data)), _iff_chunk,
+               lambda head, body: head[:4] + struct.pack(">I", len(body) + 4) + head[4:] + body)
+GLB = Grammar(lambda data: (data[:8], _glb_units(data)), _glb_chunk,
+              lambda head, body: head + struct.pack("<I", len(body) + 12) + body)
+ZIP = Grammar(_members, _member, _archive)
 BMFF = Grammar(lambda data: (b"", _boxes(data)), _box)
 EBML = Grammar(lambda data: (b"", _elements(data)), _element)
 GRAMMARS = {
@@ -284,11 +323,15 @@ GRAMMARS = {
     "avif": BMFF, "heic": BMFF, "mkv": EBML, "webm": EBML, "ogg": Grammar(_pages, _page),
     "opus": Grammar(_pages, _page), "ogg flac": Grammar(_pages, _page), "jpeg": Grammar(_segments, _segment),
     "jpeg extended": Grammar(_segments, _segment), "flac": Grammar(_blocks, _block),
-    "mp3": Grammar(_frames, _frame, _tagged), "flv": Grammar(_tags, _tag), "tiff": Grammar(_entries, _raw),
+    "mp3": Grammar(_frames, _frame_with(_safe), _tagged), "flv": Grammar(_tags, _tag), "tiff": Grammar(_entries, _raw),
     "gif": Grammar(_pieces(rb"[\x21\x2c]"), _raw), "pdf": Grammar(_pieces(rb"\d+ 0 obj|xref|trailer|startxref"), _raw),
     "pdf packed": Grammar(_pieces(rb"\d+ 0 obj|xref|trailer|startxref"), _raw), "html": Grammar(_pieces(rb"<"), _raw),
     "svg": Grammar(_pieces(rb"<"), _raw), "markdown": Grammar(_pieces(rb"(?m)^"), _raw),
-    "docx": Grammar(_members, _member, _archive), "rf64": Grammar(_pieces(rb"ds64|fmt |data|AIGC|PEAK"), _raw),
+    "docx": ZIP, "ofd": ZIP, "xmind": ZIP, "odt": ZIP, "epub": ZIP, "glb": GLB, "gltf": Grammar(_pieces(rb'"'), _raw),
+    "jp2": BMFF, "jxl": BMFF, "aiff": AIFF,
+    "aac": Grammar(_frames, _frame_with(lambda size: size.to_bytes(4)), _tagged), "bigtiff": Grammar(_entries, _raw),
+    "rf64": Grammar(_pieces(rb"ds64|fmt |data|AIGC|PEAK"), _raw),
+    "eml": Grammar(_pieces(rb"(?m)^"), _raw), "rtf": Grammar(_pieces(rb"[{}\\]"), _raw),
     "bmp": Grammar(_pieces(rb"BM"), _raw), "ico": Grammar(_pieces(rb"\x89PNG|IHDR|IDAT|iTXt"), _raw),
     "ppm": Grammar(_pieces(rb"P6|#|\n"), _raw), "tga": Grammar(_pieces(rb"\x12\0|\x90\0|TRUEV"), _raw),
 }

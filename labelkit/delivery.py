@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from labelkit import container
-from labelkit.container import Reader, Transaction
+from labelkit.container import SIDECAR, Reader, Transaction
+from labelkit.errors import ManifestLeft
+from labelkit.messages import Message
 
 if TYPE_CHECKING:
     from labelkit.log_recorder import Recorder
@@ -33,6 +37,9 @@ def deliver(made: Made, new: Transaction, out: BinaryIO | None, recorder: Record
         recorder.record(made.before, file)
     if stage is not None:
         new.commit(stage, made.manifest)
+        if made.manifest is None and os.path.lexists(old := f"{new.target}{SIDECAR}"):
+            warnings.warn(ManifestLeft(Message("{where} is of the file that was there before, not of the new one, and "
+                                               "stays as it is", where=old)), stacklevel=2)
         return new.target
     if out is None:
         return file if isinstance(file, bytes) else file.read_bytes()

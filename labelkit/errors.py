@@ -15,8 +15,9 @@
       OutputFailed           the result could not be written, or does not read back as written
       NotLabelled            a required label is absent or invalid (`Report.require`)
 
-`SlowKernels` is a warning, and says once that the compiled kernels are missing; `WatermarkLeftOut` is one, and says of
-a file that it was labelled without a watermark.
+`SlowKernels` is a warning, and says once that the compiled kernels are missing; `ManifestLeft` is one, and
+names an old manifest that stays beside a new file; `WatermarkLeftOut` is one, and says of a file that it was labelled
+without a watermark.
 """
 
 from __future__ import annotations
@@ -64,6 +65,10 @@ class LabelkitWarning(UserWarning):
 
 class SlowKernels(LabelkitWarning):
     """NumPy does the work of the compiled kernels, which are missing."""
+
+
+class ManifestLeft(LabelkitWarning):
+    """A manifest of the file that a labelled one replaces still lies beside it."""
 
 
 class WatermarkLeftOut(LabelkitWarning):

@@ -10,7 +10,7 @@ import io
 import os
 import warnings
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from labelkit import arrays, codec, container, metadata
 from labelkit.container import C2PA, SIDECAR, Reader, Source, Transaction
@@ -155,10 +155,9 @@ _MAX_SIDECAR = 16 << 20  # bytes
 
 
 def sidecar_of(source: Source, reader: Reader) -> bytes | None:
-    """The manifest beside a file that is given by its path and has no place for one inside."""
-    store = _beside(source)  # first: c2pa, which is asked where there is one, is not everywhere, as in a browser
-    room = importlib.import_module("labelkit.provenance")
-    return store if store is not None and room.may_lie_beside(reader) else None
+    """The manifest beside a file that is given by its path, if it is of this file."""
+    store = _beside(source)
+    return store if store is not None and importlib.import_module("labelkit.provenance").fits(reader, store) else None
 
 
 def validated(source: Source, reader: Reader, trust: TrustList | None, now: datetime.datetime | None) -> Finding:
@@ -166,12 +165,9 @@ def validated(source: Source, reader: Reader, trust: TrustList | None, now: date
     stream; as `labelkit.provenance.validate` finds it."""
     room = importlib.import_module("labelkit.provenance")
     trust = room.TrustList.c2pa() if trust is None else trust
-    store = _beside(source)
-    found: Finding = room.validate(reader, trust=trust, now=now,
-                                   sidecar=store if store is not None and room.may_lie_beside(reader) else None)
-    if store and found.status is Status.ABSENT:
-        found = room.validate(reader, trust=trust, now=now, sidecar=store)
-    return found
+    found: Finding = room.validate(reader, trust=trust, now=now)
+    store = _beside(source) if found.status is Status.ABSENT else None
+    return found if store is None else cast("Finding", room.beside(reader, store, found, trust=trust, now=now))
 
 
 def _beside(source: Source) -> bytes | None:

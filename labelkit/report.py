@@ -28,7 +28,7 @@ from labelkit.label import Kind, Label
 from labelkit.messages import Message, one_line
 from labelkit.payload import Payload
 from labelkit.signpost import Signpost
-from labelkit.verdict import Verdict, cross_checks, doubts, explained, judge, stated, tier, unseen
+from labelkit.verdict import Verdict, counted, cross_checks, doubts, explained, judge, stated, tier, unseen
 
 __all__ = ["LAYER_NAMES", "SCHEMA", "Collector", "CrossCheck", "Finding", "Layer", "Report", "Status", "Verdict",
            "tier"]
@@ -62,7 +62,7 @@ class Report:
     def of(cls, source: str, findings: Mapping[Layer, Finding]) -> Report:
         """The report of one finding for each of the four layers, cross-checked and judged."""
         ordered = tuple(explained(findings[layer], findings) for layer in Layer)
-        given = {finding.layer: finding for finding in ordered}
+        given = counted({finding.layer: finding for finding in ordered})
         checks = tuple(cross_checks(given))
         why_not, missed = tuple(doubts(given, checks)), tuple(unseen(given))
         verdict, reasons = judge(given, why_not, missed)
@@ -108,10 +108,11 @@ class Report:
 
     @property
     def label(self) -> Label | None:
-        """The label that a valid layer states: the metadata's, else the manifest's."""
+        """The label that a valid layer states: the metadata's, else that of a manifest which counts."""
+        found = counted({finding.layer: finding for finding in self})
         for layer in (Layer.METADATA, Layer.PROVENANCE):
-            if self[layer].status is Status.VALID and self[layer].label:
-                return self[layer].label
+            if found[layer].status is Status.VALID and found[layer].label:
+                return found[layer].label
         return None
 
     @property

@@ -43,6 +43,18 @@ _CAMERA = ("digitalCapture", "computationalCapture", "negativeFilm", "positiveFi
 """Digital source types (last parts) of what a camera took, on film or not."""
 
 
+def counted(findings: Findings) -> Findings:
+    """The findings that a verdict rests on: a manifest beside the file counts by the word of a trusted signer alone.
+
+    Whoever can write into a folder can lay one beside a file of others, signed by himself and with its hash.
+    """
+    manifest = findings[Layer.PROVENANCE]
+    found = manifest.evidence
+    if not isinstance(found, ManifestEvidence) or not found.beside or found.trusted:
+        return findings
+    return {**findings, Layer.PROVENANCE: Finding(Layer.PROVENANCE, Status.ABSENT, manifest.summary)}
+
+
 def cross_checks(findings: Findings) -> Iterator[CrossCheck]:
     """Every two valid layers that state something comparable, compared."""
     valid = {layer: finding for layer, finding in findings.items() if finding.status is Status.VALID}

@@ -18,7 +18,7 @@ from labelkit.cli import parser, settings
 from labelkit.cli.outcome import INTERRUPTED, OK, UNANSWERED, note, say, say_error
 from labelkit.cli.text import argparse_in, name_of, one_line
 from labelkit.distribution import shared_folder
-from labelkit.errors import LabelkitError, SlowKernels
+from labelkit.errors import LabelkitError, LabelkitWarning, ManifestLeft, SlowKernels
 from labelkit.messages import Message
 from labelkit.threads import keep_libraries_single
 from labelkit.unforeseen import translated
@@ -30,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     _make_outputs_safe()
     warnings.simplefilter("ignore")  # warnings of libraries about broken files: labelkit reports them itself
     language = settings.language(words, os.environ)
-    warnings.simplefilter("always", SlowKernels)
+    for kind in (SlowKernels, ManifestLeft):
+        warnings.simplefilter("always", kind)
     warnings.showwarning = _shown_in(language)
     if not hasattr(labelkit, "__version__"):  # another project's __init__.py has replaced ours
         say(shared_folder(), language)
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _shown_in(language: str) -> Callable[..., None]:
     """A function that shows a warning on stderr in a language, without its place in the code."""
     def show(warning: Warning | str, *_place: object, **_more: object) -> None:
-        text = warning.text(language) if isinstance(warning, SlowKernels) else str(warning)
+        text = warning.text(language) if isinstance(warning, LabelkitWarning) else str(warning)
         print(one_line(text), file=sys.stderr)
     return show
 

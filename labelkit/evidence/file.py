@@ -214,6 +214,7 @@ class ManifestEvidence:
     disclosures         the AI models that intact manifests of the history name
     edits               what generative AI did to content that was there, each as the action or its description
     signpost            where the active manifest, or one before it, says to ask about the mark
+    beside              it lies beside the file, as NAME.c2pa, and not in it
     """
 
     state: str
@@ -243,11 +244,16 @@ class ManifestEvidence:
     disclosures: tuple[Disclosure, ...] = ()
     edits: tuple[str, ...] = ()
     signpost: Signpost | None = if_known()
+    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadableManifest:
-    """Why a manifest was not read: `state` is "Remote", "Unsearchable", "OverBound" or "Unreadable"."""
+    """Why a manifest was not read or does not count.
+
+    state   "Remote", "Unsearchable", "OverBound" or "Unreadable"; "Beside" for one that lies beside the file and is not
+            of it
+    """
 
     state: str
     reason: str

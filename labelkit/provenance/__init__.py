@@ -20,16 +20,16 @@ from labelkit.provenance.manifest import (
     AIGC_ASSERTION,
     Claim,
     has_place,
-    may_lie_beside,
     sign,
     sign_into,
     sign_sidecar,
     watermark_algorithm,
 )
 from labelkit.provenance.recovered import Recovered, recovered
+from labelkit.provenance.sidecars import beside, fits
 from labelkit.provenance.signer import Signer
 from labelkit.provenance.trust import TrustList
 from labelkit.provenance.validation import validate
 
-__all__ = ["AIGC_ASSERTION", "Claim", "Recovered", "Signer", "TrustList", "has_place", "keygen", "keygen_watermark",
-           "may_lie_beside", "recovered", "sign", "sign_into", "sign_sidecar", "validate", "watermark_algorithm"]
+__all__ = ["AIGC_ASSERTION", "Claim", "Recovered", "Signer", "TrustList", "beside", "fits", "has_place", "keygen",
+           "keygen_watermark", "recovered", "sign", "sign_into", "sign_sidecar", "validate", "watermark_algorithm"]

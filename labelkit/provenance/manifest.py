@@ -109,15 +109,6 @@ def has_place(source: Source) -> bool:
         return mime in _supported() and _unfit(reader, mime) is None or text.has_place(reader)
 
 
-def may_lie_beside(source: Source) -> bool:
-    """Whether a manifest of this file would be looked for beside it: it has no place, or is a text without one.
-
-    Raises what `has_place` raises.
-    """
-    with container.opened(source) as reader:
-        return not has_place(cast(BinaryIO, reader)) or text.is_bare(reader) and not text.wrappers(reader)
-
-
 @functools.cache
 def _supported() -> frozenset[str]:
     from c2pa import Builder

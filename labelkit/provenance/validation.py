@@ -165,12 +165,17 @@ def _finding(report: Tree, store: Tree, *, now: datetime.datetime | None, trust:
     return Finding(Layer.PROVENANCE, Status.VALID, _valid_summary(evidence), _label(evidence.aigc), payload, evidence)
 
 
+def is_of_content(code: str) -> bool:
+    """Whether a failure code says that the manifest is of other content."""
+    return bool(_OF_CONTENT.fullmatch(code))
+
+
 def _detached(report: Tree) -> Tree:
     """The report as it would be where nothing is known of the content: without the failures of its hash."""
     results = as_dict(report.get("validation_results"))
     active = as_dict(results.get("activeManifest"))
     failed = as_dicts(active.get("failure"))
-    left = [one for one in failed if not _OF_CONTENT.fullmatch(as_text(one.get("code")) or "")]
+    left = [one for one in failed if not is_of_content(as_text(one.get("code")) or "")]
     sound = {as_text(one.get("code")) for one in as_dicts(active.get("success"))}
     wrong = {as_text(one.get("code")) for one in left} - history.TOLERATED - {history.UNTRUSTED}
     if len(left) == len(failed) or wrong or not _SIGNED <= sound:

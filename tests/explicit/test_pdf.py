@@ -115,7 +115,7 @@ def test_the_label_is_drawn_in_an_update_and_read_by_others(kind, style, shown, 
 
 
 def picture(data: bytes, number: int = 0) -> np.ndarray:
-    return pdfium.look(data, "x", number)[2].astype(int)
+    return next(pdfium.look(data, "x", [number])).pixels.astype(int)
 
 
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
@@ -263,6 +263,32 @@ def test_hostile_documents_end_in_bounded_time_and_memory(monkeypatch):
     for data in (remade(bomb), loops):
         with pytest.raises(LimitExceeded, match="came to an end"):
             texts.decode(data, "pdf", "x")
+
+
+def drawn_again(*times: int) -> bytes:
+    """Pages that are one picture, drawn so many times on each."""
+    picture = stream(zlib.compress(bytes(2000 * 2000), 9), b"/Subtype /Image /Width 2000 /Height 2000 "
+                     b"/ColorSpace /DeviceGray /BitsPerComponent 8 /Filter /FlateDecode")
+    kids = b" ".join(b"%d 0 R" % (10 + 2 * one) for one in range(len(times)))
+    objects = {1: b"<< /Type /Catalog /Pages 2 0 R >>", 3: picture,
+               2: b"<< /Type /Pages /Count %d /Kids [%s] >>" % (len(times), kids)}
+    for one, count in enumerate(times):
+        objects |= {10 + 2 * one: b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents %d 0 R "
+                                  b"/Resources << /XObject << /I 3 0 R >> >> >>" % (11 + 2 * one),
+                    11 + 2 * one: stream(b"q 595 0 0 842 0 0 cm /I Do Q " * count)}
+    return document(objects)
+
+
+def test_pages_that_take_too_long_to_look_at_end_those_before_them(monkeypatch):
+    """All scans of a document share what is left of its time; what was seen in time counts."""
+    monkeypatch.setattr(pdfium, "LIMITS", (2048, 1))
+    assert len(list(texts.decode(drawn_again(1, 1), "pdf", "x").pictures())) == 2
+    seen = texts.decode(drawn_again(1, 1000, 1), "pdf", "x").pictures()
+    assert next(seen).shape == (1000, 707)
+    with pytest.raises(LimitExceeded, match="came to an end"):
+        next(seen)
+    found = lk.verify(drawn_again(1, 1000), layers=[lk.Layer.EXPLICIT, lk.Layer.METADATA])
+    assert found[lk.Layer.EXPLICIT].status is lk.Status.UNCHECKED
 
 
 def remade(data: bytes) -> bytes:

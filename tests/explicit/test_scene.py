@@ -126,6 +126,36 @@ def test_a_picture_in_the_binary_part_is_seen():
     assert explicit(glb(held, binary + bytes(-len(binary) % 4))).status is Status.VALID
 
 
+def with_posters(held: dict, *sizes: int) -> bytes:
+    """The scene, with so many more rectangles in it, before the others, each with a square picture of its own."""
+    posters = []
+    for number, size in enumerate(sizes):
+        out = io.BytesIO()
+        Image.new("L", (size, size), number).save(out, "PNG")
+        posters.append({"uri": "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()})
+    lists = ("accessors", "materials", "textures", "images", "meshes", "nodes")
+    first = {name: len(held.get(name, [])) for name in lists}
+    added = {"accessors": [{"count": 4, "componentType": 5126, "type": "VEC3"}], "images": posters,
+             "materials": [{"emissiveTexture": {"index": first["textures"] + one}} for one in range(len(sizes))],
+             "textures": [{"source": first["images"] + one} for one in range(len(sizes))],
+             "meshes": [{"primitives": [{"attributes": {"POSITION": first["accessors"]},
+                                         "material": first["materials"] + one}]} for one in range(len(sizes))],
+             "nodes": [{"mesh": first["meshes"] + one} for one in range(len(sizes))]}
+    held = {**held, **{name: held.get(name, []) + more for name, more in added.items()}}
+    nodes = [first["nodes"] + one for one in range(len(sizes))]
+    return json.dumps({**held, "scenes": [{"nodes": held["scenes"][0]["nodes"] + nodes}]}).encode()
+
+
+def test_pictures_without_end_are_not_looked_at_and_that_is_said():
+    bare, signed = json.loads(gltf(scene())), opened(labelled(gltf(scene())))[0]
+    for sizes in ((4096,) * 6, (2,) * 65, (4097,)):  # too large together, too many, too large alone
+        found = explicit(with_posters(bare, *sizes))
+        assert found.status is Status.UNCHECKED and "rectangles were not looked at" in str(found.summary)
+        assert explicit(with_posters(signed, *sizes)).status is Status.VALID, "the sign is looked at"
+    for sizes in ((2048,) * 3, (2,) * 64):
+        assert explicit(with_posters(bare, *sizes)).status is Status.ABSENT
+
+
 def test_scenes_of_nothing_and_files_without_one():
     for bare in ({"asset": {"version": "2.0"}, "scenes": [{}]}, scene(nodes=[{}]), scene(scenes=[{"nodes": []}])):
         assert explicit(labelled(gltf(bare))).status is Status.VALID

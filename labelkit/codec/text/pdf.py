@@ -32,18 +32,20 @@ _PAPER = 250  # grey values from here on are paper
 
 @dataclass(slots=True)
 class _Pages:
-    """A document, how many pages it has, and those that were read."""
+    """A document, how many pages it has, those that were read, and the seconds of computing that are left for it."""
 
     data: bytes
     name: str
     count: int
     pages: list[Page]
+    seconds: float
 
     def pictures(self) -> Iterator[npt.NDArray[np.uint8]]:
         """The first and last pages that are pictures and no text, without the paper around them."""
         scans = [page.number for page in self.pages if page.is_scan]
-        for number in dict.fromkeys([*scans[:_SCANS], *scans[-_SCANS:]]):
-            whole = pdfium.look(self.data, self.name, number)[2]
+        wanted = list(dict.fromkeys([*scans[:_SCANS], *scans[-_SCANS:]]))
+        for view in pdfium.look(self.data, self.name, wanted, self.seconds) if wanted else ():
+            whole = view.pixels
             rows, columns = (np.flatnonzero((whole < _PAPER).any(axis=axis)) for axis in (1, 0))
             if len(rows):
                 yield whole[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
@@ -70,10 +72,10 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], _Pages]:
 
     Raises what `pdfium.pages` raises.
     """
-    count, pages = pdfium.pages(data, name)
+    count, pages, seconds = pdfium.pages(data, name)
     if not count:
         raise MalformedFile("{where}: there are no pages in it", where=name)
-    return blocks_of(pages), _Pages(data, name, count, pages)
+    return blocks_of(pages), _Pages(data, name, count, pages, seconds)
 
 
 def blocks_of(pages: Sequence[Page]) -> list[Block]:

@@ -13,10 +13,11 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +30,10 @@ _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_P
                 "SYSTEMROOT", "TEMP", "TMP")
 _SECONDS = 120.0  # of waiting
 LIMITS = 2048, 40
-"""Megabytes of memory and seconds of computing time of the process."""
+"""Megabytes of memory, and seconds of computing for one document at most."""
+_SHARE = 2.0
+"""Seconds of computing for a document of a MB and of less, and for each further MB. A page of 4000 characters takes
+0.006, one that is a scan 0.05 to 0.3 and has some 100 kB (28 November 2026, one core of an EPYC)."""
 MAX_FILE = 256 << 20
 _MAX_ANSWER = 64 << 20
 _MAX_PAGES = 1000
@@ -61,29 +65,51 @@ class Page:
     is_scan: bool = False
 
 
-def pages(data: bytes, name: str) -> tuple[int, list[Page]]:
-    """How many pages a document has, and those that were read: of more than 1000 the first and last 500.
+class View(NamedTuple):
+    """A page as it is shown: its width and height in points, and grey pixels [rows, columns]."""
+
+    width: float
+    height: float
+    pixels: npt.NDArray[np.uint8]
+
+
+def pages(data: bytes, name: str) -> tuple[int, list[Page], float]:
+    """How many pages a document has, those that were read, of more than 1000 the first and last 500, and the seconds
+    of computing that are left to look at some of them.
 
     Raises UnsupportedFormat where PDFium is not installed or wants a password, MalformedFile, LimitExceeded.
     """
-    answer, _ = _asked(data, name, "text", str(_MAX_PAGES))
+    answer, _ = _answer(_run(data, name, _seconds(data), "text", str(_MAX_PAGES)), name)
     try:
         read = [Page(int(number), _number(width), _number(height), tuple(_line(row) for row in rows),
                      bool(is_scan)) for number, width, height, rows, is_scan in answer["read"]]
-        return int(answer["pages"]), read
+        return int(answer["pages"]), read, _seconds(data) - _number(answer["seconds"])
     except (KeyError, TypeError, ValueError) as error:
         raise _failed(name) from error
 
 
-def look(data: bytes, name: str, number: int) -> tuple[float, float, npt.NDArray[np.uint8]]:
-    """The width and height of a page in points, and the page as grey pixels [rows, columns], as it is shown."""
-    answer, pixels = _asked(data, name, "look", str(number), str(_MAX_SIDE))
-    try:
-        shape = int(answer["rows"]), int(answer["columns"])
-        return (_number(answer["width"]), _number(answer["height"]),
-                np.frombuffer(pixels, np.uint8).reshape(shape))
-    except (KeyError, TypeError, ValueError) as error:
-        raise _failed(name) from error
+def look(data: bytes, name: str, numbers: Sequence[int], seconds: float | None = None) -> Iterator[View]:
+    """Pages as they are shown; raises LimitExceeded behind those that could be drawn in time.
+
+    seconds  of computing that they may take, at least one; None for what the document may take
+    """
+    allowed = _seconds(data) if seconds is None else max(1, math.ceil(seconds))
+    output = _run(data, name, allowed, "look", str(_MAX_SIDE), *map(str, numbers))
+    for _ in numbers:
+        answer, rest = _answer(output, name)
+        try:
+            rows, columns = int(answer["rows"]), int(answer["columns"])
+            view = View(_number(answer["width"]), _number(answer["height"]),
+                        np.frombuffer(rest, np.uint8, rows * columns).reshape(rows, columns))
+        except (KeyError, TypeError, ValueError) as error:
+            raise _failed(name) from error
+        yield view
+        output = rest[rows * columns:]
+
+
+def _seconds(data: bytes) -> int:
+    """The seconds of computing that a document may take: what is small and takes long was made to take long."""
+    return min(LIMITS[1], math.ceil(_SHARE * max(1.0, len(data) / 1e6)))
 
 
 def _line(row: Any) -> Line:
@@ -100,15 +126,8 @@ def _number(value: Any) -> float:
     return number
 
 
-def _asked(data: bytes, name: str, *arguments: str) -> tuple[dict[str, Any], bytes]:
-    """The first line of an answer, and what follows it."""
-    if find_spec("pypdfium2") is None:
-        raise UnsupportedFormat("{where}: the pages of a PDF cannot be looked at by this installation", where=name,
-                                install=install_hint("pdf"), hint="{install}, or leave the explicit label out")
-    if len(data) > MAX_FILE:
-        raise LimitExceeded("{where}: a text of {got} bytes; at most {limit} are read", where=name, got=len(data),
-                            limit=MAX_FILE)
-    output = _run(data, name, arguments)
+def _answer(output: bytes, name: str) -> tuple[dict[str, Any], bytes]:
+    """The first line of what a process said, and what follows it."""
     head, _, rest = output.partition(b"\n")
     try:
         answer = json.loads(head)
@@ -123,9 +142,16 @@ def _asked(data: bytes, name: str, *arguments: str) -> tuple[dict[str, Any], byt
     return answer, rest
 
 
-def _run(data: bytes, name: str, arguments: tuple[str, ...]) -> bytes:
+def _run(data: bytes, name: str, seconds: int, *arguments: str) -> bytes:
+    """What the process said, whole or not."""
+    if find_spec("pypdfium2") is None:
+        raise UnsupportedFormat("{where}: the pages of a PDF cannot be looked at by this installation", where=name,
+                                install=install_hint("pdf"), hint="{install}, or leave the explicit label out")
+    if len(data) > MAX_FILE:
+        raise LimitExceeded("{where}: a text of {got} bytes; at most {limit} are read", where=name, got=len(data),
+                            limit=MAX_FILE)
     # -P keeps the folder of the script, with modules such as html, out of the path
-    command = [sys.executable, "-P", str(_WORKER), *map(str, LIMITS), *arguments]
+    command = [sys.executable, "-P", str(_WORKER), str(LIMITS[0]), str(seconds), *arguments]
     kept = {key: value for key, value in os.environ.items() if key.upper() in _ENVIRONMENT}
     try:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,

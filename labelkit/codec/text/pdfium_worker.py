@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process that runs PDFium on one document: a script that imports nothing of labelkit.
 
-    python pdfium_worker.py MEGABYTES SECONDS text MAX_PAGES       lines of text with their places, as JSON
-    python pdfium_worker.py MEGABYTES SECONDS look PAGE MAX_SIDE   a page as grey pixels: a line of JSON, then these
+    python pdfium_worker.py MEGABYTES SECONDS text MAX_PAGES          lines of text with their places, as JSON
+    python pdfium_worker.py MEGABYTES SECONDS look MAX_SIDE PAGE ...  pages as grey pixels: a line of JSON, then these
 
 It may take so much memory and computing time. The document comes on the standard input. Places are points from the
 upper left corner of the page as it is shown.
@@ -14,7 +14,8 @@ import ctypes
 import json
 import re
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 _MAX_CHARACTERS = 4_000_000  # of one document
@@ -26,6 +27,10 @@ _BAND = 0.14  # of the height of a page, at its top and its bottom
 _INVISIBLE = 3  # rendering mode of text (ISO 32000-2, 9.3.6)
 _IMAGE, _FREE_TEXT, _HIDDEN = 3, 3, 0x23  # kinds of object and annotation; flags: invisible, hidden, no view
 
+_FAR = 1000.0  # points from the corner of a page, by which its scale is told
+
+Box = tuple[float, float, float, float]
+Way = Callable[[float, float], tuple[float, float]]
 Row = tuple[float, float, float, float, float, str]
 """Left, top, right, bottom and the height of its letters in points, and the text."""
 
@@ -45,7 +50,8 @@ def serve() -> None:
     if verb == "text":
         _say(_text(document, int(numbers[0])))
     else:
-        _look(document, int(numbers[0]), int(numbers[1]))
+        for number in numbers[1:]:
+            _look(document, int(number), int(numbers[0]))
 
 
 def _limit(memory_bytes: int, seconds: int) -> None:
@@ -70,7 +76,7 @@ def _say(answer: object) -> None:
 
 def _text(document: Any, most_pages: int) -> dict[str, object]:
     """The lines of the first and last pages, at most so many together: {"pages": ..., "read": [[number, width, height,
-    rows, whether a picture is all there is], ...]}."""
+    rows, whether a picture is all there is], ...], "seconds": of computing that it took}."""
     count, left = len(document), _MAX_CHARACTERS
     numbers = range(count) if count <= most_pages else [*range(most_pages // 2), *range(count - most_pages // 2, count)]
     read = []
@@ -86,25 +92,25 @@ def _text(document: Any, most_pages: int) -> dict[str, object]:
         left -= sum(len(row[5]) for row in rows)
         if left < 0:
             break
-    return {"pages": count, "read": read}
+    return {"pages": count, "read": read, "seconds": time.process_time()}
 
 
 def _rows(page: Any, width: float, height: float) -> Iterator[Row]:
     import pypdfium2.raw as c
 
-    text = page.get_textpage()
+    text, way = page.get_textpage(), _way(page)
     count = c.FPDFText_CountChars(text)
     units = (ctypes.c_ushort * (count + 1))()
     length = max(c.FPDFText_GetText(text, 0, count, units) - 1, 0) if count > 0 else 0
     whole = "".join(map(chr, units[:length]))  # UTF-16 units, as PDFium counts them
     scanned = _has_image(page)
     for found in re.finditer(r"[^\r\n\ufffe]+", whole):
-        for start, stop in _pieces(page, text, whole, found.start(), found.end(), height):
-            line = _row(page, text, whole, start, stop, scanned)
+        for start, stop in _pieces(way, text, whole, found.start(), found.end(), height):
+            line = _row(way, text, whole, start, stop, scanned)
             if line and line[2] > 0 and line[3] > 0 and line[0] < width and line[1] < height:
                 yield line
     text.close()
-    yield from _notes(page)
+    yield from _notes(page, way)
 
 
 def _has_image(page: Any) -> bool:
@@ -115,29 +121,29 @@ def _has_image(page: Any) -> bool:
                for number in range(min(c.FPDFPage_CountObjects(page), 2000)))
 
 
-def _pieces(page: Any, text: Any, whole: str, start: int, stop: int, height: float) -> Iterator[tuple[int, int]]:
+def _pieces(way: Way, text: Any, whole: str, start: int, stop: int, height: float) -> Iterator[tuple[int, int]]:
     """A line, in a margin without the gaps in it."""
-    first = _box(page, text, start)
+    first = _box(way, text, start)
     if stop - start > 300 or first and _BAND * height < first[1] < (1 - _BAND) * height:
         yield start, stop
         return
     begin = start
     for gap in re.finditer(r" +", whole[start:stop]):
-        before = _box(page, text, start + gap.start() - 1) if gap.start() else None
-        after = _box(page, text, start + gap.end()) if start + gap.end() < stop else None
+        before = _box(way, text, start + gap.start() - 1) if gap.start() else None
+        after = _box(way, text, start + gap.end()) if start + gap.end() < stop else None
         if before and after and after[0] - before[2] > _WIDE * max(before[3] - before[1], 1):
             yield begin, start + gap.start()
             begin = start + gap.end()
     yield begin, stop
 
 
-def _row(page: Any, text: Any, whole: str, start: int, stop: int, scanned: bool) -> Row | None:
+def _row(way: Way, text: Any, whole: str, start: int, stop: int, scanned: bool) -> Row | None:
     """A stretch of the text and where it lies; None where it cannot be seen."""
     import pypdfium2.raw as c
 
     start += len(whole[start:stop]) - len(whole[start:stop].lstrip())
     stop = start + len(whole[start:stop].rstrip())
-    first, last = (_box(page, text, at) for at in (start, max(stop - 1, start)))
+    first, last = (_box(way, text, at) for at in (start, max(stop - 1, start)))
     if start >= stop or first is None or last is None:
         return None
     at = c.FPDFText_GetCharIndexFromTextIndex(text, start)
@@ -152,7 +158,7 @@ def _row(page: Any, text: Any, whole: str, start: int, stop: int, scanned: bool)
     return (*box, first[3] - first[1], units.decode("utf-16-le", "replace"))
 
 
-def _box(page: Any, text: Any, at: int) -> tuple[float, float, float, float] | None:
+def _box(way: Way, text: Any, at: int) -> Box | None:
     """Where a character lies: left, top, right, bottom, with the room for the highest and the lowest of its font."""
     import pypdfium2.raw as c
 
@@ -160,24 +166,32 @@ def _box(page: Any, text: Any, at: int) -> tuple[float, float, float, float] | N
     number = c.FPDFText_GetCharIndexFromTextIndex(text, at)
     if number < 0 or not c.FPDFText_GetLooseCharBox(text, number, ctypes.byref(box)):
         return None
-    return _shown(page, (box.left, box.top), (box.right, box.bottom))
+    return _shown(way, box)
 
 
-def _shown(page: Any, *corners: tuple[float, float]) -> tuple[float, float, float, float]:
-    """The box around points of a page, as it is shown."""
+def _way(page: Any) -> Way:
+    """From a point of a page to the point where it is shown, which is affine: asked of PDFium three times."""
     import pypdfium2.raw as c
 
     wide, high = (round(side * _EXACT) for side in page.get_size())
-    points = []
-    for x, y in corners:
+
+    def shown(x: float, y: float) -> tuple[float, float]:
         left, top = ctypes.c_int(), ctypes.c_int()
         c.FPDF_PageToDevice(page, 0, 0, wide, high, 0, x, y, ctypes.byref(left), ctypes.byref(top))
-        points.append((left.value / _EXACT, top.value / _EXACT))
-    across, down = zip(*points, strict=True)
-    return min(across), min(down), max(across), max(down)
+        return left.value / _EXACT, top.value / _EXACT
+
+    (x0, y0), (x1, y1), (x2, y2) = shown(0, 0), shown(_FAR, 0), shown(0, _FAR)
+    xx, xy, yx, yy = (x1 - x0) / _FAR, (x2 - x0) / _FAR, (y1 - y0) / _FAR, (y2 - y0) / _FAR
+    return lambda x, y: (x0 + xx * x + xy * y, y0 + yx * x + yy * y)
 
 
-def _notes(page: Any) -> Iterator[Row]:
+def _shown(way: Way, box: Any) -> Box:
+    """A box of a page, as it is shown."""
+    (left, top), (right, bottom) = way(box.left, box.top), way(box.right, box.bottom)
+    return min(left, right), min(top, bottom), max(left, right), max(top, bottom)
+
+
+def _notes(page: Any, way: Way) -> Iterator[Row]:
     """The texts that are written over a page (FreeText annotations)."""
     import pypdfium2.raw as c
 
@@ -189,7 +203,7 @@ def _notes(page: Any) -> Iterator[Row]:
             units = (ctypes.c_ushort * _MAX_LINE)()
             length = c.FPDFAnnot_GetStringValue(note, b"Contents", units, 2 * _MAX_LINE) // 2
             words = bytes(units)[:2 * max(min(length, _MAX_LINE) - 1, 0)].decode("utf-16-le", "replace").strip()
-            left, top, right, bottom = _shown(page, (box.left, box.top), (box.right, box.bottom))
+            left, top, right, bottom = _shown(way, box)
             yield left, top, right, bottom, min(bottom - top, 12.0), " ".join(words.split())
         if note:
             c.FPDFPage_CloseAnnot(note)
@@ -205,6 +219,8 @@ def _look(document: Any, number: int, most_side: int) -> None:
     _say({"width": width, "height": height, "columns": picture.width, "rows": picture.height})
     for row in range(picture.height):
         sys.stdout.buffer.write(rows[row * picture.stride:row * picture.stride + picture.width])
+    sys.stdout.buffer.flush()  # the next one may take too long
+    page.close()
 
 
 if __name__ == "__main__":

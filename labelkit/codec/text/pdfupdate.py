@@ -44,7 +44,7 @@ def drawn(data: bytes, name: str, number: int, words: Words, font: Typeface) -> 
     document.refuse_signed()
     letters = lettering(words.text, font)
     page = document.page(number)
-    width, height, picture = pdfium.look(data, name, number)
+    width, height, picture = next(pdfium.look(data, name, [number]))
     place = _place(width, height, picture, letters, at_foot=words.place == "end")
     font_name, fonts = b"AIGC%d" % document.free, letters.objects(document.free)
     reference = Reference(document.free, 0)

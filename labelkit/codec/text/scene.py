@@ -24,7 +24,7 @@ import numpy.typing as npt
 from labelkit.codec.samples import Block, Typeface, Words
 from labelkit.container import gltf, join, jsontext
 from labelkit.container.base import Layout, Reader, splice
-from labelkit.errors import HostTooSmall, InvalidLabel, MalformedFile
+from labelkit.errors import HostTooSmall, InvalidLabel, LimitExceeded, MalformedFile
 
 _NAME = "AIGC label: "
 _EM_PX, _LINE, _PAD = 96, 1.3, 0.35  # of the texture; the height of the sign in ems, and what is left around the words
@@ -32,8 +32,9 @@ _SHARE, _MARGIN = 0.09, 0.03  # of the height of a camera's view: the sign, and 
 _BELOW, _GAP = 0.13, 0.02  # of the diagonal of a scene: the height of the sign, and how far below the scene it stands
 _MAX_NODES, _MAX_PRIMITIVES, _MAX_CAMERAS, _MAX_SIGNS = 100_000, 100_000, 16, 64
 _MOST = 1e15  # of a number that can be reckoned with
-_MAX_TEXTURE = 4096  # pixels of a side; and bytes of its file below
+_MAX_TEXTURE = 4096 ** 2  # pixels; and bytes of its file below
 _MAX_IMAGE = 8 << 20
+_PIXELS = 64 << 20  # decoded for a scene, and as many more for each MB of it: 0.6 s
 _VIEW = 720, 1280  # pixels of the view in which a sign is looked at
 
 Numbers = npt.NDArray[np.float64]
@@ -83,16 +84,25 @@ class _Document:
 
     def pictures(self) -> Iterator[npt.NDArray[np.uint8]]:
         """Each sign of the start scene, a textured rectangle, at the lower edge of a view in which it is as high as
-        this module makes it."""
-        seen = set[int]()
-        for primitive, _ in self._primitives():
-            source = self._texture_of(primitive)
-            if source in seen or len(seen) >= _MAX_SIGNS or source < 0:
+        this module makes it. Raises LimitExceeded behind the last where others were too many or too large."""
+        sources = dict.fromkeys(self._texture_of(primitive) for primitive, _ in self._primitives())
+        sources.pop(-1, None)
+        files, left_out = set[bytes](), max(0, len(sources) - _MAX_SIGNS)
+        left = _PIXELS * (1 + self.reader.size / 1e6)
+        for source in list(sources)[:_MAX_SIGNS // 2] + list(sources)[_MAX_SIGNS // 2:][-_MAX_SIGNS // 2:]:
+            file = self._image(_at(_list(self, "images"), source))
+            if file in files:
                 continue
-            seen.add(source)
-            sign = _decoded(self._image(_at(_list(self, "images"), source)))
+            files.add(file)
+            sign, pixels = _decoded(file, min(left, _MAX_TEXTURE))
             if sign is not None:
+                left -= pixels
                 yield _in_a_view(sign)
+            elif pixels:
+                left_out += 1
+        if left_out:
+            raise LimitExceeded("{where}: {count} pictures on rectangles were not looked at: they are too many or too "
+                                "large for a file of its size", where=self.reader.name, count=left_out)
 
     def _buffer(self) -> tuple[jsontext.Member, int] | None:
         """The length of the buffer of a GLB as it is stated, and as it is; None where the scene has none."""
@@ -362,17 +372,16 @@ def _texture(text: str, font: Typeface) -> tuple[bytes, float]:
     return out.getvalue(), width / height
 
 
-def _decoded(data: bytes) -> npt.NDArray[np.uint8] | None:
-    """A PNG or JPEG in grey; None for what is none, or too large."""
+def _decoded(data: bytes, most: float) -> tuple[npt.NDArray[np.uint8] | None, int]:
+    """A PNG or JPEG in grey, and its pixels; None for one of more pixels than `most`, and none for other files."""
     from PIL import Image
 
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as picture:
-            if max(picture.size) > _MAX_TEXTURE:
-                return None
-            return np.asarray(picture.convert("L"))
+            pixels = picture.width * picture.height
+            return np.asarray(picture.convert("L")) if pixels <= most else None, pixels
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # Pillow raises these for broken files
-        return None
+        return None, 0
 
 
 def _in_a_view(sign: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
