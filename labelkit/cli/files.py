@@ -99,29 +99,37 @@ def collect(options: argparse.Namespace, wanted: Callable[[container.Format], bo
     """
     if not options.files and not options.files_from:
         raise InvalidArgument("no file is given", hint="give files or folders, or a list of them with --files-from")
-    found: list[Item] = []
-    skipped: list[Skipped] = []
-    wrong: list[LabelkitError] = []
-    for name in options.files:
-        try:
-            for one in _named(name, options):
-                found.append(one) if isinstance(one, Item) else skipped.append(one)
-        except LabelkitError as error:
-            if not each:
-                raise
-            wrong.append(error)
-            found.append(Item.at(name, Path(name).name))
-    if wrong and len(wrong) == len(found) and not (options.json or options.files_from):
+    found, skipped, wrong, count = list[Item](), list[Skipped](), list[LabelkitError](), 0
+    for one in _everything(options, wrong if each else None):
+        if isinstance(one, Skipped):
+            skipped.append(one)
+            continue
+        count += 1
+        if not options.shard or _in_shard(one.path, *options.shard):
+            found.append(one)
+    if wrong and len(wrong) == count and not (options.json or options.files_from):
         raise wrong[0]
-    if options.files_from:
-        found += [_listed(name) for name in _lines(options.files_from)]
     if any(store.is_url(item.path) for item in found):
         workfolder.remove_abandoned([tempfile.gettempdir()])
-    shard = [item for item in found if _in_shard(item.path, *options.shard)] if options.shard else found
     is_selected, selected = functools.partial(_is_selected, wanted=wanted, shards=shards), list[Item]()
-    for item, is_wanted in threads.in_order(is_selected, shard, _REQUESTS):  # requests to a store run side by side
+    for item, is_wanted in threads.in_order(is_selected, found, _REQUESTS):  # requests to a store run side by side
         selected.append(item) if is_wanted else skipped.append(Skipped(item.path))
-    return Selection(selected, sorted(skipped, key=lambda one: one.path), elsewhere=bool(found) and not shard)
+    return Selection(selected, sorted(skipped, key=lambda one: one.path), elsewhere=count > 0 and not found)
+
+
+def _everything(options: argparse.Namespace, wrong: list[LabelkitError] | None) -> Iterator[Item | Skipped]:
+    """All that the command line and the list name, of every shard; `wrong` gets what names are refused for, None raises
+    it."""
+    for name in options.files:
+        try:
+            yield from _named(name, options)
+        except LabelkitError as error:
+            if wrong is None:
+                raise
+            wrong.append(error)
+            yield Item.at(name, Path(name).name)
+    if options.files_from:
+        yield from map(_listed, _lines(options.files_from))
 
 
 def _named(name: str, options: argparse.Namespace) -> Iterator[Item | Skipped]:
@@ -148,12 +156,12 @@ def _whole(urls: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(url if ".lance/" not in url else url.partition(".lance/")[0] + ".lance" for url in urls))
 
 
-def _lines(name: str) -> list[str]:
+def _lines(name: str) -> Iterator[str]:
     """The names in a list, one per line; "-" is standard input."""
     try:
         with open(sys.stdin.fileno() if name == STANDARD else name, encoding="utf-8", errors="surrogateescape",
                   closefd=name != STANDARD) as file:
-            return [line for line in file.read().split("\n") if line]
+            yield from filter(None, (line.removesuffix("\n") for line in file))
     except (OSError, ValueError) as error:
         raise cannot_open(name, error) from error
 
