@@ -12,11 +12,15 @@ import io
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from labelkit.codec.samples import Typeface
+
+if TYPE_CHECKING:
+    from PIL.ImageFont import FreeTypeFont
 
 EM = 512  # units of a path
 _EM_PX = 256
@@ -59,15 +63,25 @@ def outlines(text: str, font: Typeface) -> Outlines:
     return Outlines("".join(parts), round((int(columns[-1]) + 1 - left) * unit))
 
 
+def opened(text: str, font: Typeface, em_px: int, *, shaped: bool) -> tuple[FreeTypeFont, str | None]:
+    """A font of a size to draw a text with, and the direction to give to Pillow."""
+    from PIL import ImageFont
+
+    engine = ImageFont.Layout.RAQM if shaped else ImageFont.Layout.BASIC
+    return (ImageFont.truetype(io.BytesIO(font.data), em_px, index=font.face, layout_engine=engine),
+            ("rtl" if is_right_to_left(text) else "ltr") if shaped else None)
+
+
+def is_right_to_left(text: str) -> bool:
+    """Whether a text has a letter that is read from right to left."""
+    return any(unicodedata.bidirectional(one) in ("R", "AL") for one in text)
+
+
 def _drawn(text: str, font: Typeface) -> tuple[npt.NDArray[np.uint8], int]:
     """Coverage of a text, and the row of its baseline."""
-    from PIL import Image, ImageDraw, ImageFont, features
+    from PIL import Image, ImageDraw, features
 
-    has_raqm = bool(features.check("raqm"))
-    engine = ImageFont.Layout.RAQM if has_raqm else ImageFont.Layout.BASIC
-    is_right_to_left = any(unicodedata.bidirectional(one) in ("R", "AL") for one in text)
-    direction = ("rtl" if is_right_to_left else "ltr") if has_raqm else None
-    face = ImageFont.truetype(io.BytesIO(font.data), _EM_PX, index=font.face, layout_engine=engine)
+    face, direction = opened(text, font, _EM_PX, shaped=bool(features.check("raqm")))
     left, top, right, bottom = face.getbbox(text, anchor="ls", direction=direction)
     origin, baseline = 2 - int(left), 2 - int(top)
     canvas = Image.new("L", (int(right) + origin + 3, int(bottom) + baseline + 3))
