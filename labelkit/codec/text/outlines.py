@@ -18,12 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from labelkit.codec.samples import Typeface
+from labelkit.errors import MalformedFile, MissingGlyph
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
 EM = 512  # units of a path
 _EM_PX = 256
+_MOST_EM = 8  # of a character, above which a font is rejected as broken
 _HALF = 127.5
 _TOLERANCE_PX = 0.3
 _TOP, _RIGHT, _BOTTOM, _LEFT = range(4)  # of a cell of four pixels
@@ -49,10 +51,15 @@ class Outlines:
 
 @functools.lru_cache(maxsize=32)
 def outlines(text: str, font: Typeface) -> Outlines:
-    """The outlines of a text in one line; the font has all of its characters."""
+    """The outlines of a text in one line; the font has all of its characters.
+
+    Raises MissingGlyph for a font that draws nothing, MalformedFile for one that draws far too large.
+    """
     ink, baseline = _drawn(text, font)
     unit = EM / _EM_PX
     columns = np.flatnonzero(ink.any(axis=0))
+    if not columns.size:
+        raise MissingGlyph("{font} draws nothing for {characters}", font=font.name, characters=text)
     left = int(columns[0])
     parts = []
     for contour in _contours(ink):
@@ -83,6 +90,9 @@ def _drawn(text: str, font: Typeface) -> tuple[npt.NDArray[np.uint8], int]:
 
     face, direction = opened(text, font, _EM_PX, shaped=bool(features.check("raqm")))
     left, top, right, bottom = face.getbbox(text, anchor="ls", direction=direction)
+    if max(-top, bottom, -left, right / (len(text) + 1)) > _MOST_EM * _EM_PX:
+        raise MalformedFile("the font draws {characters} {width} x {height} pixels large at {em} pixels per em",
+                            characters=text, width=int(right - left), height=int(bottom - top), em=_EM_PX)
     origin, baseline = 2 - int(left), 2 - int(top)
     canvas = Image.new("L", (int(right) + origin + 3, int(bottom) + baseline + 3))
     ImageDraw.Draw(canvas).text((origin, baseline), text, fill=255, font=face, anchor="ls", direction=direction)
