@@ -306,13 +306,15 @@ class Typeface:
 class Words:
     """An explicit label to put into a text: at the "start", "middle" or "end"; `mark` if it is the corner mark alone.
 
-    font  where the words are drawn on pages (`TextSamples.is_drawn`)
+    font    where the words are drawn on pages (`TextSamples.is_drawn`)
+    shaped  whether their glyphs depend on their neighbours
     """
 
     text: str
     place: str
     mark: bool = False
     font: Typeface | None = None
+    shaped: bool = False
 
 
 class TextSource(Protocol):
@@ -337,6 +339,7 @@ class TextSamples:
     source       writes the file with words in it
     words        what encode puts in
     is_drawn     whether words are drawn on pages, with a font
+    can_shape    whether words are drawn there that must be shaped
     is_outlined  whether their outlines are drawn where a font has them, and the viewer's fonts where it has not
     pictures     gives the pictures in which a label may stand, where there are any
     """
@@ -345,6 +348,7 @@ class TextSamples:
     source: TextSource = field(repr=False)
     words: tuple[Words, ...] = ()
     is_drawn: bool = False
+    can_shape: bool = False
     is_outlined: bool = False
     pictures: Callable[[], Iterator[npt.NDArray[np.uint8]]] | None = field(default=None, repr=False)
 

@@ -54,6 +54,17 @@ def test_an_aiff_gets_every_layer_and_keeps_what_it_holds(subtype):
     assert longer > 0 and struct.unpack(">HHI", held[b"MARK"][:8]) == (1, 7, 1000 + longer), "the mark moves along"
 
 
+TAG = b"ID3\3\0\0\0\0\0\x11TIT2\0\0\0\7\0\0\0a song"
+
+
+@pytest.mark.parametrize("last", [(), ((b"NAME", b"odd"),), ((b"ID3 ", TAG),)])
+def test_the_same_label_once_more_changes_no_byte_of_an_aiff(last):
+    plan = lk.Plan(explicit=None, watermark=None)
+    once = lk.embed(chunked(files.sound("AIFF", "PCM_24"), *last), label=LABEL, plan=plan)
+    assert lk.embed(once, label=LABEL, plan=plan) == once
+    assert lk.embed(once, label=files.OTHER, plan=plan, replace=True) != once
+
+
 def test_an_aac_gets_every_layer_and_its_tags():
     av = pytest.importorskip("av")
     out = io.BytesIO()

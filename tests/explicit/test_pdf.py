@@ -14,6 +14,8 @@ import labelkit as lk
 from labelkit.codec import text as texts
 from labelkit.codec.text import pdfium
 from labelkit.errors import HostTooSmall, LabelkitError, LimitExceeded, MalformedFile, UnsupportedFormat
+from labelkit.explicit.image import raster
+from labelkit.languages import LANGUAGES
 from tests import files
 from tests.explicit.test_office import LABEL, explicit
 
@@ -330,3 +332,25 @@ def test_a_label_in_a_scanned_page_is_found(language, before):
     finding = explicit(scanned(drawn, pages_before=before))
     assert finding.status is lk.Status.VALID and finding.evidence.language == (None if language == "zh" else language)
     assert explicit(scanned(plain, pages_before=before)).status is lk.Status.ABSENT
+
+
+@pytest.mark.parametrize("language", ["ar", "he", "hi", "th"])
+def test_words_that_must_be_shaped_are_seen_as_such_and_read_as_the_words(language, tmp_path):
+    words = LANGUAGES[language].text
+    before = pages(lines(*BODY)) if language != "hi" else KINDS["tagged"]
+    after = labelled(before, language=language)
+    assert after.startswith(before) and labelled(after, language=language) == after
+    found = explicit(after)
+    assert found.evidence.text == words and found.evidence.language == language
+    assert explicit(labelled(before)).evidence.language is None
+    said = next(line for line in read_by_others(after, tmp_path) if not line.isascii())
+    assert sorted(re.sub(r"[\u202a-\u202e\s]", "", said)) == sorted(words.replace(" ", ""))
+    files.tool("pdftoppm", "-r", "250", "-H", "240", "-gray", "-singlefile", str(tmp_path / "a.pdf"),
+               str(tmp_path / "a"))
+    part = np.asarray(Image.open(tmp_path / "a.pgm"))
+    rows, columns = (np.flatnonzero((part < 128).any(axis=axis)) for axis in (1, 0))
+    seen = 255 - part[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
+    ink = raster.render((words,), 60, "text", None).ink
+    rows, columns = (np.flatnonzero((ink > 127).any(axis=axis)) for axis in (1, 0))
+    ink = np.asarray(Image.fromarray(ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]).resize(seen.shape[::-1]))
+    assert np.corrcoef(seen.ravel(), ink.ravel())[0, 1] > 0.85 > np.corrcoef(seen[:, ::-1].ravel(), ink.ravel())[0, 1]

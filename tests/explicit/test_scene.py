@@ -208,3 +208,10 @@ def test_meshes_that_many_nodes_show_take_time_that_grows_with_the_file():
     many = scene(nodes=[{"mesh": 0}] * 10_000, meshes=[{"primitives": [{}] * 10_000}],
                  scenes=[{"nodes": list(range(10_000))}])
     assert within(lambda: labelled(gltf(many)), 10)
+
+
+@pytest.mark.parametrize("language", ["ar", "hi"])
+def test_words_that_must_be_shaped_stand_on_the_sign(language):
+    before = glb(scene())
+    after = labelled(before, language=language)
+    assert explicit(after).evidence.language == language and explicit(before).status is Status.ABSENT

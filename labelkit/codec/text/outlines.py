@@ -12,14 +12,20 @@ import io
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from labelkit.codec.samples import Typeface
+from labelkit.errors import MalformedFile, MissingGlyph
+
+if TYPE_CHECKING:
+    from PIL.ImageFont import FreeTypeFont
 
 EM = 512  # units of a path
 _EM_PX = 256
+_MOST_EM = 8  # of a character, above which a font is rejected as broken
 _HALF = 127.5
 _TOLERANCE_PX = 0.3
 _TOP, _RIGHT, _BOTTOM, _LEFT = range(4)  # of a cell of four pixels
@@ -45,10 +51,15 @@ class Outlines:
 
 @functools.lru_cache(maxsize=32)
 def outlines(text: str, font: Typeface) -> Outlines:
-    """The outlines of a text in one line; the font has all of its characters."""
+    """The outlines of a text in one line; the font has all of its characters.
+
+    Raises MissingGlyph for a font that draws nothing, MalformedFile for one that draws far too large.
+    """
     ink, baseline = _drawn(text, font)
     unit = EM / _EM_PX
     columns = np.flatnonzero(ink.any(axis=0))
+    if not columns.size:
+        raise MissingGlyph("{font} draws nothing for {characters}", font=font.name, characters=text)
     left = int(columns[0])
     parts = []
     for contour in _contours(ink):
@@ -59,16 +70,29 @@ def outlines(text: str, font: Typeface) -> Outlines:
     return Outlines("".join(parts), round((int(columns[-1]) + 1 - left) * unit))
 
 
+def opened(text: str, font: Typeface, em_px: int, *, shaped: bool) -> tuple[FreeTypeFont, str | None]:
+    """A font of a size to draw a text with, and the direction to give to Pillow."""
+    from PIL import ImageFont
+
+    engine = ImageFont.Layout.RAQM if shaped else ImageFont.Layout.BASIC
+    return (ImageFont.truetype(io.BytesIO(font.data), em_px, index=font.face, layout_engine=engine),
+            ("rtl" if is_right_to_left(text) else "ltr") if shaped else None)
+
+
+def is_right_to_left(text: str) -> bool:
+    """Whether a text has a letter that is read from right to left."""
+    return any(unicodedata.bidirectional(one) in ("R", "AL") for one in text)
+
+
 def _drawn(text: str, font: Typeface) -> tuple[npt.NDArray[np.uint8], int]:
     """Coverage of a text, and the row of its baseline."""
-    from PIL import Image, ImageDraw, ImageFont, features
+    from PIL import Image, ImageDraw, features
 
-    has_raqm = bool(features.check("raqm"))
-    engine = ImageFont.Layout.RAQM if has_raqm else ImageFont.Layout.BASIC
-    is_right_to_left = any(unicodedata.bidirectional(one) in ("R", "AL") for one in text)
-    direction = ("rtl" if is_right_to_left else "ltr") if has_raqm else None
-    face = ImageFont.truetype(io.BytesIO(font.data), _EM_PX, index=font.face, layout_engine=engine)
+    face, direction = opened(text, font, _EM_PX, shaped=bool(features.check("raqm")))
     left, top, right, bottom = face.getbbox(text, anchor="ls", direction=direction)
+    if max(-top, bottom, -left, right / (len(text) + 1)) > _MOST_EM * _EM_PX:
+        raise MalformedFile("the font draws {characters} {width} x {height} pixels large at {em} pixels per em",
+                            characters=text, width=int(right - left), height=int(bottom - top), em=_EM_PX)
     origin, baseline = 2 - int(left), 2 - int(top)
     canvas = Image.new("L", (int(right) + origin + 3, int(bottom) + baseline + 3))
     ImageDraw.Draw(canvas).text((origin, baseline), text, fill=255, font=face, anchor="ls", direction=direction)

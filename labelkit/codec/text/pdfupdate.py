@@ -16,6 +16,7 @@ import numpy.typing as npt
 from labelkit.codec.samples import Typeface, Words
 from labelkit.codec.text import pdfium
 from labelkit.codec.text.pdffont import Lettering, lettering, stream
+from labelkit.codec.text.pdfglyph import Glyph, glyph
 from labelkit.codec.text.pdfpages import Document, unclosed
 from labelkit.codec.text.pdftags import tagged
 from labelkit.container.pdfsyntax import Reference
@@ -42,7 +43,7 @@ def drawn(data: bytes, name: str, number: int, words: Words, font: Typeface) -> 
     """The document with words on its page `number`; raises HostTooSmall, UnsupportedFormat, MalformedFile."""
     document = Document(data, name)
     document.refuse_signed()
-    letters = lettering(words.text, font)
+    letters = glyph(words.text, font) if words.shaped else lettering(words.text, font)
     page = document.page(number)
     width, height, picture = next(pdfium.look(data, name, [number]))
     place = _place(width, height, picture, letters, at_foot=words.place == "end")
@@ -58,7 +59,7 @@ def drawn(data: bytes, name: str, number: int, words: Words, font: Typeface) -> 
     return document.updated()
 
 
-def _place(width: float, height: float, picture: npt.NDArray[np.uint8], letters: Lettering, *,
+def _place(width: float, height: float, picture: npt.NDArray[np.uint8], letters: Lettering | Glyph, *,
            at_foot: bool) -> _Place:
     """The first blank place of the right, the left and the middle of a margin, else the emptiest with a ground."""
     short = min(width, height)
@@ -82,7 +83,8 @@ def _place(width: float, height: float, picture: npt.NDArray[np.uint8], letters:
     return _Place(left, top + letters.ascent * size, size, ink > 0)
 
 
-def _words(letters: Lettering, place: _Place, font: bytes, tag: bytes, matrix: tuple[float, ...], mark: bool) -> bytes:
+def _words(letters: Lettering | Glyph, place: _Place, font: bytes, tag: bytes, matrix: tuple[float, ...],
+           mark: bool) -> bytes:
     """The words as a content stream, in a coordinate system of points from the upper left corner of the page as shown.
     """
     a, b, c, d, e, f = matrix

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from labelkit.codec.samples import Block, Typeface, Words
+from labelkit.codec.text import outlines
 from labelkit.container import gltf, join, jsontext
 from labelkit.container.base import Layout, Reader, splice
 from labelkit.errors import HostTooSmall, InvalidLabel, LimitExceeded, MalformedFile
@@ -60,7 +61,7 @@ class _Document:
                                hint="write for example AI生成")
         if words[0].font is None:
             raise AssertionError("words that are drawn have a font")
-        texture, aspect = _texture(words[0].text, words[0].font)
+        texture, aspect = _texture(words[0], words[0].font)
         scene = self._scene_at()
         counts = {name: len(_list(self, name)) for name in _ADDED}
         cameras = list(self._cameras())
@@ -358,15 +359,17 @@ def _data(mime: str, data: bytes) -> str:
     return f"data:{mime};base64,{base64.b64encode(data).decode()}"
 
 
-def _texture(text: str, font: Typeface) -> tuple[bytes, float]:
+def _texture(words: Words, font: Typeface) -> tuple[bytes, float]:
     """White words on black as a PNG, and its width in heights."""
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
-    face = ImageFont.truetype(io.BytesIO(font.data), _EM_PX, index=font.face)
-    left, top, right, bottom = face.getbbox(text)
+    text = words.text
+    face, direction = outlines.opened(text, font, _EM_PX, shaped=words.shaped)
+    left, top, right, bottom = face.getbbox(text, direction=direction)
     width, height = round(right - left + 2 * _PAD * _EM_PX), round(_LINE * _EM_PX)
     sign = Image.new("L", (width, height), 0)
-    ImageDraw.Draw(sign).text(((width - left - right) / 2, (height - top - bottom) / 2), text, font=face, fill=255)
+    ImageDraw.Draw(sign).text(((width - left - right) / 2, (height - top - bottom) / 2), text, font=face, fill=255,
+                              direction=direction)
     out = io.BytesIO()
     sign.save(out, "PNG", optimize=True)
     return out.getvalue(), width / height

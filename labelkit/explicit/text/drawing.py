@@ -26,8 +26,8 @@ def draw(samples: TextSamples, explicit: Explicit) -> tuple[TextSamples, DrawnWo
     added = tuple(one for one in words if one.place not in there)
     if samples.is_drawn and added:
         font = Font.open(explicit.font, words[0].text)
-        if is_shaped(words[0].text):
-            raise UnsupportedFormat("{text} must be shaped, which is not done on pages of a PDF or OFD",
+        if is_shaped(words[0].text) and not samples.can_shape:
+            raise UnsupportedFormat("{text} must be shaped, which is not done on pages of an OFD",
                                     text=words[0].text,
                                     hint="label it in a language of another script, such as English")
         font.check(words[0].text)
@@ -42,7 +42,8 @@ def draw(samples: TextSamples, explicit: Explicit) -> tuple[TextSamples, DrawnWo
 
 
 def _in(font: Font, words: tuple[Words, ...]) -> tuple[Words, ...]:
-    return tuple(replace(one, font=Typeface(font.name, font.data, font.face)) for one in words)
+    return tuple(replace(one, font=Typeface(font.name, font.data, font.face), shaped=is_shaped(one.text))
+                 for one in words)
 
 
 def words_of(explicit: Explicit) -> tuple[Words, ...]:
