@@ -34,7 +34,7 @@ from labelkit.key import Key
 from labelkit.payload import Payload
 from labelkit.watermark import image
 from labelkit.watermark.image import gain, margin, matcher, search, tile
-from labelkit.watermark.image.pixels import luma_of, whiten
+from labelkit.watermark.image.pixels import NOISE, luma_of, whiten
 
 KEY = Key(b"the private key of a producer")
 ROUNDS = 4  # of aligning with the average and averaging again
@@ -73,7 +73,7 @@ class Embedding:
 
 def folded(picture: np.ndarray, p: int) -> np.ndarray:
     """complex64 [2048]: the bins of a picture's folded tile, in noise deviations."""
-    return matcher.limited_bins(tile.analyse(search.fold(whiten(luma_of(picture)), p)), 1)[0]
+    return matcher.limited_bins(tile.analyse(search.fold(whiten(luma_of(picture), NOISE), p)), 1)[0]
 
 
 def moved(bins: np.ndarray, shift: np.ndarray) -> np.ndarray:

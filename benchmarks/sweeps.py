@@ -55,6 +55,7 @@ SWEEPS = {
     "GAIN_SLOPE": Sweep(f"{IMAGE}.gain", (72, 144, 288)),
     "GAIN_TOP": Sweep(f"{IMAGE}.gain", (80, 115, 150)),
     "NOISE": Sweep(f"{IMAGE}.pixels", (9, 25, 64)),
+    "NOISE_FACTOR": Sweep(f"{IMAGE}.pixels", (2, 4, 8, 1000)),
     "MAX_MAGNITUDE": Sweep(f"{IMAGE}.matcher", (1.0, 1.5, 2.5)),
     "CODEC_RESERVE": Sweep(f"{IMAGE}.margin", (1.25, 1.5, 1.8)),
     "PLAIN_RESERVE": Sweep(f"{IMAGE}.margin", (1.3, 1.6, 2.0)),

@@ -181,7 +181,7 @@ def origin(key: Key, payload: int) -> npt.NDArray[np.float64]:
 
     So the tiles of one producer do not add up when its pictures are averaged as they are. With a common origin, the
     average of 200 pictures, subtracted at 42 dB, erased 60 of 60 marks; with this one it erased none, and none at 36 dB
-    either. It does not help against an average of folded tiles that are aligned first.
+    either. It does not help against an average of folded tiles that are aligned first; unsynchronised.py does.
     """
     return key.stream("image/origin", payload).uniform(2)
 
