@@ -8,7 +8,7 @@ follows. Pictures and sound are marked at robustness "hard", because "everyday" 
 less, but for constants that decide at "everyday" alone: those of margin.py, and what the table below says. The score of
 pictures is that of the whole pattern where the word is known (`known.known_scores`), of which a word needs about 12.7.
 Sound and films have the score of their detector, 0 where nothing was read. Films are marked as by default: the one of
-the folder, and three of `video_films`. `searching` measures what searches and small hosts have.
+the folder, and four of `video_films`. `searching` measures what searches and small hosts have.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import numpy as np
 
 ROOT = Path(__file__).parent.parent
 IMAGE, AUDIO, VIDEO = (f"labelkit.watermark.{kind}" for kind in ("image", "audio", "video"))
-FILMS, FRAMES = ("zoom-boat", "sky", "shapes"), 48
+FILMS, FRAMES = ("zoom-boat", "zoom-cat", "sky", "shapes"), 48
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ SWEEPS = {
     "USUAL_HEARD": Sweep(f"{AUDIO}.margin", (1.1, 1.6, 2.3), "_USUAL_HEARD"),
     "PRESENCE_SCORE": Sweep(f"{AUDIO}.presence", (4.5, 5.5, 6.5), "_MIN_SCORE", "short"),
     "AMPLITUDE": Sweep(f"{VIDEO}.marker", (0.6, 0.8, 1.0), "_AMPLITUDE"),
-    "SMOOTH_AMPLITUDE": Sweep(f"{VIDEO}.marker", (0.4, 0.6, 0.8), "_SMOOTH_AMPLITUDE"),
+    "SMOOTH_AMPLITUDE": Sweep(f"{VIDEO}.marker", (0.6, 0.78, 1.0), "_SMOOTH_AMPLITUDE"),
     "BETTER": Sweep(f"{VIDEO}.camera", (0.95, 0.985, 1.0), "_BETTER"),
     "EXPLAINED": Sweep(f"{VIDEO}.camera", (0.2, 0.35, 0.6), "_EXPLAINED"),
     "MIN_MOTION_GAIN": Sweep(f"{VIDEO}.marker", (0.5, 0.75, 1.0), "_MIN_MOTION_GAIN", robustness="hard"),
@@ -106,7 +106,7 @@ SWEEPS = {
     "MIN_SIZE_FACTOR": Sweep(f"{VIDEO}.marker", (0.6, 0.75, 0.9), "_MIN_SIZE_FACTOR"),
     "FILM_SMOOTH_GAIN": Sweep(f"{VIDEO}.marker", (36, 39, 50), "_SMOOTH_GAIN"),
     "PATHS": Sweep(f"{VIDEO}.accumulator", (8, 32, 128), "_PATHS"),
-    "KEY_WEIGHT": Sweep(f"{VIDEO}.accumulator", (1, 3, 6), "_KEY_WEIGHT", "weighed"),
+    "KEY_WEIGHT": Sweep(f"{VIDEO}.sums", (1, 3, 6), "_KEY_WEIGHT", "weighed"),
     "FILM_NOISE": Sweep(f"{VIDEO}.accumulator", (1, 4, 25), "_NOISE"),
 }
 

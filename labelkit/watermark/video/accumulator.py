@@ -17,12 +17,11 @@ from labelkit.watermark.image.matcher import Trials
 from labelkit.watermark.image.pixels import decimate, whiten
 from labelkit.watermark.image.search import LocatedTile, TileSearch, coarse_factor, first_found, undecoded
 from labelkit.watermark.video.sampling import SampledFrame
+from labelkit.watermark.video.sums import AlignedSum, PlaneSum
 
-# swept 2026-11-28, tables in benchmarks/TUNING.md: PATHS, FILM_NOISE, KEY_WEIGHT
+# swept 2026-11-28, tables in benchmarks/TUNING.md: PATHS, FILM_NOISE
 _NOISE = 4  # grey levels squared, for `whiten`: codecs leave less of it than pictures have; 25 cost up to 2 dB
-_KEY_WEIGHT = 3  # of a frame coded alone: after hard compression it carries more of the mark than any predicted one
 _PATHS = 32  # 0.4 dB more than 8, on planes that took longer to make
-_DEVIATION = 40.0  # of the int8 plane that a sum is scaled to
 _SIDES = (320, 360, 384, 432, 480, 512, 540, 576, 704, 720, 768, 1024, 1080, 1440, 2160)  # usual short ones of films
 
 
@@ -51,29 +50,6 @@ class FilmSearch(TileSearch):
         return None
 
 
-class PlaneSum:
-    """The sum of whitened planes of one size; `count` says of how many."""
-
-    def __init__(self) -> None:
-        self.count, self._total = 0, np.zeros((0, 0), np.int32)
-
-    def add(self, plane: npt.NDArray[np.int8], key: bool) -> None:
-        """Add an int8 plane, with more weight for a key frame. A plane of another size starts the sum anew."""
-        if self._total.shape != plane.shape:
-            self._total, self.count = np.zeros(plane.shape, np.int32), 0
-        self._total += plane
-        if key:
-            self._total += np.int32(_KEY_WEIGHT - 1) * plane
-        self.count += 1
-
-    @property
-    def plane(self) -> npt.NDArray[np.int8]:
-        """The sum scaled to int8 [height, width]."""
-        deviation = float(self._total[::4, ::4].std()) or 1.0
-        scaled: npt.NDArray[np.float64] = np.rint(self._total * np.float32(_DEVIATION / deviation))
-        return np.clip(scaled, -127, 127).astype(np.int8)
-
-
 class FilmAccumulator:
     """All that one detection has seen. Give it groups of frames until it returns what was found.
 
@@ -88,6 +64,7 @@ class FilmAccumulator:
         self._keyed, self._trials = tile.keyed_bins(key), Trials(_PATHS)
         self._expected = self._trials.observer = Expected.of(candidates, key)
         self._small_total, self._groups = PlaneSum(), 0
+        self._aligned: AlignedSum | None = None
         self.last = np.zeros((0, 0), np.int8)
 
     def add_group(self, group: Iterable[SampledFrame]) -> LocatedTile | None:
@@ -101,20 +78,21 @@ class FilmAccumulator:
             found = self._at_own_period(plane)
             if found:
                 return found
-            frames.append(frame)
+            frames.append((frame, plane))
         self._groups += 1
         if not frames or self.effort == "fast":
             return None
         if self._groups == 1 or self.effort == "deep":
-            found = self._alone_at_any_scale(next((frame for frame in frames if frame.key), frames[0]))
+            found = self._alone_at_any_scale(*next((pair for pair in frames if pair[0].key), frames[0]))
             if found:
                 return found
         small = self._shrunk(frames)
+        found = self._at_any_scale(part, small)
         if self.effort == "deep":
             self.planes.clear()
-            return self._at_any_scale(part, small)
-        found = self._at_any_scale(part, small)
-        return found or (self._at_any_scale(self.total, self._small_total) if self._groups > 1 else None)
+        elif not found and self._groups > 1:
+            found = self._at_any_scale(self.total, self._small_total)
+        return found or self._aligned_at_any_scale()
 
     def among_candidates(self) -> LocatedTile | None:
         """The candidate that the film carries, where no word was decoded."""
@@ -135,22 +113,31 @@ class FilmAccumulator:
             return found
         return self._search(self.total.plane).own_period()
 
-    def _alone_at_any_scale(self, frame: SampledFrame) -> LocatedTile | None:
+    def _alone_at_any_scale(self, frame: SampledFrame, plane: npt.NDArray[np.int8]) -> LocatedTile | None:
         """One frame by itself: a mark that moves with the camera lies at another scale in each, and does not add up."""
         part, small = PlaneSum(), PlaneSum()
-        part.add(whitened(frame.luma), frame.key)
+        part.add(plane, frame.key)
         small.add(whitened(decimate(frame.luma, coarse_factor(*frame.luma.shape))), frame.key)
         search = self._search(part.plane, small)
         return first_found(step() for step in (search.own_scale, search.usual_scale, search.any_scale))
 
-    def _shrunk(self, frames: list[SampledFrame]) -> PlaneSum:
-        """The sum of the same frames shrunk, in which lattices are looked for."""
-        part = PlaneSum()
-        for frame in frames:
-            plane = whitened(decimate(frame.luma, coarse_factor(*frame.luma.shape)))
-            part.add(plane, frame.key)
-            self._small_total.add(plane, frame.key)
+    def _shrunk(self, frames: list[tuple[SampledFrame, npt.NDArray[np.int8]]]) -> PlaneSum:
+        """The sum of the same frames shrunk, in which lattices are looked for; the aligned sums grow by them too."""
+        part, factor = PlaneSum(), coarse_factor(*frames[0][1].shape)
+        if self._aligned is None or self.effort == "deep":
+            self._aligned = AlignedSum(factor)
+        for frame, plane in frames:
+            small = whitened(decimate(frame.luma, factor))
+            part.add(small, frame.key)
+            self._small_total.add(small, frame.key)
+            self._aligned.add(frame.luma, plane, small, frame.key)
         return part
+
+    def _aligned_at_any_scale(self) -> LocatedTile | None:
+        """The sum of frames that were taken back to the first, where the camera moves."""
+        if self._aligned is None or not self._aligned.is_moved:
+            return None
+        return self._at_any_scale(self._aligned.whole, self._aligned.shrunk)
 
     def _at_any_scale(self, part: PlaneSum, small: PlaneSum) -> LocatedTile | None:
         search = self._search(part.plane, small)

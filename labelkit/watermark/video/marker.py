@@ -11,9 +11,11 @@ textured ground: PSNR stays above 42 dB on any. Films of 720p and more get three
 
 A mark that stands still while the picture moves is coded anew in every frame. So by default (`everyday`) the tile moves
 with the camera (camera.py): an encoder that predicts the picture from the frame before predicts the mark with it. It
-begins anew at the origin in every frame that is coded alone and at cuts, where that costs nothing. Each frame carries
-the whole mark, at 0.8 of the amplitude, or 0.6 where nearly all of the frame is smooth: what a stretch needs that is
-cut anywhere and goes through the everyday transformations of benchmarks/VIDEO.md.
+begins anew at the origin in every frame that is coded alone and at cuts, where that costs nothing. On textured ground
+each frame carries the whole tile, at 0.8 of the amplitude. On smooth ground an encoder pays most and the picture hides
+least: there the tile is thinned out (thinned.py), and where flat art stands still, what has changed goes without it
+(changes.py). So much is what a stretch needs that is cut anywhere and goes through the everyday transformations of
+benchmarks/VIDEO.md.
 
 In the class `hard` the mark stands still at amplitude 1; where the scene moves, the high band, which costs the most
 bits, is lowered, but not in frames that are coded alone.
@@ -37,8 +39,10 @@ from labelkit.payload import Payload
 from labelkit.plan import check_robustness
 from labelkit.watermark.image import gain, tile
 from labelkit.watermark.image.pixels import check_array, check_settings, luma_of
-from labelkit.watermark.video.camera import ORIGIN, Camera
-from labelkit.watermark.video.moved import MovedTile
+from labelkit.watermark.video import thinned
+from labelkit.watermark.video.camera import ORIGIN, Camera, Placement
+from labelkit.watermark.video.changes import ChangedCells
+from labelkit.watermark.video.moved import MovedTile, Patterns
 
 CELL = 8  # pixels a side, LK_CELL
 # swept 2026-11-28, tables in benchmarks/TUNING.md: AMPLITUDE, SMOOTH_AMPLITUDE, MIN_MOTION_GAIN, MIN_SIZE_FACTOR,
@@ -46,9 +50,13 @@ CELL = 8  # pixels a side, LK_CELL
 _MIN_MOTION_GAIN = 0.75
 _MOTION_LEVELS = 1.0  # grey levels: where the mean of a cell changes by so many, the gain falls half-way to the least
 _FULL_STRENGTH_PIXELS, _MIN_SIZE_FACTOR = 400_000, 0.75
-_AMPLITUDE, _SMOOTH_AMPLITUDE = 0.8, 0.6  # of the class everyday
+# of the class everyday: amplitude, and the least coefficient that is kept, in grey levels at amplitude 1 (thinned.py)
+_AMPLITUDE, _MIXED_AMPLITUDE, _SMOOTH_AMPLITUDE = 0.8, 1.12, 0.78
+_MIXED_FLOOR, _SMOOTH_FLOOR = 2.9, 4.8
+_SPENT = (_AMPLITUDE, 0.0), (_MIXED_AMPLITUDE, _MIXED_FLOOR), (_SMOOTH_AMPLITUDE, _SMOOTH_FLOOR)
 _SMOOTH_GAIN = 39  # of cells that hold next to no detail
-_STILL_SMOOTH, _MOSTLY_SMOOTH = 0.75, 0.85  # of a frame: above the second it is smooth, up to where it has the first
+_PARTLY_SMOOTH, _MOSTLY_SMOOTH = 0.3, 0.85  # the shares of such cells from which the second and the third are spent
+_HELD = 0.1  # by so much less the share may fall before less is spent again
 _MAX_ASPECT = 4  # of frames whose mark moves: a moved tile takes memory for the square of the longest side
 _CELL_SUM = CELL * CELL / 2  # samples of a cell that its sum is of
 _FLAT_RANGE = 2  # grey levels: frames that vary by no more, black ones above all, stay as they are
@@ -108,7 +116,7 @@ class Marker:
         is_moving = robustness != "hard" and max(width, height) <= _MAX_ASPECT * min(width, height)
         self._camera = Camera(CELL) if is_moving else None
         self._moved: dict[tuple[float, int], MovedTile] = {}
-        self._is_smooth = False
+        self._kind, self._changes = 0, ChangedCells(_CELL_SUM)
         self._grid = np.empty((-(-height // 8), -(-width // 8)), np.uint8)
         self._cell_sums, self._has_previous = np.zeros(self._grid.shape, np.uint16), False
 
@@ -160,30 +168,49 @@ class Marker:
         motion_gains = _FULL_GAINS if self._camera or restart or not self._has_previous else _MOTION_GAINS
         kernels.film_gain(luma, self._cell_sums, motion_gains, self._grid, gain.BASE_GAIN, gain.GAIN_SLOPE,
                           gain.GAIN_TOP)
-        tile.add(pixels, pixels, self._grid, *self._patterns(channels, restart or not self._has_previous))
+        restart |= not self._has_previous
         self._has_previous = True
-
-    def _patterns(self, channels: int, restart: bool) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int8]]:
-        """The tile as it lies on this frame."""
-        height, width = self.size
-        p, payload = tile.period(width, height), int(self._payload)
         if self._camera is None:
-            return tile.patterns(self._key, payload, p, self._strength, channels, bands=tile.FILM)
-        self._is_smooth &= not restart
-        placement = self._camera.follow(self._cell_sums[: height // CELL, : width // CELL], _CELL_SUM, restart)
-        strength = self._strength * self._amplitude()
+            height, width = self.size
+            patterns = tile.patterns(self._key, int(self._payload), tile.period(width, height), self._strength,
+                                     channels, bands=tile.FILM)
+            tile.add(pixels, pixels, self._grid, *patterns)
+        else:
+            self._mark_everyday(pixels, self._camera, restart)
+
+    def _mark_everyday(self, pixels: npt.NDArray[np.uint8], camera: Camera, restart: bool) -> None:
+        height, width = self.size
+        self._kind = self._kind_of_frame(restart)
+        placement = camera.follow(self._cell_sums[: height // CELL, : width // CELL], _CELL_SUM, restart)
+        amplitude, floor = _SPENT[self._kind]
+        patterns = self._patterns(placement, self._strength * amplitude, floor, pixels.shape[2])
+        if self._kind != len(_SPENT) - 1 or placement != ORIGIN:
+            self._changes.forget()
+            tile.add(pixels, pixels, self._grid, *patterns)
+            return
+        lost = self._changes.lost(self._cell_sums, restart)
+        host = pixels.copy() if lost.any() else pixels
+        tile.add(pixels, pixels, self._grid, *patterns)
+        if host is not pixels:
+            np.copyto(pixels, host, where=lost.repeat(CELL, 0).repeat(CELL, 1)[:height, :width, None])
+
+    def _kind_of_frame(self, restart: bool) -> int:
+        """Which of _SPENT a frame gets."""
+        smooth = float(np.mean(self._grid <= _SMOOTH_GAIN))
+        held = 0.0 if restart else _HELD
+        return sum(smooth > bound - (held if self._kind > kind else 0.0)
+                   for kind, bound in enumerate((_PARTLY_SMOOTH, _MOSTLY_SMOOTH)))
+
+    def _patterns(self, placement: Placement, strength: float, floor: float, channels: int) -> Patterns:
+        """The tile as it lies on a frame."""
+        payload = int(self._payload)
         if placement == ORIGIN:
-            return tile.patterns(self._key, payload, p, strength, channels, bands=tile.FILM)
+            return thinned.patterns(self._key, payload, tile.period(*self.size), strength, floor, channels)
         moved = self._moved.get((strength, channels))
         if moved is None:
-            moved = self._moved[strength, channels] = MovedTile(self._key, payload, self.size, strength, channels)
+            moved = MovedTile(self._key, payload, self.size, strength, floor, channels)
+            self._moved[strength, channels] = moved
         return moved.at(placement)
-
-    def _amplitude(self) -> float:
-        """Of the class everyday."""
-        smooth = float(np.mean(self._grid <= _SMOOTH_GAIN))
-        self._is_smooth = smooth > (_STILL_SMOOTH if self._is_smooth else _MOSTLY_SMOOTH)
-        return _SMOOTH_AMPLITUDE if self._is_smooth else _AMPLITUDE
 
 
 def _motion_gains(change: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from labelkit import kernels
 from labelkit.key import Key
 from labelkit.watermark.image import tile
+from labelkit.watermark.video import thinned
 from labelkit.watermark.video.camera import Placement
 
 _LARGEST = 1024  # LK_TILE_LIMIT: samples a side of the tile that is sampled
@@ -18,16 +19,17 @@ Patterns = tuple[npt.NDArray[np.int16], npt.NDArray[np.int8]]
 class MovedTile:
     """Samples one payload's tile at any placement.
 
-    size      (height, width) of the frames in pixels
-    strength  as for `tile.patterns`
-    channels  each sample is repeated for each
+    size             (height, width) of the frames in pixels
+    strength, floor  as for `thinned.patterns`
+    channels         each sample is repeated for each
     """
 
-    def __init__(self, key: Key, payload: int, size: tuple[int, int], strength: float, channels: int) -> None:
+    def __init__(self, key: Key, payload: int, size: tuple[int, int], strength: float, floor: float,
+                 channels: int) -> None:
         height, width = size
         p = tile.period(width, height)
         self.channels, self._size, self._fine = channels, size, max(1, _LARGEST // p)
-        flat, textured = tile.patterns(key, payload, p, strength, bands=tile.FILM, fine=self._fine)
+        flat, textured = thinned.patterns(key, payload, p, strength, floor, fine=self._fine)
         self._both = flat.astype(np.int32) << 8 | textured.view(np.uint8)  # one look-up gives both
         side = max(size)
         self._flat = np.zeros((side, side * channels), np.int16)
