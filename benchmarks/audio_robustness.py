@@ -25,10 +25,10 @@ from types import ModuleType
 import numpy as np
 
 from benchmarks.peaq import RATE as PEAQ_RATE, difference_grade
+from labelkit.choices import ROBUSTNESS
 from labelkit.codec.resample import Resampler
 from labelkit.errors import HostTooSmall
 from labelkit.payload import Payload
-from labelkit.plan import ROBUSTNESS
 from labelkit.watermark import audio
 
 _HERE = Path(__file__).parent

@@ -26,7 +26,8 @@ from labelkit.watermark.image.pixels import luma_of, whiten
 SIZE = 512
 
 
-def marked_parts(folder: Path, count: int, key: Key) -> list[tuple[np.ndarray, Payload]]:
+def marked_parts(folder: Path, count: int, key: Key,
+                 robustness: str = "everyday") -> list[tuple[np.ndarray, Payload]]:
     """Up to `count` marked parts of SIZE x SIZE pixels, each with its own content number; the same at every call."""
     random = np.random.default_rng(1)
     hosts = [host for _, host in pictures(folder, 0) if min(host.shape[:2]) >= SIZE]
@@ -35,7 +36,8 @@ def marked_parts(folder: Path, count: int, key: Key) -> list[tuple[np.ndarray, P
         host, payload = hosts[turn % len(hosts)], Payload(1, 12345, int(random.integers(1 << 35)))
         y, x = (int(random.integers(0, side - SIZE + 1)) for side in host.shape[:2])
         try:
-            marked.append((image.embed(host[y : y + SIZE, x : x + SIZE], payload, key), payload))
+            part = host[y : y + SIZE, x : x + SIZE]
+            marked.append((image.embed(part, payload, key, robustness=robustness), payload))
         except HostTooSmall:
             continue
         if len(marked) == count:

@@ -3,11 +3,13 @@
 
     python -m benchmarks.candidates pictures [--folder FOLDER] [--log 1000000] [--robustness everyday] [--effort fast]
     python -m benchmarks.candidates sound [...]         # AMR needs a PyAV that has its encoder
-    python -m benchmarks.candidates wrong [--count 1000] [--log 1000000] [--seed 1]
+    python -m benchmarks.candidates wrong [--count 1000] [--first 0] [--log 1000000] [--seed 1]
+    python -m benchmarks.candidates wrong-sound [...]
 
 `pictures` and `sound` mark each file with a payload of the log, and say how many are read blind and found among all of
-the log; no answer may be another payload. `wrong` looks for a log in unmarked pictures, and in pictures with a mark of
-the same key that the log does not hold, under codecs that take a part of it: nothing may be found but that mark.
+the log; no answer may be another payload. `wrong` and `wrong-sound` look for a log in unmarked pictures or sound, and
+in such with a mark of the same key that the log does not hold, under codecs that take a part of it: nothing may be
+found but that mark. Each trial has a key and a number of its own; `--first` goes on where another run ended.
 """
 
 from __future__ import annotations
@@ -123,7 +125,7 @@ def wrong(options: argparse.Namespace) -> None:
     hosts = [host for _, host in pictures(options.folder or SAMPLES, 2000)]
     log = Candidates.of(words_of(options.log, np.random.default_rng(options.seed)))
     found = others = 0
-    for trial in range(options.count):
+    for trial in range(options.first, options.first + options.count):
         random = np.random.default_rng([options.seed, trial])
         key, picture, marked = Key(random.bytes(32)), sample(hosts, 320, random), None
         if trial % 2:
@@ -142,18 +144,71 @@ def wrong(options: argparse.Namespace) -> None:
           f"read blind): {found} wrong")
 
 
+def _clips(folder: Path) -> list[tuple[np.ndarray, int]]:
+    """float32 [frames] of each sound, and its rate."""
+    import soundfile
+
+    clips = []
+    for path in sorted(path for path in folder.iterdir() if path.suffix in (".flac", ".mp3", ".wav")):
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        clips.append((samples.mean(1), rate))
+    return clips
+
+
+def _worn(sound: np.ndarray, rate: int, random: np.random.Generator) -> np.ndarray:
+    """A clip as it is, in noise, or after one of the codecs that take most of a mark."""
+    way = int(random.integers(5))
+    if way < 2:
+        return sound if not way else sound + np.float32(0.3 * sound.std()) * random.standard_normal(
+            len(sound)).astype(np.float32)
+    name, kbps, container, used = (("libopus", 16, "ogg", 48_000), ("libopencore_amrnb", 12.2, "amr", 8_000),
+                                   ("libopencore_amrnb", 7.95, "amr", 8_000))[way - 2]
+    made = audio_attacks.codec(sound[:, None], rate, name, kbps, container, mono=True, rate=used)
+    return np.ascontiguousarray(made[:, 0], np.float32)
+
+
+def wrong_sound(options: argparse.Namespace) -> None:
+    """Stretches of 2 to 8 s without a mark of the log, each under another key."""
+    clips = _clips(options.folder or SAMPLES)
+    log = Candidates.of(words_of(options.log, np.random.default_rng(options.seed)))
+    found = others = marks = 0
+    for trial in range(options.first, options.first + options.count):
+        random = np.random.default_rng([options.seed, trial])
+        (clip, rate), key, marked = clips[int(random.integers(len(clips)))], Key(random.bytes(32)), None
+        frames = min(len(clip), int(random.uniform(2, 8) * rate))
+        start = int(random.integers(len(clip) - frames + 1))
+        sound = clip[start : start + frames]
+        if trial % 2:
+            marked = Payload(3, int(random.integers(1 << 24)), int(random.integers(1 << 35)))
+            try:
+                sound = audio.embed(sound, rate, marked, key, robustness=options.robustness)
+            except HostTooSmall:
+                marked = None
+        marks += marked is not None
+        answer = audio.detect(_worn(sound, rate, random), rate, key, effort=options.effort, candidates=log)
+        others += marked is not None and answer.payload == marked
+        if answer.payload is not None and answer.payload != marked:
+            found += 1
+            print(f"trial {trial}: {answer}", flush=True)
+        if trial % 500 == 499:
+            print(f"up to {trial + 1}: {found} wrong", flush=True)
+    print(f"{options.count} stretches, {marks} with a mark that the log of {options.log} does not hold ({others} of "
+          f"these read blind): {found} wrong")
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["pictures", "sound", "wrong"])
+    parser.add_argument("what", choices=["pictures", "sound", "wrong", "wrong-sound"])
     parser.add_argument("--folder", type=Path, help="of pictures or sound; by default samples/")
     parser.add_argument("--log", type=int, default=1_000_000, help="how many payloads the log holds")
     parser.add_argument("--robustness", default="everyday")
     parser.add_argument("--effort", default="fast")
     parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--first", type=int, default=0, help="the number of the first trial")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
-    if options.what == "wrong":
-        wrong(options)
+    if options.what.startswith("wrong"):
+        (wrong if options.what == "wrong" else wrong_sound)(options)
         return
     tally = Tally()
     (in_pictures if options.what == "pictures" else in_sound)(options, tally)

@@ -2,7 +2,9 @@
 """Datasets: the rate of shards beside that of files, memory over a long shard, and runs that are killed.
 
     python -m benchmarks.datasets rate              # tar and Parquet against the same files in a folder
+    python -m benchmarks.datasets more              # what one more sample costs, and pyarrow alone, which copies
     python -m benchmarks.datasets memory            # 20,000 small samples, the metadata layer
+    python -m benchmarks.datasets lists             # what the list of a run's files takes, without files
     python -m benchmarks.datasets kill --each 20    # kill -9 at random moments, then --resume
     python -m benchmarks.datasets lookups           # 100,000 verifications of stripped JPEGs, each looked up in a log
 
@@ -29,14 +31,27 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from unittest.mock import patch
 
 import labelkit as lk
 from labelkit.batch import Labels, derived_id
+from labelkit.cli import files, targets
 from labelkit.log import Entry, LabelLog
 from tests.media import photo, saved
 
 METADATA = ["--layers", "metadata", "--explicit-present"]
 ROOT = Path(lk.__file__).parents[1]
+_COPY = """
+import sys, pyarrow as pa, pyarrow.parquet as pq
+file, held = pq.ParquetFile(sys.argv[1], pre_buffer=False, buffer_size=1 << 20), []
+with pq.ParquetWriter(sys.argv[2], file.schema_arrow, use_dictionary=False) as out:
+    for batch in file.iter_batches(8, use_threads=False):
+        held.append(batch)
+        if sum(one.nbytes for one in held) >= 64 << 20:
+            out.write_table(pa.Table.from_batches(held))
+            held = []
+    out.write_table(pa.Table.from_batches(held, file.schema_arrow))
+"""  # a shard in groups of the size that labelkit writes, by nothing but pyarrow
 
 
 def pictures(side: int, count: int = 4) -> list[bytes]:
@@ -78,8 +93,13 @@ def command(*words: object) -> list[str]:
 
 def run(folder: Path, *words: object) -> tuple[float, float]:
     """(wall seconds, CPU seconds) of a run."""
+    return cpu_of(folder, command(*words))
+
+
+def cpu_of(folder: Path, words: list[str]) -> tuple[float, float]:
+    """(wall seconds, CPU seconds) of a program."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run(command(*words), cwd=folder, check=True, stdout=subprocess.DEVNULL,
+    subprocess.run(words, cwd=folder, check=True, stdout=subprocess.DEVNULL,
                    env={**os.environ, "PYTHONPATH": str(ROOT)})
     wall, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -114,6 +134,35 @@ def rate(folder: Path, rounds: int) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
+def more(folder: Path, rounds: int) -> None:
+    """The CPU time of 330 samples less that of 30, of each source; the least of the rounds."""
+    data, costs, few, many = pictures(1024), dict[str, list[float]](), 30, 330
+    for count in (few, many):
+        (folder / f"in-{count}").mkdir()
+        for name, body in members(data, count):
+            if name.endswith("jpg"):
+                (folder / f"in-{count}" / name).write_bytes(body)
+        write_tar(folder / f"{count}.tar", data, count)
+        write_parquet(folder / f"{count}.parquet", data, count)
+    for _ in range(rounds):
+        for name in ("in-{}", "{}.tar", "{}.parquet", "pyarrow alone"):
+            spent = []
+            for count in (few, many):
+                source = name.format(count)
+                if name == "pyarrow alone":
+                    words = [sys.executable, "-c", _COPY, f"{count}.parquet", "out.parquet"]
+                else:
+                    words = command(source, "-o", "out" + Path(source).suffix, *METADATA)
+                spent.append(cpu_of(folder, words)[1])
+                target = folder / words[words.index("-o") + 1] if "-o" in words else folder / "out.parquet"
+                shutil.rmtree(target) if target.is_dir() else target.unlink()
+            costs.setdefault(name, []).append(1000 * (spent[1] - spent[0]) / (many - few))
+    least = {name: min(found) for name, found in costs.items()}
+    print(f"| source, {len(data[0]) / 1000:.0f} kB a sample | CPU ms a sample | of files |\n| --- | ---: | ---: |")
+    for name, cost in least.items():
+        print(f"| {name.replace('in-{}', 'folder').replace('{}', 'a')} | {cost:.2f} | {least['in-{}'] / cost:.2f} |")
+
+
 def memory(folder: Path) -> None:
     """The memory of the process that reads and writes, and of its workers, while a long shard goes through."""
     print("| samples | shard | MB after a tenth | MB at the end | a second |")
@@ -134,6 +183,24 @@ def memory(folder: Path) -> None:
     size = (folder / "a.tar").stat().st_size
     print(f"| {count:,} | {size / 1e6:.0f} MB | {early:.0f} | {late:.0f} | {count / took:.0f} |")
     assert process.returncode == 0
+
+
+def lists(count: int) -> None:
+    """The memory of the files of a run, and of the places of their results, as a walk through folders gives them."""
+    options = argparse.Namespace(files=["in"], files_from=None, shard=None, output="out", in_place=False, resume=False,
+                                 no_clobber=False, dry_run=True, json=False)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with (patch("os.walk", lambda _: ((f"in/{part:05d}", [], [f"{part:05d}{number:04d}.jpg" for number in range(1000)])
+                                      for part in range(count // 1000))),
+          patch.object(Path, "is_file", lambda _: True), patch.object(Path, "is_symlink", lambda _: False),
+          patch.object(files, "_kind", lambda _: "folder"), patch.object(files, "_is_selected", lambda *_, **__: True)):
+        found = files.collect(options, shards=True).items
+        collected = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        places = targets.assigned(found, options).targets
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert len(places) == count
+    print(f"| files | bytes each, collected | with their places, at the peak |\n| ---: | ---: | ---: |\n"
+          f"| {count:,} | {1024 * (collected - before) / count:.0f} | {1024 * (peak - before) / count:.0f} |")
 
 
 def _megabytes(pid: int) -> float:
@@ -230,11 +297,11 @@ def _looked_up(folder: Path, numbers: range, different: int) -> tuple[int, float
 def main() -> int:
     """Measure what is named, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("what", choices=("rate", "memory", "kill", "lookups"))
+    parser.add_argument("what", choices=("rate", "more", "memory", "lists", "kill", "lookups"))
     parser.add_argument("--each", type=int, default=20, help="kills; 20 by default")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each kind, of which the median is taken")
     parser.add_argument("--seed", type=int, default=16)
-    parser.add_argument("--count", type=int, default=100_000, help="verifications")
+    parser.add_argument("--count", type=int, default=100_000, help="verifications, or files of a list")
     parser.add_argument("--jobs", type=int, default=2, help="processes that verify")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="datasets-") as name:
@@ -242,7 +309,12 @@ def main() -> int:
             return min(1, kill(Path(name), options.each, options.seed))
         if options.what == "lookups":
             return min(1, lookups(Path(name), options.count, options.jobs))
-        rate(Path(name), options.rounds) if options.what == "rate" else memory(Path(name))
+        if options.what == "memory":
+            memory(Path(name))
+        elif options.what == "lists":
+            lists(options.count)
+        else:
+            (rate if options.what == "rate" else more)(Path(name), options.rounds)
     return 0
 
 

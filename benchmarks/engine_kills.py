@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import hashlib
 import os
 import random
 import shutil
@@ -126,7 +127,7 @@ def disturbed(folder: Path, what: str, wanted: dict[str, str], wall: float, chan
     except subprocess.TimeoutExpired:
         pass
     interrupted = KILLS[what](driver, chance, nodes)
-    halves = other(folder, wanted) & wanted.keys() & digests(folder / "out").keys()
+    halves = {name for name, digest in wanted.items() if standing(folder / "out" / name) not in (None, digest)}
     codes = [ended(driver)]
     while codes[-1] and len(codes) <= _RESUMES:
         codes.append(ended(begun(folder, "out", nodes and nodes.address)))
@@ -142,6 +143,14 @@ def other(folder: Path, wanted: dict[str, str]) -> set[str]:
     """The names of what in the target is missing, not wanted, or has other bytes."""
     found = digests(folder / "out")
     return {name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name)}
+
+
+def standing(path: Path) -> str | None:
+    """The SHA-256 of a file, None where there is none yet: the run of a killed worker or node goes on meanwhile."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return None
 
 
 def ended(driver: subprocess.Popen[bytes]) -> int:

@@ -67,19 +67,24 @@ def memory() -> dict[str, float]:
         except OSError:
             continue
         fields = {line.split(":")[0]: int(line.split()[1]) for line in text.splitlines()[1:]}
-        role = "driver" if number == os.getpid() else "workers" if words.startswith("ray::") else "Ray"
-        sizes[role] += (fields["Pss"] - fields.get("Pss_Shmem", 0)) / 1000
+        sizes[role(number, words)] += (fields["Pss"] - fields.get("Pss_Shmem", 0)) / 1000
     return sizes
 
 
-def cpu() -> float:
-    """CPU seconds of this process and of all that run below it."""
-    ticks = 0
+def role(number: int, words: str) -> str:
+    """What a process is, by its command line."""
+    return "driver" if number == os.getpid() else "workers" if words.startswith("ray::") else "Ray"
+
+
+def cpu() -> dict[str, float]:
+    """CPU seconds of this process and of all that run below it, by `role`."""
+    spent = {"driver": 0.0, "workers": 0.0, "Ray": 0.0}
     for number in descendants(os.getpid()):
         with suppress(OSError):
-            fields = Path(f"/proc/{number}/stat").read_text().rpartition(") ")[2].split()
-            ticks += sum(map(int, fields[11:13]))
-    return ticks / os.sysconf("SC_CLK_TCK")
+            words, text = (Path(f"/proc/{number}/{name}").read_text("utf-8", "replace") for name in ("cmdline", "stat"))
+            ticks = sum(map(int, text.rpartition(") ")[2].split()[11:13]))
+            spent[role(number, words)] += ticks / os.sysconf("SC_CLK_TCK")
+    return spent
 
 
 def descendants(number: int) -> list[int]:
@@ -175,7 +180,7 @@ def ratio(folder: Path, count: int, layers: str, side: int, rounds: int) -> None
     path = str(folder / "in.parquet")
     pq.write_table(made(pa.table({"id": range(count)}), side), path, row_group_size=100)
     ray = cluster(2)
-    rates: dict[str, list[tuple[float, float]]] = {"ray": [], "processes": []}
+    rates: dict[str, list[tuple[float, dict[str, float]]]] = {"ray": [], "processes": []}
 
     def by_ray() -> None:
         table = pq.read_table(path)
@@ -195,14 +200,18 @@ def ratio(folder: Path, count: int, layers: str, side: int, rounds: int) -> None
                 started, before = time.monotonic(), cpu()
                 work()
                 if number:
-                    rates[name].append((time.monotonic() - started, cpu() - before))
+                    spent = {what: seconds - before[what] for what, seconds in cpu().items()}
+                    rates[name].append((time.monotonic() - started, spent))
     ray.shutdown()
-    (ray_s, ray_cpu), (alone_s, alone_cpu) = (map(min, zip(*found, strict=True)) for found in rates.values())
-    print("| rows | layers | picture | Ray, a second | two processes, a second | ratio | CPU ms a row, Ray | processes "
-          "| ratio |\n| ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    ray_s, alone_s = (min(wall for wall, _ in found) for found in rates.values())
+    by_ray_ms, alone_ms = ({what: 1000 * min(spent[what] for _, spent in found) / count for what in found[0][1]}
+                           for found in rates.values())
+    alone = alone_ms["Ray"]  # the processes of a pool are not called ray::
+    print("| rows | layers | picture | Ray, a second | two processes, a second | ratio | CPU ms a row: workers "
+          "| driver | Ray's own | two processes | to the workers | to all |\n| ---: | --- | --- | " + "---: | " * 9)
     print(f"| {count:,} | {layers} | {side} x {side} | {count / ray_s:.0f} | {count / alone_s:.0f} | "
-          f"{alone_s / ray_s:.2f} | {1000 * ray_cpu / count:.2f} | {1000 * alone_cpu / count:.2f} | "
-          f"{alone_cpu / ray_cpu:.2f} |")
+          f"{alone_s / ray_s:.2f} | " + " | ".join(f"{by_ray_ms[what]:.2f}" for what in ("workers", "driver", "Ray")) +
+          f" | {alone:.2f} | {alone / by_ray_ms['workers']:.2f} | {alone / sum(by_ray_ms.values()):.2f} |")
 
 
 def main() -> int:

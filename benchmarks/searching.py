@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,32 +36,31 @@ _LOG = 100_000  # candidates
 
 def moved(folder: Path, value: float) -> dict[str, float]:
     """How many words are read after changes of geometry and hard codecs, and what a search in vain takes."""
-    read: dict[str, list[float]] = {name: [] for name in MOVED}
-    seconds = []
-    for _, host in pictures(folder, LONGEST):
-        marked = image.embed(host, PAYLOAD, robustness="hard")
-        for name in MOVED:
-            read[name].append(100.0 * (image.detect(image_attacks.apply(name, marked)).payload == PAYLOAD))
-        start = time.process_time()
-        assert not image.detect(image_attacks.apply("turn_33_inside", host)).found
-        seconds.append(time.process_time() - start)
-    row = {name: float(np.mean(shares)) for name, shares in read.items()}
-    return row | {"all": float(np.mean(list(row.values()))), "CPU ms in vain": 1000 * float(np.mean(seconds))}
+    read, vain = _searched(folder, LONGEST, image_attacks.apply, MOVED, "turn_33_inside")
+    return read | {"all": float(np.mean(list(read.values())))} | vain
 
 
 def aslant(folder: Path, value: float) -> dict[str, float]:
     """How many words are read in pictures seen at 10 degrees, and what such a search in vain takes."""
-    read: dict[str, list[float]] = {name: [] for name in ("aslant_10", "aslant_10_jpeg_80")}
+    names = ("aslant_10", "aslant_10_jpeg_80")
+    read, vain = _searched(folder, 2 * LONGEST, geometry_attacks.apply, names, names[0])
+    return read | vain
+
+
+def _searched(folder: Path, longest: int, apply: Callable[[str, np.ndarray], np.ndarray], names: Sequence[str],
+              of_unmarked: str) -> tuple[dict[str, float], dict[str, float]]:
+    """The share of words that is read after each attack; the CPU time of a search in unmarked pictures after one."""
+    read: dict[str, list[float]] = {name: [] for name in names}
     seconds = []
-    for _, host in pictures(folder, 2 * LONGEST):
+    for _, host in pictures(folder, longest):
         marked = image.embed(host, PAYLOAD, robustness="hard")
-        for name in read:
-            read[name].append(100.0 * (image.detect(geometry_attacks.apply(name, marked)).payload == PAYLOAD))
+        for name in names:
+            read[name].append(100.0 * (image.detect(apply(name, marked)).payload == PAYLOAD))
         start = time.process_time()
-        assert not image.detect(geometry_attacks.apply("aslant_10", host)).found
+        assert not image.detect(apply(of_unmarked, host)).found
         seconds.append(time.process_time() - start)
-    return {name: float(np.mean(shares)) for name, shares in read.items()} | {
-        "CPU ms in vain": 1000 * float(np.mean(seconds))}
+    return ({name: float(np.mean(shares)) for name, shares in read.items()},
+            {"CPU ms in vain": 1000 * float(np.mean(seconds))})
 
 
 def decoyed(folder: Path, value: float) -> dict[str, float]:

@@ -86,11 +86,10 @@ def is_ready(path: str) -> bool:
 
 
 def family(pid: int) -> list[int]:
-    """A process and its children."""
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    found = [int(child) for task in Path(f"/proc/{pid}/task").iterdir()
-             for child in (task / "children").read_text().split()] if children.exists() else []
-    return [pid, *found]
+    """A process and all that descend from it: workers are forked by one that stands by."""
+    children = [int(child) for task in Path(f"/proc/{pid}/task").iterdir()
+                for child in (task / "children").read_text().split()]
+    return [pid, *(one for child in children for one in family(child))]
 
 
 def megabytes(pid: int) -> float:

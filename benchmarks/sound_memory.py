@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Peak memory of embedding and verifying long sound, file to file, each in a process of its own.
 
-    python -m benchmarks.sound_memory [--minutes 60] [--formats wav flac mp3 m4a] [--interface api cli]
+    python -m benchmarks.sound_memory [--minutes 60] [--formats wav flac mp3 m4a ogg opus] [--interface api cli]
 
 The memory is the largest resident set that the system counted for the process; beside it stands its ratio to the sound
 as float32. Needs POSIX, and PyAV for M4A.
@@ -23,7 +23,7 @@ import soundfile
 from tests import sounds
 
 RATE, CHANNELS = 48_000, 2
-FORMATS = ("wav", "flac", "mp3", "m4a")
+FORMATS = ("wav", "flac", "mp3", "m4a", "ogg", "opus")
 PRODUCER = "001191440300708461136T1XGW3"
 EMBED = f"""
 import sys, labelkit as lk
@@ -46,8 +46,9 @@ def write_programme(path: Path, minutes: float) -> None:
     if path.suffix == ".m4a":
         _write_m4a(path, tile, minutes)
         return
-    subtype = None if path.suffix == ".mp3" else "PCM_16"
-    with soundfile.SoundFile(path, "w", RATE, CHANNELS, subtype) as file:
+    form, subtype = {".mp3": ("MP3", None), ".ogg": ("OGG", "VORBIS"), ".opus": ("OGG", "OPUS")}.get(
+        path.suffix, (path.suffix[1:].upper(), "PCM_16"))
+    with soundfile.SoundFile(path, "w", RATE, CHANNELS, subtype, format=form) as file:
         for block in _blocks(tile, minutes):
             file.write(block)
 

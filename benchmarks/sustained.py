@@ -15,10 +15,10 @@ import argparse
 import numpy as np
 
 from benchmarks import audio_attacks
+from labelkit.choices import ROBUSTNESS
 from labelkit.errors import HostTooSmall
 from labelkit.key import Key
 from labelkit.payload import Payload
-from labelkit.plan import ROBUSTNESS
 from labelkit.watermark import audio
 from labelkit.watermark.audio.difference import DifferenceMaker
 
@@ -75,7 +75,7 @@ def classes() -> None:
 def marked_at(host: np.ndarray, amplitude: float) -> np.ndarray:
     """The host with a mark of an amplitude, whether it is read or not."""
     maker = DifferenceMaker(RATE, 1, PAYLOAD, Key.public(), 1.0, amplitude)
-    change = maker.push(np.concatenate([host, np.zeros(maker.delay, np.float32)])[None])[0]
+    change = maker.push(np.concatenate([host, np.zeros(maker.delay, np.float32)]))
     return host + change[: len(host)]
 
 

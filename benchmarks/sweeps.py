@@ -49,7 +49,8 @@ class Sweep:
 
 SWEEPS = {
     "HIGH_RMS": Sweep(f"{IMAGE}.tile", (0.35, 0.45, 0.55, 0.7)),
-    "LOW_BAND": Sweep(f"{IMAGE}.tile", (0.07, 0.1, 0.14)),
+    "LOW_BAND": Sweep(f"{IMAGE}.tile", (0.07, 0.1, 0.14, 0.2)),
+    "LOW_LIMIT": Sweep(f"{IMAGE}.tile", (24.0, 30.0, 34.0)),
     "SYNC_SHARE": Sweep(f"{IMAGE}.tile", (0.1, 0.15, 0.2, 0.3)),
     "GAIN_SLOPE": Sweep(f"{IMAGE}.gain", (72, 144, 288)),
     "GAIN_TOP": Sweep(f"{IMAGE}.gain", (80, 115, 150)),

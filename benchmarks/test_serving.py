@@ -12,6 +12,7 @@ import itertools
 import resource
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -22,7 +23,7 @@ from PIL import Image
 
 import labelkit as lk
 from benchmarks.conftest import gain_of_a_thread, ratio
-from labelkit import codec, container, kernels
+from labelkit import codec, container, kernels, threads
 from labelkit.codec import jpeg
 from labelkit.codec.samples import AudioSamples
 from labelkit.explicit.image import draw
@@ -143,18 +144,26 @@ class Pipeline:
 
 @pytest.mark.parametrize("kind", ["uint8", "PIL", "float", "float, channels first"])
 def test_a_batch(picture, figure, kind):
-    """Eight pictures through LabelOutputs, beside what writes into pixels: label and watermark, in place. Of floats and
-    Pillow's images also beside that with their conversions to 8 bits of a picture in rows and back."""
+    """Eight pictures through LabelOutputs, beside what writes into pixels: label and watermark, in place, on one thread
+    and on as many as the batch has. Of floats and Pillow's images also beside that with their conversions to 8 bits of
+    a picture in rows and back."""
     batch = np.stack([np.roll(picture, 37 * i, 0) for i in range(8)])
     floats = batch / np.float32(255)
     work, levels, planes = batch.copy(), np.empty_like(picture), np.ascontiguousarray(np.moveaxis(floats, -1, 1))
     images = {"uint8": batch, "PIL": [Image.fromarray(one) for one in batch], "float": floats,
               "float, channels first": planes}[kind]
 
+    def labelled(one: np.ndarray) -> None:
+        draw(one, Explicit(), in_place=True)
+        mark(one, Payload.of(label()), out=one)
+
     def alone() -> None:
         for one in work:
-            draw(one, Explicit(), in_place=True)
-            mark(one, Payload.of(label()), out=one)
+            labelled(one)
+
+    def side_by_side() -> None:
+        with ThreadPoolExecutor(threads.cores()) as pool:
+            list(pool.map(labelled, work))
 
     def with_conversions() -> None:
         alone()
@@ -170,6 +179,7 @@ def test_a_batch(picture, figure, kind):
     pipe = Pipeline(images)
     LabelOutputs(pipe, label)
     figure(f"a batch of 8, {kind}, to the kernels", ratio(pipe, alone, 13), most=1.1, conditions=ONE)
+    figure("... to the kernels on as many threads", ratio(pipe, side_by_side, 13), conditions=ONE)
     if kind != "uint8":
         figure("... to the kernels and the conversions", ratio(pipe, with_conversions, 13), conditions=ONE)
 

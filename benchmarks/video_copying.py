@@ -20,10 +20,10 @@ from PIL import Image, ImageFilter
 
 from benchmarks.fidelity import psnr
 from benchmarks.video_fidelity import encoded, frames_of
+from labelkit.choices import ROBUSTNESS
 from labelkit.codec.frame import Frame, FrameFormat
 from labelkit.key import Key
 from labelkit.payload import Payload
-from labelkit.plan import ROBUSTNESS
 from labelkit.watermark import video
 from labelkit.watermark.image import tile
 

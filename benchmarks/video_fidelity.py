@@ -25,9 +25,9 @@ import numpy as np
 
 from benchmarks.fidelity import psnr
 from benchmarks.video_robustness import SUFFIXES, label_of
+from labelkit.choices import ROBUSTNESS
 from labelkit.codec.frame import Frame, FrameFormat
 from labelkit.payload import Payload
-from labelkit.plan import ROBUSTNESS
 from labelkit.watermark import video
 
 _STEP = 2  # of crf, up and down

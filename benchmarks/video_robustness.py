@@ -25,8 +25,8 @@ import labelkit as lk
 from benchmarks import video_attacks
 from benchmarks.image_robustness import attacks as module_of
 from labelkit import codec, container
+from labelkit.choices import ROBUSTNESS
 from labelkit.payload import Payload
-from labelkit.plan import ROBUSTNESS
 from labelkit.watermark import video
 
 SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".flv"}

@@ -19,8 +19,8 @@ import numpy as np
 from benchmarks.video_attacks import apply
 from benchmarks.video_fidelity import encoded, frames_of, marked
 from benchmarks.video_robustness import SUFFIXES, detected, label_of
+from labelkit.choices import ROBUSTNESS
 from labelkit.payload import Payload
-from labelkit.plan import ROBUSTNESS
 
 RATE = 25  # frames a second, of the files that `encoded` writes
 

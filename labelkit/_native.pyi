@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The compiled module of native/binding/. labelkit.kernels.contract says what each kernel does, native/lk.h in full.
-from labelkit.kernels.contract import Float32, Float64, Int8, Int16, Int32, Int64, UInt8, UInt16, UInt32
+from labelkit.kernels.contract import Float32, Float64, Int8, Int16, Int32, Int64, Sound, UInt8, UInt16, UInt32
 
 def isa() -> str: ...
 def isas() -> list[str]: ...
@@ -95,6 +95,33 @@ def audio_shield(
 def audio_limit(host: Float32, difference: Float32, ratio: float, scratch: Float32, out: Float32, /) -> None: ...
 def audio_resample(
     x: Float32, bank: Float32, phases: int, up: int, down: int, position: int, y: Float32, /
+) -> None: ...
+def audio_stream_state(channels: int, room: int, far_room: int, /) -> int: ...
+def audio_stream_scratch(channels: int, /) -> int: ...
+def audio_stream(
+    chunk: Sound,
+    channels: int,
+    most: int,
+    room: int,
+    far_room: int,
+    up: int,
+    down: int,
+    down_bank: Float32,
+    up_bank: Float32,
+    roots: Float32,
+    window: Float32,
+    brief: Float32,
+    edges: UInt16,
+    signs: Int8,
+    depths: Float32,
+    limits: Float32,
+    whole: bool,
+    adds: bool,
+    counts: Int64,
+    state: Float32,
+    scratch: Float32,
+    out: Sound,
+    /,
 ) -> None: ...
 def audio_spectrum(
     x: Float32,

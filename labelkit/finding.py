@@ -21,6 +21,8 @@ class Layer(enum.Enum):
     METADATA = "metadata"
     PROVENANCE = "provenance"
 
+    __hash__ = object.__hash__  # in C; that of Enum is Python, and each report asks for it fifty times
+
 
 LAYER_NAMES = {Layer.EXPLICIT: Message("explicit"), Layer.WATERMARK: Message("watermark"),
                Layer.METADATA: Message("metadata"), Layer.PROVENANCE: Message("provenance")}

@@ -2,20 +2,19 @@
 """The languages that explicit labels are written and spoken in, and their usual words.
 
 GB 45438-2025 words the Chinese label. The EU Code of Practice words its icons in English alone ("AI GENERATED",
-Section 2 and Annex 1, `labelkit.plan.EU_WORDS`). No instrument that we know of words the label in another language: all
-others here are our translations, which `Explicit.text` replaces.
+Section 2 and Annex 1, `labelkit.choices.EU_WORDS`). No instrument that we know of words the label in another language:
+all others here are our translations, which `Explicit.text` replaces.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 CHINESE = "zh"
 
 
-@dataclass(frozen=True, slots=True)
-class Language:
+class Language(NamedTuple):  # no dataclass: `--help` lists the languages, and would load `inspect`
     """A language of labels.
 
     text    its usual words for pictures, films and texts

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labelkit.choices import CORNERS, EDGES, EFFORTS, EU_WORDS, FILM_CODECS, PLACES, ROBUSTNESS, SOUNDS
 from labelkit.errors import InvalidArgument, check_types
 from labelkit.label import Generator as Generator
 from labelkit.languages import LANGUAGES
@@ -20,18 +21,7 @@ if TYPE_CHECKING:
 
     from labelkit.provenance.signer import Signer
 
-CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
-SOUNDS = ("rhythm", "speech", "both")
-PLACES = ("start", "end", "both", "middle")
-EDGES = ("top", "bottom", "left", "right")
-ROBUSTNESS = ("everyday", "hard")  # what a watermark in pictures and sound is to survive
-EFFORTS = ("fast", "normal", "deep")  # how far a detector searches
-FILM_CODECS = ("h264", "hevc", "av1", "h264_nvenc", "hevc_nvenc", "av1_nvenc", "h264_qsv", "hevc_qsv", "av1_qsv")
-"""Of films: codecs, and the encoders of graphics processors (NVENC, Quick Sync), which have not been run here."""
 MIN_STRENGTH, MAX_STRENGTH = 0.25, 4.0
-EU_WORDS = {"eu-ai": "AI", "eu-generated": "AI GENERATED", "eu-modified": "AI MODIFIED"}
-"""The words of the EU icons (Code of Practice, Section 2, M1.1 and Annex 1). No file of their artwork could be had, so
-the words are drawn, which the Code calls an equivalent label."""
 MIN_HEIGHT_SHARE = 0.05  # GB 45438-2025 5.2, 5.4: text height at least 5 % of the shortest side
 
 

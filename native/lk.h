@@ -296,6 +296,48 @@ typedef int lk_audio_limit_fn(const float *host, const float *difference, size_t
 typedef int lk_audio_resample_fn(const float *x, size_t nx, const float *bank, size_t phases, size_t taps, size_t up,
                                  size_t down, size_t position, float *y, size_t ny);
 
+/* Marks a stream, or makes the difference alone: lk_audio_resample to 16 kHz, lk_audio_mark, lk_audio_shield and
+ * lk_audio_limit, lk_audio_resample back, and the sum with the host, with what lies between two calls kept in `state`.
+ * The bits do not depend on how a stream is cut. Samples of the host above full scale keep their size, others stay in it.
+ *
+ * form      what a stream is, the same for all its calls but for depths and limits; see the struct
+ * chunk     `frames` frames of the host
+ * most      frames of the mark that may be made, for one whose depths change behind them
+ * counts    int64 [10], in and out. Before the first call 0, lead, 0, 704, 0, 672, lead back, 0, where lead is half of the
+ *           taps to 16 kHz less 1, lead back that of those back, both 0 without filters: where the host's samples begin
+ *           in a row of the state; how many they are; where the next sample at 16 kHz begins among them, in 1 / up; samples
+ *           at 16 kHz; frames made; samples before time 0 to come; samples of the difference; where the next sample at the
+ *           host's rate begins among them, in 1 / down. Then how many frames of the chunk were taken in, and of `out` given;
+ *           -1 and 0 where a sample is no number or more than LK_AUDIO_LOUDEST, and then nothing else has changed
+ * state     float [lk_audio_stream_state(channels, room, far_room)]: 0 before the first call, but its last, -1e9
+ * scratch   float [lk_audio_stream_scratch(channels)]
+ * out       as the chunk, or float where `adds` is 0, of `room` frames: all that is ready, as far as there is room
+ */
+#define LK_AUDIO_STREAM_FRAMES 4   /* of the mark, that are made at once */
+#define LK_AUDIO_STREAM_GIVEN 6144 /* frames of the host's rate that are */
+#define LK_AUDIO_STREAM_ROOM (1 << 24)
+#define LK_AUDIO_STREAM_STEP (1 << 18)
+#define LK_AUDIO_STREAM_COUNTS 10
+#define LK_AUDIO_LOUDEST 1e4f
+struct lk_audio_stream {
+    size_t channels, room, far_room; /* room: for the host's samples of a channel; far_room: for those of the difference */
+    size_t up, down;                 /* 16 kHz is the host's rate times up / down; both 1 where they are the same */
+    const float *down_bank, *up_bank; /* filters to 16 kHz and back, as for lk_audio_resample; 0 taps where rates are the same */
+    size_t down_phases, down_taps, up_phases, up_taps;
+    const float *roots, *window, *brief; /* the windows of lk_audio_mark and of lk_audio_shield */
+    const uint16_t *edges;
+    size_t bands;
+    const int8_t *signs;
+    size_t period;
+    const float *depths;
+    float spectral_limit, energy_limit;
+    int whole, adds; /* whether the samples are int16, not float; whether `out` is the host with the difference added */
+};
+typedef int lk_audio_stream_fn(const struct lk_audio_stream *form, const void *chunk, size_t frames, size_t most,
+                               int64_t *counts, float *state, float *scratch, void *out, size_t room);
+size_t lk_audio_stream_state(size_t channels, size_t room, size_t far_room);
+size_t lk_audio_stream_scratch(size_t channels);
+
 /* Running sums over the bins low .. high - 1 of log2 of a bin's power and a twentieth of each neighbour's, one row for
  * each frame; the frames start every `hop` samples; 2 <= low < high <= 512, and bin 511 stands for bin 512.
  * x: float [nx]; scratch: float [8 * 512]; out: float [frames][high - low + 1], the first of each row 0. */
@@ -354,6 +396,7 @@ struct lk_kernels {
     lk_audio_shield_fn *audio_shield;
     lk_audio_limit_fn *audio_limit;
     lk_audio_resample_fn *audio_resample;
+    lk_audio_stream_fn *audio_stream;
     lk_audio_spectrum_fn *audio_spectrum;
     lk_audio_chips_fn *audio_chips;
     lk_audio_rows_fn *audio_rows;

@@ -21,9 +21,9 @@ LAYERS = [
     ("delivery", "request", "preconditions", "confirmation", "log_recorder", "arrays", "tensors", "texts"),
     ROOMS,
     ("codec", "container"),
-    ("report", "verdict", "finding", "evidence", "payload", "label", "plan", "languages", "signpost", "key", "keyfiles",
-     "kernels", "scratch", "threads", "unforeseen", "distribution", "report_schema", "jose", "time_stamps", "errors",
-     "messages"),
+    ("report", "verdict", "finding", "evidence", "payload", "label", "plan", "choices", "languages", "signpost", "key",
+     "keyfiles", "kernels", "scratch", "threads", "unforeseen", "distribution", "report_schema", "jose", "time_stamps",
+     "errors", "messages"),
     ("_native",)]
 """From the top: a folder or module imports from its own row and those below; `labelkit` is its __init__.py."""
 FLOOR = {name: floor for floor, names in enumerate(LAYERS) for name in names}

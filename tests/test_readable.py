@@ -23,7 +23,6 @@ from tests import sounds
 from tests.explicit import test_office as office
 from tests.films import film
 from tests.media import LABEL, photo
-from tests.metadata.test_heic import heic
 from tests.metadata.test_ooxml import document
 from tests.metadata.test_pdf import packed as packed_pages, plain as plain_pages
 
@@ -65,7 +64,7 @@ PICTURES: dict[str, tuple[str, Callable[[np.ndarray], bytes]]] = {
     "JPEG XL in boxes": ("jxl", lambda x: jpegxl_encode(x, usecontainer=True)),
 }
 SEARCHED = ("bmp", "ico", "ppm", "tga")  # for what they can hold although it is no place for a label
-SOUNDS = {"AIFF": ("aiff", "AIFF", "PCM_16"), "AU": ("au", "AU", "PCM_16"), "CAF": ("caf", "CAF", "ALAC_16"),
+SOUNDS = {"AIFF": ("aiff", "AIFF", "PCM_16"), "AU": ("au", "AU", "PCM_16"),
           "Wave64": ("w64", "W64", "PCM_24")}
 ENCODED = {"AAC": ("aac", "adts", "aac"), "AC-3": ("ac3", "ac3", "ac3"), "E-AC-3": ("eac3", "eac3", "eac3"),
            "WMA": ("wma", "asf", "wmav2")}
@@ -240,11 +239,6 @@ def test_a_file_without_samples_has_no_watermark_but_what_it_holds_may(with_pict
     assert plain.status is rich.status is lk.Status.ABSENT and "not made of samples" in str(plain.summary)
     assert not plain.missed and not plain.is_open and rich.is_open
     assert [str(what) for what in rich.missed] == ["the pictures, sound or films that the document holds"]
-
-
-def test_a_picture_that_cannot_be_decoded_may_have_a_watermark():
-    found = lk.verify(heic(1))[lk.Layer.WATERMARK]
-    assert found.status is lk.Status.UNCHECKED and "cannot be decoded" in str(found.summary)
 
 
 @pytest.mark.parametrize("name", SOUNDS)

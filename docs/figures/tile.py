@@ -28,14 +28,15 @@ def main() -> None:
     figure.colorbar(shown, ax=axes[1], shrink=0.7, ticks=(-4, 0, 4))
     for axis in axes[:2]:
         axis.set_axis_off()
-    low = radius < tile.LOW_BAND * p
+    end = min(tile.LOW_BAND * p, tile.LOW_LIMIT)
+    low = radius < end
     for sign, colour in ((1, BLUE), (-1, ORANGE)):
         for band, marker in ((low, "."), (~low, "x")):
             which = (signs == sign) & band
             axes[2].scatter(np.r_[kx[which], -kx[which]], np.r_[ky[which], -ky[which]], s=4, c=colour, marker=marker,
                             linewidths=0.5)
     axes[2].set_aspect("equal")
-    axes[2].add_patch(pyplot.Circle((0, 0), tile.LOW_BAND * p, fill=False, color=GREY))
+    axes[2].add_patch(pyplot.Circle((0, 0), end, fill=False, color=GREY))
     axes[2].set_title("its 2,048 bins, by coded bit\n(in the circle: low band)")
     axes[2].set_xlabel("cycles per tile, across")
     axes[2].set_ylabel("down")

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from labelkit.choices import EFFORTS, ROBUSTNESS
 from labelkit.cli import shared_options, values
 from labelkit.cli.text import _
 from labelkit.distribution import extra
-from labelkit.plan import EFFORTS, ROBUSTNESS
 
 if TYPE_CHECKING:
     from labelkit.cli.usage import Parser

@@ -14,7 +14,6 @@ import tempfile
 import threading
 import urllib.parse
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +40,28 @@ Arguments = TypeVarTuple("Arguments")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One file of a run. `relative` is its path below the named folder, or its own name."""
+    """One file of a run; `at` makes it. Of ten million items the paths take most of the memory, so nothing else is kept
+    that follows from them.
+
+    path     as it is opened
+    tail     how many characters at its end are its path below the named folder, or its own name
+    inner    that path, where the end of `path` is another
+    """
 
     path: str
-    relative: Path
+    tail: int
+    inner: str = ""
     from_folder: bool = False
+
+    @classmethod
+    def at(cls, path: str, relative: str, *, from_folder: bool = False) -> Item:
+        """The file at `path`, which is `relative` below the named folder."""
+        return cls(path, len(relative), "" if path.endswith(relative) else relative, from_folder)
+
+    @property
+    def relative(self) -> str:
+        """Its path below the named folder, or its own name."""
+        return self.inner or self.path[len(self.path) - self.tail:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,19 +110,18 @@ def collect(options: argparse.Namespace, wanted: Callable[[container.Format], bo
             if not each:
                 raise
             wrong.append(error)
-            found.append(Item(name, Path(Path(name).name)))
+            found.append(Item.at(name, Path(name).name))
     if wrong and len(wrong) == len(found) and not (options.json or options.files_from):
         raise wrong[0]
     if options.files_from:
         found += [_listed(name) for name in _lines(options.files_from)]
     if any(store.is_url(item.path) for item in found):
         workfolder.remove_abandoned([tempfile.gettempdir()])
-    shard = [item for item in found if not options.shard or _in_shard(item.path, *options.shard)]
-    with ThreadPoolExecutor(_REQUESTS) as pool:  # requests to a store run side by side
-        selected = list(pool.map(functools.partial(_is_selected, wanted=wanted, shards=shards), shard))
-    skipped += [Skipped(item.path) for item, is_selected in zip(shard, selected, strict=True) if not is_selected]
-    return Selection([item for item, is_selected in zip(shard, selected, strict=True) if is_selected],
-                     sorted(skipped, key=lambda one: one.path), elsewhere=bool(found) and not shard)
+    shard = [item for item in found if _in_shard(item.path, *options.shard)] if options.shard else found
+    is_selected, selected = functools.partial(_is_selected, wanted=wanted, shards=shards), list[Item]()
+    for item, is_wanted in threads.in_order(is_selected, shard, _REQUESTS):  # requests to a store run side by side
+        selected.append(item) if is_wanted else skipped.append(Skipped(item.path))
+    return Selection(selected, sorted(skipped, key=lambda one: one.path), elsewhere=bool(found) and not shard)
 
 
 def _named(name: str, options: argparse.Namespace) -> Iterator[Item | Skipped]:
@@ -119,10 +134,10 @@ def _named(name: str, options: argparse.Namespace) -> Iterator[Item | Skipped]:
         for url in below:
             inner = url.removeprefix(prefix) if url != name else Path(url).name
             # one that the client cannot name fails when it is processed, and must not lead out of OUT before
-            yield Item(url, Path(inner if store.is_tidy(inner) else urllib.parse.quote(inner, safe="")),
-                       from_folder=url != name)
+            yield Item.at(url, inner if store.is_tidy(inner) else urllib.parse.quote(inner, safe=""),
+                          from_folder=url != name)
     elif name == STANDARD or _kind(name) == "file" or lance.is_named(name):
-        yield Item(name, Path(Path(name).name))
+        yield Item.at(name, Path(name).name)
     else:
         output = getattr(options, "output", None)
         yield from _under(Path(name), Path(output) if output else None, in_place=getattr(options, "in_place", False))
@@ -145,7 +160,7 @@ def _lines(name: str) -> list[str]:
 
 def _listed(name: str) -> Item:
     """A file from a list: it keeps the folders in its name, and is opened only when it is processed."""
-    return Item(name, Path(store.inner_path(name)))
+    return Item.at(name, str(Path(store.inner_path(name))))
 
 
 def _in_shard(path: str, part: int, parts: int) -> bool:
@@ -206,7 +221,7 @@ def _under(folder: Path, output: Path | None, *, in_place: bool) -> Iterator[Ite
             if path.is_symlink() and (in_place or not path.resolve().is_relative_to(root)):
                 yield Skipped(str(path), is_link=True)
             else:
-                yield Item(str(path), path.relative_to(folder), from_folder=True)
+                yield Item.at(str(path), str(path.relative_to(folder)), from_folder=True)
 
 
 def run(work: Callable[[Item], Result], items: Sequence[Item], jobs: int | None, stop: threading.Event | None = None, *,

@@ -14,6 +14,10 @@ OPTIONS = {
     "make the label shorter": Message("shorten --text"),
     "write the metadata alone, or convert it to PNG": Message(
         "use --layers metadata --explicit-present if it already carries an explicit label, or convert it to PNG"),
+    "write the metadata alone, or convert it to {other}": Message(
+        "use --layers metadata --explicit-present if it already carries an explicit label, or convert it to {other}"),
+    "write the metadata alone, or make a file of each": Message(
+        "use --layers metadata --explicit-present if it already carries an explicit label, or make a file of each"),
     "take the film out, or write the metadata alone": Message(
         "take the film out, or use --layers metadata --explicit-present if it already carries an explicit label"),
     "write the metadata alone, or convert it to a picture without one": Message(

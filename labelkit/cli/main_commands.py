@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from labelkit.choices import CORNERS, EDGES, EFFORTS, EU_WORDS, ROBUSTNESS
 from labelkit.cli import media_options, shared_options, values
 from labelkit.cli.text import _
 from labelkit.distribution import extra
 from labelkit.languages import LANGUAGES
-from labelkit.plan import CORNERS, EDGES, EFFORTS, EU_WORDS, ROBUSTNESS
 
 if TYPE_CHECKING:
     from labelkit.cli.shared_options import Options

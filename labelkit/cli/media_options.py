@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from labelkit.choices import FILM_CODECS, PLACES, SOUNDS
 from labelkit.cli import values
 from labelkit.cli.text import _
-from labelkit.plan import FILM_CODECS, PLACES, SOUNDS
 
 if TYPE_CHECKING:
     from argparse import _ActionsContainer as Options

@@ -6,14 +6,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from labelkit.cli.hints import hint_of
 from labelkit.cli.text import name_of, one_line, printable_json, without_user_info
 from labelkit.errors import LabelkitError
 from labelkit.messages import Message
-from labelkit.unforeseen import UnforeseenError, show_traceback
+from labelkit.unforeseen import show_traceback
 
 if TYPE_CHECKING:
     from labelkit.cli.files import Skipped
@@ -90,12 +90,6 @@ def nothing_found(elsewhere: bool, what: Message, options: argparse.Namespace) -
     """Say that a run has no files, and return its exit code: a shard may be empty."""
     note(Message("no file falls to this shard") if elsewhere else what, options)
     return OK if elsewhere else UNANSWERED
-
-
-def failed_code(errors: Iterable[LabelkitError]) -> int:
-    """The exit code of a run in which files failed: a defect of labelkit leaves the question open."""
-    kinds = [isinstance(error, UnforeseenError) for error in errors]
-    return UNANSWERED if any(kinds) else SHORT if kinds else OK
 
 
 def json_line(fields: dict[str, object]) -> str:

@@ -7,6 +7,7 @@ import argparse
 import io
 import shutil
 import uuid
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,6 @@ from labelkit.cli.outcome import (
     SHORT,
     UNANSWERED,
     error_json,
-    failed_code,
     note,
     note_skipped,
     nothing_found,
@@ -49,6 +49,7 @@ from labelkit.log_recorder import sha256
 from labelkit.messages import Message
 from labelkit.propagation import Decision
 from labelkit.report import Layer
+from labelkit.unforeseen import UnforeseenError
 
 if TYPE_CHECKING:
     from labelkit.container.base import Segment
@@ -70,17 +71,17 @@ def run(options: argparse.Namespace) -> int:
         return dry_run(selection, targets, options)
     propagator = _Propagator(options, checks(options), tuple(Layer(name) for name in options.layers), sm2, signer,
                              targets)
-    results = []
+    counts = Counter[str]()
     files, rest = shards.divided(targets)
     with journal.kept(options):
         for item, result in run_files(propagator.propagate, files, options.jobs):
             _say(item.path, targets[item], result, options)
-            results.append(result)
+            counts.update(_kinds(result))
         for name, where, result in shards.rewritten(propagator.propagate_medium, {item: targets[item] for item in rest},
                                                     options, again):
             _say(name, where, result, options)
-            results.append(result)
-    return _summary(results, selection, assignment, options)
+            counts.update(_kinds(result))
+    return _summary(counts, selection, assignment, options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,21 +202,28 @@ def _is_open(decision: Decision) -> bool:
     return decision.label is None and decision.verified and bool(decision.report.unseen)
 
 
-def _summary(results: list[_Done | LabelkitError], selection: Selection, assignment: Assignment,
-             options: argparse.Namespace) -> int:
+def _kinds(result: _Done | LabelkitError) -> list[str]:
+    """What a result counts as in the summary."""
+    problem = result.problem if isinstance(result, _Done) else result
+    kinds = {"all": True, "failed": problem is not None, "unforeseen": isinstance(problem, UnforeseenError)}
+    if isinstance(result, _Done):
+        decision = result.decision
+        is_open, none = _is_open(decision), decision.label is None and decision.verified
+        kinds |= {"labelled": result.written is not None, "doubted": not decision.verified, "unseen": is_open,
+                  "unlabelled": none and not is_open}
+    return [name for name, holds in kinds.items() if holds]
+
+
+def _summary(counts: Counter[str], selection: Selection, assignment: Assignment, options: argparse.Namespace) -> int:
     skipped = selection.skipped
     note_skipped(skipped, options)
     note_existing(assignment, options)
     if not selection.items:
         return nothing_found(selection.elsewhere, Message("nothing to label was found"), options)
-    done = [result for result in results if isinstance(result, _Done)]
-    doubted = sum(not one.decision.verified for one in done)
-    unseen = sum(_is_open(one.decision) for one in done)
-    failed = [one for one in results if isinstance(one, LabelkitError)] + [one.problem for one in done if one.problem]
-    if len(results) > 1 or skipped:
-        unlabelled = sum(one.decision.label is None and one.decision.verified for one in done) - unseen
+    if counts["all"] > 1 or skipped:
         note(Message("{labelled} labelled, {unlabelled} need no label, {doubted} in doubt, {unseen} not wholly looked "
-                     "at, {failed} failed, {skipped} of unknown format skipped", unlabelled=unlabelled, unseen=unseen,
-                     labelled=sum(one.written is not None for one in done), doubted=doubted, failed=len(failed),
-                     skipped=len(skipped)), options)
-    return max(failed_code(failed), UNANSWERED if unseen else SHORT if doubted else OK)
+                     "at, {failed} failed, {skipped} of unknown format skipped", skipped=len(skipped), **{
+                         name: counts[name] for name in ("labelled", "unlabelled", "doubted", "unseen", "failed")}),
+             options)
+    is_unanswered, is_short = counts["unforeseen"] or counts["unseen"], counts["failed"] or counts["doubted"]
+    return UNANSWERED if is_unanswered else SHORT if is_short else OK

@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,9 +44,42 @@ CHUNKS, CHUNKS_NUMBER = ".chunks", "produce-id"
 class Assignment:
     """The target of each file to process, and how many are left out because their result exists (--resume)."""
 
-    targets: dict[Item, str]
+    targets: Mapping[Item, str]
     done: int = 0
     replaced: int = 0  # targets that exist and will be replaced by results
+
+
+class Places(Mapping[Item, str]):
+    """Where the results of items go, made when it is asked for: as text it would take as much memory as all items.
+
+    output  a file, or with `is_folder` a folder or prefix; None is the place of each item itself
+    """
+
+    def __init__(self, items: Sequence[Item], output: str | None, *, is_folder: bool = False) -> None:
+        self._items, self._output, self._is_folder = items, output, is_folder
+        below = output or ""
+        folder = Path(below)
+        self._below = f"{below.rstrip('/')}/" if store.is_url(below) else "" if folder == Path() else str(folder)
+
+    def __getitem__(self, item: Item) -> str:
+        if self._output is None:
+            return item.path
+        if not self._is_folder:
+            return self._output
+        name = "stdin" if item.path == STANDARD else item.relative
+        if store.is_url(self._output):
+            return self._below + name.replace(os.sep, "/")
+        return os.path.join(self._below, name.replace("/", os.sep))
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def of(self, items: Sequence[Item]) -> Places:
+        """The same places, of some of the items."""
+        return Places(items, self._output, is_folder=self._is_folder)
 
 
 def assigned(items: Sequence[Item], options: argparse.Namespace) -> Assignment:
@@ -61,23 +94,27 @@ def assigned(items: Sequence[Item], options: argparse.Namespace) -> Assignment:
                                   option="--resume" if options.resume else "--no-clobber")
         if not options.dry_run:
             remove_abandoned(os.path.realpath(item.path) for item in items if not store.is_url(item.path))
-        return Assignment({item: item.path for item in items})
-    targets = dict(zip(items, targets_of(items, options.output), strict=True))
+        return Assignment(Places(list(dict.fromkeys(items)), None))
+    places = targets_of(items, options.output)
     if not options.dry_run:
-        remove_abandoned(targets.values())
-    there = set(store.objects(options.output) if store.is_url(options.output) else
-                filter(os.path.exists, targets.values())) if _matters(options) else set()
-    if options.resume:
-        if not options.dry_run:
-            _remove_kept_chunks(there)
-        left = {item: target for item, target in targets.items() if target not in there}
-        return Assignment(left, len(targets) - len(left))
-    return Assignment(targets, replaced=0 if options.no_clobber else sum(map(there.__contains__, targets.values())))
+        remove_abandoned(places.values())
+    is_there = _is_there(options)
+    if not options.resume:
+        return Assignment(places, replaced=0 if options.no_clobber else sum(map(is_there, places.values())))
+    left = []
+    for item, place in places.items():
+        if not is_there(place):
+            left.append(item)
+        elif not options.dry_run:
+            _remove_kept_chunks(place)
+    return Assignment(places.of(left), len(places) - len(left))
 
 
-def _matters(options: argparse.Namespace) -> bool:
-    """Whether to look for existing results: a store is asked only if the answer changes what is done."""
-    return options.resume or not store.is_url(options.output)
+def _is_there(options: argparse.Namespace) -> Callable[[str], bool]:
+    """Whether a result exists: a store is asked only if the answer changes what is done."""
+    if not store.is_url(options.output):
+        return os.path.exists
+    return (set(store.objects(options.output)) if options.resume else set[str]()).__contains__
 
 
 def remove_abandoned(places: Iterable[str]) -> None:
@@ -86,15 +123,14 @@ def remove_abandoned(places: Iterable[str]) -> None:
     workfolder.remove_abandoned({*(folder or "." for folder in folders), tempfile.gettempdir()})
 
 
-def _remove_kept_chunks(results: Iterable[str]) -> None:
-    """Remove the chunks that a run left which was killed when its result was whole already."""
-    for place in results:
-        folder = Path(f"{place}{CHUNKS}")
-        if not store.is_url(place) and (folder / CHUNKS_NUMBER).is_file():
-            shutil.rmtree(folder, ignore_errors=True)
+def _remove_kept_chunks(place: str) -> None:
+    """Remove the chunks that a run left which was killed when its result, at `place`, was whole already."""
+    folder = Path(f"{place}{CHUNKS}")
+    if not store.is_url(place) and (folder / CHUNKS_NUMBER).is_file():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def targets_of(items: Sequence[Item], output: str) -> list[str]:
+def targets_of(items: Sequence[Item], output: str) -> Places:
     """The target of each result: OUT itself for one file, else a path below the folder or prefix OUT.
 
     Raises InvalidArgument if two results would have the same target, or a result that of a source.
@@ -102,19 +138,26 @@ def targets_of(items: Sequence[Item], output: str) -> list[str]:
     if output == STANDARD or not _is_folder(items, output):
         if len(items) > 1:
             raise InvalidArgument("standard output takes one file, got {count}", count=len(items))
-        return [output]
-    below = [Path("stdin") if item.path == STANDARD else item.relative for item in items]
-    places = [f"{output.rstrip('/')}/{name.as_posix()}" if store.is_url(output) else str(Path(output) / name)
-              for name in below]
-    seen: dict[str, str] = {}
-    for item, place in zip(items, places, strict=True):
-        if place in seen:
-            raise InvalidArgument("{first} and {second} would both be written to {where}", first=seen[place],
-                                  second=item.path, where=place, hint="label them in two runs")
-        seen[place] = item.path
+        return Places(items, output)
+    places = Places(items, output, is_folder=True)
     if len(items) > 1:
-        _refuse_sources(items, places)
+        _refuse_twins(places)
+        _refuse_sources(places, output)
     return places
+
+
+def _refuse_twins(places: Places) -> None:
+    """Refuse two results in one place. Names are compared where their hashes, which take less memory, are equal."""
+    seen, twice = set[int](), set[int]()
+    for place in places.values():
+        (twice if hash(place) in seen else seen).add(hash(place))
+    first: dict[str, str] = {}
+    for item, place in places.items() if twice else ():
+        if place in first:
+            raise InvalidArgument("{first} and {second} would both be written to {where}", first=first[place],
+                                  second=item.path, where=place, hint="label them in two runs")
+        if hash(place) in twice:
+            first[place] = item.path
 
 
 def _is_folder(items: Sequence[Item], output: str) -> bool:
@@ -128,16 +171,20 @@ def _is_folder(items: Sequence[Item], output: str) -> bool:
     if several and not os.path.isfile(output) and (media_type(output) or is_dataset(output)):
         raise InvalidArgument("{where} is the name of one file, but the results of this run need a folder",
                               where=output, hint="name a folder; {where}/ makes one of that name")
-    return several or not (os.path.lexists(output) or Path(output).suffix) and bool(items[0].relative.suffix)
+    return several or not (os.path.lexists(output) or Path(output).suffix) and bool(Path(items[0].relative).suffix)
 
 
-def _refuse_sources(items: Sequence[Item], places: Collection[str]) -> None:
+def _refuse_sources(places: Places, output: str) -> None:
     """Refuse once what would be refused for every file: results over their own sources."""
-    sources = {os.path.realpath(item.path) for item in items if item.path != STANDARD and not store.is_url(item.path)}
-    over = next((place for place in places if not store.is_url(place) and os.path.realpath(place) in sources), None)
-    if over is not None:
-        raise InvalidArgument("{where} is a source of this run and would be replaced", where=over,
-                              hint="use another --output, or --in-place")
+    if store.is_url(output):
+        return
+    files = [item for item in places if item.path != STANDARD and not store.is_url(item.path)]
+    sources = {hash(os.path.realpath(item.path)) for item in files}
+    for place in places.values():
+        real = os.path.realpath(place)
+        if hash(real) in sources and any(os.path.realpath(item.path) == real for item in files):
+            raise InvalidArgument("{where} is a source of this run and would be replaced", where=place,
+                                  hint="use another --output, or --in-place")
 
 
 @contextmanager

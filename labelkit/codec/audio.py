@@ -5,8 +5,10 @@ WAV     and RF64: the source's own subtype (PCM of 8 to 32 bits, float, A-law an
 FLAC    16 or 24 bits as in the source
 Ogg     Vorbis at the nominal bitrate of the source, Opus at its mean bitrate
 MP3     at the mean bitrate of the source
-M4A     AAC at the mean bitrate of the source, through PyAV where it is installed (the extra `video`)
-AIFF, AU, CAF and Wave64 are read only, and so are AAC, AC-3, AMR and WMA, through PyAV.
+M4A     AAC at the mean bitrate of the source, ALAC of 16 or 24 bits, through PyAV (the extra `video`)
+AIFF    and CAF: as they were, CAF if it is PCM or ALAC
+AAC     as M4A is
+AU and Wave64 are read only, and so are AC-3, AMR and WMA, through PyAV.
 `audio_encoding` writes, and `audio_tags` copies tags, pictures and cue points. Sound of more than HELD samples is never
 held: it is decoded block by block at each pass, and goes from file to file.
 """
@@ -204,15 +206,22 @@ def _ffmpeg_stream(reader: Reader, format: str, name: str, max_pixels: int) -> A
         _check_size(frames, layout.nb_channels, name, max_pixels)
         bitrate = stream.bit_rate or 8 * reader.size * rate / max(frames, 1)
         return AudioStream(functools.partial(_ffmpeg_blocks, reader, format, name, max_pixels, frames), rate,
-                           layout.nb_channels, frames, Source(format, reader, bitrate=float(bitrate)),
+                           layout.nb_channels, frames, Source(format, reader, subtype=_lossless(stream),
+                                                              bitrate=float(bitrate)),
                            weights_of(layout))
+
+
+def _lossless(stream: AvStream) -> str:
+    """The form of the samples that ALAC is encoded from, "" for other codecs."""
+    context = stream.codec_context
+    return context.format.name if context.name == "alac" else ""
 
 
 def _sound_of(file: InputContainer, format: str, name: str) -> AvStream:
     stream = next(iter(file.streams.audio), None)
     if stream is None or stream.codec_context is None:
         raise MalformedFile("{where}: there is no sound in it", where=name)
-    if format == "m4a" and stream.codec_context.name != "aac":
+    if format == "m4a" and stream.codec_context.name not in ("aac", "alac"):
         raise UnsupportedFormat("{where}: M4A holding {codec} is not decoded", where=name,
                                 codec=stream.codec_context.name, other="AAC",
                                 hint="convert it to {other}, or leave the signal layers out of the plan")

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from labelkit.codec import audio_tags
 from labelkit.codec.backends import SOUND, ReaderFile, opened, pyav, translated
 from labelkit.codec.chapters import Shift
 from labelkit.codec.samples import BLOCK, Audio, Waveform
-from labelkit.container import Reader, join, stream as write_edited
+from labelkit.container import Reader, join, ogg, stream as write_edited
 from labelkit.errors import LabelkitError, UnsupportedFormat
 
 if TYPE_CHECKING:
@@ -55,10 +56,10 @@ class _Sink(io.FileIO):
 class Source:
     """What is remembered of a file: the Reader over it, libsndfile's names, bits a second."""
 
-    format: str  # of the container room: "wav", "flac", "ogg", "opus", "mp3", "m4a", "aac", "aiff"
+    format: str  # of the container room: "wav", "flac", "ogg", "opus", "mp3", "m4a", "aac", "aiff", "caf"
     reader: Reader  # over no bytes for a new file
     major: str = ""  # libsndfile's names
-    subtype: str = ""
+    subtype: str = ""  # of ALAC in M4A FFmpeg's name of the form of its samples
     endian: str = "FILE"
     bitrate: float = 0.0
 
@@ -114,8 +115,14 @@ def _write(samples: Audio, source: Source, out: BinaryIO) -> None:
     if source.format in _AAC:
         _write_m4a(samples, source, out)
         return
+    if not source.major:
+        raise UnsupportedFormat("{format} in another codec than PCM and ALAC can be read but not written",
+                                format=source.format, other="M4A",
+                                hint="convert it to {other}, or leave the signal layers out of the plan")
     with translated(source.format, SOUND):
         _write_sound(samples.blocks(), samples.rate, samples.channels, source, _level(samples, source), out)
+    if source.major == "OGG":
+        ogg.number_by_content(out)
 
 
 def encode_new(samples: Audio, format: str, percent: int | None) -> bytes:
@@ -205,16 +212,29 @@ def _write_m4a(samples: Audio, origin: Source, out: BinaryIO) -> None:
             if source and origin.format == "m4a":
                 file.metadata.update(source.metadata)
                 file.set_chapters(_moved_chapters(source.chapters(), Shift(samples.inserted)))
-            stream = file.add_stream("aac", rate=samples.rate, layout=layout)
-            stream.bit_rate = int(origin.bitrate)
+            stream = file.add_stream("alac" if origin.subtype else "aac", rate=samples.rate, layout=layout)
+            if origin.subtype:
+                stream.format = origin.subtype
+            else:
+                stream.bit_rate = int(origin.bitrate)
             at = 0
-            for part in _cut(samples.blocks(), 1024):
-                frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(np.clip(part, -1, 1).T), format="fltp",
+            for part in _cut(samples.blocks(), 4096 if origin.subtype else 1024):
+                frame = av.AudioFrame.from_ndarray(_planes(part, origin.subtype), format=origin.subtype or "fltp",
                                                    layout=layout)
                 frame.sample_rate, frame.pts = samples.rate, at
                 file.mux(stream.encode(frame))
                 at += len(part)
             file.mux(stream.encode(None))
+
+
+def _planes(part: Waveform, form: str) -> npt.NDArray[np.float32 | np.int16 | np.int32]:
+    """[channels, frames] of the form "s16p" or "s32p", of which the upper 24 bits count, or else floats."""
+    if form == "s16p":
+        return np.ascontiguousarray(np.clip(np.rint(part * 32768.0), -32768, 32767).astype(np.int16).T)
+    if form == "s32p":
+        whole = np.clip(np.rint(part * float(1 << 23)), -1 << 23, (1 << 23) - 1).astype(np.int32)
+        return np.ascontiguousarray(whole.T << 8)
+    return np.ascontiguousarray(np.clip(part, -1, 1).T)
 
 
 def _cut(blocks: Iterable[Waveform], size: int) -> Iterator[Waveform]:

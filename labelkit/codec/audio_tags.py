@@ -11,7 +11,23 @@ import struct
 from labelkit.codec import chapters
 from labelkit.codec.chapters import Shift
 from labelkit.codec.samples import Audio
-from labelkit.container import TEXT, Reader, Segment, Slot, aiff, flac, id3, join, mp3, mp4, ogg, riff, sniff, vorbis
+from labelkit.container import (
+    TEXT,
+    Reader,
+    Segment,
+    Slot,
+    aiff,
+    caf,
+    flac,
+    id3,
+    join,
+    mp3,
+    mp4,
+    ogg,
+    riff,
+    sniff,
+    vorbis,
+)
 from labelkit.container.base import splice
 from labelkit.container.vorbis import Comments
 from labelkit.errors import LabelkitError
@@ -19,6 +35,7 @@ from labelkit.errors import LabelkitError
 _ID3V1_BYTES = 128
 _OF_THE_SOUND = (b"fmt ", b"data", b"fact", b"PEAK", b"ds64", b"JUNK", b"PAD ", b"FLLR")  # the encoder makes these
 _OF_AIFF = (b"COMM", b"SSND", b"FVER", b"PEAK")  # and these
+_OF_CAF = (b"desc", b"data", b"kuki", b"pakt", b"free", b"peak", b"ovvw")  # and these
 _GAPLESS = "iTunSMPB"  # iTunes' count of samples, which holds for the old encoding alone
 _FLAC_KEPT = (2, 4, 5, 6)  # APPLICATION, VORBIS_COMMENT, CUESHEET, PICTURE (RFC 9639, 8.1)
 
@@ -30,7 +47,7 @@ def edits(source: Reader, encoded: Reader, format: str, sound: Audio) -> list[Se
     sound   what was encoded
     """
     copy = {"wav": _wav, "flac": _flac, "mp3": _mp3, "ogg": _ogg, "opus": _ogg, "m4a": _m4a,
-            "aac": _mp3, "aiff": _aiff}.get(format)
+            "aac": _mp3, "aiff": _aiff, "caf": _caf}.get(format)
     plain: list[Segment] = [(0, encoded.size)]
     try:
         return copy(source, encoded, sound) if copy else plain
@@ -67,6 +84,18 @@ def _aiff(source: Reader, encoded: Reader, sound: Audio) -> list[Segment]:
     lacking = bytes((made[-1].stop - made[-1].body & 1) - (end - made[-1].stop))
     size = struct.pack(">I", end - 8 + len(lacking) + len(kept))
     return splice(encoded.size, [(4, 8, size), (end, encoded.size, lacking + kept)] if kept else [])
+
+
+def _caf(source: Reader, encoded: Reader, sound: Audio) -> list[Segment]:
+    made = caf.chunks(encoded)
+    own, kept = {part.kind for part in made}, b""
+    for part in caf.chunks(source):
+        if part.kind not in _OF_CAF and part.kind not in own:
+            body = source.at(part.body, part.stop - part.body)
+            body = chapters.in_caf(part.kind, body, sound.rate, Shift(sound.inserted))
+            kept += caf.chunk(part.kind, body)
+    at = caf.sound_at(made, encoded.size)
+    return splice(encoded.size, [(at, at, kept)] if kept else [])
 
 
 def _data_start(file: riff.RiffFile) -> int:

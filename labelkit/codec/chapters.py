@@ -2,11 +2,12 @@
 """Chapters and cue points of a sound file, moved by what was put into the sound.
 
 ID3 CHAP (id3.org, chapter frame addendum 1.0), Nero's chpl of M4A, CHAPTERxxx of Vorbis comments, cue of WAV, CUESHEET
-of FLAC. What cannot be read stays as it is.
+of FLAC, MARK of AIFF, mark and regn of CAF. What cannot be read stays as it is.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from collections.abc import Callable
@@ -21,6 +22,7 @@ _COMMENT = re.compile(rb"(CHAPTER\d{1,3}=)(\d{1,4}):([0-5]\d):([0-5]\d(?:\.\d{1,
 _MOST_MS = 0xFFFFFFFF
 _NERO_S = 10_000_000  # units a second
 _CUE_BYTES = 24
+_CAF_MARK_BYTES = 28
 _TRACK = struct.Struct(">Q")
 _CD = 0x80  # of the flags of a CUESHEET: its offsets are whole CD sectors
 _SHEET_BYTES, _TRACK_BYTES, _INDEX_BYTES = 396, 36, 12  # RFC 9639, 8.7
@@ -114,6 +116,22 @@ def in_marks(body: bytes, rate: int, shift: Shift) -> bytes:
         value, = struct.unpack_from(">I", made, at + 2)
         struct.pack_into(">I", made, at + 2, min(shift.units(value, rate), 0xFFFFFFFF))
         at += 7 + made[at + 6] + (made[at + 6] + 1 & 1)  # the name and its length take an even number of bytes
+    return bytes(made)
+
+
+def in_caf(kind: bytes, body: bytes, rate: int, shift: Shift) -> bytes:
+    """The markers and regions of a CAF, moved; other chunks as they are (Core Audio Format 1.0, mark and regn)."""
+    made, starts, at = bytearray(body), list[int](), 8
+    if kind == b"mark":
+        starts += range(at, len(made) - _CAF_MARK_BYTES + 1, _CAF_MARK_BYTES)
+    while kind == b"regn" and at + 12 <= len(made):
+        stop = at + 12 + struct.unpack_from(">I", made, at + 8)[0] * _CAF_MARK_BYTES
+        starts += range(at + 12, min(stop, len(made)) - _CAF_MARK_BYTES + 1, _CAF_MARK_BYTES)
+        at = stop
+    for start in starts:
+        place, = struct.unpack_from(">d", made, start + 4)
+        if math.isfinite(place):
+            struct.pack_into(">d", made, start + 4, float(shift.units(place, rate)))
     return bytes(made)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HDR10's static metadata (SMPTE ST 2086, CTA-861.3), from a decoded frame into the settings of encoders."""
+"""What tells HDR, and HDR10's static metadata (SMPTE ST 2086, CTA-861.3), from a frame into settings of encoders."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from av.sidedata.sidedata import SideData
     from av.video.stream import VideoStream
 
+TRANSFERS = {16: "pq", 18: "hlg"}  # Rec. ITU-T H.273, table 3
 _PRIMARIES, _LIGHT = 50_000, 10_000  # the units of x264 and x265: 0.00002 and 0.0001 cd/m2
 
 

@@ -8,6 +8,7 @@ WebP    lossless stays lossless; lossy at the quality that the source's quantise
 GIF     frames composed, each with its own palette of 256
 TIFF    compression and pages kept, JPEG inside it at quality 92; BMP as it is
 AVIF    at quality 85; more than 8 bits a sample, HDR and gain maps are refused
+HEIC    depth, gain map and all else kept (`heic`, by extras)
 CMYK pictures can be read, and are refused when they would be written: labelling would change their colours. ICO, PPM,
 TGA, JPEG 2000 and JPEG XL (`jxl`) are read only.
 """
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from labelkit.codec import ancillary, avif, exif, gif, jpeg, jxl, png, webp
+from labelkit.codec import ancillary, avif, exif, gif, heic, jpeg, jxl, png, webp
 from labelkit.codec.backends import PICTURE, translated
 from labelkit.codec.samples import ImageSamples, Pixels
 from labelkit.errors import LimitExceeded, TruncatedFile, UnsupportedFormat
@@ -64,6 +65,9 @@ def decode(data: bytes, format: str, name: str, max_pixels: int, luma: bool = Fa
     """
     if format == "jxl":
         return ImageSamples(jxl.decode(data, name, min(max_pixels, _most_pixels(data, max_pixels))))
+    if format == "heic":
+        frames, transfer = heic.decode(data, name, min(max_pixels, _most_pixels(data, max_pixels)))
+        return ImageSamples(frames, _Source(format, data, "RGB", {}, {}, ()), transfer)
     if format not in _PLUGINS:
         raise UnsupportedFormat("{where}: {format} pictures cannot be decoded", where=name, format=format,
                                 other="PNG",
@@ -77,12 +81,12 @@ def decode(data: bytes, format: str, name: str, max_pixels: int, luma: bool = Fa
         elif format == "png" and image.size[0] * image.size[1] <= max_pixels:
             _check_png(data, name)
         _check_size(image, data, name, max_pixels)
-        frames, durations = [], []
+        found, durations = [], []
         for frame in _frames(image, name, max_pixels):
-            frames.append(_pixels(frame, data, name))
+            found.append(_pixels(frame, data, name))
             durations.append(int(frame.info.get("duration") or 0))
         source = _Source(format, data, image.mode, _options(image, format, data), dict(image.info), tuple(durations))
-    return ImageSamples(tuple(frames), source)
+    return ImageSamples(tuple(found), source, png.transfer(data) if format == "png" else "sdr")
 
 
 def luma_of_own(data: bytes) -> ImageSamples | None:
@@ -295,6 +299,10 @@ def _write_avif(frames: tuple[Pixels, ...], source: _Source) -> bytes:
     return avif.described(encoded, found) if _same_colour(source, frames[0]) else encoded
 
 
+def _write_heic(frames: tuple[Pixels, ...], source: _Source) -> bytes:
+    return heic.encode(source.data, frames, source.format)
+
+
 def _upright_options(source: _Source, frame: Pixels) -> dict[str, object]:
     options = dict(source.options)
     if "exif" in options:
@@ -308,4 +316,4 @@ def _upright_options(source: _Source, frame: Pixels) -> dict[str, object]:
 
 _WRITERS: dict[str, Callable[[tuple[Pixels, ...], _Source], bytes]] = {
     "jpeg": _write_jpeg, "png": _write_png, "webp": _write_webp, "gif": _write_gif,
-    "tiff": _write_plainly, "avif": _write_avif, "bmp": _write_plainly}
+    "tiff": _write_plainly, "avif": _write_avif, "bmp": _write_plainly, "heic": _write_heic}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """AAC in ADTS as it comes, frame by frame (ISO/IEC 14496-3, 1.A.2): one or two channels, encoded as AAC-LC.
 
-ADTS has no place that a standard or guide gives to a label, so nothing stands before the sound.
+ID3 tags before the frames, with the label, are skipped by players; HLS asks for them (RFC 8216, 3.4).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from labelkit.codec.live import Head, PacketDecoder, PacketEncoder, joined
+from labelkit.codec.live_tags import end_of_tags
 from labelkit.codec.samples import Waveform
 from labelkit.errors import MalformedFile
 
@@ -47,20 +48,23 @@ def head(data: bytes) -> Head | None:
 
     The bitrate is the mean of the frames that came, within 1 and 6 bits for each sample. Rate and channels are those
     of the first frame when it is decoded: of HE-AAC they are twice what its header tells.
-    Raises MalformedFile for what is no AAC in ADTS, or has more than two channels.
+    Raises MalformedFile for what is no AAC in ADTS, has more than two channels, or tags as `end_of_tags` refuses them.
     """
-    at = count = 0
-    first = _frame(data)
+    start = end_of_tags(data)
+    if start is None:
+        return None
+    at, count, first = start, 0, _frame(data[start:start + _HEAD])
     while (frame := _frame(data[at:at + _HEAD])) is not None and at + frame.length <= len(data):
         at, count = at + frame.length, count + 1
     if first is None or not count:
         return None
-    decoded = next(PacketDecoder("aac", "aac", 0, 0).frames(data[:first.length]), None)
+    decoded = next(PacketDecoder("aac", "aac", 0, 0).frames(data[start:start + first.length]), None)
     rate, channels = (decoded.sample_rate, decoded.layout.nb_channels) if decoded else (first.rate, first.channels)
     if channels not in (1, 2):
         raise MalformedFile("AAC of one or two channels is wanted")
-    mean = 8 * at * first.rate // (count * _FRAME)
-    return Head(rate, channels, int(min(max(mean, _LEAST * rate * channels), _MOST * rate * channels)))
+    mean = 8 * (at - start) * first.rate // (count * _FRAME)
+    bitrate = int(min(max(mean, _LEAST * rate * channels), _MOST * rate * channels))
+    return Head(rate, channels, bitrate, start, data[:start])
 
 
 class Decoder:
@@ -85,7 +89,7 @@ class Decoder:
 
 
 class Encoder:
-    """Samples to frames of ADTS, at a rate of `RATES`."""
+    """Samples to frames of ADTS, at a rate of `RATES`; `head` as of a source, whose tags are kept."""
 
     def __init__(self, head: Head) -> None:
         if head.rate not in RATES:
@@ -94,8 +98,9 @@ class Encoder:
         self._start = bytes([0xFF, 0xF1, 1 << 6 | RATES.index(head.rate) << 2])  # MPEG-4, no checksum; AAC-LC
 
     def head(self, write: Callable[[bytes], bytes]) -> bytes:
-        """Nothing."""
-        return b""
+        """The tags, as `write` makes them of an AAC with those of the source."""
+        frame = self._framed(b"\0")  # for writers of tags
+        return write(self._source.tags + frame).removesuffix(frame)
 
     def push(self, samples: Waveform) -> bytes:
         """The frames that are ready."""

@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from labelkit.codec.backends import SOUND, translated
-from labelkit.codec.live import MAX_HEAD, Head, PacketDecoder, PacketEncoder, joined
+from labelkit.codec.live import Head, PacketDecoder, PacketEncoder, joined
+from labelkit.codec.live_tags import end_of_tags
 from labelkit.codec.samples import Waveform
-from labelkit.container import Reader, id3, mp3
-from labelkit.errors import MalformedFile, TruncatedFile
+from labelkit.container import mp3
+from labelkit.errors import MalformedFile
 
 RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 """Hz that MP3 has."""
@@ -25,10 +26,10 @@ def head(data: bytes) -> Head | None:
     The bitrate is the highest of the frames that came: of constant bitrate, it is that of all.
     Raises MalformedFile for what is no MP3, has tags of more than MAX_HEAD bytes, or a manifest in them.
     """
-    end_of_tags = _end_of_tags(data)
-    if end_of_tags is None:
+    stop = end_of_tags(data)
+    if stop is None:
         return None
-    start = at = end_of_tags
+    start = at = stop
     bitrate, first = 0, None
     while at + 4 <= len(data):
         frame = mp3.frame_head(data[at:at + 4])
@@ -43,22 +44,7 @@ def head(data: bytes) -> Head | None:
         else:
             first, bitrate = first or frame, max(bitrate, frame.bitrate)
         at += frame.length
-    return Head(first.rate, first.channels, bitrate, start, data[:end_of_tags]) if first else None
-
-
-def _end_of_tags(data: bytes) -> int | None:
-    """Where the ID3 tags end, None while they are not whole."""
-    if len(data) < 10 and b"ID3".startswith(data[:3]):
-        return None
-    try:
-        end = id3.end_of_tags(Reader.of(data, "stream"))
-    except TruncatedFile as error:
-        if len(data) >= MAX_HEAD:
-            raise MalformedFile("MP3 whose tags are no head of a stream") from error
-        return None
-    if b"c2pa" in data[:end]:  # what a manifest signs is no stream
-        raise MalformedFile("MP3 whose tags are no head of a stream")
-    return end if data[end:end + 3] != b"ID3"[:len(data) - end] or len(data) == end else None
+    return Head(first.rate, first.channels, bitrate, start, data[:stop]) if first else None
 
 
 def _is_information(frame: bytes) -> bool:

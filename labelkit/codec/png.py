@@ -17,6 +17,7 @@ from contextlib import suppress
 import numpy as np
 import numpy.typing as npt
 
+from labelkit.codec import hdr
 from labelkit.codec.samples import Pixels
 from labelkit.container import Reader, png as container_png
 from labelkit.container.png import SIGNATURE, chunk
@@ -89,6 +90,16 @@ def header(data: bytes) -> tuple[int, int, int, int, bool]:
         raise TruncatedFile("PNG header of 33 bytes wanted, {got} bytes came", got=len(data))
     width, height, bits, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
     return width, height, bits, colour, bool(interlaced)
+
+
+def transfer(data: bytes) -> str:
+    """The transfer that a PNG states in its cICP (11.3.2.6): "sdr", "pq" or "hlg"."""
+    for kind, start, _ in chunks(data):
+        if kind == b"IDAT":
+            break
+        if kind == b"cICP" and start + 10 <= len(data):
+            return hdr.TRANSFERS.get(data[start + 9], "sdr")
+    return "sdr"
 
 
 def least_bytes(data: bytes) -> int:

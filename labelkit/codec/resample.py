@@ -19,8 +19,10 @@ _EDGE = 0.125  # width of the transition around half the lower rate, as a share 
 
 
 @functools.lru_cache(maxsize=32)
-def _bank(rate: int, to: int) -> tuple[npt.NDArray[np.float32], int, int]:
-    """(float32 [phases, taps], up, down) of a Kaiser-windowed sinc; Kaiser and Schafer, 1980."""
+def bank(rate: int, to: int) -> tuple[npt.NDArray[np.float32], int, int]:
+    """(float32 [phases, taps], up, down) of a Kaiser-windowed sinc; Kaiser and Schafer, 1980. No taps for one rate."""
+    if rate == to:
+        return np.empty((1, 0), np.float32), 1, 1
     common = math.gcd(rate, to)
     up, down = to // common, rate // common
     low = min(rate, to)
@@ -29,16 +31,16 @@ def _bank(rate: int, to: int) -> tuple[npt.NDArray[np.float32], int, int]:
     phases = min(up, _MAX_PHASES)
     offset = np.arange(taps)[None] - (taps // 2 - 1) - (np.arange(phases) / phases)[:, None]
     shape = np.i0(_BETA * np.sqrt(np.maximum(0, 1 - (offset / (taps / 2)) ** 2))) / np.i0(_BETA)
-    bank = np.sinc(offset * low / rate) * shape
-    bank[np.abs(bank) < _ZERO] = 0  # where outputs are inputs, one tap is left
-    return (bank / bank.sum(1, keepdims=True)).astype(np.float32), up, down
+    filters = np.sinc(offset * low / rate) * shape
+    filters[np.abs(filters) < _ZERO] = 0  # where outputs are inputs, one tap is left
+    return (filters / filters.sum(1, keepdims=True)).astype(np.float32), up, down
 
 
 class Resampler:
     """Channels of float32 at `rate` in, at `to` out; out sample j lies at the time of j / to seconds exactly."""
 
     def __init__(self, rate: int, to: int, channels: int) -> None:
-        self._bank, self._up, self._down = _bank(rate, to)
+        self._bank, self._up, self._down = bank(rate, to)
         self._same = rate == to
         half = 0 if self._same else self._bank.shape[1] // 2
         self.lookahead = half  # how many input samples after its own time an output needs

@@ -29,13 +29,15 @@ LEAST_DECODED_RATE, MOST_DECODED_RATE = 1_000, 768_000
 class ImageSamples:
     """A picture or an animation as a viewer shows it: upright, frames fully composed.
 
-    frames  uint8 or uint16 arrays [height, width], [height, width, 3] RGB or [height, width, 4] RGB + straight
-            alpha; may be read-only; the pages of a TIFF may differ in size
-    source  what the codec remembers of the encoded file; its business alone
+    frames    uint8 or uint16 arrays [height, width], [height, width, 3] RGB or [height, width, 4] RGB + straight
+              alpha; may be read-only; the pages of a TIFF may differ in size
+    source    what the codec remembers of the encoded file; its business alone
+    transfer  "sdr", "pq" or "hlg" (Rec. ITU-R BT.2100)
     """
 
     frames: tuple[Pixels, ...]
     source: object = field(default=None, repr=False)
+    transfer: str = "sdr"
 
     def map(self, change: Callable[[Pixels], Pixels]) -> ImageSamples:
         """The same file with `change` applied to every frame."""
@@ -332,16 +334,18 @@ class Pictured(Protocol):
 class TextSamples:
     """The text of a document, as far as a reader sees it: `blocks` in reading order.
 
-    source    writes the file with words in it
-    words     what encode puts in
-    is_drawn  whether words are drawn on pages, with a font
-    pictures  gives the pictures in which a label may stand, where there are any
+    source       writes the file with words in it
+    words        what encode puts in
+    is_drawn     whether words are drawn on pages, with a font
+    is_outlined  whether their outlines are drawn where a font has them, and the viewer's fonts where it has not
+    pictures     gives the pictures in which a label may stand, where there are any
     """
 
     blocks: tuple[Block, ...]
     source: TextSource = field(repr=False)
     words: tuple[Words, ...] = ()
     is_drawn: bool = False
+    is_outlined: bool = False
     pictures: Callable[[], Iterator[npt.NDArray[np.uint8]]] | None = field(default=None, repr=False)
 
 

@@ -89,6 +89,8 @@ def _complete(source: Reader, target: Path) -> int:
 def _muxer_options(film: Film) -> dict[str, str]:
     if film.is_segment:
         return _segment_options(film)
+    if film.container_format in ("mkv", "webm"):
+        return {"fflags": "+bitexact"}  # else segment and tracks get random numbers, and no run gives the same bytes
     if film.container_format not in ("mp4", "mov"):
         return {}
     if b"moof" not in film.layout:

@@ -46,7 +46,6 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _THREADS = 4  # each holds frames of its own
 _UNALIGNED = 1  # AV_CODEC_FLAG_UNALIGNED: what H.264 and H.265 crop on the left is cut off to the sample
 _TRANSPARENT = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # decoders that keep alpha
-_TRANSFERS = {16: "pq", 18: "hlg"}  # Rec. ITU-T H.273, table 3
 _B_FRAME = 3  # libavutil's AV_PICTURE_TYPE_B
 
 
@@ -325,7 +324,7 @@ def format_of(frame: av.VideoFrame, stream: VideoStream, name: str) -> FrameForm
         aspect = Fraction(1)
     matrix = display_matrix(frame)
     turn = Orientation.of_matrix(matrix) if matrix else Orientation()
-    transfer = _TRANSFERS.get(int(frame.color_trc), "sdr")
+    transfer = hdr.TRANSFERS.get(int(frame.color_trc), "sdr")
     return FrameFormat(frame.width, frame.height, bits, halved, _is_full_range(frame), transfer, turn, Fraction(aspect))
 
 

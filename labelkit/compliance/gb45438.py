@@ -23,7 +23,7 @@ _GUIDES = {"image": Message("TC260-PG-20259A"), "audio": Message("TC260-PG-20251
 _ANNEX_E, _ELEMENTS = Message("GB 45438-2025 Annex E"), Message("GB 45438-2025 6.1 a)")
 _ALSO_SHOWN = ("EXIF UserComment", "tEXt AIGC")  # in annex B of the image guide
 # no guide that is known names a place in them
-_NOT_NAMED = ("svg", "html", "odt", "ods", "odp", "epub", "ofd", "xmind", "glb", "gltf")
+_NOT_NAMED = ("svg", "html", "odt", "ods", "odp", "epub", "ofd", "xmind", "glb", "gltf", "usdz")
 _LONG_VALUE = 255  # characters: what a column of a database or a field of a log commonly takes
 
 

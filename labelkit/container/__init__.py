@@ -20,6 +20,7 @@ from labelkit.container import (
     aiff,
     avi,
     bare,
+    caf,
     flac,
     flv,
     gif,
@@ -42,6 +43,7 @@ from labelkit.container import (
     svg,
     tiff,
     unsupported,
+    usdz,
     wav,
     webp,
     webpage,
@@ -93,7 +95,7 @@ class _Module(Protocol):
 
 
 _MODULES: tuple[_Module, ...] = (jpeg, png, webp, gif, tiff, heif, jpegbox, svg, mp4, matroska, avi, flv, wav,
-                                 aiff, flac, ogg, mp3, gltf, pdf, opendocument, ooxml, ofd, xmind, webpage,
+                                 aiff, caf, flac, ogg, mp3, gltf, usdz, pdf, opendocument, ooxml, ofd, xmind, webpage,
                                  markdown, plaintext)
 _BY_NAME = {found.name: module for module in _MODULES for found in module.FORMATS}
 _HEAD = 192  # first bytes that `sniff` of each module gets

@@ -20,7 +20,7 @@ _INSIDE = {
     **dict.fromkeys(("glb", "gltf"), rb'"mimeType"\s*:\s*"image/|data:image/'),  # textures
     "docx": _OFFICE, "xlsx": _OFFICE, "pptx": _OFFICE, "html": _URL, "markdown": _URL,
     "svg": _URL, "odt": _OPEN, "ods": _OPEN, "odp": _OPEN, "epub": _BOOK,
-    "ofd": _BOOK, "xmind": rb"resources/",
+    "ofd": _BOOK, "usdz": _BOOK, "xmind": rb"resources/",
     "eml": rb"\ncontent-type:\s*(?:image|audio|video)/", "rtf": rb"\\(?:pict|objdata)\b",
 }
 

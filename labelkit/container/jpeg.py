@@ -94,8 +94,11 @@ def segments(reader: Reader) -> Iterator[tuple[int, int, int, int]]:
 
 
 def _segments(reader: Reader, position: int) -> Iterator[tuple[int, int, int, int]]:
+    view = reader.view
     for _ in range(MAX_UNITS):
-        head = reader.at(position, 4) if position + 4 <= reader.size else b"\0\0\0\0"
+        head: bytes | memoryview = b"\0\0\0\0"
+        if position + 4 <= reader.size:
+            head = reader.at(position, 4) if view is None else view[position:position + 4]
         length = head[2] << 8 | head[3]
         if head[0] == 0xFF and head[1] in _SIZED and length >= 2 and position + 2 + length <= reader.size:
             yield head[1], position, position + 4, length - 2

@@ -10,11 +10,12 @@ not, the pages behind get new numbers, and their checksums are corrected without
 from __future__ import annotations
 
 import functools
+import io
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from labelkit.container import vorbis
 from labelkit.container.base import MAX_BODY, TEXT, Changes, Format, Layout, Patch, Reader, Slot
@@ -212,6 +213,25 @@ def _renumber(reader: Reader, last: _Page, more: int) -> Iterator[Patch]:
             yield start + 18, start + 26, struct.pack("<II", number, new)
         start = page.stop
     raise reader.too_many("page", _MAX_PAGES)
+
+
+def number_by_content(file: BinaryIO) -> None:
+    """Give the one stream of a new file a serial number that follows from what its pages hold.
+
+    libsndfile takes a random one, and the same sound would never give the same file twice.
+    """
+    pages, serial, start = list[tuple[int, bytes, int]](), 0, file.seek(0)
+    while len(head := file.read(_HEADER)) == _HEADER:
+        lacing = file.read(head[-1])
+        serial = zlib.crc32(file.read(sum(lacing)), zlib.crc32(lacing, serial))
+        pages.append((start, head, file.tell() - start))
+        start = file.tell()
+    for start, head, length in pages:
+        old, check = (struct.unpack_from("<I", head, at)[0] for at in (14, 22))
+        change = _multiply(checksum(struct.pack("<I", old ^ serial)), _power(length - 18))
+        file.seek(start + 14)
+        file.write(struct.pack("<I", serial) + head[18:22] + struct.pack("<I", check ^ change))
+    file.seek(0, io.SEEK_END)
 
 
 def checksum(data: bytes) -> int:

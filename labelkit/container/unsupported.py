@@ -55,7 +55,6 @@ _ALL = (
     _known(rb"\xff[\xf0\xf1\xf8\xf9]", "AAC (ADTS) that does not go on", "M4A", "aac", "audio/aac"),
     _known(rb"#!AMR", "AMR", "M4A", "amr", "audio/amr"),
     _known(rb"\.snd.{4}", "AU", "WAV, FLAC", "au", "audio/basic"),
-    _known(rb"caff\x00\x01", "CAF", "WAV, FLAC, M4A", "caf", "audio/x-caf"),
     _known(rb"riff\x2e\x91\xcf\x11", "Wave64", "RF64", "w64", "audio/x-w64"),
     _AC3, _EAC3_SOUND, _WMV, _WMA,
     _known(rb"\x00\x00\x01\xba", "MPEG-PS", "MP4", "mpg", "video/mpeg"),

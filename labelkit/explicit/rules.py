@@ -24,6 +24,9 @@ MIN_CONTRAST = 4.5
 # Text without a plate has to stand on its own after recompression and shrinking: level AAA (1.4.6).
 MIN_PLAIN_CONTRAST = 7.0
 
+# Reference white of SDR graphics in HDR, as shares of full scale: Rec. ITU-R BT.2408, table 1
+WHITE = {"sdr": 1.0, "hlg": 0.75, "pq": 0.58}
+
 MAX_CHARACTERS = 64  # a label is a line or two; bounds the time and memory of rasterising
 
 

@@ -211,9 +211,10 @@ class _Response:
             return False
         headers, middleware = _headers(cast(Event, self.start)), self.middleware
         kind = headers.get(b"content-type", b"").decode("latin-1")
-        is_sound = asgi_streams.is_streamed(kind, is_whole=b"content-length" in headers or not more_body)
-        self.may_stream = is_sound and asgi_streams.can_stream(
-            middleware.plan, signs_at_end=middleware.manifests is not None) and \
+        has_place = middleware.manifests is not None
+        is_sound = asgi_streams.is_streamed(kind, is_whole=b"content-length" in headers or not more_body,
+                                            signs=has_place and middleware.plan.provenance is not None)
+        self.may_stream = is_sound and asgi_streams.can_stream(middleware.plan, signs_at_end=has_place) and \
             headers.get(b"content-encoding", b"identity").lower() == b"identity"
         if not self.may_stream:
             return False

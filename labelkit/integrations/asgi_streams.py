@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 WAV = ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave")
 PCM = ("audio/pcm", "audio/x-pcm", "audio/l16")
-_AAC = ("audio/aac", "audio/x-aac", "audio/aacp")  # in ADTS, which is labelled as it comes, also where it comes whole
+_AAC = ("audio/aac", "audio/x-aac", "audio/aacp")  # in ADTS, in which a manifest has no place
 _OGG = ("audio/ogg", "audio/opus", "audio/vorbis")
 _TYPES = {"audio/mpeg": "mp3", "audio/mp3": "mp3", "audio/x-mp3": "mp3", "audio/flac": "flac", "audio/x-flac": "flac",
           **dict.fromkeys(_AAC, "aac"), **dict.fromkeys(_OGG, "opus")}
@@ -61,13 +61,14 @@ def format_of(content_type: str, pcm: tuple[int, int] | None) -> SoundFormat | N
     return SoundFormat(rate, channels, ">i2" if kind == "audio/l16" else "<i2")  # RFC 2586: network order
 
 
-def is_streamed(content_type: str, *, is_whole: bool) -> bool:
+def is_streamed(content_type: str, *, is_whole: bool, signs: bool) -> bool:
     """Whether a response may be sound that is labelled as it comes.
 
-    is_whole  whether it is no stream: sound in a format that tells its length is then better labelled as a file
+    is_whole  whether it is no stream: it is then better labelled as a file
+    signs     whether it gets a manifest in a place of its own, which AAC needs
     """
     kind = _kind(content_type)
-    return kind in PCM or kind in _AAC or not is_whole and (kind in WAV or kind in _TYPES)
+    return kind in PCM or kind in _AAC and signs or not is_whole and (kind in WAV or kind in _TYPES)
 
 
 def begun(content_type: str, data: bytes, pcm: tuple[int, int] | None) -> Beginning | None:

@@ -21,12 +21,13 @@ from typing import Any
 import numpy as np
 
 from labelkit import pipeline, tensors
+from labelkit.choices import CORNERS
 from labelkit.errors import InvalidArgument
 from labelkit.integrations import batches
 from labelkit.integrations.films import write_film
 from labelkit.key import Key
 from labelkit.label import Kind, Label
-from labelkit.plan import CORNERS, Explicit, Plan, Watermark
+from labelkit.plan import Explicit, Plan, Watermark
 from labelkit.report import Layer, Status
 
 CATEGORY = "AI labels"

@@ -124,8 +124,7 @@ async def stream(chunks: AsyncIterable[Any], label: Label, rate: int, channels: 
     chunks   bytes of 16 bits, or arrays or tensors of float (full scale +-1) or int16 [frames] or [frames, channels]
     rate     Hz
     format   "wav", 16 bits behind a head of unknown length; "pcm", bare little-endian 16 bits; "mp3", "aac" in ADTS,
-             which holds no metadata, "flac", "opus" or "ogg" (Vorbis), of one or two channels, through PyAV (the extra
-             `video`)
+             "flac", "opus" or "ogg" (Vorbis), of one or two channels, through PyAV (the extra `video`)
     bitrate  8,000 to 256,000 bits a second, of all but FLAC; by default 64,000 a channel, of Opus 48,000
     plan     its signal layers, and `metadata` for the head; provenance cannot sign what has no end
     key      of the watermark; None is the public key

@@ -22,6 +22,7 @@ UInt32: TypeAlias = npt.NDArray[np.uint32]
 Int64: TypeAlias = npt.NDArray[np.int64]
 Float32: TypeAlias = npt.NDArray[np.float32]
 Float64: TypeAlias = npt.NDArray[np.float64]
+Sound: TypeAlias = npt.NDArray[np.float32 | np.int16]
 
 
 class Kernels(Protocol):
@@ -126,6 +127,19 @@ class Kernels(Protocol):
     def audio_resample(self, x: Float32, bank: Float32, phases: int, up: int, down: int, position: int, y: Float32,
                        /) -> None:
         """`y`: samples at (position + j * down) / up of `x`, through the filters `bank` [phases, taps]."""
+
+    def audio_stream_state(self, channels: int, room: int, far_room: int, /) -> int:
+        """Floats of what `audio_stream` keeps between two calls."""
+
+    def audio_stream_scratch(self, channels: int, /) -> int:
+        """Floats of scratch that `audio_stream` wants."""
+
+    def audio_stream(self, chunk: Sound, channels: int, most: int, room: int, far_room: int, up: int,
+                     down: int, down_bank: Float32, up_bank: Float32, roots: Float32, window: Float32, brief: Float32,
+                     edges: UInt16, signs: Int8, depths: Float32, limits: Float32, whole: bool, adds: bool,
+                     counts: Int64, state: Float32, scratch: Float32, out: Sound, /) -> None:
+        """`out`: what is ready of a stream that goes on with `chunk`, marked (`adds`), or its difference; how much of
+        both, and what the next call needs, in `counts` [10] and `state`."""
 
     def audio_spectrum(self, x: Float32, frames: int, hop: int, roots: Float32, window: Float32, low: int, high: int,
                        scratch: Float32, out: Float32, /) -> None:

@@ -15,6 +15,7 @@ Where the label goes (TC260-PG-20257A to 202510A):
     DOCX XLSX PPTX                           custom property AIGC     PDF    Info dictionary, key AIGC
     Markdown                                 front matter, AIGC       HTML   meta AIGC
     ODT ODS ODP                              user-defined AIGC        EPUB   meta AIGC
+    glTF GLB                                 asset.extras, AIGC       USDZ   customLayerData AIGC
 
 Writing takes out the labels that stand elsewhere in the file: 6.1 c) allows one. A text or chunk that holds
 nothing but the label goes; a label inside EXIF is overwritten with zeros, because EXIF must not move.

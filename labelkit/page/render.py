@@ -175,17 +175,25 @@ def _cross_checks(report: Report) -> str:
 
 
 def _signposts(report: Report) -> str:
-    """Where the file says to ask about its mark: as text, for it is the word of whoever wrote the file."""
+    """Where the file says to ask about its mark, the word of whoever wrote the file: followed on a click alone."""
     named = (evidence.signpost for evidence in (report.manifest, report.metadata) if evidence)
     found = [one for one in dict.fromkeys(named) if one]
     if not found:
         return ""
-    lines = [f"{bilingual(Message('detector'))} <code>{escaped(one.detector)}</code>" + (
+    lines = [f"{bilingual(Message('detector'))} {_followed(one.detector)}" + (
         f", {bilingual(Message('manifests by the mark'))} <code>{escaped(one.resolver)}</code>" if one.resolver else "")
         for one in found]
-    warning = Message("The file names these addresses itself; nothing here visits them.")
+    warning = Message("The file names these addresses itself. Nothing here visits them; a click opens the detector in "
+                      "a new tab, and sends it nothing of the file.")
     return (f"<div><h3>{bilingual(Message('Where to ask about its mark'))}</h3>{bullet_list(lines)}"
             f'<p class="soft">{bilingual(warning)}</p></div>')
+
+
+def _followed(url: str) -> str:
+    """A link; the bare text where a name before @ would hide whose address it is."""
+    text = f"<code>{escaped(url)}</code>"
+    return text if "@" in url.split("/")[2] else (
+        f'<a href="{escaped(url)}" target="_blank" rel="noopener noreferrer nofollow">{text}</a>')
 
 
 def _status(status: Status) -> str:

@@ -21,8 +21,9 @@ Tree = Mapping[str, object]
 
 def assertions(manifest: Tree, name: str) -> Iterator[tuple[str, Tree]]:
     """The assertions with a label, of every version (.v2) and number (__1)."""
+    forms = (f"{name}.", f"{name}__")
     for label, data in as_dict(manifest.get("assertions")).items():
-        if label == name or label.startswith((f"{name}.", f"{name}__")):
+        if label == name or label.startswith(forms):
             yield label, as_dict(data)
 
 
@@ -64,6 +65,17 @@ def signpost(manifest: Tree) -> Signpost | None:
     return next(filter(None, found), None)
 
 
+def outcomes(report: Tree) -> dict[str, set[str]]:
+    """Every code of the active manifest, by the name of the assertion that it is about."""
+    found: dict[str, set[str]] = {}
+    active = as_dict(as_dict(report.get("validation_results")).get("activeManifest"))
+    for kind in ("success", "informational", "failure"):
+        for entry in as_dicts(active.get(kind)):
+            name = (as_text(entry.get("url"), 2 * MAX_LABEL) or "").rsplit("/", 1)[-1]
+            found.setdefault(name, set()).add(as_text(entry.get("code")) or "unnamed")
+    return found
+
+
 def certificate(manifest: Tree) -> Tree:
     """Subject, issuer and validity of the signer's certificate."""
     return as_dict(as_dict(manifest.get("signature")).get("certificateInfo"))
@@ -95,7 +107,9 @@ def with_version(software: Tree) -> str | None:
 
 def as_text(value: object, limit: int = MAX_TEXT) -> str | None:
     """A text of at most `limit` characters, printable; None for any other value."""
-    return printable(value, limit) if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    return value if len(value) <= limit and value.isprintable() else printable(value, limit)
 
 
 def _clean(value: object) -> Json:

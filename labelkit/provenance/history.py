@@ -75,7 +75,7 @@ def members(manifests: Mapping[str, Tree], active: str | None, report: Tree, *, 
     """
     if active is None or active not in manifests:
         return []
-    results = _Results(manifests, report)
+    results: _Results | None = None  # made for the first ingredient: most files have none
     found = [Member(active, manifests[active], "active", True, trusted)]
     seen, waiting = {active}, deque(found)
     while waiting and len(found) < MAX_MANIFESTS:
@@ -83,6 +83,7 @@ def members(manifests: Mapping[str, Tree], active: str | None, report: Tree, *, 
         for label, relation in _ingredients(nearer.manifest):
             if label in manifests and label not in seen and len(found) < MAX_MANIFESTS:
                 seen.add(label)
+                results = results or _Results(manifests, report)
                 part = "component" in (relation, nearer.relation)
                 found.append(Member(label, manifests[label], "component" if part else "parent",
                                     nearer.intact and results.holds(label),
@@ -149,14 +150,13 @@ def edits(manifests: Iterable[Tree]) -> Iterator[str]:
                 yield as_text(action.get("description")) or name
 
 
-def identities(manifest: Tree, codes: Mapping[str, set[str]], failures: set[str]) -> Iterator[Identity]:
-    """The CAWG identities of the active manifest.
-
-    codes     every outcome, by the name of the assertion that it is about
-    failures  the codes among them that are failures
-    """
+def identities(manifest: Tree, report: Tree, failures: set[str]) -> Iterator[Identity]:
+    """The CAWG identities of the active manifest, by a report that has every outcome; `failures` are the codes among
+    those that are failures."""
+    found_for: dict[str, set[str]] | None = None
     for name, data in fields.assertions(manifest, "cawg.identity"):
-        signature, found = as_dict(data.get("signature")), codes.get(name, set())
+        found_for = fields.outcomes(report) if found_for is None else found_for  # most manifests name nobody
+        signature, found = as_dict(data.get("signature")), found_for.get(name, set())
         certificate = as_dict(signature.get("certificateInfo"))
         people = [as_dict(one) for one in as_dicts(signature.get("verifiedIdentities"))[:_MAX_LISTED]]
         names = [as_text(one.get("name")) or as_text(one.get("username")) or as_text(one.get("uri")) for one in people]

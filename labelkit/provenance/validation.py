@@ -184,10 +184,11 @@ def _state(report: Tree, codes: list[str]) -> str:
 
     Who is named in a CAWG identity may have to be asked over the network, which is not used.
     """
-    state, sound = as_text(report.get("validation_state")) or "Invalid", _successes(report)
+    state = as_text(report.get("validation_state")) or "Invalid"
     left = set(codes) - history.UNRESOLVED
     if state != "Invalid" or left == set(codes) or left - history.TOLERATED - {history.UNTRUSTED}:
         return state
+    sound = _successes(report)
     bound = any(code.endswith("Hash.match") for code in sound)  # the content, by one of them
     if not _SIGNED <= sound or not bound:
         return state
@@ -223,7 +224,7 @@ def _evidence(members: list[Member], report: Tree, *, state: str, codes: list[st
         statements=tuple(one for one in statements if one.relation == "active" or one.generative or one.aigc
                          or one.sources)[:_MAX_STATEMENTS],
         history=tuple(history.tree(members, state != "Invalid"))[:_MAX_STATEMENTS],
-        identities=tuple(history.identities(chain[0], _outcomes(report), set(codes)))[:_MAX_LISTED],
+        identities=tuple(history.identities(chain[0], report, set(codes)))[:_MAX_LISTED],
         disclosures=tuple(history.disclosures(chain))[:_MAX_LISTED],
         edits=tuple(dict.fromkeys(history.edits(chain)))[:_MAX_LISTED],
         signpost=next(filter(None, map(fields.signpost, chain)), None))
@@ -286,17 +287,6 @@ def _successes(report: Tree) -> set[str]:
     """What succeeded of the active manifest."""
     active = as_dict(as_dict(report.get("validation_results")).get("activeManifest"))
     return {as_text(entry.get("code")) or "unnamed" for entry in as_dicts(active.get("success"))}
-
-
-def _outcomes(report: Tree) -> dict[str, set[str]]:
-    """Every code of the active manifest, by the name of the assertion that it is about."""
-    found: dict[str, set[str]] = {}
-    active = as_dict(as_dict(report.get("validation_results")).get("activeManifest"))
-    for kind in ("success", "informational", "failure"):
-        for entry in as_dicts(active.get(kind)):
-            name = (as_text(entry.get("url"), 2 * MAX_LABEL) or "").rsplit("/", 1)[-1]
-            found.setdefault(name, set()).add(as_text(entry.get("code")) or "unnamed")
-    return found
 
 
 def _time_stamp(signature: Tree, report: Tree) -> TimeStamp | None:

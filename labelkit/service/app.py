@@ -57,7 +57,7 @@ class Service:
         self.verbs = Verbs(settings)
         self.jobs = Jobs(settings, self.figures) if settings.jobs is not None else None
         self.is_ready = False
-        self._threads = ThreadPoolExecutor(settings.limits.processes, thread_name_prefix="labelkit-service")
+        self._threads = ThreadPoolExecutor(settings.limits.processes + 1, thread_name_prefix="labelkit-service")
         description = openapi.document(settings)
         routes: list[BaseRoute] = [Route(f"/v1/{verb}", Verb(self, verb, scope), methods=["POST"])
                                    for verb, scope in SCOPE_OF.items()]

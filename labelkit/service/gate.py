@@ -22,13 +22,13 @@ class Gate:
     """Counts requests, their bytes and those that are worked on; of one event loop.
 
     admitted  requests that came in and are not answered yet
-    working   those of them that a process works on
+    working   those of them that a process works on, or will next
     held      bytes of their bodies, and of the files that go back
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._turns = asyncio.Semaphore(limits.processes)
+        self._turns = asyncio.Semaphore(limits.processes + 1)  # one more is ready when a process becomes idle
         self._of_callers: Counter[str] = Counter()
         self._mean_s = 1.0
         self.admitted = self.working = self.held = 0
@@ -60,7 +60,7 @@ class Gate:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Wait for one of the processes, first come first served. Raises Refused (503) when that takes too long."""
+        """Wait for a turn at the processes, first come first served. Raises Refused (503) when that takes too long."""
         try:
             async with asyncio.timeout(self._limits.wait_seconds):
                 await self._turns.acquire()

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from labelkit.choices import CORNERS, EDGES, EFFORTS
 from labelkit.compliance import Profile
 from labelkit.explicit.rules import MAX_CHARACTERS
 from labelkit.languages import LANGUAGES as LABEL_LANGUAGES
 from labelkit.messages import LANGUAGES, Message
-from labelkit.plan import CORNERS, EDGES, EFFORTS
 from labelkit.report import Layer
 from labelkit.service.refusal import Refused
 

@@ -97,6 +97,82 @@ static PyObject *audio_resample(PyObject *module, PyObject *args) {
             (size_t)position, py, (size_t)ny);
 }
 
+/* audio_stream(chunk, channels, most, room, far_room, up, down, down_bank [phases, taps], up_bank, roots, window, brief, edges,
+ *              signs, depths, limits [2], whole, adds, counts, state, scratch, out) */
+static PyObject *audio_stream(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *chunk, *down_bank, *up_bank, *roots, *window, *brief, *edges, *signs, *depths, *limits;
+    PyObject *counts, *state, *scratch, *out;
+    Py_ssize_t channels, most, room, far_room, up, down;
+    int whole, adds;
+    struct lk_views v = {.count = 0};
+    if (!PyArg_ParseTuple(args, "OnnnnnnOOOOOOOOOppOOOO", &chunk, &channels, &most, &room, &far_room, &up, &down, &down_bank,
+                          &up_bank, &roots, &window, &brief, &edges, &signs, &depths, &limits, &whole, &adds, &counts, &state,
+                          &scratch, &out))
+        return NULL;
+    lk_range(&v, channels, 1, MAX_CHANNELS, "channels");
+    lk_range(&v, most, 0, PY_SSIZE_T_MAX, "most");
+    lk_range(&v, room, 0, LK_AUDIO_STREAM_ROOM, "room");
+    lk_range(&v, far_room, 0, LK_AUDIO_STREAM_ROOM, "far_room");
+    lk_range(&v, up, 1, LK_AUDIO_STREAM_STEP, "up");
+    lk_range(&v, down, 1, LK_AUDIO_STREAM_STEP, "down");
+    const void *pchunk = lk_input(&v, chunk, whole ? 'h' : 'f', LK_ANY, "chunk");
+    const Py_ssize_t samples = lk_elements(&v);
+    if (v.refused || samples % channels) return lk_refuse(&v, "chunk: a sample of each channel wanted");
+    struct lk_audio_stream form = {.channels = (size_t)channels, .room = (size_t)room, .far_room = (size_t)far_room,
+                                   .up = (size_t)up, .down = (size_t)down, .whole = whole, .adds = adds};
+    form.down_bank = lk_input_of(&v, down_bank, 'f', 2, "down_bank");
+    form.down_phases = (size_t)lk_axis(&v, 0), form.down_taps = (size_t)lk_axis(&v, 1);
+    form.up_bank = lk_input_of(&v, up_bank, 'f', 2, "up_bank");
+    form.up_phases = (size_t)lk_axis(&v, 0), form.up_taps = (size_t)lk_axis(&v, 1);
+    form.roots = lk_input(&v, roots, 'f', 2 * LK_AUDIO_FRAME, "roots");
+    form.window = lk_input(&v, window, 'f', LK_AUDIO_FRAME, "window");
+    form.brief = lk_input(&v, brief, 'f', LK_AUDIO_SHIELD, "brief");
+    form.edges = lk_input(&v, edges, 'H', LK_ANY, "edges");
+    const Py_ssize_t bands = lk_elements(&v) - 1;
+    form.signs = lk_input(&v, signs, 'b', LK_ANY, "signs");
+    const Py_ssize_t all = lk_elements(&v);
+    if (v.refused || bands < 1 || !all || all % bands) return lk_refuse(&v, "signs: rows of one sign for each band wanted");
+    form.bands = (size_t)bands, form.period = (size_t)(all / bands);
+    form.depths = lk_input(&v, depths, 'f', bands, "depths");
+    const float *plimits = lk_input(&v, limits, 'f', 2, "limits");
+    int64_t *pcounts = lk_output(&v, counts, 'q', LK_AUDIO_STREAM_COUNTS, "counts");
+    const Py_ssize_t size = (Py_ssize_t)lk_audio_stream_state(1, (size_t)room, (size_t)far_room) - 1;
+    const Py_ssize_t floats = lk_times(channels, size);
+    float *pstate = lk_output(&v, state, 'f', floats < PY_SSIZE_T_MAX ? floats + 1 : floats, "state");
+    float *pscratch = lk_output(&v, scratch, 'f', (Py_ssize_t)lk_audio_stream_scratch((size_t)channels), "scratch");
+    void *pout = lk_output(&v, out, whole && adds ? 'h' : 'f', LK_ANY, "out");
+    const Py_ssize_t given = lk_elements(&v);
+    if (v.refused || given % channels) return lk_refuse(&v, "out: a sample of each channel wanted");
+    form.spectral_limit = plimits[0], form.energy_limit = plimits[1];
+    LK_CALL(&v, audio_stream, &form, pchunk, (size_t)(samples / channels), (size_t)most, pcounts, pstate, pscratch, pout,
+            (size_t)(given / channels));
+}
+
+/* audio_stream_state(channels, room, far_room) */
+static PyObject *audio_stream_state(PyObject *module, PyObject *args) {
+    (void)module;
+    Py_ssize_t channels, room, far_room;
+    struct lk_views v = {.count = 0};
+    if (!PyArg_ParseTuple(args, "nnn", &channels, &room, &far_room)) return NULL;
+    lk_range(&v, channels, 1, MAX_CHANNELS, "channels");
+    lk_range(&v, room, 0, LK_AUDIO_STREAM_ROOM, "room");
+    lk_range(&v, far_room, 0, LK_AUDIO_STREAM_ROOM, "far_room");
+    if (v.refused) return NULL;
+    const Py_ssize_t row = (Py_ssize_t)lk_audio_stream_state(1, (size_t)room, (size_t)far_room) - 1;
+    lk_range(&v, lk_times(channels, row), 0, PY_SSIZE_T_MAX - 1, "floats of state");
+    return v.refused ? NULL : PyLong_FromSize_t((size_t)channels * (size_t)row + 1);
+}
+
+static PyObject *audio_stream_scratch(PyObject *module, PyObject *args) {
+    (void)module;
+    Py_ssize_t channels;
+    struct lk_views v = {.count = 0};
+    if (!PyArg_ParseTuple(args, "n", &channels)) return NULL;
+    lk_range(&v, channels, 1, MAX_CHANNELS, "channels");
+    return v.refused ? NULL : PyLong_FromSize_t(lk_audio_stream_scratch((size_t)channels));
+}
+
 /* audio_spectrum(x, frames, hop, roots, window, low, high, scratch, out) */
 static PyObject *audio_spectrum(PyObject *module, PyObject *args) {
     (void)module;
@@ -177,6 +253,12 @@ PyMethodDef lk_audio_methods[] = {
      "audio_shield(host, difference, ratio, roots, window, scratch, out)"},
     {"audio_limit", audio_limit, METH_VARARGS, "audio_limit(host, difference, ratio, scratch, out)"},
     {"audio_resample", audio_resample, METH_VARARGS, "audio_resample(x, bank, phases, up, down, position, y)"},
+    {"audio_stream_state", audio_stream_state, METH_VARARGS,
+     "audio_stream_state(channels, room, far_room) -> floats of state"},
+    {"audio_stream_scratch", audio_stream_scratch, METH_VARARGS, "audio_stream_scratch(channels) -> floats of scratch"},
+    {"audio_stream", audio_stream, METH_VARARGS,
+     "audio_stream(chunk, channels, most, room, far_room, up, down, down_bank, up_bank, roots, window, brief, edges, signs,\n"
+     "             depths, limits, whole, adds, counts, state, scratch, out)"},
     {"audio_spectrum", audio_spectrum, METH_VARARGS,
      "audio_spectrum(x, frames, hop, roots, window, low, high, scratch, out)"},
     {"audio_chips", audio_chips, METH_VARARGS,

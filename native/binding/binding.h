@@ -12,7 +12,7 @@
 #include "cpu.h"
 #include "format.h"
 
-enum { LK_MAX_VIEWS = 9, LK_ANY = -1 };
+enum { LK_MAX_VIEWS = 14, LK_ANY = -1 };
 
 struct lk_views {
     Py_buffer view[LK_MAX_VIEWS];

@@ -127,9 +127,9 @@ static uintptr_t extent(const Py_buffer *view) {
     return bytes;
 }
 
-static int overlap(const Py_buffer *a, const Py_buffer *b) {
+static int overlap(const Py_buffer *a, uintptr_t extent_a, const Py_buffer *b, uintptr_t extent_b) {
     const uintptr_t from = (uintptr_t)a->buf, to = (uintptr_t)b->buf;
-    return a->len && b->len && from < to + extent(b) && to < from + extent(a);
+    return a->len && b->len && from < to + extent_b && to < from + extent_a;
 }
 
 static int same_memory(const Py_buffer *a, const Py_buffer *b) {
@@ -139,9 +139,11 @@ static int same_memory(const Py_buffer *a, const Py_buffer *b) {
 /* A kernel checks what it reads before it writes: what it writes must not change what it has checked. */
 int lk_ready(struct lk_views *views) {
     if (views->refused) return 0;
+    uintptr_t bytes[LK_MAX_VIEWS];
+    for (int i = 0; i < views->count; i++) bytes[i] = extent(&views->view[i]);
     for (int i = 0; i < views->count; i++)
         for (int k = 0; views->writable[i] && k < views->count; k++) {
-            if (i == k || !overlap(&views->view[i], &views->view[k])) continue;
+            if (i == k || !overlap(&views->view[i], bytes[i], &views->view[k], bytes[k])) continue;
             if (views->in_place && i + k == 1 && same_memory(&views->view[i], &views->view[k])) continue;
             lk_refuse(views, "what is written shares memory with another argument");
             return 0;

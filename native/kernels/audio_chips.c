@@ -17,6 +17,27 @@ static inline float log2_fast(float x) {
     return exponent + 2.8853900818f * s * (1.0f + q * (0.3333333333f + q * (0.2f + q * 0.1428571429f)));
 }
 
+/* The sums of the values before each place, and of all. Eight stretches side by side: one addition need not wait for another. */
+static void running_sums(const float *restrict x, size_t count, float *restrict out) {
+    enum { STRETCHES = 8 };
+    const size_t each = count / STRETCHES;
+    float sum[STRETCHES] = {0}, before = 0.0f;
+    for (size_t k = 0; k < each; k++)
+        for (size_t c = 0; c < STRETCHES; c++) {
+            out[c * each + k] = sum[c];
+            sum[c] += x[c * each + k];
+        }
+    for (size_t c = 0; c < STRETCHES; c++) {
+        for (size_t k = 0; k < each; k++) out[c * each + k] += before;
+        before += sum[c];
+    }
+    for (size_t k = STRETCHES * each; k < count; k++) {
+        out[k] = before;
+        before += x[k];
+    }
+    out[count] = before;
+}
+
 static const float NEAR = 0.05f; /* of each neighbouring bin's power: fills the holes that noise has by chance */
 
 int LK(lk_audio_spectrum)(const float *x, size_t nx, size_t frames, size_t hop, const float *roots,
@@ -28,16 +49,11 @@ int LK(lk_audio_spectrum)(const float *x, size_t nx, size_t frames, size_t hop, 
     prepare_turns(roots, &turns);
     const size_t bins = high - low, all = (high < HALF ? high + 1 : high) - (low - 1);
     for (size_t f = 0; f < frames; f++) {
-        float *row = out + f * (bins + 1), sum = 0.0f;
         real_forward(&turns, window, x + f * hop, low - 1, low - 1 + all, work, re, im);
         for (size_t k = 0; k < all; k++) power[k] = re[k] * re[k] + im[k] * im[k] + 1e-12f;
         power[all] = power[all - 1]; /* what stands for bin 512 */
         for (size_t k = 0; k < bins; k++) re[k] = log2_fast(power[k + 1] + NEAR * (power[k] + power[k + 2]));
-        for (size_t k = 0; k < bins; k++) {
-            row[k] = sum;
-            sum += re[k];
-        }
-        row[bins] = sum;
+        running_sums(re, bins, out + f * (bins + 1));
     }
     return LK_OK;
 }

@@ -73,6 +73,14 @@ static void decimate(const float *x, const float *h, size_t taps, size_t down, s
     }
 }
 
+/* The sum of the lanes, by halves; each in variables of its own, which stay in registers. */
+static LK_INLINE float together(const float *sum) {
+    float eight[8], four[4];
+    for (size_t l = 0; l < 8; l++) eight[l] = sum[l] + sum[l + 8];
+    for (size_t l = 0; l < 4; l++) four[l] = eight[l] + eight[l + 4];
+    return (four[0] + four[2]) + (four[1] + four[3]);
+}
+
 /* Whether x holds all that the last output reads; on 32 bits too, where positions may be more than a size_t holds. */
 static int reaches(size_t nx, size_t taps, size_t up, size_t down, size_t position, size_t ny) {
     if (ny == 0) return 1;
@@ -96,16 +104,16 @@ int LK(lk_audio_resample)(const float *x, size_t nx, const float *bank, size_t p
     size_t base = position / up, left = position % up;
     const size_t whole = down / up, part = down % up;
     for (size_t j = 0; j < ny; j++) {
-        const float *h = bank + (size_t)((uint64_t)left * phases / up) * taps, *from = x + base;
+        const size_t row = phases == up ? left : (size_t)((uint64_t)left * phases / up); /* divisions cost as much as ten taps */
+        const float *h = bank + row * taps, *from = x + base;
         float sum[LANES] = {0};
         for (size_t k = 0; k < taps; k += LANES)
             for (size_t l = 0; l < LANES; l++) sum[l] += from[k + l] * h[k + l];
-        for (size_t width = LANES / 2; width; width /= 2)
-            for (size_t l = 0; l < width; l++) sum[l] += sum[l + width];
-        y[j] = sum[0];
-        base += whole;
+        y[j] = together(sum);
         left += part;
-        if (left >= up) left -= up, base++;
+        const size_t over = left >= up;
+        base += whole + over;
+        left -= over * up;
     }
     return LK_OK;
 }

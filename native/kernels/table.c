@@ -28,6 +28,7 @@ const struct lk_kernels LK(lk_kernels) = {
     .audio_shield = LK(lk_audio_shield),
     .audio_limit = LK(lk_audio_limit),
     .audio_resample = LK(lk_audio_resample),
+    .audio_stream = LK(lk_audio_stream),
     .audio_spectrum = LK(lk_audio_spectrum),
     .audio_chips = LK(lk_audio_chips),
     .audio_rows = LK(lk_audio_rows),

@@ -72,6 +72,57 @@ static uint32_t rates(size_t up, size_t down, size_t phases, size_t taps, size_t
     return hash(LK_DIGEST, y, count);
 }
 
+/* A stream in one chunk and in several: the same bits, within its memory. Rates of up : down to 16 kHz. */
+static uint32_t streams(size_t channels, size_t up, size_t down, int whole, float amplitude, size_t part) {
+    static const uint16_t edges[] = {1, 2, 30, 300, 512};
+    static const int8_t signs[] = {1, -1, 0, 1, -1, -1, 1, 1};
+    enum { FRAMES = 9000 };
+    const size_t taps = up == down ? 0 : 48, back = up == down ? 0 : 32;
+    struct lk_audio_stream form = {.channels = channels, .up = up, .down = down, .down_phases = up, .down_taps = taps,
+                                   .up_phases = down, .up_taps = back, .edges = edges, .bands = 4, .signs = signs,
+                                   .period = 2, .spectral_limit = 0.6f, .energy_limit = 0.2f, .whole = whole, .adds = 1};
+    form.room = taps + (1400 + 2048) * down / up, form.far_room = back + down / up + 4097;
+    float *roots = floats(2 * LK_AUDIO_FRAME, 0), *window = floats(LK_AUDIO_FRAME, 0);
+    tables(roots, window);
+    form.roots = roots, form.window = window, form.brief = floats(LK_AUDIO_SHIELD, 1), form.depths = floats(4, 1);
+    form.down_bank = floats(up * taps, 0.1f), form.up_bank = floats(down * back, 0.1f);
+    const size_t size = whole ? 2 : 4, state_floats = lk_audio_stream_state(channels, form.room, form.far_room);
+    float *samples = floats(FRAMES * channels, amplitude), *held = floats(state_floats, 0);
+    float *scratch = floats(lk_audio_stream_scratch(channels), 1);
+    int16_t *words = guarded(FRAMES * channels * 2);
+    for (size_t i = 0; i < FRAMES * channels; i++) words[i] = (int16_t)(samples[i] * 16000.0f); /* they are below 2 */
+    uint8_t *out = guarded(FRAMES * channels * size);
+    held[state_floats - 1] = -1e9f;
+    int64_t counts[LK_AUDIO_STREAM_COUNTS] = {0, taps ? (int64_t)taps / 2 - 1 : 0, 0, 704, 0, 672, back ? 15 : 0};
+    size_t given = 0;
+    for (size_t at = 0; at < FRAMES; at += part) {
+        const size_t count = FRAMES - at < part ? FRAMES - at : part;
+        const void *chunk = whole ? (const void *)(words + at * channels) : (const void *)(samples + at * channels);
+        check(lk_active()->audio_stream(&form, chunk, count, SIZE_MAX, counts, held, scratch, out + given * channels * size,
+                                        FRAMES - given) == LK_OK && counts[8] == (int64_t)count, "audio_stream");
+        given += (size_t)counts[9];
+    }
+    check(given > FRAMES / 2, "audio_stream gives what is ready");
+    if (whole) return digest(LK_DIGEST, out, given * channels * size);
+    samples[channels] = NAN;
+    const int64_t before = counts[1];
+    check(lk_active()->audio_stream(&form, samples, 2, SIZE_MAX, counts, held, scratch, out, 0) == LK_OK &&
+              counts[8] == -1 && counts[1] == before, "refusal of what is no number");
+    return digest(LK_DIGEST, out, given * channels * size);
+}
+
+static uint32_t all_streams(void) {
+    uint32_t sum = 0;
+    for (size_t i = 0; i < 4; i++) {
+        const size_t channels = 1 + i % 3, up = i == 2 ? 160 : 1, down = i == 2 ? 441 : i == 1 ? 1 : 3;
+        const uint32_t before = state, whole = streams(channels, up, down, i == 3, 2.0f, 9000);
+        state = before;
+        check(streams(channels, up, down, i == 3, 2.0f, 321) == whole, "a stream in parts");
+        sum = sum * 31 + whole;
+    }
+    return sum;
+}
+
 static uint32_t chips(size_t frames, size_t rows, double pace) {
     const struct lk_kernels *k = lk_active();
     enum { BANDS = 6, BINS = 20 };
@@ -101,7 +152,7 @@ static uint32_t everything(void) {
     uint32_t sum = exact();
     for (size_t a = 0; a < 4; a++)
         for (size_t frames = 1; frames < 4; frames++) sum = sum * 31 + marks(1 + a % 2, frames, amplitudes[a]);
-    return sum;
+    return sum * 31 + all_streams();
 }
 
 /* Sizes, positions and paces that no memory has are refused before anything is read. */
@@ -122,6 +173,14 @@ static void refusals(void) {
     for (size_t i = 0; i < 5; i++)
         check(k->audio_chips(NULL, 1, 9, index, NULL, NULL, NULL, NULL, 4, paces[i], 1, NULL, NULL) == LK_BAD_ARGUMENT,
               "refusal of a pace");
+    struct lk_audio_stream form = {.channels = 1, .room = 9, .far_room = 9, .up = 1, .down = 1, .edges = edges, .bands = 1,
+                                   .period = 1, .down_phases = 1, .up_phases = 1};
+    const int64_t wrong[][2] = {{0, 10}, {1, 10}, {2, 1}, {3, 1 << 20}, {6, 10}, {1, -1}, {4, -1}, {7, (int64_t)1 << 40}};
+    for (size_t i = 0; i < 8; i++) {
+        int64_t counts[LK_AUDIO_STREAM_COUNTS] = {0};
+        counts[wrong[i][0]] = wrong[i][1];
+        check(k->audio_stream(&form, NULL, 0, 0, counts, NULL, NULL, NULL, 0) == LK_BAD_ARGUMENT, "refusal of a count");
+    }
     check(k->audio_rows(NULL, 0, 0, NULL, 1, NULL, NULL) == LK_BAD_ARGUMENT, "refusal of no pairs");
     check(k->audio_resample(NULL, 0, NULL, 1, 15, 1, 1, 0, NULL, 0) == LK_BAD_ARGUMENT, "refusal of 15 taps");
 }

@@ -18,6 +18,7 @@ import labelkit as lk
 from labelkit import metadata, pipeline, threads
 from labelkit.batch import Labels, Verifications, columns, derived_id
 from labelkit.errors import InvalidArgument, InvalidLabel
+from tests.films import film
 from tests.media import photo, saved
 
 PLAIN = lk.Plan(explicit=None, watermark=None)
@@ -211,3 +212,14 @@ def test_dictionaries_need_no_other_library(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", only_ours)
     monkeypatch.setattr(columns.importlib, "import_module", only_ours)
     assert Labels("acme", plan=PLAIN)({"bytes": PICTURES[:1]})["error"] == [None]
+
+
+@pytest.mark.parametrize("name, codec, sound", [("a.mkv", "libx264", "aac"), ("a.webm", "libvpx-vp9", "libopus"),
+                                                ("a.mp4", "libx264", "aac")])
+def test_a_film_that_is_labelled_again_gives_the_same_bytes(name, codec, sound, tmp_path):
+    """FFmpeg gives what it writes to Matroska numbers at random, unless it is asked not to."""
+    source = film(tmp_path / name, codec=codec, count=6, sound=[sound]).read_bytes()
+    labels = Labels("acme", plan=lk.Plan(watermark=lk.Watermark(required=False)))
+    one, again = (labels.label(source).made for _ in range(2))
+    assert one == again and lk.verify(one, layers=FILE_SIDE)[lk.Layer.METADATA].status is lk.Status.VALID
+    assert labels.label(source, "another").made != one

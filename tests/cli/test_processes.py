@@ -123,7 +123,7 @@ def test_a_run_that_ends_early_stops_what_has_begun():
 
 
 def processes_of(count, **settings):
-    items = [files.Item(f"{index}", Path(f"{index}")) for index in range(count)]
+    items = [files.Item.at(f"{index}", f"{index}") for index in range(count)]
     return {result for _, result in files.run(lambda item: os.getpid(), items, 2, **settings)}
 
 

@@ -16,7 +16,6 @@ from labelkit.errors import UnsupportedFormat
 from tests import files
 from tests.films import picture, scene
 from tests.media import LABEL, photo, saved
-from tests.metadata.test_heic import heic
 
 METADATA = labelkit.Plan(explicit=None, watermark=None)
 SRGB, DISPLAY_P3, PQ, HLG = (1, 13, 6), (12, 13, 5), (9, 16, 9), (9, 18, 9)
@@ -79,13 +78,6 @@ def test_a_png_of_16_bits_and_hdr_keeps_its_depth_and_what_describes_its_colours
     report = labelkit.verify(out)
     assert all(report[layer].status is labelkit.Status.VALID for layer in (
         labelkit.Layer.EXPLICIT, labelkit.Layer.WATERMARK, labelkit.Layer.METADATA))
-
-
-def test_a_heic_whose_pixels_are_not_decoded_is_refused_and_takes_metadata():
-    data = heic(1)
-    with pytest.raises(UnsupportedFormat):
-        labelkit.embed(data, label=LABEL)
-    assert labelkit.verify(labelkit.embed(data, label=LABEL, plan=METADATA)).metadata
 
 
 def test_a_gain_map_is_told_by_the_brand():

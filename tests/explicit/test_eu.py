@@ -10,11 +10,12 @@ import pytest
 from PIL import Image
 
 import labelkit as lk
+from labelkit.choices import EU_WORDS
 from labelkit.compliance import Outcome, Profile, check
 from labelkit.errors import InvalidArgument, InvalidLabel
 from labelkit.explicit.image import eu_words
 from labelkit.explicit.image.drawing import draw
-from labelkit.plan import EU_WORDS, Explicit, Plan
+from labelkit.plan import Explicit, Plan
 from labelkit.report import Layer, Status
 from tests.films import film
 from tests.media import LABEL, photo, saved

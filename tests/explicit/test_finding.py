@@ -10,13 +10,14 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from labelkit import codec, explicit
+from labelkit.choices import CORNERS, EDGES
 from labelkit.codec.samples import ImageSamples
 from labelkit.evidence import StatedPlace, to_json
 from labelkit.explicit.image import ocr
 from labelkit.explicit.image.drawing import draw
 from labelkit.explicit.image.finding import TEXTS, find_in
 from labelkit.explicit.image.font import BUNDLED
-from labelkit.plan import CORNERS, EDGES, Explicit
+from labelkit.plan import Explicit
 from labelkit.report import Layer, Status
 from tests.explicit.grounds import GROUNDS, ground
 

@@ -6,10 +6,11 @@ import threading
 import numpy as np
 import pytest
 
+from labelkit.choices import CORNERS, EDGES
 from labelkit.errors import HostTooSmall, InvalidArgument, InvalidLabel
 from labelkit.explicit import rules
 from labelkit.explicit.image.drawing import OPAQUE_PLATE, draw
-from labelkit.plan import CORNERS, EDGES, Explicit
+from labelkit.plan import Explicit
 from tests.explicit.grounds import GROUNDS, ground
 
 RED_FREE = (118, 118, 118)

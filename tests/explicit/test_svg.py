@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The explicit label in SVG: a text in front of the drawing, in its lower right corner, and nothing else changed."""
 
+import re
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 import labelkit as lk
 from labelkit import metadata
 from labelkit.errors import HostTooSmall, LabelkitError
+from labelkit.explicit.image import font, raster
+from labelkit.languages import LANGUAGES
 from labelkit.report import Status
 from tests.cost import within
 from tests.files import LABEL
@@ -36,9 +41,10 @@ def test_the_words_stand_in_the_corner_and_the_rest_stays(prefix):
     after = labelled(before)
     root = ElementTree.fromstring(after)
     group, = root.findall(IN_SVG + "g")
-    plate, words = group
+    plate, words, ink = group
     x, y, width, height = (float(plate.get(name)) for name in ("x", "y", "width", "height"))
     assert 140 < x < x + width < 290 and 150 < y < y + height < 180
+    assert ink.tag == IN_SVG + "path" and words.get("fill") == plate.get("fill") != ink.get("fill")
     assert words.text == "AI生成" and float(words.get("font-size")) * 0.7 >= 0.05 * 200
     assert after.startswith(before[:before.index(b"<" + prefix.encode() + b"rect")])
     assert explicit(after).status is Status.VALID and metadata.read(after).label == LABEL
@@ -65,9 +71,45 @@ def test_sizes_languages_and_what_has_no_room():
         assert explicit(labelled(svg(size=size))).status is Status.VALID
     for language in ("de", "ar", "hi", "ko"):
         assert explicit(labelled(svg(size='viewBox="0 0 600 400"'), language=language)).evidence.language == language
-    for size, language in (("", "zh"), ('width="100%" height="50%"', "zh"), ('viewBox="0 0 10 900"', "ar")):
+    for size, text in (("", "AI生成"), ('width="100%" height="50%"', "AI生成"),
+                       ('viewBox="0 0 10 900"', "本内容由人工智能大模型自动生成")):
         with pytest.raises(HostTooSmall):
-            labelled(svg(size=size), language=language)
+            labelled(svg(size=size), text=text)
+
+
+def filled(path: str, size: tuple[int, int], down: int) -> np.ndarray:
+    """What a path covers by the rule evenodd, `down` units below the upper edge, by Pillow's polygons."""
+    inside = np.zeros(size[::-1], bool)
+    for contour in re.findall(r"M([^Z]*)Z", path):
+        numbers = [int(one) for one in re.findall(r"-?\d+", contour)]
+        part = Image.new("1", size)
+        ImageDraw.Draw(part).polygon([(x, y + down) for x, y in zip(numbers[::2], numbers[1::2], strict=True)], fill=1)
+        inside ^= np.asarray(part)
+    return inside
+
+
+@pytest.mark.parametrize("language", ["zh", "ar", "hi", "th", "he", "ko", "el"])
+def test_the_outlines_are_those_of_the_words_as_pictures_show_them(language):
+    root = ElementTree.fromstring(labelled(svg(size='viewBox="0 0 900 300"'), language=language))
+    path = root.findall(IN_SVG + "g")[-1][2].get("d")
+    shown = raster.render((LANGUAGES[language].text,), 200, "text", None).ink
+    rows, columns = (np.flatnonzero((shown > 127).any(axis=axis)) for axis in (1, 0))
+    shown = shown[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
+    covered = filled(path, (12_000, 1500), 800)
+    rows, columns = (np.flatnonzero(covered.any(axis=axis)) for axis in (1, 0))
+    covered = covered[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
+    small = np.asarray(Image.fromarray(covered.astype(np.uint8) * 255).resize(shown.shape[::-1], Image.Resampling.BOX))
+    assert np.corrcoef(small.ravel(), shown.ravel())[0, 1] > 0.97
+    assert np.corrcoef(small[:, ::-1].ravel(), shown.ravel())[0, 1] < 0.9
+
+
+def test_words_that_no_font_of_ours_has_are_left_to_the_viewers(monkeypatch):
+    settings = {"text": "AI生成 \U00010330", "language": "zh"}
+    group = ElementTree.fromstring(labelled(svg(), **settings)).findall(IN_SVG + "g")[-1]
+    assert [one.tag for one in group] == [IN_SVG + "rect", IN_SVG + "text"] and group[1].get("fill") == "#fff"
+    monkeypatch.setattr(font, "can_shape", lambda: False)
+    group = ElementTree.fromstring(labelled(svg(size='viewBox="0 0 600 400"'), language="ar")).findall(IN_SVG + "g")[-1]
+    assert len(group) == 2 and group[1].get("fill") == "#fff"
 
 
 def test_broken_drawings_raise_nothing_else():

@@ -24,6 +24,7 @@ from labelkit.codec import live, live_ogg, live_vorbis
 from labelkit.container import ogg
 from labelkit.errors import MalformedFile
 from labelkit.integrations.asgi import LabelResponses
+from labelkit.integrations.asgi_manifests import StreamManifests
 from tests.codec.test_live import ROOMS, read_by_ffmpeg
 from tests.integrations.test_asgi import aborted, answer, ask, call
 from tests.sounds import speech
@@ -70,7 +71,7 @@ def opus(channels: int = 1, page_us: int = 20_000) -> bytes:
 
 
 def aac(rate: int = 24_000, channels: int = 1) -> bytes:
-    return encoded("adts", "aac", rate, channels, 64_000 * channels)
+    return encoded("adts", "aac", rate, channels, 64_000 * channels, write_id3v2=str(channels % 2))  # mono has a title
 
 
 def flac(rate: int = 24_000, channels: int = 1) -> bytes:
@@ -103,15 +104,16 @@ def test_coded_streams_leave_with_every_layer_that_a_stream_can_have_and_their_t
     source, counts = make(), collections.Counter()
     app = LabelResponses(answer(source, kind, chunks=9), label=new_label, counts=counts)
     status, headers, body = ask(app)
-    report, is_adts = lk.verify(body), kind == "audio/aac"  # in which metadata have no place
+    report = lk.verify(body)
     assert status == 200 and b"content-length" not in headers and counts == {"labelled": 1}
-    wanted = {layer: lk.Status.VALID for layer in (EXPLICIT, WATERMARK, METADATA)[:2 if is_adts else 3]}
+    wanted = dict.fromkeys((EXPLICIT, WATERMARK, METADATA), lk.Status.VALID)
     assert {layer: report[layer].status for layer in wanted} == wanted
     assert report.explicit.heard[0].start_s < 1
     with av.open(io.BytesIO(body)) as file:
         told = {**file.metadata, **file.streams.audio[0].metadata}
         context = file.streams.audio[0].codec_context
-        assert is_adts or {name.lower(): value for name, value in told.items()}["title"] == "Hello" and "AIGC" in told
+        title = {name.lower(): value for name, value in told.items()}.get("title")
+        assert title == (None if kind == "audio/aac" and context.channels == 2 else "Hello") and "AIGC" in told
         assert kind != "audio/mpeg" or abs(file.bit_rate - {1: 64_000, 2: 128_000}[context.channels]) < 9_000
     made, rate = read_by_ffmpeg(body)
     heard, same = read_by_ffmpeg(source)
@@ -154,7 +156,7 @@ def test_the_label_leaves_with_the_first_chunk_and_the_sound_keeps_up(kind, make
     assert begun == 0 or room.head(source[:size * begun]) is None  # heads of Vorbis and FLAC fill several chunks
     report = lk.verify(first, layers=[EXPLICIT, METADATA])
     assert report[EXPLICIT].status is lk.Status.VALID
-    assert report[METADATA].status is lk.Status.VALID or kind == "audio/aac"
+    assert report[METADATA].status is lk.Status.VALID
     assert len(seen) > 20
     for number in (5, 12, 20) if begun == 0 else (12, 20):  # the chunks so far, decoded, and what has left by then
         came, left = _seconds(source[:(number + 1) * size], room), _seconds(seen[number], room)
@@ -216,14 +218,17 @@ def test_opus_that_breaks_under_way_has_no_end(harm):
     assert lk.verify(left, layers=[METADATA])[METADATA].status is lk.Status.VALID  # what left is labelled
 
 
-def test_aac_leaves_labelled_also_as_a_whole_and_otherwise_not_at_all(signer):
-    """With a signer ADTS is labelled as a file, whose manifest lies beside it: an answer has no such place."""
-    headers = [(b"content-length", b"%d" % len(aac()))]
-    status, made, body = ask(LabelResponses(answer(aac(), "audio/aac", headers=headers), label=new_label))
-    assert status == 200 and b"content-length" not in made
-    assert lk.verify(body, layers=[WATERMARK])[WATERMARK].status is lk.Status.VALID
-    status, _, told = ask(LabelResponses(answer(aac(), "audio/aac"), label=new_label, signer=signer))
+def test_aac_that_comes_whole_leaves_as_a_file_and_signed_only_with_a_place_for_its_manifest(signer, tmp_path):
+    """The manifest of ADTS lies beside it: an answer has no such place, unless it is named one."""
+    app = answer(aac(), "audio/aac", headers=[(b"content-length", b"%d" % len(aac()))])
+    status, made, body = ask(LabelResponses(app, label=new_label))
+    assert status == 200 and int(made[b"content-length"]) == len(body) and body.startswith(b"ID3")
+    report = lk.verify(body)
+    assert {report[layer].status for layer in (EXPLICIT, WATERMARK, METADATA)} == {lk.Status.VALID}
+    status, _, told = ask(LabelResponses(app, label=new_label, signer=signer))
     assert status == 500 and b"manifest lies beside" in told
+    status, made, _ = ask(LabelResponses(app, label=new_label, signer=signer, manifests=StreamManifests(tmp_path)))
+    assert status == 200 and b"content-length" not in made and b"c2pa-manifest" in made[b"link"]
 
 
 @pytest.mark.parametrize("kind, make", [("audio/aac", aac), ("audio/flac", flac), ("audio/ogg", vorbis)])
@@ -243,6 +248,7 @@ def test_mp3_that_changes_its_format_under_way_has_no_end():
                                         ("audio/ogg", b""), ("audio/mpeg", b"\xff"),
                                         ("audio/flac", b"fLaC" + bytes(90)),
                                         ("audio/aac", b"\xff\xf1\xff" + bytes(90)), ("audio/aac", b"\xff\xf1"),
+                                        ("audio/aac", b"ID3\x04\0\0\x7f\x7f\x7f\x7f" + bytes(200)),
                                         ("audio/ogg", b"OggS" + bytes(24) + b"\x01vorbis" + bytes(90))])
 def test_what_is_not_what_it_says_is_refused(kind, body):
     status, _, told = ask(LabelResponses(answer(body, kind, chunks=4), label=new_label))
@@ -294,7 +300,7 @@ def test_aborted_lossy_streams_leave_no_unlabelled_byte_and_nothing_behind(kind,
     # a thread may still let go of the last stream; five had two each
     assert sum(isinstance(one, AudioCodecContext) for one in gc.get_objects()) <= coders + 2
     for left in kept:
-        assert b"AIGC" in left[:4096] or kind == "audio/aac"
+        assert b"AIGC" in left[:4096]
     assert lk.verify(kept[-1], layers=[EXPLICIT])[EXPLICIT].status is lk.Status.VALID
 
 

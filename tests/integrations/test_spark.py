@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Spark adapter against the documented shapes of `DataFrame.mapInArrow`: a function from an iterator of record
-batches to one, and a schema whose columns the batches have in their order. Spark itself, which needs Java, is not run.
+batches to one, and a schema whose columns the batches have in their order. `make test-engines` runs Spark itself.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from tests.integrations.test_asgi import aborted, answer, call
 from tests.integrations.test_asgi_streams import SOUND, WAV
 from tests.integrations.test_lossy_streams import aac, flac, mp3, new_label, opus
 
-EXPLICIT, WATERMARK, METADATA, PROVENANCE = lk.Layer
+_, WATERMARK, _, PROVENANCE = lk.Layer
 KINDS = [("audio/wav", lambda: WAV, "wav"), ("audio/mpeg", mp3, "mp3"), ("audio/flac", flac, "flac"),
          ("audio/ogg", opus, "opus"), ("audio/aac", aac, "aac")]
 
@@ -48,11 +48,10 @@ def test_a_signed_stream_leaves_as_it_comes_and_verifies_with_its_manifest_besid
     assert status == 200 and get(app, place, "HEAD") == (200, b"")
     file = tmp_path / f"sound.{ending}"
     file.write_bytes(b"".join(one.get("body", b"") for one in bodies))
-    layers = [layer for layer in lk.Layer if layer is not METADATA or ending != "aac"]  # ADTS has no place
     assert lk.verify(file, layers=[PROVENANCE])[PROVENANCE].status is lk.Status.ABSENT
     Path(f"{file}.c2pa").write_bytes(store)
     report = lk.verify(file, trust=anchors)
-    assert {layer: report[layer].status for layer in layers} == dict.fromkeys(layers, lk.Status.VALID)
+    assert {report[layer].status for layer in lk.Layer} == {lk.Status.VALID}
     assert report[PROVENANCE].payload == report[WATERMARK].payload
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1

@@ -24,6 +24,8 @@ def arguments(k: contract.Kernels) -> dict[str, list]:
     """Kernel -> the arguments of a call of it, made anew each time."""
     frozen = np.array([1, 0] * 16, np.uint8)
     edges, index = np.array([1, 9, 300, 512], np.uint16), np.array([0, 2, 3, 5, 8], np.uint16)
+    rooms = 9 + 4096, 2 * 2048 + 40
+    counts = np.array([0, 7, 0, 704, 0, 672, 15, 0, 0, 0], np.int64)
     return {
         "polar_scratch": [32, 4],
         "polar_decode": [whole(np.int32, 32), frozen, 4, np.empty(k.polar_scratch(32, 4), np.uint8),
@@ -69,6 +71,12 @@ def arguments(k: contract.Kernels) -> dict[str, list]:
                          np.empty(5 * 1024 + 8 * 129, np.float32), np.zeros(384, np.float32)],
         "audio_limit": [floats(100), floats(100), 0.1, np.empty(200, np.float32), np.empty(36, np.float32)],
         "audio_resample": [floats(60), floats(3, 16), 3, 3, 2, 1, np.empty(40, np.float32)],
+        "audio_stream_state": [2, 300, 400],
+        "audio_stream_scratch": [2],
+        "audio_stream": [floats(3000, 2), 2, 3, *rooms, 2, 3, floats(2, 16), floats(3, 32), roots().copy(),
+                         windows()[0].copy(), floats(256), edges, np.array([[1, -1, 0], [0, 1, 1]], np.int8), floats(3),
+                         floats(2), False, True, counts, np.zeros(k.audio_stream_state(2, *rooms), np.float32),
+                         np.empty(max(1, k.audio_stream_scratch(2)), np.float32), np.zeros((2000, 2), np.float32)],
         "audio_spectrum": [floats(1300), 2, 256, roots().copy(), windows()[1].copy(), 22, 512,
                            np.empty(4096, np.float32), np.empty((2, 491), np.float32)],
         "audio_chips": [floats(5, 10), 5, index, floats(5), floats(4), floats(4), floats(4), 0.7, 6,

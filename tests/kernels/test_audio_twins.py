@@ -12,6 +12,9 @@ import pytest
 
 from labelkit import kernels
 from labelkit.kernels import audio as twin
+from labelkit.key import Key
+from labelkit.payload import Payload
+from labelkit.watermark.audio.difference import DifferenceMaker
 from labelkit.watermark.audio.pattern import BANDS, EDGES, PAIRS, roots, windows
 from tests import sounds
 from tests.backends import using
@@ -51,6 +54,16 @@ def resample(k, up=3, down=1, phases=3, taps=32):
     return out
 
 
+def stream(k, rate=48_000, channels=2, whole=False, adds=True, chunk=None):
+    """What a second of speech becomes, pushed chunk by chunk."""
+    host = np.stack([sounds.speech(1, rate) * np.float32(1.5**c) for c in range(channels)], axis=1)
+    host = (host * 40_000).clip(-32768, 32767).astype(np.int16) if whole else host
+    with using("numpy" if k is twin else kernels.backend()):
+        maker = DifferenceMaker(rate, channels, Payload.from_int(5), Key.public(), 1.0, adds=adds)
+        size = chunk or len(host)
+        return np.concatenate([maker.push(host[at : at + size]) for at in range(0, len(host), size)])
+
+
 def spectrum(k):
     x = sounds.speech(1)
     out = np.empty((40, 491), np.float32)
@@ -80,7 +93,9 @@ def rows(k):
 CASES = {"mark": mark, "mark mono": lambda k: mark(k, 1), "limit": limit, "shield": shield, "resample up": resample,
          "resample down": lambda k: resample(k, 1, 3, 1, 80), "resample far": lambda k: resample(k, 160, 441, 160, 48),
          "resample phases": lambda k: resample(k, 1001, 1000, 16, 16), "spectrum": spectrum, "chips": chips,
-         "chips plain": lambda k: chips(k, 1.0), "rows": rows}
+         "chips plain": lambda k: chips(k, 1.0), "rows": rows, "stream": lambda k: stream(k, adds=False),
+         "stream at 16 kHz": lambda k: stream(k, 16_000, 1, adds=False),
+         "stream at 44.1 kHz": lambda k: stream(k, 44_100, 3, adds=False)}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -135,6 +150,26 @@ def test_a_shield_in_parts_gives_the_bits_of_the_whole(isa):
             part = slice(first * 128, (end + 1) * 128)
             parts[part] += shielded(host[part], difference[part], 0.1)
     assert np.array_equal(parts, whole)
+
+
+@pytest.mark.parametrize("rate, channels, whole", [(48_000, 1, False), (44_100, 2, True), (8_000, 3, False),
+                                                   (16_000, 2, False), (96_001, 1, True)])
+def test_a_stream_in_parts_gives_the_bits_of_the_whole(rate, channels, whole):
+    want = stream(kernels.native, rate, channels, whole)
+    assert len(want) > 0.9 * rate and want.any()
+    for chunk in (1_000, 20_000):
+        assert np.array_equal(stream(kernels.native, rate, channels, whole, chunk=chunk), want)
+    marked = stream(twin, rate, channels, whole, chunk=9_000)
+    assert np.abs(marked.astype(float) - want).max() <= (1 if whole else 1e-3 * np.abs(want).max())
+
+
+def test_a_stream_adds_the_difference_and_keeps_to_full_scale():
+    for channels in (1, 2, 3):
+        host = stream(kernels.native, 16_000, channels, adds=True)
+        change = stream(kernels.native, 16_000, channels, adds=False)
+        given = np.stack([sounds.speech(1, 16_000) * np.float32(1.5**c) for c in range(channels)], axis=1)
+        top = np.maximum(np.abs(given[: len(host)]), 1)
+        assert np.array_equal(host, np.clip(given[: len(host)] + change, -top, top))
 
 
 @pytest.mark.parametrize("isa", COMPILED)

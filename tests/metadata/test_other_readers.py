@@ -191,7 +191,7 @@ def _by_pillow_pdf(data: bytes) -> list[str]:
 def test_every_binary_format_has_a_reader_of_its_own_here():
     formats = {found.name for module in container._MODULES for found in module.FORMATS}
     # read in tests of their own
-    elsewhere = {"glb", "gltf", "heic", "html", "markdown", "odt", "ods", "odp", "ofd", "xmind", "epub"}
+    elsewhere = {"glb", "gltf", "heic", "html", "markdown", "odt", "ods", "odp", "ofd", "xmind", "epub", "usdz", "caf"}
     no_place = {"txt", "srt", "vtt", "ass", "json", "jsonl", "eml", "rtf"}
     assert formats - IN_THE_TESTS.keys() == elsewhere | no_place
     assert {container.sniff(make()).name for make in HOSTS.values()} == IN_THE_TESTS.keys()

@@ -73,12 +73,17 @@ def test_what_is_no_small_picture_is_not_shown(data):
     assert Thumbnail.of("urn:Acme", saved(photo(16, 16), "PNG"), "input") is None
 
 
-def test_where_to_ask_about_a_mark_is_a_text_and_no_link():
+def test_where_to_ask_about_a_mark_is_followed_on_a_click_alone():
     def shown(signpost: Signpost | None) -> str:
         return render.article("a.jpg", report(evidence=dataclasses.replace(manifest({}), signpost=signpost)), 0)
 
     stated = Signpost("https://ask.example/?q=&amp", "https://resolve.example/v1")
     text = shown(stated)
     assert "https://ask.example/?q=&amp;amp</code>" in text and "https://resolve.example/v1</code>" in text
-    assert "nothing here visits them" in text and "<a " not in text and Reader(text).injected() == []
+    assert "Nothing here visits them" in text
+    assert Reader(text).injected() == ["a https://ask.example/?q=&amp"]  # none to the resolver, which answers programs
+    assert '<a href="https://ask.example/?q=&amp;amp" target="_blank" rel="noopener noreferrer nofollow">' in text
+    for hidden in ("https://bank.example@evil.example/", "https://bank.example:1@evil.example"):
+        text = shown(Signpost(hidden))
+        assert hidden in text and "<a " not in text
     assert "Where to ask" not in shown(None)

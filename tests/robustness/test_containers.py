@@ -19,6 +19,7 @@ from tests.metadata.test_gltf import glb, gltf
 from tests.metadata.test_ofd import ofd, xmind
 from tests.metadata.test_ooxml import document, wide
 from tests.metadata.test_pdf import TITLE_INFO, packed, plain
+from tests.metadata.test_usdz import scene as usdz_scene
 
 MUTATIONS = 2000
 SLOWEST_SECONDS = 2.0
@@ -93,6 +94,8 @@ HOSTS = {
                                    LABEL),
     "gltf": lambda: metadata.write(gltf(), LABEL),
     "glb": lambda: metadata.write(glb(), LABEL),
+    "caf": lambda: metadata.write(files.sound("CAF"), LABEL),
+    "usdz": lambda: metadata.write(usdz_scene(), LABEL),
     "ofd": lambda: metadata.write(ofd(), LABEL),
     "xmind": lambda: metadata.write(xmind(), LABEL),
     "odt": lambda: metadata.write(odt("a", "b"), LABEL),

@@ -199,7 +199,7 @@ def test_the_gate_refuses_what_would_grow():
                 one.keep(7)
             assert (gate.held, one.held) == (4, 0)
             one.keep(6)
-            async with gate.turn():
+            async with gate.turn(), gate.turn():  # one at work, and the next of its process
                 with pytest.raises(service.refusal.Refused):
                     async with gate.turn():
                         pass

@@ -122,3 +122,34 @@ def test_a_marker_takes_one_stream_of_one_form():
         marker.finish()
         with pytest.raises(InvalidArgument, match="one stream"):
             marker.push(first)
+
+
+@pytest.mark.parametrize("robustness", ["everyday", "hard"])
+def test_a_chunk_that_is_refused_leaves_the_stream_as_it_was(robustness):
+    host = sounds.speech(8, 16_000)
+    wrong = host[:9_000].copy()
+    wrong[8_999] = np.nan
+    streams = []
+    for insert in (False, True):
+        marker, parts = audio.AudioMarker(16_000, 1, PAYLOAD, KEY, robustness=robustness), []
+        for at in range(0, len(host), 9_000):  # the amplitude changes within one of them
+            if insert:
+                with pytest.raises(InvalidArgument, match="not numbers"):
+                    marker.push(wrong)
+            parts.append(marker.push(host[at : at + 9_000]))
+        streams.append(np.concatenate([*parts, marker.finish()]))
+    assert np.array_equal(*streams) and not np.array_equal(streams[0], host)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int16])
+def test_samples_lie_in_memory_as_they_like(dtype):
+    host = (sounds.music(4, 16_000) * (20_000 if dtype == np.int16 else 1)).astype(dtype)
+    want = audio.embed(host, 16_000, PAYLOAD, KEY)
+    assert want.dtype == dtype and not np.array_equal(want, host)
+    apart = np.repeat(host, 2, axis=0)[::2]
+    for other in (np.asfortranarray(host), apart, host[::-1].copy()[::-1]):
+        assert np.array_equal(audio.embed(other, 16_000, PAYLOAD, KEY), want)
+    assert np.array_equal(audio.embed(host.copy(), 16_000, PAYLOAD, KEY, out=np.empty_like(apart)), want)
+    in_place = host.copy()
+    audio.embed(in_place, 16_000, PAYLOAD, KEY, out=in_place)
+    assert np.array_equal(in_place, want)

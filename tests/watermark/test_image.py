@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from benchmarks import geometry_attacks, image_attacks
+from labelkit.choices import EFFORTS
 from labelkit.errors import HostTooSmall, InvalidArgument
 from labelkit.key import Key
 from labelkit.payload import Payload
-from labelkit.plan import EFFORTS
 from labelkit.watermark import image
 from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
 from labelkit.watermark.image import matcher, tile

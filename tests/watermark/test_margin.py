@@ -67,6 +67,12 @@ def test_a_picture_that_needs_more_than_there_is_gets_all_there_is() -> None:
     assert np.array_equal(image.embed(host, PAYLOAD), image.embed(host, PAYLOAD, robustness="hard"))
 
 
+def test_codecs_may_ask_all_of_a_small_drawing_and_not_of_a_larger_one() -> None:
+    small, larger = (np.ascontiguousarray(_drawing()[:side, :side]) for side in (256, 330))
+    assert tuning.spent(small) == margin.Spending(1.0, True)
+    assert tuning.spent(larger).amplitude < 0.91
+
+
 def test_smooth_ground_gets_less_than_dense_texture() -> None:
     assert tuning.spent(_gradient()).amplitude < 0.7 < tuning.spent(_dense()).amplitude
 

@@ -18,6 +18,7 @@ MODULES = {"txt": "plain", "markdown": "markdown", "html": "html", "srt": "subti
            "gltf": "scene", "svg": "drawing"}
 """The module that reads each format."""
 _DRAWN = ("pdf", "ofd", "glb", "gltf")  # words are drawn on pages
+_OUTLINED = ("svg",)  # and here where a font of ours has them
 IN_MEMORY = ("txt", "markdown", "html", "srt", "vtt", "ass", "json", "jsonl")
 """The formats of texts that can be strings."""
 
@@ -25,7 +26,7 @@ IN_MEMORY = ("txt", "markdown", "html", "srt", "vtt", "ass", "json", "jsonl")
 def decode(data: bytes, format: str, name: str, _max_pixels: int = 0) -> TextSamples:
     """The text of a document; raises UnsupportedFormat, MalformedFile, LimitExceeded."""
     blocks, source = importlib.import_module(f"labelkit.codec.text.{MODULES[format]}").read(data, name)
-    return TextSamples(tuple(blocks), source, is_drawn=format in _DRAWN,
+    return TextSamples(tuple(blocks), source, is_drawn=format in _DRAWN, is_outlined=format in _OUTLINED,
                        pictures=source.pictures if isinstance(source, Pictured) else None)
 
 

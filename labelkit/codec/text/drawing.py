@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """SVG: the label is a text in front of the drawing, in its lower right corner (GB 45438-2025, 5.2; SVG 2, 11).
 
-Whatever font the viewer has, the words are as wide as they are said to be, on a plate of that width, and their capitals
-reach 5 % of the shortest side. What is read is the texts that are shown; those near the upper or lower edge can be a
-label by themselves.
+What is seen is their outlines in a font of ours, on a plate, so that they look the same whatever fonts the viewer has.
+The text that can be selected lies beneath them in the plate's colour; it is seen where no font of ours has the
+characters. Capitals reach 5 % of the shortest side. What is read is the texts that are shown; those near the upper or
+lower edge can be a label by themselves.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from labelkit.codec.samples import Block, Words
+from labelkit.codec.text import outlines
 from labelkit.container import join, markup
 from labelkit.container.base import Reader, splice
 from labelkit.container.markup import Element
@@ -28,6 +30,7 @@ _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _HIDDEN = ("defs", "symbol", "title", "desc", "metadata", "style", "script", "clipPath", "mask", "pattern", "marker")
 _NOT_SHOWN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|(?<![\w-])opacity\s*:\s*0(?:\.0*)?\s*(?:;|$)")
 _WIDE, _NARROW = 1.0, 0.58  # ems of a character of East Asia, and of others
+_INK, _PLATE = "#fff", "#141414"
 _FONTS = "Noto Sans SC, Noto Sans, PingFang SC, Microsoft YaHei, Arial, sans-serif"
 
 
@@ -107,8 +110,10 @@ def _label(data: bytes, root: Element, box: tuple[float, float, float, float], w
     x, y, wide, high = box
     short = min(wide, high)
     text, em, margin = "AI" if words.mark else words.text, _EM * short, _MARGIN * short
-    length = em * sum(_WIDE if unicodedata.east_asian_width(one) in "WF" else
-                      0.0 if unicodedata.category(one) == "Mn" else _NARROW for one in text)
+    drawn = outlines.outlines(text, words.font) if words.font else None
+    length = em * (drawn.width / outlines.EM if drawn else
+                   sum(_WIDE if unicodedata.east_asian_width(one) in "WF" else
+                       0.0 if unicodedata.category(one) == "Mn" else _NARROW for one in text))
     width, height = length + 2 * _PAD * em, _LINE * em
     if width + 2 * margin > wide:
         raise HostTooSmall("a drawing of {width} x {height} has no room for a label that can be read",
@@ -118,8 +123,12 @@ def _label(data: bytes, root: Element, box: tuple[float, float, float, float], w
     strong = next((kind for kind in map(unicodedata.bidirectional, text) if kind in ("L", "R", "AL")), "L")
     start, direction = (left + _PAD * em, "ltr") if strong == "L" else (left + _PAD * em + length, "rtl")
     style = (f'direction="{direction}" font-family="{_FONTS}" font-size="{em:.4g}" font-weight="400" '
-             'font-style="normal" text-anchor="start" stroke="none" fill="#fff"')
+             f'font-style="normal" text-anchor="start" stroke="none" fill="{_PLATE if drawn else _INK}"')
+    scale = em / outlines.EM
+    path = (f'<{p}path transform="translate({left + _PAD * em:.12g} {top + 1.05 * em:.12g}) scale({scale:.6g})" '
+            f'fill="{_INK}" stroke="none" fill-rule="evenodd" d="{drawn.path}"/>' if drawn else "")
     return (f'<{p}g class="AIGC-label"><{p}rect x="{left:.12g}" y="{top:.12g}" width="{width:.4g}" '
-            f'height="{height:.4g}" rx="{0.25 * em:.4g}" fill="#141414"/><{p}text x="{start:.12g}" '
+            f'height="{height:.4g}" rx="{0.25 * em:.4g}" fill="{_PLATE}"/><{p}text x="{start:.12g}" '
             f'y="{top + 1.05 * em:.12g}" textLength="{length:.4g}" lengthAdjust="spacingAndGlyphs" {style}>'
-            f"{escape(text)}</{p}text></{p}g>").encode("ascii", "xmlcharrefreplace")  # whatever encoding is stated
+            # readable in whatever encoding is stated
+            f"{escape(text)}</{p}text>{path}</{p}g>").encode("ascii", "xmlcharrefreplace")

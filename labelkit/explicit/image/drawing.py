@@ -30,15 +30,20 @@ _CACHED = 64
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
-    """How the label stands out: light or dark ink, and the opacity 0-1 of the plate of the other tone behind it."""
+    """How the label stands out: light or dark ink, and the opacity 0-1 of the plate of the other tone behind it.
+
+    white  the light tone as a share of full scale
+    """
 
     light_ink: bool
     plate: float
+    white: float = 1.0
 
     @property
-    def tones(self) -> tuple[int, int]:
+    def tones(self) -> tuple[float, float]:
         """Grey of ink and plate, 0 to 255."""
-        return (LIGHT, DARK) if self.light_ink else (DARK, LIGHT)
+        light = LIGHT * self.white
+        return (light, DARK) if self.light_ink else (DARK, light)
 
 
 _PLAIN = (Treatment(light_ink=True, plate=0.0), Treatment(light_ink=False, plate=0.0))
@@ -47,12 +52,13 @@ OPAQUE_PLATE = Treatment(light_ink=True, plate=1.0)
 
 
 def draw(pixels: Pixels, explicit: Explicit, *, treatment: Treatment | None = None,
-         in_place: bool = False) -> tuple[Pixels, DrawnText]:
+         in_place: bool = False, transfer: str = "sdr") -> tuple[Pixels, DrawnText]:
     """The picture with its explicit label, and where the label is.
 
     pixels     uint8 or uint16 [height, width], [height, width, 3] or [height, width, 4] (straight alpha), any strides
     treatment  None chooses one for the pixels under the label; the contrast is checked in both cases
     in_place   edit `pixels` and return it; else they are not changed and a new array is returned
+    transfer   "sdr", "pq" or "hlg": what is white in the last two would dazzle, so the label is reference white there
 
     Where the picture is transparent the label gets an opaque plate and the alpha is raised under it.
     Raises InvalidLabel for a text without the two elements, HostTooSmall where the text does not fit at the
@@ -63,21 +69,23 @@ def draw(pixels: Pixels, explicit: Explicit, *, treatment: Treatment | None = No
     if explicit.border:
         if in_place:
             raise InvalidArgument("a border makes the picture larger; it cannot be drawn in place")
-        return _draw_border(pixels, explicit)
+        return _draw_border(pixels, explicit, transfer)
     if in_place and not pixels.flags.writeable:
         raise InvalidArgument("the pixels are read-only; they cannot be edited in place")
     fitted = fit(*_size(pixels), explicit)
     out = pixels if in_place else pixels.copy()
     height, width = fitted.rendering.size
     view = out[fitted.y:fitted.y + height, fitted.x:fitted.x + width]
+    white = rules.WHITE[transfer]
     translucent = view.ndim == 3 and view.shape[2] == 4 and int(view[..., 3].min()) < _full(view)
     ground = _ground(view)
     if translucent:  # it may be shown on any page
-        treatment, ground = Treatment(ground.mean < 0.5, 1.0), _Ground((0.0,) * 3, ground.mean, (255.0,) * 3)
+        treatment, ground = Treatment(ground.mean < 0.5, 1.0, white), _Ground((0.0,) * 3, ground.mean, (255.0,) * 3)
     if treatment:
+        treatment = replace(treatment, white=white)
         treatment, ratio = _legible(treatment, _contrast(treatment, ground, explicit.opacity), ground, explicit.opacity)
     else:
-        treatment, ratio = _legible(*_plain(ground, explicit.opacity), ground, explicit.opacity)
+        treatment, ratio = _legible(*_plain(ground, explicit.opacity, white), ground, explicit.opacity)
     (_composite_alpha if translucent else _composite)(view, fitted.rendering, treatment, explicit.opacity)
     return out, placement(fitted, _size(out), explicit.corner, ratio, "plate" if treatment.plate else "plain")
 
@@ -90,7 +98,8 @@ def draw_frames(samples: ImageSamples, explicit: Explicit, *,
     """
     treatment = OPAQUE_PLATE if len(samples.frames) > 1 else None
     drawn = [draw(frame, explicit, treatment=treatment,
-                  in_place=in_place and frame.flags.writeable and not explicit.border) for frame in samples.frames]
+                  in_place=in_place and frame.flags.writeable and not explicit.border, transfer=samples.transfer)
+             for frame in samples.frames]
     return (replace(samples, frames=tuple(frame for frame, _ in drawn)),
             replace(drawn[0][1].rounded(), frames=len(drawn)))
 
@@ -256,10 +265,11 @@ def _contrast(treatment: Treatment, ground: _Ground, opacity: float) -> float:
     return min(rules.contrast(_blend(ink, opacity, dark), dark), rules.contrast(_blend(ink, opacity, bright), bright))
 
 
-def _plain(ground: _Ground, opacity: float) -> tuple[Treatment, float]:
+def _plain(ground: _Ground, opacity: float, white: float) -> tuple[Treatment, float]:
     """Light or dark ink without a plate, whichever has more contrast, and that."""
-    light, dark = (_contrast(treatment, ground, opacity) for treatment in _PLAIN)
-    return (_PLAIN[0], light) if light >= dark else (_PLAIN[1], dark)
+    plain = tuple(replace(treatment, white=white) for treatment in _PLAIN)
+    light, dark = (_contrast(treatment, ground, opacity) for treatment in plain)
+    return (plain[0], light) if light >= dark else (plain[1], dark)
 
 
 def _legible(treatment: Treatment, ratio: float, ground: _Ground, opacity: float) -> tuple[Treatment, float]:
@@ -268,7 +278,7 @@ def _legible(treatment: Treatment, ratio: float, ground: _Ground, opacity: float
         return treatment, ratio
     light_ink = ground.mean < 0.35
     for plate in (opacity, *(step / 20 for step in range(round(opacity * 20) + 1, 20)), 1.0):
-        treatment = Treatment(light_ink, plate)
+        treatment = Treatment(light_ink, plate, treatment.white)
         ratio = _contrast(treatment, ground, opacity)
         if ratio >= rules.MIN_CONTRAST:
             break
@@ -326,17 +336,17 @@ def _composite_alpha(view: Pixels, rendering: Rendering, treatment: Treatment, o
 # The strip outside the picture
 
 
-def _draw_border(pixels: Pixels, explicit: Explicit) -> tuple[Pixels, DrawnText]:
+def _draw_border(pixels: Pixels, explicit: Explicit, transfer: str) -> tuple[Pixels, DrawnText]:
     height, width = _size(pixels)
     lines, rendering, strip = _fit_strip(height, width, explicit)
     above = explicit.corner.startswith("top")
     out = np.empty((height + strip, *pixels.shape[1:]), pixels.dtype)
     out[strip if above else 0:][:height] = pixels
     beside = pixels[:max(1, height // 8)] if above else pixels[-max(1, height // 8):]
-    treatment = Treatment(_ground(beside).mean < 0.35, 0.0)
+    treatment = Treatment(_ground(beside).mean < 0.35, 0.0, rules.WHITE[transfer])
     area = out[:strip] if above else out[height:]
     tone = treatment.tones[1]
-    area[...] = tone * (_full(out) // 255)
+    area[...] = round(tone * (_full(out) // 255))
     if area.ndim == 3 and area.shape[2] == 4:
         area[..., 3] = _full(out)
     x = _along(explicit.corner, ("left", "right"), width - rendering.size[1], 0)

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from labelkit.choices import CORNERS, EDGES, EU_WORDS
 from labelkit.errors import HostTooSmall
 from labelkit.evidence import StatedPlace
 from labelkit.explicit.image.alignment import TextMatch, match_at
 from labelkit.explicit.image.drawing import fit
 from labelkit.explicit.image.raster import UInt8, bounds
-from labelkit.plan import CORNERS, EDGES, EU_WORDS, Explicit
+from labelkit.plan import Explicit
 
 # Least and mean correlation coefficient of the characters. A and I alone are two and three strokes, so they must fit
 # better than the characters of the longer words. Of 87 views of 29 unlabelled pictures none reached 0.45; AI at an ink

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds labels in other languages than Chinese: the usual words of each, and those that a manifest names.
 
-Each text is cut into pieces of ink about as wide as they are high. A run of them, the anchor, is searched for first: by
-default only where labels stand at the legal height, which costs next to nothing; along all edges in every size for the
-languages that are asked for. Then all pieces must match, each on its own.
+Each text is cut into pieces of ink about as wide as they are high. A run of them, the anchor, is searched for first:
+where labels stand at the legal height, which costs next to nothing; along all edges in every size for the languages
+that are asked for; and coarsely from the legal height on for all others. Then all pieces must match, each on its own.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from labelkit.choices import CORNERS, EDGES
 from labelkit.errors import HostTooSmall, LabelkitError
 from labelkit.evidence import StatedPlace
 from labelkit.explicit import rules
@@ -36,12 +37,21 @@ from labelkit.explicit.image.drawing import fit
 from labelkit.explicit.image.font import can_shape, is_right_to_left, is_shaped
 from labelkit.explicit.image.matching import resized
 from labelkit.explicit.image.raster import PAD_X, PAD_Y, Glyph, UInt8, width_em
-from labelkit.explicit.image.template_matching import CANDIDATES, Anchor, along_edges, found_in, strongest
+from labelkit.explicit.image.template_matching import (
+    CANDIDATES,
+    Anchor,
+    along_edges,
+    areas_along_edges,
+    found_in,
+    strongest,
+)
 from labelkit.explicit.translations import LEADS, TAILS, names_ai
 from labelkit.languages import CHINESE, LANGUAGES
-from labelkit.plan import CORNERS, EDGES, MIN_HEIGHT_SHARE, Explicit
+from labelkit.plan import MIN_HEIGHT_SHARE, Explicit
 
 _ANCHOR_PX, _ANCHOR_WIDTH = 11, 3.0  # ink height of the anchor in the first pass; its width in ink heights
+_COARSE_PX, _COARSE_SHARE = 8, 0.95  # the same where nobody asked; smallest size there, by the legal height
+_MIN_COARSE, _COARSE_CANDIDATES = 0.60, 4
 _MIN_PLACED, _MIN_RUN = 0.60, 0.60  # least correlation of the anchor where a label is likely, and of its run of pieces
 _NEAR = 0.8  # ink heights that the anchor may lie off there
 _MARGIN = Explicit().margin
@@ -56,7 +66,7 @@ class _Sought:
 
     whole, corner    its template, and the box of the run of pieces that is looked for first in it
     run, run_corner  the template of that run, and the box of its ink in it
-    anchor           the run, small
+    anchor, coarse   the run, small and smaller
     """
 
     text: str
@@ -66,14 +76,15 @@ class _Sought:
     run: Template
     run_corner: Glyph
     anchor: Anchor
+    coarse: Anchor
 
 
 def find_in(grey: UInt8, asked: Collection[str] = (), expected_text: str | None = None,
             stated_place: StatedPlace | None = None) -> TextMatch | None:
     """A label in another language in uint8 [height, width], or None.
 
-    asked           languages whose words are searched for along all edges, in every size; the others are looked for at
-                    the corners and the middles of edges, at the legal height and the usual margin
+    asked           languages whose words are searched for along all edges, in every size; the others from the legal
+                    height on
     expected_text   a text that another layer names, searched for as those are
     stated_place    where it says that it is; looked at first
     """
@@ -89,7 +100,8 @@ def find_in(grey: UInt8, asked: Collection[str] = (), expected_text: str | None 
     placed = (_first_match(grey, one, strongest(_placed(grey, one), 2)) for one in sought.values())
     anywhere = (_first_match(grey, one, strongest(along_edges(grey, one.anchor), CANDIDATES))
                 for text, one in sought.items() if text in wanted)
-    return next((match for matches in (placed, anywhere) for match in matches if match), None)
+    elsewhere = _elsewhere(grey, [one for text, one in sought.items() if text not in wanted])
+    return next((match for matches in (placed, anywhere, elsewhere) for match in matches if match), None)
 
 
 def language_of(text: str) -> str | None:
@@ -130,10 +142,14 @@ def _sought(text: str, lines: tuple[str, ...]) -> _Sought:
     ink = np.ascontiguousarray(whole.ink[top:bottom, left:right])
     run = Template(ink, without_slow_parts(ink), whole.em_px, tuple(one.moved(-left, -top) for one in pieces))
     corner = Glyph("", RIM, RIM, ink.shape[1] - 2 * RIM, ink.shape[0] - 2 * RIM)
-    scale = _ANCHOR_PX / VERIFY_INK_PX
-    small = resized(ink, (round(ink.shape[1] * scale), round(ink.shape[0] * scale)))
-    anchor = Anchor(small, _ANCHOR_PX, whole.em_px * scale)
-    return _Sought(text, lines, whole, corner.moved(left, top), run, corner, anchor)
+    return _Sought(text, lines, whole, corner.moved(left, top), run, corner,
+                   *(_small(ink, whole.em_px, px) for px in (_ANCHOR_PX, _COARSE_PX)))
+
+
+def _small(ink: UInt8, em_px: float, px: int) -> Anchor:
+    """An anchor of the ink of a run, in which letters are `px` high."""
+    scale = px / VERIFY_INK_PX
+    return Anchor(resized(ink, (round(ink.shape[1] * scale), round(ink.shape[0] * scale))), px, em_px * scale)
 
 
 def _busiest_run(whole: Template) -> tuple[int, int]:
@@ -151,6 +167,21 @@ def _busiest_run(whole: Template) -> tuple[int, int]:
             last += 1
         runs.append((sum(map(strokes, whole.glyphs[first:last])), first, last))
     return max(runs)[1:]
+
+
+# Along all edges, for all languages at once
+
+
+def _elsewhere(grey: UInt8, sought: list[_Sought]) -> Iterator[TextMatch | None]:
+    """The matches along all edges of texts nobody asked for: from the legal height on, by smaller anchors, so that all
+    languages together cost about as much as three that are asked for."""
+    found: list[list[Candidate]] = [[] for _ in sought]
+    for zoom, x, y, area in areas_along_edges(grey, _COARSE_PX, MIN_HEIGHT_SHARE * _COARSE_SHARE):
+        for one, places in zip(sought, found, strict=True):
+            places += (replace(place, x=x / zoom + place.x, y=y / zoom + place.y)
+                       for place in found_in(area, one.coarse, zoom, _MIN_COARSE))
+    for one, places in zip(sought, found, strict=True):
+        yield _first_match(grey, one, strongest(places, _COARSE_CANDIDATES))
 
 
 # Where labels are unless a plan says otherwise

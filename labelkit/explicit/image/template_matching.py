@@ -117,18 +117,25 @@ def found_in(area: UInt8, anchor: Anchor, zoom: float, least: float) -> Iterator
 
 def along_edges(grey: UInt8, anchor: Anchor) -> Iterator[Candidate]:
     """Where an anchor may stand along the edges, in every size."""
+    for zoom, x, y, area in areas_along_edges(grey, anchor.px):
+        for found in found_in(area, anchor, zoom, MIN_ANCHOR):
+            yield replace(found, x=x / zoom + found.x, y=y / zoom + found.y)
+
+
+def areas_along_edges(grey: UInt8, px: float, smallest: float = _SMALLEST) -> Iterator[tuple[float, int, int, UInt8]]:
+    """Where labels stand, in every size in which what is `px` high in the area is at least `smallest` of the shortest
+    side: the zoom, x and y in zoomed pixels, and uint8 [height, width]."""
     height, width = grey.shape
     short = min(grey.shape)
-    share, base = max(_SMALLEST, _SMALLEST_PX / short), grey
+    share, base = max(smallest, _SMALLEST_PX / short), grey
     # a small picture carries a label that is large for it: MIN_INK_PX, of which 成 has a quarter more
     largest = max(_LARGEST, 1.5 * rules.MIN_INK_PX / short)
     while share < largest:
-        zoom = anchor.px / (share * short)
+        zoom = px / (share * short)
         level = resized(base, (max(1, round(width * zoom)), max(1, round(height * zoom))))
         base = level if base is grey and zoom < 1 else base  # the first level is the finest
-        for x, y, area in _windows(level, _LEGAL_MARGIN if share > MIN_HEIGHT_SHARE else _MARGIN, anchor.px):
-            for found in found_in(area, anchor, zoom, MIN_ANCHOR):
-                yield replace(found, x=x / zoom + found.x, y=y / zoom + found.y)
+        for x, y, area in _windows(level, _LEGAL_MARGIN if share > MIN_HEIGHT_SHARE else _MARGIN, px):
+            yield zoom, x, y, area
         share *= _STEP
 
 

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 from labelkit.codec.samples import TextSamples, Typeface, Words
-from labelkit.errors import InvalidLabel, UnsupportedFormat
+from labelkit.errors import InvalidLabel, MissingGlyph, UnsupportedFormat
 from labelkit.evidence import DrawnWords
 from labelkit.explicit import rules
 from labelkit.explicit.image.font import Font, is_shaped
@@ -30,9 +31,18 @@ def draw(samples: TextSamples, explicit: Explicit) -> tuple[TextSamples, DrawnWo
                                     text=words[0].text,
                                     hint="label it in a language of another script, such as English")
         font.check(words[0].text)
-        added = tuple(replace(one, font=Typeface(font.name, font.data, font.face)) for one in added)
+        added = _in(font, added)
+    elif samples.is_outlined and added:
+        font = Font.open(explicit.font, words[0].text)
+        with suppress(MissingGlyph, UnsupportedFormat):  # the viewer's fonts may have what is missing
+            font.check(words[0].text)
+            added = _in(font, added)
     drawn = DrawnWords(text=words[0].text, places=tuple(one.place for one in words), mark=words[0].mark)
     return replace(samples, words=(*samples.words, *added)), drawn
+
+
+def _in(font: Font, words: tuple[Words, ...]) -> tuple[Words, ...]:
+    return tuple(replace(one, font=Typeface(font.name, font.data, font.face)) for one in words)
 
 
 def words_of(explicit: Explicit) -> tuple[Words, ...]:

@@ -115,11 +115,20 @@ _DENIED = re.compile(r"(?:说法|传言|指控|结论|标签|判断|是|为|系|
                      # what is only likely, what another says, and what has to be labelled
                      r"(?:生成|合成|创作|撰写)的(?:可能性|概率|嫌疑|说法|传言|争议)|"
                      r"^[^,，]*[,，]\s*(?:[^\s,，]+\s){0,4}?(?:claim(?:s|ed)|alleg(?:es|ed)|sa(?:ys|id)|argue[sd]|insist(?:s|ed)|"
+                     r"believe[sd]?|think[s]?|suspect(?:s|ed)?|glaub(?:t|en|ten?)|vermeld\w+|soupçonn\w+|croi(?:t|ent)|"
+                     r"pense(?:nt)?|cree[n]?|sospecha\w*|sospett\w+|"
                      r"behaupte(?:t|n|ten?)|sag(?:t|en|ten?)|mein(?:t|en|ten?)|vermute(?:t|n|ten?)|"
                      r"(?:a )?affirm(?:e|é|ent|ait|aient)|prétend(?:ent|ait)?|soutien(?:t|nent)|dit|"
                      r"afirm(?:an?|ó|aron|ou)|asegur(?:an?|ó|aron)|dice|dijo|sostiene|alega|disse|afferma|twierdzi|"
                      r"утвержда\w+|заяви\w*|сказал\w*|пишет|решил\w*|твърди)\b|"
                      r"^[^,，]*[,，]\s*[\u4e00-\u9fff]{0,6}?(?:声称|宣称|指称|辩称|诉称)|"
+                     r"^[^,，–—]*(?:[,，]|\s[–—-])\s*(?:according to|so (?:der|die|das|ein|eine|seine?|ihre?|sagt|"
+                     r"erkenn\w+|entlarv\w+|lautet)|laut (?!unser)|ou? (?:eso|isso|du moins)|or so|hei(?:ß|ss)t es|"
+                     r"hie(?:ß|ss) es|selon|d['’]après|según|secondo|segundo|conforme|według|zdaniem|por lo visto|"
+                     r"apparemment|angeblich|allegedly|supposedly|reportedly|по (?:словам|данным|мнению|версии)|"
+                     r"якобы|според|(?:[^\s,，]+\s){0,4}?zufolge)\b|"
+                     r"^[^:：]*[:：]\s*(?:how|why|so|wie|warum|comment|pourquoi|cómo|por qué|come|perché|como|"
+                     r"jak|как)\b|"
                      r"的[,，](?:平台|发布者|提供者)?(?:应当?|应该|须|必须|需要?)[\u4e00-\u9fff]{0,8}(?:标识|标注|标明)",
                      re.IGNORECASE)
 _NAMES_AI = re.compile(r"人\s*工\s*智\s*能|a\W{0,2}i|artificial|language model", re.IGNORECASE)

@@ -33,8 +33,6 @@ UInt32: TypeAlias = npt.NDArray[np.uint32]
 
 MIN_SECONDS = 2.0  # GB 45438-2025 5.4
 _FADE_STEPS = 16
-# Reference white of SDR graphics in HDR programmes, as shares of full scale: Rec. ITU-R BT.2408, table 1
-_WHITE = {"sdr": 1.0, "hlg": 0.75, "pq": 0.58}
 
 
 def draw(samples: VideoSamples, explicit: Explicit) -> tuple[VideoSamples, DrawnFilmText]:
@@ -210,7 +208,7 @@ def _mixture(cover: _Cover, form: FrameFormat, level: float, plane: str) -> tupl
 
 def _tone(grey: float, form: FrameFormat) -> float:
     """The luma code value of a grey of 0 to 255 (Rec. ITU-T H.273, 8.3); white is that of graphics in HDR films."""
-    share = grey / 255 * _WHITE[form.transfer]
+    share = grey / 255 * rules.WHITE[form.transfer]
     if form.full_range:
         return share * ((1 << form.bits) - 1)
     return (16 + 219 * share) * (1 << form.bits - 8)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The signal that marks sound, made as it streams: what has to be added to the host.
+"""Sound marked as it streams: a difference is made, and added to the host.
 
 The host is analysed at 16 kHz. There the difference is formed, limited in frequency and in time against the host, and
-then resampled to the host's rate.
+then resampled to the host's rate. All of it is one kernel, which keeps what it needs between two calls.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import math
 import numpy as np
 
 from labelkit import kernels
-from labelkit.codec.resample import Resampler
+from labelkit.codec.resample import bank
+from labelkit.errors import InvalidArgument
 from labelkit.key import Key
 from labelkit.payload import Payload
-from labelkit.watermark.audio.inputs import Float32
-from labelkit.watermark.audio.pattern import EDGES, FRAME, HOP, PERIOD_FRAMES, RATE, frame_signs, roots, windows
+from labelkit.watermark.audio.inputs import MAX_AMPLITUDE, Samples
+from labelkit.watermark.audio.pattern import EDGES, FRAME, HOP, RATE, frame_signs, roots, windows
 
 # swept 2026-11-28, tables in benchmarks/TUNING.md: DEPTH, TILT, WIDEBAND_SHARE, SPECTRAL_LIMIT, ENERGY_LIMIT, SLOPE,
 # CLEAR_SHARE
@@ -31,54 +32,93 @@ SPECTRAL_LIMIT = 0.6  # of the host's amplitude in every bin of every 16 ms (-4 
 ENERGY_LIMIT = 0.16  # of the host's amplitude in any 4 ms (-16 dB): no pre-echo, pauses stay silent
 _AROUND = 32  # samples on either side that the energy limiter looks at
 _SHORT, _LAG = 256, 128  # samples of a frame of the spectral limiter, and between the starts of two
-_PAST = _LAG + 2 * _AROUND  # samples of the host before a frame that the limiters look at
-_LIMITER_SCRATCH = 5 * 1024 + 8 * 129  # floats: LK_AUDIO_SHIELD_SCRATCH
+_EARLY = HOP + _LAG + _AROUND  # samples before time 0 that the first frames make; they are dropped
+_BATCH = 4 * HOP  # samples at RATE that the kernel makes at once: LK_AUDIO_STREAM_FRAMES
+_FRAMES, _TAKEN, _GIVEN = 4, 8, 9  # places in the kernel's counts
+_ALL = 2**31 - 1  # frames
 _WINDOW = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_SHORT) / _SHORT)).astype(np.float32)
 _HZ = (EDGES[1:] + EDGES[:-1]) * (RATE / FRAME / 2)
 _SHAPE = (_HZ[0] / _HZ) ** SLOPE * np.where((_HZ > CLEAR_HZ[0]) & (_HZ < CLEAR_HZ[1]), CLEAR_SHARE, 1)
 
 
 class DifferenceMaker:
-    """Takes host samples at any rate; gives the difference to be added, at most `delay` host samples later.
+    """Takes a host at any rate; gives it marked, or the difference alone, at most `delay` host samples later.
 
     strength   a factor of all depths and limits
     amplitude  the share of its depth that the lowest band gets; others get less of theirs. No share is above 1, and at
                HARD all are 1. `set_amplitude` changes it
+    adds       whether the host is in what is given; if not, that is float32
     """
 
     def __init__(self, rate: int, channels: int, payload: Payload | None, key: Key, strength: float,
-                 amplitude: float = HARD) -> None:
+                 amplitude: float = HARD, *, adds: bool = False) -> None:
         self._signs = frame_signs(key, payload)
-        self._strength = strength
+        self._strength, self._adds, self._channels = strength, adds, channels
         self._apply(amplitude)
         self._changes: collections.deque[tuple[int, float]] = collections.deque()
-        self._frames_done = 0
-        self._down = Resampler(rate, RATE, channels)
-        self._up = Resampler(RATE, rate, channels)
-        self._host = np.zeros((channels, _PAST + HOP), np.float32)  # and what is not yet in two frames: 0 starts early
-        self._tail = np.zeros((channels, HOP), np.float32)  # what the last frame adds to the next half frame
-        self._made = np.zeros((channels, _LAG), np.float32)  # of the difference, not yet in two frames of the limiter
-        self._limited = np.zeros((channels, _LAG + 2 * _AROUND), np.float32)  # its last samples, and what comes on top
-        self._early = HOP + _LAG + _AROUND  # samples before time 0 that the first frames make; they are dropped
-        self._mean = np.full(1, -1e9, np.float32)  # loudness up to here, as the kernel keeps it
-        self._limiter_scratch = np.empty(_LIMITER_SCRATCH, np.float32)
-        self._scratch = np.empty(kernels.audio_mark_scratch(channels), np.float32)
-        self.delay = self._down.lookahead + 1 + -(-(FRAME + _LAG + _AROUND + self._up.lookahead + 1) * rate // RATE)
+        (down_bank, up, down), (up_bank, *_) = bank(rate, RATE), bank(RATE, rate)
+        ahead, ahead_back = down_bank.shape[1] // 2, up_bank.shape[1] // 2  # samples that the filters look ahead
+        lead, lead_back = max(0, ahead - 1), max(0, ahead_back - 1)
+        self._up, self._down, self._ahead = up, down, (ahead, ahead_back)
+        self.delay = ahead + 1 + -(-(FRAME + _LAG + _AROUND + ahead_back + 1) * rate // RATE)
+        rooms = lead + self.delay + _BATCH * down // up + 1, 2 * ahead_back + down // up + 1 + 2 * _BATCH
+        self._form = (*rooms, up, down, down_bank, up_bank, roots(), windows()[0], _WINDOW, EDGES, self._signs)
+        self._counts = np.array([0, lead, 0, HOP + _LAG + 2 * _AROUND, 0, _EARLY, lead_back, 0, 0, 0], np.int64)
+        self._state = np.zeros(kernels.audio_stream_state(channels, *rooms), np.float32)
+        self._state[-1] = -1e9
+        self._scratch = np.empty(kernels.audio_stream_scratch(channels), np.float32)
+        self._pushed = self._given = 0
 
-    def push(self, x: Float32) -> Float32:
-        """The next float32 [channels, m] of the difference, for the next [channels, n] of the host."""
-        self._host = np.concatenate([self._host, self._down.push(x)], axis=1)
-        parts = []
-        while frames := max(0, (self._host.shape[1] - _PAST - FRAME) // HOP + 1):
-            if self._changes and self._changes[0][0] <= self._frames_done:
-                self._apply(self._changes.popleft()[1])
-            elif self._changes:
-                parts.append(self._mark(min(frames, self._changes[0][0] - self._frames_done)))
-            else:
-                parts.append(self._mark(frames))
-        if len(parts) == 1:
-            return parts[0]
-        return np.concatenate(parts, axis=1) if parts else np.empty((len(x), 0), np.float32)
+    def ready(self, frames: int) -> int:
+        """How many frames `push` gives for so many."""
+        ahead, ahead_back = self._ahead
+        near = -(-(self._pushed + frames - ahead) * self._up // self._down)
+        made: int = near // HOP * HOP - _EARLY - ahead_back
+        return max(0, -(-made * self._down // self._up) - self._given)
+
+    def push(self, chunk: Samples, out: Samples | None = None) -> Samples:
+        """What is ready, with the axes and (where the host is in it) the dtype of the chunk.
+
+        chunk  float32 or int16, [frames] or [frames, channels]
+        out    where it goes, of `ready` frames, C-contiguous; None makes a new array
+        Raises InvalidArgument, and then has taken nothing in, for samples that are not finite or too large.
+        """
+        flags = chunk.flags
+        if not (flags.c_contiguous and flags.aligned):
+            chunk = chunk.copy()
+        if out is None:
+            out = np.empty((self.ready(len(chunk)), *chunk.shape[1:]), chunk.dtype if self._adds else np.float32)
+        if self._changes:
+            self._make_changing(chunk, out)
+        else:
+            self._make(chunk, out, _ALL)
+        self._pushed += len(chunk)
+        self._given += len(out)
+        return out
+
+    def finish(self, like: Samples) -> Samples:
+        """The rest, with the dtype and axes of `like`; the maker cannot be used again."""
+        left = self._pushed - self._given
+        return self.push(np.zeros((self.delay, *like.shape[1:]), like.dtype))[:left]
+
+    def _make(self, chunk: Samples, out: Samples, most: int) -> None:
+        """Up to so many frames of the mark."""
+        kernels.audio_stream(chunk, self._channels, most, *self._form, self._depths, self._limits,
+                             chunk.dtype.kind == "i", self._adds, self._counts, self._state, self._scratch, out)
+        if self._counts.item(_TAKEN) < 0:
+            raise InvalidArgument("samples hold values that are not numbers or above {largest:g}",
+                                  largest=MAX_AMPLITUDE)
+
+    def _make_changing(self, chunk: Samples, out: Samples) -> None:
+        """Frames up to the next change of the amplitude, and so on."""
+        counts = self._counts
+        while self._changes:
+            self._make(chunk, out, max(0, self._changes[0][0] - counts.item(_FRAMES)))
+            chunk, out = chunk[counts.item(_TAKEN) :], out[counts.item(_GIVEN) :]
+            if self._changes[0][0] > counts.item(_FRAMES):
+                return
+            self._apply(self._changes.popleft()[1])
+        self._make(chunk, out, _ALL)
 
     def set_amplitude(self, amplitude: float, at_s: float) -> None:
         """Change the amplitude from a time on, to a frame; times come in ascending order, before the sound there."""
@@ -88,41 +128,4 @@ class DifferenceMaker:
         share = self._strength * min(1.0, amplitude)
         self._depths = (DEPTH * self._strength * (_HZ / 2000) ** TILT * np.where(_HZ > NARROWBAND_HZ, WIDEBAND_SHARE, 1)
                         * np.minimum(1, amplitude * _SHAPE)).astype(np.float32)
-        self._spectral_limit, self._energy_limit = SPECTRAL_LIMIT * share, ENERGY_LIMIT * share
-
-    def _mark(self, frames: int) -> Float32:
-        """The difference that the next frames of the host complete."""
-        size, past = frames * HOP, _PAST
-        host = np.ascontiguousarray(self._host[:, past : past + size + HOP])
-        made = np.zeros_like(host)
-        made[:, :HOP] = self._tail
-        kernels.audio_mark(host, len(host), frames, roots(), windows()[0], EDGES, self._signs,
-                           self._frames_done % PERIOD_FRAMES, self._depths, self._mean, self._scratch, made)
-        self._tail = made[:, size:].copy()
-        difference = np.concatenate([self._made, made[:, :size]], axis=1)
-        self._made = difference[:, size:].copy()
-        limited = self._limit(difference, size)
-        self._host = self._host[:, size:].copy()
-        self._frames_done += frames
-        if self._early:
-            early = min(self._early, size)
-            self._early -= early
-            limited = limited[:, early:]
-        return self._up.push(limited)
-
-    def _limit(self, difference: Float32, size: int) -> Float32:
-        """float32 [channels, size]: the difference limited bin by bin, then in time, from [channels, 128 + size] of it.
-
-        What comes out lies 128 + 32 samples before the end of what is completed.
-        """
-        spectral = np.zeros((len(difference), size + _PAST), np.float32)
-        spectral[:, :_PAST] = self._limited
-        out = np.empty((len(difference), size), np.float32)
-        reach = size + 2 * _AROUND
-        scratch = np.empty(2 * reach, np.float32)
-        for host, channel, limited, to in zip(self._host, difference, spectral, out, strict=True):
-            kernels.audio_shield(host[_PAST - _LAG : _PAST + size], channel, self._spectral_limit, roots(), _WINDOW,
-                                 self._limiter_scratch, limited[2 * _AROUND :])
-            kernels.audio_limit(host[:reach], limited[:reach], self._energy_limit, scratch, to)
-        self._limited = spectral[:, size:].copy()
-        return out
+        self._limits = np.array([SPECTRAL_LIMIT * share, ENERGY_LIMIT * share], np.float32)

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
+from labelkit.choices import ROBUSTNESS
 from labelkit.codec.resample import Resampler
 from labelkit.codec.samples import BLOCK
 from labelkit.errors import HostTooSmall, InvalidArgument
 from labelkit.key import Key
 from labelkit.payload import Payload
-from labelkit.plan import ROBUSTNESS, check_robustness, check_strength
+from labelkit.plan import check_robustness, check_strength
 from labelkit.watermark.audio import margin
 from labelkit.watermark.audio.detector import AudioDetector
 from labelkit.watermark.audio.difference import HARD, DifferenceMaker
@@ -55,47 +56,65 @@ class AudioMarker:
 
     def __init__(self, rate: int, channels: int, payload: Payload | None, key: Key | None = None, *,
                  strength: float = 1.0, robustness: str = ROBUSTNESS[0]) -> None:
-        if not isinstance(payload, Payload | None):
-            raise InvalidArgument("payload must be a Payload, got {got}", got=type(payload).__name__)
-        strength = check_strength(strength)
         check_robustness(robustness)
-        self._rate, self._payload, self._key = check_rate(rate), payload, Key.of(key)
         measured = robustness != "hard" and payload is not None
-        self._maker = DifferenceMaker(self._rate, check_channels(channels), payload, self._key, strength,
-                                      margin.UNHEARD if measured else HARD)
+        self._maker = _maker(rate, channels, payload, key, strength, margin.UNHEARD if measured else HARD)
+        self._rate, self._payload, self._key = int(rate), payload, Key.of(key)
         self._listener = margin.Listener(self._rate) if measured else None
-        self._recent: collections.deque[list[Float32]] = collections.deque()  # views of what was returned
+        self._recent: collections.deque[Samples] = collections.deque()  # of what was returned
         self._recent_start = self._recent_count = 0  # in samples of the stream
         self._channels = channels
-        self._waiting: list[Samples] = []
+        self._like: Samples | None = None  # an empty chunk as those that come, None before the first
         self._is_over = False
-        self._remembers = True
         self.latency_s = self._maker.delay / rate
 
     def push(self, chunk: Samples) -> Samples:
         """The samples that are ready, perhaps none, with the dtype and axes of the chunk."""
-        host = by_channel(chunk, self._channels)
-        first = self._waiting[0] if self._waiting else chunk
-        if self._is_over or (chunk.dtype, chunk.ndim) != (first.dtype, first.ndim):
+        like = self._like
+        if self._is_over or like is None or not (isinstance(chunk, np.ndarray) and chunk.dtype is like.dtype
+                                                 and chunk.shape[1:] == like.shape[1:]):
+            self._check(chunk)
+        listener = self._listener
+        if listener is None:
+            marked = self._maker.push(chunk)
+        elif listener.is_before_change(len(chunk)):
+            marked = self._maker.push(chunk)
+            listener.hear(chunk)
+        else:
+            marked = self._changing(chunk, listener)
+        if like is None:
+            self._like = chunk[:0].copy()
+        if len(marked):
+            self._remember(marked)
+        return marked
+
+    def _check(self, chunk: Samples) -> None:
+        channels, like = channels_of(chunk), self._like
+        if channels != self._channels:
+            raise InvalidArgument("a chunk of {wanted} channels was expected, got {got}", wanted=self._channels,
+                                  got=channels)
+        if self._is_over or like is not None and (chunk.dtype, chunk.ndim) != (like.dtype, like.ndim):
             raise InvalidArgument("a marker takes one stream, its chunks of one dtype and as many axes each")
-        self._waiting.append(chunk.copy())  # callers fill one buffer again and again
-        if self._listener is None or self._listener.takes(host):
-            return self._take(self._maker.push(host))
+
+    def _changing(self, chunk: Samples, listener: margin.Listener) -> Samples:
+        """A chunk in which the amplitude changes."""
+        by_channel(chunk, self._channels)  # all is checked before a part is taken in
         parts = []
-        for part, amplitude in self._listener.push(host):
+        for part, amplitude in listener.push(chunk):
             parts.append(self._maker.push(part))
             if amplitude is not None:
-                self._maker.set_amplitude(amplitude, self._listener.heard_s)
-        return self._take(np.concatenate(parts, axis=1))
+                self._maker.set_amplitude(amplitude, listener.heard_s)
+        return np.concatenate(parts)
 
     def finish(self) -> Samples:
         """The rest; the marker cannot be used again."""
         self._is_over = True
-        if not self._waiting:
+        if self._like is None:
             return np.empty((0, self._channels), np.float32)
-        left = sum(map(len, self._waiting))
-        difference = self._maker.push(np.zeros((self._channels, self._maker.delay), np.float32))
-        return self._take(difference[:, :left])
+        rest = self._maker.finish(self._like)
+        if len(rest):
+            self._remember(rest)
+        return rest
 
     def is_readable(self) -> bool:
         """Whether the mark is read back from the last eight seconds that were returned; False while they are too few.
@@ -106,26 +125,14 @@ class AudioMarker:
             return False
         row = math.ceil(self._recent_start / (ROW_S * self._rate))
         start = max(0, round(row * ROW_S * self._rate) - self._recent_start)
-        return any(_read_at(np.concatenate(view)[None, start:], self._rate, self._payload, self._key, row)[0]
-                   for view in zip(*self._recent, strict=True))
-
-    def _take(self, difference: Float32) -> Samples:
-        count = difference.shape[1]
-        if not count:
-            first = self._waiting[0]
-            return np.empty((0, *first.shape[1:]), first.dtype)
-        host = np.concatenate(self._waiting) if len(self._waiting) > 1 else self._waiting[0]
-        self._waiting = [host[count:]]
-        marked = _add(host[:count], difference)
-        if self._remembers:
-            self._remember(marked)
-        return marked
+        return any(_read_at(view[None, start:], self._rate, self._payload, self._key, row)[0]
+                   for view in views_of(np.concatenate(self._recent)))
 
     def _remember(self, marked: Samples) -> None:
-        self._recent.append(views_of(marked))
+        self._recent.append(marked.copy())
         self._recent_count += len(marked)
-        while self._recent_count - len(self._recent[0][0]) >= _RECENT_S * self._rate:
-            gone = len(self._recent.popleft()[0])
+        while self._recent_count - len(self._recent[0]) >= _RECENT_S * self._rate:
+            gone = len(self._recent.popleft())
             self._recent_count, self._recent_start = self._recent_count - gone, self._recent_start + gone
 
 
@@ -145,7 +152,7 @@ def embed(samples: Samples, rate: int, payload: Payload | None, key: Key | None 
     Raises InvalidArgument; HostTooSmall where the detector could not read the result, with the length that would do.
     """
     check_robustness(robustness)
-    marker = _marker(rate, channels_of(samples), payload, key, strength)
+    maker = _maker(rate, channels_of(samples), payload, key, strength)
     marked = np.empty_like(samples) if out is None else out
     if (marked.dtype, marked.shape) != (samples.dtype, samples.shape):
         raise InvalidArgument("out must be {wanted}, got {got}", wanted=f"{samples.dtype} {list(samples.shape)}",
@@ -157,13 +164,11 @@ def embed(samples: Samples, rate: int, payload: Payload | None, key: Key | None 
     done = 0
     for first, stop in parts:
         if measured:
-            marker._maker.set_amplitude(margin.amplitude(samples[first:stop], rate), first / rate)
+            maker.set_amplitude(margin.amplitude(samples[first:stop], rate), first / rate)
         for start in range(first, stop, BLOCK):
-            part = marker.push(samples[start : min(start + BLOCK, stop)])
-            marked[done : done + len(part)] = part
-            done += len(part)
+            done += _push_into(marked, done, maker, samples[start : min(start + BLOCK, stop)])
     if len(samples):
-        marked[done:] = marker.finish()
+        marked[done:] = maker.finish(samples)
     middle = _Middle(rate, len(marked), payload, Key.of(key))
     middle.push(marked[middle.start : middle.start + round(_LONGEST_S * rate)], middle.start)
     try:
@@ -186,30 +191,35 @@ def embed_in_blocks(blocks: Callable[[], Iterator[Samples]], rate: int, channels
     check_robustness(robustness)
 
     def marked() -> Iterator[Samples]:
-        marker = _marker(rate, channels, payload, key, strength)
+        maker = _maker(rate, channels, payload, key, strength)
+        like: Samples = np.empty((0, channels), np.float32)
         if robustness == "hard" or payload is None:
-            yield from (marker.push(block) for block in blocks())
+            for like in blocks():
+                yield maker.push(like)
         else:
             start = 0
             for section in _cut(blocks(), [stop for _, stop in margin.sections(frames, rate, channels)]):
-                marker._maker.set_amplitude(margin.amplitude(np.concatenate(section), rate), start / rate)
-                yield from (marker.push(block) for block in section)
+                maker.set_amplitude(margin.amplitude(np.concatenate(section), rate), start / rate)
+                for like in section:
+                    yield maker.push(like)
                 start += sum(map(len, section))
-        yield marker.finish()
+        yield maker.finish(like)
 
     middle, done = _Middle(rate, frames, payload, Key.of(key)), 0
     for part in marked():
-        middle.push(part, done)
+        middle.push(part, done, stays=False)
         done += len(part)
         yield part
     middle.check(marked)
 
 
-def _marker(rate: int, channels: int, payload: Payload | None, key: Key | None, strength: float) -> AudioMarker:
-    """A marker whose amplitude is set from outside, all there is at first; its result is checked by `_Middle`."""
-    marker = AudioMarker(rate, channels, payload, key, strength=strength, robustness="hard")
-    marker._remembers = False
-    return marker
+def _maker(rate: int, channels: int, payload: Payload | None, key: Key | None, strength: float,
+           amplitude: float = HARD) -> DifferenceMaker:
+    """What marks sound, from arguments that are checked."""
+    if not isinstance(payload, Payload | None):
+        raise InvalidArgument("payload must be a Payload, got {got}", got=type(payload).__name__)
+    return DifferenceMaker(check_rate(rate), check_channels(channels), payload, Key.of(key), check_strength(strength),
+                           amplitude, adds=True)
 
 
 def _cut(blocks: Iterable[Samples], stops: list[int]) -> Iterator[list[Samples]]:
@@ -227,20 +237,14 @@ def _cut(blocks: Iterable[Samples], stops: list[int]) -> Iterator[list[Samples]]
         yield held
 
 
-def _add(host: Samples, difference: Float32) -> Samples:
-    """Samples with float32 [channels, frames] added to them."""
-    if host.dtype == np.int16:
-        change = difference[0] if host.ndim == 1 else difference.T
-        return np.clip(np.rint(host + change * np.float32(32768)), -32768, 32767).astype(np.int16)
-    out: Float32 = np.empty(host.shape, np.float32)
-    if host.ndim == 1:
-        np.add(host, difference[0], out=out)
-    for channel in range(host.shape[1] if host.ndim == 2 else 0):  # their samples lie apart in one of the two
-        np.add(host[:, channel], difference[channel], out=out[:, channel])
-    if len(out) and max(out.max(), -out.min()) > 1:  # full scale is the limit, unless the host exceeds it already
-        top = np.maximum(np.abs(host), np.float32(1))
-        np.clip(out, -top, top, out=out)
-    return out
+def _push_into(marked: Samples, at: int, maker: DifferenceMaker, chunk: Samples) -> int:
+    """Push a chunk, put what is ready into `marked` from a frame on, and return how much it is."""
+    to = marked[at : at + maker.ready(len(chunk))]
+    if to.flags.c_contiguous and not np.may_share_memory(to, chunk):
+        maker.push(chunk, to)
+    else:
+        to[...] = maker.push(chunk)
+    return len(to)
 
 
 class _Middle:
@@ -256,7 +260,7 @@ class _Middle:
             self._lengths.append(min(2 * self._lengths[-1], frames / rate))
         self.start = self._span(self._lengths[-1])[1]
         self._stop = self._span(self._lengths[-1])[2]
-        self._views: list[list[Float32]] = []  # of what was pushed, as the detector sees it
+        self._parts: list[Samples] = []  # of what was pushed
 
     def _span(self, length_s: float) -> tuple[int, int, int]:
         """The row of the pattern from which so many seconds in the middle count, their first frame and last + 1."""
@@ -264,21 +268,23 @@ class _Middle:
         start = round(row * ROW_S * self._rate)
         return row, start, start + round(length_s * self._rate)
 
-    def push(self, marked: Samples, at: int) -> None:
-        """Take in marked sound that begins at a frame; what lies outside the middle is passed over."""
+    def push(self, marked: Samples, at: int, *, stays: bool = True) -> None:
+        """Take in marked sound that begins at a frame; what lies outside the middle is passed over.
+
+        stays  whether it keeps its values until the check
+        """
         part = marked[max(0, self.start - at) : max(0, self._stop - at)]
         if len(part):
-            self._views.append(views_of(part))
+            self._parts.append(part if stays else part.copy())
 
     def check(self, marked: Callable[[], Iterable[Samples]]) -> None:
         """Raise HostTooSmall unless the mark is read; `marked` gives all of the sound once more."""
         total_s, deviations = self._frames / self._rate, 0.0
-        held = [np.concatenate(view) for view in zip(*self._views, strict=True)] or [np.empty(0, np.float32)]
+        held = self._parts[0] if len(self._parts) == 1 else np.concatenate(self._parts or [np.empty(0, np.float32)])
         for length_s in self._lengths:
             row, start, stop = self._span(length_s)
-            for view in held:
-                read, seen = _read_at(view[None, start - self.start : stop - self.start], self._rate, self._payload,
-                                      self._key, row)
+            for view in views_of(held[start - self.start : stop - self.start]):
+                read, seen = _read_at(view[None], self._rate, self._payload, self._key, row)
                 deviations = max(deviations, seen)
                 if read and (total_s > _CHECK_S or self._is_detected(marked)):  # few rows hide
                     return

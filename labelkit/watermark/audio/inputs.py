@@ -60,15 +60,20 @@ def by_channel(samples: Samples, channels: int) -> Float32:
     return rows
 
 
+def mean_of(samples: Samples) -> Float32:
+    """The mean of the channels of samples, float32 [frames], full scale +-1."""
+    rows = samples.reshape(len(samples), -1).T
+    step = np.float32(_INT16_STEP if samples.dtype == np.int16 else 1)
+    mean: Float32 = np.multiply(rows[0], step, dtype=np.float32)
+    if len(rows) > 1:
+        with np.errstate(over="ignore", invalid="ignore"):  # values that are refused later
+            for row in rows[1:]:
+                mean += row * step
+        mean /= np.float32(len(rows))
+    return mean
+
+
 def views_of(samples: Samples) -> list[Float32]:
     """What the detector listens to, float32 [frames] each, full scale +-1: the mean of the channels, and the first."""
-    rows = samples.reshape(len(samples), channels_of(samples)).T
-    step = np.float32(_INT16_STEP if samples.dtype == np.int16 else 1)
-    first = np.multiply(rows[0], step, dtype=np.float32)
-    if len(rows) == 1:
-        return [first]
-    mean = first.copy()
-    for row in rows[1:]:
-        mean += row * step
-    mean /= np.float32(len(rows))
-    return [mean, first]
+    mean = mean_of(samples)
+    return [mean] if channels_of(samples) == 1 else [mean, mean_of(samples[:, 0])]

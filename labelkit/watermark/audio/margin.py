@@ -35,7 +35,7 @@ from labelkit.codec.resample import Resampler
 from labelkit.key import Key
 from labelkit.payload import Payload
 from labelkit.watermark.audio.difference import DifferenceMaker
-from labelkit.watermark.audio.inputs import Float32, Float64, Samples, by_channel, channels_of
+from labelkit.watermark.audio.inputs import Float32, Float64, Samples, mean_of
 from labelkit.watermark.audio.pattern import EDGES, FRAME, HOP, PAIRS, PERIOD_FRAMES, RATE, ROWS, pattern
 from labelkit.watermark.audio.significance import score
 from labelkit.watermark.audio.synchronizer import ROW, STEP_S, Replay, Spectrum, band_levels
@@ -92,7 +92,7 @@ def _sample(host: Samples, rate: int) -> Float32:
     parts = []
     for start in starts:
         part = np.zeros((1, size + lookahead), np.float32)
-        part[0, :size] = by_channel(host[start : start + size], channels_of(host)).mean(0)
+        part[0, :size] = mean_of(host[start : start + size])
         parts.append(Resampler(rate, RATE, 1).push(part)[0, : PERIOD_FRAMES * HOP])
     return np.concatenate(parts)
 
@@ -101,7 +101,7 @@ def needed(sample: Float32, length_s: float) -> float:
     """The amplitude for so many seconds of sound, float32 [n] at RATE, that sounds like this."""
     length = len(sample)
     maker = DifferenceMaker(RATE, 1, _STAND_IN, Key.public(), 1.0, 1.0)
-    change = maker.push(np.concatenate([sample, np.zeros(maker.delay, np.float32)])[None])[0, :length]
+    change = np.asarray(maker.push(np.concatenate([sample, np.zeros(maker.delay, np.float32)]))[:length], np.float32)
     marked = sample + change
     white, steps = (noise[:length] for noise in _noises(-(-length // (PERIOD_FRAMES * HOP))))
     spectrum = Spectrum.of(marked)
@@ -214,34 +214,31 @@ class Listener:
 
     def __init__(self, rate: int) -> None:
         self._rate, self._kept = rate, round(_HEARD_PERIODS * PERIOD_S * rate)
-        self._heard: list[Float32] = []  # the mean of the channels, of what is measured next
+        self._heard: list[Samples] = []  # of what is measured next
         self._count, self._next = 0, self._kept
 
     @property
     def heard_s(self) -> float:
         return self._count / self._rate
 
-    def takes(self, host: Float32) -> bool:
-        """Whether float32 [channels, n] ends before the next change, and then takes it in."""
-        if self._count + host.shape[1] >= self._next:
-            return False
-        self._hear(host)
-        return True
+    def is_before_change(self, frames: int) -> bool:
+        """Whether so many more frames end before the next change."""
+        return self._count + frames < self._next
 
-    def push(self, host: Float32) -> Iterator[tuple[Float32, float | None]]:
-        """float32 [channels, n] in parts, each with the amplitude that holds from its end on, or None: as before."""
-        while self._count + host.shape[1] >= self._next:
-            part, host = np.split(host, [self._next - self._count], axis=1)
-            self._hear(part)
+    def push(self, chunk: Samples) -> Iterator[tuple[Samples, float | None]]:
+        """A chunk in parts, each with the amplitude that holds from its end on, or None: as before."""
+        while self._count + len(chunk) >= self._next:
+            part, chunk = np.split(chunk, [self._next - self._count])
+            self.hear(part)
             self._next += 2 * self._kept
             yield part, amplitude(np.concatenate(self._heard), self._rate, STREAM_S)
             self._heard = []
-        self._hear(host)
-        yield host, None
+        self.hear(chunk)
+        yield chunk, None
 
-    def _hear(self, host: Float32) -> None:
-        early = max(0, self._next - self._kept - self._count)
-        if early < host.shape[1]:
-            part = host[:, early:]
-            self._heard.append(part[0].copy() if len(part) == 1 else part.mean(0))
-        self._count += host.shape[1]
+    def hear(self, chunk: Samples) -> None:
+        """Take in a chunk that ends before the next change."""
+        early = self._next - self._kept - self._count
+        if early < len(chunk):
+            self._heard.append(chunk[max(0, early) :].copy())
+        self._count += len(chunk)

@@ -9,10 +9,10 @@ from typing import Any, Protocol, Self, TypeAlias, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
+from labelkit.choices import ROBUSTNESS
 from labelkit.errors import InvalidArgument
 from labelkit.key import Key
 from labelkit.payload import Payload
-from labelkit.plan import ROBUSTNESS
 from labelkit.watermark.image.embedder import embed
 
 

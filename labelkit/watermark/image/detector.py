@@ -8,6 +8,8 @@ The steps in order of cost; one is taken only when those before it found nothing
           looked for in the shrunk picture
   deep    more of these lattices, and those of the picture at its own resolution; then pictures of a picture: lattices
           seen in perspective (perspective.py)
+On the likeliest of the lattices that were tried, words are then looked for whose synchronisation pattern was subtracted
+(unsynchronised.py).
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from labelkit.watermark.image.expected import Expected
 from labelkit.watermark.image.pixels import check_array, eight_bits, luma_of
 from labelkit.watermark.image.search import LocatedTile, TileSearch, first_found, undecoded
 
-_STEPS = {"fast": 1, "normal": 5, "deep": 7}
+_STEPS = {"fast": 1, "normal": 5, "deep": 6}
 
 
 def detect(pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32], key: Key | None = None, *,
@@ -44,9 +46,11 @@ def detect(pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32], key: Key | No
     key, luma = Key.of(key), luma_of(eight_bits(pixels))
     search = TileSearch.of_picture(luma, key)
     expected = search.trials.observer = Expected.of(candidates, key)
-    steps = (search.own_period, search.own_scale, search.as_thumbnail, search.any_scale, search.any_lattice,
-             search.more_lattices, lambda: perspective.search(luma, search))
-    found = first_found(step() for step in steps[: _STEPS[effort]])
+    steps = [search.own_period, search.own_scale, search.as_thumbnail, search.any_scale, search.any_lattice,
+             search.more_lattices][: _STEPS[effort]] + [search.without_pattern]
+    if effort == "deep":
+        steps.append(lambda: perspective.search(luma, search))
+    found = first_found(step() for step in steps)
     if not found and expected:
         likely = expected.decide(search.trials)
         found = LocatedTile(*likely) if likely else None

@@ -16,10 +16,11 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
+from labelkit.choices import ROBUSTNESS
 from labelkit.errors import HostTooSmall
 from labelkit.key import Key
 from labelkit.payload import Payload
-from labelkit.plan import ROBUSTNESS, check_robustness
+from labelkit.plan import check_robustness
 from labelkit.watermark.image import gain, margin, tile
 from labelkit.watermark.image.pixels import (
     PixelT,

@@ -29,7 +29,7 @@ from labelkit.key import Key
 from labelkit.payload import Payload
 from labelkit.watermark.image import tile
 from labelkit.watermark.image.matcher import limited_bins, scores
-from labelkit.watermark.image.pixels import NOISE, eight_bits, luma_of
+from labelkit.watermark.image.pixels import eight_bits, ground_noise, luma_of
 from labelkit.watermark.image.search import fold
 
 CLEAR_SYNC, CLEAR_WORD = 10.0, 20.0  # standard deviations
@@ -52,7 +52,7 @@ def known_scores(pixels: npt.NDArray[np.uint8 | np.uint16], payload: Payload, ke
     luma = np.ascontiguousarray(host) if host.ndim == 2 else luma_of(host)
     with scratch.lent(height * width) as white, scratch.lent(4 * 24 * (width + 16)) as rows:
         whitened = white.view(np.int8).reshape(height, width)
-        kernels.plane_whiten(luma, whitened, rows.view(np.int32), NOISE)
+        kernels.plane_whiten(luma, whitened, rows.view(np.int32), ground_noise(luma))
         folded = fold(whitened, tile.period(width, height))
     aligned = limited_bins(tile.analyse(folded), 1)[0] * tile.placed_phases(key, int(payload)).conj()
     return scores(aligned, tile.keyed_bins(key).signs(int(payload)))

@@ -60,7 +60,7 @@ LEVELS = (1.0, 0.7, 0.5, 0.35, 0.25)  # the amplitudes that are tried
 # swept 2026-11-28, tables in benchmarks/TUNING.md: CODEC_RESERVE, PLAIN_RESERVE, FLAT_LEAST, FLAT_WORTH, HOPELESS,
 # MOSTLY_WHITE
 CODEC_SCORE, CODEC_RESERVE = 13.0, 1.8
-MOST_FOR_CODECS = 0.9  # of 67 pictures none needed more that is read at 1
+MOST_FOR_CODECS, SMALL_AREA = 0.9, 100_000  # of 67 pictures one needed more that is read at 1, one of 256 x 256 pixels
 CROP_SCORE, SCALE_SCORE, PLAIN_RESERVE = 13.0, 14.0, 1.6  # a scaled lattice is found later than its word is read
 BRIGHTER = 1.4
 HOPELESS = 0.6  # of the score: a brighter picture that has less at amplitude 1 asks for nothing
@@ -201,7 +201,7 @@ def _codec_need(scores: Sequence[Sequence[float]], area: int) -> float:
     need = CODEC_RESERVE * _power(_USUAL_AREA / area, _AREA_SHARE)
     for each, share in zip(scores, _SHARES, strict=True):
         need *= _power(min(1.6, max(0.12, _crossing(each, CODEC_SCORE))), share)
-    return min(MOST_FOR_CODECS, need)
+    return min(1.0 if area < SMALL_AREA else MOST_FOR_CODECS, need)
 
 
 def _power(x: float, share: int) -> float:

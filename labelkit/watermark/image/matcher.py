@@ -15,6 +15,13 @@ words. The CRC decides nothing; it chooses among the paths of a list.
 
 A clear peak without a word is a decoy: somebody laid the synchronisation pattern alone over the picture, stronger than
 the mark is. The next peaks are then tried. They are among the shifts that are counted already.
+
+Whoever holds many pictures of one key can find what they have in common, the synchronisation pattern, and subtract it.
+Where too much was subtracted, a negative peak is left beside a word that is not negative; where little is left,
+unsynchronised.py finds the shift by the coded bits. Such a word is decided by its coded bits alone. This is a second
+question, which has a hundredth of the false-positive rate. The bits' weights then depend on the products of each bit's
+two bins; given these, the two can only change their signs together, and that common sign is a fair coin on unmarked
+media.
 """
 
 from __future__ import annotations
@@ -37,6 +44,8 @@ SHIFTS = tile.GRID**2
 MIN_SCORE = 4.5  # below it no word was ever decoded, and noise reaches it in most candidates
 CLEAR_SCORE = 7.5  # nothing but a second mark reaches it beside the first
 MAX_DECOYS = 7  # further peaks that are tried where a clear one holds no word
+_ALONE = 0.01  # of the false-positive rate, for words that are decided by their coded bits alone
+_MIN_ALONE = 5.5  # deviations of the pattern's peak from which they are tried alone
 WORDS = 2.0**64
 PEAKS = 0.0504  # expected peaks above z, for each shift of the grid, divided by z exp(-z^2 / 2)
 MAX_MAGNITUDE = 1.5  # of a bin, in noise deviations
@@ -133,16 +142,16 @@ def match(spectrum: npt.NDArray[np.complex64], keyed: tile.KeyedBins, trials: Tr
     trials.count += 2 * orientations * SHIFTS
     trials.best_score = max(trials.best_score, float(correlation.max()), -float(correlation.min()))
     first, decoyed = None, False
-    for score, peak in _peaks(correlation, MIN_SCORE, MAX_DECOYS + 1):
-        first = _decoded_at(bins, peak, keyed, trials)
+    for score, peak in peaks(correlation, MIN_SCORE, MAX_DECOYS + 1):
+        first = _decoded_at(bins, peak, keyed, trials, score >= _MIN_ALONE)
         if first or score < CLEAR_SCORE and not decoyed:
             break
         decoyed = True
     if first is None:
         return None
     others: list[int] = []
-    for _, peak in _peaks(correlation, CLEAR_SCORE, 3):  # another payload of this key, embedded over the first
-        other = _decoded_at(bins, peak, keyed, trials)
+    for _, peak in peaks(correlation, CLEAR_SCORE, 3):  # another payload of this key, embedded over the first
+        other = _decoded_at(bins, peak, keyed, trials, False)
         if other is None or other.word == first.word:
             break
         others.append(other.word)
@@ -160,7 +169,7 @@ def limited_bins(spectrum: npt.NDArray[np.complex64], orientations: int = 8) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class _Peak:
+class Peak:
     """Of the correlation: sign (that of a negative is negative), orientation and shift."""
 
     sign: int
@@ -169,7 +178,7 @@ class _Peak:
     column: int
 
 
-def _peaks(correlation: npt.NDArray[np.float32], min_score: float, count: int) -> Iterator[tuple[float, _Peak]]:
+def peaks(correlation: npt.NDArray[np.float32], min_score: float, count: int) -> Iterator[tuple[float, Peak]]:
     """Up to `count` peaks with their scores, the strongest first; each is erased when it is taken."""
     for _ in range(count):
         high, low = int(np.argmax(correlation)), int(np.argmin(correlation))
@@ -180,12 +189,15 @@ def _peaks(correlation: npt.NDArray[np.float32], min_score: float, count: int) -
             return
         near = np.arange(-3, 4)
         correlation[orientation][np.ix_((row + near) % tile.GRID, (column + near) % tile.GRID)] = 0
-        yield score, _Peak(sign, orientation, row, column)
+        yield score, Peak(sign, orientation, row, column)
 
 
-def _decoded_at(bins: npt.NDArray[np.complex64], peak: _Peak, keyed: tile.KeyedBins,
-                trials: Trials) -> TileMatch | None:
-    return _decode(peak.sign * bins[peak.orientation], (peak.row, peak.column), peak.orientation, keyed, trials)
+def _decoded_at(bins: npt.NDArray[np.complex64], peak: Peak, keyed: tile.KeyedBins, trials: Trials,
+                alone: bool) -> TileMatch | None:
+    """The word at a peak, by both patterns or, where `alone` is set, by its coded bits."""
+    shift, aligned = _refine_shift(peak.sign * bins[peak.orientation], (peak.row, peak.column))
+    found = _decode(aligned, shift, peak.orientation, keyed, trials)
+    return found or (decode_alone(aligned, shift, peak.orientation, keyed, trials) if alone else None)
 
 
 def _limit(bins: npt.NDArray[np.complex64]) -> npt.NDArray[np.complex64]:
@@ -215,9 +227,8 @@ def correlate(bins: npt.NDArray[np.complex64]) -> npt.NDArray[np.float32]:
     return correlation
 
 
-def _decode(bins: npt.NDArray[np.complex64], peak: tuple[int, int], orientation: int, keyed: tile.KeyedBins,
+def _decode(aligned: npt.NDArray[np.complex64], shift: tuple[float, float], orientation: int, keyed: tile.KeyedBins,
             trials: Trials) -> TileMatch | None:
-    shift, aligned = _refine_shift(bins, peak)
     soft = _soft_values(aligned)
     coded = np.bincount(keyed.bit, soft, tile.CODED_BITS).astype(np.float64, copy=False)
     word = ecc.decode(coded, trials.paths)
@@ -225,8 +236,35 @@ def _decode(bins: npt.NDArray[np.complex64], peak: tuple[int, int], orientation:
         return None
     sync_score, code_score = _scores(aligned, soft, keyed.signs(word))
     score = sync_score * tile.SYNC_SHARE**0.5 + code_score * (1 - tile.SYNC_SHARE) ** 0.5
-    rate = trials.word_chance(score)
+    rate = trials.word_chance(score) / (1 - _ALONE)
     return TileMatch(word, score, rate, orientation, shift) if rate <= MAX_FALSE_POSITIVE_RATE else None
+
+
+def decode_alone(aligned: npt.NDArray[np.complex64], shift: tuple[float, float], orientation: int,
+                 keyed: tile.KeyedBins, trials: Trials) -> TileMatch | None:
+    """The word in bins complex64 [2048] without the phases of key and shift, of either sign, by coded bits alone."""
+    coded = _agreeing_values(aligned, keyed)
+    for values in (coded, -coded):
+        word = ecc.decode(values, trials.paths)
+        if word is not None:
+            signs = 1.0 - 2.0 * ecc.encode(word, tile.CODED_BITS)
+            score = float(values @ signs / np.sqrt(max(float(values @ values), 1e-30)))
+            rate = trials.word_chance(score) / _ALONE
+            if rate <= MAX_FALSE_POSITIVE_RATE:
+                return TileMatch(word, score, rate, orientation, shift)
+    return None
+
+
+def _agreeing_values(aligned: npt.NDArray[np.complex64], keyed: tile.KeyedBins) -> npt.NDArray[np.float64]:
+    """float64 [1024]: soft values of the coded bits; each ring weighs as much as its bins agree with their partners,
+    smoothed over nine rings."""
+    pairs = np.argsort(keyed.bit, kind="stable").reshape(-1, 2)
+    agree = np.empty(tile.BINS)
+    agree[pairs] = aligned.imag[pairs].prod(1, dtype=np.float64)[:, None]
+    rings = np.pad(agree.reshape(tile.RINGS, -1).mean(1), 4, mode="edge")
+    weight = np.maximum(np.convolve(rings, np.full(9, 1 / 9), mode="valid"), 0) + 0.02
+    soft = aligned.imag * np.repeat(weight, tile.BINS // tile.RINGS)
+    return np.bincount(keyed.bit, soft, tile.CODED_BITS).astype(np.float64, copy=False)
 
 
 def scores(aligned: npt.NDArray[np.complex64], signs: npt.NDArray[np.float32]) -> tuple[float, float]:
@@ -247,19 +285,24 @@ def _scores(aligned: npt.NDArray[np.complex64], soft: npt.NDArray[np.float64],
 def _refine_shift(bins: npt.NDArray[np.complex64],
                   peak: tuple[int, int]) -> tuple[tuple[float, float], npt.NDArray[np.complex64]]:
     """The shift refined between the grid's steps by two Newton steps, and the bins with it removed."""
-    kx, ky, _ = tile.annulus()
-    k = np.stack([ky, kx]).astype(np.float32) * np.float32(2 * np.pi / tile.GRID)
-    shift = np.array(peak, np.float32)
+    k, shift = waves(), np.array(peak, np.float32)
     for _ in range(2):
-        aligned = _rotated(bins, shift @ k)
+        aligned = rotated(bins, shift @ k)
         gradient = -(k * aligned.imag).sum(1)
         hessian = (k * aligned.real) @ k.T
         if np.linalg.det(hessian) > 0 and hessian[0, 0] > 0:
             shift = shift + np.clip(np.linalg.solve(hessian, gradient), -0.5, 0.5).astype(np.float32)
-    return (float(shift[0]), float(shift[1])), _rotated(bins, shift @ k)
+    return (float(shift[0]), float(shift[1])), rotated(bins, shift @ k)
 
 
-def _rotated(bins: npt.NDArray[np.complex64], angle: npt.NDArray[np.float32]) -> npt.NDArray[np.complex64]:
+@functools.cache
+def waves() -> npt.NDArray[np.float32]:
+    """float32 [2, 2048]: radians by which each bin turns for a sample down, and across."""
+    kx, ky, _ = tile.annulus()
+    return np.stack([ky, kx]).astype(np.float32) * np.float32(2 * np.pi / tile.GRID)
+
+
+def rotated(bins: npt.NDArray[np.complex64], angle: npt.NDArray[np.float32]) -> npt.NDArray[np.complex64]:
     """bins * exp(1j * angle); NumPy vectorises the real functions and not the complex one."""
     phasor = np.empty(len(bins), np.complex64)
     phasor.real, phasor.imag = np.cos(angle), np.sin(angle)

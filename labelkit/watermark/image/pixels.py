@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeAlias, TypeGuard, TypeVar, cast
 
 import numpy as np
@@ -13,8 +14,11 @@ from labelkit.errors import HostTooSmall, InvalidArgument
 from labelkit.payload import Payload
 from labelkit.plan import check_strength
 
-# swept 2026-11-28, tables in benchmarks/TUNING.md: NOISE, MIN_SIDE
-NOISE = 25  # grey levels squared: what stays of the variance of the smoothest ground
+# swept 2026-11-28, tables in benchmarks/TUNING.md: NOISE, NOISE_FACTOR, MIN_SIDE
+NOISE = 25  # grey levels squared: the most that is taken for the variance of what stays on smooth ground
+NOISE_FACTOR = 4  # by which that variance is above the square of the mean magnitude in a smooth cell
+_LEAST_NOISE = 2
+_NOISE_CELLS = 1024  # of 8 x 8 pixels, about, that are looked at
 MIN_SIDE = 96  # pixels; below it hardly any picture was read back
 Pixels: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
 PixelT = TypeVar("PixelT", bound=np.uint8 | np.uint16 | np.float32)
@@ -72,14 +76,35 @@ def luma_of(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return luma
 
 
-def whiten(luma: npt.NDArray[np.uint8], noise: int = NOISE) -> npt.NDArray[np.int8]:
+def whiten(luma: npt.NDArray[np.uint8], noise: int | None = None) -> npt.NDArray[np.int8]:
     """int8 [height, width]: a uint8 plane without its predictable part, weighted by how much noise hides there.
 
-    noise  variance that stays on the smoothest ground, in grey levels squared
+    noise  variance that stays on the smoothest ground, in grey levels squared; `ground_noise` if None
     """
     out = np.empty(luma.shape, np.int8)
-    kernels.plane_whiten(luma, out, np.empty(24 * (luma.shape[1] + 16), np.int32), noise)
+    kernels.plane_whiten(luma, out, np.empty(24 * (luma.shape[1] + 16), np.int32),
+                         ground_noise(luma) if noise is None else noise)
     return out
+
+
+def ground_noise(luma: npt.NDArray[np.uint8]) -> int:
+    """2 to 25 grey levels squared: the variance that stays on the smoothest ground of a uint8 plane, for `whiten`.
+
+    It differs ten-fold between codecs: WebP and AVIF smooth what JPEG leaves in blocks. Where it is small, a mark on flat
+    ground is nearly all that is there, and should weigh more. It is taken from the cells of 8 x 8 pixels that are not
+    exactly flat: from the magnitude about their mean that a third of them do not reach.
+    """
+    height, width = (side // 8 for side in luma.shape)
+    step = max(1, math.isqrt(height * width // _NOISE_CELLS))
+    cells = luma[: 8 * height, : 8 * width].reshape(height, 8, width, 8)[step // 2 :: step, :, step // 2 :: step]
+    values = cells.transpose(0, 2, 1, 3).reshape(-1, 64).astype(np.int16)
+    from_mean = np.int16(64) * values - values.sum(1, np.int16, keepdims=True)  # in 1/64 grey level
+    magnitude = np.abs(from_mean).sum(1, np.int32)
+    uneven = np.sort(magnitude[magnitude > 4096 // 10])
+    if len(uneven) < 16:
+        return NOISE
+    smooth = int(uneven[len(uneven) * 35 // 100]) / 4096
+    return round(min(max(NOISE_FACTOR * smooth * smooth, _LEAST_NOISE), NOISE))
 
 
 def decimate(plane: npt.NDArray[np.uint8], factor: int) -> npt.NDArray[np.uint8]:

@@ -20,10 +20,11 @@ from labelkit.evidence import ImageGeometry
 from labelkit.key import Key
 from labelkit.payload import Payload
 from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE, Detection
-from labelkit.watermark.image import lattice, tile
+from labelkit.watermark.image import lattice, tile, unsynchronised
 from labelkit.watermark.image.matcher import ORIENTATIONS, TileMatch, Trials, match
 from labelkit.watermark.image.pixels import decimate, whiten
 
+_BEST_PERIODS, _BEST_LATTICES = 3, 4  # on which words without their synchronisation pattern are looked for
 WORKING_SIDE = 512  # pixels: lattices are searched on a plane shrunk to about this
 THUMBNAIL = 640  # pixels, the longest side of what may be a whole picture shrunk
 _USUAL_SIDES = (  # longest ones of pictures
@@ -77,6 +78,7 @@ class TileSearch:
         self.plane, self.keyed, self.trials, self._shrunk = plane, keyed, trials, shrunk
         self._factor = factor or coarse_factor(*plane.shape)
         self._tried: list[npt.NDArray[np.float64]] = []
+        self._upright: list[npt.NDArray[np.float64]] = []
 
     @classmethod
     def of_picture(cls, luma: npt.NDArray[np.uint8], key: Key) -> TileSearch:
@@ -135,6 +137,24 @@ class TileSearch:
         fine = lattice.Autocorrelation(self.plane)
         return self._on_any(fine, 1, fine.upright(6) + _of_families(fine, 6))
 
+    def without_pattern(self) -> LocatedTile | None:
+        """Words whose synchronisation pattern was subtracted: on the period that a picture of this size is given; then,
+        where lattices were looked for, on the periods and the lattices on which the picture fits itself best."""
+        found = self._match_alone(np.eye(2) * tile.period(*self.plane.shape), 1)
+        if found or not self._tried:
+            return found
+        factor, correlation = self._coarse
+        best = [one for some, count in ((self._upright, _BEST_PERIODS), (self._tried, _BEST_LATTICES))
+                for one in sorted(some, key=lambda one: -correlation.total(one / factor))[:count]]
+        return first_found(self._match_alone(one, 8) for one in best)
+
+    def _match_alone(self, vectors: npt.NDArray[np.float64], orientations: int) -> LocatedTile | None:
+        p = round(vectors[0, 0])
+        is_upright = np.array_equal(vectors, np.eye(2) * p)
+        folded = fold(self.plane, p) if is_upright else lattice.fold(self.plane, vectors)
+        found = unsynchronised.match(tile.analyse(folded), self.keyed, self.trials, orientations)
+        return LocatedTile(found, vectors) if found else None
+
     @functools.cached_property
     def _coarse(self) -> tuple[int, lattice.Autocorrelation]:
         """The factor by which the plane was shrunk, and the autocorrelation of the shrunk plane."""
@@ -154,6 +174,8 @@ class TileSearch:
         return self.on_lattice(vectors)
 
     def _on_period(self, p: int, orientations: int = 8) -> LocatedTile | None:
+        if orientations == 8:
+            self._upright.append(np.eye(2) * p)
         return self._match(fold(self.plane, p), np.eye(2) * p, orientations)
 
     def on_lattice(self, vectors: npt.NDArray[np.float64], orientations: int = 8) -> LocatedTile | None:

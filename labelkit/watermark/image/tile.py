@@ -9,8 +9,11 @@ p x p grid give the tile of any period p. The period grows with the picture, so 
 
 What decided the numbers (26 pictures; margin in dB of the decoder after JPEG 20 to 50, WebP 50 and 80, AVIF 60, noise
 20, at equal PSNR and SSIM):
-- The band below 0.1 cycles per pixel has a constant gain: on flat ground a codec's quantiser keeps the low frequencies
-  and deletes all others. With one gain for both bands, flat drawings lost their mark at JPEG 50.
+- The band below 0.14 cycles per pixel has a constant gain: on flat ground a codec's quantiser keeps the low frequencies
+  and deletes all others. With one gain for both bands, flat drawings lost their mark at JPEG 50. All its bins have the
+  same amplitude. When it ended at 0.1 (24 cycles per tile at most), with amplitudes that fell with the root of the
+  frequency, 35 pictures had 1.3 less of SSIMULACRA2, the worst one 5, and 26 pictures 6 of 1,456 words fewer after
+  attacks (28 November 2026): coarse grain is seen more than fine grain, and keeps no more of a mark.
 - The gain of the band above follows the local activity and has a low cap: a cap of 8 grey levels on strong edges
   instead of 2 cost 5 dB after JPEG 50 on pages and drawings, at the same PSNR.
 - Periods 1.4 times larger (180 instead of 128 pixels at 512 x 512) put more bins where codecs keep them: JPEG 50 and
@@ -40,10 +43,10 @@ CODED_BITS = 1024
 MIN_RADIUS = 4.0
 COLUMNS = 37  # of a half spectrum hold bins: the largest radius is 36.3
 RINGS = 16  # of equal bin count, inside out: the detector estimates noise and response for each
-# swept 2026-11-28, tables in benchmarks/TUNING.md: HIGH_RMS, LOW_BAND, SYNC_SHARE
+# swept 2026-11-28, tables in benchmarks/TUNING.md: HIGH_RMS, LOW_BAND, LOW_LIMIT, SYNC_SHARE
 SYNC_SHARE = 0.2  # of the energy
 PERIODS = (96, 108, 120, 135, 150, 168, 192, 216, 240, 270, 300, 336, 384, 432, 480, 540, 600)  # products of 2, 3, 5, 7
-LOW_BAND = 0.1  # cycles per pixel
+LOW_BAND, LOW_LIMIT = 0.14, 30.0  # cycles per pixel, and per tile
 HIGH_RMS = 0.55  # grey levels rms of the high band on flat ground
 GAIN_UNIT = 64  # the gain grid's fixed point
 PATTERN_UNIT = 16
@@ -79,16 +82,18 @@ class Bands:
 
     low_rms    grey levels rms of the low band on flat ground
     low_yield  by how many grey levels rms the low band shrinks for each that the high band grows by
-    low_tilt   the low band's amplitudes fall with the radius to this power
+    low_band   where the low band ends, in cycles per pixel
+    low_limit  and at most, in cycles per tile: the largest tiles keep the rest of their bins for textured ground
     """
 
     low_rms: float
     low_yield: float
-    low_tilt: float
+    low_band: float
+    low_limit: float
 
 
-STILL = Bands(1.1, 0.3, 0.5)
-FILM = Bands(0.85, 0.6, 0.0)
+STILL = Bands(1.1, 0.3, LOW_BAND, LOW_LIMIT)
+FILM = Bands(0.85, 0.6, 0.1, 24.0)
 """Less low band than STILL, least on textured ground. x264 at crf 32 leaves as much of the mark, and the VMAF that the
 mark costs at equal bitrate is 8 to 30 % lower (four films, veryfast, crf 23)."""
 
@@ -138,11 +143,17 @@ def patterns(key: Key, payload: int, p: int, strength: float, channels: int = 1,
     flat_gain  share of the usual gain that flat ground gets, 0 to 1
     fine       samples for each pixel, both ways: the tile to be sampled between pixels, [fine * p, fine * p * channels]
     """
-    bins = _bins(key, payload) * (_plane_amplitudes(p, flat_gain, bands) * np.float32(strength))
+    return planes(_bins(key, payload) * np.float32(strength), p, channels, flat_gain, bands, fine)
+
+
+def planes(bins: npt.NDArray[np.complex64], p: int, channels: int, flat_gain: float, bands: Bands = STILL,
+           fine: int = 1) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int8]]:
+    """`patterns` of bins complex64 [2048], each in units of a mark's amplitude there."""
+    bins = bins * _plane_amplitudes(p, flat_gain, bands)
     side = fine * p
     columns = _half_spectrum_columns(bins, side).view(np.float32).reshape(2, side, COLUMNS, 2)
     flat, textured = np.empty((side, side * channels), np.int16), np.empty((side, side * channels), np.int8)
-    kernels.tile_make(columns, math.ceil(_low_radius(p)), _row_waves(side), flat, textured)
+    kernels.tile_make(columns, math.ceil(_low_radius(p, bands)), _row_waves(side), flat, textured)
     return flat, textured
 
 
@@ -189,26 +200,23 @@ def _bins(key: Key, payload: int) -> npt.NDArray[np.complex64]:
     return placed_phases(key, payload) * (_SYNC + _DATA * keyed_bins(key).signs(payload))
 
 
-def _low_radius(p: int) -> float:
-    return min(LOW_BAND * p, 24.0)  # the largest tiles keep a third of their bins for textured ground
+def _low_radius(p: int, bands: Bands) -> float:
+    return min(bands.low_band * p, bands.low_limit)
 
 
 @functools.lru_cache(maxsize=64)
 def _plane_amplitudes(p: int, flat_gain: float, bands: Bands) -> npt.NDArray[np.float32]:
     """float32 [2, 2048]: amplitude of each bin in the flat and in the textured plane."""
-    low, high = _unit_amplitudes(p, bands.low_tilt)
+    low, high = _unit_amplitudes(p, bands)
     return np.array([low * ((bands.low_rms * flat_gain + bands.low_yield * HIGH_RMS) * FLAT_UNIT),
                      (high - bands.low_yield * low) * PATTERN_UNIT], np.float32)
 
 
-def _unit_amplitudes(p: int, tilt: float) -> npt.NDArray[np.float32]:
+def _unit_amplitudes(p: int, bands: Bands) -> npt.NDArray[np.float32]:
     """float32 [2, 2048]: amplitude of each bin in the low and in the high band, each of unit rms over the tile."""
-    radius = annulus()[2]
-    low = radius < _low_radius(p)
-    bands = []
-    for a in (np.where(low, radius**-tilt, 0.0), np.where(low, 0.0, 1.0)):
-        bands.append(a / max(np.sqrt(2.0 * np.sum(a * a)), 1e-9))
-    return np.array(bands, np.float32)
+    low = annulus()[2] < _low_radius(p, bands)
+    amplitudes = [band / max(math.sqrt(2.0 * np.count_nonzero(band)), 1e-9) for band in (low, ~low)]
+    return np.array(amplitudes, np.float32)
 
 
 def _half_spectrum_columns(bins: npt.NDArray[np.complex64], p: int) -> npt.NDArray[np.complex64]:

@@ -28,12 +28,13 @@ import numpy as np
 import numpy.typing as npt
 
 from labelkit import kernels
+from labelkit.choices import ROBUSTNESS
 from labelkit.codec.frame import Frame
 from labelkit.codec.samples import VideoSamples
 from labelkit.errors import InvalidArgument
 from labelkit.key import Key
 from labelkit.payload import Payload
-from labelkit.plan import ROBUSTNESS, check_robustness
+from labelkit.plan import check_robustness
 from labelkit.watermark.image import gain, tile
 from labelkit.watermark.image.pixels import check_array, check_settings, luma_of
 from labelkit.watermark.video.camera import ORIGIN, Camera

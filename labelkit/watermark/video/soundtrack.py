@@ -14,11 +14,11 @@ import math
 from collections.abc import Callable
 from typing import cast
 
+from labelkit.choices import ROBUSTNESS
 from labelkit.codec.samples import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, Sound, SoundChange, VideoSamples
 from labelkit.evidence import AudioGeometry, Geometry
 from labelkit.key import Key
 from labelkit.payload import Payload
-from labelkit.plan import ROBUSTNESS
 from labelkit.watermark.audio.detector import AudioDetector
 from labelkit.watermark.audio.embedder import AudioMarker
 from labelkit.watermark.candidates import AnyCandidates, Candidates
