@@ -177,7 +177,7 @@ def test_the_private_key_alone_finds_its_mark(source):
 
 def test_mark_that_cannot_be_read_is_found_by_what_the_file_names():
     key, plan = lk.Key(b"sixteen bytes or more of secret"), lk.Plan(explicit=None, watermark=None)
-    marked = saved(lk.watermark.image.embed(photo(256, 320), lk.Payload.of(LABEL), key), "JPEG", quality=10)
+    marked = saved(lk.watermark.image.embed(photo(256, 320), lk.Payload.of(LABEL), key), "JPEG", quality=12)
     assert lk.verify(marked, key=key)[lk.Layer.WATERMARK].payload is None
     report = lk.verify(lk.embed(marked, label=LABEL, plan=plan), key=key)
     found = report[lk.Layer.WATERMARK]

@@ -63,9 +63,9 @@ def test_rows_are_worked_on_in_processes_too():
     program = ("import os; from labelkit import threads; from labelkit.cli import embed, main\n"
                "threads.cores = lambda: 2\n"
                "was = embed._Labeller.label_medium\n"
-               "embed._Labeller.label_medium = lambda self, medium: (print('at', os.getpid(), flush=True), "
-               "was(self, medium))[1]\n"
-               f"print('here', os.getpid())\n"
+               "embed._Labeller.label_medium = lambda self, medium: (os.write(1, b'at %d\\n' % os.getpid()), "
+               "was(self, medium))[1]\n"  # at once: two processes write
+               "os.write(1, b'here %d\\n' % os.getpid())\n"
                f"main.main({words})")
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
                           env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})  # which starts threads too

@@ -90,9 +90,9 @@ def whiten(luma: npt.NDArray[np.uint8], noise: int | None = None) -> npt.NDArray
 def ground_noise(luma: npt.NDArray[np.uint8]) -> int:
     """2 to 25 grey levels squared: the variance that stays on the smoothest ground of a uint8 plane, for `whiten`.
 
-    It differs ten-fold between codecs: WebP and AVIF smooth what JPEG leaves in blocks. Where it is small, a mark on flat
-    ground is nearly all that is there, and should weigh more. It is taken from the cells of 8 x 8 pixels that are not
-    exactly flat: from the magnitude about their mean that a third of them do not reach.
+    It differs ten-fold between codecs: WebP and AVIF smooth what JPEG leaves in blocks. Where it is small, a mark on
+    flat ground is nearly all that is there, and should weigh more. It is taken from the cells of 8 x 8 pixels that are
+    not exactly flat: from the magnitude about their mean that a third of them do not reach.
     """
     height, width = (side // 8 for side in luma.shape)
     step = max(1, math.isqrt(height * width // _NOISE_CELLS))
