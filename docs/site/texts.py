@@ -11,7 +11,8 @@ DOCS = Path(__file__).parents[1]
 _BLOCKS = re.compile(r"(^```.*?^```$)", re.DOTALL | re.MULTILINE)
 _FRONT = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
 _LINK = re.compile(r"(?<!!)\[([^\]\n]*)\]\((\.\./[^)\s]*)\)")
-_BROKEN = re.compile(r"(?<=[\u3000-\u9fff\uff00-\uffef])\n(?=[\u3000-\u9fff\uff00-\uffef])")
+_CHINESE, _LETTER = r"[\u3000-\u9fff\uff00-\uffef]", r"[\u4e00-\u9fff]"
+_BROKEN = re.compile(rf"(?:(?<={_CHINESE})|(?<={_LETTER}\*\*)|(?<=\)))\n *(?=\[?{_CHINESE}|\*\*{_LETTER})")
 
 
 def description(text: str) -> str:
@@ -25,8 +26,8 @@ def description(text: str) -> str:
 
 
 def prepared(text: str, name: str) -> str:
-    """The text as Sphinx gets it: lines of Chinese are joined without a blank, and a link to what is in the repository
-    but not in docs/, such as a folder or README.md, names it.
+    """The text as Sphinx gets it: lines of Chinese are joined without a blank, also where a link or bold words begin or
+    end, and a link to what is in the repository but not in docs/, such as a folder or README.md, names it.
 
     name  of the page, without its ending
     """

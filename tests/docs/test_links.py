@@ -66,6 +66,18 @@ def test_pictures_exist_and_have_words_for_those_who_do_not_see_them() -> None:
             assert (page.parent / target).exists()
 
 
+def test_lines_of_chinese_are_joined_without_a_blank() -> None:
+    def joined(text: str) -> str:
+        return texts.prepared(text, "zh/index")
+    assert joined("前一行，\n后一行") == "前一行，后一行"
+    assert joined("见[首页](a.md)\n和\n[帮助](b.md)，或\n  **注意**\n事项") == (
+        "见[首页](a.md)和[帮助](b.md)，或**注意**事项")
+    for apart in ("段落。\n\n段落", "- 一\n- 二", "word\nword", "```console\n一\n二\n```", "一\n`code`",
+                  "**结论。**\n下一句", "见\n**“结论”**"):
+        assert joined(apart) == apart
+    assert texts.prepared("一\n二", "index") == "一\n二"
+
+
 def unrendered(text: str) -> list[str]:
     """Bold text whose closing stars CommonMark does not take as such: behind a punctuation mark, before a letter."""
     pairs = re.finditer(r"\*\*([^*\n]+)\*\*(\w?)", CODE.sub("", text))

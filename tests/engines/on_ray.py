@@ -13,6 +13,7 @@ import pytest
 
 import labelkit as lk
 from labelkit.integrations import ray as labelkit_ray
+from tests.docs.pages import DOCS, blocks, commands
 from tests.engines.media import PLAIN, check_verdicts, expected, ordered, table
 from tests.media import photo, saved
 
@@ -63,6 +64,21 @@ def test_the_command_line_works_on_a_cluster(cluster, engine, tmp_path, monkeypa
     assert subprocess.run([*here, *words, "-o", "out"], timeout=240).returncode == 0
     assert subprocess.run([*here, "verify", "out", *there, "--jobs", "1"], timeout=240).returncode == 0
     assert subprocess.run([*here, "verify", "in", *there], timeout=240).returncode == 1
+
+
+def test_the_page_does_what_it_shows(cluster, tmp_path, monkeypatch):
+    """With folders in the place of prefixes of an object store."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    (tmp_path / "raw").mkdir()
+    for number in range(2):
+        (tmp_path / "raw" / f"{number}.jpg").write_bytes(saved(photo(256, 320, number), "JPEG", quality=90))
+    shown, = [block for block in blocks(DOCS / "how-to" / "datasets.md") if "--address auto" in block.text]
+    for step in commands(shown.text):
+        words = step.words.replace("s3://raw/2026/", "raw").replace("s3://labelled/2026/", "labelled")
+        words = words.replace("--address auto", f"--address {cluster.address}").split()
+        assert words[0] == "labelkit" and subprocess.run([sys.executable, "-m", *words], timeout=240).returncode == 0
+    assert len(Path("run.jsonl").read_text().splitlines()) == 2
 
 
 def test_a_node_that_dies_loses_and_doubles_no_row(cluster):
