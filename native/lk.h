@@ -209,7 +209,6 @@ typedef int lk_plane_resample_fn(const uint8_t *plane, size_t height, size_t wid
                                  double bottom, uint8_t *out, size_t out_height, size_t out_width, uint32_t *scratch);
 
 /* Where a pattern correlates most and least with a plane, of all places at which it lies inside.
- *
  * The coefficient at a place is -1 to 1; it is 0 where the variance of the plane under the pattern is below `least`, grey
  * levels squared, up to 65025, and everywhere for a flat pattern.
  * plane    uint8 [height][width], width at most LK_RESAMPLE_LIMIT
@@ -223,7 +222,6 @@ typedef int lk_plane_match_fn(const uint8_t *plane, size_t height, size_t width,
                               size_t columns, uint32_t least, int64_t *scratch, int64_t *place, float *score);
 
 /* The entropy-coded segment of a baseline JPEG (ITU-T T.81) of one interleaved scan, without header and end marker.
- *
  * pixels      uint8 as above, of 1 channel or of 3, which become Y Cb Cr of JFIF: colours in units of 2^-16, means of two
  *             or four with their halves down and up in turn, transforms with 13 bits of fraction, quotients rounded
  *             with halves away from 0
@@ -242,7 +240,6 @@ typedef int lk_jpeg_scan_fn(const uint8_t *pixels, size_t row_bytes, size_t heig
                             size_t room, int64_t *size);
 
 /* The next marker in the coded data of a JPEG, in which FF is else followed by 00, D0 to D7 or FF (ITU-T T.81, B.1.1).
- *
  * data     uint8 [size]
  * wanted   uint8 [256], not 0 for the markers that are looked for, by their second byte
  * start    up to size
@@ -254,7 +251,6 @@ typedef int lk_jpeg_marker_fn(const uint8_t *data, size_t size, const uint8_t *w
 /* Audio. Frames of LK_AUDIO_FRAME samples at 16 kHz start every LK_AUDIO_HOP; roots is float [1024][2], cosine and sine
  * of -2 pi k / 1024; windows are float [1024]. Floating point: the instruction-set variants give the same bits, the NumPy
  * twins (labelkit/kernels/audio.py) agree within 1e-3 of the largest value, as their transforms add in another order.
- *
  * lk_audio_mark: what to add to each channel so that its bands follow the signs
  * x         float [channels][stride], stride >= (frames - 1) * 512 + 1024
  * edges     uint16 [bands + 1], ascending, 1 to 512: band b is the bins edges[b] .. edges[b + 1] - 1; bands are 1 to
@@ -299,7 +295,6 @@ typedef int lk_audio_resample_fn(const float *x, size_t nx, const float *bank, s
 /* Marks a stream, or makes the difference alone: lk_audio_resample to 16 kHz, lk_audio_mark, lk_audio_shield and
  * lk_audio_limit, lk_audio_resample back, and the sum with the host, with what lies between two calls kept in `state`.
  * The bits do not depend on how a stream is cut. Samples of the host above full scale keep their size, others stay in it.
- *
  * form      what a stream is, the same for all its calls but for depths and limits; see the struct
  * chunk     `frames` frames of the host
  * most      frames of the mark that may be made, for one whose depths change behind them

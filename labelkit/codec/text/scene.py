@@ -33,8 +33,7 @@ _SHARE, _MARGIN = 0.09, 0.03  # of the height of a camera's view: the sign, and 
 _BELOW, _GAP = 0.13, 0.02  # of the diagonal of a scene: the height of the sign, and how far below the scene it stands
 _MAX_NODES, _MAX_PRIMITIVES, _MAX_CAMERAS, _MAX_SIGNS = 100_000, 100_000, 16, 64
 _MOST = 1e15  # of a number that can be reckoned with
-_MAX_TEXTURE = 4096 ** 2  # pixels; and bytes of its file below
-_MAX_IMAGE = 8 << 20
+_MAX_TEXTURE, _MAX_IMAGE = 4096 ** 2, 8 << 20  # pixels; bytes of its file
 _PIXELS = 64 << 20  # decoded for a scene, and as many more for each MB of it: 0.6 s
 _VIEW = 720, 1280  # pixels of the view in which a sign is looked at
 
