@@ -16,7 +16,7 @@ import re
 import struct
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from labelkit import errors, evidence, messages
@@ -135,14 +135,20 @@ def _fact(value: object) -> object:
 
 
 def _pack(value: object) -> object:
+    if value is None or type(value) in (str, int, float, bool):
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {_CLASS: type(value).__name__, **{one.name: _pack(getattr(value, one.name))
-                                                 for one in dataclasses.fields(value)}}
+        return {_CLASS: type(value).__name__, **{name: _pack(getattr(value, name)) for name in _names(type(value))}}
     if isinstance(value, Mapping):
         return {str(name): _pack(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_pack(inner) for inner in value]
     return evidence.to_json(value)
+
+
+@functools.cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(one.name for one in dataclasses.fields(kind))
 
 
 def read_reply(reply: bytes, where: str) -> dict[Layer, Finding]:
@@ -239,11 +245,15 @@ def _reader(hint: object) -> _Reader:
     """What makes a value of this type hint from JSON, or raises _Wrong."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
-        return functools.partial(_one_of, inner)
+        classes = {one.__name__: one for one in inner if isinstance(one, type) and dataclasses.is_dataclass(one)}
+        others = [one for one in inner if one not in classes.values()]
+        return functools.partial(_one_of, type(None) in inner, {name: _reader(one) for name, one in classes.items()},
+                                 tuple(map(_reader, others)))
     if origin is tuple:
-        return functools.partial(_tuple, inner)
+        each = _reader(inner[0]) if inner[-1] is Ellipsis else None
+        return functools.partial(_tuple, each, () if each else tuple(map(_reader, inner)))
     if origin is collections.abc.Mapping:
-        return functools.partial(_mapping, inner[1])
+        return functools.partial(_mapping, _reader(inner[1]))
     if hint in _SIMPLE:
         return _SIMPLE[hint]
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
@@ -252,8 +262,10 @@ def _reader(hint: object) -> _Reader:
 
 
 @functools.cache
-def _fields(kind: type) -> dict[str, _Reader]:
-    return {name: _reader(hint) for name, hint in evidence.field_types(kind).items()}
+def _fields(kind: type) -> tuple[dict[str, _Reader], frozenset[str]]:
+    """What reads each field, and the names that its JSON has."""
+    readers = {name: _reader(hint) for name, hint in evidence.field_types(kind).items()}
+    return readers, frozenset((_CLASS, *readers))
 
 
 def _integer(value: object, _depth: int = 0) -> int:
@@ -266,37 +278,45 @@ def _float(value: object, _depth: int) -> float:
     return value if isinstance(value, float) else float(_integer(value))
 
 
-def _one_of(kinds: tuple[object, ...], value: object, depth: int) -> object:
+def _one_of(may_be_none: bool, classes: Mapping[str, _Reader], others: Sequence[_Reader], value: object,
+            depth: int) -> object:
     """The value as the first that it fits; classes are told apart by their name."""
     if depth > MAX_DEPTH:
         raise _Wrong
+    if value is None and may_be_none:
+        return None
     if isinstance(value, dict) and _CLASS in value:
-        kinds = tuple(kind for kind in kinds if getattr(kind, "__name__", None) == value[_CLASS])
-    for kind in kinds:
+        kind = classes.get(_text(value[_CLASS]))
+        if kind is None:
+            raise _Wrong
+        return kind(value, depth + 1)
+    for read in others:
         try:
-            return _reader(kind)(value, depth + 1)
+            return read(value, depth + 1)
         except _Wrong:
             continue
     raise _Wrong
 
 
-def _tuple(kinds: tuple[object, ...], value: object, depth: int) -> tuple[object, ...]:
+def _tuple(each: _Reader | None, kinds: Sequence[_Reader], value: object, depth: int) -> tuple[object, ...]:
+    """Values of one kind, or one of each kind."""
     if depth > MAX_DEPTH:
         raise _Wrong
     items = _of(value, list)
-    each = [kinds[0]] * len(items) if kinds[-1] is Ellipsis else list(kinds)
-    return tuple(_reader(kind)(one, depth + 1) for one, kind in zip(items, each, strict=True))
+    if each:
+        return tuple([each(one, depth + 1) for one in items])
+    return tuple(read(one, depth + 1) for one, read in zip(items, kinds, strict=True))
 
 
-def _mapping(kind: object, value: object, depth: int) -> dict[str, object]:
+def _mapping(read: _Reader, value: object, depth: int) -> dict[str, object]:
     if depth > MAX_DEPTH:
         raise _Wrong
-    return {_text(name): _reader(kind)(one, depth + 1) for name, one in _of(value, dict).items()}
+    return {_text(name): read(one, depth + 1) for name, one in _of(value, dict).items()}
 
 
 def _dataclass(kind: type, value: object, depth: int) -> object:
-    readers, found = _fields(kind), _of(value, dict)
-    if depth > MAX_DEPTH or found.get(_CLASS) != kind.__name__ or found.keys() != {_CLASS, *readers}:
+    (readers, names), found = _fields(kind), _of(value, dict)
+    if depth > MAX_DEPTH or found.get(_CLASS) != kind.__name__ or found.keys() != names:
         raise _Wrong
     return kind(**{name: read(found[name], depth + 1) for name, read in readers.items()})
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import importlib
 import math
 import os
 import pickle
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from labelkit.report import Report
 
 _SAMPLE = b"P5 16 16 255\n" + bytes(256)  # a picture too small to be searched
+_READERS = ("PIL.JpegImagePlugin", "PIL.PngImagePlugin", "PIL.WebPImagePlugin", "simplejpeg")
 _TELL_SECONDS = 0.5  # between two words on how far a film is
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4  # of prctl, linux/prctl.h
 
@@ -59,10 +61,11 @@ def _load(settings: dict[str, Any]) -> None:
     """Load what most files need, while no file has been read: forks share it."""
     from labelkit import pipeline
 
-    try:
-        pipeline.verify(_SAMPLE, **settings)
-    except LabelkitError:
-        pass  # each file will say so
+    with suppress(LabelkitError):  # each file will say so
+        pipeline.verify(_SAMPLE, **{**settings, "effort": "fast"})
+    for name in _READERS:
+        with suppress(ImportError):
+            importlib.import_module(name)
 
 
 def _leave_behind(told: socket.socket, ends: Sequence[IO[bytes]], settings: dict[str, Any], limits: Limits) -> None:

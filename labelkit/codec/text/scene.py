@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import io
 import json
 import math
@@ -91,9 +92,9 @@ class _Document:
         left = _PIXELS * (1 + self.reader.size / 1e6)
         for source in list(sources)[:_MAX_SIGNS // 2] + list(sources)[_MAX_SIGNS // 2:][-_MAX_SIGNS // 2:]:
             file = self._image(_at(_list(self, "images"), source))
-            if file in files:
+            if (digest := hashlib.sha256(file).digest()) in files:
                 continue
-            files.add(file)
+            files.add(digest)
             sign, pixels = _decoded(file, min(left, _MAX_TEXTURE))
             if sign is not None:
                 left -= pixels

@@ -73,8 +73,9 @@ def find(power: Float32) -> list[RhythmMatch]:
     sums = _running_sum(10 * np.log10(near)), _running_sum(near)
     units = _UNITS_S / HOP_S
     coarse = _strongest_apart([match for unit in units
-                               for match in _match(*sums, unit, _COARSE_CONTRAST_DB, max(1, int(unit / 5)))])
-    fine = [match for place in coarse[:_MAX_REFINED] for match in _refine(*sums, place) if _stands_out(power, match)]
+                               for match in _match(*sums, unit, _COARSE_CONTRAST_DB, max(1, int(unit / 5)))],
+                              _MAX_REFINED)
+    fine = [match for place in coarse for match in _refine(*sums, place) if _stands_out(power, match)]
     return sorted(_strongest_apart(fine), key=lambda match: match.start_s)
 
 
@@ -108,10 +109,12 @@ def _running_sum(x: Float32) -> Float64:
     return np.concatenate([np.zeros((1, x.shape[1])), np.cumsum(x, axis=0, dtype=np.float64)])
 
 
-def _strongest_apart(matches: list[RhythmMatch]) -> list[RhythmMatch]:
-    """The strongest of matches that overlap, strongest first."""
+def _strongest_apart(matches: list[RhythmMatch], most: int | None = None) -> list[RhythmMatch]:
+    """The strongest of matches that overlap, strongest first, `most` of them."""
     best: list[RhythmMatch] = []
     for match in sorted(matches, key=lambda match: -match.contrast_db):
+        if len(best) == most:  # a sound of one tone has a hundred thousand
+            break
         if all(abs(match.start_s - kept.start_s) > UNITS * kept.unit_s for kept in best):
             best.append(match)
     return best
