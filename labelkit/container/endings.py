@@ -7,8 +7,8 @@ import mimetypes
 from pathlib import Path
 
 _TYPES = {".avif": "image/avif", ".heic": "image/heic", ".heif": "image/heic", ".webp": "image/webp",
-          ".flac": "audio/flac", ".m4a": "audio/mp4", ".m4b": "audio/mp4", ".oga": "audio/ogg", ".ogg": "audio/ogg",
-          ".opus": "audio/ogg", ".flv": "video/flv", ".m4v": "video/mp4", ".mkv": "video/matroska"}
+          ".caf": "audio/caf", ".flac": "audio/flac", ".m4a": "audio/mp4", ".m4b": "audio/mp4", ".oga": "audio/ogg",
+          ".ogg": "audio/ogg", ".opus": "audio/ogg", ".flv": "video/flv", ".m4v": "video/mp4", ".mkv": "video/matroska"}
 """Endings that Python does not know on every system, or knows by other names."""
 
 

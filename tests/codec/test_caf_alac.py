@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 import labelkit as lk
-from labelkit import codec, metadata
+from labelkit import codec, container, metadata
 from labelkit.container import caf
 from labelkit.container.base import Reader
 from labelkit.errors import LabelkitError, UnsupportedFormat
@@ -87,6 +87,7 @@ def test_a_label_of_others_gives_way_and_a_second_one_changes_nothing():
     assert metadata.read(out).label == LABEL and len(metadata.read(out).evidence.carriers) == 1
     assert held(out)[b"info"].startswith(b"\0\0\0\3title\0x\0") and b"comments\0y\0" in held(out)[b"info"]
     assert lk.embed(out, label=LABEL, plan=METADATA) == out
+    assert container.media_type("a.CAF") == "audio/caf", "folder runs take it"
     unstated = plain[:plain.index(b"data") + 4] + struct.pack(">q", -1) + plain[plain.index(b"data") + 12:]
     assert metadata.read(metadata.write(unstated, LABEL)).label == LABEL
 

@@ -81,6 +81,13 @@ def test_every_layer_is_written_and_what_the_file_holds_stays(tmp_path):
     assert files.tool("exiftool", "-s3", "-XMP:Aigc", str(path)).strip() == LABEL.to_json()
 
 
+def test_a_signed_heic_holds_in_every_layer(signer, anchors):
+    out = lk.embed(pictures(1), label=LABEL, plan=lk.Plan(watermark=None, provenance=signer))
+    report = lk.verify(out, trust=anchors, layers=[lk.Layer.PROVENANCE, *LAYERS[::2]])
+    assert report.verdict is lk.Verdict.CONFIRMED and report[lk.Layer.PROVENANCE].status is lk.Status.VALID
+    assert report[lk.Layer.EXPLICIT].status is lk.Status.VALID and len(decoded(out)) == 1
+
+
 @pytest.mark.parametrize("turn", range(1, 9))
 def test_a_picture_stays_upright_however_it_is_stored(turn):
     exif = Image.Exif()

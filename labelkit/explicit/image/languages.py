@@ -50,8 +50,8 @@ from labelkit.languages import CHINESE, LANGUAGES
 from labelkit.plan import MIN_HEIGHT_SHARE, Explicit
 
 _ANCHOR_PX, _ANCHOR_WIDTH = 11, 3.0  # ink height of the anchor in the first pass; its width in ink heights
-_COARSE_PX, _COARSE_SHARE = 6, 0.95  # the same where nobody asked; smallest size there, by the legal height
-_MIN_COARSE, _COARSE_CANDIDATES = 0.60, 4
+_COARSE_PX, _COARSE_SHARE = 7, 0.95  # the same where nobody asked; smallest size there, by the legal height
+_MIN_COARSE, _COARSE_CANDIDATES = 0.55, 5
 _MIN_PLACED, _MIN_RUN = 0.60, 0.60  # least correlation of the anchor where a label is likely, and of its run of pieces
 _NEAR = 0.8  # ink heights that the anchor may lie off there
 _MARGIN = Explicit().margin
