@@ -177,7 +177,7 @@ def test_the_private_key_alone_finds_its_mark(source):
 
 def test_mark_that_cannot_be_read_is_found_by_what_the_file_names():
     key, plan = lk.Key(b"sixteen bytes or more of secret"), lk.Plan(explicit=None, watermark=None)
-    marked = saved(lk.watermark.image.embed(photo(256, 320), lk.Payload.of(LABEL), key), "JPEG", quality=12)
+    marked = saved(lk.watermark.image.embed(photo(256, 320), lk.Payload.of(LABEL), key), "JPEG", quality=11)
     assert lk.verify(marked, key=key)[lk.Layer.WATERMARK].payload is None
     report = lk.verify(lk.embed(marked, label=LABEL, plan=plan), key=key)
     found = report[lk.Layer.WATERMARK]
@@ -187,7 +187,7 @@ def test_mark_that_cannot_be_read_is_found_by_what_the_file_names():
     raised = dataclasses.replace(LABEL, kind=lk.Kind.POSSIBLE)
     assert lk.verify(lk.embed(marked, label=raised, plan=plan), key=key)[lk.Layer.WATERMARK].payload == found.payload
     for other in (lk.embed(marked, label=OTHERS, plan=plan),
-                  lk.embed(saved(photo(256, 320), "JPEG", quality=10), label=LABEL, plan=plan)):
+                  lk.embed(saved(photo(256, 320), "JPEG", quality=11), label=LABEL, plan=plan)):
         report = lk.verify(other, key=key)
         assert report[lk.Layer.WATERMARK].payload is None and not report.cross_checks
 
