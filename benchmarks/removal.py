@@ -126,7 +126,7 @@ def common(marked: list[tuple[np.ndarray, Payload]], options: argparse.Namespace
         found = SYNC_AMPLITUDE * placed
         if options.attack == "both":
             axis = placed / np.abs(placed)
-            found = found + 1j * axis * (_own_tile(picture, way, PROBE) * axis.conj()).imag
+            found = found + 1j * axis * (own_tile(picture, way, PROBE) * axis.conj()).imag
         victims.append((picture, payload, way, found))
     for amount in options.amounts or (0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4, 6):
         attacked = [(picture, way.add(picture, -amount * found), payload) for picture, payload, way, found in victims]
@@ -138,7 +138,7 @@ def one(marked: list[tuple[np.ndarray, Payload]], options: argparse.Namespace) -
     victims = []
     for picture, payload in marked[: options.victims]:
         way = Embedding.of(picture, options.robustness)
-        victims.append((picture, payload, way, _own_tile(picture, way, PROBE)))
+        victims.append((picture, payload, way, own_tile(picture, way, PROBE)))
     for over in (0.0, 0.5, 1.0):
         for amount in options.amounts or (0.5, 0.75, 1, 1.25, 1.5):
             attacked = [(picture, way.add(way.add(picture, -amount * bins), over * PROBE), payload)
@@ -146,7 +146,7 @@ def one(marked: list[tuple[np.ndarray, Payload]], options: argparse.Namespace) -
             _show(f"{amount:g} times the folded tile, another at {over:g}", attacked, options)
 
 
-def _own_tile(picture: np.ndarray, way: Embedding, probe: np.ndarray) -> np.ndarray:
+def own_tile(picture: np.ndarray, way: Embedding, probe: np.ndarray) -> np.ndarray:
     """complex [2048]: the tile of a picture in units of the embedder's amplitudes; what fold and whitening make of
     these is measured, ring by ring, with a probe that is added."""
     def raw(pixels: np.ndarray) -> np.ndarray:

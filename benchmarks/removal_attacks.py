@@ -7,7 +7,8 @@ Non-local means is OpenCV's, BM3D the package `bm3d`, wavelet shrinkage and tota
 are packages that say they remove invisible watermarks, with their own functions at their defaults:
 universal-ai-watermark-remover (`universal`), watermark-remover (`remover`; its loops in Python take pictures of up to
 512 x 512), and remove-ai-watermarks (`humanizer`), whose other means for invisible marks are diffusion models that it
-downloads. Install the extra `peers`, and these three without what they depend on (`pip install --no-deps`).
+downloads. Besides the extra `bench`, install opencv-python-headless, PyWavelets and bm3d (for non-commercial use only),
+and these three without what they depend on (`pip install --no-deps`). BM3D takes minutes a picture on a busy core.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ The steps in order of cost; one is taken only when those before it found nothing
   deep    more of these lattices, and those of the picture at its own resolution; then pictures of a picture: lattices
           seen in perspective (perspective.py)
 On the likeliest of the lattices that were tried, words are then looked for whose synchronisation pattern was subtracted
-(unsynchronised.py).
+(unsynchronised.py), and words of parts of the picture. Where a second word is found, parts are searched for more: all
+pictures of a collage are named that lie on one lattice.
 """
 
 from __future__ import annotations
@@ -47,11 +48,13 @@ def detect(pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32], key: Key | No
     search = TileSearch.of_picture(luma, key)
     expected = search.trials.observer = Expected.of(candidates, key)
     steps = [search.own_period, search.own_scale, search.as_thumbnail, search.any_scale, search.any_lattice,
-             search.more_lattices][: _STEPS[effort]] + [search.without_pattern]
+             search.more_lattices][: _STEPS[effort]] + [search.without_pattern, search.in_parts]
     if effort == "deep":
         steps.append(lambda: perspective.search(luma, search))
     found = first_found(step() for step in steps)
-    if not found and expected:
+    if found:
+        found = search.with_neighbours(found)
+    elif expected:
         likely = expected.decide(search.trials)
         found = LocatedTile(*likely) if likely else None
     return found.detection(effort) if found else undecoded(search.trials, effort)

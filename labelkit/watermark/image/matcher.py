@@ -44,6 +44,8 @@ SHIFTS = tile.GRID**2
 MIN_SCORE = 4.5  # below it no word was ever decoded, and noise reaches it in most candidates
 CLEAR_SCORE = 7.5  # nothing but a second mark reaches it beside the first
 MAX_DECOYS = 7  # further peaks that are tried where a clear one holds no word
+_MIN_OTHER = 5.0  # deviations of a peak at which a further payload is looked for
+_MOST_OTHERS = 11  # such peaks
 _ALONE = 0.01  # of the false-positive rate, for words that are decided by their coded bits alone
 _MIN_ALONE = 5.5  # deviations of the pattern's peak from which they are tried alone
 WORDS = 2.0**64
@@ -150,11 +152,13 @@ def match(spectrum: npt.NDArray[np.complex64], keyed: tile.KeyedBins, trials: Tr
     if first is None:
         return None
     others: list[int] = []
-    for _, peak in peaks(correlation, CLEAR_SCORE, 3):  # another payload of this key, embedded over the first
+    failed = 0
+    for _, peak in peaks(correlation, _MIN_OTHER, _MOST_OTHERS):  # further payloads: over the first, or beside it
         other = _decoded_at(bins, peak, keyed, trials, False)
-        if other is None or other.word == first.word:
+        if other and other.word not in (first.word, *others):
+            others.append(other.word)
+        elif (failed := failed + 1) == 2:
             break
-        others.append(other.word)
     return replace(first, others=tuple(others))
 
 
@@ -165,7 +169,7 @@ def limited_bins(spectrum: npt.NDArray[np.complex64], orientations: int = 8) -> 
     """
     row, column, conjugate = _bin_index(len(spectrum))
     bins = spectrum[row[:orientations], column[:orientations]]
-    return _limit(np.where(conjugate[:orientations], bins.conj(), bins))
+    return limited(np.where(conjugate[:orientations], bins.conj(), bins))
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +204,7 @@ def _decoded_at(bins: npt.NDArray[np.complex64], peak: Peak, keyed: tile.KeyedBi
     return found or (decode_alone(aligned, shift, peak.orientation, keyed, trials) if alone else None)
 
 
-def _limit(bins: npt.NDArray[np.complex64]) -> npt.NDArray[np.complex64]:
+def limited(bins: npt.NDArray[np.complex64]) -> npt.NDArray[np.complex64]:
     """Bins [..., 2048] in units of their ring's noise, magnitudes limited."""
     energy = np.square(bins.real) + np.square(bins.imag)
     rings = energy[0].reshape(tile.RINGS, -1)  # all orientations hold the same rings

@@ -149,7 +149,7 @@ def patterns(key: Key, payload: int, p: int, strength: float, channels: int = 1,
 def planes(bins: npt.NDArray[np.complex64], p: int, channels: int, flat_gain: float, bands: Bands = STILL,
            fine: int = 1) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int8]]:
     """`patterns` of bins complex64 [2048], each in units of a mark's amplitude there."""
-    bins = bins * _plane_amplitudes(p, flat_gain, bands)
+    bins = bins * plane_amplitudes(p, flat_gain, bands)
     side = fine * p
     columns = _half_spectrum_columns(bins, side).view(np.float32).reshape(2, side, COLUMNS, 2)
     flat, textured = np.empty((side, side * channels), np.int16), np.empty((side, side * channels), np.int8)
@@ -205,7 +205,7 @@ def _low_radius(p: int, bands: Bands) -> float:
 
 
 @functools.lru_cache(maxsize=64)
-def _plane_amplitudes(p: int, flat_gain: float, bands: Bands) -> npt.NDArray[np.float32]:
+def plane_amplitudes(p: int, flat_gain: float, bands: Bands = STILL) -> npt.NDArray[np.float32]:
     """float32 [2, 2048]: amplitude of each bin in the flat and in the textured plane."""
     low, high = _unit_amplitudes(p, bands)
     return np.array([low * ((bands.low_rms * flat_gain + bands.low_yield * HIGH_RMS) * FLAT_UNIT),
