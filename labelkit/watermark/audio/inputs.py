@@ -62,7 +62,7 @@ def by_channel(samples: Samples, channels: int) -> Float32:
 
 def mean_of(samples: Samples) -> Float32:
     """The mean of the channels of samples, float32 [frames], full scale +-1."""
-    rows = samples.reshape(len(samples), -1).T
+    rows = samples.T if samples.ndim == 2 else samples[None]
     step = np.float32(_INT16_STEP if samples.dtype == np.int16 else 1)
     mean: Float32 = np.multiply(rows[0], step, dtype=np.float32)
     if len(rows) > 1:
