@@ -28,6 +28,7 @@ from labelkit import codec, container
 from labelkit.choices import ROBUSTNESS
 from labelkit.payload import Payload
 from labelkit.watermark import video
+from labelkit.watermark.candidates import Candidates
 
 SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".flv"}
 
@@ -42,10 +43,10 @@ def labelled(source: Path, target: Path, seed: int, strength: float, robustness:
              plan=lk.Plan(watermark=lk.Watermark(strength, robustness=robustness)))
 
 
-def detected(path: Path, effort: str) -> lk.watermark.Detection:
+def detected(path: Path, effort: str, candidates: Candidates | None = None) -> lk.watermark.Detection:
     """The detector's decision on a file."""
     with container.opened(path) as reader:
-        return video.detect(codec.decode(reader), effort=effort)
+        return video.detect(codec.decode(reader), effort=effort, candidates=candidates)
 
 
 def length(path: Path) -> float:
