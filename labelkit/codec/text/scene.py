@@ -9,7 +9,6 @@ Those that show it through one of its cameras see another at the lower edge, whi
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import io
 import json
@@ -207,7 +206,7 @@ class _Document:
             if head.startswith("data:") and head.endswith(";base64") and len(rest) < 2 * _MAX_IMAGE:
                 try:
                     return base64.b64decode(rest, validate=True)
-                except binascii.Error:
+                except ValueError:  # binascii.Error is one
                     pass
             return b""
         start, length = view.get("byteOffset", 0), view.get("byteLength", 0)
