@@ -183,6 +183,7 @@ def test_subtitles_take_their_manifest_beside_them(tmp_path):
     report = lk.verify(tmp_path / "b.srt", trust=trust)
     assert report.verdict is lk.Verdict.CONFIRMED and report.label == LABEL
     (tmp_path / "b.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nother\n", "utf-8")
-    assert lk.verify(tmp_path / "b.srt", trust=trust)[lk.Layer.PROVENANCE].status is lk.Status.INVALID
+    found = lk.verify(tmp_path / "b.srt", trust=trust)[lk.Layer.PROVENANCE]
+    assert found.status is lk.Status.ABSENT and "before it was changed" in str(found.summary)
     with pytest.raises(LabelkitError, match="needs a path"):
         lk.embed("text", label=LABEL, plan=plan, format="srt")
