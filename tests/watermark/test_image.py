@@ -16,7 +16,7 @@ from labelkit.key import Key
 from labelkit.payload import Payload
 from labelkit.watermark import image
 from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
-from labelkit.watermark.image import matcher, tile
+from labelkit.watermark.image import matcher, search, tile
 from labelkit.watermark.image.search import TileSearch
 from tests.media import photo
 
@@ -106,6 +106,16 @@ def test_normal_effort_on_a_thumbnail() -> None:
              for picture in (image.embed(wide, PAYLOAD, robustness="hard"), wide)]
     assert _is_read(image_attacks.apply("jpeg_85", small[0]))
     assert not image.detect(small[0], STRANGER).found and not image.detect(small[1]).found
+
+
+def test_normal_effort_on_a_thumbnail_of_an_unusual_size(monkeypatch) -> None:
+    """Of 149 x 99 pixels, of which the tile repeats three times and twice: every period is tried."""
+    wide = photo(300, 451)
+    small, plain = (np.asarray(Image.fromarray(picture).resize((149, 99), Image.Resampling.LANCZOS))
+                    for picture in (image.embed(wide, PAYLOAD, robustness="hard"), wide))
+    assert _is_read(small) and not image.detect(plain).found and not image.detect(small, STRANGER).found
+    monkeypatch.setattr(search, "SMALL", 148)
+    assert not image.detect(small).found
 
 
 @pytest.mark.parametrize("attack", ["aslant_10_jpeg_80", "photographed_10"])

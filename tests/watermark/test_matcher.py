@@ -36,6 +36,18 @@ def test_no_word_without_a_mark_of_the_key_that_is_strong_enough(amplitude, key)
     assert matched(amplitude, key=key)[0] is None
 
 
+def test_a_weak_pattern_is_found_upright_beneath_the_noise_of_other_orientations() -> None:
+    def read(amplitude: float, upright: bool) -> list[int]:
+        keyed = tile.keyed_bins(Key.public())
+        found = [matcher.match(spectrum(amplitude, seed), keyed, matcher.Trials(), 8, upright) for seed in range(24)]
+        assert all(one is None or one.word == WORD for one in found)
+        return [seed for seed, one in enumerate(found) if one]
+
+    turned, upright = read(0.12, False), read(0.12, True)
+    assert set(turned) < set(upright)  # ten and twelve of them
+    assert not read(0.0, True)
+
+
 def test_a_word_that_only_passes_its_check_is_refused(monkeypatch) -> None:
     monkeypatch.setattr(ecc, "decode", lambda soft, paths: WORD ^ 1 << 40)
     assert matched(0.5)[0] is None

@@ -5,7 +5,7 @@ The steps in order of cost; one is taken only when those before it found nothing
   fast    the period that a picture of this size is given, at its own scale
   normal  the periods of larger pictures (crops), and in a small picture those of large ones that were shrunk to it;
           upright lattices at every scale; then the best lattices of any two vectors (turned, stretched, sheared), all
-          looked for in the shrunk picture
+          looked for in the shrunk picture; in one of at most 320 pixels every period that it may have been shrunk to
   deep    more of these lattices, and those of the picture at its own resolution; then pictures of a picture: lattices
           seen in perspective (perspective.py)
 On the likeliest of the lattices that were tried, words are then looked for whose synchronisation pattern was subtracted
@@ -27,7 +27,7 @@ from labelkit.watermark.image.expected import Expected
 from labelkit.watermark.image.pixels import check_array, eight_bits, luma_of
 from labelkit.watermark.image.search import LocatedTile, TileSearch, first_found, undecoded
 
-_STEPS = {"fast": 1, "normal": 5, "deep": 6}
+_STEPS = {"fast": 1, "normal": 6, "deep": 7}
 
 
 def detect(pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32], key: Key | None = None, *,
@@ -48,7 +48,7 @@ def detect(pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32], key: Key | No
     search = TileSearch.of_picture(luma, key)
     expected = search.trials.observer = Expected.of(candidates, key)
     steps = [search.own_period, search.own_scale, search.as_thumbnail, search.any_scale, search.any_lattice,
-             search.more_lattices][: _STEPS[effort]] + [search.without_pattern, search.in_parts]
+             search.any_thumbnail, search.more_lattices][: _STEPS[effort]] + [search.without_pattern, search.in_parts]
     if effort == "deep":
         steps.append(lambda: perspective.search(luma, search))
     found = first_found(step() for step in steps)

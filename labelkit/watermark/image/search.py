@@ -28,6 +28,8 @@ _BEST_PERIODS, _BEST_LATTICES = 2, 3  # on which words without their synchronisa
 _CLEAR_LATTICE = 10.0  # deviations of a lattice on which parts of a picture are matched each by itself
 WORKING_SIDE = 512  # pixels: lattices are searched on a plane shrunk to about this
 THUMBNAIL = 640  # pixels, the longest side of what may be a whole picture shrunk
+SMALL = 320  # and of one in which every spacing is tried
+_SPACING_STEP, _THUMBNAIL_SPACINGS = 0.012, 90  # a third: that of a picture shrunk to a ninth, whose tile was larger
 _USUAL_SIDES = (  # longest ones of pictures
     512, 576, 640, 720, 768, 800, 832, 896, 960, 1024, 1080, 1152, 1200, 1216, 1280, 1344, 1440, 1536, 1600, 1792, 1920,
     2048, 2160, 2304, 2560, 2880, 3072, 3264, 3840, 4032, 4096, 5120)
@@ -111,6 +113,16 @@ class TileSearch:
                    for side in _USUAL_SIDES if longest <= THUMBNAIL and 1.2 * longest < side}
         return first_found(self.on_lattice(np.eye(2) * period, orientations=1)
                            for period in sorted(periods, reverse=True) if period >= lattice.MIN_SPACING)
+
+    def any_thumbnail(self) -> LocatedTile | None:
+        """Every period that a picture shrunk to this one may have, unturned, where this one is so small that few
+        repeats are left: there a lattice is seen less well than a word on it is read."""
+        height, width = self.plane.shape
+        own = tile.period(width, height)
+        most = _THUMBNAIL_SPACINGS if max(height, width) <= SMALL else 0
+        spacings = 1.05 * own * (1 - _SPACING_STEP) ** np.arange(most)
+        return first_found(self.on_lattice(np.eye(2) * spacing, orientations=1)
+                           for spacing in spacings if spacing >= lattice.MIN_SPACING)
 
     def any_scale(self) -> LocatedTile | None:
         """Upright lattices of any spacing."""
@@ -214,17 +226,17 @@ class TileSearch:
     def _on_period(self, p: int, orientations: int = 8) -> LocatedTile | None:
         if orientations == 8:
             self._upright.append(np.eye(2) * p)
-        return self._match(fold(self.plane, p), np.eye(2) * p, orientations)
+        return self._match(fold(self.plane, p), np.eye(2) * p, orientations, upright=True)
 
     def on_lattice(self, vectors: npt.NDArray[np.float64], orientations: int = 8) -> LocatedTile | None:
         """The tile on a lattice of column vectors, float64 [2, 2], in the first one or all eight orientations."""
         return self._match(lattice.fold(self.plane, vectors), vectors, orientations)
 
-    def _match(self, folded: npt.NDArray[np.int32], vectors: npt.NDArray[np.float64],
-               orientations: int) -> LocatedTile | None:
+    def _match(self, folded: npt.NDArray[np.int32], vectors: npt.NDArray[np.float64], orientations: int,
+               upright: bool = False) -> LocatedTile | None:
         if self.trials.observer:
             self.trials.observer.at(vectors)
-        found = match(tile.analyse(folded), self.keyed, self.trials, orientations)
+        found = match(tile.analyse(folded), self.keyed, self.trials, orientations, upright)
         return LocatedTile(found, vectors) if found else None
 
 
