@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks import geometry_attacks, image_attacks
 from benchmarks.image_robustness import pictures
@@ -28,8 +28,9 @@ from labelkit.watermark.image import tile
 PAYLOAD = Payload.from_int(0x5A3C91D277AA0F13)
 MOVED = ("turn_33_inside", "turn_7_jpeg_60", "aspect_0_85", "crop_25", "crop_scale_jpeg", "aslant_2", "scale_0_25",
          "jpeg_20")
-LONGEST, _SHEET = 512, 768  # pixels
+LONGEST, _SHEET, _PART = 512, 768, 400  # pixels
 _DECOYS, _DECOY_RMS = (0, 1, 3, 6, 9), 1.2  # patterns that are laid over, and the level of each in grey levels
+_WORDS = "the mark of a page whose paper turns white is left in the ink of its letters".split()
 _CLIP_S, _NOISES_DB = 2, (30, 15, 10)
 _LOG = 100_000  # candidates
 
@@ -166,6 +167,127 @@ def listed(folder: Path, value: float) -> dict[str, float]:
             found.setdefault(f"{format} {quality}", []).append(100.0 * (answer == word))
     return {name: float(np.mean(shares)) for name, shares in found.items()} | {
         "CPU ms": 1000 * float(np.mean(seconds))}
+
+
+def subtracted(folder: Path, value: float) -> dict[str, float]:
+    """How many words are read where so many times the synchronisation pattern was subtracted, and what was done then;
+    what a search takes in unmarked pictures from which it was subtracted."""
+    from benchmarks.removal import SYNC_AMPLITUDE, Embedding
+
+    attacks = ((0.8, "none"), (1, "none"), (1.25, "jpeg_60"), (2, "jpeg_60"), (1.25, "crop_70"), (1.25, "scale_0_8"))
+    key, seconds = Key(b"key of the benchmarks"), []
+    pattern = SYNC_AMPLITUDE * tile.placed_phases(key, int(PAYLOAD))
+    read: dict[str, list[float]] = {}
+    for _, host in pictures(folder, 2 * LONGEST):
+        marked = image.embed(host, PAYLOAD, key)
+        way = Embedding.of(marked, "everyday")
+        for amount, then in attacks:
+            tried = image_attacks.apply(then, way.add(marked, np.float32(-amount) * pattern))
+            found = image.detect(tried, key).payload
+            assert found in (None, PAYLOAD)
+            read.setdefault(f"{amount:g} times, {then}", []).append(100.0 * (found == PAYLOAD))
+        start = time.process_time()
+        assert not image.detect(way.add(host, -pattern), key).payload
+        seconds.append(time.process_time() - start)
+    return {name: float(np.mean(shares)) for name, shares in read.items()} | {
+        "CPU ms in vain": 1000 * float(np.mean(seconds))}
+
+
+def collaged(folder: Path, value: float) -> dict[str, float]:
+    """How many of nine pictures of a collage are named, whole and after attacks; what a search in vain takes."""
+    hosts = []
+    for _, host in pictures(folder, 2 * LONGEST):
+        factor = _PART / min(host.shape[:2])
+        size = max(round(host.shape[1] * factor), _PART), max(round(host.shape[0] * factor), _PART)
+        hosts.append(np.asarray(Image.fromarray(host).resize(size, Image.Resampling.LANCZOS))[:_PART, :_PART])
+    hosts = (hosts * 9)[:9]
+    words = [Payload(1, 12345, 1000 + number) for number in range(9)]
+    marked = [image.embed(host, word, robustness="hard") for host, word in zip(hosts, words, strict=True)]
+    named: dict[str, float] = {}
+    for then in ("none", "jpeg_85", "jpeg_50", "scale_0_8", "mirror"):
+        found = image.detect(image_attacks.apply(then, _collage(marked)))
+        answers = {found.payload.hex, *(found.geometry.also or ())} if found.payload and found.geometry else set()
+        assert answers <= {word.hex for word in words}
+        named[f"{then}, of 9"] = float(len(answers))
+    start = time.process_time()
+    assert not image.detect(_collage(hosts)).found
+    return named | {"CPU ms in vain": 1000 * (time.process_time() - start)}
+
+
+def _collage(parts: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.concatenate(parts[3 * row : 3 * row + 3], 1) for row in range(3)])
+
+
+def shrunk(folder: Path, value: float) -> dict[str, float]:
+    """How many words are read in pictures of unusual sizes that were shrunk to 0.27 to 0.41 of them."""
+    factors = (0.27, 0.3, 0.33, 0.37, 0.41)
+    read: dict[str, list[float]] = {}
+    seconds = []
+    for longest in (451, 700):
+        for _, host in pictures(folder, longest):
+            marked = image.embed(host, PAYLOAD)
+            for factor in factors:
+                shares = read.setdefault(f"longest side {longest}", [])
+                shares.append(100.0 * (image.detect(_scaled(marked, factor)).payload == PAYLOAD))
+            start = time.process_time()
+            assert not image.detect(_scaled(host, 0.33)).found
+            seconds.append(time.process_time() - start)
+    return {name: float(np.mean(shares)) for name, shares in read.items()} | {
+        "CPU ms in vain": 1000 * float(np.mean(seconds))}
+
+
+def _scaled(rgb: np.ndarray, factor: float) -> np.ndarray:
+    size = round(rgb.shape[1] * factor), round(rgb.shape[0] * factor)
+    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC))
+
+
+def cut(folder: Path, value: float) -> dict[str, float]:
+    """How many words are read in quarters and tenths of pictures whose mark is weak."""
+    read: dict[str, list[float]] = {}
+    seconds = []
+    for _, host in pictures(folder, 2 * LONGEST):
+        for strength in (0.5, 0.35):
+            marked = image.embed(host, PAYLOAD, strength=strength)
+            for name in ("crop_25", "crop_10"):
+                for seed in range(2):
+                    found = image.detect(image_attacks.apply(name, marked, seed)).payload
+                    assert found in (None, PAYLOAD)
+                    read.setdefault(f"{name}, strength {strength:g}", []).append(100.0 * (found == PAYLOAD))
+        start = time.process_time()
+        assert not image.detect(image_attacks.apply("crop_25", host)).found
+        seconds.append(time.process_time() - start)
+    return {name: float(np.mean(shares)) for name, shares in read.items()} | {
+        "CPU ms in vain": 1000 * float(np.mean(seconds))}
+
+
+def inked(folder: Path, value: float) -> dict[str, float]:
+    """Of drawn pages of several inks and sizes, and of the folder's: how many are read when their paper turns white."""
+    pages = [page(level, size) for level in (20, 45, 70, 100) for size in (16, 22, 32)]
+    changes = {"brightness 1.4": lambda rgb: 1.4 * rgb, "contrast 1.5": lambda rgb: 128 + 1.5 * (rgb - 128.0)}
+    read: dict[str, list[float]] = {}
+    seconds = []
+    for name, change in changes.items():
+        for host in pages + [host for path, host in pictures(folder, 4 * LONGEST) if path.startswith("page")]:
+            white, plain = (np.clip(np.rint(change(one)), 0, 255).astype(np.uint8)
+                            for one in (image.embed(host, PAYLOAD), host))
+            read.setdefault(name, []).append(100.0 * (image.detect(white).payload == PAYLOAD))
+            read.setdefault(f"{name}, JPEG 80", []).append(
+                100.0 * (image.detect(_coded(white, "JPEG", 80)).payload == PAYLOAD))
+            start = time.process_time()
+            assert not image.detect(plain).found
+            seconds.append(time.process_time() - start)
+    return {name: float(np.mean(shares)) for name, shares in read.items()} | {
+        "CPU ms in vain": 1000 * float(np.mean(seconds))}
+
+
+def page(level: int, size: int, height: int = 1000, width: int = 800) -> np.ndarray:
+    """uint8 [height, width, 3]: lines of text of a grey level, `size` pixels high, on paper of 250."""
+    sheet, font = Image.new("RGB", (width, height), (250, 250, 250)), ImageFont.load_default(size)
+    pen = ImageDraw.Draw(sheet)
+    for number, top in enumerate(range(40, height - 2 * size, 3 * size // 2)):
+        line = " ".join(_WORDS[(7 * number + 5 * k) % len(_WORDS)] for k in range(12 * width // 10 // size))
+        pen.text((40, top), line, fill=(level, level, level), font=font)
+    return np.asarray(sheet)
 
 
 def sparse(folder: Path, value: float) -> dict[str, float]:

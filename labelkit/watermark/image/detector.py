@@ -5,7 +5,8 @@ The steps in order of cost; one is taken only when those before it found nothing
   fast    the period that a picture of this size is given, at its own scale
   normal  the periods of larger pictures (crops), and in a small picture those of large ones that were shrunk to it;
           upright lattices at every scale; then the best lattices of any two vectors (turned, stretched, sheared), all
-          looked for in the shrunk picture; in one of at most 320 pixels every period that it may have been shrunk to
+          looked for in the shrunk picture; in one of at most 320 pixels every period that it may have been shrunk to;
+          in a page whose paper was brightened to white, its ink
   deep    more of these lattices, and those of the picture at its own resolution; then pictures of a picture: lattices
           seen in perspective (perspective.py)
 On the likeliest of the lattices that were tried, words are then looked for whose synchronisation pattern was subtracted
@@ -24,10 +25,10 @@ from labelkit.watermark.candidates import AnyCandidates
 from labelkit.watermark.detection import Detection
 from labelkit.watermark.image import perspective
 from labelkit.watermark.image.expected import Expected
-from labelkit.watermark.image.pixels import check_array, eight_bits, luma_of
+from labelkit.watermark.image.pixels import check_array, eight_bits, ink, luma_of
 from labelkit.watermark.image.search import LocatedTile, TileSearch, first_found, undecoded
 
-_STEPS = {"fast": 1, "normal": 6, "deep": 7}
+_STEPS = {"fast": 1, "normal": 7, "deep": 8}
 
 
 def detect(pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32], key: Key | None = None, *,
@@ -48,7 +49,8 @@ def detect(pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32], key: Key | No
     search = TileSearch.of_picture(luma, key)
     expected = search.trials.observer = Expected.of(candidates, key)
     steps = [search.own_period, search.own_scale, search.as_thumbnail, search.any_scale, search.any_lattice,
-             search.any_thumbnail, search.more_lattices][: _STEPS[effort]] + [search.without_pattern, search.in_parts]
+             search.any_thumbnail, lambda: _in_ink(luma, search), search.more_lattices][: _STEPS[effort]]
+    steps += [search.without_pattern, search.in_parts]
     if effort == "deep":
         steps.append(lambda: perspective.search(luma, search))
     found = first_found(step() for step in steps)
@@ -58,3 +60,11 @@ def detect(pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32], key: Key | No
         likely = expected.decide(search.trials)
         found = LocatedTile(*likely) if likely else None
     return found.detection(effort) if found else undecoded(search.trials, effort)
+
+
+def _in_ink(luma: npt.NDArray[np.uint8], search: TileSearch) -> LocatedTile | None:
+    plane = ink(luma)
+    if plane is None:
+        return None
+    page = TileSearch(plane, search.keyed, search.trials)
+    return page.own_period() or page.own_scale()
