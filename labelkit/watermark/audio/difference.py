@@ -94,8 +94,10 @@ class DifferenceMaker:
             out = np.empty((self.ready(len(chunk)), *chunk.shape[1:]), chunk.dtype if self._adds else np.float32)
         if self._changes:
             self._make_changing(chunk, out)
-        else:
-            self._make(chunk, out, _ALL)
+        else:  # as _make does: a call less for each chunk
+            self._stream(chunk, _ALL, chunk.dtype.kind == "i", out)
+            if self._counts.item(_TAKEN) < 0:
+                raise _no_numbers()
         self._pushed += len(chunk)
         self._given += len(out)
         return out
@@ -109,8 +111,7 @@ class DifferenceMaker:
         """Up to so many frames of the mark."""
         self._stream(chunk, most, chunk.dtype.kind == "i", out)
         if self._counts.item(_TAKEN) < 0:
-            raise InvalidArgument("samples hold values that are not numbers or above {largest:g}",
-                                  largest=MAX_AMPLITUDE)
+            raise _no_numbers()
 
     def _make_changing(self, chunk: Samples, out: Samples) -> None:
         """Frames up to the next change of the amplitude, and so on."""
@@ -132,3 +133,7 @@ class DifferenceMaker:
         self._depths[:] = (DEPTH * self._strength * (_HZ / 2000) ** TILT
                            * np.where(_HZ > NARROWBAND_HZ, WIDEBAND_SHARE, 1) * np.minimum(1, amplitude * _SHAPE))
         self._limits[:] = SPECTRAL_LIMIT * share, ENERGY_LIMIT * share
+
+
+def _no_numbers() -> InvalidArgument:
+    return InvalidArgument("samples hold values that are not numbers or above {largest:g}", largest=MAX_AMPLITUDE)

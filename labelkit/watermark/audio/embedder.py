@@ -61,21 +61,19 @@ class AudioMarker:
         self._maker = _maker(rate, channels, payload, key, strength, margin.UNHEARD if measured else HARD)
         self._rate, self._payload, self._key = int(rate), payload, Key.of(key)
         self._listener = margin.Listener(self._rate) if measured else None
-        self._recent: _Recent | None = None  # of what was returned
+        self._recent: _Recent | None = None  # of what was returned; None before the first chunk
         self._channels = channels
-        self._like: Samples | None = None  # an empty chunk as those that come, None before the first
         self._is_over = False
         self.latency_s = self._maker.delay / rate
 
     def push(self, chunk: Samples) -> Samples:
         """The samples that are ready, perhaps none, with the dtype and axes of the chunk."""
-        like = self._like
-        if self._is_over or like is None or not (isinstance(chunk, np.ndarray) and chunk.dtype is like.dtype
-                                                 and chunk.shape[1:] == like.shape[1:]):
+        recent = self._recent
+        if self._is_over or recent is None or not (isinstance(chunk, np.ndarray) and chunk.dtype is recent.dtype
+                                                   and chunk.shape[1:] == recent.axes):
             self._check(chunk)
-        maker, listener, recent = self._maker, self._listener, self._recent
-        if like is None or recent is None:
-            recent = _Recent(math.ceil(_RECENT_S * self._rate), chunk)
+            recent = recent or _Recent(math.ceil(_RECENT_S * self._rate), chunk)
+        maker, listener = self._maker, self._listener
         if listener is not None and len(chunk) >= listener.left:
             marked = self._changing(chunk, listener)
             recent.add(marked)
@@ -89,16 +87,15 @@ class AudioMarker:
                 recent.stop += frames
             if listener is not None:
                 listener.hear(chunk)
-        if like is None:
-            self._like, self._recent = chunk[:0].copy(), recent
+        self._recent = recent
         return marked
 
     def _check(self, chunk: Samples) -> None:
-        channels, like = channels_of(chunk), self._like
+        channels, recent = channels_of(chunk), self._recent
         if channels != self._channels:
             raise InvalidArgument("a chunk of {wanted} channels was expected, got {got}", wanted=self._channels,
                                   got=channels)
-        if self._is_over or like is not None and (chunk.dtype, chunk.ndim) != (like.dtype, like.ndim):
+        if self._is_over or recent is not None and (chunk.dtype, chunk.shape[1:]) != (recent.dtype, recent.axes):
             raise InvalidArgument("a marker takes one stream, its chunks of one dtype and as many axes each")
 
     def _changing(self, chunk: Samples, listener: margin.Listener) -> Samples:
@@ -114,9 +111,9 @@ class AudioMarker:
     def finish(self) -> Samples:
         """The rest; the marker cannot be used again."""
         self._is_over = True
-        if self._like is None or self._recent is None:
+        if self._recent is None:
             return np.empty((0, self._channels), np.float32)
-        rest = self._maker.finish(self._like)
+        rest = self._maker.finish(self._recent.room(0))
         self._recent.add(rest)
         return rest
 
@@ -137,12 +134,13 @@ class AudioMarker:
 class _Recent:
     """The last `kept` frames of a stream, or a few more, in memory that is written from its start when it is full.
 
-    stop  where the next frames go
+    dtype, axes  of the stream's chunks; axes but that of time
+    stop         where the next frames go
     """
 
     def __init__(self, kept: int, like: Samples) -> None:
-        self._kept = kept
-        self._memory = np.empty((kept + _SLACK, *like.shape[1:]), like.dtype)
+        self._kept, self.dtype, self.axes = kept, like.dtype, like.shape[1:]
+        self._memory = np.empty((kept + _SLACK, *self.axes), self.dtype)
         self.stop = self._older_stop = 0  # what lies between the two is older than what lies before `stop`
         self._start = 0  # of the memory, in frames of the stream
 
