@@ -98,10 +98,8 @@ def audio_resample(
 ) -> None: ...
 def audio_stream_state(channels: int, room: int, far_room: int, /) -> int: ...
 def audio_stream_scratch(channels: int, /) -> int: ...
-def audio_stream(
-    chunk: Sound,
+def audio_stream_form(
     channels: int,
-    most: int,
     room: int,
     far_room: int,
     up: int,
@@ -115,12 +113,23 @@ def audio_stream(
     signs: Int8,
     depths: Float32,
     limits: Float32,
-    whole: bool,
     adds: bool,
     counts: Int64,
     state: Float32,
     scratch: Float32,
-    out: Sound,
+    /,
+) -> object: ...
+def audio_stream(form: object, chunk: Sound, most: int, whole: bool, out: Sound, /) -> None: ...
+def audio_loudness(
+    x: Float32,
+    channels: int,
+    hop: int,
+    filters: Float64,
+    fade: Float64,
+    step: Float64,
+    state: Float64,
+    scratch: Float64,
+    energy: Float64,
     /,
 ) -> None: ...
 def audio_spectrum(

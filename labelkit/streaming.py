@@ -160,11 +160,10 @@ class SoundLabeller:
         if self._is_over or channels_of(chunk) != self._channels:
             raise InvalidArgument("an open stream and a chunk of {wanted} channels are wanted, got {got}",
                                   wanted=self._channels, got=channels_of(chunk))
-        ready = []
-        if self._like is None:
-            self._like = chunk[:0]
-            ready = self._said("start")
-        return np.concatenate([*ready, self._marked(chunk)])
+        if self._like is not None:
+            return self._marked(chunk)
+        self._like = chunk[:0].copy()
+        return np.concatenate([*self._said("start"), self._marked(chunk)])
 
     def finish(self) -> Samples:
         """The rest, with the label where it belongs there; the labeller cannot be used again."""
@@ -185,7 +184,7 @@ class SoundLabeller:
         return [self._marked(_as_samples(_spoken(self._explicit, self._rate, self._channels, place), self._like))]
 
     def _marked(self, chunk: Samples) -> Samples:
-        return self._marker.push(chunk) if self._marker else chunk
+        return self._marker.push(chunk) if self._marker else chunk.copy()
 
 
 def _spoken(explicit: Explicit, rate: int, channels: int, place: str) -> npt.NDArray[np.float32]:

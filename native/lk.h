@@ -363,6 +363,22 @@ typedef int lk_audio_chips_fn(const float *spectrum, size_t frames, size_t bins,
 typedef int lk_audio_rows_fn(const float *chips, size_t rows, size_t pairs, const float *signs, size_t length, float *hit,
                              float *variance);
 
+/* The energy of each stretch of sound after the K-weighting of ITU-R BS.1770-4. In double, to the bit of the twin.
+ * x         float [hops][hop][channels], numbers; hop: frames of a stretch, LK_LOUDNESS_LEAST at least. It is cut into lanes
+ *           of span = ceil(hop / LK_LOUDNESS_LANES) frames, the last shorter
+ * filters   double [7]: b0 b1 b2 a1 a2 of the shelf, a1 a2 of the high pass, whose b are 1 -2 1; in transposed direct form 2
+ *           either has a state of two
+ * fade      double [span][4]: what a state adds to each of the outputs that follow it
+ * step      double [2][4][4]: what becomes of a state in silence as long as a lane, and as the last lane
+ * state     double [channels][4], in and out: 0 before the first sample
+ * scratch   double [span * LK_LOUDNESS_LANES]
+ * energy    double [hops][channels]: the sum of squares */
+#define LK_LOUDNESS_LANES 16
+#define LK_LOUDNESS_STATES 4
+#define LK_LOUDNESS_LEAST 256
+typedef int lk_audio_loudness_fn(const float *x, size_t channels, size_t hop, size_t hops, const double *filters,
+                                 const double *fade, const double *step, double *state, double *scratch, double *energy);
+
 /* One table for each instruction set; kernels/table.c fills it. */
 struct lk_kernels {
     lk_polar_decode_fn *polar_decode;
@@ -392,6 +408,7 @@ struct lk_kernels {
     lk_audio_limit_fn *audio_limit;
     lk_audio_resample_fn *audio_resample;
     lk_audio_stream_fn *audio_stream;
+    lk_audio_loudness_fn *audio_loudness;
     lk_audio_spectrum_fn *audio_spectrum;
     lk_audio_chips_fn *audio_chips;
     lk_audio_rows_fn *audio_rows;

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from labelkit.kernels.audio import audio_limit, audio_mark, audio_resample, audio_shield
@@ -25,26 +27,34 @@ def audio_stream_scratch(channels: int) -> int:
     return 0
 
 
-def audio_stream(chunk: Sound, channels: int, most: int, room: int, far_room: int, up: int, down: int,
-                 down_bank: Float32, up_bank: Float32, roots: Float32, window: Float32, brief: Float32, edges: UInt16,
-                 signs: Int8, depths: Float32, limits: Float32, whole: bool, adds: bool, counts: Int64, state: Float32,
-                 scratch: Float32, out: Sound) -> None:
+def audio_stream_form(channels: int, room: int, far_room: int, up: int, down: int, down_bank: Float32, up_bank: Float32,
+                      roots: Float32, window: Float32, brief: Float32, edges: UInt16, signs: Int8, depths: Float32,
+                      limits: Float32, adds: bool, counts: Int64, state: Float32, scratch: Float32) -> object:
+    """What the calls of a stream have in common."""
+    return _Form(channels, room, far_room, up, down, down_bank, up_bank, roots, window, brief, edges, signs, depths,
+                 limits, adds, counts, state)
+
+
+def audio_stream(form: object, chunk: Sound, most: int, whole: bool, out: Sound) -> None:
     """Mark what comes of a stream, block by block."""
+    if not isinstance(form, _Form):
+        raise ValueError("form: what audio_stream_form returns wanted")
+    channels, counts = form.channels, form.counts
     host: Float32 = np.asarray(chunk.reshape(-1, channels).T, np.float32) / np.float32(32768 if whole else 1)
     counts[_TAKEN], counts[_GIVEN] = -1, 0
     if not (np.abs(host) <= _LOUDEST).all():
         return
-    stream = _Stream(channels, room, far_room, up, down, counts, state)
+    stream = _Stream(form)
     taken = given = 0
     ready = out.reshape(-1, channels).T
     while True:
         took = stream.take(host[:, taken:])
-        moved = took + stream.descend(down_bank)
+        moved = took + stream.descend(form.down_bank)
         frames = stream.frames(most)
         if frames:
-            stream.mark(frames, roots, window, edges, signs, depths)
-            stream.limit(frames, limits, roots, brief)
-        part = stream.give(up_bank, ready.shape[1] - given, whole, adds)
+            stream.mark(frames, form.roots, form.window, form.edges, form.signs, form.depths)
+            stream.limit(frames, form.limits, form.roots, form.brief)
+        part = stream.give(form.up_bank, ready.shape[1] - given, whole, form.adds)
         ready[:, given : given + part.shape[1]] = part
         taken, given, most = taken + took, given + part.shape[1], most - frames
         if not (moved or frames or part.shape[1]):
@@ -52,16 +62,37 @@ def audio_stream(chunk: Sound, channels: int, most: int, room: int, far_room: in
     counts[_TAKEN], counts[_GIVEN] = taken, given
 
 
+class _Form(NamedTuple):
+    """The arguments of `audio_stream_form`."""
+
+    channels: int
+    room: int
+    far_room: int
+    up: int
+    down: int
+    down_bank: Float32
+    up_bank: Float32
+    roots: Float32
+    window: Float32
+    brief: Float32
+    edges: UInt16
+    signs: Int8
+    depths: Float32
+    limits: Float32
+    adds: bool
+    counts: Int64
+    state: Float32
+
+
 class _Stream:
     """The rows of the state: of each channel the host, the difference, the host at 16 kHz, the difference before it is
     limited, and the same limited in frequency."""
 
-    def __init__(self, channels: int, room: int, far_room: int, up: int, down: int, counts: Int64,
-                 state: Float32) -> None:
-        rows = state[:-1].reshape(channels, -1)
+    def __init__(self, form: _Form) -> None:
+        rows = form.state[:-1].reshape(form.channels, -1)
         self._host, self._far, self._near, self._made, self._kept = np.split(
-            rows, np.cumsum([room, far_room, _NEAR, _MADE]), axis=1)
-        self._mean, self._counts, self._up, self._down = state[-1:], counts, up, down
+            rows, np.cumsum([form.room, form.far_room, _NEAR, _MADE]), axis=1)
+        self._mean, self._counts, self._up, self._down = form.state[-1:], form.counts, form.up, form.down
         self._lead = 0
 
     def take(self, host: Float32) -> int:

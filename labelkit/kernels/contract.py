@@ -134,12 +134,21 @@ class Kernels(Protocol):
     def audio_stream_scratch(self, channels: int, /) -> int:
         """Floats of scratch that `audio_stream` wants."""
 
-    def audio_stream(self, chunk: Sound, channels: int, most: int, room: int, far_room: int, up: int,
-                     down: int, down_bank: Float32, up_bank: Float32, roots: Float32, window: Float32, brief: Float32,
-                     edges: UInt16, signs: Int8, depths: Float32, limits: Float32, whole: bool, adds: bool,
-                     counts: Int64, state: Float32, scratch: Float32, out: Sound, /) -> None:
-        """`out`: what is ready of a stream that goes on with `chunk`, marked (`adds`), or its difference; how much of
-        both, and what the next call needs, in `counts` [10] and `state`."""
+    def audio_stream_form(self, channels: int, room: int, far_room: int, up: int, down: int, down_bank: Float32,
+                          up_bank: Float32, roots: Float32, window: Float32, brief: Float32, edges: UInt16, signs: Int8,
+                          depths: Float32, limits: Float32, adds: bool, counts: Int64, state: Float32,
+                          scratch: Float32, /) -> object:
+        """What the calls of one stream have in common, for `audio_stream`; the arrays stay its own. It reads `depths`
+        and `limits` at each call, and keeps in `counts` [10] and `state` what the next one needs."""
+
+    def audio_stream(self, form: object, chunk: Sound, most: int, whole: bool, out: Sound, /) -> None:
+        """`out`: what is ready of a stream that goes on with `chunk`, marked (the form's `adds`), or its difference;
+        how much of both, in the form's `counts`."""
+
+    def audio_loudness(self, x: Float32, channels: int, hop: int, filters: Float64, fade: Float64, step: Float64,
+                       state: Float64, scratch: Float64, energy: Float64, /) -> None:
+        """`energy` [hops, channels]: sums of squares of `x` [hops, hop, channels] after the `filters` [7] of BS.1770,
+        whose `state` [channels, 4] is carried."""
 
     def audio_spectrum(self, x: Float32, frames: int, hop: int, roots: Float32, window: Float32, low: int, high: int,
                        scratch: Float32, out: Float32, /) -> None:

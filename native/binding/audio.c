@@ -97,56 +97,100 @@ static PyObject *audio_resample(PyObject *module, PyObject *args) {
             (size_t)position, py, (size_t)ny);
 }
 
-/* audio_stream(chunk, channels, most, room, far_room, up, down, down_bank [phases, taps], up_bank, roots, window, brief, edges,
- *              signs, depths, limits [2], whole, adds, counts, state, scratch, out) */
+/* What a stream's calls have in common: its buffers stay open as long as the object that `audio_stream_form` returns. */
+struct held_form {
+    struct lk_views views;
+    struct lk_audio_stream form;
+    const float *limits;
+    int64_t *counts;
+    float *state, *scratch;
+};
+
+static const char FORM[] = "labelkit._native.audio_stream_form";
+
+static void drop_form(PyObject *capsule) {
+    struct held_form *held = PyCapsule_GetPointer(capsule, FORM);
+    lk_close(&held->views);
+    PyMem_Free(held);
+}
+
+static int open_form(struct held_form *held, PyObject *args) {
+    PyObject *down_bank, *up_bank, *roots, *window, *brief, *edges, *signs, *depths, *limits, *counts, *state, *scratch;
+    Py_ssize_t channels, room, far_room, up, down;
+    struct lk_views *v = &held->views;
+    struct lk_audio_stream *form = &held->form;
+    if (!PyArg_ParseTuple(args, "nnnnnOOOOOOOOOpOOO", &channels, &room, &far_room, &up, &down, &down_bank, &up_bank, &roots,
+                          &window, &brief, &edges, &signs, &depths, &limits, &form->adds, &counts, &state, &scratch))
+        return 0;
+    lk_range(v, channels, 1, MAX_CHANNELS, "channels");
+    lk_range(v, room, 0, LK_AUDIO_STREAM_ROOM, "room");
+    lk_range(v, far_room, 0, LK_AUDIO_STREAM_ROOM, "far_room");
+    lk_range(v, up, 1, LK_AUDIO_STREAM_STEP, "up");
+    lk_range(v, down, 1, LK_AUDIO_STREAM_STEP, "down");
+    if (v->refused) return 0;
+    form->channels = (size_t)channels, form->room = (size_t)room, form->far_room = (size_t)far_room;
+    form->up = (size_t)up, form->down = (size_t)down;
+    form->down_bank = lk_input_of(v, down_bank, 'f', 2, "down_bank");
+    form->down_phases = (size_t)lk_axis(v, 0), form->down_taps = (size_t)lk_axis(v, 1);
+    form->up_bank = lk_input_of(v, up_bank, 'f', 2, "up_bank");
+    form->up_phases = (size_t)lk_axis(v, 0), form->up_taps = (size_t)lk_axis(v, 1);
+    form->roots = lk_input(v, roots, 'f', 2 * LK_AUDIO_FRAME, "roots");
+    form->window = lk_input(v, window, 'f', LK_AUDIO_FRAME, "window");
+    form->brief = lk_input(v, brief, 'f', LK_AUDIO_SHIELD, "brief");
+    form->edges = lk_input(v, edges, 'H', LK_ANY, "edges");
+    const Py_ssize_t bands = lk_elements(v) - 1;
+    form->signs = lk_input(v, signs, 'b', LK_ANY, "signs");
+    const Py_ssize_t all = lk_elements(v);
+    if (v->refused || bands < 1 || !all || all % bands)
+        return lk_refuse(v, "signs: rows of one sign for each band wanted"), 0;
+    form->bands = (size_t)bands, form->period = (size_t)(all / bands);
+    form->depths = lk_input(v, depths, 'f', bands, "depths");
+    held->limits = lk_input(v, limits, 'f', 2, "limits");
+    held->counts = lk_output(v, counts, 'q', LK_AUDIO_STREAM_COUNTS, "counts");
+    const Py_ssize_t size = (Py_ssize_t)lk_audio_stream_state(1, form->room, form->far_room) - 1;
+    const Py_ssize_t floats = lk_times(channels, size);
+    held->state = lk_output(v, state, 'f', floats < PY_SSIZE_T_MAX ? floats + 1 : floats, "state");
+    held->scratch = lk_output(v, scratch, 'f', (Py_ssize_t)lk_audio_stream_scratch(form->channels), "scratch");
+    return lk_ready(v);
+}
+
+/* audio_stream_form(channels, room, far_room, up, down, down_bank [phases, taps], up_bank, roots, window, brief, edges,
+ *                   signs, depths, limits [2], adds, counts, state, scratch) */
+static PyObject *audio_stream_form(PyObject *module, PyObject *args) {
+    (void)module;
+    struct held_form *held = PyMem_Calloc(1, sizeof *held);
+    if (!held) return PyErr_NoMemory();
+    PyObject *capsule = open_form(held, args) ? PyCapsule_New(held, FORM, drop_form) : NULL;
+    if (!capsule) {
+        lk_close(&held->views);
+        PyMem_Free(held);
+    }
+    return capsule;
+}
+
+/* audio_stream(form, chunk, most, whole, out) */
 static PyObject *audio_stream(PyObject *module, PyObject *args) {
     (void)module;
-    PyObject *chunk, *down_bank, *up_bank, *roots, *window, *brief, *edges, *signs, *depths, *limits;
-    PyObject *counts, *state, *scratch, *out;
-    Py_ssize_t channels, most, room, far_room, up, down;
-    int whole, adds;
+    PyObject *capsule, *chunk, *out;
+    Py_ssize_t most;
+    int whole;
     struct lk_views v = {.count = 0};
-    if (!PyArg_ParseTuple(args, "OnnnnnnOOOOOOOOOppOOOO", &chunk, &channels, &most, &room, &far_room, &up, &down, &down_bank,
-                          &up_bank, &roots, &window, &brief, &edges, &signs, &depths, &limits, &whole, &adds, &counts, &state,
-                          &scratch, &out))
-        return NULL;
-    lk_range(&v, channels, 1, MAX_CHANNELS, "channels");
+    if (!PyArg_ParseTuple(args, "OOnpO", &capsule, &chunk, &most, &whole, &out)) return NULL;
+    const struct held_form *held = PyCapsule_GetPointer(capsule, FORM);
+    if (!held) return NULL;
+    struct lk_audio_stream form = held->form;
+    const Py_ssize_t channels = (Py_ssize_t)form.channels;
     lk_range(&v, most, 0, PY_SSIZE_T_MAX, "most");
-    lk_range(&v, room, 0, LK_AUDIO_STREAM_ROOM, "room");
-    lk_range(&v, far_room, 0, LK_AUDIO_STREAM_ROOM, "far_room");
-    lk_range(&v, up, 1, LK_AUDIO_STREAM_STEP, "up");
-    lk_range(&v, down, 1, LK_AUDIO_STREAM_STEP, "down");
     const void *pchunk = lk_input(&v, chunk, whole ? 'h' : 'f', LK_ANY, "chunk");
     const Py_ssize_t samples = lk_elements(&v);
     if (v.refused || samples % channels) return lk_refuse(&v, "chunk: a sample of each channel wanted");
-    struct lk_audio_stream form = {.channels = (size_t)channels, .room = (size_t)room, .far_room = (size_t)far_room,
-                                   .up = (size_t)up, .down = (size_t)down, .whole = whole, .adds = adds};
-    form.down_bank = lk_input_of(&v, down_bank, 'f', 2, "down_bank");
-    form.down_phases = (size_t)lk_axis(&v, 0), form.down_taps = (size_t)lk_axis(&v, 1);
-    form.up_bank = lk_input_of(&v, up_bank, 'f', 2, "up_bank");
-    form.up_phases = (size_t)lk_axis(&v, 0), form.up_taps = (size_t)lk_axis(&v, 1);
-    form.roots = lk_input(&v, roots, 'f', 2 * LK_AUDIO_FRAME, "roots");
-    form.window = lk_input(&v, window, 'f', LK_AUDIO_FRAME, "window");
-    form.brief = lk_input(&v, brief, 'f', LK_AUDIO_SHIELD, "brief");
-    form.edges = lk_input(&v, edges, 'H', LK_ANY, "edges");
-    const Py_ssize_t bands = lk_elements(&v) - 1;
-    form.signs = lk_input(&v, signs, 'b', LK_ANY, "signs");
-    const Py_ssize_t all = lk_elements(&v);
-    if (v.refused || bands < 1 || !all || all % bands) return lk_refuse(&v, "signs: rows of one sign for each band wanted");
-    form.bands = (size_t)bands, form.period = (size_t)(all / bands);
-    form.depths = lk_input(&v, depths, 'f', bands, "depths");
-    const float *plimits = lk_input(&v, limits, 'f', 2, "limits");
-    int64_t *pcounts = lk_output(&v, counts, 'q', LK_AUDIO_STREAM_COUNTS, "counts");
-    const Py_ssize_t size = (Py_ssize_t)lk_audio_stream_state(1, (size_t)room, (size_t)far_room) - 1;
-    const Py_ssize_t floats = lk_times(channels, size);
-    float *pstate = lk_output(&v, state, 'f', floats < PY_SSIZE_T_MAX ? floats + 1 : floats, "state");
-    float *pscratch = lk_output(&v, scratch, 'f', (Py_ssize_t)lk_audio_stream_scratch((size_t)channels), "scratch");
-    void *pout = lk_output(&v, out, whole && adds ? 'h' : 'f', LK_ANY, "out");
+    void *pout = lk_output(&v, out, whole && form.adds ? 'h' : 'f', LK_ANY, "out");
     const Py_ssize_t given = lk_elements(&v);
     if (v.refused || given % channels) return lk_refuse(&v, "out: a sample of each channel wanted");
-    form.spectral_limit = plimits[0], form.energy_limit = plimits[1];
-    LK_CALL(&v, audio_stream, &form, pchunk, (size_t)(samples / channels), (size_t)most, pcounts, pstate, pscratch, pout,
-            (size_t)(given / channels));
+    if (!lk_apart(&v, &held->views)) return NULL;
+    form.whole = whole, form.spectral_limit = held->limits[0], form.energy_limit = held->limits[1];
+    LK_CALL(&v, audio_stream, &form, pchunk, (size_t)(samples / channels), (size_t)most, held->counts, held->state,
+            held->scratch, pout, (size_t)(given / channels));
 }
 
 /* audio_stream_state(channels, room, far_room) */
@@ -171,6 +215,31 @@ static PyObject *audio_stream_scratch(PyObject *module, PyObject *args) {
     if (!PyArg_ParseTuple(args, "n", &channels)) return NULL;
     lk_range(&v, channels, 1, MAX_CHANNELS, "channels");
     return v.refused ? NULL : PyLong_FromSize_t(lk_audio_stream_scratch((size_t)channels));
+}
+
+/* audio_loudness(x, channels, hop, filters, fade, step, state, scratch, energy) */
+static PyObject *audio_loudness(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *x, *filters, *fade, *step, *state, *scratch, *energy;
+    Py_ssize_t channels, hop;
+    struct lk_views v = {.count = 0};
+    if (!PyArg_ParseTuple(args, "OnnOOOOOO", &x, &channels, &hop, &filters, &fade, &step, &state, &scratch, &energy))
+        return NULL;
+    lk_range(&v, channels, 1, MAX_CHANNELS, "channels");
+    lk_range(&v, hop, LK_LOUDNESS_LEAST, MAX_STEP, "hop");
+    const float *px = lk_input(&v, x, 'f', LK_ANY, "x");
+    const Py_ssize_t samples = lk_elements(&v);
+    const Py_ssize_t stretch = lk_times(hop, channels);
+    if (v.refused || samples % stretch) return lk_refuse(&v, "x: whole stretches of every channel wanted");
+    const Py_ssize_t span = (hop + LK_LOUDNESS_LANES - 1) / LK_LOUDNESS_LANES, hops = samples / stretch;
+    const double *pfilters = lk_input(&v, filters, 'd', 7, "filters");
+    const double *pfade = lk_input(&v, fade, 'd', LK_LOUDNESS_STATES * span, "fade");
+    const double *pstep = lk_input(&v, step, 'd', 2 * LK_LOUDNESS_STATES * LK_LOUDNESS_STATES, "step");
+    double *pstate = lk_output(&v, state, 'd', LK_LOUDNESS_STATES * channels, "state");
+    double *pscratch = lk_output(&v, scratch, 'd', LK_LOUDNESS_LANES * span, "scratch");
+    double *penergy = lk_output(&v, energy, 'd', hops * channels, "energy");
+    LK_CALL(&v, audio_loudness, px, (size_t)channels, (size_t)hop, (size_t)hops, pfilters, pfade, pstep, pstate, pscratch,
+            penergy);
 }
 
 /* audio_spectrum(x, frames, hop, roots, window, low, high, scratch, out) */
@@ -256,9 +325,12 @@ PyMethodDef lk_audio_methods[] = {
     {"audio_stream_state", audio_stream_state, METH_VARARGS,
      "audio_stream_state(channels, room, far_room) -> floats of state"},
     {"audio_stream_scratch", audio_stream_scratch, METH_VARARGS, "audio_stream_scratch(channels) -> floats of scratch"},
-    {"audio_stream", audio_stream, METH_VARARGS,
-     "audio_stream(chunk, channels, most, room, far_room, up, down, down_bank, up_bank, roots, window, brief, edges, signs,\n"
-     "             depths, limits, whole, adds, counts, state, scratch, out)"},
+    {"audio_stream_form", audio_stream_form, METH_VARARGS,
+     "audio_stream_form(channels, room, far_room, up, down, down_bank, up_bank, roots, window, brief, edges, signs, depths,\n"
+     "                  limits, adds, counts, state, scratch) -> what audio_stream is called with"},
+    {"audio_stream", audio_stream, METH_VARARGS, "audio_stream(form, chunk, most, whole, out)"},
+    {"audio_loudness", audio_loudness, METH_VARARGS,
+     "audio_loudness(x, channels, hop, filters, fade, step, state, scratch, energy)"},
     {"audio_spectrum", audio_spectrum, METH_VARARGS,
      "audio_spectrum(x, frames, hop, roots, window, low, high, scratch, out)"},
     {"audio_chips", audio_chips, METH_VARARGS,

@@ -49,6 +49,10 @@ PyObject *lk_refuse(struct lk_views *views, const char *message);
 
 /* Whether the kernel may run: all is open, and what it writes lies apart from all else. */
 int lk_ready(struct lk_views *views);
+/* Refuses buffers that share memory with those of a form, which stay open from one call to the next and are whole. */
+int lk_apart(struct lk_views *views, const struct lk_views *held);
+/* Closes what is open. */
+void lk_close(struct lk_views *views);
 /* None or ValueError, after closing the buffers. */
 PyObject *lk_finish(struct lk_views *views, int code, const char *kernel);
 

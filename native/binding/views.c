@@ -3,8 +3,14 @@
 
 #include <stdint.h>
 
-static void close_all(struct lk_views *views) {
+static const char SHARED[] = "what is written shares memory with another argument";
+
+void lk_close(struct lk_views *views) {
     while (views->count) PyBuffer_Release(&views->view[--views->count]);
+}
+
+static void close_all(struct lk_views *views) {
+    lk_close(views);
     views->refused = 1;
 }
 
@@ -145,14 +151,26 @@ int lk_ready(struct lk_views *views) {
         for (int k = 0; views->writable[i] && k < views->count; k++) {
             if (i == k || !overlap(&views->view[i], bytes[i], &views->view[k], bytes[k])) continue;
             if (views->in_place && i + k == 1 && same_memory(&views->view[i], &views->view[k])) continue;
-            lk_refuse(views, "what is written shares memory with another argument");
+            lk_refuse(views, SHARED);
+            return 0;
+        }
+    return 1;
+}
+
+int lk_apart(struct lk_views *views, const struct lk_views *held) {
+    for (int i = 0; i < views->count; i++)
+        for (int k = 0; k < held->count; k++) {
+            if (!views->writable[i] && !held->writable[k]) continue;
+            const Py_buffer *ours = &views->view[i], *theirs = &held->view[k];
+            if (!overlap(ours, (uintptr_t)ours->len, theirs, (uintptr_t)theirs->len)) continue;
+            lk_refuse(views, SHARED);
             return 0;
         }
     return 1;
 }
 
 PyObject *lk_finish(struct lk_views *views, int code, const char *kernel) {
-    while (views->count) PyBuffer_Release(&views->view[--views->count]);
+    lk_close(views);
     if (code == LK_OK) Py_RETURN_NONE;
     return PyErr_Format(PyExc_ValueError, "%s: an argument breaks its contract in native/lk.h", kernel);
 }

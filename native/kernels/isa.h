@@ -42,6 +42,7 @@ lk_audio_shield_fn LK(lk_audio_shield);
 lk_audio_limit_fn LK(lk_audio_limit);
 lk_audio_resample_fn LK(lk_audio_resample);
 lk_audio_stream_fn LK(lk_audio_stream);
+lk_audio_loudness_fn LK(lk_audio_loudness);
 lk_audio_spectrum_fn LK(lk_audio_spectrum);
 lk_audio_chips_fn LK(lk_audio_chips);
 lk_audio_rows_fn LK(lk_audio_rows);

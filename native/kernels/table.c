@@ -29,6 +29,7 @@ const struct lk_kernels LK(lk_kernels) = {
     .audio_limit = LK(lk_audio_limit),
     .audio_resample = LK(lk_audio_resample),
     .audio_stream = LK(lk_audio_stream),
+    .audio_loudness = LK(lk_audio_loudness),
     .audio_spectrum = LK(lk_audio_spectrum),
     .audio_chips = LK(lk_audio_chips),
     .audio_rows = LK(lk_audio_rows),

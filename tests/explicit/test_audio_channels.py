@@ -52,3 +52,28 @@ def test_effects_of_low_frequency_do_not_count_and_surround_counts_more():
 
 def test_a_rate_of_almost_nothing_has_no_loudness():
     assert loudness.integrated(np.ones((100, 1), np.float32), 1) == loudness.SILENT_LUFS
+
+
+def test_the_loudness_of_a_stream_is_that_of_the_whole():
+    host = sounds.music(3, 44_100)
+    meter = loudness.Meter(44_100, 2)
+    for part in np.array_split(host, 37):
+        meter.push(part)
+    assert meter.integrated() == loudness.integrated(host, 44_100) != loudness.integrated(host[::-1], 44_100)
+
+
+def test_what_is_no_number_counts_as_silence_does():
+    host = sounds.speech(4, RATE)[:, None]
+    meter = loudness.Meter(RATE, 1)
+    for part in (host, np.full((RATE, 1), np.nan, np.float32), host):
+        meter.push(part)
+    assert meter.integrated() == pytest.approx(loudness.integrated(host, RATE), abs=0.2)
+    assert loudness.integrated(np.full((RATE, 1), np.nan, np.float32), RATE) == loudness.SILENT_LUFS
+
+
+@pytest.mark.parametrize("rate, most", [(8_000, 0.35), (16_000, 0.15), (44_100, 0.02), (96_000, 0.02)])
+def test_the_weighting_is_the_same_at_every_rate(rate, most):
+    for hz in (60, 400, 997, 2_000, 3_000):
+        tone = (0.1 * np.sin(2 * np.pi * hz * np.arange(2 * rate) / rate)).astype(np.float32)[:, None]
+        wanted = -0.691 + 10 * np.log10(0.005 * loudness.weighting(np.array([hz]))[0])
+        assert loudness.integrated(tone, rate) == pytest.approx(wanted, abs=most)

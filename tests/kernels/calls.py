@@ -26,6 +26,10 @@ def arguments(k: contract.Kernels) -> dict[str, list]:
     edges, index = np.array([1, 9, 300, 512], np.uint16), np.array([0, 2, 3, 5, 8], np.uint16)
     rooms = 9 + 4096, 2 * 2048 + 40
     counts = np.array([0, 7, 0, 704, 0, 672, 15, 0, 0, 0], np.int64)
+    stream = [2, *rooms, 2, 3, floats(2, 16), floats(3, 32), roots().copy(), windows()[0].copy(), floats(256), edges,
+              np.array([[1, -1, 0], [0, 1, 1]], np.int8), floats(3), floats(2), True, counts,
+              np.zeros(k.audio_stream_state(2, *rooms), np.float32),
+              np.empty(max(1, k.audio_stream_scratch(2)), np.float32)]
     return {
         "polar_scratch": [32, 4],
         "polar_decode": [whole(np.int32, 32), frozen, 4, np.empty(k.polar_scratch(32, 4), np.uint8),
@@ -73,10 +77,11 @@ def arguments(k: contract.Kernels) -> dict[str, list]:
         "audio_resample": [floats(60), floats(3, 16), 3, 3, 2, 1, np.empty(40, np.float32)],
         "audio_stream_state": [2, 300, 400],
         "audio_stream_scratch": [2],
-        "audio_stream": [floats(3000, 2), 2, 3, *rooms, 2, 3, floats(2, 16), floats(3, 32), roots().copy(),
-                         windows()[0].copy(), floats(256), edges, np.array([[1, -1, 0], [0, 1, 1]], np.int8), floats(3),
-                         floats(2), False, True, counts, np.zeros(k.audio_stream_state(2, *rooms), np.float32),
-                         np.empty(max(1, k.audio_stream_scratch(2)), np.float32), np.zeros((2000, 2), np.float32)],
+        "audio_stream_form": stream,
+        "audio_stream": [k.audio_stream_form(*stream), floats(3000, 2), 3, False, np.zeros((2000, 2), np.float32)],
+        "audio_loudness": [floats(2, 300, 3), 3, 300, np.array([1.5, -2.7, 1.2, -1.7, 0.7, -1.9, 0.95]),
+                           np.linspace(1, 0, 19 * 4), np.eye(4)[None].repeat(2, 0) / 2, np.ones((3, 4)),
+                           np.empty(19 * 16), np.empty((2, 3))],
         "audio_spectrum": [floats(1300), 2, 256, roots().copy(), windows()[1].copy(), 22, 512,
                            np.empty(4096, np.float32), np.empty((2, 491), np.float32)],
         "audio_chips": [floats(5, 10), 5, index, floats(5), floats(4), floats(4), floats(4), 0.7, 6,

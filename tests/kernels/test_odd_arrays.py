@@ -111,7 +111,7 @@ def test_misaligned_elements_are_refused(kernel, place):
 def test_a_refusal_names_the_argument(kernel, place):
     """The first thing wrong is what is said, not that something was."""
     given = arguments(native)[kernel]
-    given[place] = given[place].astype(np.complex64)
+    given[place] = np.zeros(given[place].shape, np.complex64)
     with pytest.raises(ValueError, match=f"^{name_of(kernel, place)}: u?(int|float)[0-9]+ wanted, got format 'Zf'"):
         call(kernel, given)
 
@@ -146,6 +146,34 @@ def test_outputs_over_inputs_are_refused():
     plane = np.zeros(64, np.uint8)
     with pytest.raises(ValueError, match="shares memory"):
         native.image_luma(plane.reshape(4, 4, 4), plane[8:24].reshape(4, 4))
+
+
+def test_a_stream_s_samples_lie_apart_from_what_it_keeps():
+    given = arguments(native)["audio_stream_form"]
+    form, chunk, out = native.audio_stream_form(*given), np.zeros((99, 2), np.float32), np.zeros((9, 2), np.float32)
+    state = given[-2]
+    native.audio_stream(form, chunk, 3, False, out)
+    for wrong in ((state[1:201].reshape(-1, 2), out), (chunk, state[1:19].reshape(-1, 2)), (chunk, given[5][:1])):
+        with pytest.raises(ValueError, match="shares memory"):
+            native.audio_stream(form, wrong[0], 3, False, wrong[1])
+
+
+def test_a_stream_is_called_with_its_form():
+    for module, other in ((native, reference), (reference, native)):
+        _, *rest = arguments(module)["audio_stream"]
+        for wrong in (None, (1, 2), arguments(other)["audio_stream"][0]):
+            with pytest.raises(ValueError):
+                module.audio_stream(wrong, *rest)
+
+
+def test_a_form_keeps_its_arrays_open_as_long_as_it_lives():
+    given = arguments(native)["audio_stream_form"]
+    arrays = [argument for argument in given if isinstance(argument, np.ndarray)]
+    before = [sys.getrefcount(array) for array in arrays]
+    form = native.audio_stream_form(*given)
+    assert all(sys.getrefcount(array) > count for array, count in zip(arrays, before, strict=True))
+    del form
+    assert [sys.getrefcount(array) for array in arrays] == before
 
 
 def test_a_picture_is_marked_in_place_but_not_beside_itself():

@@ -162,3 +162,18 @@ def test_a_stream_is_measured_as_it_is_heard():
     assert max(ratios) < 0.9 and ratios[0] != pytest.approx(ratios[1], rel=0.1), "it changes with what was heard"
     for part in (slice(0, 10 * RATE), slice(20 * RATE, None)):
         assert audio.detect(streams[0][part], RATE, KEY).payload == PAYLOAD
+
+
+def test_a_stream_is_measured_after_six_seconds_and_later_about_once_a_minute(monkeypatch):
+    host, measured = np.arange(200 * RATE, dtype=np.float32), []
+    monkeypatch.setattr(margin, "amplitude", lambda heard, rate, counted_s: measured.append(heard.copy()) or 1.0)
+    for size in (4_000, 70_000):
+        listener, times = margin.Listener(RATE), []
+        measured.clear()
+        for at in range(0, len(host), size):
+            times += [listener.heard_s for _, changed in listener.push(host[at : at + size]) if changed is not None]
+        assert np.allclose(times, margin.PERIOD_S * np.array([2, 6, 14, 30, 46, 62]), atol=0.01)
+        for time, heard in zip(times, measured, strict=True):
+            last = round(time * RATE)
+            assert np.array_equal(heard, host[last - len(heard) : last]), "the two periods before"
+            assert len(heard) == round(2 * margin.PERIOD_S * RATE)

@@ -55,6 +55,15 @@ def test_a_stream_says_whether_its_mark_is_read(speech):
     assert streamed(np.tile(speech, 3)[: 16_000 * 25], 16_000).is_readable(), "of a long one by its end"
 
 
+def test_a_chunk_of_any_length_is_remembered(speech):
+    marker = audio.AudioMarker(16_000, 1, PAYLOAD, KEY)
+    for part in np.split(np.tile(speech, 3), [100, 9_000, 9_100, 400_000]):
+        marker.push(part)
+    assert marker.is_readable()
+    marker.push(np.zeros(16_000 * 12, np.float32))
+    assert not marker.is_readable(), "the last seconds are silent"
+
+
 @pytest.mark.parametrize("host", [sustained(12, 16_000), np.zeros(16_000 * 12, np.float32), sounds.speech(0.5),
                                   np.zeros(0, np.float32)], ids=["tones", "silence", "short", "nothing"])
 def test_a_stream_says_that_its_mark_is_not_read(host):
@@ -139,6 +148,14 @@ def test_a_chunk_that_is_refused_leaves_the_stream_as_it_was(robustness):
             parts.append(marker.push(host[at : at + 9_000]))
         streams.append(np.concatenate([*parts, marker.finish()]))
     assert np.array_equal(*streams) and not np.array_equal(streams[0], host)
+
+
+def test_a_stream_whose_first_chunk_is_refused_may_be_of_another_form():
+    host = (sounds.speech(2) * 20_000).astype(np.int16)
+    marker = audio.AudioMarker(16_000, 1, PAYLOAD, KEY)
+    with pytest.raises(InvalidArgument, match="not numbers"):
+        marker.push(np.full((500, 1), np.nan, np.float32))
+    assert marker.push(host).dtype == np.int16
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int16])

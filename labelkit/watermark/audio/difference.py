@@ -8,6 +8,7 @@ then resampled to the host's rate. All of it is one kernel, which keeps what it 
 from __future__ import annotations
 
 import collections
+import functools
 import math
 
 import numpy as np
@@ -36,6 +37,7 @@ _EARLY = HOP + _LAG + _AROUND  # samples before time 0 that the first frames mak
 _BATCH = 4 * HOP  # samples at RATE that the kernel makes at once: LK_AUDIO_STREAM_FRAMES
 _FRAMES, _TAKEN, _GIVEN = 4, 8, 9  # places in the kernel's counts
 _ALL = 2**31 - 1  # frames
+_PLAIN = 0x101  # flags of an array: C-contiguous, aligned
 _WINDOW = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_SHORT) / _SHORT)).astype(np.float32)
 _HZ = (EDGES[1:] + EDGES[:-1]) * (RATE / FRAME / 2)
 _SHAPE = (_HZ[0] / _HZ) ** SLOPE * np.where((_HZ > CLEAR_HZ[0]) & (_HZ < CLEAR_HZ[1]), CLEAR_SHARE, 1)
@@ -52,8 +54,8 @@ class DifferenceMaker:
 
     def __init__(self, rate: int, channels: int, payload: Payload | None, key: Key, strength: float,
                  amplitude: float = HARD, *, adds: bool = False) -> None:
-        self._signs = frame_signs(key, payload)
-        self._strength, self._adds, self._channels = strength, adds, channels
+        self._strength, self._adds = strength, adds
+        self._depths, self._limits = np.empty(len(_HZ), np.float32), np.empty(2, np.float32)
         self._apply(amplitude)
         self._changes: collections.deque[tuple[int, float]] = collections.deque()
         (down_bank, up, down), (up_bank, *_) = bank(rate, RATE), bank(RATE, rate)
@@ -62,11 +64,14 @@ class DifferenceMaker:
         self._up, self._down, self._ahead = up, down, (ahead, ahead_back)
         self.delay = ahead + 1 + -(-(FRAME + _LAG + _AROUND + ahead_back + 1) * rate // RATE)
         rooms = lead + self.delay + _BATCH * down // up + 1, 2 * ahead_back + down // up + 1 + 2 * _BATCH
-        self._form = (*rooms, up, down, down_bank, up_bank, roots(), windows()[0], _WINDOW, EDGES, self._signs)
         self._counts = np.array([0, lead, 0, HOP + _LAG + 2 * _AROUND, 0, _EARLY, lead_back, 0, 0, 0], np.int64)
-        self._state = np.zeros(kernels.audio_stream_state(channels, *rooms), np.float32)
-        self._state[-1] = -1e9
-        self._scratch = np.empty(kernels.audio_stream_scratch(channels), np.float32)
+        state = np.zeros(kernels.audio_stream_state(channels, *rooms), np.float32)
+        state[-1] = -1e9
+        form = kernels.audio_stream_form(
+            channels, *rooms, up, down, down_bank, up_bank, roots(), windows()[0], _WINDOW, EDGES,
+            frame_signs(key, payload), self._depths, self._limits, adds, self._counts, state,
+            np.empty(kernels.audio_stream_scratch(channels), np.float32))
+        self._stream = functools.partial(kernels.audio_stream, form)
         self._pushed = self._given = 0
 
     def ready(self, frames: int) -> int:
@@ -83,15 +88,16 @@ class DifferenceMaker:
         out    where it goes, of `ready` frames, C-contiguous; None makes a new array
         Raises InvalidArgument, and then has taken nothing in, for samples that are not finite or too large.
         """
-        flags = chunk.flags
-        if not (flags.c_contiguous and flags.aligned):
+        if chunk.flags.num & _PLAIN != _PLAIN:
             chunk = chunk.copy()
         if out is None:
             out = np.empty((self.ready(len(chunk)), *chunk.shape[1:]), chunk.dtype if self._adds else np.float32)
         if self._changes:
             self._make_changing(chunk, out)
-        else:
-            self._make(chunk, out, _ALL)
+        else:  # as _make does: a call less for each chunk
+            self._stream(chunk, _ALL, chunk.dtype.kind == "i", out)
+            if self._counts.item(_TAKEN) < 0:
+                raise _no_numbers()
         self._pushed += len(chunk)
         self._given += len(out)
         return out
@@ -103,11 +109,9 @@ class DifferenceMaker:
 
     def _make(self, chunk: Samples, out: Samples, most: int) -> None:
         """Up to so many frames of the mark."""
-        kernels.audio_stream(chunk, self._channels, most, *self._form, self._depths, self._limits,
-                             chunk.dtype.kind == "i", self._adds, self._counts, self._state, self._scratch, out)
+        self._stream(chunk, most, chunk.dtype.kind == "i", out)
         if self._counts.item(_TAKEN) < 0:
-            raise InvalidArgument("samples hold values that are not numbers or above {largest:g}",
-                                  largest=MAX_AMPLITUDE)
+            raise _no_numbers()
 
     def _make_changing(self, chunk: Samples, out: Samples) -> None:
         """Frames up to the next change of the amplitude, and so on."""
@@ -126,6 +130,10 @@ class DifferenceMaker:
 
     def _apply(self, amplitude: float) -> None:
         share = self._strength * min(1.0, amplitude)
-        self._depths = (DEPTH * self._strength * (_HZ / 2000) ** TILT * np.where(_HZ > NARROWBAND_HZ, WIDEBAND_SHARE, 1)
-                        * np.minimum(1, amplitude * _SHAPE)).astype(np.float32)
-        self._limits = np.array([SPECTRAL_LIMIT * share, ENERGY_LIMIT * share], np.float32)
+        self._depths[:] = (DEPTH * self._strength * (_HZ / 2000) ** TILT
+                           * np.where(_HZ > NARROWBAND_HZ, WIDEBAND_SHARE, 1) * np.minimum(1, amplitude * _SHAPE))
+        self._limits[:] = SPECTRAL_LIMIT * share, ENERGY_LIMIT * share
+
+
+def _no_numbers() -> InvalidArgument:
+    return InvalidArgument("samples hold values that are not numbers or above {largest:g}", largest=MAX_AMPLITUDE)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import collections
 import math
 from collections.abc import Callable, Iterable, Iterator
 
@@ -36,6 +35,7 @@ from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
 _CHECK_S, _LONGEST_S, _RECENT_S = 4.0, 32.0, 8.0
 _PERIOD_S = 3.0  # a clip shorter than a period lacks a part of the code, whatever the sound
 _READABLE, _READABLE_S = 12.0, 2.5  # deviations and seconds from which the code is read in nearly every host
+_SLACK = 2**14  # frames: chunks that give no more are written into what is remembered of a stream
 _MOST_KEPT = 2**24  # samples of a host that is marked in place: what the pipeline holds as an array
 _FOUND, _FOUND_S = 8.5, 1.0  # the same for presence alone
 
@@ -61,39 +61,41 @@ class AudioMarker:
         self._maker = _maker(rate, channels, payload, key, strength, margin.UNHEARD if measured else HARD)
         self._rate, self._payload, self._key = int(rate), payload, Key.of(key)
         self._listener = margin.Listener(self._rate) if measured else None
-        self._recent: collections.deque[Samples] = collections.deque()  # of what was returned
-        self._recent_start = self._recent_count = 0  # in samples of the stream
+        self._recent: _Recent | None = None  # of what was returned; None before the first chunk
         self._channels = channels
-        self._like: Samples | None = None  # an empty chunk as those that come, None before the first
         self._is_over = False
         self.latency_s = self._maker.delay / rate
 
     def push(self, chunk: Samples) -> Samples:
         """The samples that are ready, perhaps none, with the dtype and axes of the chunk."""
-        like = self._like
-        if self._is_over or like is None or not (isinstance(chunk, np.ndarray) and chunk.dtype is like.dtype
-                                                 and chunk.shape[1:] == like.shape[1:]):
+        recent = self._recent
+        if self._is_over or recent is None or not (isinstance(chunk, np.ndarray) and chunk.dtype is recent.dtype
+                                                   and chunk.shape[1:] == recent.axes):
             self._check(chunk)
-        listener = self._listener
-        if listener is None:
-            marked = self._maker.push(chunk)
-        elif listener.is_before_change(len(chunk)):
-            marked = self._maker.push(chunk)
-            listener.hear(chunk)
-        else:
+            recent = recent or _Recent(math.ceil(_RECENT_S * self._rate), chunk)
+        maker, listener = self._maker, self._listener
+        if listener is not None and len(chunk) >= listener.left:
             marked = self._changing(chunk, listener)
-        if like is None:
-            self._like = chunk[:0].copy()
-        if len(marked):
-            self._remember(marked)
+            recent.add(marked)
+        else:
+            frames = maker.ready(len(chunk))
+            if frames > _SLACK:
+                marked = maker.push(chunk)
+                recent.add(marked)
+            else:
+                marked = maker.push(chunk, recent.room(frames)).copy()
+                recent.stop += frames
+            if listener is not None:
+                listener.hear(chunk)
+        self._recent = recent
         return marked
 
     def _check(self, chunk: Samples) -> None:
-        channels, like = channels_of(chunk), self._like
+        channels, recent = channels_of(chunk), self._recent
         if channels != self._channels:
             raise InvalidArgument("a chunk of {wanted} channels was expected, got {got}", wanted=self._channels,
                                   got=channels)
-        if self._is_over or like is not None and (chunk.dtype, chunk.ndim) != (like.dtype, like.ndim):
+        if self._is_over or recent is not None and (chunk.dtype, chunk.shape[1:]) != (recent.dtype, recent.axes):
             raise InvalidArgument("a marker takes one stream, its chunks of one dtype and as many axes each")
 
     def _changing(self, chunk: Samples, listener: margin.Listener) -> Samples:
@@ -109,11 +111,10 @@ class AudioMarker:
     def finish(self) -> Samples:
         """The rest; the marker cannot be used again."""
         self._is_over = True
-        if self._like is None:
+        if self._recent is None:
             return np.empty((0, self._channels), np.float32)
-        rest = self._maker.finish(self._like)
-        if len(rest):
-            self._remember(rest)
+        rest = self._maker.finish(self._recent.room(0))
+        self._recent.add(rest)
         return rest
 
     def is_readable(self) -> bool:
@@ -121,19 +122,52 @@ class AudioMarker:
 
         False for sound that cannot carry a mark, such as silence and a few sustained tones. Takes about 50 ms.
         """
-        if not self._recent:
+        if self._recent is None:
             return False
-        row = math.ceil(self._recent_start / (ROW_S * self._rate))
-        start = max(0, round(row * ROW_S * self._rate) - self._recent_start)
+        first, recent = self._recent.last()
+        row = math.ceil(first / (ROW_S * self._rate))
+        start = max(0, round(row * ROW_S * self._rate) - first)
         return any(_read_at(view[None, start:], self._rate, self._payload, self._key, row)[0]
-                   for view in views_of(np.concatenate(self._recent)))
+                   for view in views_of(recent))
 
-    def _remember(self, marked: Samples) -> None:
-        self._recent.append(marked.copy())
-        self._recent_count += len(marked)
-        while self._recent_count - len(self._recent[0]) >= _RECENT_S * self._rate:
-            gone = len(self._recent.popleft())
-            self._recent_count, self._recent_start = self._recent_count - gone, self._recent_start + gone
+
+class _Recent:
+    """The last `kept` frames of a stream, or a few more, in memory that is written from its start when it is full.
+
+    dtype, axes  of the stream's chunks; axes but that of time
+    stop         where the next frames go
+    """
+
+    def __init__(self, kept: int, like: Samples) -> None:
+        self._kept, self.dtype, self.axes = kept, like.dtype, like.shape[1:]
+        self._memory = np.empty((kept + _SLACK, *self.axes), self.dtype)
+        self.stop = self._older_stop = 0  # what lies between the two is older than what lies before `stop`
+        self._start = 0  # of the memory, in frames of the stream
+
+    def room(self, frames: int) -> Samples:
+        """The memory of the next frames, _SLACK at most; `stop` is for the caller to move."""
+        stop = self.stop + frames
+        if stop > len(self._memory):
+            self._start, self._older_stop, self.stop, stop = self._start + self.stop, self.stop, 0, frames
+        return self._memory[self.stop : stop]
+
+    def add(self, marked: Samples) -> None:
+        """Keep what was returned."""
+        frames = len(marked)
+        if frames <= _SLACK:
+            self.room(frames)[...] = marked
+            self.stop += frames
+            return
+        start, older = self.last()
+        last = np.concatenate([older, marked])[-self._kept :]
+        self._start = start + len(older) + frames - len(last)
+        self._older_stop, self.stop = 0, len(last)
+        self._memory[: self.stop] = last
+
+    def last(self) -> tuple[int, Samples]:
+        """Its place in the stream, and what is kept."""
+        older = self._memory[self.stop : self._older_stop]
+        return self._start - len(older), np.concatenate([older, self._memory[: self.stop]])
 
 
 def embed(samples: Samples, rate: int, payload: Payload | None, key: Key | None = None, *, strength: float = 1.0,

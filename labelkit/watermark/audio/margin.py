@@ -46,7 +46,7 @@ LEAST, MOST = 0.25, 4.0  # amplitudes; at MOST every band has its full depth
 COUNTED_S = 32.0  # of a section: what is read of longer sound is often a part
 STREAM_S = 10.0  # of a stream are to be enough
 UNHEARD = 1.2  # before anything of a stream was heard: about what ten seconds of speech get
-_HEARD_PERIODS = 2  # by which a stream is measured, every four periods
+_HEARD_PERIODS, _LONGEST_GAP = 2, 8  # by which a stream is measured; from one end to the next, in as many
 _CUT_S = 3.0
 # swept 2026-11-28, tables in benchmarks/TUNING.md: POWER, USUAL_RESERVE, READ, LIGHT, RESERVE, HEARD, USUAL_MOST,
 # USUAL_HEARD
@@ -209,36 +209,43 @@ def _noises(periods: int) -> tuple[Float32, Float32]:
 class Listener:
     """Measures a stream as it is heard; its changes fall at the same samples whatever the chunks.
 
+    The first seconds are measured, then as many after twice, four and from then on eight times as long: a stream's
+    amplitude follows its sound as often as that of a whole file, whose sections last a minute.
+
     heard_s  what was pushed, in seconds
+    left     frames before the next change
     """
 
     def __init__(self, rate: int) -> None:
         self._rate, self._kept = rate, round(_HEARD_PERIODS * PERIOD_S * rate)
-        self._heard: list[Samples] = []  # of what is measured next
-        self._count, self._next = 0, self._kept
+        self._heard: Samples | None = None  # of what is measured next, its first `kept - left` frames
+        self._count, self._gap, self.left = 0, 1, self._kept
 
     @property
     def heard_s(self) -> float:
         return self._count / self._rate
 
-    def is_before_change(self, frames: int) -> bool:
-        """Whether so many more frames end before the next change."""
-        return self._count + frames < self._next
-
     def push(self, chunk: Samples) -> Iterator[tuple[Samples, float | None]]:
         """A chunk in parts, each with the amplitude that holds from its end on, or None: as before."""
-        while self._count + len(chunk) >= self._next:
-            part, chunk = np.split(chunk, [self._next - self._count])
+        while len(chunk) >= self.left:
+            part, chunk = np.split(chunk, [self.left])
             self.hear(part)
-            self._next += 2 * self._kept
-            yield part, amplitude(np.concatenate(self._heard), self._rate, STREAM_S)
-            self._heard = []
+            self._gap = min(2 * self._gap, _LONGEST_GAP)
+            self.left = self._gap * self._kept
+            yield part, amplitude(self._memory(part), self._rate, STREAM_S)
         self.hear(chunk)
         yield chunk, None
 
     def hear(self, chunk: Samples) -> None:
         """Take in a chunk that ends before the next change."""
-        early = self._next - self._kept - self._count
-        if early < len(chunk):
-            self._heard.append(chunk[max(0, early) :].copy())
-        self._count += len(chunk)
+        count = len(chunk)
+        self._count += count
+        self.left -= count
+        stop = self._kept - self.left
+        if stop > 0:
+            self._memory(chunk)[max(0, stop - count) : stop] = chunk[-stop:]
+
+    def _memory(self, like: Samples) -> Samples:
+        if self._heard is None:
+            self._heard = np.empty((self._kept, *like.shape[1:]), like.dtype)
+        return self._heard
