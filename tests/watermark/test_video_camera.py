@@ -96,6 +96,32 @@ def test_a_zoom_is_followed_to_a_fraction_of_a_pixel():
             assert np.abs(placement.zoom * x + placement.left - wanted).max() < 0.8
 
 
+def test_a_pan_keeps_its_size_and_a_zoom_does_not():
+    placement = followed(zoom(40, per_frame=0.0))[-1]
+    assert placement.zoom == 1 and abs(placement.left - 0.25 * 39) < 0.5
+    assert followed(zoom(40))[-1].zoom < 0.96
+
+
+def marks_on_soft_ground(count: int, pan: float, zoom: float = 0.0) -> list[np.ndarray]:
+    """What marking adds to frames of ground without detail under a camera that moves by so much in each."""
+    y, x = np.mgrid[0:360, 0:640]
+    frames = [np.rint(120 + 40 * np.sin((x * (1 - zoom * index) + pan * index) / 70) + 30 * np.sin(y / 50))
+              .astype(np.uint8) for index in range(count)]
+    return [copy.astype(np.int16) - host for host, copy in zip(frames, marked(frames, "everyday"), strict=True)]
+
+
+@pytest.mark.parametrize("pan", [0.6, 0.25])
+def test_on_smooth_ground_the_mark_of_a_pan_moves_by_whole_pixels(pan):
+    added = marks_on_soft_ground(12, pan)
+    shift = round(11 * pan)
+    assert added[0].any() and np.mean(added[0][:, shift:] == added[11][:, :-shift]) > 0.97
+
+
+def test_that_of_a_zoom_does_not():
+    added = marks_on_soft_ground(12, 0.0, 0.004)
+    assert np.mean(added[0] == added[11]) < 0.9
+
+
 def test_a_still_camera_stays_exactly_still_and_cuts_and_keys_begin_anew():
     rows, random = zoom(1)[0], np.random.default_rng(1)
     grainy = [np.clip(rows + random.normal(0, 2, rows.shape), 0, 255).astype(np.uint8) for _ in range(30)]

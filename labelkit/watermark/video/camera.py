@@ -3,12 +3,14 @@
 
 Frames are compared as grids of cell brightness. The least squares fit of a zoom and a shift (Lucas and Kanade, 1981),
 with Huber weights for what moves by itself, starts from the motion of the frame before. What a fit does not explain
-clearly better than no motion counts as none, so that a still camera stays exactly still. Flat art counts as still: its
-ground, which is most of it, does not tell how it moves, and an encoder skips it as long as nothing moves on it.
+clearly better than no motion counts as none, so that a still camera stays exactly still; a zoom that explains no better
+than a shift counts as none, so that a pan keeps its size. Flat art counts as still: its ground, which is most of it,
+does not tell how it moves, and an encoder skips it as long as nothing moves on it.
 """
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -16,12 +18,15 @@ import numpy.typing as npt
 
 Grid = npt.NDArray[np.float32]
 
+_CELLS = 3_600  # of a grid, of 640 x 360 pixels: more, as of 720p, tell no more and take longer
 _STEPS = 3  # of each fit, at most; the start is good
 _SETTLED = 0.02  # cells: a smaller step is the last
 _RENEWED, _MAX_MOVED = 24, 0.3  # frames and share of a side after which frames are compared with a newer one
 # swept 2026-11-28, tables in benchmarks/TUNING.md: BETTER, EXPLAINED
 _BETTER = 0.985  # of the error: a motion that explains no more is none
 _EXPLAINED, _CUT = 0.35, 0.7  # of the contrast: errors below the first are of a camera, above the second of a cut
+# tried on the films of benchmarks/VIDEO.md, 2026-11-28: pans leave 0.89 or more, zooms 0.7 or less
+_ZOOMED = 0.8  # of a pan's error: a zoom that explains no more is none
 _MAX_ZOOM = 1.25  # past it the mark begins anew: beyond, the period would leave what detectors search
 _PLAIN_SLOPE, _DRAWN = 0.2, 0.3  # grey levels between cells that are plain, and the share of them in flat art
 
@@ -48,7 +53,7 @@ class Camera:
     """
 
     def __init__(self, cell: int) -> None:
-        self._cell = cell
+        self._cell = self._side = cell
         self._first: Grid | None = None  # the frame that others are compared with
         self._base = ORIGIN  # its own
         self._step, self._drift = ORIGIN, ORIGIN  # of the last frame to it, and of the last frame's motion
@@ -61,7 +66,9 @@ class Camera:
         unit        how much of it is a grey level
         restart     whether the frame begins anew: it lies at the origin
         """
-        now = _smoothed(brightness, unit)
+        times = _coarser(brightness.shape[0] * brightness.shape[1])
+        self._side = times * self._cell
+        now = _smoothed(_joined(brightness, times), unit * times**2)
         if restart or self._first is None or self._first.shape != now.shape or min(now.shape) < 8:
             return self._renewed(now, ORIGIN)
         if _plain_share(now) > _DRAWN:
@@ -92,12 +99,26 @@ class Camera:
 
     def _placement(self) -> Placement:
         zoom, left, top = self._step  # between centres of cells, the first of which is that of cell (1, 1)
-        middle = 1.5 * self._cell - 0.5
-        return self._base.after(Placement(zoom, left * self._cell + (1 - zoom) * middle,
-                                          top * self._cell + (1 - zoom) * middle))
+        middle = 1.5 * self._side - 0.5
+        return self._base.after(Placement(zoom, left * self._side + (1 - zoom) * middle,
+                                          top * self._side + (1 - zoom) * middle))
 
 
-def _smoothed(brightness: npt.NDArray[np.uint16], unit: float) -> Grid:
+def _coarser(cells: int) -> int:
+    """How many cells are joined along each side: a power of two, so that about _CELLS are left, or up to four times."""
+    return 1 << max(0, int(math.log2(max(1.0, cells / _CELLS)) / 2))
+
+
+def _joined(brightness: npt.NDArray[np.uint16], times: int) -> npt.NDArray[np.uint32] | npt.NDArray[np.uint16]:
+    if times == 1:
+        return brightness
+    rows, columns = (count // times for count in brightness.shape)
+    blocks = brightness[: rows * times, : columns * times].reshape(rows, times, columns, times)
+    joined: npt.NDArray[np.uint32] = blocks.sum((1, 3), dtype=np.uint32)
+    return joined
+
+
+def _smoothed(brightness: npt.NDArray[np.uint32] | npt.NDArray[np.uint16], unit: float) -> Grid:
     """float32 [rows - 2, columns - 2] in grey levels: without what the cells alias."""
     x = brightness.astype(np.float32) * np.float32(1 / (16 * unit))
     x = x[:-2] + 2 * x[1:-1] + x[2:]
@@ -139,29 +160,47 @@ def _error(now: Grid, first: Grid, step: Placement) -> float:
 
 def _fit(now: Grid, first: Grid, step: Placement, drift: Placement) -> tuple[Placement, float]:
     """The step that takes `now` to `first`, in cells, and the error that it leaves."""
-    zoom, left, top = step.zoom * drift.zoom, step.left + drift.left, step.top + drift.top
-    for _ in range(_STEPS):
+    start = Placement(step.zoom * drift.zoom, step.left + drift.left, step.top + drift.top)
+    found, error = _nearest(now, first, start, _STEPS, zooms=True)
+    if error == np.inf:
+        return step, error
+    if step.zoom == 1:
+        pan, without = _nearest(now, first, start, 1, zooms=False)  # a shift is linear
+        if error > _ZOOMED * without:
+            return pan, without
+    return found, error
+
+
+def _nearest(now: Grid, first: Grid, start: Placement, steps: int, zooms: bool) -> tuple[Placement, float]:
+    """The best step near another, with or without a zoom, and its error; infinite where there is none."""
+    zoom, left, top = start
+    for _ in range(steps):
         warped, rows, columns = _sampled(first, Placement(zoom, left, top))
         if not warped.size:
-            return step, np.inf
+            return start, np.inf
         rest = now[rows, columns] - warped
         gy, gx = np.gradient(warped)
-        y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
-        x = np.arange(columns.start, columns.stop, dtype=np.float32)
         size = np.abs(rest)
         weight = 1 / np.maximum(size * (1 / (1.5 * float(size.mean()) + 1e-6)), 1)
-        slopes = np.stack([gx * x + gy * y, gx, gy]).reshape(3, -1)
-        weighted = slopes * weight.ravel()
-        normal = (weighted @ slopes.T).astype(np.float64)
+        slopes = [gx, gy]
+        if zooms:
+            y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
+            x = np.arange(columns.start, columns.stop, dtype=np.float32)
+            slopes.append(gx * x + gy * y)
+        flat = np.stack(slopes).reshape(len(slopes), -1)
+        weighted = flat * weight.ravel()
+        normal = (weighted @ flat.T).astype(np.float64)
         try:
-            change = np.linalg.solve(normal + 1e-6 * np.diag(np.diag(normal)) + 1e-9 * np.eye(3),
+            change = np.linalg.solve(normal + 1e-6 * np.diag(np.diag(normal)) + 1e-9 * np.eye(len(slopes)),
                                      (weighted @ rest.ravel()).astype(np.float64))
         except np.linalg.LinAlgError:
-            return step, np.inf
-        zoom, left, top = zoom + change[0], left + change[1], top + change[2]
+            return start, np.inf
+        left, top = left + change[0], top + change[1]
+        if zooms:
+            zoom += change[2]
         if not 0.5 < zoom < 2:
-            return step, np.inf
-        if np.abs(change).max() < _SETTLED and abs(change[0]) * now.shape[1] < _SETTLED:
+            return start, np.inf
+        if np.abs(change).max() < _SETTLED and (not zooms or abs(change[2]) * now.shape[1] < _SETTLED):
             break
     found = Placement(float(zoom), float(left), float(top))
     return found, _error(now, first, found)

@@ -11,7 +11,8 @@ textured ground: PSNR stays above 42 dB on any. Films of 720p and more get three
 
 A mark that stands still while the picture moves is coded anew in every frame. So by default (`everyday`) the tile moves
 with the camera (camera.py): an encoder that predicts the picture from the frame before predicts the mark with it. It
-begins anew at the origin in every frame that is coded alone and at cuts, where that costs nothing. On textured ground
+begins anew at the origin in every frame that is coded alone and at cuts, where that costs nothing. With a pan it moves
+by whole pixels: by fractions it would be rounded to grey levels anew in every frame, and coded anew. On textured ground
 each frame carries the whole tile, at 0.8 of the amplitude. On smooth ground an encoder pays most and the picture hides
 least: there the tile is thinned out (thinned.py), and where flat art stands still, what has changed goes without it
 (changes.py). So much is what a stretch needs that is cut anywhere and goes through the everyday transformations of
@@ -205,8 +206,10 @@ class Marker:
     def _patterns(self, placement: Placement, strength: float, floor: float, channels: int) -> Patterns:
         """The tile as it lies on a frame."""
         payload = int(self._payload)
-        if placement == ORIGIN:
-            return thinned.patterns(self._key, payload, tile.period(*self.size), strength, floor, channels)
+        if placement == ORIGIN or self._kind and placement.zoom == 1:  # on texture the host hides what rounding changes
+            flat, textured = thinned.patterns(self._key, payload, tile.period(*self.size), strength, floor, channels)
+            shift = -round(placement.top), -round(placement.left) * channels
+            return (np.roll(flat, shift, (0, 1)), np.roll(textured, shift, (0, 1))) if any(shift) else (flat, textured)
         moved = self._moved.get((strength, channels))
         if moved is None:
             moved = MovedTile(self._key, payload, self.size, strength, floor, channels)
