@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process that runs PDFium on one document: a script that imports nothing of labelkit.
 
-    python pdfium_worker.py MEGABYTES SECONDS text MAX_PAGES          lines of text with their places, as JSON
-    python pdfium_worker.py MEGABYTES SECONDS look MAX_SIDE PAGE ...  pages as grey pixels: a line of JSON, then these
+    python pdfium_worker.py MEGABYTES SECONDS text MAX_PAGES MAX_CHARACTERS   lines of text with their places, as JSON
+    python pdfium_worker.py MEGABYTES SECONDS look MAX_SIDE PAGE ...   pages as grey pixels: a line of JSON, then these
 
 It may take so much memory and computing time. The document comes on the standard input. Places are points from the
 upper left corner of the page as it is shown.
@@ -11,14 +11,16 @@ upper left corner of the page as it is shown.
 from __future__ import annotations
 
 import ctypes
+import itertools
 import json
+import math
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-_MAX_CHARACTERS = 4_000_000  # of one document
 _MAX_LINE = 4000
 _MAX_ANNOTATIONS = 500  # of one page
 _EXACT = 20  # device units in a point: PDFium maps to whole ones
@@ -39,7 +41,7 @@ def serve() -> None:
     """Do what the arguments say."""
     megabytes, seconds, verb, *numbers = sys.argv[1:]
     data = sys.stdin.buffer.read()
-    _limit(int(megabytes) << 20, int(seconds))
+    _limit(int(megabytes) << 20, float(seconds))
     import pypdfium2
 
     try:
@@ -48,20 +50,22 @@ def serve() -> None:
         _say({"error": str(error)})
         return
     if verb == "text":
-        _say(_text(document, int(numbers[0])))
+        _say(_text(document, int(numbers[0]), int(numbers[1])))
     else:
         for number in numbers[1:]:
             _look(document, int(number), int(numbers[0]))
 
 
-def _limit(memory_bytes: int, seconds: int) -> None:
-    """Bound the memory and the time of this process, where the system can."""
+def _limit(memory_bytes: int, seconds: float) -> None:
+    """Bound the memory and the time of this process, where the system can: a timer ends it, and whole seconds do."""
     try:
         import resource
     except ImportError:  # Windows
         return
     memory = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
-    for what, bound in ((memory, memory_bytes), (resource.RLIMIT_CPU, seconds), (resource.RLIMIT_CORE, 0)):
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_PROF, max(seconds - time.process_time(), 1e-3))
+    for what, bound in ((memory, memory_bytes), (resource.RLIMIT_CPU, math.ceil(seconds)), (resource.RLIMIT_CORE, 0)):
         hard = resource.getrlimit(what)[1]
         bound = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
         try:
@@ -74,11 +78,14 @@ def _say(answer: object) -> None:
     sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
 
 
-def _text(document: Any, most_pages: int) -> dict[str, object]:
+def _text(document: Any, most_pages: int, most_characters: int) -> dict[str, object]:
     """The lines of the first and last pages, at most so many together: {"pages": ..., "read": [[number, width, height,
-    rows, whether a picture is all there is], ...], "seconds": of computing that it took}."""
-    count, left = len(document), _MAX_CHARACTERS
-    numbers = range(count) if count <= most_pages else [*range(most_pages // 2), *range(count - most_pages // 2, count)]
+    rows, whether a picture is all there is], ...], "seconds": of computing that it took}.
+
+    The outer pages are read first: where the text is too long, it is those in the middle that are left out.
+    """
+    count, left = len(document), most_characters
+    numbers = itertools.islice(_from_outside(count), most_pages)
     read = []
     for number in numbers:
         try:
@@ -92,7 +99,15 @@ def _text(document: Any, most_pages: int) -> dict[str, object]:
         left -= sum(len(row[5]) for row in rows)
         if left < 0:
             break
-    return {"pages": count, "read": read, "seconds": time.process_time()}
+    return {"pages": count, "read": sorted(read), "seconds": time.process_time()}
+
+
+def _from_outside(count: int) -> Iterator[int]:
+    """0, the last, 1, the last but one, and so on."""
+    for number in range((count + 1) // 2):
+        yield number
+        if count - 1 - number > number:
+            yield count - 1 - number
 
 
 def _rows(page: Any, width: float, height: float) -> Iterator[Row]:

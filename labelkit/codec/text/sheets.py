@@ -150,10 +150,12 @@ def _order(reader: Reader, members: archive.Archive) -> tuple[dict[str, bool], l
     parts: dict[str, bool] = {}
     elements = markup.parse(archive.unpacked(reader, members, _MAIN), _MAIN)
     for one in elements:
-        if one.local == "sheet" and len(parts) < _MAX_SHEETS:
+        if one.local == "sheet":
             part = next((targets.get(value, "") for key, value in one.attributes.items() if key.endswith("\nid")), "")
             if part in members.members:
                 parts.setdefault(part, one.attributes.get("state", "visible") == "visible")
+    if len(parts) > _MAX_SHEETS:
+        raise reader.too_many("sheet", _MAX_SHEETS)
     return parts, ["".join(one.texts) for one in elements if one.local == "definedName"]
 
 

@@ -115,7 +115,7 @@ def _order(reader: Reader, members: archive.Archive) -> tuple[list[str], tuple[i
             raise MalformedFile("{where}: there is no {part} in it", where=reader.name, part=part)
     targets = {one.attributes.get("Id"): one.attributes.get("Target", "")
                for one in markup.parse(archive.unpacked(reader, members, _RELATIONS), _RELATIONS)}
-    names: list[str] = []
+    names: dict[str, None] = {}
     size = _USUAL
     for one in markup.parse(archive.unpacked(reader, members, _MAIN), _MAIN):
         if one.local == "sldSz":
@@ -125,9 +125,11 @@ def _order(reader: Reader, members: archive.Archive) -> tuple[list[str], tuple[i
         target = next((targets.get(value) for key, value in one.attributes.items()
                        if one.local == "sldId" and key.endswith("\nid")), None)
         part = posixpath.normpath(posixpath.join("ppt", target)).lstrip("/") if target else ""
-        if part in members.members and part not in names and len(names) < _MAX_SLIDES:
-            names.append(part)
-    return names, size
+        if part in members.members:
+            names[part] = None
+    if len(names) > _MAX_SLIDES:
+        raise reader.too_many("slide", _MAX_SLIDES)
+    return list(names), size
 
 
 def _blocks(elements: list[Element], size: tuple[int, int]) -> tuple[list[Block], list[Block]]:

@@ -35,17 +35,19 @@ class Seen:
 def find(samples: TextSamples) -> Finding:
     """VALID where a label is seen, ABSENT where none is.
 
-    Evidence: text, place ("start", "middle" or "end"), seen_by "text", wording ("label", "mark", "english" or
-    "other"), words and text_bytes, and of an ABSENT label mentioned.
+    What was not read of a text in which none is seen is `missed`. Evidence: text, place ("start", "middle" or "end"),
+    seen_by "text", wording ("label", "mark", "english" or "other"), words and text_bytes, and of an ABSENT label
+    mentioned.
     """
     seen, (words, text_bytes) = list(_seen(samples.blocks)), _extent(samples.blocks)
+    missed = (*samples.missed, *_left_out(samples.blocks))
     if not seen:
         mentioned = next((block.text for block in _ends(samples.blocks) if speaks_of_ai(block.text)), None)
         evidence = ExplicitEvidence(seen_by="text", mentioned=mentioned and _shortened(mentioned), words=words,
                                     text_bytes=text_bytes)
         summary = (Message('"{text}" speaks of AI; whether it is a label, a person must judge',
                            text=_shortened(mentioned)) if mentioned else Message("no label in the text"))
-        return Finding(Layer.EXPLICIT, Status.ABSENT, summary, evidence=evidence)
+        return Finding(Layer.EXPLICIT, Status.ABSENT, summary, evidence=evidence, missed=missed)
     best = min(seen, key=lambda one: (list(Kind).index(one.notice.kind), one.place == "middle"))
     text = _shortened(best.notice.text)
     evidence = ExplicitEvidence(text=text, place=best.place, seen_by="text", wording=best.notice.kind.value,
@@ -146,6 +148,14 @@ def _indices(first: int, stop: int) -> Iterator[int]:
     else:
         yield from range(first, first + _LOOKED_AT // 2)
         yield from range(stop - _LOOKED_AT // 2, stop)
+
+
+def _left_out(blocks: Sequence[Block]) -> Iterator[Message]:
+    """What to say of paragraphs that are not looked at."""
+    own = [block for block in blocks if block.role != "other"]
+    for first, stop in _parts(own):
+        if stop - first > _LOOKED_AT:
+            yield Message("of {count} paragraphs, {seen} were looked at", seen=_LOOKED_AT, count=stop - first)
 
 
 def _ends(blocks: Sequence[Block]) -> Iterator[Block]:
