@@ -27,6 +27,7 @@ _INLINE = ((re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL), ""), (re.compile(r"!\[[
            (re.compile(r"</?[A-Za-z][^<>]*>"), ""), (re.compile(r"(?<!\\)(\*{1,3}|_{1,3}|~~)"), ""),
            (re.compile(r"\\([!-/:-@\[-`{-~])"), r"\1"))
 _MARKED_UP = re.compile(r"[<\[*_~\\]")
+_FOOTNOTE = re.compile(r"^[ ]{0,3}\[\^[^\]\s]{1,99}\]:[ \t]*")
 _QUOTE = re.compile(r"^[ \t]*>[ \t]?(?:\[!\w+\][ \t]*)?", re.MULTILINE)
 
 
@@ -113,6 +114,7 @@ def _shown(text: str) -> str:
     if _MARKED_UP.search(text):
         for pattern, new in _INLINE:
             text = pattern.sub(new, text)
+    text = _FOOTNOTE.sub("", text)
     return re.sub(r"^[ \t]*#{1,6}[ \t]+|[ \t]+#+[ \t]*$", "", text).strip()
 
 

@@ -29,6 +29,10 @@ _BAND = 0.14  # of the height of a page, at its top and its bottom
 _INVISIBLE = 3  # rendering mode of text (ISO 32000-2, 9.3.6)
 _IMAGE, _FREE_TEXT, _HIDDEN = 3, 3, 0x23  # kinds of object and annotation; flags: invisible, hidden, no view
 
+_ABOUT_AI = re.compile(r"(?<![A-Za-z])(?:A\W{0,2}I|KI|IA|AIGC)(?![A-Za-z])|ИИ|ΤΝ|人工|artificial|artificiel|künstlich|"
+                       r"sztuczn|искусствен|нейросет|изкуствен|인공|ذكاء|בינה|कृत्रिम|ปัญญา", re.IGNORECASE)
+_SHORT, _MAX_JUDGED, _LARGEST_VIEW = 120, 12, 2000.0  # characters of a label; pages that are drawn; pixels of a side
+_LEAST_CONTRAST = 24  # grey values of 255 between letters and ground, about 1.2 : 1; fainter ones nobody sees
 _FAR = 1000.0  # points from the corner of a page, by which its scale is told
 
 Box = tuple[float, float, float, float]
@@ -86,14 +90,20 @@ def _text(document: Any, most_pages: int, most_characters: int) -> dict[str, obj
     """
     count, left = len(document), most_characters
     numbers = itertools.islice(_from_outside(count), most_pages)
-    read = []
+    read, judged = [], 0
     for number in numbers:
         try:
             page = document[number]
         except Exception:  # a page that is none; the others can be read
             continue
         width, height = page.get_size()
+        notes = list(_notes(page, _way(page)))
+        page = _with_annotations(document, page, number)
         rows = [row for row in _rows(page, width, height) if row[5]]
+        if any(_is_judged(row) for row in rows) and judged < _MAX_JUDGED:
+            judged += 1
+            rows = list(_visible(page, rows))
+        rows += [row for row in notes if row[5]]
         read.append([number, width, height, rows, not rows and _has_image(page)])
         page.close()
         left -= sum(len(row[5]) for row in rows)
@@ -125,7 +135,39 @@ def _rows(page: Any, width: float, height: float) -> Iterator[Row]:
             if line and line[2] > 0 and line[3] > 0 and line[0] < width and line[1] < height:
                 yield line
     text.close()
-    yield from _notes(page, way)
+
+
+def _with_annotations(document: Any, page: Any, number: int) -> Any:
+    """The page with what its annotations and form fields show as a part of it, such as a stamp."""
+    import pypdfium2.raw as c
+
+    if c.FPDFPage_GetAnnotCount(page) < 1 or c.FPDFPage_Flatten(page, c.FLAT_NORMALDISPLAY) != c.FLATTEN_SUCCESS:
+        return page
+    page.close()
+    return document[number]
+
+
+def _is_judged(row: Row) -> bool:
+    """Whether a line may be a label, so that it counts whether anybody sees it."""
+    return len(row[5]) <= _SHORT and bool(_ABOUT_AI.search(row[5]))
+
+
+def _visible(page: Any, rows: list[Row]) -> Iterator[Row]:
+    """The lines without those that may be labels and are as light or dark as what is around their letters: white on
+    white, or covered."""
+    width, height = page.get_size()
+    scale = min(2.0, _LARGEST_VIEW / max(width, height, 1))
+    picture = page.render(scale=scale, grayscale=True)
+    pixels, stride = bytes(picture.buffer), picture.stride
+    for row in rows:
+        if _is_judged(row):
+            left, top, right, bottom = (int(scale * side) for side in row[:4])
+            across = slice(max(left, 0), min(right + 1, picture.width))
+            seen = b"".join(pixels[down * stride:(down + 1) * stride][across]
+                            for down in range(max(top, 0), min(bottom + 1, picture.height)))
+            if seen and max(seen) - min(seen) < _LEAST_CONTRAST:
+                continue
+        yield row
 
 
 def _has_image(page: Any) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from labelkit.codec.samples import Block, TextSamples
 from labelkit.errors import OutputFailed
 from labelkit.evidence import DrawnWords, ExplicitEvidence
-from labelkit.explicit.text.notices import Kind, Notice, notices, speaks_of_ai
+from labelkit.explicit.text.notices import Kind, Notice, notices, simplified, speaks_of_ai
 from labelkit.languages import CHINESE, LANGUAGES
 from labelkit.messages import Message
 from labelkit.report import Finding, Layer, Status
@@ -52,7 +52,7 @@ def find(samples: TextSamples) -> Finding:
     text = _shortened(best.notice.text)
     evidence = ExplicitEvidence(text=text, place=best.place, seen_by="text", wording=best.notice.kind.value,
                                 words=words, text_bytes=text_bytes, language=_language(text))
-    parts = len({block.part for block in samples.blocks if block.role != "other"})
+    parts = len({block.part for block in samples.blocks if block.role not in ("other", "title")})
     summary = Message('"{text}" {place}', text=text, place=PLACES[best.place])
     if parts > 1:
         summary = Message('"{text}" {place}, in {seen} of {parts} parts', text=text, place=PLACES[best.place],
@@ -75,14 +75,15 @@ def _extent(blocks: Sequence[Block]) -> tuple[int, int]:
 def confirm(samples: TextSamples, drawn: DrawnWords) -> None:
     """Raise OutputFailed unless the label reads back from every part of the labelled text."""
     wanted = key_of(drawn.text)
-    seen = {one.part for one in _seen(samples.blocks) if key_of(one.notice.text) == wanted}
-    if seen != {block.part for block in samples.blocks if block.role != "other"}:
+    own = [block for block in samples.blocks if block.role not in ("other", "title")]
+    seen = {one.part for one in _seen(own) if key_of(one.notice.text) == wanted}
+    if seen != {block.part for block in own}:
         raise OutputFailed("the explicit label {text} does not read back from the text", text=repr(drawn.text))
 
 
 def stands_at(samples: TextSamples, text: str) -> set[str]:
     """Where a text stands as a label already, in every part: outermost at "start" or "end", or in the "middle"."""
-    own = [block for block in samples.blocks if block.role != "other"]
+    own = [block for block in samples.blocks if block.role not in ("other", "title")]
     seen = {(one.place if one.is_outermost else "middle", one.part) for one in _seen(own)
             if key_of(one.notice.text) == key_of(text)}
     parts = {block.part for block in own}
@@ -91,7 +92,7 @@ def stands_at(samples: TextSamples, text: str) -> set[str]:
 
 def key_of(text: str) -> str:
     """What two forms of the same words have in common."""
-    return "".join(character for character in text.casefold() if character.isalnum())
+    return "".join(character for character in simplified(text).casefold() if character.isalnum())
 
 
 def _seen(blocks: Sequence[Block]) -> Iterator[Seen]:
@@ -111,7 +112,9 @@ def _seen(blocks: Sequence[Block]) -> Iterator[Seen]:
 
 def _counts(block: Block, notice: Notice, at_edge: bool) -> bool:
     """Whether what reads like a label is one where it stands."""
-    if block.role in ("heading", "item"):
+    if block.role == "item" and at_edge and not notice.bare:  # a table or a list may begin or end with one
+        return True
+    if block.role in ("heading", "item", "title"):
         return not (notice.bare or notice.whole)
     return at_edge or block.role == "box" or not notice.bare and (notice.whole or len(block.text) <= _NOTICE)
 
