@@ -6,11 +6,14 @@ from __future__ import annotations
 import pytest
 
 import labelkit as lk
+from labelkit.codec import text as texts
 from labelkit.container import Reader
+from labelkit.errors import MalformedFile, OutputFailed
 from tests.explicit import test_office as office, test_pdf as pdf
 from tests.explicit.test_office import A, P, explicit
 from tests.explicit.test_sheets import sheet, xlsx
 
+WORDS = lk.Plan(metadata=False, watermark=None)
 PLAIN = ["The ferry leaves at nine.", "It crosses the bay.", "Dogs travel free."]
 STYLES = (f'<office:document-styles xmlns:office="{office.ODF}office:1.0" xmlns:style="{office.ODF}style:1.0" '
           f'xmlns:text="{office.ODF}text:1.0"><office:master-styles><style:master-page style:name="Standard">{{}}'
@@ -134,3 +137,19 @@ def test_words_of_pdf_that_nobody_sees_are_no_label(content, is_label):
     """White on white, and covered, are none; white on black is one."""
     found = explicit(pdf.pages(content + pdf.lines(*pdf.BODY)))
     assert found.status is (lk.Status.VALID if is_label else lk.Status.ABSENT)
+
+
+@pytest.mark.parametrize("escape", [r"\ud800\u6ma", r"\q", r"\u12"])
+def test_a_chat_with_an_escape_that_is_none_is_refused(escape):
+    chat = '{"messages": [{"role": "assistant", "content": "It is %s."}]}'
+    assert in_text("a.json", chat % r"\u0041") is lk.Status.ABSENT
+    with pytest.raises(MalformedFile, match="no JSON"):
+        texts.decode((chat % escape).encode(), "json", "a.json")
+
+
+def test_words_in_a_page_that_shows_nothing_are_refused():
+    """A title that never ends hides all that follows."""
+    shown = "<!doctype html><html><head><title>t</title></head><p>x</p>"
+    assert lk.embed(shown, label=office.LABEL, format="html", plan=WORDS)
+    with pytest.raises(OutputFailed, match="does not read back"):
+        lk.embed(shown.replace("</title>", ""), label=office.LABEL, format="html", plan=WORDS)

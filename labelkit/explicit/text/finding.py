@@ -77,7 +77,7 @@ def confirm(samples: TextSamples, drawn: DrawnWords) -> None:
     wanted = key_of(drawn.text)
     own = [block for block in samples.blocks if block.role not in ("other", "title")]
     seen = {one.part for one in _seen(own) if key_of(one.notice.text) == wanted}
-    if seen != {block.part for block in own}:
+    if not seen or seen != {block.part for block in own}:
         raise OutputFailed("the explicit label {text} does not read back from the text", text=repr(drawn.text))
 
 
