@@ -153,3 +153,15 @@ def test_words_in_a_page_that_shows_nothing_are_refused():
     assert lk.embed(shown, label=office.LABEL, format="html", plan=WORDS)
     with pytest.raises(OutputFailed, match="does not read back"):
         lk.embed(shown.replace("</title>", ""), label=office.LABEL, format="html", plan=WORDS)
+
+
+NOTE = "<text:note><text:note-body><text:p>AI-generated</text:p></text:note-body></text:note>"
+
+
+@pytest.mark.parametrize("paragraph, is_label", [
+    ("AI-<text:span>gener<text:span>at</text:span>ed</text:span>", True), ("<![CDATA[AI-generated]]>", True),
+    ("A ferry.<office:annotation><text:p>AI-generated</text:p></office:annotation>", False), ("A ferry." + NOTE, False),
+    ("<![CDATA[<text:note>]]>", False)])
+def test_the_words_of_a_paragraph_of_opendocument(paragraph, is_label):
+    found = explicit(office.odt(f"<text:p>{paragraph}</text:p>", *PLAIN))
+    assert found.status is (lk.Status.VALID if is_label else lk.Status.ABSENT)
