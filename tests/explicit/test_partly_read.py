@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 import labelkit as lk
-from labelkit.codec.text import epub, mindmap, ofd, sheets, slides
+from labelkit.codec.text import encoding, epub, markdown, mindmap, ofd, sheets, slides
 from labelkit.explicit.text import finding
 from tests.explicit import (
     test_mindmap as maps,
@@ -59,3 +59,12 @@ def test_a_slide_that_is_named_again_stands_once():
                            for name, text in office.members(made).items()})
     assert again.count(b"slide0.xml") == made.count(b"slide0.xml")
     assert [block.text for block in slides.read(again, "x")[0]] == [PLAIN, "AI生成"]
+
+
+@pytest.mark.parametrize("format", ["txt", "markdown"])
+def test_a_text_of_more_paragraphs_than_are_read_is_refused(format, monkeypatch):
+    for module in (encoding, markdown):
+        monkeypatch.setattr(module, "MAX_PARAGRAPHS", 3)
+    for count, status in ((3, lk.Status.ABSENT), (4, lk.Status.UNCHECKED)):
+        report = lk.verify("\n\n".join([PLAIN] * count), format=format, layers=[lk.Layer.EXPLICIT, lk.Layer.METADATA])
+        assert report[lk.Layer.EXPLICIT].status is status
