@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import io
+import json
 import os
 import signal
 import subprocess
@@ -32,16 +33,21 @@ from benchmarks.plain_imports import plain_imports
 
 with plain_imports("labelkit"), atheris.instrument_imports(include=["labelkit"]):
     import labelkit.codec.ancillary
+    import labelkit.codec.text
     import labelkit.codec.webp
-    from labelkit import container, results
+    from labelkit import codec, container, results
     from labelkit.codec import exif as turns
     from labelkit.container import textwrapper
     from labelkit.errors import LabelkitError
+    from labelkit.explicit import text as words
     from labelkit.log import audit
     from labelkit.metadata import aigc, exif, security_data, sm2, xmp
+    from labelkit.plan import Explicit
     from labelkit.playlist import dash, hls
     from labelkit.playlist.files import Folder
+from benchmarks import structure
 from benchmarks.findings import Watch, a_file
+from tests.explicit import test_mindmap as maps, test_office as office, test_sheets as sheets
 from tests.files import LABEL, OTHER, XMP_PACKET, exif as exif_block
 from tests.metadata.test_heic import heic
 from tests.metadata.test_ooxml import document
@@ -55,8 +61,11 @@ GROUPS = {
     "films": ("mp4", "mp4 fragmented", "mov", "mkv", "webm", "avi", "flv"),
     "documents": ("docx", "docx zip64", "pdf", "pdf packed", "html", "markdown", "gltf", "glb", "ofd",
                   "xmind", "odt", "epub"),
-    "values": (),
+    "values": (), "texts": (),
 }
+TEXTS = ("txt", "markdown", "html", "srt", "vtt", "ass", "json", "jsonl", "eml", "rtf", "docx", "odt", "epub", "pptx",
+         "xlsx", "xmind", "ofd", "glb", "svg")
+DRAWN = ("ofd", "glb", "svg")  # words are drawn there with a font, which takes a tenth of a second: read only
 
 
 def a_packet(data: bytes) -> None:
@@ -129,6 +138,21 @@ def a_wrapper(data: bytes) -> None:
     assert store or rest == data
 
 
+def a_text(data: bytes) -> None:
+    """The first byte names the format. What is put in is found again, and everything else is as it was."""
+    if not data:
+        return
+    format = TEXTS[data[0] % len(TEXTS)]
+    samples = codec.text.decode(data[1:], format, "x")
+    words.find(samples)
+    if format in DRAWN:
+        return
+    drawn, what = words.draw(samples, Explicit(place=("start", "end")[data[0] // len(TEXTS) % 2]))
+    again = codec.text.decode(codec.text.encode(drawn), format, "x")
+    words.confirm(again, what)
+    assert words.find(again).status.value == "valid", "the label that was put in is not found"
+
+
 FILM = HOSTS["mp4 fragmented"]()
 NOW = datetime.datetime(2026, 11, 28, tzinfo=datetime.UTC)
 SECRET, PUBLIC = results.keygen()
@@ -159,6 +183,26 @@ def a_signed_result() -> str:
                               results.SCHEMA, results.TYPE, NOW)
 
 
+def hosts_of_texts() -> dict[str, bytes]:
+    """A file of each format of texts."""
+    said = ("First words.\n\n", "AI生成\n\n", "Last words.\n")
+    chat = json.dumps({"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "".join(said)}]})
+    return {"txt": "".join(said).encode(),
+            "markdown": (b"---\ntitle: x\n---\n# T\n\n> [!NOTE]\n> a\n\n- b\n\n| c |\n|---|\n\n```\nd\n```\n\n"
+                         b"[^1]: e\n"),
+            "html": b"<!doctype html><html><head><title>t</title></head><body><nav>n</nav><h1>T</h1><p hidden>a</p><p>"
+                    b"b&#65;<b>c</b><ul><li>d</ul><!-- e --><footer>f</footer></body></html>",
+            "srt": b"1\n00:00:01,000 --> 00:00:02,500\n<i>Hello</i>\n\n2\n00:00:03,000 --> 00:00:04,000\nbye\nnow\n",
+            "vtt": b"WEBVTT\n\nNOTE a\n\nintro\n00:01.000 --> 00:02.000\n<v Bob>Hi\n\n00:03.000 --> 00:04.000\nbye",
+            "ass": b"[Script Info]\nTitle: x\n\n[Events]\nFormat: Layer, Start, End, Style, Text\n"
+                   b"Dialogue: 0,0:00:01.00,0:00:02.00,Top,Hi {\\i1}you, all\n",
+            "json": chat.encode(), "jsonl": chat.encode() + b"\n" + chat.encode() + b"\n", "eml": structure.MAIL,
+            "rtf": structure.RTF, "docx": document(), "odt": office.FILES["odt"], "epub": office.FILES["epub"],
+            "pptx": office.FILES["pptx"], "xlsx": sheets.xlsx(sheets.sheet(sheets.TABLE)),
+            "xmind": maps.new_map(maps.topic("a", maps.topic("b"))), "ofd": HOSTS["ofd"](), "glb": HOSTS["glb"](),
+            "svg": HOSTS["svg"]()}
+
+
 def seeds(group: str, folder: Path | None) -> dict[str, bytes]:
     """The inputs that a group starts from."""
     found = {name: HOSTS[name]() for name in GROUPS[group] if name != "heic"}
@@ -170,14 +214,18 @@ def seeds(group: str, folder: Path | None) -> dict[str, bytes]:
         with tempfile.TemporaryDirectory() as keys:
             sm2.keygen(f"{keys}/a", f"{keys}/b")
             pems = [Path(keys, name).read_bytes() for name in "ab"]
-        json = OTHER.to_json(wrapped=True).encode()
+        other = OTHER.to_json(wrapped=True).encode()
         texts = ((0, XMP_PACKET), (0, xmp.fresh(OTHER.to_json())), (0, XMP_PACKET.decode().encode("utf-16")),
-                 (1, exif_block(b"a cat\0", b"ASCII\0\0\0" + json)), (1, exif_block(json, order=">")), (2, json),
-                 (2, b"AIGC=" + json), (2, json.decode().encode("utf-16")), (3, signed.reserved_code1.encode()),
+                 (1, exif_block(b"a cat\0", b"ASCII\0\0\0" + other)), (1, exif_block(other, order=">")), (2, other),
+                 (2, b"AIGC=" + other), (2, other.decode().encode("utf-16")), (3, signed.reserved_code1.encode()),
                  *((4, pem) for pem in pems), (5, b'{"number":1,"hash":"00","body":"{\\"time\\":1}"}'),
                  *((6, HOSTS[name]()) for name in ("jpeg", "png", "webp")), (7, HLS), (7, DASH),
                  (8, a_signed_result().encode()), (9, b"a text" + textwrapper.wrapped(b"store" * 9, 200)))
         return {f"{index}": bytes([kind]) + text for index, (kind, text) in enumerate(texts)}
+    if group == "texts":
+        made = {**hosts_of_texts(), **{name: _stored(data) if data[:2] == b"PK" else data
+                                       for name, data in hosts_of_texts().items()}}
+        return {name: bytes([TEXTS.index(name)]) + data for name, data in made.items()}
     if group == "documents":
         found["docx stored"] = _stored(document())
     for path in sorted(folder.rglob("*")) if folder else ():
@@ -221,7 +269,7 @@ def fuzz(group: str, seconds: int, out: Path, folder: Path | None) -> None:
         path.mkdir(parents=True, exist_ok=True)
     for name, data in seeds(group, folder).items():
         (corpus / f"seed {name}").write_bytes(data)
-    watch = Watch(a_value if group == "values" else a_file, found)
+    watch = Watch({"values": a_value, "texts": a_text}.get(group, a_file), found)
     options = [f"-max_len={LARGEST_SEED}", "-rss_limit_mb=4096", "-timeout=60", f"-artifact_prefix={found}/",
                "-print_final_stats=1", "-verbosity=1", "-interrupted_exitcode=0", str(corpus)]
     atheris.Setup([sys.argv[0], *options], within(seconds, watch))

@@ -255,6 +255,9 @@ def _manifest_label(manifest: Finding, label: Label) -> Message:
     own = next((one for one in _said(manifest) if one.aigc and one.intact and one.relation != "component"), None)
     facts = {"kind": label.kind.value, "signer": own.signer or "?" if own else "?"}
     if own and isinstance(evidence, ManifestEvidence) and evidence.trust_list is not None and not own.trusted:
+        if own.through:
+            return Message("the manifest of {through}, whom the trust list does not vouch for, names one of {signer}, "
+                           "which states Label {kind}", through=own.through, **facts)
         return Message("the manifest of {signer}, whom the trust list does not vouch for, states Label {kind}", **facts)
     if own and own.relation != "active":
         return Message("the manifest of {signer}, of an earlier version of the file, states Label {kind}", **facts)
@@ -274,12 +277,17 @@ def _traces(findings: Findings) -> Iterator[Message]:
         yield Message("an explicit label was found")
     evidence = manifest.evidence
     if isinstance(evidence, ManifestEvidence):
-        signers = dict.fromkeys(one.signer for one in evidence.statements if one.generative)
+        signers = dict.fromkeys((one.signer, one.through) for one in evidence.statements if one.generative)
         if not signers and evidence.ai_generated and not manifest.label:
-            signers = {evidence.signer: None}
-        for signer in signers:
-            yield Message("the manifest of {signer} states a source of generative AI, which is weaker than a label",
-                          signer=signer or "?")
+            signers = {(evidence.signer, None): None}
+        for signer, through in signers:
+            if through:
+                yield Message("the manifest of {through}, whom the trust list does not vouch for, names one of "
+                              "{signer}, which states a source of generative AI: weaker than a label",
+                              through=through, signer=signer or "?")
+            else:
+                yield Message("the manifest of {signer} states a source of generative AI, which is weaker than a label",
+                              signer=signer or "?")
     # a manifest store alone names no generator: cameras write them too
     metadata = findings[Layer.METADATA].evidence
     if isinstance(metadata, MetadataEvidence) and any(trace.value or trace.key for trace in metadata.traces):

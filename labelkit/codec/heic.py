@@ -25,7 +25,7 @@ from labelkit.codec.backends import PICTURE, pyav, translated
 from labelkit.codec.samples import Pixels
 from labelkit.container import Reader, bmff, heifpicture, mp4tracks
 from labelkit.distribution import install_hint
-from labelkit.errors import LabelkitError, LimitExceeded, UnsupportedFormat
+from labelkit.errors import LabelkitError, LimitExceeded, MalformedFile, UnsupportedFormat
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -62,6 +62,8 @@ def decode(data: bytes, name: str, max_pixels: int) -> tuple[tuple[Pixels, ...],
     with translated(name, PICTURE):
         file = _opened(data, name)
         pictures = sorted(file, key=lambda one: not one.info["primary"])
+        if not pictures:
+            raise MalformedFile("{where}: there is no picture in it", where=name)
         pixels = sum(one.size[0] * one.size[1] for one in pictures)
         if pixels > max_pixels:
             raise LimitExceeded("{where}: {frames} frames of {width}x{height}, at most {limit} megapixels in all are "

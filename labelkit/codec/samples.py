@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from labelkit.codec.frame import Frame, FrameFormat
 from labelkit.errors import LabelkitError
+from labelkit.messages import Message
 
 Pixels = npt.NDArray[np.uint8 | np.uint16]
 """[height, width], [height, width, 3] RGB or [height, width, 4] RGB and straight alpha."""
@@ -332,6 +333,15 @@ class Pictured(Protocol):
         """What is shown without being text, grey [height, width], as far as it is looked at."""
 
 
+@runtime_checkable
+class PartlyRead(Protocol):
+    """A document that may have been read in part."""
+
+    @property
+    def missed(self) -> tuple[Message, ...]:
+        """What of it was not read; nothing where all of it was."""
+
+
 @dataclass(frozen=True, slots=True)
 class TextSamples:
     """The text of a document, as far as a reader sees it: `blocks` in reading order.
@@ -342,6 +352,7 @@ class TextSamples:
     can_shape    whether words are drawn there that must be shaped
     is_outlined  whether their outlines are drawn where a font has them, and the viewer's fonts where it has not
     pictures     gives the pictures in which a label may stand, where there are any
+    missed       what of the document was not read
     """
 
     blocks: tuple[Block, ...]
@@ -351,6 +362,7 @@ class TextSamples:
     can_shape: bool = False
     is_outlined: bool = False
     pictures: Callable[[], Iterator[npt.NDArray[np.uint8]]] | None = field(default=None, repr=False)
+    missed: tuple[Message, ...] = ()
 
 
 Samples = ImageSamples | AudioSamples | AudioStream | VideoSamples | TextSamples

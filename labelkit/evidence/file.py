@@ -135,6 +135,8 @@ class Statement:
     sources     the last parts of the digital source types that it states, such as "trainedAlgorithmicMedia"
     generative  it states that generative AI made or altered the content
     aigc        the fields of its AIGC label as found
+    through     the signer nearest to the file, of those in between, whom the trust list does not vouch for: on his word
+                alone this manifest is of this file. None where there is no such signer, and without a trust list
     """
 
     relation: str
@@ -144,6 +146,7 @@ class Statement:
     sources: tuple[str, ...]
     generative: bool
     aigc: Mapping[str, str | None]
+    through: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

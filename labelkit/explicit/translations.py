@@ -34,26 +34,29 @@ _ARTICLES = {"de": "der|das|die", "fr": "l[ea]s?|l", "es": "el|l[oa]s?", "it": "
 _TEXTS = {
     "de": "inhalte?|texte?|artikel|beitrag|bericht|zusammenfassung|ubersetzung|nachricht|e?mail|newsletter|antwort|"
           "seite|"
-          "kapitel|beschreibung|meldung|dokument|prasentation|geschichte",
+          "untertitel|buch|brief|blogbeitrag|post|eintrag|rezension|kapitel|beschreibung|meldung|dokument|"
+          "prasentation|geschichte",
     "fr": "(?:contenu|texte|article|resume|traduction|message|courriel|reponse|page|chapitre|description|rapport|"
           "document|"
-          "recit|lettre)s?",
+          "soustitre|livre|billet|publication|note|recit|lettre)s?",
     "es": "(?:contenido|texto|articulo|resumen|traduccion|mensaje|correo|respuesta|pagina|capitulo|descripcion|informe|"
-          "documento|noticia|historia)(?:es)?s?",
+          "subtitulo|libro|carta|entrada|publicacion|nota|documento|noticia|historia)(?:es)?s?",
     "it": "contenuto|testo|articolo|riassunto|traduzione|messaggio|risposta|pagina|capitolo|descrizione|rapporto|"
-          "documento|"
+          "documento|sottotitoli|libro|lettera|post|nota|"
           "racconto|notizia",
     "pt": "conteudo|texto|artigo|resumo|traducao|mensagem|resposta|pagina|capitulo|descricao|relatorio|documento|"
-          "historia|"
+          "historia|legendas|livro|carta|postagem|publicacao|nota|"
           "noticia",
     "pl": "tresci?|tekst|artykuł|streszczenie|tłumaczenie|wiadomosc|odpowiedz|strona|rozdział|opis|raport|dokument|"
-          "podsumowanie",
+          "podsumowanie|napisy|ksiazka|list|wpis|post",
     "el": "κειμενο|αρθρο|περιεχομενο|περιληψη|μεταφραση|μηνυμα|απαντηση",
     "ru": "текст|контент|статья|материал|резюме|перевод|сообщение|письмо|ответ|страница|глава|описание|отчет|документ|"
-          "новость|рассказ",
+          "новость|рассказ|субтитры|книга|пост|запись",
     "bg": "(?:текст|съдържание|статия|материал|резюме|превод|съобщение|отговор|описание|доклад|документ)(?:то|та|ът)?",
-    "ko": "(?:콘텐츠|컨텐츠|글|문서|텍스트|내용|기사|요약|번역|답변|메일|보고서|본문)(?:는|은|가|이)?",
-    "ja": "(?:文章|記事|コンテンツ|作品|内容|文|要約|翻訳|訳文|回答|返信|メール|報告書|テキスト|ページ)(?:は|が)?",
+    "ko": "(?:콘텐츠|컨텐츠|글|문서|자막|책|게시물|편지|텍스트|내용|기사|요약|번역|답변|메일|보고서|본문)(?:는|은|"
+          "가|이)?",
+    "ja": "(?:文章|記事|コンテンツ|作品|内容|文|要約|翻訳|訳文|回答|返信|メール|報告書|テキスト|ページ|字幕|本|投稿|"
+          "手紙|ブログ|資料|レポート|キャプション)(?:は|が)?",
 }
 _PICTURES = {
     "de": "bild(?:er)?|foto|video|film|audio|aufnahme", "fr": "(?:image|photo|video|audio|enregistrement)s?",
@@ -122,6 +125,67 @@ _WHOLE = (
     "(?:ภาพ|วิดีโอ|เนื้อหา|ข้อความ|บทความ|บทสรุป|คำตอบ|รายงาน)?@(นี้)?(?:ถูก)?(?:สร้าง|จัดทำ|เขียน)(?:ขึ้น)?"
     "(?:โดย|ด้วย|จาก)(?:ai|ปัญญาประดิษฐ์)",
 )
+_AI_WORDS = ("(?:ai|artificiellintelligens|kunstigintelligens|ki)", "(?:ai|umel[oae][ujv]?inteligenc[eiu]+(?:ou|m)?)",
+             "(?:umjetn|umetn)[aeo]m?inteligenc(?:ij)?[aeo]m?")
+_MORE = (
+    # Swedish, Danish, Norwegian: the thing is, by AI made; or AI-made
+    "(?:(?:@(de[nt](?:har)?|denn[ae]|dett?[ae]|dette)|(?:de[nt])?)(?:text(?:en)?|tekst(?:en)?|artikk?el(?:e?n)?|"
+    "innehall(?:et)?|"
+    "indhold(?:et)?|innhold(?:et)?|sammanfattning(?:en)?|sammendrag(?:et)?|resume|oversattning(?:en)?|"
+    "oversettelse(?:n)?|"
+    "meddeland(?:et)|besked|side|sidan?|svar(?:et)?|rapport(?:en)?))?(?:ar|er|har|blev|blevet|ble|harblivit|erblevet)?"
+    "(?:delvis|helt|automatisk?t?)?(?:(?:ai|ki)genere?r(?:ad|at|et)e?|(?:genere?r|skap|skabt|skapt|skriv|skrev|lav|lag|"
+    "oprett|framstall|produce?r)(?:ad|at|et|en|its|ats|ts|t)?(?:av|af|med|ved|vha|vedhjelpav|vedhjælpaf|"
+    "medhjalpav)(?:en)?"
+    f"{_AI_WORDS[0]})",
+    # Czech, Slovak
+    "(?:(?:@(tento|tato|toto))?(?:text|clanek|clanok|obsah|souhrn|suhrn|preklad|prispevek|prispevok|zprava|sprava))?"
+    "(?:by[l][aoy]?|bol[aoi]?|je)?(?:castecne|ciastocne|automaticky|zcela)?(?:vytvoren|vygenerovan|generovan|napsan|"
+    "napisan|"
+    "zpracovan|spracovan|prelozen)[aoyáé]?(?:(?:za|s)?pomoc[ioujm]*|prostrednictvim|prostrednictvom)?"
+    f"{_AI_WORDS[1]}",
+    # Croatian, Serbian (Latin), Slovene
+    "(?:(?:@(ov[aoi]j?|ta|to))?(?:tekst|clanak|sadrzaj|besedilo|clanek|vsebina|sazetak|povzetek))?(?:je|bi[ol])?"
+    "(?:djelomicno|automatski|samodejno)?(?:generiran|stvoren|napisan|izraden|izrađen|ustvarjen)[oae]?(?:je)?"
+    f"(?:(?:uz|s)?pomoc[ujo]*|od|z|s)?(?:{_AI_WORDS[2]}|ai)",
+    # Ukrainian
+    "(?:(?:@(це[йи]|ц[яе]|дани[йи]))?(?:текст|статт[яю]|матеріал|контент|переклад|повідомлення|зміст|сторінк[ау]))?"
+    "(?:бу[вл][оаи]?)?(?:частково|автоматично|повністю)?(?:створен|згенерован|написан|підготовлен|перекладен)[оаий]*"
+    "(?:задопомогою|ізвикористанням|звикористанням)?(?:штучн(?:им|ого)інтелект(?:ом|у)|ші|ai|нейромереж(?:ею|і))",
+    # Romanian
+    "(?:(?:@(acest|aceasta))?(?:text|articol|continut|rezumat|traducere|mesaj|pagina|raspuns)(?:ul)?)?(?:afost|este|e)?"
+    "(?:partial|automat|integral)?(?:generat|creat|scris|redactat|realizat|tradus)a?(?:de(?:catre)?|cu(?:ajutorul)?|"
+    "prin|"
+    "folosind)(?:o)?(?:ia|ai|inteligent[ae]i?artificial[ae]i?)",
+    # Hungarian
+    "(?:@(ezt?a?)(?:szoveg(?:et)?|cikk(?:et)?|tartal(?:om|mat)|osszefoglalot?))?(?:reszben|automatikusan)?(?:egy)?"
+    "(?:mestersegesintelligencia|ai|mi)(?:val|vel|segitsegevel|altal)?(?:keszult|generalt[ae]?|irta|keszitette|"
+    "hoztaletre)",
+    # Finnish
+    "(?:@(tama|taman))?(?:tekstin?|artikkelin?|sisalto|sisallon|yhteenveto|yhteenvedon)(?:on)?(?:osittain)?"
+    "(?:(?:luotu|tuotettu|kirjoitettu|laadittu|tehty)(?:tekoalyn(?:avulla)?|tekoalylla)|"
+    "tekoaly[nä]?(?:avulla)?(?:luoma|tuottama|kirjoittama|laatima|luotu|tuotettu|kirjoitettu|laadittu))",
+    # Turkish
+    "(?:@(bu)(?:metin|makale|icerik|yaz[iı]|ozet|ceviri|haber|sayfa))?(?:k[iı]smen|otomatikolarak|tamamen)?"
+    "(?:yapayzek[aâ]|ai|yz)(?:taraf[iı]ndan|ile|kullan[iı]larak|yard[iı]m[iı]yla|deste[gğ]iyle)?"
+    "(?:olu[sş]turul|uretil|yaz[iı]l|haz[iı]rlan)(?:mu[sş]tur|m[iı][sş]t[iı]r|du|d[iı]|m[iı][sş]|mu[sş]|maktad[iı]r)",
+    # Vietnamese
+    "(?:(?:noidung|baiviet|vanban|bantomtat|bandich)@(nay)?)?(?:đuoc)?(?:(?:tao(?:ra)?|viet|soan)(?:do|boi|bang)?"
+    "(?:ai|tritue?nhantao)|(?:do|boi|bang)?(?:ai|tritue?nhantao)(?:tao(?:ra)?|viet|soan))",
+    # Indonesian, Malay
+    "(?:(?:konten|kandungan|teks|artikel|tulisan|ringkasan|terjemahan)@(ini)?)?(?:telah)?(?:sebagian)?"
+    "(?:dibuat|ditulis|dihasilkan|disusun|dijana)(?:oleh|dengan(?:bantuan)?|menggunakan)(?:ai|kecerdasanbuatan)",
+    # Persian
+    "(?:@(این)(?:متن|مقاله|محتوا|خلاصه|تصویر))?(?:توسط|با|باکمک|بهکمک)?هوشمصنوعی(?:تولید|نوشته|ایجاد|ساخته)شده(?:است)?",
+    # Estonian, Latvian, Lithuanian
+    "(?:@(see))?(?:tekst|artikkel|sisu|kokkuvote)(?:on)?(?:loodud|kirjutatud|genereeritud|koostatud)"
+    "(?:ai|tehisintellekti|tehisaru)(?:abil|poolt|ga)?",
+    "(?:@(sis|si))?(?:teksts|raksts|saturs|kopsavilkums)(?:ir)?(?:izveidots|generets|uzrakstits|radits)"
+    "(?:ar|izmantojot)?(?:maksligointelektu|maksligaintelekta|ai)(?:palidzibu)?",
+    "(?:@(sis|si))?(?:tekstas|straipsnis|turinys|santrauka)(?:yra|buvo)?(?:sukurtas?|parasytas?|sugeneruotas?|"
+    "parengtas?)"
+    "(?:su|naudojant|pasitelkus)?(?:dirbtin(?:i|io|iu)intelekt[auo]|ai)(?:pagalba)?",
+)
 _GOES_ON = re.compile(  # behind a statement more may follow: a sign, or a word that joins a second half
     r"[,;:(（،、，。।.!！—–]|\s-\s|\s(?:und|aber|et|puis|mais|y|pero|e|ma|mas|i|ale|oraz|και|αλλά|и|но|а|ve|और|"
     r"(?:auf der )?grundlage|à partir|sur la base|a partir|a partire|na podstawie|на основе)\s|\s(?:و|ו)(?=\w)|で、|"
@@ -143,7 +207,7 @@ def folded(text: str) -> str:
 
 @functools.cache
 def _patterns() -> tuple[re.Pattern[str], ...]:
-    texts = [*_WHOLE]
+    texts = [*_WHOLE, *_MORE]
     for language, done in _DONE.items():
         ai, by, verb = _AI[language], f"(?:{_BY[language]})", _IS.get(language, "")
         how, this = f"(?:{_HOW[language]})?", _THIS[language]
@@ -185,7 +249,9 @@ _NAMES_AI = re.compile(
     r"\b(?:KI|IA|SI|AI|A\.I\.|ИИ|ΤΝ)(?![A-Za-zА-я])|(?<![A-Za-z])AI(?![A-Za-z])|artificial|artificiel|künstlich|"
     r"sztuczn|нейросет|искусственн|изкуствен|τεχνητ|인공지능|人工知能|人工智能|(?:ال|بال)ذكاء|בינה מלאכותית|एआई|"
     r"कृत्रिम|"
-    r"ปัญญาประดิษฐ์")
+    r"ปัญญาประดิษฐ์|[Шш]тучн|ШІ|нейромереж|[Uu]mj?etn|[Uu]m[eě]l[oeé]|[Mm]esterséges|[Tt]ekoäly|[Yy]apay zek|"
+    r"[Kk]ecerdasan buatan|هوش مصنوعی|[Ii]nteligen[țţt]|[Tt]ehis(?:intellekt|aru)|[Mm]āksl[īi]g|[Dd]irbtin|"
+    r"[Kk]unstig intelligens|[Tt]rí tuệ")
 
 
 def names_ai(text: str) -> bool:

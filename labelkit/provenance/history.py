@@ -43,6 +43,7 @@ class Member:
     intact     it is unbroken, and so is every manifest between it and the active one
     trusted    its signer is trusted, and so is each between it and the file
     made_into  the label of the manifest that names it among what it was made from; None for the active one
+    through    the untrusted member nearest to the file of those between it and the file, None for none
     """
 
     label: str
@@ -51,19 +52,21 @@ class Member:
     intact: bool
     trusted: bool
     made_into: str | None = None
+    through: Member | None = None
 
     @property
     def signer(self) -> str | None:
         """Who signed it."""
         return fields.party(fields.certificate(self.manifest).get("subject"))
 
-    def statement(self, active_holds: bool) -> Statement:
-        """What it says of AI, where the file's own manifest holds or does not."""
+    def statement(self, active_holds: bool, is_judged: bool) -> Statement:
+        """What it says of AI, where the file's own manifest holds or does not, and a trust list judges or none does."""
         sources = [_last_part(action.get("digitalSourceType")) for action in fields.actions(self.manifest)]
         stated, _ = next(fields.aigc(self.manifest), ({}, None))
         return Statement(relation=self.relation, signer=self.signer, intact=self.intact and active_holds,
                          trusted=self.trusted, sources=tuple(dict.fromkeys(filter(None, sources)))[:_MAX_LISTED],
-                         generative=states_ai(self.manifest), aigc=stated)
+                         generative=states_ai(self.manifest), aigc=stated,
+                         through=(self.through.signer or "?") if is_judged and self.through else None)
 
 
 def members(manifests: Mapping[str, Tree], active: str | None, report: Tree, *, trusted: bool) -> list[Member]:
@@ -87,7 +90,8 @@ def members(manifests: Mapping[str, Tree], active: str | None, report: Tree, *, 
                 part = "component" in (relation, nearer.relation)
                 found.append(Member(label, manifests[label], "component" if part else "parent",
                                     nearer.intact and results.holds(label),
-                                    nearer.trusted and results.is_trusted(label), nearer.label))
+                                    nearer.trusted and results.is_trusted(label), nearer.label,
+                                    nearer.through or (None if nearer.trusted else nearer)))
                 waiting.append(found[-1])
     return found
 

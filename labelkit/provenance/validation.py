@@ -212,7 +212,7 @@ def _evidence(members: list[Member], report: Tree, *, state: str, codes: list[st
     aigc, explicit = next((found for manifest in chain for found in fields.aigc(manifest)), nothing)
     signature, certificate = as_dict(chain[0].get("signature")), fields.certificate(chain[0])
     ends, stamp = as_text(as_dict(certificate.get("validity")).get("notAfter")), _time_stamp(signature, report)
-    statements = tuple(member.statement(state != "Invalid") for member in members)
+    statements = tuple(member.statement(state != "Invalid", trust_list is not None) for member in members)
     return ManifestEvidence(
         state=state, codes=tuple(codes[:_MAX_LISTED]), trusted=trusted, trust_list=trust_list,
         intact=state != "Invalid" or set(codes) - history.TOLERATED <= {history.UNTRUSTED, history.EXPIRED},
@@ -243,7 +243,10 @@ def _valid_summary(evidence: ManifestEvidence) -> Message:
     else:
         signed = Message("signed by {signer}, no trust list given to judge the root by", signer=evidence.signer)
     own = next((one for one in evidence.statements if one.aigc and one.relation != "component"), None)
-    if own and own.relation != "active":
+    if own and own.through:
+        signed = Message("{signed}; the label is the statement of {signer}, which {through} names and nobody vouches "
+                         "for", signed=signed, signer=own.signer, through=own.through)
+    elif own and own.relation != "active":
         signed = (Message("{signed}; the label is the statement of {signer}, trusted", signed=signed, signer=own.signer)
                   if own.trusted else Message("{signed}; the label is the statement of {signer}, not trusted",
                                               signed=signed, signer=own.signer))

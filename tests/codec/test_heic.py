@@ -17,7 +17,7 @@ from PIL import Image
 import labelkit as lk
 from labelkit import codec
 from labelkit.container import Reader, bmff, heif, heifpicture
-from labelkit.errors import LabelkitError, LimitExceeded, UnsupportedFormat
+from labelkit.errors import LabelkitError, LimitExceeded, MalformedFile, UnsupportedFormat
 from tests import files
 from tests.media import LABEL, photo
 from tests.metadata.test_heic import decoded, heic
@@ -230,3 +230,12 @@ def test_broken_files_raise_only_our_errors():
             heifpicture.with_primary(Reader.of(bytes(data)), coded)
         except LabelkitError:
             pass
+
+
+def test_a_file_without_a_picture_that_can_be_decoded_is_refused():
+    whole = pictures(1)
+    hidden = whole.replace(b"\0\0\0\x14ispe", b"\0\0\0\0ispe")
+    assert hidden != whole and len(codec.decode(whole).frames) == 1
+    with pytest.raises(MalformedFile, match="no picture in it"):
+        codec.decode(hidden)
+    assert lk.verify(hidden)[lk.Layer.WATERMARK].status is lk.Status.UNCHECKED

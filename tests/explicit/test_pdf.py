@@ -354,3 +354,38 @@ def test_words_that_must_be_shaped_are_seen_as_such_and_read_as_the_words(langua
     rows, columns = (np.flatnonzero((ink > 127).any(axis=axis)) for axis in (1, 0))
     ink = np.asarray(Image.fromarray(ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]).resize(seen.shape[::-1]))
     assert np.corrcoef(seen.ravel(), ink.ravel())[0, 1] > 0.85 > np.corrcoef(seen[:, ::-1].ravel(), ink.ravel())[0, 1]
+
+
+def test_what_is_not_read_of_a_long_document_is_said(monkeypatch):
+    """Its outer pages are read; a label between them may have been missed, one on them has not."""
+    hidden = pages(*[lines(*BODY)] * 4, lines("AI-generated", top=800) + lines(*BODY), *[lines(*BODY)] * 4)
+    last = pages(*[lines(*BODY)] * 8, lines(*BODY) + lines("[AI]", top=30, left=500))
+    for name, most in (("_MAX_PAGES", 6), ("_MAX_CHARACTERS", 6 * len("".join(BODY)) - 99), ("_MAX_PAGES", 1000)):
+        with monkeypatch.context() as patch:
+            patch.setattr(pdfium, name, most)
+            report = lk.verify(hidden, layers=[lk.Layer.EXPLICIT, lk.Layer.METADATA])
+            at_the_end, plain = explicit(last), explicit(pages(lines(*BODY)))
+        assert at_the_end.status is lk.Status.VALID and (plain.status, plain.missed) == (lk.Status.ABSENT, ())
+        if most == 1000:
+            assert report[lk.Layer.EXPLICIT].status is lk.Status.VALID and not report[lk.Layer.EXPLICIT].missed
+            continue
+        assert report.verdict is lk.Verdict.UNDETERMINED
+        assert [str(what) for what in report[lk.Layer.EXPLICIT].missed] == ["of 9 pages, 6 were read"]
+
+
+def test_scanned_pages_that_are_not_looked_at_are_said():
+    plain = np.full((60, 80), 120, np.uint8)
+    for count, said in ((6, []), (8, ["of 8 pages that are pictures, 6 were looked at"])):
+        found = explicit(scanned(plain, pages_before=count - 1))
+        assert (found.status, [str(what) for what in found.missed]) == (lk.Status.ABSENT, said)
+
+
+def test_a_document_takes_its_seconds_in_all_and_no_more(monkeypatch):
+    """Reading it and looking at it share them: what is left is less than a process takes to start."""
+    data = drawn_again(1)
+    assert len(list(pdfium.look(data, "x", [0], 1.0))) == 1
+    with pytest.raises(LimitExceeded, match="came to an end"):
+        list(pdfium.look(data, "x", [0], 0.1))
+    monkeypatch.setattr(pdfium, "LIMITS", (2048, 0.05))  # of computing: it takes more to start
+    with pytest.raises(LimitExceeded, match="came to an end"):
+        pdfium.pages(data, "x")

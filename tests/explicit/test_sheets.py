@@ -173,3 +173,15 @@ def test_broken_and_hostile_workbooks_raise_nothing_else():
         labelled(xlsx(sheet([], columns).replace("<sheetData>", "<sheetData>" + odd)))
     with pytest.raises(LimitExceeded, match="elements"):
         texts.decode(xlsx(sheet([[1] * 100_001])), "xlsx", "x")
+
+
+def test_more_formulas_than_are_searched_are_refused_and_their_text_is_read(monkeypatch):
+    monkeypatch.setattr("labelkit.codec.text.sheets._MAX_FORMULAS", 40)
+    for terms, fits in ((9, True), (40, False)):
+        data = xlsx(sheet([["AI生成"], ["a", "=" + "+".join(f"A{one}" for one in range(1, terms))]]))
+        assert explicit(data).status is lk.Status.VALID
+        if fits:
+            assert explicit(labelled(data, text="AI合成")).status is lk.Status.VALID
+        else:
+            with pytest.raises(LimitExceeded, match="formulas"):
+                labelled(data, text="AI合成")

@@ -46,6 +46,23 @@ def test_a_trusted_manifest_under_a_strangers_counts_for_nothing(picture, signer
     borrowed = provenance(signed_by(stranger, picture(seed=2), made_from=[(made, "parentOf")]), trust)
     assert borrowed.verdict is lk.Verdict.SUSPECTED and borrowed.manifest.ai_generated
     assert [one.trusted for one in borrowed.manifest.statements] == [False, False]
+    assert [one.through for one in borrowed.manifest.statements] == [None, "Stranger"]
+    assert "Stranger, whom the trust list does not vouch for, names one of Acme Imaging" in str(borrowed.reasons[0])
+
+
+def test_a_strangers_parent_is_named_on_his_word_and_a_trusted_ones_on_its_own(picture, claim, signer, stranger, trust):
+    """A label counts whoever writes it; that a trusted signer wrote this one for this file, a stranger cannot say."""
+    made = sign(picture(), claim, signer)
+    for maker, through in ((stranger, "Stranger"), (signer, None)):
+        file = signed_by(maker, picture(seed=2), made_from=[(made, "parentOf")])
+        report = provenance(signed_by(signer, file, made_from=[(file, "parentOf")]), trust)
+        own = next(one for one in report.manifest.statements if one.aigc)
+        assert (own.signer, own.through, own.trusted) == ("Acme Imaging", through, through is None)
+        assert ("names one of Acme Imaging, which states Label 1" in str(report.reasons[0])) is bool(through)
+        summary = str(report[lk.Layer.PROVENANCE].summary)
+        assert ("which Stranger names and nobody vouches for" in summary) is bool(through)
+        assert "the statement of Acme Imaging, not trusted" not in summary
+        assert not any(one.through for one in provenance(file, TrustList.none()).manifest.statements)
 
 
 @pytest.mark.parametrize("relation", ["parentOf", "componentOf"])

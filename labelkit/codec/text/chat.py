@@ -71,10 +71,17 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], _Chat]:
             part = len(messages) if is_model else -1
             messages += [(texts[0], texts[-1])] if is_model else []
             for text in texts:
-                blocks += _blocks(json.loads(encoded.text[text.start:text.stop]), part)
+                blocks += _blocks(_string(encoded.text, text, name), part)
     if not messages:
         raise UnsupportedFormat("{where}: no message of a model is in it", where=name)
     return blocks, _Chat(encoded, tuple(messages))
+
+
+def _string(text: str, node: _Node, name: str) -> str:
+    try:
+        return str(json.loads(text[node.start:node.stop]))
+    except ValueError as error:  # an escape that is none
+        raise MalformedFile("{where}: no JSON at character {at}", where=name, at=node.start) from error
 
 
 def _blocks(text: str, part: int) -> Iterator[Block]:

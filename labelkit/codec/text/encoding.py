@@ -8,20 +8,37 @@ the bytes read as common Chinese. A text in any other encoding is refused: words
 from __future__ import annotations
 
 import codecs
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from labelkit.codec.samples import Block
 from labelkit.container.base import splice
 from labelkit.errors import LimitExceeded, UnsupportedFormat
 
 MAX_TEXT = 16 << 20
 """Bound of the bytes of a text: a book has a million or two."""
+MAX_PARAGRAPHS = 1_000_000
+"""Bound of the paragraphs of a text, which take 250 bytes each."""
 
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
           (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _COMMON = range(0xB0, 0xD8)  # first bytes of level 1 of GB 2312: 99.7 % of what is written in China
 _SIGNS = range(0xA1, 0xA4)  # its punctuation and full-width letters
 _MIN_COMMON, _JUDGED = 0.7, 1 << 16  # share of those characters, in so many bytes
+
+
+def bounded(paragraphs: Iterable[Block]) -> list[Block]:
+    """The paragraphs of a text; raises LimitExceeded for more than MAX_PARAGRAPHS."""
+    found = list(itertools.islice(paragraphs, MAX_PARAGRAPHS + 1))
+    if len(found) > MAX_PARAGRAPHS:
+        raise too_many()
+    return found
+
+
+def too_many() -> LimitExceeded:
+    """The error for more paragraphs than MAX_PARAGRAPHS."""
+    return LimitExceeded("a text of more than {limit} paragraphs", limit=MAX_PARAGRAPHS)
 
 
 @dataclass(frozen=True, slots=True)

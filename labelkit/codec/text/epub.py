@@ -67,6 +67,8 @@ def _spine(reader: Reader, members: archive.Archive) -> Iterator[str]:
     for one in elements:
         href = manifest.get(one.attributes.get("idref"), "") if one.local == "itemref" else ""
         path = posixpath.normpath(posixpath.join(posixpath.dirname(package), unquote(href)))
-        if href and path in members.members and path not in seen and len(seen) < _MAX_CHAPTERS:
+        if href and path in members.members and path not in seen:
             seen.add(path)
+            if len(seen) > _MAX_CHAPTERS:
+                raise reader.too_many("chapter", _MAX_CHAPTERS)
             yield path

@@ -30,9 +30,10 @@ _RAW = {"script", "style", "textarea", "title", "noscript", "template", "iframe"
 _HEAD = {"head", "title", "meta", "link", "style", "script", "base", "noscript", "template"}
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 _INLINE = {"a", "abbr", "b", "bdi", "bdo", "cite", "code", "em", "font", "i", "img", "kbd", "mark", "q", "s", "samp",
-           "small", "span", "strong", "sub", "sup", "time", "u", "var", "wbr", "ruby", "rt", "rp", "label"}
+           "small", "span", "strong", "sub", "sup", "time", "u", "var", "wbr", "ruby", "rt", "rp"}
 _ROLES = {**dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), "heading"),
-          **dict.fromkeys(("li", "td", "th", "dt", "dd", "button", "option", "nav", "a"), "item"),
+          **dict.fromkeys(("li", "td", "th", "dt", "dd", "button", "option", "label", "legend", "nav", "a"),
+                         "item"),
           **dict.fromkeys(("pre", "code", "samp", "kbd", "q"), "code")}
 _HOLDERS = {"html", "body", "main", "article", "section", "div"}
 _PLACES = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "section", "article", "figure", "blockquote", "ul", "ol", "table"}

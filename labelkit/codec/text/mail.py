@@ -15,6 +15,8 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from email.errors import MessageError
+from email.header import decode_header, make_header
 from email.message import Message as Fields
 
 from labelkit.codec.samples import Block, Words
@@ -28,7 +30,7 @@ _FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)(?:\n|\Z)", 
 _HEAD_END = re.compile(rb"(?:\A|\n)\r?\n")
 _BOUNDARY_END = re.compile(rb"(--)?+[ \t]*+(?:\r?\n|\Z)")
 _QUOTED_LINE = re.compile(rb"[^\n]*\n|[^\n]+")
-_REPLY = re.compile(r"\A(?:[ \t]*>[^\r\n]*(?:\r?\n|\Z))+\Z")
+_REPLY = re.compile(r"\A(?:[ \t]*>[^\r\n]*(?:\r?\n|\Z))++\Z")
 _PGP = re.compile(rb"^-----BEGIN PGP (?:SIGNED )?MESSAGE-----", re.MULTILINE)
 _SEALED = ("multipart/signed", "multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime")
 _SEALS = ("dkim-signature", "arc-seal")
@@ -167,9 +169,21 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], _Mail]:
     is_sealed = (any(part.fields.get_content_type() in _SEALED for part in parts)
                  or any(one in parts[0].places for one in _SEALS)
                  or any(_PGP.search(body.content) for body in bodies))
-    blocks = [block for index, body in enumerate(bodies) for block in _blocks(body, index)]
+    subject = _subject(data, parts[0])
+    blocks = [Block(subject, "title", -1)] if subject else []
+    blocks += [block for index, body in enumerate(bodies) for block in _blocks(body, index)]
     newline = b"\r\n" if b"\r\n" in data[:_MAX_HEAD] else b"\n"
     return blocks, _Mail(Reader.of(data, name), bodies, newline, is_sealed)
+
+
+def _subject(data: bytes, mail: _Part) -> str:
+    """What stands over a mail, decoded (RFC 2047); "" where there is nothing that can be."""
+    start, stop = mail.places.get("subject", (0, 0))
+    raw = data[start:min(stop, start + _MAX_FIELD)].partition(b":")[2]
+    try:
+        return " ".join(str(make_header(decode_header(" ".join(raw.decode("utf-8", "replace").split())))).split())
+    except (ValueError, LookupError, MessageError):  # of words in an encoding that is not known, or broken
+        return ""
 
 
 def _parts(data: bytes, name: str) -> Iterator[_Part]:

@@ -3,18 +3,19 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from labelkit.codec.samples import Block
-from labelkit.codec.text.encoding import EncodedText
+from labelkit.codec.text.encoding import MAX_PARAGRAPHS, EncodedText, too_many
 from labelkit.codec.text.plain import Paragraphs
 
 _FRONT = re.compile(r"(?:---[ \t]*\r?\n(?:.*\r?\n)*?(?:---|\.\.\.)|"
                     r"\+\+\+[ \t]*\r?\n(?:.*\r?\n)*?\+\+\+)[ \t]*(?:\r?\n|\Z)")
 _FRONT_LIMIT = 256 << 10  # characters in which front matter must end, as for the label in it
-_GAP = re.compile(r"(?:[ \t]*(?:\r\n|\r|\n))*")
+_GAP = re.compile(r"(?:[ \t]*+(?:\r\n|\r|\n))*+")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _HEADING = re.compile(r" {0,3}#{1,6}(?:[ \t]|$)")
 _UNDERLINE = re.compile(r" {0,3}(?:=+|-+)[ \t]*$")
@@ -27,6 +28,7 @@ _INLINE = ((re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL), ""), (re.compile(r"!\[[
            (re.compile(r"</?[A-Za-z][^<>]*>"), ""), (re.compile(r"(?<!\\)(\*{1,3}|_{1,3}|~~)"), ""),
            (re.compile(r"\\([!-/:-@\[-`{-~])"), r"\1"))
 _MARKED_UP = re.compile(r"[<\[*_~\\]")
+_FOOTNOTE = re.compile(r"^[ ]{0,3}\[\^[^\]\s]{1,99}\]:[ \t]*")
 _QUOTE = re.compile(r"^[ \t]*>[ \t]?(?:\[!\w+\][ \t]*)?", re.MULTILINE)
 
 
@@ -45,7 +47,7 @@ class _Walk:
     def run(self, start: int) -> None:
         """Walk from the character `start` to the end."""
         at, blank = start, True
-        for line in self.text[start:].splitlines(keepends=True):
+        for line in io.StringIO(self.text[start:], newline=""):
             bare = line.rstrip("\r\n")
             if self.fence or self.raw:
                 self._inside(bare)
@@ -104,6 +106,8 @@ class _Walk:
         text = _shown("\n".join(self.lines))
         if text:
             self.blocks.append(Block(text, self.role))
+            if len(self.blocks) > MAX_PARAGRAPHS:
+                raise too_many()
         self.lines, self.role = [], "text"
 
 
@@ -113,6 +117,7 @@ def _shown(text: str) -> str:
     if _MARKED_UP.search(text):
         for pattern, new in _INLINE:
             text = pattern.sub(new, text)
+    text = _FOOTNOTE.sub("", text)
     return re.sub(r"^[ \t]*#{1,6}[ \t]+|[ \t]+#+[ \t]*$", "", text).strip()
 
 

@@ -126,7 +126,10 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], _Maps]:
 def _json_sheets(reader: Reader, data: bytes, part: str) -> Iterator[_JsonSheet]:
     try:
         text = data.decode("utf-8")
-        for at in jsontext.items_at(text, 1 if text.startswith("\ufeff") else 0)[:_MAX_SHEETS]:
+        sheets = jsontext.items_at(text, 1 if text.startswith("\ufeff") else 0)
+        if len(sheets) > _MAX_SHEETS:
+            raise reader.too_many("map", _MAX_SHEETS)
+        for at in sheets:
             root = jsontext.object_at(text, at).members.get("rootTopic")
             if root is not None and isinstance(root.value, dict):
                 floating, ends = _json_topics(reader, root.value)
@@ -170,7 +173,9 @@ def _xml_sheets(reader: Reader, data: bytes, part: str) -> Iterator[_XmlSheet]:
             within.setdefault(one.parent.index, []).append(one)
     roots = [one for one in elements if one.local == "topic" and one.parent and one.parent.local == "sheet"]
     _bound(reader, sum(one.local == "topic" for one in elements))
-    for root in roots[:_MAX_SHEETS]:
+    if len(roots) > _MAX_SHEETS:
+        raise reader.too_many("map", _MAX_SHEETS)
+    for root in roots:
         found, ends = _xml_topics(root, within)
         children = _child(within, root, "children")
         detached = children and next((one for one in within.get(children.index, ()) if one.local == "topics"

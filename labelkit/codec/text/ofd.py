@@ -15,13 +15,14 @@ from importlib.util import find_spec
 from xml.sax.saxutils import escape, quoteattr
 
 from labelkit.codec.samples import Block, Words
-from labelkit.codec.text.pdf import blocks_of
+from labelkit.codec.text.pdf import blocks_of, pages_missed
 from labelkit.codec.text.pdfium import Line, Page
 from labelkit.container import archive, join, markup
 from labelkit.container.base import Reader, splice
 from labelkit.container.markup import Element
 from labelkit.distribution import install_hint
 from labelkit.errors import HostTooSmall, MalformedFile, UnsupportedFormat
+from labelkit.messages import Message
 
 _ROOT = "OFD.xml"
 _POINTS = 72 / 25.4  # in a millimetre, the unit of OFD (7.3)
@@ -61,6 +62,11 @@ class _Document:
     sheets: list[_Sheet]
     changes: dict[str, list[tuple[int, int, bytes]]] = field(default_factory=dict)
     parts: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def missed(self) -> tuple[Message, ...]:
+        """See `PartlyRead`."""
+        return pages_missed(len(self.sheets), self.count)
 
     def labelled(self, words: Sequence[Words]) -> bytes:
         """See `TextSource`; raises HostTooSmall for the middle of fewer than three pages and for pages too small,

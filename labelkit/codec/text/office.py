@@ -6,9 +6,8 @@ Text is read in headers, body and footers. Members of the archive that do not ch
 
 from __future__ import annotations
 
-import html
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
@@ -20,10 +19,10 @@ from labelkit.errors import HostTooSmall, MalformedFile
 
 _HEADINGS = re.compile(r"heading|title|^[1-9]$", re.IGNORECASE)
 _AROUND = re.compile(r"word/(?:header|footer)\d*\.xml")
-_TAG = re.compile(r"<[^<>]*>")
-_NOTE = re.compile(r"<(office:annotation|text:note)[ >](?:(?!</\1>).)*+</\1>", re.DOTALL)
-_LONG = 1 << 16  # bytes of a paragraph that are read
+_OASIS, _DESCRIBES = "urn:oasis", ":svg-compatible:1.0"  # of all elements with words, and of what pictures are called
 _SKIPPED = {"Fallback", "del", "tracked-changes", "annotation", "note", "sequence-decls"}
+_STYLES = "styles.xml"
+_DISPLAY = "urn:oasis:names:tc:opendocument:xmlns:style:1.0\ndisplay"
 _ITEMS = {"tc", "list-item", "table-cell"}
 
 
@@ -82,17 +81,24 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], _Document]:
     paragraphs = [one for one in own if one.local in ("p", "h", "tbl", "table", "sdt", "list")]
     section = next((one for one in own if one.local == "sectPr"), None)
     around = [one for one in found.members if _AROUND.fullmatch(one)]
-    blocks = [block for one in around if "header" in one for block in _part(reader, found, one)]
-    blocks += _blocks(elements, whole)
-    blocks += [block for one in around if "footer" in one for block in _part(reader, found, one)]
+    if is_odt and _STYLES in found.members:  # headers and footers belong to the styles of pages (ODF 1.3, 16.9)
+        around.append(_STYLES)
+    blocks = [block for one in around for block in _margins(reader, found, one, "header")]
+    blocks += _blocks(elements)
+    blocks += [block for one in around for block in _margins(reader, found, one, "footer")]
     document = _Document(reader, found, part, whole, body, paragraphs, section.start if section else body.end_tag,
                          _open_document if is_odt else _word)
     return blocks, document
 
 
-def _part(reader: Reader, found: archive.Archive, name: str) -> Iterator[Block]:
-    data = archive.unpacked(reader, found, name)
-    yield from _blocks(markup.parse(data, name), data)
+def _margins(reader: Reader, found: archive.Archive, name: str, kind: str) -> Iterator[Block]:
+    """What the headers or the footers in a member say."""
+    if kind in name:
+        data = archive.unpacked(reader, found, name)
+        yield from _blocks(markup.parse(data, name))
+    elif name == _STYLES:
+        data = archive.unpacked(reader, found, name)
+        yield from _blocks(markup.parse(data, name), {kind, f"{kind}-first", f"{kind}-left"})
 
 
 def _word(body: bytes, text: str) -> bytes:
@@ -112,18 +118,22 @@ class _State:
     paragraph: int = -1
     role: str = "text"
     skipped: bool = False
+    inside: bool = True
 
 
-def _blocks(elements: list[Element], data: bytes) -> Iterator[Block]:
-    """The paragraphs in their order; of hidden runs, deleted text and alternatives nothing."""
+def _blocks(elements: list[Element], within: Collection[str] = ()) -> Iterator[Block]:
+    """The paragraphs in their order, of the elements `within` alone where any are named; of hidden runs, deleted text
+    and alternatives nothing."""
     states: list[_State] = []
-    texts: dict[int, list[str]] = {}
+    texts: dict[int, list[tuple[int, str]]] = {}
     roles: dict[int, str] = {}
     hidden = {one.parent.parent.index for one in elements
               if one.local == "vanish" and one.parent and one.parent.parent and _is_on(one)}
     for one in elements:
-        around = states[one.parent.index] if one.parent else _State()
-        state = _State(around.paragraph, around.role, around.skipped or one.local in _SKIPPED or one.index in hidden)
+        around = states[one.parent.index] if one.parent else _State(inside=not within)
+        is_hidden = one.index in hidden or bool(within) and one.attributes.get(_DISPLAY) == "false"
+        state = _State(around.paragraph, around.role, around.skipped or one.local in _SKIPPED or is_hidden,
+                       around.inside or one.local in within)
         if one.local in ("p", "h"):
             state.paragraph = one.index
             texts[one.index], roles[one.index] = [], "heading" if one.local == "h" else around.role
@@ -132,21 +142,14 @@ def _blocks(elements: list[Element], data: bytes) -> Iterator[Block]:
         elif state.paragraph >= 0 and one.local in ("pStyle", "numPr", "outlineLvl"):
             roles[state.paragraph] = _role(one) or roles[state.paragraph]
         states.append(state)
-        if state.paragraph < 0 or state.skipped:
+        if state.paragraph < 0 or state.skipped or not state.inside:
             continue
-        if one.local == "t":
-            texts[state.paragraph] += one.texts
-        elif one.local in ("p", "h") and one.namespace.startswith("urn:oasis"):  # its words stand between elements
-            texts[state.paragraph].append(_words(data[one.body:one.end_tag]))
+        if one.local == "t" or one.namespace.startswith(_OASIS) and not one.namespace.endswith(_DESCRIBES):
+            texts[state.paragraph] += zip(one.ranks, one.texts, strict=True)
     for index, pieces in texts.items():
-        text = "".join(pieces).strip()
+        text = "".join(piece for _, piece in sorted(pieces)).strip()
         if text:
             yield Block(text, roles[index])
-
-
-def _words(content: bytes) -> str:
-    """The characters of a paragraph of OpenDocument, without its notes."""
-    return html.unescape(_TAG.sub("", _NOTE.sub("", content[:_LONG].decode("utf-8", "replace"))))
 
 
 def _role(setting: Element) -> str:

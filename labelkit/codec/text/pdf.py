@@ -19,6 +19,7 @@ from labelkit.codec.samples import Block, Words
 from labelkit.codec.text import pdfium
 from labelkit.codec.text.pdfium import Line, Page
 from labelkit.errors import HostTooSmall, MalformedFile
+from labelkit.messages import Message
 
 _BAND = 0.14  # of the height of a page, at its top and its foot, where labels stand alone
 _GAP = 0.9  # line heights between two lines of a paragraph, at most
@@ -39,6 +40,14 @@ class _Pages:
     count: int
     pages: list[Page]
     seconds: float
+
+    @property
+    def missed(self) -> tuple[Message, ...]:
+        """See `PartlyRead`."""
+        scans = sum(page.is_scan for page in self.pages)
+        return pages_missed(len(self.pages), self.count) + ((Message(
+            "of {count} pages that are pictures, {seen} were looked at", seen=2 * _SCANS, count=scans),)
+            if scans > 2 * _SCANS else ())
 
     def pictures(self) -> Iterator[npt.NDArray[np.uint8]]:
         """The first and last pages that are pictures and no text, without the paper around them."""
@@ -76,6 +85,11 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], _Pages]:
     if not count:
         raise MalformedFile("{where}: there are no pages in it", where=name)
     return blocks_of(pages), _Pages(data, name, count, pages, seconds)
+
+
+def pages_missed(seen: int, count: int) -> tuple[Message, ...]:
+    """What to say of a document of which so many pages were read."""
+    return () if seen >= count else (Message("of {count} pages, {seen} were read", seen=seen, count=count),)
 
 
 def blocks_of(pages: Sequence[Page]) -> list[Block]:

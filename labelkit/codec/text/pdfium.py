@@ -35,8 +35,9 @@ _SHARE = 2.0
 """Seconds of computing for a document of a MB and of less, and for each further MB. A page of 4000 characters takes
 0.006, one that is a scan 0.05 to 0.3 and has some 100 kB (28 November 2026, one core of an EPYC)."""
 MAX_FILE = 256 << 20
+_LEAST = 0.3  # seconds in which a page can be looked at: 0.15 of them start the process
 _MAX_ANSWER = 64 << 20
-_MAX_PAGES = 1000
+_MAX_PAGES, _MAX_CHARACTERS = 1000, 4_000_000  # of a document that are read
 _MAX_SIDE = 1000  # pixels of a page that is looked at
 
 
@@ -79,7 +80,8 @@ def pages(data: bytes, name: str) -> tuple[int, list[Page], float]:
 
     Raises UnsupportedFormat where PDFium is not installed or wants a password, MalformedFile, LimitExceeded.
     """
-    answer, _ = _answer(_run(data, name, _seconds(data), "text", str(_MAX_PAGES)), name)
+    answer, _ = _answer(_run(data, name, _seconds(data), "text", str(_MAX_PAGES),
+                              str(_MAX_CHARACTERS)), name)
     try:
         read = [Page(int(number), _number(width), _number(height), tuple(_line(row) for row in rows),
                      bool(is_scan)) for number, width, height, rows, is_scan in answer["read"]]
@@ -91,9 +93,11 @@ def pages(data: bytes, name: str) -> tuple[int, list[Page], float]:
 def look(data: bytes, name: str, numbers: Sequence[int], seconds: float | None = None) -> Iterator[View]:
     """Pages as they are shown; raises LimitExceeded behind those that could be drawn in time.
 
-    seconds  of computing that they may take, at least one; None for what the document may take
+    seconds  of computing that they may take; None for what the document may take
     """
-    allowed = _seconds(data) if seconds is None else max(1, math.ceil(seconds))
+    allowed = _seconds(data) if seconds is None else seconds
+    if allowed < _LEAST:
+        raise _failed(name)
     output = _run(data, name, allowed, "look", str(_MAX_SIDE), *map(str, numbers))
     for _ in numbers:
         answer, rest = _answer(output, name)
@@ -107,9 +111,9 @@ def look(data: bytes, name: str, numbers: Sequence[int], seconds: float | None =
         output = rest[rows * columns:]
 
 
-def _seconds(data: bytes) -> int:
+def _seconds(data: bytes) -> float:
     """The seconds of computing that a document may take: what is small and takes long was made to take long."""
-    return min(LIMITS[1], math.ceil(_SHARE * max(1.0, len(data) / 1e6)))
+    return min(LIMITS[1], _SHARE * max(1.0, len(data) / 1e6))
 
 
 def _line(row: Any) -> Line:
@@ -142,7 +146,7 @@ def _answer(output: bytes, name: str) -> tuple[dict[str, Any], bytes]:
     return answer, rest
 
 
-def _run(data: bytes, name: str, seconds: int, *arguments: str) -> bytes:
+def _run(data: bytes, name: str, seconds: float, *arguments: str) -> bytes:
     """What the process said, whole or not."""
     if find_spec("pypdfium2") is None:
         raise UnsupportedFormat("{where}: the pages of a PDF cannot be looked at by this installation", where=name,

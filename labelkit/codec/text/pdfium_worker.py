@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process that runs PDFium on one document: a script that imports nothing of labelkit.
 
-    python pdfium_worker.py MEGABYTES SECONDS text MAX_PAGES          lines of text with their places, as JSON
-    python pdfium_worker.py MEGABYTES SECONDS look MAX_SIDE PAGE ...  pages as grey pixels: a line of JSON, then these
+    python pdfium_worker.py MEGABYTES SECONDS text MAX_PAGES MAX_CHARACTERS   lines of text with their places, as JSON
+    python pdfium_worker.py MEGABYTES SECONDS look MAX_SIDE PAGE ...   pages as grey pixels: a line of JSON, then these
 
 It may take so much memory and computing time. The document comes on the standard input. Places are points from the
 upper left corner of the page as it is shown.
@@ -11,14 +11,16 @@ upper left corner of the page as it is shown.
 from __future__ import annotations
 
 import ctypes
+import itertools
 import json
+import math
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-_MAX_CHARACTERS = 4_000_000  # of one document
 _MAX_LINE = 4000
 _MAX_ANNOTATIONS = 500  # of one page
 _EXACT = 20  # device units in a point: PDFium maps to whole ones
@@ -27,6 +29,10 @@ _BAND = 0.14  # of the height of a page, at its top and its bottom
 _INVISIBLE = 3  # rendering mode of text (ISO 32000-2, 9.3.6)
 _IMAGE, _FREE_TEXT, _HIDDEN = 3, 3, 0x23  # kinds of object and annotation; flags: invisible, hidden, no view
 
+_ABOUT_AI = re.compile(r"(?<![A-Za-z])(?:A\W{0,2}I|KI|IA|AIGC)(?![A-Za-z])|ИИ|ΤΝ|人工|artificial|artificiel|künstlich|"
+                       r"sztuczn|искусствен|нейросет|изкуствен|인공|ذكاء|בינה|कृत्रिम|ปัญญา", re.IGNORECASE)
+_SHORT, _MAX_JUDGED, _LARGEST_VIEW = 120, 12, 2000.0  # characters of a label; pages that are drawn; pixels of a side
+_LEAST_CONTRAST = 24  # grey values of 255 between letters and ground, about 1.2 : 1; fainter ones nobody sees
 _FAR = 1000.0  # points from the corner of a page, by which its scale is told
 
 Box = tuple[float, float, float, float]
@@ -39,7 +45,7 @@ def serve() -> None:
     """Do what the arguments say."""
     megabytes, seconds, verb, *numbers = sys.argv[1:]
     data = sys.stdin.buffer.read()
-    _limit(int(megabytes) << 20, int(seconds))
+    _limit(int(megabytes) << 20, float(seconds))
     import pypdfium2
 
     try:
@@ -48,20 +54,22 @@ def serve() -> None:
         _say({"error": str(error)})
         return
     if verb == "text":
-        _say(_text(document, int(numbers[0])))
+        _say(_text(document, int(numbers[0]), int(numbers[1])))
     else:
         for number in numbers[1:]:
             _look(document, int(number), int(numbers[0]))
 
 
-def _limit(memory_bytes: int, seconds: int) -> None:
-    """Bound the memory and the time of this process, where the system can."""
+def _limit(memory_bytes: int, seconds: float) -> None:
+    """Bound the memory and the time of this process, where the system can: a timer ends it, and whole seconds do."""
     try:
         import resource
     except ImportError:  # Windows
         return
     memory = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
-    for what, bound in ((memory, memory_bytes), (resource.RLIMIT_CPU, seconds), (resource.RLIMIT_CORE, 0)):
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_PROF, max(seconds - time.process_time(), 1e-3))
+    for what, bound in ((memory, memory_bytes), (resource.RLIMIT_CPU, math.ceil(seconds)), (resource.RLIMIT_CORE, 0)):
         hard = resource.getrlimit(what)[1]
         bound = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
         try:
@@ -74,25 +82,42 @@ def _say(answer: object) -> None:
     sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
 
 
-def _text(document: Any, most_pages: int) -> dict[str, object]:
+def _text(document: Any, most_pages: int, most_characters: int) -> dict[str, object]:
     """The lines of the first and last pages, at most so many together: {"pages": ..., "read": [[number, width, height,
-    rows, whether a picture is all there is], ...], "seconds": of computing that it took}."""
-    count, left = len(document), _MAX_CHARACTERS
-    numbers = range(count) if count <= most_pages else [*range(most_pages // 2), *range(count - most_pages // 2, count)]
-    read = []
+    rows, whether a picture is all there is], ...], "seconds": of computing that it took}.
+
+    The outer pages are read first: where the text is too long, it is those in the middle that are left out.
+    """
+    count, left = len(document), most_characters
+    numbers = itertools.islice(_from_outside(count), most_pages)
+    read, judged = [], 0
     for number in numbers:
         try:
             page = document[number]
         except Exception:  # a page that is none; the others can be read
             continue
         width, height = page.get_size()
+        notes = list(_notes(page, _way(page)))
+        page = _with_annotations(document, page, number)
         rows = [row for row in _rows(page, width, height) if row[5]]
+        if any(_is_judged(row) for row in rows) and judged < _MAX_JUDGED:
+            judged += 1
+            rows = list(_visible(page, rows))
+        rows += [row for row in notes if row[5]]
         read.append([number, width, height, rows, not rows and _has_image(page)])
         page.close()
         left -= sum(len(row[5]) for row in rows)
         if left < 0:
             break
-    return {"pages": count, "read": read, "seconds": time.process_time()}
+    return {"pages": count, "read": sorted(read), "seconds": time.process_time()}
+
+
+def _from_outside(count: int) -> Iterator[int]:
+    """0, the last, 1, the last but one, and so on."""
+    for number in range((count + 1) // 2):
+        yield number
+        if count - 1 - number > number:
+            yield count - 1 - number
 
 
 def _rows(page: Any, width: float, height: float) -> Iterator[Row]:
@@ -110,7 +135,39 @@ def _rows(page: Any, width: float, height: float) -> Iterator[Row]:
             if line and line[2] > 0 and line[3] > 0 and line[0] < width and line[1] < height:
                 yield line
     text.close()
-    yield from _notes(page, way)
+
+
+def _with_annotations(document: Any, page: Any, number: int) -> Any:
+    """The page with what its annotations and form fields show as a part of it, such as a stamp."""
+    import pypdfium2.raw as c
+
+    if c.FPDFPage_GetAnnotCount(page) < 1 or c.FPDFPage_Flatten(page, c.FLAT_NORMALDISPLAY) != c.FLATTEN_SUCCESS:
+        return page
+    page.close()
+    return document[number]
+
+
+def _is_judged(row: Row) -> bool:
+    """Whether a line may be a label, so that it counts whether anybody sees it."""
+    return len(row[5]) <= _SHORT and bool(_ABOUT_AI.search(row[5]))
+
+
+def _visible(page: Any, rows: list[Row]) -> Iterator[Row]:
+    """The lines without those that may be labels and are as light or dark as what is around their letters: white on
+    white, or covered."""
+    width, height = page.get_size()
+    scale = min(2.0, _LARGEST_VIEW / max(width, height, 1))
+    picture = page.render(scale=scale, grayscale=True)
+    pixels, stride = bytes(picture.buffer), picture.stride
+    for row in rows:
+        if _is_judged(row):
+            left, top, right, bottom = (int(scale * side) for side in row[:4])
+            across = slice(max(left, 0), min(right + 1, picture.width))
+            seen = b"".join(pixels[down * stride:(down + 1) * stride][across]
+                            for down in range(max(top, 0), min(bottom + 1, picture.height)))
+            if seen and max(seen) - min(seen) < _LEAST_CONTRAST:
+                continue
+        yield row
 
 
 def _has_image(page: Any) -> bool:

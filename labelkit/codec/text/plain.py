@@ -3,16 +3,17 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from labelkit.codec.samples import Block, Words
-from labelkit.codec.text.encoding import EncodedText
+from labelkit.codec.text.encoding import EncodedText, bounded
 from labelkit.container import textwrapper
 from labelkit.errors import HostTooSmall
 
-_GAP = re.compile(r"(?>\r\n|\r|\n)(?:[ \t\u3000]*+(?>\r\n|\r|\n))+")
+_GAP = re.compile(r"(?>\r\n|\r|\n)(?:[ \t\u3000]*+(?>\r\n|\r|\n))++")  # a plain + keeps 60 bytes a line
 _LINE_END = re.compile(r"(?:\r\n|\r|\n)\Z")
 _ITEM = re.compile(r"[ \t]*(?:[-*+][ \t]+|(?:[•·]|\d{1,3}[.)、])[ \t]*)\S")
 
@@ -74,13 +75,17 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], Paragraphs]:
     """The paragraphs of a plain text; a manifest in it would not hold when words are put in, and is left out."""
     encoded = EncodedText.of(textwrapper.without(data), name)
     text = encoded.text
+    found = bounded(blocks(text))
     first = len(text) - len(text.lstrip())
     boundaries = [gap.end() for gap in _GAP.finditer(text) if first < gap.end() < len(text)]
-    return list(blocks(text)), Paragraphs(encoded, 0, boundaries)
+    return found, Paragraphs(encoded, 0, boundaries)
 
 
 def blocks(text: str) -> Iterator[Block]:
     """The paragraphs of a text."""
-    for paragraph in _GAP.split(text):
+    start = 0
+    for stop, then in itertools.chain(((gap.start(), gap.end()) for gap in _GAP.finditer(text)), [(len(text), 0)]):
+        paragraph = text[start:stop]
+        start = then
         if paragraph.strip():
             yield Block(paragraph.strip(), "item" if _ITEM.match(paragraph) and "\n" not in paragraph else "text")

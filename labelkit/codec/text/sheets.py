@@ -9,6 +9,7 @@ screen, the label is refused.
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
@@ -32,6 +33,7 @@ _CODES = re.compile(r'&(?:"[^"]*"|K[0-9A-Fa-f]{6}|[0-9]+|.)', re.DOTALL)
 _LAST_COLUMN = 26  # of a screen 1920 pixels wide at the usual width of 64 pixels, with the row numbers
 _ROWS, _COLUMNS = 1_048_576, 16_384  # of a sheet
 _MAX_SHEETS, _MAX_ELEMENTS = 1000, 1_000_000
+_MAX_FORMULAS = 2_000_000  # characters that are searched for cells: 2 s, 80 MB
 
 
 @dataclass(slots=True)
@@ -64,10 +66,15 @@ class _Sheet:
     def place(self, place: str, referred: set[_Range]) -> tuple[int, int]:
         """(row, column) of a label, outside of what formulas refer to; raises HostTooSmall."""
         row = self._row(place)
-        near = [(left, right) for top, left, bottom, right in referred if top <= row <= bottom]
         used = max([self.merged, *(column for _, column in self.cells)])
+        steps = [0] * (_LAST_COLUMN + 2)  # where ranges start and end
+        for top, left, bottom, right in referred:
+            if top <= row <= bottom and left <= _LAST_COLUMN:
+                steps[left] += 1
+                steps[min(right, _LAST_COLUMN) + 1] -= 1
+        near = list(itertools.accumulate(steps))
         for column in range(used + 2 if used else 1, _LAST_COLUMN + 1):
-            if column not in self.hidden_columns and not any(left <= column <= right for left, right in near):
+            if column not in self.hidden_columns and not near[column]:
                 return row, column
         raise HostTooSmall("the table {name} has no cell beside it, in its first {columns} columns, that is shown and "
                            "that no formula refers to", name=self.name, columns=_LAST_COLUMN,
@@ -101,6 +108,9 @@ class _Workbook:
         """See `TextSource`; raises HostTooSmall where no place is seen, UnsupportedFormat for a signed file."""
         ooxml.refuse_signed(self.reader, self.archive)
         new: dict[str, bytes] = {}
+        if words and sum(len(text) for text, _ in self.formulas) > _MAX_FORMULAS:
+            raise LimitExceeded("{where}: formulas of more than {limit} characters", where=self.reader.name,
+                                limit=_MAX_FORMULAS)
         referred = {found for text, shared in self.formulas for found in _ranges(text, shared)} if words else set()
         for one in words:
             sheet, place = self.sheets[-1 if one.place == "end" else 0], one.place
@@ -150,10 +160,12 @@ def _order(reader: Reader, members: archive.Archive) -> tuple[dict[str, bool], l
     parts: dict[str, bool] = {}
     elements = markup.parse(archive.unpacked(reader, members, _MAIN), _MAIN)
     for one in elements:
-        if one.local == "sheet" and len(parts) < _MAX_SHEETS:
+        if one.local == "sheet":
             part = next((targets.get(value, "") for key, value in one.attributes.items() if key.endswith("\nid")), "")
             if part in members.members:
                 parts.setdefault(part, one.attributes.get("state", "visible") == "visible")
+    if len(parts) > _MAX_SHEETS:
+        raise reader.too_many("sheet", _MAX_SHEETS)
     return parts, ["".join(one.texts) for one in elements if one.local == "definedName"]
 
 

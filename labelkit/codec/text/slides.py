@@ -85,6 +85,7 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], _Slides]:
     members = archive.read(reader)
     slides: list[_Slide] = []
     texts: list[tuple[list[Block], list[Block]]] = []
+    seen = set[str]()
     names, size = _order(reader, members)
     for part in names:
         whole = archive.unpacked(reader, members, part)
@@ -96,12 +97,38 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], _Slides]:
         numbers = [int(one.attributes["id"]) for one in elements if one.attributes.get("id", "").isdecimal()]
         slides.append(_Slide(part, whole, last.start if last else tree.end_tag, max([1, *numbers]) + 1,
                              elements[0].namespace))
-        texts.append(_blocks(elements, size))
+        boxes, others = _blocks(elements, size)
+        behind = [] if elements[0].attributes.get("showMasterSp") in ("0", "false") else _behind(
+            reader, members, part, size, seen)
+        texts.append(([*behind, *boxes], others))
     if not slides:
         raise MalformedFile("{where}: there are no slides in it", where=name)
     blocks = [block for index, (boxes, others) in enumerate(texts)
               for block in ([*boxes, *others] if 2 * index < len(texts) else [*others, *boxes])]
     return blocks, _Slides(reader, members, slides, size)
+
+
+def _behind(reader: Reader, members: archive.Archive, part: str, size: tuple[int, int], seen: set[str]) -> list[Block]:
+    """What the layout and the master of a slide show on it, each but once in a presentation; placeholders show nothing.
+    """
+    found, parts = list[Block](), [part]
+    for kind in ("/slideLayout", "/slideMaster"):
+        relations = f"{posixpath.dirname(parts[-1])}/_rels/{posixpath.basename(parts[-1])}.rels"
+        if relations not in members.members:
+            break
+        target = next((one.attributes.get("Target", "") for one in markup.parse(
+            archive.unpacked(reader, members, relations), relations)
+            if one.attributes.get("Type", "").endswith(kind)), "")
+        parts.append(posixpath.normpath(posixpath.join(posixpath.dirname(parts[-1]), target)).lstrip("/"))
+        if not target or parts[-1] not in members.members or parts[-1] in seen:
+            break
+        seen.add(parts[-1])
+        elements = markup.parse(archive.unpacked(reader, members, parts[-1]), parts[-1])
+        boxes, others = _blocks(elements, size, placeholders=False)
+        found += [*boxes, *others]
+        if elements[0].attributes.get("showMasterSp") in ("0", "false"):
+            break
+    return found
 
 
 def _is_hidden(slide: Element) -> bool:
@@ -115,7 +142,7 @@ def _order(reader: Reader, members: archive.Archive) -> tuple[list[str], tuple[i
             raise MalformedFile("{where}: there is no {part} in it", where=reader.name, part=part)
     targets = {one.attributes.get("Id"): one.attributes.get("Target", "")
                for one in markup.parse(archive.unpacked(reader, members, _RELATIONS), _RELATIONS)}
-    names: list[str] = []
+    names: dict[str, None] = {}
     size = _USUAL
     for one in markup.parse(archive.unpacked(reader, members, _MAIN), _MAIN):
         if one.local == "sldSz":
@@ -125,16 +152,22 @@ def _order(reader: Reader, members: archive.Archive) -> tuple[list[str], tuple[i
         target = next((targets.get(value) for key, value in one.attributes.items()
                        if one.local == "sldId" and key.endswith("\nid")), None)
         part = posixpath.normpath(posixpath.join("ppt", target)).lstrip("/") if target else ""
-        if part in members.members and part not in names and len(names) < _MAX_SLIDES:
-            names.append(part)
-    return names, size
+        if part in members.members:
+            names[part] = None
+    if len(names) > _MAX_SLIDES:
+        raise reader.too_many("slide", _MAX_SLIDES)
+    return list(names), size
 
 
-def _blocks(elements: list[Element], size: tuple[int, int]) -> tuple[list[Block], list[Block]]:
-    """The text boxes of one line in a corner, and everything else on a slide; tables are lists of items."""
+def _blocks(elements: list[Element], size: tuple[int, int], *,
+            placeholders: bool = True) -> tuple[list[Block], list[Block]]:
+    """The text boxes of one line in a corner, and everything else on a slide; tables are lists of items.
+
+    placeholders  whether the texts in these are shown, as on slides
+    """
     shapes: dict[int, list[str]] = {}  # the paragraphs of each shape
     roles: dict[int, str] = {}
-    shape_of, boxes = dict[int, int](), set[int]()
+    shape_of, boxes, left_out = dict[int, int](), set[int](), set[int]()
     places: dict[int, dict[str, int]] = {}
     for one in elements:
         around = shape_of.get(one.parent.index, -1) if one.parent else -1
@@ -144,6 +177,8 @@ def _blocks(elements: list[Element], size: tuple[int, int]) -> tuple[list[Block]
             shapes[shape], roles[shape] = [], "item" if one.local == "tc" else "text"
         elif shape < 0:
             continue
+        elif one.local == "ph" and not placeholders:
+            left_out.add(shape)
         elif one.local == "ph":
             roles[shape] = "heading" if one.attributes.get("type") in _TITLES else roles[shape]
         elif one.local == "cNvSpPr" and one.attributes.get("txBox") in ("1", "true"):
@@ -157,6 +192,8 @@ def _blocks(elements: list[Element], size: tuple[int, int]) -> tuple[list[Block]
             shapes[shape][-1] += "".join(one.texts)
     found: tuple[list[Block], list[Block]] = [], []
     for shape, paragraphs in shapes.items():
+        if shape in left_out:
+            continue
         lines = [line.strip() for line in paragraphs if line.strip()]
         is_box = shape in boxes and len(lines) == 1 and _in_corner(places.get(shape, {}), size)
         role = roles[shape] if not is_box else "mark" if lines[0].strip("[]").upper() == "AI" else "box"

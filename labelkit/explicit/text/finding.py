@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from labelkit.codec.samples import Block, TextSamples
 from labelkit.errors import OutputFailed
 from labelkit.evidence import DrawnWords, ExplicitEvidence
-from labelkit.explicit.text.notices import Kind, Notice, notices, speaks_of_ai
+from labelkit.explicit.text.notices import Kind, Notice, notices, simplified, speaks_of_ai
 from labelkit.languages import CHINESE, LANGUAGES
 from labelkit.messages import Message
 from labelkit.report import Finding, Layer, Status
@@ -35,22 +35,24 @@ class Seen:
 def find(samples: TextSamples) -> Finding:
     """VALID where a label is seen, ABSENT where none is.
 
-    Evidence: text, place ("start", "middle" or "end"), seen_by "text", wording ("label", "mark", "english" or
-    "other"), words and text_bytes, and of an ABSENT label mentioned.
+    What was not read of a text in which none is seen is `missed`. Evidence: text, place ("start", "middle" or "end"),
+    seen_by "text", wording ("label", "mark", "english" or "other"), words and text_bytes, and of an ABSENT label
+    mentioned.
     """
     seen, (words, text_bytes) = list(_seen(samples.blocks)), _extent(samples.blocks)
+    missed = (*samples.missed, *_left_out(samples.blocks))
     if not seen:
         mentioned = next((block.text for block in _ends(samples.blocks) if speaks_of_ai(block.text)), None)
         evidence = ExplicitEvidence(seen_by="text", mentioned=mentioned and _shortened(mentioned), words=words,
                                     text_bytes=text_bytes)
         summary = (Message('"{text}" speaks of AI; whether it is a label, a person must judge',
                            text=_shortened(mentioned)) if mentioned else Message("no label in the text"))
-        return Finding(Layer.EXPLICIT, Status.ABSENT, summary, evidence=evidence)
+        return Finding(Layer.EXPLICIT, Status.ABSENT, summary, evidence=evidence, missed=missed)
     best = min(seen, key=lambda one: (list(Kind).index(one.notice.kind), one.place == "middle"))
     text = _shortened(best.notice.text)
     evidence = ExplicitEvidence(text=text, place=best.place, seen_by="text", wording=best.notice.kind.value,
                                 words=words, text_bytes=text_bytes, language=_language(text))
-    parts = len({block.part for block in samples.blocks if block.role != "other"})
+    parts = len({block.part for block in samples.blocks if block.role not in ("other", "title")})
     summary = Message('"{text}" {place}', text=text, place=PLACES[best.place])
     if parts > 1:
         summary = Message('"{text}" {place}, in {seen} of {parts} parts', text=text, place=PLACES[best.place],
@@ -73,14 +75,15 @@ def _extent(blocks: Sequence[Block]) -> tuple[int, int]:
 def confirm(samples: TextSamples, drawn: DrawnWords) -> None:
     """Raise OutputFailed unless the label reads back from every part of the labelled text."""
     wanted = key_of(drawn.text)
-    seen = {one.part for one in _seen(samples.blocks) if key_of(one.notice.text) == wanted}
-    if seen != {block.part for block in samples.blocks if block.role != "other"}:
+    own = [block for block in samples.blocks if block.role not in ("other", "title")]
+    seen = {one.part for one in _seen(own) if key_of(one.notice.text) == wanted}
+    if not seen or seen != {block.part for block in own}:
         raise OutputFailed("the explicit label {text} does not read back from the text", text=repr(drawn.text))
 
 
 def stands_at(samples: TextSamples, text: str) -> set[str]:
     """Where a text stands as a label already, in every part: outermost at "start" or "end", or in the "middle"."""
-    own = [block for block in samples.blocks if block.role != "other"]
+    own = [block for block in samples.blocks if block.role not in ("other", "title")]
     seen = {(one.place if one.is_outermost else "middle", one.part) for one in _seen(own)
             if key_of(one.notice.text) == key_of(text)}
     parts = {block.part for block in own}
@@ -89,7 +92,7 @@ def stands_at(samples: TextSamples, text: str) -> set[str]:
 
 def key_of(text: str) -> str:
     """What two forms of the same words have in common."""
-    return "".join(character for character in text.casefold() if character.isalnum())
+    return "".join(character for character in simplified(text).casefold() if character.isalnum())
 
 
 def _seen(blocks: Sequence[Block]) -> Iterator[Seen]:
@@ -109,7 +112,9 @@ def _seen(blocks: Sequence[Block]) -> Iterator[Seen]:
 
 def _counts(block: Block, notice: Notice, at_edge: bool) -> bool:
     """Whether what reads like a label is one where it stands."""
-    if block.role in ("heading", "item"):
+    if block.role == "item" and at_edge and not notice.bare:  # a table or a list may begin or end with one
+        return True
+    if block.role in ("heading", "item", "title"):
         return not (notice.bare or notice.whole)
     return at_edge or block.role == "box" or not notice.bare and (notice.whole or len(block.text) <= _NOTICE)
 
@@ -146,6 +151,14 @@ def _indices(first: int, stop: int) -> Iterator[int]:
     else:
         yield from range(first, first + _LOOKED_AT // 2)
         yield from range(stop - _LOOKED_AT // 2, stop)
+
+
+def _left_out(blocks: Sequence[Block]) -> Iterator[Message]:
+    """What to say of paragraphs that are not looked at."""
+    own = [block for block in blocks if block.role != "other"]
+    for first, stop in _parts(own):
+        if stop - first > _LOOKED_AT:
+            yield Message("of {count} paragraphs, {seen} were looked at", seen=_LOOKED_AT, count=stop - first)
 
 
 def _ends(blocks: Sequence[Block]) -> Iterator[Block]:
