@@ -10,8 +10,8 @@ The steps in order of cost; one is taken only when those before it found nothing
   deep    more of these lattices, and those of the picture at its own resolution; then pictures of a picture: lattices
           seen in perspective (perspective.py)
 On the likeliest of the lattices that were tried, words are then looked for whose synchronisation pattern was subtracted
-(unsynchronised.py), and words of parts of the picture. Where a second word is found, parts are searched for more: all
-pictures of a collage are named that lie on one lattice.
+(unsynchronised.py), and words of parts of the picture. Where a second word is found, or a faint one, parts are
+searched for more: all pictures of a collage are named that lie on one lattice.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from labelkit.watermark.candidates import AnyCandidates
 from labelkit.watermark.detection import Detection
 from labelkit.watermark.image import perspective
 from labelkit.watermark.image.expected import Expected
-from labelkit.watermark.image.pixels import check_array, eight_bits, ink, luma_of
+from labelkit.watermark.image.pixels import CODED_INK_REACH, INK_REACH, check_array, eight_bits, ink, luma_of
 from labelkit.watermark.image.search import LocatedTile, TileSearch, first_found, undecoded
 
 _STEPS = {"fast": 1, "normal": 7, "deep": 8}
@@ -55,7 +55,7 @@ def detect(pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32], key: Key | No
         steps.append(lambda: perspective.search(luma, search))
     found = first_found(step() for step in steps)
     if found:
-        found = search.with_neighbours(found)
+        found = search.with_neighbours(found, effort)
     elif expected:
         likely = expected.decide(search.trials)
         found = LocatedTile(*likely) if likely else None
@@ -63,8 +63,12 @@ def detect(pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32], key: Key | No
 
 
 def _in_ink(luma: npt.NDArray[np.uint8], search: TileSearch) -> LocatedTile | None:
-    plane = ink(luma)
-    if plane is None:
-        return None
-    page = TileSearch(plane, search.keyed, search.trials)
-    return page.own_period() or page.own_scale()
+    for reach in (INK_REACH, CODED_INK_REACH):
+        plane = ink(luma, reach)
+        if plane is None:
+            return None
+        page = TileSearch(plane, search.keyed, search.trials)
+        found = page.own_period() or page.own_scale()
+        if found:
+            return found
+    return None

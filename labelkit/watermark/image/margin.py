@@ -59,9 +59,9 @@ SAMPLES = 256  # cells, about
 LEVELS = (1.0, 0.7, 0.5, 0.35, 0.25)  # the amplitudes that are tried
 # swept 2026-11-28, tables in benchmarks/TUNING.md: CODEC_RESERVE, PLAIN_RESERVE, FLAT_LEAST, FLAT_WORTH, HOPELESS,
 # MOSTLY_WHITE
-CODEC_SCORE, CODEC_RESERVE = 13.0, 1.8
+CODEC_SCORE, CODEC_RESERVE = 13.0, 1.55
 MOST_FOR_CODECS, SMALL_AREA = 0.9, 100_000  # of 67 pictures one needed more that is read at 1, one of 256 x 256 pixels
-CROP_SCORE, SCALE_SCORE, PLAIN_RESERVE = 13.0, 14.0, 1.6  # a scaled lattice is found later than its word is read
+CROP_SCORE, SCALE_SCORE, PLAIN_RESERVE = 13.0, 14.0, 1.4  # a scaled lattice is found later than its word is read
 BRIGHTER = 1.4
 HOPELESS = 0.6  # of the score: a brighter picture that has less at amplitude 1 asks for nothing
 MOSTLY_WHITE = 3.3  # less than 1 / 3.3 below white lies in few places, and their host does not average out

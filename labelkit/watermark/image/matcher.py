@@ -40,7 +40,8 @@ from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
 from labelkit.watermark.image import tile
 
 SHIFTS = tile.GRID**2
-# swept 2026-11-28, tables in benchmarks/TUNING.md: MAX_MAGNITUDE, MIN_SCORE, CLEAR_SCORE, MAX_DECOYS
+# swept 2026-11-28, tables in benchmarks/TUNING.md: MAX_MAGNITUDE, MIN_SCORE, CLEAR_SCORE, MAX_DECOYS, MIN_UPRIGHT,
+# MOST_UPRIGHT, MIN_OTHER, MOST_OTHERS, MIN_ALONE
 MIN_SCORE = 4.5  # noise reaches less at most of the shifts of eight orientations
 _MIN_UPRIGHT, _MOST_UPRIGHT = 4.0, 2  # the same of one orientation; how many peaks are tried
 CLEAR_SCORE = 7.5  # nothing but a second mark reaches it beside the first

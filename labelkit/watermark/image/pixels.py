@@ -14,12 +14,14 @@ from labelkit.errors import HostTooSmall, InvalidArgument
 from labelkit.payload import Payload
 from labelkit.plan import check_strength
 
-# swept 2026-11-28, tables in benchmarks/TUNING.md: NOISE, NOISE_FACTOR, MIN_SIDE, INK_REACH
+# swept 2026-11-28, tables in benchmarks/TUNING.md: NOISE, NOISE_FACTOR, MIN_SIDE, INK_REACH,
+# CODED_INK_REACH
 NOISE = 25  # grey levels squared: the most that is taken for the variance of what stays on smooth ground
 NOISE_FACTOR = 4  # by which that variance is above the square of the mean magnitude in a smooth cell
 _LEAST_NOISE = 2
 _NOISE_CELLS = 1024  # of 8 x 8 pixels, about, that are looked at
 INK_REACH = 5  # grey levels about the usual one that ink has; edges of letters are further
+CODED_INK_REACH = 13  # after a codec
 _WHITE, _PALEST_INK = 250, 200
 MIN_SIDE = 96  # pixels; below it hardly any picture was read back
 Pixels: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
@@ -109,21 +111,23 @@ def ground_noise(luma: npt.NDArray[np.uint8]) -> int:
     return round(min(max(NOISE_FACTOR * smooth * smooth, _LEAST_NOISE), NOISE))
 
 
-def ink(luma: npt.NDArray[np.uint8]) -> npt.NDArray[np.int8] | None:
+def ink(luma: npt.NDArray[np.uint8], reach: int) -> npt.NDArray[np.int8] | None:
     """int8 [height, width]: how far each pixel of a page's ink is from the usual level of ink, 0 elsewhere; None where
     half the plane is not white.
 
     Paper that is brightened turns white and loses its mark. What is left lies in thin strokes, whose edges `whiten`
     sees and nothing else; but drawn ink has one level.
+
+    reach  how far from it ink is looked for, in grey levels: at most 15
     """
     counts = np.bincount(luma.ravel(), minlength=256)
     if 2 * counts[_WHITE:].sum() < luma.size:
         return None
-    level = 1 + int(np.argmax(np.convolve(counts[1:_PALEST_INK], np.ones(2 * INK_REACH + 1), mode="same")))
+    level = 1 + int(np.argmax(np.convolve(counts[1:_PALEST_INK], np.ones(2 * reach + 1), mode="same")))
     change = luma.astype(np.int16) - level
-    inked = (np.abs(change) <= INK_REACH) & (luma > 0)  # black may be anything below it
+    inked = (np.abs(change) <= reach) & (luma > 0)  # black may be anything below it
     mean = float(change[inked].mean()) if inked.any() else 0.0
-    plane: npt.NDArray[np.int8] = np.where(inked, np.rint(8 * (change - mean)), 0).astype(np.int8)
+    plane: npt.NDArray[np.int8] = np.where(inked, np.rint(4 * (change - mean)), 0).astype(np.int8)
     return plane
 
 
