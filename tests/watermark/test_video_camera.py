@@ -84,7 +84,8 @@ def test_a_stretch_cut_from_its_middle_is_read_after_scaling_and_crf_28(films, t
 
 def followed(frames: list[np.ndarray], keys: tuple[int, ...] = ()) -> list:
     camera = Camera(8)
-    cells = [rows[:, :640].reshape(-1, 8, 80, 8).sum((1, 3)).astype(np.uint16) for rows in frames]
+    height, width = (side // 8 for side in frames[0].shape)
+    cells = [rows.reshape(height, 8, width, 8).sum((1, 3)).astype(np.uint16) for rows in frames]
     return [camera.follow(sums, 64.0, index in keys) for index, sums in enumerate(cells)]
 
 
@@ -94,6 +95,13 @@ def test_a_zoom_is_followed_to_a_fraction_of_a_pixel():
         if index in (20, 40, 59):
             wanted = 0.9985**index * x + 0.25 * index + 320 * (1 - 0.9985**index)
             assert np.abs(placement.zoom * x + placement.left - wanted).max() < 0.8
+
+
+def test_a_large_frame_is_followed_as_a_small_one_is():
+    frames = zoom(12)
+    small, large = (followed([rows.repeat(times, 0).repeat(times, 1) for rows in frames])[-1] for times in (1, 2))
+    assert small != ORIGIN and abs(large.zoom - small.zoom) < 1e-4
+    assert np.abs(np.subtract((large.left, large.top), (2 * small.left, 2 * small.top))).max() < 0.1
 
 
 def test_a_pan_keeps_its_size_and_a_zoom_does_not():
