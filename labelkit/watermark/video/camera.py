@@ -22,10 +22,11 @@ _CELLS = 3_600  # of a grid, of 640 x 360 pixels: more, as of 720p, tell no more
 _STEPS = 3  # of each fit, at most; the start is good
 _SETTLED = 0.02  # cells: a smaller step is the last
 _RENEWED, _MAX_MOVED = 24, 0.3  # frames and share of a side after which frames are compared with a newer one
-# swept 2026-11-28, tables in benchmarks/TUNING.md: BETTER, EXPLAINED, ZOOMED
+# swept 2026-11-28, tables in benchmarks/TUNING.md: BETTER, EXPLAINED
 _BETTER = 0.985  # of the error: a motion that explains no more is none
 _EXPLAINED, _CUT = 0.35, 0.7  # of the contrast: errors below the first are of a camera, above the second of a cut
-_ZOOMED = 0.8  # of a pan's error: a zoom that explains no more is none; pans leave 0.89 or more, zooms up to 0.7
+# tried on the films of benchmarks/VIDEO.md, 2026-11-28: pans leave 0.89 or more, zooms up to 0.7
+_ZOOMED = 0.8  # of a pan's error: a zoom that explains no more is none
 _MAX_ZOOM = 1.25  # past it the mark begins anew: beyond, the period would leave what detectors search
 _PLAIN_SLOPE, _DRAWN = 0.2, 0.3  # grey levels between cells that are plain, and the share of them in flat art
 
