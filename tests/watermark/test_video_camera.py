@@ -110,11 +110,16 @@ def test_a_pan_keeps_its_size_and_a_zoom_does_not():
     assert followed(zoom(40))[-1].zoom < 0.96
 
 
-def marks_on_soft_ground(count: int, pan: float, zoom: float = 0.0) -> list[np.ndarray]:
-    """What marking adds to frames of ground without detail under a camera that moves by so much in each."""
+def soft(count: int, pan: float, zoom: float = 0.0) -> list[np.ndarray]:
+    """uint8 [360, 640] frames of ground without detail under a camera that moves by so much in each."""
     y, x = np.mgrid[0:360, 0:640]
-    frames = [np.rint(120 + 40 * np.sin((x * (1 - zoom * index) + pan * index) / 70) + 30 * np.sin(y / 50))
-              .astype(np.uint8) for index in range(count)]
+    return [np.rint(120 + 40 * np.sin((x * (1 - zoom * index) + pan * index) / 70) + 30 * np.sin(y / 50))
+            .astype(np.uint8) for index in range(count)]
+
+
+def marks_on_soft_ground(count: int, pan: float, zoom: float = 0.0) -> list[np.ndarray]:
+    """What marking adds to them."""
+    frames = soft(count, pan, zoom)
     return [copy.astype(np.int16) - host for host, copy in zip(frames, marked(frames, "everyday"), strict=True)]
 
 
@@ -173,8 +178,9 @@ def test_a_live_stream_is_marked_as_a_film_is():
         assert np.array_equal(labeller(two).luma, one.luma)
 
 
-def test_colour_frames_move_their_mark_alike_in_every_channel():
-    frames = [np.repeat(rows[..., None], 3, 2) for rows in zoom(6, per_frame=0.004)]
+@pytest.mark.parametrize("greys", [zoom(6, per_frame=0.004), soft(6, 1.2)], ids=["zoom", "pan"])
+def test_colour_frames_move_their_mark_alike_in_every_channel(greys):
+    frames = [np.repeat(rows[..., None], 3, 2) for rows in greys]
     last = marked(frames, "everyday")[-1]
     assert np.array_equal(last[..., 0], last[..., 2])
     assert np.array_equal(last[..., 0], marked([frame[..., 0] for frame in frames], "everyday")[-1])
