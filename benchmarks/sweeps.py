@@ -30,6 +30,7 @@ import numpy as np
 ROOT = Path(__file__).parent.parent
 IMAGE, AUDIO, VIDEO = (f"labelkit.watermark.{kind}" for kind in ("image", "audio", "video"))
 FILMS, FRAMES = ("zoom-boat", "zoom-cat", "sky", "shapes"), 48
+MIXED, SMOOTH = ("dark-night", "tilt-rocket"), ("zoom-boat", "sky", "shapes")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Sweep:
 
     search      the measure of `searching` that shows what it decides; "" where those of this file do
     robustness  at which it decides, where that is not the one of its kind: see the top of this file
+    films       of `video_films`, beside those of the folder
     """
 
     module: str
@@ -45,6 +47,7 @@ class Sweep:
     constant: str = ""
     search: str = ""
     robustness: str = ""
+    films: tuple[str, ...] = FILMS
 
 
 SWEEPS = {
@@ -110,6 +113,11 @@ SWEEPS = {
     "PRESENCE_SCORE": Sweep(f"{AUDIO}.presence", (4.5, 5.5, 6.5), "_MIN_SCORE", "short"),
     "AMPLITUDE": Sweep(f"{VIDEO}.marker", (0.6, 0.8, 1.0), "_AMPLITUDE"),
     "SMOOTH_AMPLITUDE": Sweep(f"{VIDEO}.marker", (0.6, 0.78, 1.0), "_SMOOTH_AMPLITUDE"),
+    "MIXED_AMPLITUDE": Sweep(f"{VIDEO}.marker", (0.8, 1.0, 1.2), "_MIXED_AMPLITUDE", films=MIXED),
+    "MIXED_FLOOR": Sweep(f"{VIDEO}.marker", (2.2, 2.9, 3.8), "_MIXED_FLOOR", films=MIXED),
+    "SMOOTH_FLOOR": Sweep(f"{VIDEO}.marker", (3.8, 4.8, 6.0), "_SMOOTH_FLOOR", films=SMOOTH),
+    "PARTLY_SMOOTH": Sweep(f"{VIDEO}.marker", (0.15, 0.3, 0.5), "_PARTLY_SMOOTH", films=MIXED),
+    "CHANGED": Sweep(f"{VIDEO}.changes", (0.25, 0.5, 4.0), "_CHANGED", films=SMOOTH),
     "BETTER": Sweep(f"{VIDEO}.camera", (0.95, 0.985, 1.0), "_BETTER"),
     "EXPLAINED": Sweep(f"{VIDEO}.camera", (0.2, 0.35, 0.6), "_EXPLAINED"),
     "MIN_MOTION_GAIN": Sweep(f"{VIDEO}.marker", (0.5, 0.75, 1.0), "_MIN_MOTION_GAIN", robustness="hard"),
@@ -209,7 +217,7 @@ def sounds(folder: Path, robustness: str) -> dict[str, float]:
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
 
-def films(folder: Path, robustness: str) -> dict[str, float]:
+def films(folder: Path, robustness: str, made: Sequence[str]) -> dict[str, float]:
     """What films pay and keep: growth in per cent at crf 23, PSNR, and the detector's score; the means."""
     import tempfile
 
@@ -221,7 +229,7 @@ def films(folder: Path, robustness: str) -> dict[str, float]:
 
     payload, rows = Payload.from_int(0x5A3C91D277AA0F13), []
     with tempfile.TemporaryDirectory() as work:
-        given = sorted(folder.glob("*.mp4")) + [make(name, Path(work, f"{name}.mp4"), FRAMES) for name in FILMS]
+        given = sorted(folder.glob("*.mp4")) + [make(name, Path(work, f"{name}.mp4"), FRAMES) for name in made]
         for path in given:
             frames, out = frames_of(path, FRAMES), Path(work, "out.mkv")
             height = frames[0].shape[0] * 2 // 3
@@ -249,7 +257,7 @@ def measured(name: str, value: float, folder: Path) -> dict[str, float]:
 
         return getattr(searching, SWEEPS[name].search)(folder, value)
     if module.startswith(VIDEO):
-        return films(folder, SWEEPS[name].robustness or "everyday")
+        return films(folder, SWEEPS[name].robustness or "everyday", SWEEPS[name].films)
     measure = sounds if module.startswith(AUDIO) else pictures
     return measure(folder, SWEEPS[name].robustness or ("everyday" if module.endswith(".margin") else "hard"))
 

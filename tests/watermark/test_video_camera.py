@@ -84,7 +84,8 @@ def test_a_stretch_cut_from_its_middle_is_read_after_scaling_and_crf_28(films, t
 
 def followed(frames: list[np.ndarray], keys: tuple[int, ...] = ()) -> list:
     camera = Camera(8)
-    cells = [rows[:, :640].reshape(-1, 8, 80, 8).sum((1, 3)).astype(np.uint16) for rows in frames]
+    height, width = (side // 8 for side in frames[0].shape)
+    cells = [rows.reshape(height, 8, width, 8).sum((1, 3)).astype(np.uint16) for rows in frames]
     return [camera.follow(sums, 64.0, index in keys) for index, sums in enumerate(cells)]
 
 
@@ -96,17 +97,29 @@ def test_a_zoom_is_followed_to_a_fraction_of_a_pixel():
             assert np.abs(placement.zoom * x + placement.left - wanted).max() < 0.8
 
 
+def test_a_large_frame_is_followed_as_a_small_one_is():
+    frames = zoom(12)
+    small, large = (followed([rows.repeat(times, 0).repeat(times, 1) for rows in frames])[-1] for times in (1, 2))
+    assert small != ORIGIN and abs(large.zoom - small.zoom) < 1e-4
+    assert np.abs(np.subtract((large.left, large.top), (2 * small.left, 2 * small.top))).max() < 0.1
+
+
 def test_a_pan_keeps_its_size_and_a_zoom_does_not():
     placement = followed(zoom(40, per_frame=0.0))[-1]
     assert placement.zoom == 1 and abs(placement.left - 0.25 * 39) < 0.5
     assert followed(zoom(40))[-1].zoom < 0.96
 
 
-def marks_on_soft_ground(count: int, pan: float, zoom: float = 0.0) -> list[np.ndarray]:
-    """What marking adds to frames of ground without detail under a camera that moves by so much in each."""
+def soft(count: int, pan: float, zoom: float = 0.0) -> list[np.ndarray]:
+    """uint8 [360, 640] frames of ground without detail under a camera that moves by so much in each."""
     y, x = np.mgrid[0:360, 0:640]
-    frames = [np.rint(120 + 40 * np.sin((x * (1 - zoom * index) + pan * index) / 70) + 30 * np.sin(y / 50))
-              .astype(np.uint8) for index in range(count)]
+    return [np.rint(120 + 40 * np.sin((x * (1 - zoom * index) + pan * index) / 70) + 30 * np.sin(y / 50))
+            .astype(np.uint8) for index in range(count)]
+
+
+def marks_on_soft_ground(count: int, pan: float, zoom: float = 0.0) -> list[np.ndarray]:
+    """What marking adds to them."""
+    frames = soft(count, pan, zoom)
     return [copy.astype(np.int16) - host for host, copy in zip(frames, marked(frames, "everyday"), strict=True)]
 
 
@@ -165,8 +178,9 @@ def test_a_live_stream_is_marked_as_a_film_is():
         assert np.array_equal(labeller(two).luma, one.luma)
 
 
-def test_colour_frames_move_their_mark_alike_in_every_channel():
-    frames = [np.repeat(rows[..., None], 3, 2) for rows in zoom(6, per_frame=0.004)]
+@pytest.mark.parametrize("greys", [zoom(6, per_frame=0.004), soft(6, 1.2)], ids=["zoom", "pan"])
+def test_colour_frames_move_their_mark_alike_in_every_channel(greys):
+    frames = [np.repeat(rows[..., None], 3, 2) for rows in greys]
     last = marked(frames, "everyday")[-1]
     assert np.array_equal(last[..., 0], last[..., 2])
     assert np.array_equal(last[..., 0], marked([frame[..., 0] for frame in frames], "everyday")[-1])

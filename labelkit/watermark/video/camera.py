@@ -25,7 +25,7 @@ _RENEWED, _MAX_MOVED = 24, 0.3  # frames and share of a side after which frames 
 # swept 2026-11-28, tables in benchmarks/TUNING.md: BETTER, EXPLAINED
 _BETTER = 0.985  # of the error: a motion that explains no more is none
 _EXPLAINED, _CUT = 0.35, 0.7  # of the contrast: errors below the first are of a camera, above the second of a cut
-# tried on the films of benchmarks/VIDEO.md, 2026-11-28: pans leave 0.89 or more, zooms 0.7 or less
+# tried on the films of benchmarks/VIDEO.md, 2026-11-28: pans leave 0.89 or more, zooms up to 0.7
 _ZOOMED = 0.8  # of a pan's error: a zoom that explains no more is none
 _MAX_ZOOM = 1.25  # past it the mark begins anew: beyond, the period would leave what detectors search
 _PLAIN_SLOPE, _DRAWN = 0.2, 0.3  # grey levels between cells that are plain, and the share of them in flat art
@@ -143,19 +143,18 @@ def _sampled(first: Grid, step: Placement) -> tuple[Grid, slice, slice]:
 
 
 def _line(count: int, zoom: float, shift: float) -> tuple[int, int, npt.NDArray[np.intp], npt.NDArray[np.float32]]:
-    place = zoom * np.arange(count) + shift
-    inside = np.flatnonzero((place >= 0) & (place < count - 1))
-    if len(inside) < 8:
+    start, stop = max(0, math.ceil(-shift / zoom)), min(count, math.ceil((count - 1 - shift) / zoom))
+    if stop - start < 8:
         return 0, 0, np.zeros(0, np.intp), np.zeros(0, np.float32)
-    place = place[inside[0]:inside[-1] + 1]
-    whole = place.astype(np.intp)
-    return int(inside[0]), int(inside[-1]) + 1, whole, (place - whole).astype(np.float32)
+    place = np.maximum(zoom * np.arange(start, stop) + shift, 0.0)  # against rounding
+    whole = np.minimum(place.astype(np.intp), count - 2)
+    return start, stop, whole, (place - whole).astype(np.float32)
 
 
 def _error(now: Grid, first: Grid, step: Placement) -> float:
     """The mean absolute difference in grey levels."""
     warped, rows, columns = _sampled(first, step)
-    return float(np.abs(now[rows, columns] - warped).mean()) if warped.size else np.inf
+    return float(np.abs(now[rows, columns] - warped).sum()) / warped.size if warped.size else np.inf
 
 
 def _fit(now: Grid, first: Grid, step: Placement, drift: Placement) -> tuple[Placement, float]:
@@ -181,7 +180,7 @@ def _nearest(now: Grid, first: Grid, start: Placement, steps: int, zooms: bool) 
         rest = now[rows, columns] - warped
         gy, gx = np.gradient(warped)
         size = np.abs(rest)
-        weight = 1 / np.maximum(size * (1 / (1.5 * float(size.mean()) + 1e-6)), 1)
+        weight = 1 / np.maximum(size * (size.size / (1.5 * float(size.sum()) + 1e-6 * size.size)), 1)
         slopes = [gx, gy]
         if zooms:
             y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
@@ -190,15 +189,16 @@ def _nearest(now: Grid, first: Grid, start: Placement, steps: int, zooms: bool) 
         flat = np.stack(slopes).reshape(len(slopes), -1)
         weighted = flat * weight.ravel()
         normal = (weighted @ flat.T).astype(np.float64)
+        normal.flat[::len(slopes) + 1] *= 1 + 1e-6
+        normal.flat[::len(slopes) + 1] += 1e-9
         try:
-            change = np.linalg.solve(normal + 1e-6 * np.diag(np.diag(normal)) + 1e-9 * np.eye(len(slopes)),
-                                     (weighted @ rest.ravel()).astype(np.float64))
+            change = np.linalg.solve(normal, (weighted @ rest.ravel()).astype(np.float64))
         except np.linalg.LinAlgError:
             return start, np.inf
         left, top = left + change[0], top + change[1]
         if zooms:
             zoom += change[2]
-        if not 0.5 < zoom < 2:
+        if not (0.5 < zoom < 2 and math.isfinite(left) and math.isfinite(top)):
             return start, np.inf
         if np.abs(change).max() < _SETTLED and (not zooms or abs(change[2]) * now.shape[1] < _SETTLED):
             break

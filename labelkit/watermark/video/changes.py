@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-# tried on the films of benchmarks/VIDEO.md, 2026-11-28
+# swept 2026-11-28, tables in benchmarks/TUNING.md: CHANGED
 _CHANGED = 0.5  # grey levels by which the mean of a cell has changed
 _MOST = 0.75  # of the cells may go without a mark; beyond, all are marked anew
 

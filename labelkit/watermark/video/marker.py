@@ -46,13 +46,12 @@ from labelkit.watermark.video.changes import ChangedCells
 from labelkit.watermark.video.moved import MovedTile, Patterns
 
 CELL = 8  # pixels a side, LK_CELL
-# swept 2026-11-28, tables in benchmarks/TUNING.md: AMPLITUDE, SMOOTH_AMPLITUDE, MIN_MOTION_GAIN, MIN_SIZE_FACTOR,
-# FILM_SMOOTH_GAIN, MOTION_LEVELS, MOSTLY_SMOOTH
+# swept 2026-11-28, tables in benchmarks/TUNING.md: AMPLITUDE, MIXED_AMPLITUDE, SMOOTH_AMPLITUDE, MIXED_FLOOR,
+# SMOOTH_FLOOR, PARTLY_SMOOTH, MOSTLY_SMOOTH, FILM_SMOOTH_GAIN, MIN_MOTION_GAIN, MOTION_LEVELS, MIN_SIZE_FACTOR
 _MIN_MOTION_GAIN = 0.75
 _MOTION_LEVELS = 1.0  # grey levels: where the mean of a cell changes by so many, the gain falls half-way to the least
 _FULL_STRENGTH_PIXELS, _MIN_SIZE_FACTOR = 400_000, 0.75
-# of the class everyday: amplitude, and the least coefficient that is kept, in grey levels at amplitude 1 (thinned.py);
-# tried on the films of benchmarks/VIDEO.md, 2026-11-28
+# of the class everyday: amplitude, and the least coefficient that is kept, in grey levels at amplitude 1 (thinned.py)
 _AMPLITUDE, _MIXED_AMPLITUDE, _SMOOTH_AMPLITUDE = 0.8, 1.0, 0.78
 _MIXED_FLOOR, _SMOOTH_FLOOR = 2.9, 4.8
 _SPENT = (_AMPLITUDE, 0.0), (_MIXED_AMPLITUDE, _MIXED_FLOOR), (_SMOOTH_AMPLITUDE, _SMOOTH_FLOOR)
