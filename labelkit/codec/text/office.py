@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """DOCX and ODT: the label is a paragraph of the body (ECMA-376-1, 17.3.1; ODF 1.3, 5.1.3).
 
-Text is read in headers, body and footers, and in the notes of DOCX. Members of the archive that do not change keep their
+Text is read in headers, body and footers, and in the notes of DOCX. Members that do not change keep their
 bytes.
 """
 
