@@ -38,7 +38,9 @@ _ROLES = {**dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), "heading"),
 _HOLDERS = {"html", "body", "main", "article", "section", "div"}
 _PLACES = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "section", "article", "figure", "blockquote", "ul", "ol", "table"}
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|opacity\s*:\s*0(?:\.0*)?\s*(?:[;!]|$)|"
-                     r"font-size\s*:\s*0(?:\.0*)?(?:px|em|pt|%)?\s*(?:[;!]|$)", re.IGNORECASE)
+                     r"font-size\s*:\s*(?:0(?:\.0*)?(?:px|em|pt|rem|%)?|[1-4](?:\.\d*)?px|[12](?:\.\d*)?pt)\s*(?:[;!]|$)|"
+                     r"(?<![\w-])(?:left|right|top|bottom|text-indent)\s*:\s*-(?:\d{4,}|999)|clip\s*:\s*rect\(\s*[01](?:px)?\b|"
+                     r"clip-path\s*:\s*inset\(\s*(?:50|100)%", re.IGNORECASE)
 _MARKED = re.compile(r"aigc|\bai[-_ ]?(?:label|mark|badge|generated|notice|disclosure)", re.IGNORECASE)
 
 

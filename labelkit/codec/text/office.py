@@ -22,6 +22,7 @@ _HEADINGS = re.compile(r"heading|title|^[1-9]$", re.IGNORECASE)
 _AROUND = re.compile(r"word/(?:header|footer)\d*\.xml")
 _OASIS, _DESCRIBES = "urn:oasis", ":svg-compatible:1.0"  # of all elements with words, and of what pictures are called
 _SKIPPED = {"Fallback", "del", "tracked-changes", "annotation", "note", "sequence-decls"}
+_TINY = {str(size) for size in range(6)}  # half points; smaller letters than of 3 points are not read by people
 _STYLES, _NOTES = "styles.xml", ("word/footnotes.xml", "word/endnotes.xml")
 _DISPLAY = "urn:oasis:names:tc:opendocument:xmlns:style:1.0\ndisplay"
 _ITEMS = {"tc", "list-item", "table-cell"}
@@ -132,8 +133,8 @@ def _blocks(elements: list[Element], within: Collection[str] = ()) -> Iterator[B
     states: list[_State] = []
     texts: dict[int, list[tuple[int, str]]] = {}
     roles: dict[int, str] = {}
-    hidden = {one.parent.parent.index for one in elements
-              if one.local == "vanish" and one.parent and one.parent.parent and _is_on(one)}
+    hidden = {one.parent.parent.index for one in elements if one.parent and one.parent.parent
+              and (one.local == "vanish" and _is_on(one) or one.local == "sz" and _value(one) in _TINY)}
     for one in elements:
         around = states[one.parent.index] if one.parent else _State(inside=not within)
         is_hidden = one.index in hidden or bool(within) and one.attributes.get(_DISPLAY) == "false"

@@ -90,7 +90,8 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], _Subtitles]:
                       int((one["number"] or "0")[:9])) for one in found)
     if is_vtt:  # a cue may have a name on the line before its times
         cues = tuple(_with_name(encoded.text, cue) for cue in cues)
-    blocks = [Block(_shown(one["text"])) for one in found if _shown(one["text"])]
+    blocks = [Block(_shown(one["text"])) for one, cue in zip(found, cues, strict=True)
+              if cue.ends > cue.begins and _shown(one["text"])]
 
     def cue(begins: float, ends: float, number: int, text: str) -> str:
         if is_vtt:
@@ -122,7 +123,7 @@ def _substation(encoded: EncodedText, events: re.Match[str], name: str) -> tuple
         style = style if cues else fields.get("style", style)
         cues.append(_Cue(line.start(), line.end(), _seconds(fields.get("start", "")), _seconds(fields.get("end", ""))))
         text = _shown(re.sub(r"\\[Nnh]", " ", fields.get("text", "")))
-        blocks += [Block(text)] if text else []
+        blocks += [Block(text)] if text and cues[-1].ends > cues[-1].begins else []
     if not cues:
         raise MalformedFile("{where}: there are no subtitles in it", where=name)
 
