@@ -57,10 +57,10 @@ LARGEST_SEED = 100_000
 GROUPS = {
     "pictures": ("jpeg", "jpeg extended", "png", "webp", "gif", "tiff", "bigtiff", "avif", "heic", "svg", "jp2",
                  "jxl"),
-    "sounds": ("wav", "rf64", "flac", "ogg", "opus", "ogg flac", "mp3", "aiff", "aac"),
+    "sounds": ("wav", "rf64", "flac", "ogg", "opus", "ogg flac", "mp3", "aiff", "aac", "caf"),
     "films": ("mp4", "mp4 fragmented", "mov", "mkv", "webm", "avi", "flv"),
     "documents": ("docx", "docx zip64", "pdf", "pdf packed", "html", "markdown", "gltf", "glb", "ofd",
-                  "xmind", "odt", "epub"),
+                  "xmind", "odt", "epub", "usdz"),
     "values": (), "texts": (),
 }
 TEXTS = ("txt", "markdown", "html", "srt", "vtt", "ass", "json", "jsonl", "eml", "rtf", "docx", "odt", "epub", "pptx",

@@ -34,6 +34,7 @@ class Element:
     start, body, end_tag, stop   where its start tag, its content and its end tag start, and where it ends;
                                  body, end_tag and stop are one where it is an empty-element tag
     texts, ranks                 the characters between the tags in it, and the place of each among all of the document
+    local                        the name without its namespace
     """
 
     index: int
@@ -46,11 +47,10 @@ class Element:
     stop: int = 0
     texts: list[str] = field(default_factory=list)
     ranks: list[int] = field(default_factory=list)
+    local: str = field(init=False)
 
-    @property
-    def local(self) -> str:
-        """The name without its namespace."""
-        return self.name.rpartition("\n")[2]
+    def __post_init__(self) -> None:
+        self.local = self.name.rpartition("\n")[2]  # once: it is asked for ten times
 
     @property
     def namespace(self) -> str:

@@ -56,7 +56,9 @@ def scan(reader: Reader, found: Format) -> Layout[Archive, Place]:
     held = archive.read(reader)
     layout: Layout[Archive, Place] = Layout(found, [], held)
     layers = [name for name in held.members if name.lower().endswith((".usda", ".usd"))]
-    for name in layers[:_MAX_LAYERS]:
+    if len(layers) > _MAX_LAYERS:
+        raise reader.too_many("layer", _MAX_LAYERS)
+    for name in layers:
         start, stop = _data(reader, held.members[name])
         text = reader.at(start, min(stop - start, _HEAD), f"layer {name}")
         prim = _PRIM.search(text)

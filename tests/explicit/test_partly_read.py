@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 import labelkit as lk
-from labelkit.codec.text import encoding, epub, markdown, mindmap, ofd, sheets, slides
+from labelkit.codec.text import encoding, epub, markdown, mindmap, ofd, sheets, slides, subtitles
 from labelkit.explicit.text import finding
 from tests.explicit import (
     test_mindmap as maps,
@@ -68,3 +68,13 @@ def test_a_text_of_more_paragraphs_than_are_read_is_refused(format, monkeypatch)
     for count, status in ((3, lk.Status.ABSENT), (4, lk.Status.UNCHECKED)):
         report = lk.verify("\n\n".join([PLAIN] * count), format=format, layers=[lk.Layer.EXPLICIT, lk.Layer.METADATA])
         assert report[lk.Layer.EXPLICIT].status is status
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_the_name_of_a_cue_stays_with_it_and_a_line_that_is_too_long_is_none(newline, monkeypatch):
+    text = newline.join(["WEBVTT", "", "intro", "00:05.000 --> 00:06.000", "Hi", "", "n", "00:07.000 --> 00:08.000",
+                         "Ho"])
+    for most, before in ((4096, "intro"), (3, "00:05.000")):
+        monkeypatch.setattr(subtitles, "_MAX_NAME", most)
+        made = lk.embed(text, label=office.LABEL, format="vtt", plan=lk.Plan(metadata=False, watermark=None))
+        assert f"AI生成{newline}{newline}{before}" in made and lk.verify(made, format="vtt").explicit.text == "AI生成"

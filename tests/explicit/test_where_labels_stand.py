@@ -165,3 +165,13 @@ NOTE = "<text:note><text:note-body><text:p>AI-generated</text:p></text:note-body
 def test_the_words_of_a_paragraph_of_opendocument(paragraph, is_label):
     found = explicit(office.odt(f"<text:p>{paragraph}</text:p>", *PLAIN))
     assert found.status is (lk.Status.VALID if is_label else lk.Status.ABSENT)
+
+
+@pytest.mark.parametrize("note, is_label", [
+    ("本文由AI生成", True), ("AI-generated", False), ("See the AI report.", False)])
+def test_notes_of_docx(note, is_label):
+    """Under a page stands what its text refers to: a bare word there is a source, not a label."""
+    notes = (f'<w:footnotes xmlns:w="{office.W}"><w:footnote w:id="2"><w:p><w:r><w:t>{note}</w:t></w:r></w:p>'
+             "</w:footnote></w:footnotes>")
+    found = explicit(office.docx(*PLAIN, footnotes=notes))
+    assert found.status is (lk.Status.VALID if is_label else lk.Status.ABSENT)

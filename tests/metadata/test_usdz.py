@@ -131,3 +131,12 @@ def test_what_is_no_package_of_usd_or_broken_is_told():
                 metadata.write(broken, LABEL)
             except LabelkitError:
                 pass
+
+
+def test_more_layers_than_are_looked_into_are_said(monkeypatch):
+    monkeypatch.setattr("labelkit.container.usdz._MAX_LAYERS", 2)
+    layers = {f"{one}.usda": b"#usda 1.0\n(\n)\n" for one in "abc"}
+    for names, verdict in (("ab", lk.Verdict.NONE), ("abc", lk.Verdict.UNDETERMINED)):
+        report = lk.verify(usdz({f"{one}.usda": layers[f"{one}.usda"] for one in names}), layers=[
+            lk.Layer.METADATA, lk.Layer.PROVENANCE])
+        assert report.verdict is verdict

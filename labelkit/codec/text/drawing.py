@@ -29,6 +29,7 @@ _UNITS = {"pt": 4 / 3, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0}
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _HIDDEN = ("defs", "symbol", "title", "desc", "metadata", "style", "script", "clipPath", "mask", "pattern", "marker")
 _NOT_SHOWN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|(?<![\w-])opacity\s*:\s*0(?:\.0*)?\s*(?:;|$)")
+_TINY, _MOST_AROUND = 0.003, 64  # of the short side: letters nobody reads; elements around a text that may move it
 _WIDE, _NARROW = 1.0, 0.58  # ems of a character of East Asia, and of others
 _INK, _PLATE = "#fff", "#141414"
 _FONTS = "Noto Sans SC, Noto Sans, PingFang SC, Microsoft YaHei, Arial, sans-serif"
@@ -79,7 +80,7 @@ def _blocks(elements: list[Element], box: tuple[float, float, float, float] | No
     for one in elements:
         if one.parent and one.parent.index in hidden or one.local in _HIDDEN or _is_hidden(one):
             hidden.add(one.index)
-        elif one.local == "text" and one.start >= stop:  # a text in a text is a part of it
+        elif one.local == "text" and one.start >= stop and _is_seen(one, box):  # a text in a text is a part of it
             texts.append((one, _at_edge(one, box)))
             stop = one.stop
     for one, is_near in texts:
@@ -94,6 +95,24 @@ def _is_hidden(element: Element) -> bool:
     return (stated.get("display") == "none" or stated.get("visibility") == "hidden"
             or stated.get("opacity") in ("0", "0.0") or stated.get("fill-opacity") == "0"
             or bool(_NOT_SHOWN.search(stated.get("style", ""))))
+
+
+def _is_seen(element: Element, box: tuple[float, float, float, float] | None) -> bool:
+    """Whether a text lies on the drawing in letters that people read, as far as its own place and size say."""
+    x, y, size = (_NUMBER.match(element.attributes.get(name, "").strip()) for name in ("x", "y", "font-size"))
+    if box is None:
+        return True
+    outside = (x and not box[0] - box[2] < float(x[0]) < box[0] + box[2]
+               or y and not box[1] - box[3] < float(y[0]) < box[1] + 2 * box[3])
+    tiny = size and element.attributes["font-size"].strip() == size[0] and float(size[0]) < _TINY * min(box[2:])
+    around: Element | None = element
+    for _ in range(_MOST_AROUND if outside or tiny else 0):
+        if around is None:
+            return False
+        if "transform" in around.attributes or around is not element and around.local == "svg" and around.parent:
+            return True
+        around = around.parent
+    return True
 
 
 def _at_edge(element: Element, box: tuple[float, float, float, float] | None) -> bool:

@@ -38,7 +38,9 @@ _ROLES = {**dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), "heading"),
 _HOLDERS = {"html", "body", "main", "article", "section", "div"}
 _PLACES = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "section", "article", "figure", "blockquote", "ul", "ol", "table"}
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|opacity\s*:\s*0(?:\.0*)?\s*(?:[;!]|$)|"
-                     r"font-size\s*:\s*0(?:\.0*)?(?:px|em|pt|%)?\s*(?:[;!]|$)", re.IGNORECASE)
+                     r"font-size\s*:\s*(?:0(?:\.0*)?(?:px|em|pt|rem|%)?|[1-4](?:\.\d*)?px|[12](?:\.\d*)?pt)\s*(?:[;!]|$)|"
+                     r"(?<![\w-])(?:left|right|top|bottom|text-indent)\s*:\s*-(?:\d{4,}|999)|clip\s*:\s*rect\(\s*[01](?:px)?\b|"
+                     r"clip-path\s*:\s*inset\(\s*(?:50|100)%", re.IGNORECASE)
 _MARKED = re.compile(r"aigc|\bai[-_ ]?(?:label|mark|badge|generated|notice|disclosure)", re.IGNORECASE)
 
 
@@ -186,7 +188,8 @@ class _Walk:
         self.in_head = False
         if name in _RAW:
             return self._raw_end(name, stop)
-        attributes = {key.lower(): value.strip("\"'") for key, value in _ATTRIBUTE.findall(token["rest"])}
+        rest = token["rest"]
+        attributes = {key.lower(): value.strip("\"'") for key, value in _ATTRIBUTE.findall(rest)} if rest else {}
         if name not in _INLINE:
             self._flush()
             if self.open[-1].name == "p":  # which its end tag may leave out
@@ -194,13 +197,14 @@ class _Walk:
                 self.open.pop()
             if name in _PLACES and self.open[-1].holds and self.blocks:
                 self.boundaries.append(at)
-        if name in _VOID or token["rest"].endswith("/"):
+        if name in _VOID or rest.endswith("/"):
             return stop
-        marked = any(_MARKED.search(attributes.get(key, "")) for key in ("class", "id", "aria-label", "title"))
+        marked = bool(attributes) and any(_MARKED.search(attributes.get(key, ""))
+                                          for key in ("class", "id", "aria-label", "title"))
         around, role = self.open[-1], "mark" if marked else _ROLES.get(name, "")
         if role == "code" and name != "pre":
             self.pieces.append("`")
-        hidden = "hidden" in attributes or bool(_HIDDEN.search(attributes.get("style", "")))
+        hidden = bool(attributes) and ("hidden" in attributes or bool(_HIDDEN.search(attributes.get("style", ""))))
         self.open.append(_Open(name, role or around.role, around.hidden or hidden, around.holds and name in _HOLDERS))
         self.names[name] += 1
         return stop

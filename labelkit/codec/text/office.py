@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """DOCX and ODT: the label is a paragraph of the body (ECMA-376-1, 17.3.1; ODF 1.3, 5.1.3).
 
-Text is read in headers, body and footers. Members of the archive that do not change keep their bytes.
+Text is read in headers, body and footers, and in the notes of DOCX. Members that do not change keep their
+bytes.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ _HEADINGS = re.compile(r"heading|title|^[1-9]$", re.IGNORECASE)
 _AROUND = re.compile(r"word/(?:header|footer)\d*\.xml")
 _OASIS, _DESCRIBES = "urn:oasis", ":svg-compatible:1.0"  # of all elements with words, and of what pictures are called
 _SKIPPED = {"Fallback", "del", "tracked-changes", "annotation", "note", "sequence-decls"}
-_STYLES = "styles.xml"
+_TINY = {str(size) for size in range(6)}  # half points; smaller letters than of 3 points are not read by people
+_STYLES, _NOTES = "styles.xml", ("word/footnotes.xml", "word/endnotes.xml")
 _DISPLAY = "urn:oasis:names:tc:opendocument:xmlns:style:1.0\ndisplay"
 _ITEMS = {"tc", "list-item", "table-cell"}
 
@@ -85,6 +87,8 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], _Document]:
         around.append(_STYLES)
     blocks = [block for one in around for block in _margins(reader, found, one, "header")]
     blocks += _blocks(elements)
+    notes = [one for one in _NOTES if one in found.members]
+    blocks += [Block(block.text, "item") for one in notes for block in _part(reader, found, one)]
     blocks += [block for one in around for block in _margins(reader, found, one, "footer")]
     document = _Document(reader, found, part, whole, body, paragraphs, section.start if section else body.end_tag,
                          _open_document if is_odt else _word)
@@ -94,11 +98,13 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], _Document]:
 def _margins(reader: Reader, found: archive.Archive, name: str, kind: str) -> Iterator[Block]:
     """What the headers or the footers in a member say."""
     if kind in name:
-        data = archive.unpacked(reader, found, name)
-        yield from _blocks(markup.parse(data, name))
+        yield from _part(reader, found, name)
     elif name == _STYLES:
-        data = archive.unpacked(reader, found, name)
-        yield from _blocks(markup.parse(data, name), {kind, f"{kind}-first", f"{kind}-left"})
+        yield from _part(reader, found, name, {kind, f"{kind}-first", f"{kind}-left"})
+
+
+def _part(reader: Reader, found: archive.Archive, name: str, within: Collection[str] = ()) -> Iterator[Block]:
+    yield from _blocks(markup.parse(archive.unpacked(reader, found, name), name), within)
 
 
 def _word(body: bytes, text: str) -> bytes:
@@ -127,8 +133,8 @@ def _blocks(elements: list[Element], within: Collection[str] = ()) -> Iterator[B
     states: list[_State] = []
     texts: dict[int, list[tuple[int, str]]] = {}
     roles: dict[int, str] = {}
-    hidden = {one.parent.parent.index for one in elements
-              if one.local == "vanish" and one.parent and one.parent.parent and _is_on(one)}
+    hidden = {one.parent.parent.index for one in elements if one.parent and one.parent.parent
+              and (one.local == "vanish" and _is_on(one) or one.local == "sz" and _value(one) in _TINY)}
     for one in elements:
         around = states[one.parent.index] if one.parent else _State(inside=not within)
         is_hidden = one.index in hidden or bool(within) and one.attributes.get(_DISPLAY) == "false"

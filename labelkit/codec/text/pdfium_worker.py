@@ -31,7 +31,7 @@ _IMAGE, _FREE_TEXT, _HIDDEN = 3, 3, 0x23  # kinds of object and annotation; flag
 
 _ABOUT_AI = re.compile(r"(?<![A-Za-z])(?:A\W{0,2}I|KI|IA|AIGC)(?![A-Za-z])|ИИ|ΤΝ|人工|artificial|artificiel|künstlich|"
                        r"sztuczn|искусствен|нейросет|изкуствен|인공|ذكاء|בינה|कृत्रिम|ปัญญา", re.IGNORECASE)
-_SHORT, _MAX_JUDGED, _LARGEST_VIEW = 120, 12, 2000.0  # characters of a label; pages that are drawn; pixels of a side
+_SHORT, _LARGEST_VIEW = 120, 2000.0  # characters of a label; pixels of a side
 _LEAST_CONTRAST = 24  # grey values of 255 between letters and ground, about 1.2 : 1; fainter ones nobody sees
 _FAR = 1000.0  # points from the corner of a page, by which its scale is told
 
@@ -54,7 +54,7 @@ def serve() -> None:
         _say({"error": str(error)})
         return
     if verb == "text":
-        _say(_text(document, int(numbers[0]), int(numbers[1])))
+        _say(_text(document, int(numbers[0]), int(numbers[1]), float(seconds) / 2))
     else:
         for number in numbers[1:]:
             _look(document, int(number), int(numbers[0]))
@@ -82,15 +82,16 @@ def _say(answer: object) -> None:
     sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
 
 
-def _text(document: Any, most_pages: int, most_characters: int) -> dict[str, object]:
+def _text(document: Any, most_pages: int, most_characters: int, most_seconds: float) -> dict[str, object]:
     """The lines of the first and last pages, at most so many together: {"pages": ..., "read": [[number, width, height,
     rows, whether a picture is all there is], ...], "seconds": of computing that it took}.
 
-    The outer pages are read first: where the text is too long, it is those in the middle that are left out.
+    The outer pages are read first: where the text is too long, it is those in the middle that are left out. Whether
+    people see what may be a label is looked at until `most_seconds`; after that they are thought to.
     """
     count, left = len(document), most_characters
     numbers = itertools.islice(_from_outside(count), most_pages)
-    read, judged = [], 0
+    read = []
     for number in numbers:
         try:
             page = document[number]
@@ -100,8 +101,7 @@ def _text(document: Any, most_pages: int, most_characters: int) -> dict[str, obj
         notes = list(_notes(page, _way(page)))
         page = _with_annotations(document, page, number)
         rows = [row for row in _rows(page, width, height) if row[5]]
-        if any(_is_judged(row) for row in rows) and judged < _MAX_JUDGED:
-            judged += 1
+        if any(_is_judged(row) for row in rows) and time.process_time() < most_seconds:
             rows = list(_visible(page, rows))
         rows += [row for row in notes if row[5]]
         read.append([number, width, height, rows, not rows and _has_image(page)])

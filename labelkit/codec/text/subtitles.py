@@ -15,12 +15,13 @@ from labelkit.codec.samples import Block, Words
 from labelkit.codec.text.encoding import EncodedText
 from labelkit.errors import HostTooSmall, MalformedFile
 
+_MAX_NAME = 4096  # characters
 _SECONDS = 3.0  # a label is shown for; films show theirs as long by default
 _LINE = r"[^\r\n]*+(?>\r\n|\r|\n|\Z)"
 _TIME = r"(?:\d{1,3}:)?\d{1,2}:\d{1,2}[.,]\d{1,3}"
 _CUE = re.compile(rf"^(?:(?P<number>\d+)[ \t]*(?>\r\n|\r|\n))?(?P<times>(?P<from>{_TIME})[ \t]*-->"
                   rf"[ \t]*(?P<to>{_TIME}){_LINE})"
-                  rf"(?P<text>(?:(?!(?:\r|\n|\Z)){_LINE})*)", re.MULTILINE)
+                  rf"(?P<text>(?:(?!(?:\r|\n|\Z)){_LINE})*+)", re.MULTILINE)
 _EVENTS = re.compile(rf"^\[Events\][ \t]*(?>\r\n|\r|\n)(?P<lines>(?:(?!\[|\Z){_LINE})*+)", re.MULTILINE | re.IGNORECASE)
 _FORMAT = re.compile(rf"^Format:(?P<fields>[^\r\n]*){_LINE}", re.MULTILINE | re.IGNORECASE)
 _DIALOGUE = re.compile(rf"^Dialogue:[ \t]*(?P<fields>[^\r\n]*){_LINE}", re.MULTILINE | re.IGNORECASE)
@@ -89,7 +90,8 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], _Subtitles]:
                       int((one["number"] or "0")[:9])) for one in found)
     if is_vtt:  # a cue may have a name on the line before its times
         cues = tuple(_with_name(encoded.text, cue) for cue in cues)
-    blocks = [Block(_shown(one["text"])) for one in found if _shown(one["text"])]
+    blocks = [Block(_shown(one["text"])) for one, cue in zip(found, cues, strict=True)
+              if cue.ends > cue.begins and _shown(one["text"])]
 
     def cue(begins: float, ends: float, number: int, text: str) -> str:
         if is_vtt:
@@ -99,10 +101,12 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], _Subtitles]:
 
 
 def _with_name(text: str, cue: _Cue) -> _Cue:
-    before = text[:cue.start].removesuffix("\n").removesuffix("\r")
-    name = before[max(before.rfind("\n"), before.rfind("\r")) + 1:]
-    start = cue.start - (len(text[:cue.start]) - len(before)) - len(name) if name.strip() else cue.start
-    return _Cue(start, cue.stop, cue.begins, cue.ends)
+    stop = cue.start - text.endswith("\n", 0, cue.start)
+    stop -= text.endswith("\r", 0, stop)
+    least = max(stop - _MAX_NAME, 0)
+    at = max(text.rfind("\n", least, stop), text.rfind("\r", least, stop)) + 1
+    has_name = bool(text[at:stop].strip()) and (at > 0 or least == 0)
+    return _Cue(at if has_name else cue.start, cue.stop, cue.begins, cue.ends)
 
 
 def _substation(encoded: EncodedText, events: re.Match[str], name: str) -> tuple[Sequence[Block], _Subtitles]:
@@ -119,7 +123,7 @@ def _substation(encoded: EncodedText, events: re.Match[str], name: str) -> tuple
         style = style if cues else fields.get("style", style)
         cues.append(_Cue(line.start(), line.end(), _seconds(fields.get("start", "")), _seconds(fields.get("end", ""))))
         text = _shown(re.sub(r"\\[Nnh]", " ", fields.get("text", "")))
-        blocks += [Block(text)] if text else []
+        blocks += [Block(text)] if text and cues[-1].ends > cues[-1].begins else []
     if not cues:
         raise MalformedFile("{where}: there are no subtitles in it", where=name)
 
