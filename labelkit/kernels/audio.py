@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The NumPy twins of the audio kernels; native/lk.h holds their contracts.
+"""The NumPy twins of the audio kernels; native/lk_audio.h holds their contracts.
 
 Same arguments, same buffers. The transforms add in another order than the compiled ones, so results agree within
 1e-3 of the largest value and not to the bit.

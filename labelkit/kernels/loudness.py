@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The NumPy twin of the kernel that weights sound after ITU-R BS.1770; native/lk.h holds its contract."""
+"""The NumPy twin of the kernel that weights sound after ITU-R BS.1770; native/lk_audio.h holds its contract."""
 
 from __future__ import annotations
 

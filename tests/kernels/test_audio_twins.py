@@ -2,7 +2,7 @@
 """The audio kernels against their NumPy twins, and against each other.
 
 Instruction sets agree to the bit. The twins transform and add in another order, and agree within the share of the
-largest value that native/lk.h states.
+largest value that native/lk_audio.h states.
 """
 
 from __future__ import annotations
