@@ -20,6 +20,7 @@ from labelkit.messages import Message
 FORMATS = (Format("markdown", "text/markdown", "document", TEXT),)
 
 _LOOKED_AT = 256 << 10  # bytes in which front matter must end
+_MAX_JUDGED = 16  # entries of TOML that are told from what looks like one; more are a doubt anyway
 _NAMES, _NOT_NAMES = (".md", ".markdown", ".mdown", ".mkd"), (".yaml", ".yml")
 _FENCE = re.compile(rb"(?:\xef\xbb\xbf)?---[ \t]*\r?\n")
 _TOML_FENCE = re.compile(rb"(?:\xef\xbb\xbf)?\+\+\+[ \t]*\r?\n")
@@ -105,11 +106,31 @@ def scan(reader: Reader, found: Format) -> Layout[_State, _Block]:
 def _toml_slots(reader: Reader, text: bytes, block: _Block) -> Iterator[Slot[_Block]]:
     """The AIGC entries of TOML; one that is a table or stands in one is at no home: what follows belongs to it."""
     table = _TOML_TABLE.search(text, block.lines, block.stop)
-    for entry in _TOML_ENTRY.finditer(text, block.lines, block.stop):
+    entries = list(_TOML_ENTRY.finditer(text, block.lines, block.stop))
+    stated = _stated(text[block.lines:block.stop]) if entries else None
+    for number, entry in enumerate(entries):
         key = (entry["key"] or entry["table"]).strip(b"\"'").decode("ascii", "replace")
+        without = text[block.lines:entry.start()] + text[entry.end():block.stop]
+        if stated is not None and number < _MAX_JUDGED and _stated(without) == stated:
+            continue  # a line of something else
         yield Slot(TEXT, "TOML front matter", entry.start(), entry.end() - entry.start(),
                    functools.partial(_toml_body, reader, entry), block, key,
                    home=table is None or entry.start() < table.start())
+
+
+def _stated(block: bytes) -> set[tuple[str, str]] | None:
+    """The keys that TOML states of the page: its own, and those of its params. None for what is no TOML.
+
+    A line of a text in three quotes is none, nor is what stands in a table of anything else, such as an example.
+    """
+    import tomllib
+
+    try:
+        found = tomllib.loads(block.decode())
+    except (ValueError, RecursionError):
+        return None
+    params = found.get("params")
+    return {*(("", key) for key in found), *(("params", key) for key in (params if isinstance(params, dict) else ()))}
 
 
 def _body(entry: re.Match[bytes]) -> bytes:

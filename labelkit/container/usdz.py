@@ -12,6 +12,7 @@ import functools
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from labelkit.container import archive
@@ -27,9 +28,13 @@ _HEAD = 1 << 20  # bytes of a layer in which its own metadata stand
 _MAX_LAYERS = 256  # that are looked into
 _ALIGNED, _PADDING, _SIZES = 64, 0x1986, 8  # the field that OpenUSD pads with; the flag of sizes behind the data
 _LAYER = b'#usda 1.0\n(\n    customLayerData = {\n        string AIGC = "%b"\n    }\n)\n'
-_PRIM = re.compile(rb"^[ \t]*(?:def|over|class|variantSet)\b", re.MULTILINE)
-_LABEL = re.compile(rb'[ \t]*\bstring\s+"?AIGC"?\s*=\s*(?P<quote>"""|\'\'\'|"|\')'
-                    rb"(?P<text>(?:\\.|(?!(?P=quote))[^\\]){0,65536}?)(?P=quote)[ \t]*;?[ \t]*\n?", re.DOTALL)
+_QUOTES = ((b'"{3}', b""), (b"'{3}", b""), (b'"', b"\n"), (b"'", b"\n"))  # and what a text in them does not hold
+_TEXTS = [rb"%b(?:\\.|(?!%b)[^\\%b])*+(?P<end%d>%b)?+" % (quote, quote, line, number, quote)  # without end: all
+          for number, (quote, line) in enumerate(_QUOTES)]
+_TOKEN = re.compile(b"(?P<text>" + b"|".join(_TEXTS) + rb")|#[^\n]*+|(?P<sign>[(){}\[\]=])|(?P<word>[A-Za-z_][\w:.]*+)|"
+                    rb"[^\s\w]|\d", re.DOTALL)
+_CLOSES = {b")": b"(", b"}": b"{", b"]": b"["}
+_BEHIND = re.compile(rb"[ \t]*;?[ \t]*\n?")
 _NAMED = {"n": "\n", "t": "\t", "r": "\r"}
 
 
@@ -61,12 +66,53 @@ def scan(reader: Reader, found: Format) -> Layout[Archive, Place]:
     for name in layers:
         start, stop = _data(reader, held.members[name])
         text = reader.at(start, min(stop - start, _HEAD), f"layer {name}")
-        prim = _PRIM.search(text)
-        for match in _LABEL.finditer(text, 0, prim.start() if prim else len(text)) if text.startswith(_MAGIC) else ():
-            body = _unquoted(match["text"])
-            layout.slots.append(Slot(TEXT, name, start + match.start(), match.end() - match.start(),
-                                     functools.partial(bytes, body), Place(name, match.start(), match.end()), "AIGC"))
+        for begin, end, stated in _labels(text) if text.startswith(_MAGIC) else ():
+            body = _unquoted(stated)
+            layout.slots.append(Slot(TEXT, name, start + begin, end - begin, functools.partial(bytes, body),
+                                     Place(name, begin, end), "AIGC"))
     return layout
+
+
+def _labels(text: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """(start, stop, what stands between the quotes) of each AIGC of the customLayerData in the metadata of a layer.
+
+    What comments, other strings and dictionaries in it hold is not the layer's; nor is what stands behind the metadata.
+    """
+    around: list[bytes] = []
+    said: list[re.Match[bytes]] = []  # the tokens of a statement so far
+    inside = 0  # how deep the dictionary is, 0 outside of it
+    for token in _TOKEN.finditer(text, len(_MAGIC)):
+        sign = token["sign"] or b""
+        if not (sign or token["word"] or token["text"]):
+            continue
+        if not around and sign != b"(":
+            if token["word"] or token["text"]:  # of a layer without metadata
+                return
+            continue
+        if sign in _CLOSES:
+            if around.pop() != _CLOSES[sign] or not around:
+                return
+            inside = inside if len(around) >= inside else 0
+            said = []
+        elif sign and sign != b"=":
+            around.append(sign)
+            if len(around) == 2 and [one[0] for one in said[-2:]] == [b"customLayerData", b"="]:
+                inside = 2
+            said = []
+        elif token["text"] and len(around) == inside and _states(said):
+            begin, quotes = said[0].start(), max(len(token[f"end{number}"] or b"") for number in range(len(_QUOTES)))
+            before = text[max(begin - 99, 0):begin]
+            behind = _BEHIND.match(text, token.end())
+            if quotes and behind:
+                yield begin - len(before) + len(before.rstrip(b" \t")), behind.end(), token[0][quotes:-quotes]
+            said = []
+        else:
+            said = [*said[-2:], token]
+
+
+def _states(said: list[re.Match[bytes]]) -> bool:
+    """Whether these tokens are string AIGC =, its name in quotes or not."""
+    return len(said) == 3 and [said[0][0], said[1][0].strip(b"\"'"), said[2][0]] == [b"string", b"AIGC", b"="]
 
 
 def patches(reader: Reader, layout: Layout[Archive, Place], changes: Changes[Place],

@@ -138,3 +138,12 @@ def test_toml_that_is_none_is_said_to_be_broken(tmp_path):
     path.write_bytes(b"+++\nAIGC = 1\n\nnever closed\n")
     with pytest.raises(UnsupportedFormat):
         metadata.read(path)
+
+
+@pytest.mark.parametrize("block, is_label", [
+    ("title = 'x'\nAIGC = '{}'\n", True), ("[params]\nAIGC = '{}'\n", True), ("[params.example]\nAIGC = '{}'\n", False),
+    ('title = """\nAIGC = \'{}\'\n"""\n', False), ("[[menus]]\nAIGC = '{}'\n", False), ("# AIGC = '{}'\n", False)])
+def test_a_label_in_toml_is_what_it_states_of_the_page(block, is_label):
+    data = ("+++\n" + block.replace("{}", LABEL.to_json()) + "+++\ntext\n").encode()
+    assert metadata.read(data).label == (LABEL if is_label else None)
+    assert metadata.read(metadata.write(data, OTHER)).label == OTHER

@@ -140,3 +140,26 @@ def test_more_layers_than_are_looked_into_are_said(monkeypatch):
         report = lk.verify(usdz({f"{one}.usda": layers[f"{one}.usda"] for one in names}), layers=[
             lk.Layer.METADATA, lk.Layer.PROVENANCE])
         assert report.verdict is verdict
+
+
+STATED = 'string AIGC = "{}"'.format(LABEL.to_json().replace('"', '\\"'))
+LAYERS = {
+    "its own": f"(\n customLayerData = {{ {STATED} }}\n)",
+    "behind others": f'(\n doc = "a (b" # (\n customLayerData = {{\n dictionary a = {{ int b = 1 }}\n {STATED};\n '
+                     'string c = "d"\n }\n)',
+    "a comment": f"(\n # customLayerData = {{ {STATED} }}\n)",
+    "a text": f"(\n doc = '''customLayerData = {{ {STATED} }}'''\n)",
+    "a dictionary in it": f"(\n customLayerData = {{ dictionary examples = {{ {STATED} }} }}\n)",
+    "another dictionary": f"(\n renderSettings = {{ {STATED} }}\n)",
+    "a relation": f"(\n)\nrel a = <b> (customLayerData = {{ {STATED} }})",
+    "a text without end": f'(\n doc = """ \n customLayerData = {{ {STATED} }}\n)', "none": "()"}
+
+
+@pytest.mark.parametrize("place", LAYERS)
+def test_a_label_is_what_the_layer_says_of_itself(place):
+    """Not what a comment, a text, an example or a prim holds."""
+    data = usdz({"a.usda": f"#usda 1.0\n{LAYERS[place]}\n".encode()})
+    found = metadata.read(data)
+    assert found.label == (LABEL if place in ("its own", "behind others") else None)
+    again = metadata.write(data, OTHER)
+    assert metadata.read(again).label == OTHER
