@@ -6,6 +6,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 EPOCH = $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
+export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell getconf _NPROCESSORS_ONLN)
 NATIVE := pyproject.toml labelkit/distribution.py $(shell find native -name '*.c' -o -name '*.h' -o -name CMakeLists.txt)
 
 SANITIZE := -g;-fsanitize=address,undefined,float-cast-overflow;-fno-sanitize-recover=all

@@ -43,7 +43,10 @@ _PyArg_ParseTuple_SizeT
 PyArg_ParseTuple
 PyBuffer_IsContiguous
 PyBuffer_Release
+PyCapsule_GetPointer
+PyCapsule_New
 PyErr_Format
+PyErr_NoMemory
 PyErr_SetString
 PyEval_RestoreThread
 PyEval_SaveThread
@@ -51,6 +54,8 @@ PyExc_ValueError DATA
 PyList_Append
 PyList_New
 PyLong_FromSize_t
+PyMem_Calloc
+PyMem_Free
 PyModuleDef_Init
 PyModule_AddFunctions
 PyObject_GetBuffer
