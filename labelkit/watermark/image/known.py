@@ -8,12 +8,12 @@ patterns of matcher.py: on unmarked media each is a standard normal variable.
 The answer is used in the place of the detector's, and so must never be yes where the detector would say no. It is yes
 only where both scores leave a detector no choice:
 
-- Synchronisation, 10 deviations. The detector takes the highest of the shifts of its grid. Halfway between two it sees
-  0.81 of the score, 8.1; that noise reaches as much at any of the 2 * 16,384 shifts and signs has a probability of
-  1e-11, and the bar below which it does not decode is 4.5.
+- Synchronisation, 8.5 deviations. The detector takes the highest of the shifts of its grid. Halfway between two it sees
+  0.81 of the score, 6.9; that noise reaches as much at any of the 2 * 16,384 shifts and signs has a probability of
+  1e-7, and the bar below which it does not decode is 4.5.
 - Word, 20 deviations: Eb/N0 = 20^2 / (2 * 80) = 4 dB for the 80 bits. The list decoder decoded 300 of 300 words
   at 1 dB (ecc.py).
-- Both together are 22.4 deviations: with all trials that a detector counts, 2^64 words at every shift, the chance that
+- Both together are 21.7 deviations: with all trials that a detector counts, 2^64 words at every shift, the chance that
   unmarked media give this answer is below 1e-80, where 1e-9 is the bar of a decision.
 
 Weaker marks are left to the detector, which may find them too.
@@ -32,7 +32,7 @@ from labelkit.watermark.image.matcher import limited_bins, scores
 from labelkit.watermark.image.pixels import eight_bits, ground_noise, luma_of
 from labelkit.watermark.image.search import fold
 
-CLEAR_SYNC, CLEAR_WORD = 10.0, 20.0  # standard deviations
+CLEAR_SYNC, CLEAR_WORD = 8.5, 20.0  # standard deviations
 
 
 def is_clear(pixels: npt.NDArray[np.uint8 | np.uint16], payload: Payload, key: Key) -> bool:
