@@ -72,6 +72,7 @@ def main() -> None:
     axes[1].text(bar() + 0.4, axes[1].get_ylim()[1] * 0.93, f"1e-9: {bar():.1f}", fontsize=8)
     axes[1].set_title("marked: score of the whole pattern,\nsynchronisation and word")
     axes[1].set_xlabel("standard deviations")
+    axes[1].set_ylim(top=1.3 * axes[1].get_ylim()[1])  # room for the legend
     axes[1].legend(fontsize=8)
     save(figure, "scores")
     print("mean of the maxima", np.mean(unmarked), "theory", math.fsum(z * expected_maximum(z)) * (z[1] - z[0]))
