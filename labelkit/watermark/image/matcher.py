@@ -267,10 +267,19 @@ def decode_alone(aligned: npt.NDArray[np.complex64], shift: tuple[float, float],
     return None
 
 
+@functools.lru_cache(maxsize=16)
+def pairs_of(bit: bytes) -> npt.NDArray[np.intp]:
+    """intp [1024, 2]: the inner and the outer bin of each coded bit.
+
+    bit  of each bin, the bytes of `KeyedBins.bit`
+    """
+    return np.argsort(np.frombuffer(bit, np.intp), kind="stable").reshape(-1, 2)
+
+
 def _agreeing_values(aligned: npt.NDArray[np.complex64], keyed: tile.KeyedBins) -> npt.NDArray[np.float64]:
     """float64 [1024]: soft values of the coded bits; each ring weighs as much as its bins agree with their partners,
     smoothed over nine rings."""
-    pairs = np.argsort(keyed.bit, kind="stable").reshape(-1, 2)
+    pairs = pairs_of(keyed.bit.tobytes())
     agree = np.empty(tile.BINS)
     agree[pairs] = aligned.imag[pairs].prod(1, dtype=np.float64)[:, None]
     rings = np.pad(agree.reshape(tile.RINGS, -1).mean(1), 4, mode="edge")

@@ -65,7 +65,7 @@ class _Pairs:
 
 @functools.lru_cache(maxsize=16)
 def _pairs_of(bit: bytes) -> _Pairs:
-    one, two = np.argsort(np.frombuffer(bit, np.intp), kind="stable").reshape(-1, 2).T
+    one, two = matcher.pairs_of(bit).T
     kx, ky, _ = tile.annulus()
     x, y = (np.concatenate([k[one] - k[two], k[one] + k[two]]) for k in (kx, ky))
     sign = np.where(x < 0, -1, 1)
