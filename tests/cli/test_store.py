@@ -9,10 +9,8 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from labelkit.store import s3_list
 from tests.cli.conftest import PRODUCER
 from tests.films import film
 from tests.media import photo, saved
+from tests.servers import running
 
 
 @pytest.fixture
@@ -46,18 +45,8 @@ def server():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
-    process = subprocess.Popen([program, "-H", "127.0.0.1", "-p", address.rpartition(":")[2]],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        while process.poll() is None:
-            try:
-                urllib.request.urlopen(address, timeout=600).close()
-                break
-            except OSError:
-                time.sleep(0.1)
+    with running([program, "-H", "127.0.0.1", "-p", address.rpartition(":")[2]], address, 600):
         yield address
-    finally:
-        process.kill()
 
 
 def picture(seed: int = 1) -> bytes:

@@ -6,10 +6,8 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
 
 import obstore
@@ -20,6 +18,7 @@ import labelkit as lk
 from tests.batch.test_datasets import members, packed
 from tests.engines.on_command_line import FAST, plain_world as plain_world, run
 from tests.media import photo, saved
+from tests.servers import running
 
 KEYS = {"accessKey": "key", "secretKey": "secret"}
 _PORTS = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc",
@@ -36,23 +35,13 @@ def server(tmp_path_factory):
     ports = dict(zip(_PORTS, (one.getsockname()[1] for one in held), strict=True))
     for one in held:
         one.close()
-    process = subprocess.Popen([
-        Path(sys.executable).parent / "weed", "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3",
-        f"-s3.config={folder / 'users.json'}", "-s3.port.iceberg=0", "-s3.port.lance=0",
-        "-s3.autoCreateBucket", "-master.volumeSizeLimitMB=64", "-volume.max=100",
-        *(f"-{name}={port}" for name, port in ports.items())],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{ports['s3.port']}"
-    try:
-        while process.poll() is None:
-            try:
-                urllib.request.urlopen(f"{address}/healthz", timeout=60).close()
-                break
-            except OSError:
-                time.sleep(0.1)
+    command = [Path(sys.executable).parent / "weed", "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+               "-s3", f"-s3.config={folder / 'users.json'}", "-s3.port.iceberg=0", "-s3.port.lance=0",
+               "-s3.autoCreateBucket", "-master.volumeSizeLimitMB=64", "-volume.max=100",
+               *(f"-{name}={port}" for name, port in ports.items())]
+    with running(command, f"{address}/healthz", 60):
         yield address
-    finally:
-        process.kill()
 
 
 @pytest.fixture
