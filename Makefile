@@ -139,7 +139,7 @@ native-test-python: .venv/test .venv/native
 		"-DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python"
 	$(BIN)/cmake --build build/native-python
 	LD_PRELOAD=$$($${CC:-cc} -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
-		LABELKIT_TEST_NATIVE=build/native-python/_native.abi3.so $(BIN)/python -m pytest -q -s -p tests.kernels.built tests/kernels
+		LABELKIT_TEST_NATIVE=build/native-python/_native.abi3.so $(BIN)/python -m pytest -q -s -n auto -p tests.kernels.built tests/kernels
 
 # NEON, emulated; wants qemu-user
 native-test-aarch64: .venv/zig
@@ -208,6 +208,11 @@ clean:
 .venv/lint: .venv/python $(NATIVE)
 	$(PIP) -e ".[lint]"
 	touch $@ .venv/labelkit
+
+# what .ci/run wants, with one build of the package
+.venv/ci: .venv/zig $(NATIVE)
+	$(PIP) -e ".[test,lint,docs]"
+	touch $@ .venv/labelkit .venv/test .venv/lint .venv/docs
 
 .venv/native: .venv/python
 	$(PIP) "cmake>=3.24"

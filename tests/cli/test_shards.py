@@ -31,6 +31,7 @@ def test_a_folder_of_shards_is_mirrored(run):
     rows([("k", members(1)[0][1])], Path("in/c.parquet"))
     packed([], Path("in/empty.tar"))
     write("in/d.jpg")
+    before = {path: path.read_bytes() for path in Path("in").rglob("*.*")}
     code, out, err = run("embed", "in", "-o", "out", *FAST)
     assert code == 0, err
     assert err.splitlines()[-1] == "16 labelled, 0 failed, 0 skipped as not media"
@@ -39,10 +40,10 @@ def test_a_folder_of_shards_is_mirrored(run):
     assert "in/a.tar::0003.jpg -> out/a.tar: labelled, id " in out
     after = unpacked(Path("out/a.tar"))
     assert list(after) == list(unpacked(Path("in/a.tar"))) and metadata.read(after["0011.jpg"]).label
-    code, out, err = run("verify", "out", "--json")
+    code, out, err = run("verify", "out", "--json", "--effort", "fast")
     assert code == 0 and len(out.splitlines()) == 16
-    assert run("verify", "in")[0] == 1, "the source is as it was"
-    code, out, _ = run("check", "out/a.tar", "--profile", "eu")
+    assert {path: path.read_bytes() for path in Path("in").rglob("*.*")} == before, "the source is as it was"
+    code, out, _ = run("check", "out/a.tar", "--profile", "eu", "--effort", "fast")
     assert code in (0, 1, 2) and out.count("out/a.tar::") == 12
 
 

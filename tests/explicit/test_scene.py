@@ -146,13 +146,15 @@ def with_posters(held: dict, *sizes: int) -> bytes:
     return json.dumps({**held, "scenes": [{"nodes": held["scenes"][0]["nodes"] + nodes}]}).encode()
 
 
-def test_pictures_without_end_are_not_looked_at_and_that_is_said():
+def test_pictures_without_end_are_not_looked_at_and_that_is_said(monkeypatch):
+    for name, limit in (("_MAX_TEXTURE", 1024 ** 2), ("_PIXELS", 4 * 1024 ** 2), ("_MAX_SIGNS", 8)):
+        monkeypatch.setattr(f"labelkit.codec.text.scene.{name}", limit)
     bare, signed = json.loads(gltf(scene())), opened(labelled(gltf(scene())))[0]
-    for sizes in ((4096,) * 6, (2,) * 65, (4097,)):  # too large together, too many, too large alone
+    for sizes in ((1024,) * 6, (2,) * 9, (1025,)):  # too large together, too many, too large alone
         found = explicit(with_posters(bare, *sizes))
         assert found.status is Status.UNCHECKED and "rectangles were not looked at" in str(found.summary)
         assert explicit(with_posters(signed, *sizes)).status is Status.VALID, "the sign is looked at"
-    for sizes in ((2048,) * 3, (2,) * 64):
+    for sizes in ((512,) * 3, (2,) * 8):
         assert explicit(with_posters(bare, *sizes)).status is Status.ABSENT
 
 
