@@ -51,6 +51,7 @@ __all__ = ["HELD", "decode", "encode", "encode_file", "encode_new", "encode_new_
 _SAMPLES_PER_PIXEL = 4  # the bound on pixels, used for sound: 93 minutes of stereo at 48 kHz by default
 _MAX_CHANNELS = 64
 _UNKNOWN = (1 << 63) - 1  # frames of a FLAC that was written to a pipe
+_ALAC_BITS = (16, 20, 24, 32)
 _DEMUXERS = {"aac": "aac", "ac3": "ac3", "eac3": "eac3", "amr": "amr", "wma": "asf", "caf": "caf"}  # FFmpeg's names
 _VORBIS_ORDER: dict[int, Weights] = {  # Vorbis I, 4.3.9, and Opus: L, C, R, back, effects last
     5: (1, 1, 1, 1.41, 1.41), 6: (1, 1, 1, 1.41, 1.41, 0), 7: (1, 1, 1, 1.41, 1.41, 1, 0),
@@ -201,13 +202,14 @@ def _ffmpeg_stream(reader: Reader, format: str, name: str, max_pixels: int) -> A
         rate, layout = stream.codec_context.sample_rate, stream.codec_context.layout
         _check_rate(rate, name)
         frames = 0
-        if file.duration and format == "m4a":  # in microseconds; the edit list says how far the last frame is padded
+        # in microseconds; the edit list or the table of packets says how far the last frame is padded
+        if file.duration and (format == "m4a" or stream.codec_context.name == "alac"):
             frames = max(1, round(file.duration * rate / 1_000_000))
         _check_size(frames, layout.nb_channels, name, max_pixels)
         bitrate = stream.bit_rate or 8 * reader.size * rate / max(frames, 1)
+        major, subtype = _alac_of_caf(stream) if format == "caf" else ("", _lossless(stream))
         return AudioStream(functools.partial(_ffmpeg_blocks, reader, format, name, max_pixels, frames), rate,
-                           layout.nb_channels, frames, Source(format, reader, subtype=_lossless(stream),
-                                                              bitrate=float(bitrate)),
+                           layout.nb_channels, frames, Source(format, reader, major, subtype, bitrate=float(bitrate)),
                            weights_of(layout))
 
 
@@ -215,6 +217,19 @@ def _lossless(stream: AvStream) -> str:
     """The form of the samples that ALAC is encoded from, "" for other codecs."""
     context = stream.codec_context
     return context.format.name if context.name == "alac" else ""
+
+
+def _alac_of_caf(stream: AvStream) -> tuple[str, str]:
+    """libsndfile's names for ALAC in CAF as FFmpeg writes it, whose head libsndfile does not read; "" for others.
+
+    The first is "" too where the order of channels would differ between the two libraries.
+    """
+    context = stream.codec_context
+    if context.name != "alac":
+        return "", ""
+    head = context.extradata or b""  # a box `alac`: size, name, version, frames a packet, 0, bits a sample
+    is_written = context.layout.nb_channels <= 2 and len(head) > 17 and head[17] in _ALAC_BITS
+    return ("CAF", f"ALAC_{head[17]}") if is_written else ("", "ALAC")
 
 
 def _sound_of(file: InputContainer, format: str, name: str) -> AvStream:
@@ -252,6 +267,11 @@ def _ffmpeg_blocks(reader: Reader, format: str, name: str, max_pixels: int, leng
 def _ffmpeg_parts(file: InputContainer, stream: AvStream) -> Iterator[Waveform]:
     """float32 [channels, frames] of each packet."""
     import av
+    from av.codec.context import Flags2
+
+    if file.format.name == "caf" and stream.codec_context.name == "alac":
+        # FFmpeg takes the padding of the last packet off twice: in the decoder, and as the table of packets says
+        stream.codec_context.flags2 |= Flags2.skip_manual
     resampler: av.AudioResampler | None = None
     for frame in file.decode(stream):
         resampler = resampler or av.AudioResampler("fltp", frame.layout.name, frame.sample_rate)

@@ -115,6 +115,10 @@ def _write(samples: Audio, source: Source, out: BinaryIO) -> None:
     if source.format in _AAC:
         _write_m4a(samples, source, out)
         return
+    if not source.major and source.subtype:
+        raise UnsupportedFormat("{format} with ALAC of more than two channels can be read but not written",
+                                format=source.format, other="WAV",
+                                hint="convert it to {other}, or leave the signal layers out of the plan")
     if not source.major:
         raise UnsupportedFormat("{format} in another codec than PCM and ALAC can be read but not written",
                                 format=source.format, other="M4A",

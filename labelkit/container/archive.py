@@ -17,6 +17,7 @@ from labelkit.errors import UnsupportedFormat
 from labelkit.messages import Message
 
 _MAX_MEMBER = 8 << 20  # bytes of an unpacked member; the text of a long book has four million
+_MAX_RATIO, _ANY_RATIO = 100, 512 << 10  # times and bytes; texts pack to a tenth, and Apache POI asks for 100 too
 _COMMENT_ROOM = 65_535 + 22
 _WIDE, _WIDE_COUNT = 0xFFFFFFFF, 0xFFFF  # the value stands in 64 bits elsewhere
 _WIDE_EXTRA = 1
@@ -143,8 +144,10 @@ def placed(row: bytes, place_at: int, start: int) -> bytes:
 
 
 def unpacked(reader: Reader, archive: Archive, name: str) -> bytes:
-    """The bytes of a member, which stays below a bound whatever it claims."""
-    member = archive.members[name]
+    """The bytes of a member, which stays below a bound whatever it claims; raises MalformedFile where there is none."""
+    member = archive.members.get(name)
+    if member is None:
+        raise reader.malformed("archive", archive.directory, Message("there is no member {name}", name=name))
     flags, method, check = struct.unpack("<8xHH4xI", member.row[:20])
     packed = member.packed
     mark, names, extra = struct.unpack("<4s22xHH", reader.at(member.start, 30, f"member {name}"))
@@ -153,7 +156,8 @@ def unpacked(reader: Reader, archive: Archive, name: str) -> bytes:
         raise reader.malformed(f"member {name}", member.start, Message("it is encrypted, broken or packed otherwise"))
     data = reader.at(start, packed, f"member {name}")
     if method == 8:
-        data = reader.inflate(data, start, f"member {name}", _MAX_MEMBER, -zlib.MAX_WBITS)
+        most = min(_MAX_MEMBER, max(_ANY_RATIO, _MAX_RATIO * packed))
+        data = reader.inflate(data, start, f"member {name}", most, -zlib.MAX_WBITS)
     if zlib.crc32(data) != check:
         raise reader.malformed(f"member {name}", start, Message("its checksum is wrong"))
     return data

@@ -273,6 +273,7 @@ class Slot(Generic[Place]):
     load            reads the body; raises LabelkitError for a body that is broken or above MAX_BODY
     state           what the module of the format remembers of the slot
     home            a label may stay here; where False, one that is found can at most be taken out
+    another         it describes a part of the file, or a file in it, and not the file itself
     """
 
     kind: str
@@ -283,6 +284,7 @@ class Slot(Generic[Place]):
     state: Place
     key: str = ""
     home: bool = True
+    another: bool = False
 
 
 @dataclass(slots=True)

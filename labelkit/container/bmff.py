@@ -208,3 +208,14 @@ def _index_patch(reader: Reader, index: Box, moves: Moves) -> Iterator[Patch]:
     moved = moves.of(index.end + first) - moves.of(index.end)
     if moved != first:
         yield at, at + struct.calcsize(field), struct.pack(field, moved)
+
+
+def item_references(reader: Reader, iref: Box) -> Iterator[tuple[bytes, int, tuple[int, ...]]]:
+    """(kind, item, the items that it refers to) of each row of iref (ISO/IEC 14496-12, 8.11.12)."""
+    version, = reader.at(iref.body, 1, "box iref")
+    width = 4 if version else 2
+    for box in children(reader, iref, 4):
+        raw = Reader.of(reader.at(box.body, box.end - box.body, "box iref"), reader.name)
+        raw.seek(0)
+        source, count = (int.from_bytes(raw.take(size, "box iref")) for size in (width, 2))
+        yield box.kind, source, tuple(int.from_bytes(raw.take(width, "box iref")) for _ in range(count))

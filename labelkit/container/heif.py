@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from labelkit.container import bmff
 from labelkit.container.base import EXIF, MAX_BODY, MAX_UNITS, XMP, Changes, Format, Layout, Moves, Patch, Reader, Slot
 from labelkit.container.bmff import Box
-from labelkit.errors import LimitExceeded, UnsupportedFormat
+from labelkit.errors import LimitExceeded, MalformedFile, UnsupportedFormat
 from labelkit.messages import Message
 
 FORMATS = (Format("avif", "image/avif", "image", XMP), Format("heic", "image/heic", "image", XMP))
@@ -101,11 +101,26 @@ def scan(reader: Reader, found: Format) -> Layout[_State, _Held]:
     state = _State(top, meta, inner, locations, [], primary,
                    {place.item: place for place in reversed(locations.places)})  # the first of two rows counts
     slots: list[Slot[_Held]] = [slot for box in top if box.kind == b"uuid" and (slot := bmff.uuid_slot(reader, box))]
+    others = _of_others(reader, state)
     for item, role in _items(reader, inner[b"iinf"]):
         state.items.append(item)
         if role:
-            slots += _item_slot(reader, state, item, role)
+            slots += [replace(slot, home=False, another=True) if item in others else slot
+                      for slot in _item_slot(reader, state, item, role)]
     return Layout(found, slots, state)
+
+
+def _of_others(reader: Reader, state: _State) -> set[int]:
+    """The items that describe other pictures of the file than the primary one: a depth map, a thumbnail."""
+    iref = state.inner.get(b"iref")
+    described: dict[int, set[int]] = {}
+    try:
+        for kind, source, targets in bmff.item_references(reader, iref) if iref else ():
+            if kind == b"cdsc":
+                described.setdefault(source, set()).update(targets)
+    except MalformedFile:
+        return set()
+    return {item for item, targets in described.items() if targets and state.primary not in targets}
 
 
 def item_ranges(reader: Reader) -> dict[int, list[tuple[int, int]]]:

@@ -145,7 +145,8 @@ def _read(reader: Reader) -> _File:
         if box.kind == b"ipma":
             associations.update(_associations(Reader.of(_copied(reader, box), reader.name)))
     return _File(top, inner, primary, list(_items(reader, named[b"iinf"])),
-                 list(_references(reader, named[b"iref"])) if b"iref" in named else [], held, associations)
+                 [_Reference(*row) for row in bmff.item_references(reader, named[b"iref"])] if b"iref" in named else [],
+                 held, associations)
 
 
 def _copied(reader: Reader, box: Box) -> bytes:
@@ -162,16 +163,6 @@ def _items(reader: Reader, iinf: Box) -> Iterator[_Item]:
                                                                   version=body[0] if body else 0))
         width = 2 if body[0] == 2 else 4
         yield _Item(int.from_bytes(body[4:4 + width]), body[6 + width:10 + width], raw)
-
-
-def _references(reader: Reader, iref: Box) -> Iterator[_Reference]:
-    version, = reader.at(iref.body, 1, "box iref")
-    width = 4 if version else 2
-    for box in bmff.children(reader, iref, 4):
-        raw = Reader.of(_copied(reader, box)[box.body - box.start:], reader.name)
-        raw.seek(0)
-        source, count = (int.from_bytes(raw.take(size, "box iref")) for size in (width, 2))
-        yield _Reference(box.kind, source, tuple(int.from_bytes(raw.take(width, "box iref")) for _ in range(count)))
 
 
 def _associations(box: Reader) -> Iterator[tuple[int, list[int]]]:

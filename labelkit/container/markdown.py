@@ -33,6 +33,9 @@ _CLOSING = re.compile(rb"^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.MULTILINE)
 _GAP = re.compile(rb"(?:[ \t]*\r?\n)*")
 _ENTRY = re.compile(rb"""^(?P<quote>["']?)(?=\w*?AIGC)(?P<key>\w++)(?P=quote)[ \t]*:(?P<value>[^\r\n]*)(?:\r?\n|\Z)"""
                     rb"(?P<more>(?:[ \t]+[^\r\n]*(?:\r?\n|\Z)|[ \t]*\r?\n(?=[ \t]+\S))*)", re.MULTILINE | re.IGNORECASE)
+_FLOW = re.compile(rb"""^[^\s#'"{\[][^:\r\n]*+:[ \t]+(?=[{\["'])""", re.MULTILINE)
+_FLOW_TOKEN = re.compile(rb"""(?P<text>"(?:\\.|[^"\\])*+"|'(?:''|[^'])*+')|(?P<open>[{\[])|(?P<close>[}\]])|"""
+                         rb"""\s#[^\r\n]*+|(?P<broken>["'])|[^"'{}\[\]\s]++|\s""", re.DOTALL)
 _INDENTED = re.compile(rb"(?:[ \t]*\r?\n)*[ \t]+\S")
 _PAIR = re.compile(r"""[ \t]+["']?(\w+)["']?[ \t]*:[ \t]*(.*)""")
 
@@ -98,9 +101,27 @@ def scan(reader: Reader, found: Format) -> Layout[_State, _Block]:
             layout.slots += _toml_slots(reader, text, block)
             continue
         for entry in _ENTRY.finditer(text, block.lines, block.stop):
+            if _is_open(text, block.lines, entry.start()):
+                break  # it belongs to a mapping or a text over several lines, as all that follows may
             layout.slots.append(Slot(TEXT, "front matter", entry.start(), entry.end() - entry.start(),
                                      functools.partial(_body, entry), block, entry["key"].decode("ascii", "replace")))
     return layout
+
+
+def _is_open(text: bytes, start: int, stop: int) -> bool:
+    """Whether a mapping in braces, a list or a quoted text of YAML that starts before `stop` ends behind it."""
+    while flow := _FLOW.search(text, start, stop):
+        depth, start = 0, flow.end()
+        while token := _FLOW_TOKEN.match(text, start, stop):
+            start = token.end()
+            depth += bool(token["open"]) - bool(token["close"])
+            if token["broken"]:
+                return True
+            if depth <= 0 and (token["text"] or token["close"]):
+                break
+        else:
+            return True
+    return False
 
 
 def _toml_slots(reader: Reader, text: bytes, block: _Block) -> Iterator[Slot[_Block]]:

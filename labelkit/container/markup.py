@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Container
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from xml.parsers import expat
 
 from labelkit.errors import LimitExceeded, MalformedFile
@@ -18,6 +18,7 @@ _MAX_ELEMENTS = 200_000
 _NAMES_A_BYTE, _LEAST_NAMES = 16, 1 << 20  # characters of names and attributes as they are handed out; real ones take 6
 PROLOG = rb"(?:\xef\xbb\xbf)?(?:\s++|<\?[^>]*+>|<!--(?:(?!-->).)*+-->)*+"
 """What may stand before a document type or root element, as a pattern that never backtracks."""
+_SLASH = b"/"[0]
 _START_TAG = re.compile(rb"""<[^\s/>]+(?:\s+[^\s=>]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*/?>""")
 _ATTRIBUTE = re.compile(rb"""\s+([^\s=>]+)\s*=\s*(?:"[^"]*"|'[^']*')""")
 
@@ -43,14 +44,11 @@ class Element:
     parent: Element | None
     start: int
     body: int
+    local: str
     end_tag: int = 0
     stop: int = 0
-    texts: list[str] = field(default_factory=list)
-    ranks: list[int] = field(default_factory=list)
-    local: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.local = self.name.rpartition("\n")[2]  # once: it is asked for ten times
+    texts: list[str] | tuple[()] = ()  # lists where there are any: most elements have none
+    ranks: list[int] | tuple[()] = ()
 
     @property
     def namespace(self) -> str:
@@ -131,7 +129,9 @@ class _Walk:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         # a long namespace stands in every name, and a declared value in every element
-        self.room -= len(name) + sum(len(key) + len(value) for key, value in attributes.items())
+        self.room -= len(name)
+        if attributes:
+            self.room -= sum(len(key) + len(value) for key, value in attributes.items())
         if self.room < 0:
             raise LimitExceeded("the {what} has names of more than {limit} characters in all", what=self.what,
                                 limit=_LEAST_NAMES + _NAMES_A_BYTE * len(self.data))
@@ -139,9 +139,11 @@ class _Walk:
         tag = _START_TAG.match(self.data, start)
         if tag is None:
             raise MalformedFile("the {what} is not well-formed XML: {problem}", what=self.what, problem=f"byte {start}")
-        element = Element(len(self.found), name, attributes, self.open[-1] if self.open else None, start, tag.end())
-        if self.data[tag.end() - 2:tag.end() - 1] == b"/":
-            element.end_tag = element.stop = tag.end()
+        body = tag.end()
+        stop = body if self.data[body - 2] == _SLASH else 0
+        local = name[name.rfind("\n") + 1:]  # once: it is asked for ten times
+        element = Element(len(self.found), name, attributes, self.open[-1] if self.open else None, start, body, local,
+                          stop, stop)
         self.open.append(element)
         self.found.append(element)
         if len(self.found) > _MAX_ELEMENTS:
@@ -154,8 +156,13 @@ class _Walk:
             element.stop = self.data.index(b">", element.end_tag) + 1
 
     def text(self, text: str) -> None:
-        self.open[-1].texts.append(text)
-        self.open[-1].ranks.append(self.rank)
+        element = self.open[-1]
+        texts, ranks = element.texts, element.ranks
+        if isinstance(texts, list) and isinstance(ranks, list):
+            texts.append(text)
+            ranks.append(self.rank)
+        else:
+            element.texts, element.ranks = [text], [self.rank]
         self.rank += 1
 
     def refuse(self, *_: object) -> None:

@@ -11,7 +11,7 @@ import bisect
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from labelkit.container.base import MAX_UNITS, TEXT, Changes, Format, Layout, Moves, Patch, Reader, Slot
 from labelkit.messages import Message
@@ -24,6 +24,7 @@ _CUES, _CUE_POINT, _CUE_TRACK, _CUE_CLUSTER = 0x1C53BB6B, 0xBB, 0xB7, 0xF1
 _INFO, _WRITING_APP = 0x1549A966, 0x5741
 _TAGS, _TAG, _TARGETS, _SIMPLE, _NAME, _STRING = 0x1254C367, 0x7373, 0x63C0, 0x67C8, 0x45A3, 0x4487
 _UIDS = (0x63C5, 0x63C9, 0x63C4, 0x63C6)  # of a track, an edition, a chapter, an attachment
+_ATTACHMENT = _UIDS[3]
 _CRC, _VOID, _POSITION = 0xBF, 0xEC, 0xA7
 _IN_CLUSTER = {0xE7, 0x5854, _POSITION, 0xAB, 0xA3, 0xA0, 0xAF, _VOID, _CRC}
 _MASTERS = {_SEEK_HEAD, _SEEK, _CUES, _CUE_POINT, _CUE_TRACK}
@@ -153,11 +154,13 @@ def _tag_slots(reader: Reader, tags: _Element) -> list[Slot[_Element]]:
         if tag.id != _TAG:
             continue
         parts = list(_elements(reader, tag.body, tag.end))
-        whole = not any(target.id in _UIDS and reader.at(target.body, target.end - target.body, limit=8).strip(b"\0")
-                        for part in parts if part.id == _TARGETS for target in _elements(reader, part.body, part.end))
+        targets = {target.id for part in parts if part.id == _TARGETS
+                   for target in _elements(reader, part.body, part.end) if target.id in _UIDS
+                   and reader.at(target.body, target.end - target.body, limit=8).strip(b"\0")}
         for simple in parts:
             if simple.id == _SIMPLE:
-                found += _simple_slots(reader, tags, simple, whole)
+                inside = _simple_slots(reader, tags, simple, not targets)
+                found += [replace(slot, another=True) for slot in inside] if targets == {_ATTACHMENT} else inside
     return found
 
 

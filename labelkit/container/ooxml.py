@@ -21,6 +21,7 @@ FORMATS = (Format("docx", _MIME + "wordprocessingml.document", "document", TEXT)
 
 _CUSTOM, _TYPES, _RELATIONS = "docProps/custom.xml", "[Content_Types].xml", "_rels/.rels"
 _PROPERTIES = "http://schemas.openxmlformats.org/officeDocument/2006/custom-properties"
+_STRICT = "http://purl.oclc.org/ooxml/officeDocument/customProperties"  # ISO/IEC 29500-1, strict
 _RELATION_TYPE = b"http://schemas.openxmlformats.org/officeDocument/2006/relationships/custom-properties"
 _CONTENT_TYPE = b"application/vnd.openxmlformats-officedocument.custom-properties+xml"
 _FORMAT_ID = "{D5CDD505-2E9C-101B-9397-08002B2CF9AE}"
@@ -59,7 +60,8 @@ def scan(reader: Reader, found: Format) -> Layout[_Package, Element]:
         package.custom = archive.unpacked(reader, package.archive, _CUSTOM)
         elements = markup.parse(package.custom, _CUSTOM)
         for element in elements:
-            if element.local == "property" and "name" in element.attributes and element.parent is elements[0]:
+            known = element.local == "property" and element.namespace in (_PROPERTIES, _STRICT)
+            if known and "name" in element.attributes and element.parent is elements[0]:
                 text = markup.text_of(elements, element).encode("utf-8", "replace")
                 layout.slots.append(Slot(TEXT, "custom.xml", member.start, member.stop - member.start,
                                          functools.partial(bytes, text), element, element.attributes["name"]))

@@ -58,10 +58,16 @@ def scan(reader: Reader, found: Format) -> Layout[_Package, Element]:
         raise reader.malformed("archive", members.directory, Message("there is no metadata in {name}", name=name))
     layout: Layout[_Package, Element] = Layout(found, [], _Package(members, name, data, holder))
     member = members.members[name]
+    wanted = f"{_META_NAMESPACE}\nuser-defined"
+    if found.name == "epub":
+        wanted = f"{holder.namespace}\nmeta" if holder.namespace else "meta"
     for one in elements:
-        key = _attribute(one, "name") if one.local in ("user-defined", "meta") and one is not holder else ""
+        # in EPUB `refines` makes it one of another element
+        if one.name != wanted or one.parent is not holder or "refines" in one.attributes:
+            continue
+        key = one.attributes.get("name" if found.name == "epub" else f"{_META_NAMESPACE}\nname")
         if key:
-            text = _attribute(one, "content") if one.local == "meta" else markup.text_of(elements, one)
+            text = one.attributes.get("content", "") if found.name == "epub" else markup.text_of(elements, one)
             layout.slots.append(Slot(TEXT, name, member.start, member.stop - member.start,
                                      functools.partial(bytes, text.encode("utf-8", "replace")), one, key))
     return layout

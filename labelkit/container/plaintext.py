@@ -29,8 +29,10 @@ _LOOKS = {"srt": re.compile(rb"-->"), "vtt": re.compile(rb"WEBVTT"),
           "eml": re.compile(rb"^(?:From|Date|Subject|MIME-Version|Content-Type|Received)[ \t]*:",
                             re.IGNORECASE | re.MULTILINE),
           **dict.fromkeys(("json", "jsonl"), re.compile(
-              rb'"(?:role|from|sender|author)"\s*:\s*(?:\{\s*"role"\s*:\s*)?"(?:assistant|model|ai|bot|gpt|chatgpt)"|'
-              rb'"(?:prompt|instruction|question|query)"\s*:', re.IGNORECASE))}
+              rb'"(?:role|from|sender|author|sender_type)"\s*:\s*(?:\{\s*"role"\s*:\s*)?"(?:assistant|model|ai|bot|gpt|chatgpt)"|'
+              rb'"(?:prompt|instruction|question|query|'  # or what stands beside answers alone (codec.text.chat)
+              rb'done|finish_reason|conversation_id|is_truncated|completionreason|stop_reason|generated_text|candidates)"\s*:',
+              re.IGNORECASE))}
 _MAIL = re.compile(rb"(?:[!-9;-~]++:[^\n]*+\n(?:[ \t][^\n]*+\n)*+)++\r?\n")
 _OF_MAIL = (re.compile(rb"^From:", re.IGNORECASE | re.MULTILINE),
             re.compile(rb"^(?:Date|Message-ID|MIME-Version|Received|To):", re.IGNORECASE | re.MULTILINE))

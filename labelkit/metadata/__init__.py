@@ -24,19 +24,18 @@ nothing but the label goes; a label inside EXIF is overwritten with zeros, becau
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 from labelkit import container
 from labelkit.container import C2PA, EXIF, TEXT, XMP, Layout, Reader, Slot, Source
-from labelkit.errors import InvalidArgument, LabelkitError, LimitExceeded, OutputFailed, UnsupportedFormat
-from labelkit.evidence import Disagreement, Json, LabelCarrier, MetadataEvidence, UnreadSlot
+from labelkit.errors import InvalidArgument, LabelkitError, OutputFailed, UnsupportedFormat
+from labelkit.evidence import Disagreement, Json, MetadataEvidence, UnreadSlot
 from labelkit.label import Generator, Kind, Label, shortened
 from labelkit.messages import Message
-from labelkit.metadata import aigc, exif, producers, security_data, traces, xmp
+from labelkit.metadata import aigc, carriers, exif, producers, security_data, traces, xmp
 from labelkit.metadata.beside import Beside, put_in, signpost_of, stated
+from labelkit.metadata.carriers import Carrier, Unread
 from labelkit.report import Finding, Layer, Status
 from labelkit.signpost import Signpost
 
@@ -44,8 +43,6 @@ __all__ = ["inspect", "read", "write", "write_file", "write_stage"]
 
 _KINDS = {Kind.GENERATED: Message("generated"), Kind.POSSIBLE: Message("possibly generated"),
           Kind.SUSPECTED: Message("suspected generated")}
-_HINT = re.compile(rb"AIGC|Content_?Pro(?:ducer|pagator)|(?:Produce|Propagate)_?ID", re.IGNORECASE)
-_LABEL_LIKE = re.compile(rb"AIGC\W{1,8}\{|AIGC\W{1,8}Label", re.IGNORECASE)  # in a text that is too long to parse
 _MAX_SHOWN = 8  # places that were not read and are named one by one
 
 
@@ -118,136 +115,26 @@ def inspect(source: Source | Reader) -> dict[str, Json]:
     with container.opened(source) as reader:
         layout = container.look(reader)
         finding = _finding(reader, layout)
-    slots: list[Json] = [{"kind": slot.kind, "slot": _place(slot), "offset_bytes": slot.offset_bytes,
+    slots: list[Json] = [{"kind": slot.kind, "slot": carriers.place_of(slot), "offset_bytes": slot.offset_bytes,
               "length_bytes": slot.length_bytes} for slot in layout.slots]
     return {"mime": layout.format.mime, "status": finding.status.value, "slots": slots, **finding.evidence_dict()}
 
 
-@dataclass(slots=True)
-class _Carrier:
-    """A label found in a slot, or why what stands there is none."""
-
-    slot: Slot
-    place: str
-    statement: aigc.Statement | None = None
-    problem: Message | None = None
-    home: bool = False  # it stands where the guide for its format wants it
-
-    def evidence(self) -> LabelCarrier:
-        """The label as its slot states it, for the report."""
-        said = self.statement
-        return LabelCarrier(
-            slot=self.place, home=self.home, offset_bytes=self.slot.offset_bytes, length_bytes=self.slot.length_bytes,
-            problem=None if said else str(self.problem), form=said.form if said else None,
-            fields=said.fields if said else None, deviations=said.deviations if said else None)
-
-
-def _place(slot: Slot) -> str:
-    return f"{slot.name} {slot.key}".strip()
-
-
-@dataclass(frozen=True, slots=True)
-class _Unread:
-    """What could hold a label and was not read; `broken`: nobody can read it, else a bound of ours was reached."""
-
-    what: str
-    offset_bytes: int
-    why: Message
-    broken: bool = False
-
-
-def _carriers(layout: Layout) -> tuple[list[_Carrier], list[_Unread]]:
-    """The labels of a file in file order, and what could hold one and was not read.
-
-    Where the label belongs is read first: other texts may use up the bytes that are unpacked of one file.
-    """
-    found: dict[int, list[_Carrier]] = {}
-    unread: dict[int, _Unread] = {}
-    home = _home(layout)
-    for index, slot in sorted(enumerate(layout.slots), key=lambda one: one[1] is not home):
-        try:
-            found[index] = _labels_in(slot)
-        except LabelkitError as error:
-            unread[index] = _Unread(_place(slot), slot.offset_bytes, error.message,
-                                    not isinstance(error, LimitExceeded))
-    return ([carrier for index in sorted(found) for carrier in found[index]],
-            [*(_Unread(*skipped) for skipped in layout.skipped), *(unread[index] for index in sorted(unread))])
-
-
-def _labels_in(slot: Slot) -> list[_Carrier]:
-    """The labels in a slot; raises LabelkitError for one that could hold a label and cannot be read."""
-    return [] if slot.kind == C2PA else {XMP: _in_xmp, EXIF: _in_exif, TEXT: _in_text}[slot.kind](slot)
-
-
-def _in_xmp(slot: Slot) -> list[_Carrier]:
-    place = _place(slot) if _place(slot).lower().endswith("xmp") else f"{_place(slot)} XMP"
-    packet = slot.load()
-    try:
-        found = [_statement(slot, place, one.value, known=one.namespace == xmp.NAMESPACE) for one in xmp.find(packet)]
-    except LabelkitError as error:
-        return [_Carrier(slot, place, problem=error.message)]
-    return [carrier for carrier in found if carrier.statement or carrier.problem]
-
-
-def _in_exif(slot: Slot) -> list[_Carrier]:
-    passed: list[LabelkitError] = []
-    found = [_statement(slot, f"{_place(slot)} EXIF {value.name}", value.text, known=False)
-             for value in exif.values(slot.load(), passed) if value.name != "Software"]
-    carriers = [carrier for carrier in found if carrier.statement]
-    if passed and not carriers:
-        raise passed[0]
-    return carriers
-
-
-def _in_text(slot: Slot) -> list[_Carrier]:
-    named = "aigc" in slot.key.lower()  # Annex E a): the field name or keyword contains AIGC
-    try:
-        body = slot.load()
-    except LabelkitError as error:
-        if named and not isinstance(error, LimitExceeded):
-            return [_Carrier(slot, _place(slot), problem=error.message)]
-        raise
-    if not named and not _HINT.search(body.translate(None, b"\0")):
-        return []
-    carrier = _statement(slot, _place(slot), body, known=named)
-    return [carrier] if named or carrier.statement else []
-
-
-def _statement(slot: Slot, place: str, value: bytes | str, *, known: bool) -> _Carrier:
-    """The statement in a value; outside the known homes it must be wrapped as AIGC, or have two fields of Annex E.
-
-    Raises LimitExceeded for a value that is too long to be parsed and looks like a label.
-    """
-    if len(value) > aigc.MAX_VALUE and not known:
-        raw = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value.translate(None, b"\0")
-        if _LABEL_LIKE.search(raw):
-            raise LimitExceeded("a text of {got} bytes that mentions AIGC; at most {limit} are searched for a label",
-                                got=len(value), limit=aigc.MAX_VALUE)
-        return _Carrier(slot, place)
-    try:
-        statement = aigc.read(value)
-    except LabelkitError as error:
-        return _Carrier(slot, place, problem=error.message if known else None)
-    if known or {"wrapped", "prefix"} & set(statement.form) or sum(map(bool, statement.fields.values())) > 1:
-        return _Carrier(slot, place, statement)
-    return _Carrier(slot, place)
-
-
 def _finding(reader: Reader, layout: Layout, pinned: Collection[bytes] = ()) -> Finding:
-    carriers, unread = _carriers(layout)
-    if not carriers and not unread:
-        unread = [_Unread(*found) for found in container.stray.find(reader, layout)]
-    home = _home(layout)
-    for carrier in carriers:
+    found, unread = carriers.find(layout)
+    if not found and not unread:
+        unread = [*carriers.astray(layout), *(Unread(*text) for text in container.stray.find(reader, layout))]
+    home = carriers.home_of(layout)
+    for carrier in found:
         carrier.home = carrier.slot is home
-    statements = [carrier.statement for carrier in carriers if carrier.statement]
+    statements = [carrier.statement for carrier in found if carrier.statement]
     conflicts, disagreements = aigc.conflicts(statements), aigc.disagreements(statements)
-    problem = _problem(carriers, conflicts, disagreements)
-    label = statements[0] if carriers and problem is None else None
+    problem = _problem(found, conflicts, disagreements)
+    label = statements[0] if found and problem is None else None
     signatures = _signatures(label, pinned) if label else {}
     evidence = MetadataEvidence(
-        format=layout.format.name, family=layout.format.family, duplicates=max(len(carriers) - 1, 0),
-        carriers=tuple([carrier.evidence() for carrier in carriers]), disagreements=conflicts + disagreements,
+        format=layout.format.name, family=layout.format.family, duplicates=max(len(found) - 1, 0),
+        carriers=tuple([carrier.evidence() for carrier in found]), disagreements=conflicts + disagreements,
         producer=producers.name_of(label.fields["ContentProducer"]) if label else None,
         signatures={slot: found.evidence() for slot, found in signatures.items()}, traces=traces.find(layout),
         systems=traces.systems(layout), signpost=signpost_of(layout),
@@ -262,10 +149,10 @@ def _finding(reader: Reader, layout: Layout, pinned: Collection[bytes] = ()) -> 
                    missed=_missed(evidence.unread))
 
 
-def _problem(carriers: list[_Carrier], conflicts: tuple[Disagreement, ...],
+def _problem(found: list[Carrier], conflicts: tuple[Disagreement, ...],
              disagreements: tuple[Disagreement, ...]) -> Message | None:
     """Why what stands in the file is not one label, if anything stands there."""
-    unreadable = next((carrier for carrier in carriers if not carrier.statement), None)
+    unreadable = next((carrier for carrier in found if not carrier.statement), None)
     if unreadable:
         return Message("the AIGC label in {slot} at byte {offset} cannot be read: {problem}", slot=unreadable.place,
                        offset=unreadable.slot.offset_bytes, problem=unreadable.problem)
@@ -273,12 +160,12 @@ def _problem(carriers: list[_Carrier], conflicts: tuple[Disagreement, ...],
         return Message("the AIGC label gives {fields} more than once, with different values: programs disagree on "
                        "which one counts", fields=", ".join(found.field for found in conflicts))
     if disagreements:
-        return Message("{count} AIGC labels that differ in {fields}", count=len(carriers),
+        return Message("{count} AIGC labels that differ in {fields}", count=len(found),
                        fields=", ".join(found.field for found in disagreements))
     return None
 
 
-def _no_label(layout: Layout, unread: list[_Unread]) -> tuple[Status, Message]:
+def _no_label(layout: Layout, unread: list[Unread]) -> tuple[Status, Message]:
     if unread:
         first = min(unread, key=lambda one: one.broken)
         return Status.ABSENT if first.broken else Status.UNCHECKED, Message(
@@ -345,7 +232,7 @@ def _edits(reader: Reader, label: Label, resign: bool, beside: Beside) -> list[c
                                 hint="embed with a signer: the manifest states the generator")
     value = label.to_json()
     changes: dict[Slot, bytes | None] = {}
-    home = _home(layout)
+    home = carriers.home_of(layout)
     for slot in layout.slots:
         new = _rewritten(slot, value, beside, is_home=slot is home)
         if not isinstance(new, Slot):
@@ -357,14 +244,6 @@ def _edits(reader: Reader, label: Label, resign: bool, beside: Beside) -> list[c
     return container.edit(reader, layout, changes, fresh)
 
 
-def _home(layout: Layout) -> Slot | None:
-    """The slot that the label belongs in, where the file has it already."""
-    for slot in layout.slots:
-        if slot.kind == layout.format.home and slot.home and (slot.kind == XMP or slot.key == "AIGC"):
-            return slot
-    return None
-
-
 def _rewritten(slot: Slot, value: str, beside: Beside, *, is_home: bool) -> bytes | Slot | None:
     """The body that the slot gets, None where it goes, the slot itself where it stays as it is."""
     if is_home:
@@ -372,7 +251,7 @@ def _rewritten(slot: Slot, value: str, beside: Beside, *, is_home: bool) -> byte
         new = stated(xmp.put(old, value), beside) if slot.kind == XMP else value.encode()
         return slot if new == old else new
     try:
-        labelled = bool(_labels_in(slot))
+        labelled = bool(carriers.labels_in(slot))
     except LabelkitError:  # what cannot be read cannot be taken out
         return slot
     if not labelled:
@@ -385,15 +264,15 @@ def _check(reader: Reader, label: Label) -> None:
     layout = container.scan(reader)
     if _holds_nothing_but(layout, label):
         return
-    carriers, _ = _carriers(layout)
-    if len(carriers) != 1 or carriers[0].statement is None or carriers[0].statement.label != label:
+    found, _ = carriers.find(layout)
+    if len(found) != 1 or found[0].statement is None or found[0].statement.label != label:
         raise OutputFailed("{where}: the label reads back otherwise than it was written", where=reader.name)
 
 
 def _holds_nothing_but(layout: Layout, label: Label) -> bool:
     """Whether the only slot holds the packet that `xmp.fresh` makes of the label, byte for byte. It need not be parsed:
     of graphic ASCII without a backslash every such packet is read as its label."""
-    if len(layout.slots) != 1 or layout.skipped or _home(layout) is None or layout.format.home != XMP:
+    if len(layout.slots) != 1 or layout.skipped or carriers.home_of(layout) is None or layout.format.home != XMP:
         return False
     value = label.to_json()
     return (value.isascii() and value.isprintable() and not {" ", "\\"} & set(value)

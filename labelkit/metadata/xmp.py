@@ -40,6 +40,7 @@ class Property:
     """One AIGC property: its text, its namespace, and where it lies in the UTF-8 form of the packet.
 
     inner   where the text alone lies, for an element written as we write it
+    astray  it describes something else than the file: a part of a picture, an ingredient, a qualifier of a property
     """
 
     value: str
@@ -47,6 +48,7 @@ class Property:
     start: int
     stop: int
     inner: tuple[int, int] | None = None
+    astray: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,12 @@ def mentions_label(packet: bytes) -> bool:
 
 
 def find(packet: bytes) -> list[Property]:
-    """Every property called AIGC, in whatever namespace and form; raises MalformedFile for a packet that is not XML."""
+    """Every property of the file that is called AIGC, in whatever namespace and form; raises as `everywhere`."""
+    return [one for one in everywhere(packet) if not one.astray]
+
+
+def everywhere(packet: bytes) -> list[Property]:
+    """The properties called AIGC, those astray too; raises MalformedFile for a packet that is not XML."""
     if packet.startswith(_BEFORE) and packet.endswith(_BEHIND):  # as `fresh` makes it: what no markup is in is the text
         start, stop = len(_BEFORE), len(packet) - len(_BEHIND)
         if _NO_MARKUP.fullmatch(packet, start, stop):
@@ -89,7 +96,7 @@ def put(packet: bytes, value: str) -> bytes:
         return fresh(value)
     parsed = parse(packet)
     text = markup.escaped(value).encode()
-    found = _properties(parsed)
+    found = _own(parsed)
     cuts = [(one.start, one.stop, b"") for one in found]
     home = next((index for index, one in enumerate(found) if one.inner and one.namespace == NAMESPACE), None)
     inner = None if home is None else found[home].inner
@@ -103,7 +110,7 @@ def put(packet: bytes, value: str) -> bytes:
 def remove(packet: bytes) -> bytes:
     """The packet without any AIGC property, and without a declaration of our prefix that nothing uses any more."""
     parsed = parse(packet)
-    cuts = [(found.start, found.stop, b"") for found in _properties(parsed)]
+    cuts = [(found.start, found.stop, b"") for found in _own(parsed)]
     if b"TC260:" not in markup.changed(parsed.data, cuts):
         cuts += [(start, stop, b"") for element in parsed.elements
                  for name, start, stop in element.raw_attributes(parsed.data)
@@ -141,7 +148,7 @@ def cut(parsed: Packet, properties: Iterable[tuple[str, str, int, int]]) -> list
 
 def appended(parsed: Packet, description: bytes) -> tuple[int, int, bytes]:
     """The change that adds a description, which declares its prefixes, with what must be around it."""
-    rdf = parsed.first(f"{RDF}\nRDF")
+    rdf = _rdf_of(parsed)
     if rdf is not None:
         return markup.append_to(parsed.data, rdf, description)
     text = f'<rdf:RDF xmlns:rdf="{RDF}">'.encode() + description + b"</rdf:RDF>"
@@ -176,6 +183,11 @@ def _iptc(parsed: Packet) -> Iterator[tuple[str, str, int, int]]:
                 yield name.rpartition("\n")[2], value, start, stop
 
 
+def _own(parsed: Packet) -> list[Property]:
+    """The properties called AIGC that describe the file."""
+    return [one for one in _properties(parsed) if not one.astray]
+
+
 def _properties(parsed: Packet) -> list[Property]:
     found: list[Property] = []
     for element in parsed.elements:
@@ -186,7 +198,8 @@ def _properties(parsed: Packet) -> list[Property]:
         if element.name[-4:].lower() == "aigc" and element.local.lower() == "aigc":
             ours = parsed.data[element.start:element.body] == _OURS
             found.append(Property(markup.text_of(parsed.elements, element), element.namespace, element.start,
-                                  element.stop, (element.body, element.end_tag) if ours else None))
+                                  element.stop, (element.body, element.end_tag) if ours else None,
+                                  _is_astray(parsed, element.parent)))
         if len(found) > _MAX_PROPERTIES:
             raise LimitExceeded("the XMP packet has more than {limit} AIGC properties", limit=_MAX_PROPERTIES)
     return found
@@ -196,9 +209,43 @@ def _attributes(parsed: Packet, element: Element) -> list[Property]:
     """The properties among the attributes of an element: the parser keeps them in the order in which they stand."""
     places = [(start, stop) for name, start, stop in element.raw_attributes(parsed.data)
               if name != b"xmlns" and not name.startswith(b"xmlns:")]
-    return [Property(value, name.rpartition("\n")[0], *place)
+    astray = _is_astray(parsed, element)
+    return [Property(value, name.rpartition("\n")[0], *place, astray=astray)
             for (name, value), place in zip(element.attributes.items(), places, strict=False)
             if name.rpartition("\n")[2].lower() == "aigc"]
+
+
+def _is_astray(parsed: Packet, holder: Element | None) -> bool:
+    """Whether an element describes something else than the file: only a description right in RDF is the file's.
+
+    Of several descriptions that name what they describe, the first counts, as in Adobe's toolkit (XMP part 1, 7.4).
+    In an SVG picture only the metadata of the root are the picture's.
+    """
+    chain: list[Element] = []
+    while holder is not None:
+        chain.insert(0, holder)
+        holder = holder.parent
+    at = next((index for index, one in enumerate(chain) if one.name == f"{RDF}\nRDF"), None)
+    outer = chain if at is None else chain[:at]
+    if outer and outer[0].name == f"{_SVG}\nsvg" and any(
+            one.namespace == _SVG and (index or one.local != "metadata") for index, one in enumerate(outer[1:])):
+        return True
+    if at is None or len(chain) < at + 2:
+        return False
+    about = chain[at + 1].attributes.get(f"{RDF}\nabout", "")
+    return len(chain) > at + 2 or bool(about) and about != _described(chain[at], parsed)
+
+
+def _rdf_of(parsed: Packet) -> Element | None:
+    """The first RDF that describes the file."""
+    return next((one for one in parsed.elements
+                 if one.name == f"{RDF}\nRDF" and not _is_astray(parsed, one)), None)
+
+
+def _described(rdf: Element, parsed: Packet) -> str:
+    """What the first description of RDF that says so describes."""
+    named = (one.attributes.get(f"{RDF}\nabout", "") for one in parsed.elements if one.parent is rdf)
+    return next(filter(None, named), "")
 
 
 def _insertions(parsed: Packet, text: bytes) -> list[tuple[int, int, bytes]]:
@@ -206,7 +253,7 @@ def _insertions(parsed: Packet, text: bytes) -> list[tuple[int, int, bytes]]:
 
     The prefix is declared on the description, so that readers that look for "<TC260:AIGC>" find it.
     """
-    rdf = parsed.first(f"{RDF}\nRDF")
+    rdf = _rdf_of(parsed)
     description = parsed.first(f"{RDF}\nDescription", rdf) if rdf else None
     if description is None:
         return [_new_description(parsed, rdf, _OURS + text + _OURS_END)]

@@ -6,7 +6,10 @@ from __future__ import annotations
 import io
 import json
 import random
+import shutil
 import struct
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -146,3 +149,44 @@ def test_a_caf_of_another_codec_is_refused_and_takes_metadata(tmp_path):
         lk.embed(path, tmp_path / "out.caf", LABEL)
     assert not (tmp_path / "out.caf").exists()
     assert metadata.read(lk.embed(path.read_bytes(), label=LABEL, plan=METADATA)).label == LABEL
+
+
+def by_ffmpeg(form: str, channels: int) -> bytes:
+    """A CAF as FFmpeg writes it: the cookie of its ALAC is one that libsndfile does not take."""
+    import av
+
+    kind = np.int16 if form == "s16p" else np.int32
+    whole = np.repeat((SPOKEN * np.iinfo(kind).max).astype(kind)[None], channels, axis=0)
+    layout = {1: "mono", 2: "stereo", 6: "5.1"}[channels]
+    path = Path(tempfile.mkdtemp(), "a.caf")  # its muxer wants a file
+    with av.open(str(path), "w", format="caf") as file:
+        stream = file.add_stream("alac", rate=16_000, layout=layout)
+        stream.codec_context.format = form
+        for start in range(0, whole.shape[1], 4096):
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(whole[:, start:start + 4096]), form, layout)
+            frame.sample_rate, frame.pts = 16_000, start
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    data = path.read_bytes()
+    shutil.rmtree(path.parent)
+    return data
+
+
+@pytest.mark.parametrize("form,channels,subtype", [("s16p", 1, "ALAC_16"), ("s32p", 2, "ALAC_24")])
+def test_alac_in_caf_by_ffmpeg_gets_every_layer(form, channels, subtype):
+    host = by_ffmpeg(form, channels)
+    assert lk.verify(host).verdict is lk.Verdict.NONE
+    out = lk.embed(host, label=LABEL)
+    report = lk.verify(out)
+    assert [report[layer].status for layer in LAYERS] == [lk.Status.VALID] * 3
+    plain, _ = soundfile.read(io.BytesIO(lk.embed(host, label=LABEL, plan=lk.Plan(explicit=None))))
+    whole = soundfile.info(io.BytesIO(out))
+    assert (whole.subtype, whole.channels, len(plain)) == (subtype, channels, len(SPOKEN))
+    assert np.abs(plain.reshape(len(plain), -1)[:, 0] - SPOKEN).max() < 0.1, "nothing is shifted"
+
+
+def test_alac_of_six_channels_by_ffmpeg_is_refused_and_takes_metadata():
+    host = by_ffmpeg("s16p", 6)
+    with pytest.raises(UnsupportedFormat, match="ALAC of more than two channels"):
+        lk.embed(host, label=LABEL)
+    assert metadata.read(lk.embed(host, label=LABEL, plan=METADATA)).label == LABEL

@@ -10,9 +10,11 @@ import pytest
 from PIL import Image
 
 import labelkit as lk
+import labelkit.codec.text
 from labelkit import codec, container
 from labelkit.errors import LimitExceeded
 from tests import files, sounds
+from tests.explicit import test_office as office, test_sheets as sheets
 from tests.media import LABEL, photo, saved
 
 SIGNAL = lk.Layer.EXPLICIT, lk.Layer.WATERMARK
@@ -107,3 +109,30 @@ def test_a_frame_at_the_edge_of_what_is_read_ahead_is_whole():
         tag = b"ID3\3\0\0" + bytes([size >> 21 & 127, size >> 14 & 127, size >> 7 & 127, size & 127]) + frames
         found = container.slots(io.BytesIO(tag + files.sound("MP3")))
         assert [slot.key for slot in found if slot.kind == container.TEXT] == ["AIGC"]
+
+
+@pytest.mark.parametrize("made", [
+    lambda inside: office.odt("<text:p>x" + inside('<text:s text:c="{}"/>') + "</text:p>"),
+    lambda inside: office.docx("x" + inside('</w:t></w:r><w:r w:rsidR="{}"/><w:r><w:t>')),
+    lambda inside: sheets.xlsx(sheets.sheet([], inside('<row r="1" ht="{}"/>')))], ids=["odt", "docx", "xlsx"])
+def test_xml_that_unpacks_more_than_a_hundred_times_is_not_read(made):
+    """A few kB of one element again and again took seconds; as many that differ are read."""
+    bomb = made(lambda element: element.format(1) * 60_000)
+    found = lk.verify(bomb)[lk.Layer.EXPLICIT]
+    assert len(bomb) < 20_000 and found.status is lk.Status.UNCHECKED and "unpacks to more" in str(found.summary)
+    draw = np.random.default_rng(1)
+    real = made(lambda element: "".join(element.format(one) for one in draw.integers(1, 1 << 20, 30_000)))
+    assert lk.verify(real)[lk.Layer.EXPLICIT].status is lk.Status.ABSENT
+
+
+def test_a_page_of_tags_beyond_the_bound_is_not_read_and_one_within_is():
+    label = "<!doctype html><body><p>AI生成</p>"
+    assert lk.verify((label + "<p>" * 9000).encode())[lk.Layer.EXPLICIT].status is lk.Status.VALID
+    assert lk.verify((label + "<p>" * 500_001).encode())[lk.Layer.EXPLICIT].status is lk.Status.UNCHECKED
+
+
+def test_a_document_without_its_main_part_is_refused():
+    """The fuzzer of texts: a map whose old sheets are named in the directory of another format."""
+    for format in ("xmind", "docx", "odt", "epub", "pptx", "xlsx", "ofd"):
+        with pytest.raises(lk.LabelkitError):
+            codec.text.decode(office.packed({"a.xml": "<a/>"}), format, "x")

@@ -2,8 +2,9 @@
 """Records of chats in JSON and JSON lines: the label is in each message of the model.
 
 A message of the model is an object with a role of assistant, model, ai, bot or gpt and its content, as the APIs of
-OpenAI, Anthropic, Google and others write it; or the answer in an object that holds the prompt too. Strings are
-changed where they stand; order, spaces and escapes of everything else stay.
+OpenAI, Anthropic, Google, Ollama, Alibaba, Tencent and others write it; or the answer in an object that holds the
+prompt too, or what stands beside answers alone in the API of a service (`_ANSWERED`). Thoughts of a model are no
+message. Strings are changed where they stand; order, spaces and escapes of everything else stay.
 """
 
 from __future__ import annotations
@@ -21,9 +22,18 @@ from labelkit.errors import HostTooSmall, LimitExceeded, MalformedFile, Unsuppor
 _TOKEN = re.compile(r"[ \t\r\n]*+(?:(?P<string>\"(?:[^\"\\\x00-\x1f]|\\.)*+\")|(?P<sign>[{}\[\],:])|"
                     r"(?P<other>[A-Za-z0-9.+-]++))")
 _MODEL = {"assistant", "model", "ai", "bot", "gpt", "chatgpt"}
-_ROLE_KEYS, _CONTENT_KEYS = ("role", "from", "sender", "author"), ("content", "text", "value", "parts", "message")
+_ROLE_KEYS, _CONTENT_KEYS = ("role", "from", "sender", "author", "sender_type"), (
+    "content", "text", "value", "parts", "message")
 _PROMPTS = {"prompt", "instruction", "question", "query"}
 _ANSWERS = ("completion", "response", "output", "answer", "generated_text", "output_text", "chosen")
+_ANSWERED = (  # an answer, and what stands beside it where no prompt does
+    ("response", "done"),  # Ollama, /api/generate
+    ("text", "finish_reason"),  # DashScope's output, Cohere, choices of OpenAI's completions
+    ("answer", "conversation_id"),  # Dify
+    ("result", "is_truncated"),  # Baidu Qianfan
+    ("outputtext", "completionreason"),  # Amazon Titan on Bedrock
+    ("generation", "stop_reason"),  # Llama on Bedrock
+    ("generated_text", "generated_text"))  # Hugging Face
 _MAX_DEPTH, _MAX_VALUES = 200, 1_000_000
 
 
@@ -35,6 +45,7 @@ class _Node:
     items: list[_Node] | None = None
     start: int = 0
     stop: int = 0
+    is_false: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,7 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], _Chat]:
     messages: list[tuple[_Node, _Node]] = []
     blocks: list[Block] = []
     for root in _Parser(encoded.text, name).documents():
-        for texts, is_model in _messages(encoded.text, root):
+        for texts, is_model in _messages(encoded.text, root, name):
             part = len(messages) if is_model else -1
             messages += [(texts[0], texts[-1])] if is_model else []
             for text in texts:
@@ -91,22 +102,39 @@ def _blocks(text: str, part: int) -> Iterator[Block]:
         yield Block("", "text", part)
 
 
-def _messages(text: str, root: _Node) -> Iterator[tuple[list[_Node], bool]]:
+def _messages(text: str, root: _Node, name: str) -> Iterator[tuple[list[_Node], bool]]:
     """(the strings of a message, whether it is of a model) for each message with text, in order."""
     waiting = [root]
     while waiting:
         node = waiting.pop()
         members = node.members or {}
+        if members.get("done", node).is_false and {"response", "message"} & set(members):
+            raise UnsupportedFormat("{where}: its messages are in the pieces of a stream", where=name,
+                                    hint="put the pieces together, or label the stream itself (TextLabeller)")
         role = next((_role(text, members[key]) for key in _ROLE_KEYS if key in members), "")
         content = next((members[key] for key in _CONTENT_KEYS if key in members), None)
         strings = list(_strings(content)) if role and content else []
-        if not strings and _PROMPTS & set(members):
-            strings = [members[key] for key in _ANSWERS if key in members and members[key].stop][:1]
-            role = "model" if strings else ""
-        if strings:
-            yield strings, role in _MODEL
+        answers = [] if strings else _answers(members)
+        if strings or answers:
+            yield strings or answers, role in _MODEL or bool(answers)
         else:
             waiting += reversed([*members.values(), *(node.items or ())])
+
+
+def _answers(members: dict[str, _Node]) -> list[_Node]:
+    """What a model said in an object without roles."""
+    names = _ANSWERS if _PROMPTS & set(members) else ()
+    found = [members[key] for key in names if key in members and members[key].stop][:1]
+    found = found or [members[key] for key, beside in _ANSWERED
+                      if key in members and beside in members and _has_text(members[key])][:1]
+    if not found and "candidates" in members:  # Gemini, where the role is left out
+        contents = [(one.members or {}).get("content", one) for one in members["candidates"].items or ()]
+        found = [text for one in contents if "role" not in (one.members or {}) for text in _strings(one)]
+    return found
+
+
+def _has_text(node: _Node) -> bool:
+    return node.stop - node.start > 2
 
 
 def _role(text: str, node: _Node) -> str:
@@ -116,11 +144,12 @@ def _role(text: str, node: _Node) -> str:
 
 def _strings(content: _Node) -> Iterator[_Node]:
     """The texts in the content of a message: itself, or those of its parts."""
-    if content.stop and content.stop - content.start > 2:
+    if _has_text(content):
         yield content
     for item in content.items or (content.members or {}).get("parts", _Node()).items or ():
-        part = (item.members or {}).get("text", item)
-        if part.stop and part.stop - part.start > 2:
+        inside = item.members or {}
+        part = inside.get("text", item)
+        if _has_text(part) and ("thought" not in inside or inside["thought"].is_false):
             yield part
 
 
@@ -162,7 +191,8 @@ class _Parser:
                 key, wants_key = self._text(token), False
                 continue
             else:
-                node = _Node(start=token.start("string"), stop=token.end()) if token["string"] else _Node()
+                node = (_Node(start=token.start("string"), stop=token.end()) if token["string"] else
+                        _Node(is_false=token["other"] == "false"))
             if self._put(node, key):
                 yield node
             key = ""
@@ -178,7 +208,7 @@ class _Parser:
             return True
         holder = self.stack[-1][0]
         if holder.members is not None:
-            holder.members[key] = node
+            holder.members[key.lower()] = node  # Tencent and Amazon write capitals
         elif holder.items is not None:
             holder.items.append(node)
         return False

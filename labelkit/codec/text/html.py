@@ -6,6 +6,7 @@ The pages of others are walked by their tags; scripts, styles, comments and what
 
 from __future__ import annotations
 
+import functools
 import html
 import re
 from collections import Counter
@@ -29,6 +30,7 @@ _RAW = {"script", "style", "textarea", "title", "noscript", "template", "iframe"
         "math", "select", "object", "video", "audio", "canvas"}
 _HEAD = {"head", "title", "meta", "link", "style", "script", "base", "noscript", "template"}
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+_OF_HEAD = {"html", *_HEAD}
 _INLINE = {"a", "abbr", "b", "bdi", "bdo", "cite", "code", "em", "font", "i", "img", "kbd", "mark", "q", "s", "samp",
            "small", "span", "strong", "sub", "sup", "time", "u", "var", "wbr", "ruby", "rt", "rp"}
 _ROLES = {**dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), "heading"),
@@ -113,6 +115,7 @@ class _Open:
     holds: bool
 
 
+_opened = functools.lru_cache(256)(_Open)
 _NOTHING = _Open("", "text", hidden=False, holds=True)
 
 
@@ -166,6 +169,8 @@ class _Walk:
             self.head = token.end()
 
     def _words(self, start: int, stop: int) -> None:
+        if start == stop:
+            return
         words = html.unescape(self.text[start:stop])
         if not words.strip():
             self.pieces.append(" " if words and self.pieces else "")
@@ -181,7 +186,7 @@ class _Walk:
             self.body, self.in_head = stop, False
         elif name == "frameset":
             self.framed = True
-        elif name in ("html", *_HEAD):
+        elif name in _OF_HEAD:
             stop = self._raw_end(name, stop) if name in _RAW else stop
             self.head = stop if self.in_head else self.head
             return stop
@@ -205,7 +210,7 @@ class _Walk:
         if role == "code" and name != "pre":
             self.pieces.append("`")
         hidden = bool(attributes) and ("hidden" in attributes or bool(_HIDDEN.search(attributes.get("style", ""))))
-        self.open.append(_Open(name, role or around.role, around.hidden or hidden, around.holds and name in _HOLDERS))
+        self.open.append(_opened(name, role or around.role, around.hidden or hidden, around.holds and name in _HOLDERS))
         self.names[name] += 1
         return stop
 
@@ -236,6 +241,8 @@ class _Walk:
                 break
 
     def _flush(self) -> None:
+        if not self.pieces:
+            return
         text, role = " ".join("".join(self.pieces).split()), self.open[-1].role
         self.pieces = []
         if not text or role == "code":

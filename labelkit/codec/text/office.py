@@ -26,6 +26,7 @@ _TINY = {str(size) for size in range(6)}  # half points; smaller letters than of
 _STYLES, _NOTES = "styles.xml", ("word/footnotes.xml", "word/endnotes.xml")
 _DISPLAY = "urn:oasis:names:tc:opendocument:xmlns:style:1.0\ndisplay"
 _ITEMS = {"tc", "list-item", "table-cell"}
+_STATEFUL = {"p", "h", *_ITEMS}
 
 
 @dataclass(slots=True)
@@ -138,8 +139,10 @@ def _blocks(elements: list[Element], within: Collection[str] = ()) -> Iterator[B
     for one in elements:
         around = states[one.parent.index] if one.parent else _State(inside=not within)
         is_hidden = one.index in hidden or bool(within) and one.attributes.get(_DISPLAY) == "false"
-        state = _State(around.paragraph, around.role, around.skipped or one.local in _SKIPPED or is_hidden,
-                       around.inside or one.local in within)
+        state = around
+        if one.local in _SKIPPED or is_hidden or one.local in _STATEFUL or one.local in within:
+            state = _State(around.paragraph, around.role, around.skipped or one.local in _SKIPPED or is_hidden,
+                           around.inside or one.local in within)
         if one.local in ("p", "h"):
             state.paragraph = one.index
             texts[one.index], roles[one.index] = [], "heading" if one.local == "h" else around.role
@@ -148,7 +151,7 @@ def _blocks(elements: list[Element], within: Collection[str] = ()) -> Iterator[B
         elif state.paragraph >= 0 and one.local in ("pStyle", "numPr", "outlineLvl"):
             roles[state.paragraph] = _role(one) or roles[state.paragraph]
         states.append(state)
-        if state.paragraph < 0 or state.skipped or not state.inside:
+        if state.paragraph < 0 or state.skipped or not state.inside or not one.texts:
             continue
         if one.local == "t" or one.namespace.startswith(_OASIS) and not one.namespace.endswith(_DESCRIBES):
             texts[state.paragraph] += zip(one.ranks, one.texts, strict=True)

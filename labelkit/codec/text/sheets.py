@@ -293,7 +293,7 @@ def _blocks(sheet: _Sheet, elements: list[Element], boxes: list[str]) -> list[Bl
 def _around(elements: list[Element], local: str) -> Iterator[Block]:
     """The left, middle and right text of the header or footer of a printed page."""
     for one in elements:
-        for text in re.split("&[LCR]", "".join(one.texts) if one.local == local else ""):
+        for text in re.split("&[LCR]", "".join(one.texts)) if one.local == local else ():
             shown = _CODES.sub("", text).strip()
             if shown:
                 yield Block(shown, "box")
