@@ -129,7 +129,8 @@ def _median(values: Iterable[float]) -> float:
 
 
 def cluster(cores: int) -> Any:
-    """Ray on this machine."""
+    """Ray on this machine, its workers at the priority of other processes, where it would have them at nice 15."""
+    os.environ.setdefault("RAY_worker_niceness", "0")
     import ray
     ray.init("local", num_cpus=cores, object_store_memory=STORE, log_to_driver=False, include_dashboard=False,
              runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}})

@@ -7,6 +7,7 @@ wall time and wants two free cores.
 
 from __future__ import annotations
 
+import collections
 import io
 import itertools
 import resource
@@ -16,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -142,11 +144,38 @@ class Pipeline:
         return {"images": self.images}
 
 
-@pytest.mark.parametrize("kind", ["uint8", "PIL", "float", "float, channels first"])
-def test_a_batch(picture, figure, kind):
+PASSES = ((np, "copyto"), (kernels, "floats_quantise"), (kernels, "floats_expand"), (kernels, "image_colours"),
+          (kernels, "image_spread"), (Image, "new"), (Image, "fromarray"))
+"""What goes over all samples of a picture, beside what draws and marks."""
+
+
+def passes_of(call: Callable[[], object], patch: pytest.MonkeyPatch) -> collections.Counter[str]:
+    """How often a call goes over a picture of SIDE x SIDE, by what does."""
+    seen: collections.Counter[str] = collections.Counter()
+
+    def counted(name: str, work: Callable[..., object]) -> Callable[..., object]:
+        def called(*given: Any, **settings: Any) -> object:
+            if any(getattr(one, "size", 0) >= SIDE * SIDE for one in given) or name == "new" and SIDE in given[1]:
+                seen[name] += 1
+            return work(*given, **settings)
+        return called
+
+    with patch.context() as patched:
+        for where, name in PASSES:
+            patched.setattr(where, name, counted(name, getattr(where, name)))
+        call()
+    return seen
+
+
+@pytest.mark.parametrize(("kind", "passes"), [
+    ("uint8", {"copyto": 1}), ("PIL", {"image_colours": 1, "new": 1, "image_spread": 1}),
+    ("float", {"floats_quantise": 1, "floats_expand": 1}),
+    ("float, channels first", {"floats_quantise": 1, "floats_expand": 1})])
+def test_a_batch(picture, figure, monkeypatch, kind, passes):
     """Eight pictures through LabelOutputs, beside what writes into pixels: label and watermark, in place, on one thread
-    and on as many as the batch has. Of floats and Pillow's images also beside that with their conversions to 8 bits of
-    a picture in rows and back."""
+    and on as many as the batch has; beside that and one copy of the batch as it came, which is the least for a result
+    in memory of its own; and of floats and Pillow's images beside that with their conversions to 8 bits of a picture in
+    rows and back."""
     batch = np.stack([np.roll(picture, 37 * i, 0) for i in range(8)])
     floats = batch / np.float32(255)
     work, levels, planes = batch.copy(), np.empty_like(picture), np.ascontiguousarray(np.moveaxis(floats, -1, 1))
@@ -165,6 +194,16 @@ def test_a_batch(picture, figure, kind):
         with ThreadPoolExecutor(threads.cores()) as pool:
             list(pool.map(labelled, work))
 
+    kept = None if kind == "PIL" else np.zeros_like(images)
+
+    def with_a_copy() -> None:
+        alone()
+        if kept is None:
+            for one in images:
+                one.copy()
+        else:
+            np.copyto(kept, images)
+
     def with_conversions() -> None:
         alone()
         if kind == "PIL":
@@ -180,6 +219,10 @@ def test_a_batch(picture, figure, kind):
     LabelOutputs(pipe, label)
     figure(f"a batch of 8, {kind}, to the kernels", ratio(pipe, alone, 13), most=1.1, conditions=ONE)
     figure("... to the kernels on as many threads", ratio(pipe, side_by_side, 13), conditions=ONE)
+    figure("... to the kernels and a copy of the batch", ratio(pipe, with_a_copy, 13), most=1.1, conditions=ONE)
+    figure("... fresh memory for each picture", faults_of(pipe) / 8, unit="kB", conditions=ONE)
+    assert passes_of(pipe, monkeypatch) == {name: 8 * count for name, count in passes.items()}
+    figure("... passes over a picture, beside label and watermark", sum(passes.values()), most=3, conditions="counted")
     if kind != "uint8":
         figure("... to the kernels and the conversions", ratio(pipe, with_conversions, 13), conditions=ONE)
 

@@ -268,8 +268,7 @@ def like(held: Held, samples: Samples) -> Held:
     pixels = samples.frames[0]
     if isinstance(held, np.ndarray):
         return _write_like(pixels, np.empty(pixels.shape, held.dtype)) if held.dtype.kind == "f" else pixels
-    from PIL import Image
-    made = Image.fromarray(pixels)
+    made = arrow.image_of(pixels)
     made.info = dict(held.info)
     if made.info.get("exif"):
         made.info["exif"] = exif.describe_upright(made.info["exif"], *made.size)

@@ -162,8 +162,10 @@ typedef int lk_floats_quantise_fn(const float *pixels, size_t height, size_t wid
 typedef int lk_floats_expand_fn(const uint8_t *pixels, size_t row_bytes, size_t height, size_t width, size_t channels,
                                 float *out, const size_t *strides);
 
-/* The colours of pixels of four bytes, as Pillow keeps RGB: pixels uint8 [height][row_bytes], out uint8 [height][width][3] */
+/* The colours of pixels of four bytes, as Pillow keeps RGB: pixels uint8 [height][row_bytes], out uint8 [height][width][3];
+ * and such pixels of colours, the fourth byte 255: out uint8 [height][width][4] */
 typedef int lk_image_colours_fn(const uint8_t *pixels, size_t row_bytes, size_t height, size_t width, uint8_t *out);
+typedef int lk_image_spread_fn(const uint8_t *pixels, size_t row_bytes, size_t height, size_t width, uint8_t *out);
 
 /* Luma of ITU-R BT.601, rounded to 8 bits: (77 r + 150 g + 29 b + 128) >> 8; one or two channels: the first is copied.
  * luma     uint8 [height][width] */
@@ -265,6 +267,7 @@ struct lk_kernels {
     lk_floats_quantise_fn *floats_quantise;
     lk_floats_expand_fn *floats_expand;
     lk_image_colours_fn *image_colours;
+    lk_image_spread_fn *image_spread;
     lk_image_luma_fn *image_luma;
     lk_plane_whiten_fn *plane_whiten;
     lk_plane_fold_fn *plane_fold;

@@ -52,6 +52,7 @@ margin_score = _in_use.margin_score
 floats_quantise = _in_use.floats_quantise
 floats_expand = _in_use.floats_expand
 image_colours = _in_use.image_colours
+image_spread = _in_use.image_spread
 image_luma = _in_use.image_luma
 plane_whiten = _in_use.plane_whiten
 plane_fold = _in_use.plane_fold

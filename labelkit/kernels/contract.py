@@ -75,6 +75,9 @@ class Kernels(Protocol):
     def image_colours(self, pixels: UInt8, out: UInt8, /) -> None:
         """`out` [height, width, 3]: the first three of the four channels of `pixels` [height, width, 4]."""
 
+    def image_spread(self, pixels: UInt8, out: UInt8, /) -> None:
+        """`out` [height, width, 4]: `pixels` [height, width, 3], and 255 as the fourth channel."""
+
     def image_luma(self, pixels: UInt8, luma: UInt8, /) -> None:
         """`luma` [height, width] of `pixels` [height, width, channels], as ITU-R BT.601 weighs them."""
 

@@ -32,9 +32,9 @@ __all__ = [
     "audio_chips", "audio_limit", "audio_loudness", "audio_mark", "audio_mark_scratch", "audio_resample",
     "audio_rows", "audio_shield", "audio_spectrum", "audio_stream", "audio_stream_form", "audio_stream_scratch",
     "audio_stream_state", "code_distance", "film_gain", "floats_expand", "floats_quantise", "image_colours",
-    "image_embed", "image_gain", "image_luma", "jpeg_marker", "jpeg_scan", "lattice_score", "margin_sample",
-    "margin_score", "plane_fold", "plane_fold_lattice", "plane_match", "plane_resample", "plane_whiten",
-    "polar_decode", "polar_scratch", "tile_make", "tile_place",
+    "image_embed", "image_gain", "image_luma", "image_spread", "jpeg_marker", "jpeg_scan", "lattice_score",
+    "margin_sample", "margin_score", "plane_fold", "plane_fold_lattice", "plane_match", "plane_resample",
+    "plane_whiten", "polar_decode", "polar_scratch", "tile_make", "tile_place",
 ]
 
 Plane = npt.NDArray[Any]
@@ -206,6 +206,11 @@ def _cell_weights(position: Plane, cells: int) -> tuple[Plane, Plane]:
 def image_colours(pixels: UInt8, out: UInt8) -> None:
     """Pixels of four bytes without the fourth."""
     out[:] = pixels[..., :3]
+
+
+def image_spread(pixels: UInt8, out: UInt8) -> None:
+    """Pixels of three bytes with a fourth, 255."""
+    out[..., :3], out[..., 3] = pixels, 255
 
 
 def image_luma(pixels: UInt8, luma: UInt8) -> None:

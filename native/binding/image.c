@@ -131,6 +131,20 @@ static PyObject *image_colours(PyObject *module, PyObject *args) {
     LK_CALL(&v, image_colours, ppixels, row_bytes, (size_t)h, (size_t)w, pout);
 }
 
+/* image_spread(pixels uint8[h, w, 3], out uint8[h, w, 4]) */
+static PyObject *image_spread(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *pixels, *out;
+    struct lk_views v = {.count = 0};
+    if (!PyArg_ParseTuple(args, "OO", &pixels, &out)) return NULL;
+    const uint8_t *ppixels = lk_pixels(&v, pixels, 0, "pixels");
+    const size_t row_bytes = lk_row_bytes(&v);
+    const Py_ssize_t h = lk_axis(&v, 0), w = lk_axis(&v, 1);
+    lk_range(&v, lk_axis(&v, 2), 3, 3, "channels of pixels");
+    uint8_t *pout = lk_output(&v, out, 'B', lk_times(h, lk_times(w, 4)), "out");
+    LK_CALL(&v, image_spread, ppixels, row_bytes, (size_t)h, (size_t)w, pout);
+}
+
 /* image_luma(pixels uint8[h, w, c], luma uint8[h, w]) */
 static PyObject *image_luma(PyObject *module, PyObject *args) {
     (void)module;
@@ -325,6 +339,7 @@ PyMethodDef lk_image_methods[] = {
     {"tile_make", tile_make, METH_VARARGS, "tile_make(columns, low, waves, flat, textured)"},
     {"tile_place", tile_place, METH_VARARGS, "tile_place(both, rows, columns, channels, flat, textured)"},
     {"image_colours", image_colours, METH_VARARGS, "image_colours(pixels, out)"},
+    {"image_spread", image_spread, METH_VARARGS, "image_spread(pixels, out)"},
     {"image_luma", image_luma, METH_VARARGS, "image_luma(pixels, luma)"},
     {"floats_quantise", floats_quantise, METH_VARARGS, "floats_quantise(pixels, out, outside)"},
     {"floats_expand", floats_expand, METH_VARARGS, "floats_expand(pixels, out)"},

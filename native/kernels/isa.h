@@ -28,6 +28,7 @@ lk_margin_score_fn LK(lk_margin_score);
 lk_floats_quantise_fn LK(lk_floats_quantise);
 lk_floats_expand_fn LK(lk_floats_expand);
 lk_image_colours_fn LK(lk_image_colours);
+lk_image_spread_fn LK(lk_image_spread);
 lk_image_luma_fn LK(lk_image_luma);
 lk_plane_whiten_fn LK(lk_plane_whiten);
 lk_plane_fold_fn LK(lk_plane_fold);

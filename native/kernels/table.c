@@ -15,6 +15,7 @@ const struct lk_kernels LK(lk_kernels) = {
     .floats_quantise = LK(lk_floats_quantise),
     .floats_expand = LK(lk_floats_expand),
     .image_colours = LK(lk_image_colours),
+    .image_spread = LK(lk_image_spread),
     .image_luma = LK(lk_image_luma),
     .plane_whiten = LK(lk_plane_whiten),
     .plane_fold = LK(lk_plane_fold),

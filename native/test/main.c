@@ -36,12 +36,16 @@ static void keep(struct result *r, int slot, const void *data, size_t size) {
     memcpy(r->data[slot], data, size);
 }
 
-/* The colours of pixels of four bytes, sample by sample. */
+/* The colours of pixels of four bytes, sample by sample, and back. */
 static void colours(const uint8_t *pixels, size_t height, size_t width) {
     uint8_t *out = guarded(3 * height * width);
     int wrong = lk_active()->image_colours(pixels, 4 * width, height, width, out) != LK_OK;
     for (size_t i = 0; i < 3 * height * width; i++) wrong |= out[i] != pixels[i / 3 * 4 + i % 3];
     check(!wrong, "colours", lk_isa_name(lk_isa_active()));
+    uint8_t *back = guarded(4 * height * width);
+    wrong = lk_active()->image_spread(out, 3 * width, height, width, back) != LK_OK;
+    for (size_t i = 0; i < 4 * height * width; i++) wrong |= back[i] != (i % 4 == 3 ? 255 : pixels[i]);
+    check(!wrong, "spread", lk_isa_name(lk_isa_active()));
 }
 
 static struct result pictures(size_t height, size_t width, size_t channels, int worst) {

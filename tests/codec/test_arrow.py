@@ -44,6 +44,24 @@ def test_other_images_and_those_in_several_blocks_are_not_lent(image):
     assert arrow.pixels_of(image) is None
 
 
+@pytest.mark.parametrize("shape", [(37, 53, 3), (1, 1, 3), (16, 16, 4), (16, 16), (1025, 4096, 3)])
+def test_an_image_of_an_array_has_its_pixels_and_its_own_memory(shape):
+    picture = np.random.default_rng(4).integers(0, 256, shape, np.uint8)
+    image, plain = arrow.image_of(picture), Image.fromarray(picture.copy())
+    assert image.mode == plain.mode and image.tobytes() == plain.tobytes()
+    if shape[2:] == (3,):  # of other modes Pillow takes the array's own memory, until the image is changed
+        image.load()[0, 0] = 1, 2, 3
+        assert image.getpixel((0, 0)) == (1, 2, 3)
+    image.putpixel((0, 0), 9 if image.mode == "L" else (9, 8, 7))
+    assert picture.tobytes() == plain.tobytes()
+
+
+@pytest.mark.parametrize("picture", [photo(40, 60)[:, ::-1], photo(40, 60)[::-1], photo(40, 60)[5:, 7:]],
+                         ids=["mirrored", "upside down", "part"])
+def test_an_image_of_an_array_that_lies_apart_has_its_pixels(picture):
+    assert np.array_equal(arrow.image_of(picture), picture)
+
+
 def test_lent_samples_of_an_image_are_new_at_each_call_and_leave_it_alone():
     picture = photo()
     image = Image.fromarray(picture)

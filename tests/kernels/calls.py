@@ -53,6 +53,7 @@ def arguments(k: contract.Kernels) -> dict[str, list]:
         "floats_quantise": [floats(9, 17, 3), np.empty((9, 17, 3), np.uint8), np.empty(1, np.int64)],
         "floats_expand": [whole(np.uint8, 9, 17, 3), np.empty((9, 17, 3), np.float32)],
         "image_colours": [whole(np.uint8, 9, 17, 4), np.empty((9, 17, 3), np.uint8)],
+        "image_spread": [whole(np.uint8, 9, 17, 3), np.empty((9, 17, 4), np.uint8)],
         "image_luma": [whole(np.uint8, 9, 17, 3), np.empty((9, 17), np.uint8)],
         "plane_whiten": [whole(np.uint8, 9, 17), np.empty((9, 17), np.int8), np.empty(24 * 33, np.int32), 25],
         "plane_fold": [whole(np.int8, 9, 17), np.empty((4, 4), np.int32)],

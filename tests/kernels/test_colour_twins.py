@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernel that takes the colours of pixels of four bytes gives what its NumPy twin does."""
+"""The kernels between pixels of four bytes and their three colours give what their NumPy twins do."""
 
 from __future__ import annotations
 
@@ -18,6 +18,23 @@ def test_colours(native, shape, apart) -> None:
         out = np.full((*shape, 3), 7, np.uint8)
         module.image_colours(pixels, out)
         assert np.array_equal(out, pixels[..., :3])
+
+
+@pytest.mark.parametrize("shape", [(7, 300), (40, 33), (3, 9), (3, 10), (1, 1), (0, 5), (5, 0)])
+@pytest.mark.parametrize("apart", [False, True])
+def test_pixels_of_four_bytes(native, shape, apart) -> None:
+    wide = np.random.default_rng(7).integers(0, 256, (shape[0], shape[1] + 5, 3), np.uint8)
+    pixels = wide[:, 2:-3] if apart else np.ascontiguousarray(wide[:, 2:-3])
+    for module in (reference, native):
+        out = np.full((*shape, 4), 7, np.uint8)
+        module.image_spread(pixels, out)
+        assert np.array_equal(out[..., :3], pixels) and (out[..., 3] == 255).all()
+
+
+def test_pixels_of_another_number_of_bytes_or_too_little_room_are_refused(native) -> None:
+    for channels, room in ((4, 4), (2, 4), (3, 3), (3, 5)):
+        with pytest.raises(ValueError, match="channels of pixels|out"):
+            native.image_spread(np.zeros((8, 8, channels), np.uint8), np.zeros((8, 8, room), np.uint8))
 
 
 def test_three_channels_or_too_little_room_are_refused(native) -> None:
