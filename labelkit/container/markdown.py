@@ -8,6 +8,7 @@ Text without front matter is taken for Markdown only where the file's name says 
 
 from __future__ import annotations
 
+import bisect
 import functools
 import json
 import re
@@ -100,28 +101,32 @@ def scan(reader: Reader, found: Format) -> Layout[_State, _Block]:
         if block.toml:
             layout.slots += _toml_slots(reader, text, block)
             continue
+        flows = list(_flows(text, block.lines, block.stop))
         for entry in _ENTRY.finditer(text, block.lines, block.stop):
-            if _is_open(text, block.lines, entry.start()):
+            around = bisect.bisect_left(flows, (entry.start(), 0)) - 1
+            if around >= 0 and entry.start() < flows[around][1]:
                 break  # it belongs to a mapping or a text over several lines, as all that follows may
             layout.slots.append(Slot(TEXT, "front matter", entry.start(), entry.end() - entry.start(),
                                      functools.partial(_body, entry), block, entry["key"].decode("ascii", "replace")))
     return layout
 
 
-def _is_open(text: bytes, start: int, stop: int) -> bool:
-    """Whether a mapping in braces, a list or a quoted text of YAML that starts before `stop` ends behind it."""
+def _flows(text: bytes, start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Start and stop of each mapping in braces, list and quoted text of YAML; one that does not end goes up to `stop`."""
     while flow := _FLOW.search(text, start, stop):
         depth, start = 0, flow.end()
         while token := _FLOW_TOKEN.match(text, start, stop):
             start = token.end()
             depth += bool(token["open"]) - bool(token["close"])
             if token["broken"]:
-                return True
+                yield flow.start(), stop
+                return
             if depth <= 0 and (token["text"] or token["close"]):
+                yield flow.start(), start
                 break
         else:
-            return True
-    return False
+            yield flow.start(), stop
+            return
 
 
 def _toml_slots(reader: Reader, text: bytes, block: _Block) -> Iterator[Slot[_Block]]:

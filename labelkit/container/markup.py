@@ -15,6 +15,7 @@ from xml.parsers import expat
 from labelkit.errors import LimitExceeded, MalformedFile
 
 _MAX_ELEMENTS = 200_000
+_MAX_DEPTH = 1_000  # libxml2 stops at 256; an element's ancestors are asked for
 _NAMES_A_BYTE, _LEAST_NAMES = 16, 1 << 20  # characters of names and attributes as they are handed out; real ones take 6
 PROLOG = rb"(?:\xef\xbb\xbf)?(?:\s++|<\?[^>]*+>|<!--(?:(?!-->).)*+-->)*+"
 """What may stand before a document type or root element, as a pattern that never backtracks."""
@@ -148,6 +149,9 @@ class _Walk:
         self.found.append(element)
         if len(self.found) > _MAX_ELEMENTS:
             raise LimitExceeded("the {what} has more than {limit} elements", what=self.what, limit=_MAX_ELEMENTS)
+        if len(self.open) > _MAX_DEPTH:
+            raise LimitExceeded("the {what} has elements inside each other, more than {limit} deep", what=self.what,
+                                limit=_MAX_DEPTH)
 
     def end(self, _name: str) -> None:
         element = self.open.pop()

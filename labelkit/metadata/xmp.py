@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from labelkit.container import markup
 from labelkit.container.markup import Element
@@ -53,12 +53,16 @@ class Property:
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """A packet in UTF-8, with the byte order mark and encoding that it goes back into."""
+    """A packet in UTF-8, with the byte order mark and encoding that it goes back into.
+
+    described  what the first description of an RDF element names, by its index, where that was asked for
+    """
 
     mark: bytes
     encoding: str
     data: bytes
     elements: list[Element]
+    described: dict[int, str] = field(default_factory=dict)
 
     def first(self, name: str, parent: Element | None = None) -> Element | None:
         """The first element of a name, anywhere or right in `parent`."""
@@ -223,8 +227,9 @@ def _is_astray(parsed: Packet, holder: Element | None) -> bool:
     """
     chain: list[Element] = []
     while holder is not None:
-        chain.insert(0, holder)
+        chain.append(holder)
         holder = holder.parent
+    chain.reverse()
     at = next((index for index, one in enumerate(chain) if one.name == f"{RDF}\nRDF"), None)
     outer = chain if at is None else chain[:at]
     if outer and outer[0].name == f"{_SVG}\nsvg" and any(
@@ -244,8 +249,10 @@ def _rdf_of(parsed: Packet) -> Element | None:
 
 def _described(rdf: Element, parsed: Packet) -> str:
     """What the first description of RDF that says so describes."""
-    named = (one.attributes.get(f"{RDF}\nabout", "") for one in parsed.elements if one.parent is rdf)
-    return next(filter(None, named), "")
+    if rdf.index not in parsed.described:
+        named = (one.attributes.get(f"{RDF}\nabout", "") for one in parsed.elements if one.parent is rdf)
+        parsed.described[rdf.index] = next(filter(None, named), "")
+    return parsed.described[rdf.index]
 
 
 def _insertions(parsed: Packet, text: bytes) -> list[tuple[int, int, bytes]]:

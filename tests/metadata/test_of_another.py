@@ -12,8 +12,11 @@ from PIL import Image
 
 import labelkit as lk
 from labelkit import metadata
+from labelkit.errors import LimitExceeded
+from labelkit.metadata import xmp
 from labelkit.report import Status
 from tests import files
+from tests.cost import within
 from tests.explicit.test_office import epub, odt
 from tests.files import LABEL, OTHER, movie, png_with, segment
 from tests.media import photo
@@ -179,3 +182,20 @@ def test_what_is_of_another_is_written_back_as_it_was():
     data = jpeg(packet(described(VALUE.replace(OTHER.produce_id, "own") + INGREDIENT)))
     out = metadata.write(data, LABEL)
     assert INGREDIENT.encode() in out and b"own" not in out
+
+
+def test_the_time_for_many_of_another_does_not_grow_with_their_square():
+    about = [f'<rdf:Description rdf:about="u{one}" TC260:AIGC="x" {TC260}/>' for one in range(900)]
+    whole, text = packet("<rdf:Description/>" * 100_000, *about), matter(*['AIGC: {"a": 1}'] * 4000)
+    assert len(xmp.everywhere(whole)) == 900 and len(xmp.find(whole)) == 1
+    assert within(lambda: xmp.find(whole), 5) and within(lambda: metadata.read(text), 5)
+
+
+@pytest.mark.parametrize("depth,is_read", [(900, True), (1000, False)])
+def test_elements_inside_each_other_are_bounded(depth, is_read):
+    deep = packet(described("<a>" * depth + VALUE + "</a>" * depth))
+    if is_read:
+        assert [one.astray for one in xmp.everywhere(deep)] == [True]
+    else:
+        with pytest.raises(LimitExceeded, match="1000 deep"):
+            xmp.everywhere(deep)
