@@ -112,7 +112,7 @@ def scan(reader: Reader, found: Format) -> Layout[_State, _Block]:
 
 
 def _flows(text: bytes, start: int, stop: int) -> Iterator[tuple[int, int]]:
-    """Start and stop of each mapping in braces, list and quoted text of YAML; one that does not end goes up to `stop`."""
+    """Start and stop of each mapping in braces, list and quoted text of YAML; what does not end goes up to `stop`."""
     while flow := _FLOW.search(text, start, stop):
         depth, start = 0, flow.end()
         while token := _FLOW_TOKEN.match(text, start, stop):
