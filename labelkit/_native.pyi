@@ -78,7 +78,7 @@ def audio_mark(
     signs: Int8,
     phase: int,
     depths: Float32,
-    mean: Float32,
+    heard: Float32,
     scratch: Float32,
     out: Float32,
     /,

@@ -18,7 +18,8 @@
  * signs     int8 [period][bands] of -1, 0, +1; frame f follows row (phase + f) % period
  * depths    float [bands]: log2 of the amplitude gain of a band that lies 13 dB under the frame's loudest, in a frame as
  *           loud as those before it
- * mean      float [1], in and out: running mean of the frames' log2 power; -1e9 before the first frame
+ * heard     float [LK_AUDIO_HEARD], in and out: running mean of the frames' log2 power, -1e9 before the first frame; the sum
+ *           over frames of log2 of each band's power, the mean of its bins; from LK_AUDIO_BANDS on that of its square
  * scratch   float [lk_audio_mark_scratch(channels)]
  * out       float [channels][stride]: the difference is added to it
  */
@@ -27,9 +28,11 @@
 #define LK_AUDIO_SHIELD 256
 #define LK_AUDIO_LIMIT 64
 #define LK_AUDIO_BANDS 128
+#define LK_AUDIO_HEARD (1 + 2 * LK_AUDIO_BANDS)
 typedef int lk_audio_mark_fn(const float *x, size_t channels, size_t stride, size_t frames, const float *roots,
                              const float *window, const uint16_t *edges, size_t bands, const int8_t *signs,
-                             size_t period, size_t phase, const float *depths, float *mean, float *scratch, float *out);
+                             size_t period, size_t phase, const float *depths, float *heard, float *scratch,
+                             float *out);
 size_t lk_audio_mark_scratch(size_t channels);
 
 /* Keeps a difference under its host, bin by bin of frames of LK_AUDIO_SHIELD samples at half overlap: a bin of it is lowered
@@ -64,7 +67,8 @@ typedef int lk_audio_resample_fn(const float *x, size_t nx, const float *bank, s
  *           at 16 kHz; frames made; samples before time 0 to come; samples of the difference; where the next sample at the
  *           host's rate begins among them, in 1 / down. Then how many frames of the chunk were taken in, and of `out` given;
  *           -1 and 0 where a sample is no number or more than LK_AUDIO_LOUDEST, and then nothing else has changed
- * state     float [lk_audio_stream_state(channels, room, far_room)]: 0 before the first call, but its last, -1e9
+ * state     float [lk_audio_stream_state(channels, room, far_room)]: 0 before the first call, but -1e9 where its last
+ *           LK_AUDIO_HEARD begin, which are those of lk_audio_mark and may be set back to 0 between two calls
  * scratch   float [lk_audio_stream_scratch(channels)]
  * out       as the chunk, or float where `adds` is 0, of `room` frames: all that is ready, as far as there is room
  */

@@ -16,7 +16,7 @@ from labelkit.kernels.contract import Float32, Int8, UInt16
 
 Plane = npt.NDArray[Any]
 
-_FRAME, _HOP, _HALF, _LIMIT, _SHIELD = 1024, 512, 512, 64, 256
+_FRAME, _HOP, _HALF, _LIMIT, _SHIELD, _BANDS = 1024, 512, 512, 64, 256, 128
 _MOVE_LOW, _MOVE_SLOPE, _MOVE_HIGH = 0.17, 0.18, 2.6
 _SWELL, _SWELL_LOW, _SWELL_HIGH, _PACE = 0.1, 0.6, 1.25, 0.05
 _NEAR, _PACE_LIMIT = 0.05, 1 << 20
@@ -29,18 +29,20 @@ def audio_mark_scratch(channels: int) -> int:
 
 
 def audio_mark(x: Float32, channels: int, frames: int, roots: Float32, window: Float32, edges: UInt16, signs: Int8,
-               phase: int, depths: Float32, mean: Float32, scratch: Float32, out: Float32) -> None:
+               phase: int, depths: Float32, heard: Float32, scratch: Float32, out: Float32) -> None:
     """Add to `out` what makes the bands of x follow the signs."""
     x, out, at = x.reshape(channels, -1), out.reshape(channels, -1), edges.astype(np.intp)
-    low, high = at[0], at[-1]
+    low, high, bands = at[0], at[-1], len(depths)
     for f in range(frames):
         part = slice(f * _HOP, f * _HOP + _FRAME)
         spectrum = np.fft.rfft(x[:, part] * window, axis=1)
         power = np.square(np.abs(spectrum[:, low:high])).sum(0)
         level = np.log2(np.add.reduceat(power, at[:-1] - low) / np.diff(at) + 1e-13)
         loudness = np.log2(power.sum() + 1e-13)
-        mean[0] = loudness if mean[0] < -1e8 else mean[0] + (loudness - mean[0]) * _PACE
-        share = np.clip(np.exp2(_SWELL * (mean[0] - loudness)), _SWELL_LOW, _SWELL_HIGH)
+        heard[0] = loudness if heard[0] < -1e8 else heard[0] + (loudness - heard[0]) * _PACE
+        heard[1 : 1 + bands] += level
+        heard[1 + _BANDS : 1 + _BANDS + bands] += np.square(level)
+        share = np.clip(np.exp2(_SWELL * (heard[0] - loudness)), _SWELL_LOW, _SWELL_HIGH)
         move = np.minimum(_MOVE_LOW + _MOVE_SLOPE * (level.max() - level), _MOVE_HIGH)
         change = np.exp2(share * depths * move * signs[(phase + f) % len(signs)]) - 1
         gain = np.zeros(_HALF + 1)

@@ -10,7 +10,7 @@ import numpy as np
 from labelkit.kernels.audio import audio_limit, audio_mark, audio_resample, audio_shield
 from labelkit.kernels.contract import Float32, Int8, Int64, Sound, UInt16
 
-_FRAME, _HOP, _LAG, _AROUND, _BATCH, _LOUDEST = 1024, 512, 128, 32, 4, 1e4
+_FRAME, _HOP, _LAG, _AROUND, _BATCH, _HEARD, _LOUDEST = 1024, 512, 128, 32, 4, 257, 1e4
 _PAST = _LAG + 2 * _AROUND
 _NEAR, _MADE, _KEPT = _PAST + (_BATCH + 2) * _HOP, _LAG + (_BATCH + 1) * _HOP, _PAST + _BATCH * _HOP
 _AT, _HELD, _DOWN, _NEAR_HELD, _FRAMES, _EARLY, _FAR_HELD, _UP, _TAKEN, _GIVEN = range(10)
@@ -19,7 +19,7 @@ _NOTHING = np.empty(0, np.float32)
 
 def audio_stream_state(channels: int, room: int, far_room: int) -> int:
     """Floats of what `audio_stream` keeps between two calls."""
-    return channels * (room + far_room + _NEAR + _MADE + _KEPT) + 1
+    return channels * (room + far_room + _NEAR + _MADE + _KEPT) + _HEARD
 
 
 def audio_stream_scratch(channels: int) -> int:
@@ -89,10 +89,10 @@ class _Stream:
     limited, and the same limited in frequency."""
 
     def __init__(self, form: _Form) -> None:
-        rows = form.state[:-1].reshape(form.channels, -1)
+        rows = form.state[:-_HEARD].reshape(form.channels, -1)
         self._host, self._far, self._near, self._made, self._kept = np.split(
             rows, np.cumsum([form.room, form.far_room, _NEAR, _MADE]), axis=1)
-        self._mean, self._counts, self._up, self._down = form.state[-1:], form.counts, form.up, form.down
+        self._heard, self._counts, self._up, self._down = form.state[-_HEARD:], form.counts, form.up, form.down
         self._lead = 0
 
     def take(self, host: Float32) -> int:
@@ -125,7 +125,7 @@ class _Stream:
         size, phase = frames * _HOP, int(self._counts[_FRAMES]) % len(signs)
         x = np.ascontiguousarray(self._near[:, _PAST : _PAST + size + _HOP])
         made = np.zeros_like(x)
-        audio_mark(x, len(x), frames, roots, window, edges, signs, phase, depths, self._mean, _NOTHING, made)
+        audio_mark(x, len(x), frames, roots, window, edges, signs, phase, depths, self._heard, _NOTHING, made)
         self._made[:, _LAG : _LAG + size + _HOP] += made
         self._counts[_FRAMES] += frames
 

@@ -115,7 +115,7 @@ class Kernels(Protocol):
         """Floats of scratch that `audio_mark` wants."""
 
     def audio_mark(self, x: Float32, channels: int, frames: int, roots: Float32, window: Float32, edges: UInt16,
-                   signs: Int8, phase: int, depths: Float32, mean: Float32, scratch: Float32, out: Float32,
+                   signs: Int8, phase: int, depths: Float32, heard: Float32, scratch: Float32, out: Float32,
                    /) -> None:
         """Add to `out` what makes the bands of `x` [channels, samples] follow the `signs` [period, bands]."""
 

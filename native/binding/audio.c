@@ -3,14 +3,14 @@
 
 enum { MAX_CHANNELS = 1024, MAX_STEP = 1 << 30 };
 
-/* audio_mark(x, channels, frames, roots, window, edges, signs, phase, depths, mean, scratch, out) */
+/* audio_mark(x, channels, frames, roots, window, edges, signs, phase, depths, heard, scratch, out) */
 static PyObject *audio_mark(PyObject *module, PyObject *args) {
     (void)module;
-    PyObject *x, *roots, *window, *edges, *signs, *depths, *mean, *scratch, *out;
+    PyObject *x, *roots, *window, *edges, *signs, *depths, *heard, *scratch, *out;
     Py_ssize_t channels, frames, phase;
     struct lk_views v = {.count = 0};
     if (!PyArg_ParseTuple(args, "OnnOOOOnOOOO", &x, &channels, &frames, &roots, &window, &edges, &signs, &phase, &depths,
-                          &mean, &scratch, &out))
+                          &heard, &scratch, &out))
         return NULL;
     lk_range(&v, channels, 1, MAX_CHANNELS, "channels");
     lk_range(&v, frames, 0, PY_SSIZE_T_MAX, "frames");
@@ -26,11 +26,11 @@ static PyObject *audio_mark(PyObject *module, PyObject *args) {
     const Py_ssize_t all = lk_elements(&v);
     if (v.refused || bands < 1 || !all || all % bands) return lk_refuse(&v, "signs: rows of one sign for each band wanted");
     const float *pdepths = lk_input(&v, depths, 'f', bands, "depths");
-    float *pmean = lk_output(&v, mean, 'f', 1, "mean");
+    float *pheard = lk_output(&v, heard, 'f', LK_AUDIO_HEARD, "heard");
     float *pscratch = lk_output(&v, scratch, 'f', (Py_ssize_t)lk_audio_mark_scratch((size_t)channels), "scratch");
     float *pout = lk_output(&v, out, 'f', size, "out");
     LK_CALL(&v, audio_mark, px, (size_t)channels, (size_t)(size / channels), (size_t)frames, proots, pwindow, pedges,
-            (size_t)bands, psigns, (size_t)(all / bands), (size_t)phase, pdepths, pmean, pscratch, pout);
+            (size_t)bands, psigns, (size_t)(all / bands), (size_t)phase, pdepths, pheard, pscratch, pout);
 }
 
 static PyObject *audio_mark_scratch(PyObject *module, PyObject *args) {
@@ -147,9 +147,10 @@ static int open_form(struct held_form *held, PyObject *args) {
     form->depths = lk_input(v, depths, 'f', bands, "depths");
     held->limits = lk_input(v, limits, 'f', 2, "limits");
     held->counts = lk_output(v, counts, 'q', LK_AUDIO_STREAM_COUNTS, "counts");
-    const Py_ssize_t size = (Py_ssize_t)lk_audio_stream_state(1, form->room, form->far_room) - 1;
+    const Py_ssize_t size = (Py_ssize_t)lk_audio_stream_state(1, form->room, form->far_room) - LK_AUDIO_HEARD;
     const Py_ssize_t floats = lk_times(channels, size);
-    held->state = lk_output(v, state, 'f', floats < PY_SSIZE_T_MAX ? floats + 1 : floats, "state");
+    held->state = lk_output(v, state, 'f', floats <= PY_SSIZE_T_MAX - LK_AUDIO_HEARD ? floats + LK_AUDIO_HEARD : floats,
+                            "state");
     held->scratch = lk_output(v, scratch, 'f', (Py_ssize_t)lk_audio_stream_scratch(form->channels), "scratch");
     return lk_ready(v);
 }
@@ -203,9 +204,9 @@ static PyObject *audio_stream_state(PyObject *module, PyObject *args) {
     lk_range(&v, room, 0, LK_AUDIO_STREAM_ROOM, "room");
     lk_range(&v, far_room, 0, LK_AUDIO_STREAM_ROOM, "far_room");
     if (v.refused) return NULL;
-    const Py_ssize_t row = (Py_ssize_t)lk_audio_stream_state(1, (size_t)room, (size_t)far_room) - 1;
-    lk_range(&v, lk_times(channels, row), 0, PY_SSIZE_T_MAX - 1, "floats of state");
-    return v.refused ? NULL : PyLong_FromSize_t((size_t)channels * (size_t)row + 1);
+    const Py_ssize_t row = (Py_ssize_t)lk_audio_stream_state(1, (size_t)room, (size_t)far_room) - LK_AUDIO_HEARD;
+    lk_range(&v, lk_times(channels, row), 0, PY_SSIZE_T_MAX - LK_AUDIO_HEARD, "floats of state");
+    return v.refused ? NULL : PyLong_FromSize_t((size_t)channels * (size_t)row + LK_AUDIO_HEARD);
 }
 
 static PyObject *audio_stream_scratch(PyObject *module, PyObject *args) {
@@ -317,7 +318,7 @@ static PyObject *audio_rows(PyObject *module, PyObject *args) {
 PyMethodDef lk_audio_methods[] = {
     {"audio_mark_scratch", audio_mark_scratch, METH_VARARGS, "audio_mark_scratch(channels) -> floats of scratch"},
     {"audio_mark", audio_mark, METH_VARARGS,
-     "audio_mark(x, channels, frames, roots, window, edges, signs, phase, depths, mean, scratch, out)"},
+     "audio_mark(x, channels, frames, roots, window, edges, signs, phase, depths, heard, scratch, out)"},
     {"audio_shield", audio_shield, METH_VARARGS,
      "audio_shield(host, difference, ratio, roots, window, scratch, out)"},
     {"audio_limit", audio_limit, METH_VARARGS, "audio_limit(host, difference, ratio, scratch, out)"},

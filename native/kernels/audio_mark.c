@@ -24,7 +24,8 @@ static float swell(float power, float *mean) {
 
 /* Gains less one of each bin, from the powers of the bins of all channels together. */
 static void gains(const float *power, const uint16_t *edges, size_t bands, const int8_t *signs, const float *depths,
-                  float *mean, float *gain) {
+                  float *heard, float *gain) {
+    float *sums = heard + 1, *squares = sums + MAX_BANDS;
     float level[MAX_BANDS], loudest = -1e9f, all = 0.0f;
     for (size_t b = 0; b < bands; b++) {
         float sum = 0.0f;
@@ -32,8 +33,10 @@ static void gains(const float *power, const uint16_t *edges, size_t bands, const
         all += sum;
         level[b] = log2f(sum / (float)(edges[b + 1] - edges[b]) + POWER_FLOOR);
         loudest = level[b] > loudest ? level[b] : loudest;
+        sums[b] += level[b];
+        squares[b] += level[b] * level[b];
     }
-    const float share = swell(all, mean);
+    const float share = swell(all, heard);
     for (size_t b = 0; b < bands; b++) {
         const float move = MOVE_LOW + MOVE_SLOPE * (loudest - level[b]);
         const float change = exp2f(share * depths[b] * (move > MOVE_HIGH ? MOVE_HIGH : move) * (float)signs[b]) - 1.0f;
@@ -49,7 +52,7 @@ size_t lk_audio_mark_scratch(size_t channels) {
 
 int LK(lk_audio_mark)(const float *x, size_t channels, size_t stride, size_t frames, const float *roots,
                       const float *window, const uint16_t *edges, size_t bands, const int8_t *signs, size_t period,
-                      size_t phase, const float *depths, float *mean, float *scratch, float *out) {
+                      size_t phase, const float *depths, float *heard, float *scratch, float *out) {
     if (bands == 0 || bands > MAX_BANDS || period == 0 || edges[0] == 0 || edges[bands] > HALF) return LK_BAD_ARGUMENT;
     for (size_t b = 0; b < bands; b++)
         if (edges[b] >= edges[b + 1]) return LK_BAD_ARGUMENT;
@@ -66,7 +69,7 @@ int LK(lk_audio_mark)(const float *x, size_t channels, size_t stride, size_t fra
             real_forward(&turns, window, x + c * stride + f * LK_AUDIO_HOP, low, high, work, re, im);
             for (size_t k = 0; k < bins; k++) power[k] += re[k] * re[k] + im[k] * im[k];
         }
-        gains(power, edges, bands, signs + (phase + f) % period * bands, depths, mean, gain);
+        gains(power, edges, bands, signs + (phase + f) % period * bands, depths, heard, gain);
         for (size_t c = 0; c < channels; c++) {
             float *re = spectra + 2 * HALF * c, *im = re + HALF;
             for (size_t k = 0; k < bins; k++) re[k] *= gain[k], im[k] *= gain[k];

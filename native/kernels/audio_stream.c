@@ -28,7 +28,7 @@ static size_t row_of(size_t room, size_t far_room) { return room + far_room + NE
 
 #ifdef LK_ISA_scalar
 size_t lk_audio_stream_state(size_t channels, size_t room, size_t far_room) {
-    return channels * row_of(room, far_room) + 1;
+    return channels * row_of(room, far_room) + LK_AUDIO_HEARD;
 }
 
 size_t lk_audio_stream_scratch(size_t channels) {
@@ -125,9 +125,9 @@ static size_t mark(struct stream *s, size_t most) {
     const size_t frames = least(least(whole, BATCH), least(most, room)), size = frames * HOP;
     if (!frames) return 0;
     const struct channel first = channel_of(s, 0);
-    float *mean = s->state + f->channels * s->row;
+    float *heard = s->state + f->channels * s->row;
     LK(lk_audio_mark)(first.near_ + PAST, f->channels, s->row, frames, f->roots, f->window, f->edges, f->bands, f->signs,
-                      f->period, s->frames % f->period, f->depths, mean, s->scratch, first.made + LAG);
+                      f->period, s->frames % f->period, f->depths, heard, s->scratch, first.made + LAG);
     const size_t early = least(s->early, size);
     for (size_t c = 0; c < f->channels; c++) {
         const struct channel row = channel_of(s, c);

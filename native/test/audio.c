@@ -44,12 +44,13 @@ static uint32_t marks(size_t channels, size_t frames, float amplitude) {
     const struct lk_kernels *k = lk_active();
     static const uint16_t edges[] = {1, 2, 30, 300, 512};
     static const int8_t signs[] = {1, -1, 0, 1, -1, -1, 1, 1};
-    float mean = -1e9f;
     const size_t stride = (frames - 1) * LK_AUDIO_HOP + LK_AUDIO_FRAME, all = channels * stride;
+    float *heard = floats(LK_AUDIO_HEARD, 0);
+    heard[0] = -1e9f;
     float *roots = floats(2 * LK_AUDIO_FRAME, 0), *window = floats(LK_AUDIO_FRAME, 0), *depths = floats(4, 1);
     tables(roots, window);
     float *x = floats(all, amplitude), *out = floats(all, 0), *scratch = floats(lk_audio_mark_scratch(channels), 1);
-    check(k->audio_mark(x, channels, stride, frames, roots, window, edges, 4, signs, 2, 1, depths, &mean, scratch, out) ==
+    check(k->audio_mark(x, channels, stride, frames, roots, window, edges, 4, signs, 2, 1, depths, heard, scratch, out) ==
               LK_OK, "audio_mark");
     const size_t hop = LK_AUDIO_SHIELD / 2, n = (stride / hop - frames % 2) * hop;
     float *shielded = floats(n, 0), *parts = floats(LK_AUDIO_SHIELD_SCRATCH, 1), *brief = floats(LK_AUDIO_SHIELD, 1);
@@ -92,7 +93,7 @@ static uint32_t streams(size_t channels, size_t up, size_t down, int whole, floa
     int16_t *words = guarded(FRAMES * channels * 2);
     for (size_t i = 0; i < FRAMES * channels; i++) words[i] = (int16_t)(samples[i] * 16000.0f); /* they are below 2 */
     uint8_t *out = guarded(FRAMES * channels * size);
-    held[state_floats - 1] = -1e9f;
+    held[state_floats - LK_AUDIO_HEARD] = -1e9f;
     int64_t counts[LK_AUDIO_STREAM_COUNTS] = {0, taps ? (int64_t)taps / 2 - 1 : 0, 0, 704, 0, 672, back ? 15 : 0};
     size_t given = 0;
     for (size_t at = 0; at < FRAMES; at += part) {

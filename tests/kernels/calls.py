@@ -70,7 +70,7 @@ def arguments(k: contract.Kernels) -> dict[str, list]:
         "jpeg_marker": [whole(np.uint8, 300), whole(np.uint8, 256) % 2, 7, np.empty(1, np.int64)],
         "audio_mark_scratch": [2],
         "audio_mark": [floats(2, 1536), 2, 2, roots().copy(), windows()[0].copy(), edges,
-                       np.array([[1, -1, 0], [0, 1, 1]], np.int8), 1, floats(3), np.zeros(1, np.float32),
+                       np.array([[1, -1, 0], [0, 1, 1]], np.int8), 1, floats(3), np.zeros(257, np.float32),
                        np.empty(max(1, k.audio_mark_scratch(2)), np.float32), np.zeros((2, 1536), np.float32)],
         "audio_shield": [floats(384), floats(384), 0.1, roots().copy(), floats(256),
                          np.empty(5 * 1024 + 8 * 129, np.float32), np.zeros(384, np.float32)],

@@ -27,10 +27,11 @@ SHIELD_SCRATCH = 5 * 1024 + 8 * 129
 def mark(k, channels=2):
     x = np.ascontiguousarray(np.resize(sounds.speech(2), (channels, 512 * 40 + 512)))
     signs = np.random.default_rng(1).choice([-1, 0, 1], (7, BANDS)).astype(np.int8)
-    out = np.zeros_like(x)
+    out, heard = np.zeros_like(x), np.zeros(257, np.float32)
+    heard[0] = -1e9
     k.audio_mark(x, channels, 40, roots(), windows()[0], EDGES, signs, 3, np.full(BANDS, 0.25, np.float32),
-                 np.full(1, -1e9, np.float32), np.empty(max(1, k.audio_mark_scratch(channels)), np.float32), out)
-    return out
+                 heard, np.empty(max(1, k.audio_mark_scratch(channels)), np.float32), out)
+    return np.concatenate([out.reshape(-1), heard / np.abs(heard).max()])
 
 
 def limit(k):
@@ -181,7 +182,7 @@ def test_a_stream_adds_the_difference_and_keeps_to_full_scale():
     lambda k: k.audio_spectrum(np.zeros(2000, np.float32), 1, 256, roots(), windows()[1], 0, 512,
                                np.zeros(4096, np.float32), np.zeros((1, 513), np.float32)),
     lambda k: k.audio_mark(np.zeros(1000, np.float32), 1, 1, roots(), windows()[0], EDGES,
-                           np.zeros((1, BANDS), np.int8), 0, np.zeros(BANDS, np.float32), np.zeros(1, np.float32),
+                           np.zeros((1, BANDS), np.int8), 0, np.zeros(BANDS, np.float32), np.zeros(257, np.float32),
                            np.zeros(k.audio_mark_scratch(1), np.float32), np.zeros(1000, np.float32)),
     lambda k: k.audio_rows(np.zeros(49, np.float32), np.zeros((4, 16), np.float32), 12,
                            np.zeros((1, 192), np.float32), np.zeros((1, 192), np.float32)),

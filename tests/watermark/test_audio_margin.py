@@ -164,16 +164,39 @@ def test_a_stream_is_measured_as_it_is_heard():
         assert audio.detect(streams[0][part], RATE, KEY).payload == PAYLOAD
 
 
-def test_a_stream_is_measured_after_six_seconds_and_later_about_once_a_minute(monkeypatch):
-    host, measured = np.arange(200 * RATE, dtype=np.float32), []
-    monkeypatch.setattr(margin, "amplitude", lambda heard, rate, counted_s: measured.append(heard.copy()) or 1.0)
-    for size in (4_000, 70_000):
-        listener, times = margin.Listener(RATE), []
-        measured.clear()
-        for at in range(0, len(host), size):
-            times += [listener.heard_s for _, changed in listener.push(host[at : at + size]) if changed is not None]
-        assert np.allclose(times, margin.PERIOD_S * np.array([2, 6, 14, 30, 46, 62]), atol=0.01)
-        for time, heard in zip(times, measured, strict=True):
-            last = round(time * RATE)
-            assert np.array_equal(heard, host[last - len(heard) : last]), "the two periods before"
-            assert len(heard) == round(2 * margin.PERIOD_S * RATE)
+def organ(seconds: float) -> np.ndarray:
+    t = np.arange(int(seconds * RATE)) / RATE
+    tones = sum(level * np.sin(2 * np.pi * hz * t + hz) for hz, level in sustained.PADS["organ on C4"])
+    return (tones + sounds.noise(seconds, RATE, 1e-4)).astype(np.float32)
+
+
+def test_a_section_whose_sound_changes_is_marked_in_parts():
+    """The organ alone is held back, not the speech behind it."""
+    speech = sounds.speech(30, RATE)
+    (first, low), (change, high) = margin.amplitudes(np.concatenate([organ(20), speech]), RATE)
+    assert first == 0 and change == pytest.approx(20 * RATE, abs=margin.PERIOD_S * RATE)
+    assert low == pytest.approx(margin.amplitude(organ(20), RATE), rel=0.1) and low < 0.5
+    assert high == pytest.approx(margin.amplitude(speech, RATE), rel=0.2) and high > 0.9
+    (only,) = margin.amplitudes(np.concatenate([organ(5), speech]), RATE)
+    assert only[1] == pytest.approx(high, rel=0.2), "a beginning that is too short to be measured decides nothing"
+    (_, high), (change, low) = margin.amplitudes(np.concatenate([speech, organ(20)]), RATE)
+    assert high > 0.9 and low < 0.5 and change == pytest.approx(30 * RATE, abs=margin.PERIOD_S * RATE)
+
+
+@pytest.mark.parametrize("host", [sounds.speech(40, RATE), sounds.music(40, RATE), organ(30), organ(12),
+                                  np.concatenate([organ(6), sounds.speech(13, RATE)])],
+                         ids=["speech", "music", "organ", "short", "short and changing"])
+def test_a_section_whose_sound_stays_has_one_amplitude(host):
+    assert margin.amplitudes(host, RATE) == [(0, margin.amplitude(host, RATE))]
+
+
+def test_a_file_is_read_before_and_behind_a_change():
+    host = np.concatenate([organ(20), sounds.speech(30, RATE)])
+    marked = audio.embed(host, RATE, PAYLOAD, KEY)
+    attacked, rate = attacks.apply("opus_24k", marked[25 * RATE : 40 * RATE], RATE)
+    assert audio.detect(attacked, rate, KEY).payload == PAYLOAD
+    assert audio.detect(marked[: 15 * RATE], RATE, KEY).payload == PAYLOAD
+    assert not audio.detect(attacked, rate, Key(b"another secret of this length")).found
+    blocks = [host[at : at + 70_000] for at in range(0, len(host), 70_000)]
+    parts = embedder.embed_in_blocks(lambda: iter(blocks), RATE, 1, len(host), PAYLOAD, KEY)
+    assert np.array_equal(np.concatenate(list(parts)), marked)

@@ -18,7 +18,7 @@ from labelkit.codec.resample import bank
 from labelkit.errors import InvalidArgument
 from labelkit.key import Key
 from labelkit.payload import Payload
-from labelkit.watermark.audio.inputs import MAX_AMPLITUDE, Samples
+from labelkit.watermark.audio.inputs import MAX_AMPLITUDE, Float32, Samples
 from labelkit.watermark.audio.pattern import EDGES, FRAME, HOP, RATE, frame_signs, roots, windows
 
 # swept 2026-11-28, tables in benchmarks/TUNING.md: DEPTH, TILT, WIDEBAND_SHARE, SPECTRAL_LIMIT, ENERGY_LIMIT, SLOPE,
@@ -37,6 +37,8 @@ _EARLY = HOP + _LAG + _AROUND  # samples before time 0 that the first frames mak
 _BATCH = 4 * HOP  # samples at RATE that the kernel makes at once: LK_AUDIO_STREAM_FRAMES
 _FRAMES, _TAKEN, _GIVEN = 4, 8, 9  # places in the kernel's counts
 _ALL = 2**31 - 1  # frames
+_BANDS = 128
+_HEARD = 1 + 2 * _BANDS  # floats at the end of the state: LK_AUDIO_HEARD
 _PLAIN = 0x101  # flags of an array: C-contiguous, aligned
 _WINDOW = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_SHORT) / _SHORT)).astype(np.float32)
 _HZ = (EDGES[1:] + EDGES[:-1]) * (RATE / FRAME / 2)
@@ -66,7 +68,8 @@ class DifferenceMaker:
         rooms = lead + self.delay + _BATCH * down // up + 1, 2 * ahead_back + down // up + 1 + 2 * _BATCH
         self._counts = np.array([0, lead, 0, HOP + _LAG + 2 * _AROUND, 0, _EARLY, lead_back, 0, 0, 0], np.int64)
         state = np.zeros(kernels.audio_stream_state(channels, *rooms), np.float32)
-        state[-1] = -1e9
+        self._heard, self._counted = state[-_HEARD:], 0  # frames of the mark in what is heard
+        self._heard[0] = -1e9
         form = kernels.audio_stream_form(
             channels, *rooms, up, down, down_bank, up_bank, roots(), windows()[0], _WINDOW, EDGES,
             frame_signs(key, payload), self._depths, self._limits, adds, self._counts, state,
@@ -123,6 +126,16 @@ class DifferenceMaker:
                 return
             self._apply(self._changes.popleft()[1])
         self._make(chunk, out, _ALL)
+
+    def heard(self) -> tuple[Float32, Float32]:
+        """float32 [76] each: mean and deviation of log2 of the host's power in every band since the last call."""
+        frames, bands = self._counts.item(_FRAMES), len(_HZ)
+        sums, squares = self._heard[1 : 1 + bands], self._heard[1 + _BANDS : 1 + _BANDS + bands]
+        scale = np.float32(1 / max(1, frames - self._counted))
+        means = sums * scale
+        deviations = np.sqrt(np.maximum(squares * scale - np.square(means), 0))
+        self._counted, self._heard[1:] = frames, 0
+        return means, deviations
 
     def set_amplitude(self, amplitude: float, at_s: float) -> None:
         """Change the amplitude from a time on, to a frame; times come in ascending order, before the sound there."""

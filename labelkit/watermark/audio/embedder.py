@@ -27,6 +27,7 @@ from labelkit.watermark.audio.inputs import (
     check_rate,
     views_of,
 )
+from labelkit.watermark.audio.listener import UNHEARD, Listener
 from labelkit.watermark.audio.pattern import RATE, pattern
 from labelkit.watermark.audio.significance import log_false_positive_rate, score
 from labelkit.watermark.audio.synchronizer import ROW_S, STARTS, Replay, Spectrum, fold
@@ -47,7 +48,7 @@ class AudioMarker:
     channels    of the chunks, which are float32 (full scale +-1) or int16, [frames] or [frames, channels]
     payload     or None: the mark carries presence alone
     strength    0.25 to 4, a factor of all depths
-    robustness  "everyday" spends what ten seconds like those just heard need; "hard" spends all there is, and makes
+    robustness  "everyday" spends what ten seconds like those heard need (listener.py); "hard" spends all, and makes
                 the samples that `embed` makes of the whole. Presence alone always gets all
 
     The output lags by `latency_s`, at most 80 ms; chunks may have any sizes. A stream is marked whether it can carry
@@ -58,9 +59,9 @@ class AudioMarker:
                  strength: float = 1.0, robustness: str = ROBUSTNESS[0]) -> None:
         check_robustness(robustness)
         measured = robustness != "hard" and payload is not None
-        self._maker = _maker(rate, channels, payload, key, strength, margin.UNHEARD if measured else HARD)
+        self._maker = _maker(rate, channels, payload, key, strength, UNHEARD if measured else HARD)
         self._rate, self._payload, self._key = int(rate), payload, Key.of(key)
-        self._listener = margin.Listener(self._rate) if measured else None
+        self._listener = Listener(self._rate) if measured else None
         self._recent: _Recent | None = None  # of what was returned; None before the first chunk
         self._channels = channels
         self._is_over = False
@@ -85,8 +86,12 @@ class AudioMarker:
             else:
                 marked = maker.push(chunk, recent.room(frames)).copy()
                 recent.stop += frames
-            if listener is not None:
+            if listener is None:
+                pass
+            elif listener.collects:
                 listener.hear(chunk)
+            else:
+                listener.left -= len(chunk)
         self._recent = recent
         return marked
 
@@ -98,15 +103,19 @@ class AudioMarker:
         if self._is_over or recent is not None and (chunk.dtype, chunk.shape[1:]) != (recent.dtype, recent.axes):
             raise InvalidArgument("a marker takes one stream, its chunks of one dtype and as many axes each")
 
-    def _changing(self, chunk: Samples, listener: margin.Listener) -> Samples:
-        """A chunk in which the amplitude changes."""
+    def _changing(self, chunk: Samples, listener: Listener) -> Samples:
+        """A chunk in which the amplitude may change."""
         by_channel(chunk, self._channels)  # all is checked before a part is taken in
         parts = []
-        for part, amplitude in listener.push(chunk):
+        while len(chunk) >= listener.left:
+            part, chunk = np.split(chunk, [listener.left])
             parts.append(self._maker.push(part))
+            listener.hear(part)
+            amplitude = listener.look(*self._maker.heard())
             if amplitude is not None:
                 self._maker.set_amplitude(amplitude, listener.heard_s)
-        return np.concatenate(parts)
+        listener.hear(chunk)
+        return np.concatenate([*parts, self._maker.push(chunk)])
 
     def finish(self) -> Samples:
         """The rest; the marker cannot be used again."""
@@ -198,7 +207,8 @@ def embed(samples: Samples, rate: int, payload: Payload | None, key: Key | None 
     done = 0
     for first, stop in parts:
         if measured:
-            maker.set_amplitude(margin.amplitude(samples[first:stop], rate), first / rate)
+            for at, amplitude in margin.amplitudes(samples[first:stop], rate):
+                maker.set_amplitude(amplitude, (first + at) / rate)
         for start in range(first, stop, BLOCK):
             done += _push_into(marked, done, maker, samples[start : min(start + BLOCK, stop)])
     if len(samples):
@@ -233,7 +243,8 @@ def embed_in_blocks(blocks: Callable[[], Iterator[Samples]], rate: int, channels
         else:
             start = 0
             for section in _cut(blocks(), [stop for _, stop in margin.sections(frames, rate, channels)]):
-                maker.set_amplitude(margin.amplitude(np.concatenate(section), rate), start / rate)
+                for at, amplitude in margin.amplitudes(np.concatenate(section), rate):
+                    maker.set_amplitude(amplitude, (start + at) / rate)
                 for like in section:
                     yield maker.push(like)
                 start += sum(map(len, section))

@@ -26,14 +26,15 @@ What is spent depends on the sound alone, not on payload or key. Figures are in 
 from __future__ import annotations
 
 import functools
+import itertools
 import math
-from collections.abc import Iterator
 
 import numpy as np
 
 from labelkit.codec.resample import Resampler
 from labelkit.key import Key
 from labelkit.payload import Payload
+from labelkit.watermark.audio.character import Character
 from labelkit.watermark.audio.difference import DifferenceMaker
 from labelkit.watermark.audio.inputs import Float32, Float64, Samples, mean_of
 from labelkit.watermark.audio.pattern import EDGES, FRAME, HOP, PAIRS, PERIOD_FRAMES, RATE, ROWS, pattern
@@ -44,9 +45,7 @@ PERIOD_S = PERIOD_FRAMES * HOP / RATE
 PERIODS = 3  # of a section that are sampled
 LEAST, MOST = 0.25, 4.0  # amplitudes; at MOST every band has its full depth
 COUNTED_S = 32.0  # of a section: what is read of longer sound is often a part
-STREAM_S = 10.0  # of a stream are to be enough
-UNHEARD = 1.2  # before anything of a stream was heard: about what ten seconds of speech get
-_HEARD_PERIODS, _LONGEST_GAP = 2, 8  # by which a stream is measured; from one end to the next, in as many
+_LEAST_S, _APART = 20.0, 1.5  # of a section that is marked in parts; by what factor their needs differ
 _CUT_S = 3.0
 # swept 2026-11-28, tables in benchmarks/TUNING.md: POWER, USUAL_RESERVE, READ, LIGHT, RESERVE, HEARD, USUAL_MOST,
 # USUAL_HEARD
@@ -83,22 +82,76 @@ def amplitude(host: Samples, rate: int, counted_s: float | None = None) -> float
     return needed(_sample(host, rate), min(counted_s or length_s, COUNTED_S))
 
 
+def amplitudes(host: Samples, rate: int) -> list[tuple[int, float]]:
+    """The frames from which on, and the amplitude that, a section needs: more than one where its sound changes.
+
+    Where the periods that are sampled differ, a change is looked for by halves between two of them, and what lies on
+    either side measured apart. That decides where needs differ by _APART: what varies all the time needs the same.
+    """
+    if len(host) < _LEAST_S * rate:
+        return [(0, amplitude(host, rate))]
+    sample, starts = _sample(host, rate), _starts(len(host), rate)
+    levels = band_levels(sample)
+    whole = needed(sample, min(len(host) / rate, COUNTED_S), levels)
+    sampled = list(zip(starts, map(_character, np.split(levels, len(starts))), strict=True))
+    edges = [0, *(_change(host, rate, *two) for two in itertools.pairwise(sampled) if two[0][1].differs(two[1][1]))]
+    if not edges[1:]:
+        return [(0, whole)]
+    needs = [_inner(host, rate, first, stop) for first, stop in itertools.pairwise([*edges, len(host)])]
+    parts = [(first, need) for first, need in zip(edges, needs, strict=True) if need is not None]
+    asked = [whole, *(need for _, need in parts)]
+    if not parts or max(asked) < _APART * min(asked):
+        return [(0, whole)]
+    return [(0, parts[0][1]), *parts[1:]]
+
+
+def _inner(host: Samples, rate: int, first: int, stop: int) -> float | None:
+    """The amplitude of a part of a section by what lies a period from its changes; None where that is too short."""
+    away = round(PERIOD_S * rate)
+    inner = host[first + away * (first > 0) : stop - away * (stop < len(host))]
+    length_s = max(_LEAST_S / 2, (stop - first) / rate)
+    return amplitude(inner, rate, length_s) if len(inner) > away + 1 else None
+
+
+def _change(host: Samples, rate: int, before: tuple[int, Character], after: tuple[int, Character]) -> int:
+    """The frame, to half a period, from which on sound has not the character of a period before; starts of both."""
+    (low, old), (high, _) = before, after
+    while high - low > PERIOD_S / 4 * rate:
+        middle = (low + high) // 2
+        changed = old.differs(_character(band_levels(_period(host, rate, middle))))
+        low, high = (low, middle) if changed else (middle, high)
+    return high + round(PERIOD_S / 2 * rate)  # about half of a period that differs is of the new sound
+
+
+def _character(levels: Float32) -> Character:
+    return Character(levels.mean(0), levels.std(0))
+
+
+def _starts(frames: int, rate: int) -> list[int]:
+    """Of up to PERIODS periods that are spread over so many frames."""
+    count = min(PERIODS, frames // int(PERIOD_S * rate))
+    return [(frames - round(PERIOD_S * rate)) * k // max(1, count - 1) for k in range(count)]
+
+
 def _sample(host: Samples, rate: int) -> Float32:
     """float32 [n] at RATE: up to PERIODS periods, spread over the host, of the mean of its channels."""
+    return np.concatenate([_period(host, rate, start) for start in _starts(len(host), rate)])
+
+
+def _period(host: Samples, rate: int, start: int) -> Float32:
+    """float32 [n] at RATE: a period from a frame on, of the mean of the channels."""
     size = round(PERIOD_S * rate)
-    count = min(PERIODS, len(host) // int(PERIOD_S * rate))
-    starts = [(len(host) - size) * k // max(1, count - 1) for k in range(count)]
     lookahead = Resampler(rate, RATE, 1).lookahead + 1
-    parts = []
-    for start in starts:
-        part = np.zeros((1, size + lookahead), np.float32)
-        part[0, :size] = mean_of(host[start : start + size])
-        parts.append(Resampler(rate, RATE, 1).push(part)[0, : PERIOD_FRAMES * HOP])
-    return np.concatenate(parts)
+    part = np.zeros((1, size + lookahead), np.float32)
+    part[0, :size] = mean_of(host[start : start + size])
+    return Resampler(rate, RATE, 1).push(part)[0, : PERIOD_FRAMES * HOP]
 
 
-def needed(sample: Float32, length_s: float) -> float:
-    """The amplitude for so many seconds of sound, float32 [n] at RATE, that sounds like this."""
+def needed(sample: Float32, length_s: float, host: Float32 | None = None) -> float:
+    """The amplitude for so many seconds of sound, float32 [n] at RATE, that sounds like this.
+
+    host  its `band_levels`, where they are there
+    """
     length = len(sample)
     maker = DifferenceMaker(RATE, 1, _STAND_IN, Key.public(), 1.0, 1.0)
     change = np.asarray(maker.push(np.concatenate([sample, np.zeros(maker.delay, np.float32)]))[:length], np.float32)
@@ -106,7 +159,7 @@ def needed(sample: Float32, length_s: float) -> float:
     white, steps = (noise[:length] for noise in _noises(-(-length // (PERIOD_FRAMES * HOP))))
     spectrum = Spectrum.of(marked)
     clean, _ = _ratios(spectrum)
-    levels = band_levels(sample), spectrum.levels()
+    levels = band_levels(sample) if host is None else host, spectrum.levels()
     steady = _SWELL / max(_swell_of_tones(*levels), 1e-6)
     unheard = min(_HEARD / max(_change_of_excitation(*levels), 1e-6), steady)
     usual_most = max(_USUAL_MOST, _USUAL_HEARD * unheard)
@@ -204,48 +257,3 @@ def _noises(periods: int) -> tuple[Float32, Float32]:
     white, steps = (math.sqrt(12) * (Key.public().stream(f"audio/{name}").uniform(n) - 0.5)
                     for name, n in (("margin-noise", count), ("margin-steps", -(-count // _SPECTRAL_STEP))))
     return white.astype(np.float32), (_SPECTRAL_NOISE * np.repeat(steps, _SPECTRAL_STEP)[:count]).astype(np.float32)
-
-
-class Listener:
-    """Measures a stream as it is heard; its changes fall at the same samples whatever the chunks.
-
-    The first seconds are measured, then as many after twice, four and from then on eight times as long: a stream's
-    amplitude follows its sound as often as that of a whole file, whose sections last a minute.
-
-    heard_s  what was pushed, in seconds
-    left     frames before the next change
-    """
-
-    def __init__(self, rate: int) -> None:
-        self._rate, self._kept = rate, round(_HEARD_PERIODS * PERIOD_S * rate)
-        self._heard: Samples | None = None  # of what is measured next, its first `kept - left` frames
-        self._count, self._gap, self.left = 0, 1, self._kept
-
-    @property
-    def heard_s(self) -> float:
-        return self._count / self._rate
-
-    def push(self, chunk: Samples) -> Iterator[tuple[Samples, float | None]]:
-        """A chunk in parts, each with the amplitude that holds from its end on, or None: as before."""
-        while len(chunk) >= self.left:
-            part, chunk = np.split(chunk, [self.left])
-            self.hear(part)
-            self._gap = min(2 * self._gap, _LONGEST_GAP)
-            self.left = self._gap * self._kept
-            yield part, amplitude(self._memory(part), self._rate, STREAM_S)
-        self.hear(chunk)
-        yield chunk, None
-
-    def hear(self, chunk: Samples) -> None:
-        """Take in a chunk that ends before the next change."""
-        count = len(chunk)
-        self._count += count
-        self.left -= count
-        stop = self._kept - self.left
-        if stop > 0:
-            self._memory(chunk)[max(0, stop - count) : stop] = chunk[-stop:]
-
-    def _memory(self, like: Samples) -> Samples:
-        if self._heard is None:
-            self._heard = np.empty((self._kept, *like.shape[1:]), like.dtype)
-        return self._heard
