@@ -117,6 +117,7 @@ def write(one: Pass, frames: list[av.VideoFrame], rate: Fraction, target: Path) 
     with av.open(str(target), "w", format="matroska") as out:
         stream = out.add_stream(one.codec, rate=rate, options=dict(one.options))
         stream.width, stream.height, stream.pix_fmt = filtered[0].width, filtered[0].height, "yuv420p"
+        stream.thread_type = "AUTO"  # as ffmpeg does
         for index, frame in enumerate(filtered):
             frame.pts, frame.time_base, frame.pict_type = index, 1 / rate, 0
             out.mux(stream.encode(frame))

@@ -55,6 +55,7 @@ def encoded(frames: list[np.ndarray], target: Path, options: dict[str, str]) -> 
     with av.open(str(target), "w", format="matroska") as out:
         stream = out.add_stream("libx264", rate=25, options=options)
         stream.height, stream.width, stream.pix_fmt = frames[0].shape[0] * 2 // 3, frames[0].shape[1], "yuv420p"
+        stream.thread_type = "AUTO"  # as ffmpeg does; PyAV's default cuts each frame into slices, one a core
         for index, array in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(array, "yuv420p")
             frame.pts, frame.time_base = index, Fraction(1, 25)

@@ -51,8 +51,8 @@ HARDWARE: dict[str, dict[str, str]] = {
 _QUALITY = ("crf", "qp", "global_quality")  # names of the option that --crf sets
 _PRORES = {"Proxy": "proxy", "LT": "lt", "Standard": "standard", "HQ": "hq", "4444": "4444", "XQ": "4444xq"}
 _PARAMS = {"libx264": "x264-params", "libx265": "x265-params", "libsvtav1": "svtav1-params"}
-# Memory for 1080p stays under 400 MB on any number of cores: x264 holds about 5 MB for each frame of its lookahead and
-# 12 MB for each thread; its presets look ahead by 0 to 60 frames.
+# Memory for 1080p stays under 550 MB on any number of cores: x264 holds about 5 MB for each frame of its lookahead and
+# 25 MB for each thread (375, 440 and 518 MB with 2, 4 and 8, medium); its presets look ahead by 0 to 60 frames.
 _LOOKAHEAD_PIXELS = 16 * 1920 * 1080
 _LOOKAHEADS = {"ultrafast": 0, "superfast": 0, "veryfast": 10, "faster": 20, "fast": 30, "medium": 40, "slow": 50}
 _ENCODER_THREADS = 8

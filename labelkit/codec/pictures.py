@@ -105,6 +105,7 @@ class EncodedTrack(Track):
         context.color_range, context.colorspace = first.color_range, first.colorspace
         context.color_primaries, context.color_trc = first.color_primaries, first.color_trc
         context.options = self.run.chosen_threads(encoder.options)
+        context.thread_type = "AUTO"  # frames beside one another; by default PyAV has each cut into slices, more bytes
         context.flags |= _FRAME_DURATION if name != "libsvtav1" else 0
         context.flags |= _INTERLACED if first.interlaced_frame else 0
         if self.run.out.format.name in ("mp4", "mov") and encoder.family == "hevc":

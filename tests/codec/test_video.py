@@ -116,6 +116,19 @@ def test_frames_are_changed_once_each_and_references_stay_clean(tmp_path):
     assert np.abs(np.array(wanted) - got).max() < 0.05
 
 
+def test_frames_are_coded_whole_also_where_those_of_the_source_are_in_slices(tmp_path):
+    def slices(path: Path) -> list[int]:  # NAL units of the types 1 and 5, each after its length
+        counts = []
+        for data in streams_of(path, "video"):
+            at, counts = 0, [*counts, 0]
+            while at < len(data):
+                counts[-1] += data[at + 4] & 31 in (1, 5)
+                at += 4 + int.from_bytes(data[at:at + 4], "big")
+        return counts
+    source = film(tmp_path / "film.mp4", options={"threads": "4"})
+    assert min(slices(source)) > 1 and set(slices(through(source, bright))) == {1}
+
+
 def test_quality_decides_the_size_and_has_bounds(tmp_path):
     source = film(tmp_path / "film.mp4")
     sizes = [through(source, bright, quality=Quality(crf=crf, preset="veryfast")).stat().st_size for crf in (14, 30)]

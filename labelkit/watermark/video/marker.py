@@ -43,7 +43,7 @@ from labelkit.watermark.image.pixels import check_array, check_settings, luma_of
 from labelkit.watermark.video import thinned
 from labelkit.watermark.video.camera import ORIGIN, Camera, Placement
 from labelkit.watermark.video.changes import ChangedCells
-from labelkit.watermark.video.moved import MovedTile, Patterns
+from labelkit.watermark.video.moved import MovedTile, Patterns, WholePixels
 
 CELL = 8  # pixels a side, LK_CELL
 # swept 2026-11-28, tables in benchmarks/TUNING.md: AMPLITUDE, MIXED_AMPLITUDE, SMOOTH_AMPLITUDE, MIXED_FLOOR,
@@ -117,6 +117,7 @@ class Marker:
         is_moving = robustness != "hard" and max(width, height) <= _MAX_ASPECT * min(width, height)
         self._camera = Camera(CELL) if is_moving else None
         self._moved: dict[tuple[float, int], MovedTile] = {}
+        self._pixels = WholePixels()
         self._kind, self._changes = 0, ChangedCells(_CELL_SUM)
         self._grid = np.empty((-(-height // 8), -(-width // 8)), np.uint8)
         self._cell_sums, self._has_previous = np.zeros(self._grid.shape, np.uint16), False
@@ -207,7 +208,8 @@ class Marker:
         payload = int(self._payload)
         if placement == ORIGIN or self._kind and placement.zoom == 1:  # on texture the host hides what rounding changes
             flat, textured = thinned.patterns(self._key, payload, tile.period(*self.size), strength, floor, channels)
-            shift = -round(placement.top), -round(placement.left) * channels
+            left, top = self._pixels.at(placement)
+            shift = -top, -left * channels
             return (np.roll(flat, shift, (0, 1)), np.roll(textured, shift, (0, 1))) if any(shift) else (flat, textured)
         moved = self._moved.get((strength, channels))
         if moved is None:
