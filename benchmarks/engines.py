@@ -165,27 +165,30 @@ def rows(folder: Path, count: int, layers: str, side: int, cores: int) -> None:
     assert keys == set(range(count)) and not failed and not bad
 
 
-def _alone(job: tuple[str, str, int, int]) -> int:
-    path, layers, part, parts = job
+def _alone(job: tuple[str, str, int, int, int]) -> int:
+    path, layers, part, parts, count = job
     labels = Labels("acme", plan=PLANS[layers], id_column="key", jobs=1)
     done = 0
     for index, batch in enumerate(pq.ParquetFile(path).iter_batches(100)):
-        if index % parts == part:
+        if index % parts == part and index * 100 < count:
             done += labels(batch).num_rows
     return done
 
 
-def ratio(folder: Path, count: int, layers: str, side: int, rounds: int) -> None:
-    """Two workers of Ray Data, beside two processes that share the same rows, in turn."""
+def ratio(folder: Path, count: int, layers: str, side: int, rounds: int, block: int) -> None:
+    """Two workers of Ray Data, beside two processes that share the same rows, in turn; both have worked before.
+
+    block  rows in a block of Ray Data, which is one task
+    """
     from labelkit.integrations.ray import label
     path = str(folder / "in.parquet")
     pq.write_table(made(pa.table({"id": range(count)}), side), path, row_group_size=100)
     ray = cluster(2)
     rates: dict[str, list[tuple[float, dict[str, float]]]] = {"ray": [], "processes": []}
 
-    def by_ray() -> None:
+    def by_ray(count: int) -> None:
         table = pq.read_table(path)
-        source = ray.data.from_arrow([table.slice(start, 100) for start in range(0, count, 100)])
+        source = ray.data.from_arrow([table.slice(at, min(block, count - at)) for at in range(0, count, block)])
         total = 0
         for batch in label(source, "acme", plan=PLANS[layers], id_column="key", batch_size=100,
                            concurrency=2).iter_batches(batch_format="pyarrow", batch_size=None):
@@ -193,24 +196,26 @@ def ratio(folder: Path, count: int, layers: str, side: int, rounds: int) -> None
         assert total == count
 
     with ProcessPoolExecutor(2) as pool:
-        def by_processes() -> None:
-            assert sum(pool.map(_alone, [(path, layers, part, 2) for part in range(2)])) == count
+        def by_processes(count: int) -> None:
+            assert sum(pool.map(_alone, [(path, layers, part, 2, count) for part in range(2)])) == count
 
-        for number in range(rounds + 1):  # the first warms both
+        by_ray(4 * block)
+        by_processes(400)
+        for _ in range(rounds):
             for name, work in (("ray", by_ray), ("processes", by_processes)):
                 started, before = time.monotonic(), cpu()
-                work()
-                if number:
-                    spent = {what: seconds - before[what] for what, seconds in cpu().items()}
-                    rates[name].append((time.monotonic() - started, spent))
+                work(count)
+                spent = {what: seconds - before[what] for what, seconds in cpu().items()}
+                rates[name].append((time.monotonic() - started, spent))
     ray.shutdown()
     ray_s, alone_s = (min(wall for wall, _ in found) for found in rates.values())
     by_ray_ms, alone_ms = ({what: 1000 * min(spent[what] for _, spent in found) / count for what in found[0][1]}
                            for found in rates.values())
     alone = alone_ms["Ray"]  # the processes of a pool are not called ray::
-    print("| rows | layers | picture | Ray, a second | two processes, a second | ratio | CPU ms a row: workers "
-          "| driver | Ray's own | two processes | to the workers | to all |\n| ---: | --- | --- | " + "---: | " * 9)
-    print(f"| {count:,} | {layers} | {side} x {side} | {count / ray_s:.0f} | {count / alone_s:.0f} | "
+    print("| rows | in a block | layers | picture | Ray, a second | two processes, a second | ratio "
+          "| CPU ms a row: workers | driver | Ray's own | two processes | to the workers | to all |\n"
+          "| ---: | ---: | --- | --- | " + "---: | " * 9)
+    print(f"| {count:,} | {block} | {layers} | {side} x {side} | {count / ray_s:.0f} | {count / alone_s:.0f} | "
           f"{alone_s / ray_s:.2f} | " + " | ".join(f"{by_ray_ms[what]:.2f}" for what in ("workers", "driver", "Ray")) +
           f" | {alone:.2f} | {alone / by_ray_ms['workers']:.2f} | {alone / sum(by_ray_ms.values()):.2f} |")
 
@@ -224,12 +229,13 @@ def main() -> int:
     parser.add_argument("--side", type=int, default=96, help="pixels; a watermark needs some 256")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--block", type=int, default=100, help="rows in a block of Ray Data, for ratio; 100 or more")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="engines-") as name:
         if options.what == "rows":
             rows(Path(name), options.rows, options.layers, options.side, options.cores)
         else:
-            ratio(Path(name), options.rows, options.layers, options.side, options.rounds)
+            ratio(Path(name), options.rows, options.layers, options.side, options.rounds, options.block)
     return 0
 
 

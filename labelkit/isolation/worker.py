@@ -62,7 +62,8 @@ def _load(settings: dict[str, Any]) -> None:
     from labelkit import pipeline
 
     with suppress(LabelkitError):  # each file will say so
-        pipeline.verify(_SAMPLE, **{**settings, "effort": "fast"})
+        # the recogniser of text starts threads, after which nothing could be forked: each process loads it itself
+        pipeline.verify(_SAMPLE, **{**settings, "effort": "fast", "ocr": False})
     for name in _READERS:
         with suppress(ImportError):
             importlib.import_module(name)

@@ -45,7 +45,7 @@ def told(monkeypatch):
     def pool(expression: str = "os.getpid()", seconds: float = 600, **settings: object) -> Pool:
         monkeypatch.setattr(isolation, "_WORKER", [sys.executable, "-P", "-c", WORKER % expression])
         monkeypatch.setattr(wire, "_error", lambda found: lk.LabelkitError(str(found["message"][1]["where"])))
-        return Pool(1, Limits(seconds=seconds), layers=[lk.Layer.METADATA], **settings)
+        return Pool(1, Limits(seconds=seconds), **{"layers": [lk.Layer.METADATA], **settings})
     return pool
 
 
@@ -76,6 +76,17 @@ def test_what_takes_the_place_of_a_process_is_a_fork_of_one_that_reads_no_file(t
         assert len({first, second, third, stands_by}) == 4
         assert parent(third) == stands_by != os.getpid()
         assert pool.verify(saved(photo(64, 64), "PNG"))[lk.Layer.METADATA].status is lk.Status.ABSENT
+
+
+def test_where_text_is_read_the_recogniser_is_loaded_after_the_fork(told):
+    """It starts threads, after which a process is not forked."""
+    pytest.importorskip("rapidocr")
+    with told("len(os.listdir('/proc/self/task'))", ocr=True, layers=[lk.Layer.EXPLICIT]) as pool:
+        assert forked(pool) == 1
+        pool.verify(saved(photo(320, 320), "PNG"))
+        assert int(tell(pool)) > 1, "it was read"
+    with told(ocr=True, layers=[lk.Layer.EXPLICIT]) as pool:
+        assert parent(forked(pool)) != os.getpid()
 
 
 def test_a_fork_that_does_not_answer_in_time_is_ended_and_replaced(told):
