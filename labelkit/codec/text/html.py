@@ -351,7 +351,7 @@ def _is_hidden(style: stylesheet.Style) -> bool:
         return False
     moves = any(style.get(name, "none") not in ("none", "initial") for name in _MOVES)
     return any(_HIDDEN.search(f"{name}:{value}") for name, value in style.items()
-               if not (moves and name in ("opacity", "visibility")))
+               if name != "content" and not (moves and name in ("opacity", "visibility")))
 
 
 def _colours(around: _Open, style: stylesheet.Style, attributes: dict[str, str]) -> tuple[

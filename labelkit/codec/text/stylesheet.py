@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from labelkit.errors import LimitExceeded
 
 _MAX_RULES, _MAX_BYTES = 3000, 512 << 10  # of all sheets of a page; what is beyond does not apply
-_MAX_KNOWN = 4096
+_MAX_KNOWN, _MAX_VALUE = 4096, 500  # styles; characters of a value, which each element looks through
 _MAX_TRIED = 1_000_000  # rules times elements, a microsecond each
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)|<!--|-->", re.DOTALL)
 _STRING = r"\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'"
@@ -190,7 +190,7 @@ def declarations(text: str) -> dict[str, str]:
         name, colon, value = text[at:stop].partition(":")
         name = name.strip().lower()
         if colon and _KEPT.fullmatch(name):
-            found[name] = value.strip()
+            found[name] = value.strip()[:_MAX_VALUE]
         at = stop + 1
     return found
 
