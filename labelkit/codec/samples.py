@@ -342,6 +342,15 @@ class PartlyRead(Protocol):
         """What of it was not read; nothing where all of it was."""
 
 
+@runtime_checkable
+class Described(Protocol):
+    """A document with pictures in its text, of which it says what they show."""
+
+    @property
+    def described(self) -> tuple[str, ...]:
+        """What is said, for people who do not see them."""
+
+
 @dataclass(frozen=True, slots=True)
 class TextSamples:
     """The text of a document, as far as a reader sees it: `blocks` in reading order.
@@ -353,6 +362,7 @@ class TextSamples:
     is_outlined  whether their outlines are drawn where a font has them, and the viewer's fonts where it has not
     pictures     gives the pictures in which a label may stand, where there are any
     missed       what of the document was not read
+    described    what its pictures are said to show, which only who does not see them reads
     """
 
     blocks: tuple[Block, ...]
@@ -363,6 +373,7 @@ class TextSamples:
     is_outlined: bool = False
     pictures: Callable[[], Iterator[npt.NDArray[np.uint8]]] | None = field(default=None, repr=False)
     missed: tuple[Message, ...] = ()
+    described: tuple[str, ...] = ()
 
 
 Samples = ImageSamples | AudioSamples | AudioStream | VideoSamples | TextSamples

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 
-from labelkit.codec.samples import PartlyRead, Pictured, TextSamples
+from labelkit.codec.samples import Described, PartlyRead, Pictured, TextSamples
 
 MODULES = {"txt": "plain", "markdown": "markdown", "html": "html", "srt": "subtitles", "vtt": "subtitles",
            "ass": "subtitles", "json": "chat", "jsonl": "chat", "docx": "office", "odt": "office",
@@ -30,7 +30,8 @@ def decode(data: bytes, format: str, name: str, _max_pixels: int = 0) -> TextSam
     return TextSamples(tuple(blocks), source, is_drawn=format in _DRAWN, can_shape=format in _SHAPED,
                        is_outlined=format in _OUTLINED,
                        pictures=source.pictures if isinstance(source, Pictured) else None,
-                       missed=source.missed if isinstance(source, PartlyRead) else ())
+                       missed=source.missed if isinstance(source, PartlyRead) else (),
+                       described=source.described if isinstance(source, Described) else ())
 
 
 def encode(samples: TextSamples) -> bytes:

@@ -9,10 +9,12 @@ lower edge can be a label by themselves.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from labelkit.codec.samples import Block, Words
@@ -27,12 +29,45 @@ _BAND = 0.15  # of the height, at the top and the bottom
 _LENGTH = re.compile(r"\s*(\d{1,9}(?:\.\d+)?)\s*(px|pt|mm|cm|in)?\s*")
 _UNITS = {"pt": 4 / 3, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0}
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_TRANSFORM = re.compile(r"([a-zA-Z]+)\s*\(([^()]*)\)")
 _HIDDEN = ("defs", "symbol", "title", "desc", "metadata", "style", "script", "clipPath", "mask", "pattern", "marker")
 _NOT_SHOWN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|(?<![\w-])opacity\s*:\s*0(?:\.0*)?\s*(?:;|$)")
 _TINY, _MOST_AROUND = 0.003, 64  # of the short side: letters nobody reads; elements around a text that may move it
 _WIDE, _NARROW = 1.0, 0.58  # ems of a character of East Asia, and of others
 _INK, _PLATE = "#fff", "#141414"
 _FONTS = "Noto Sans SC, Noto Sans, PingFang SC, Microsoft YaHei, Arial, sans-serif"
+
+
+_Box = tuple[float, float, float, float]
+
+
+class _Matrix(NamedTuple):
+    """x' = ax + cy + e, y' = bx + dy + f."""
+
+    a: float
+    b: float
+    c: float
+    d: float
+    e: float
+    f: float
+
+    def of(self, x: float, y: float) -> tuple[float, float]:
+        return self.a * x + self.c * y + self.e, self.b * x + self.d * y + self.f
+
+    def times(self, other: _Matrix) -> _Matrix:
+        """`other` first, then this."""
+        return _Matrix(self.a * other.a + self.c * other.b, self.b * other.a + self.d * other.b,
+                       self.a * other.c + self.c * other.d, self.b * other.c + self.d * other.d,
+                       *self.of(other.e, other.f))
+
+
+class _Text(NamedTuple):
+    """A text, where it starts and how large it is, None where that is not known, and whether it runs up or down."""
+
+    element: Element
+    place: tuple[float, float] | None
+    size: float | None
+    is_upright: bool
 
 
 @dataclass(slots=True)
@@ -42,7 +77,7 @@ class _Drawing:
     reader: Reader
     data: bytes
     root: Element
-    box: tuple[float, float, float, float] | None
+    box: _Box | None
 
     def labelled(self, words: Sequence[Words]) -> bytes:
         """See `TextSource`; raises HostTooSmall for a drawing without a size, or too narrow."""
@@ -64,7 +99,7 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], _Drawing]:
     return list(_blocks(elements, box)), _Drawing(Reader.of(data, name), data, elements[0], box)
 
 
-def _box(root: Element) -> tuple[float, float, float, float] | None:
+def _box(root: Element) -> _Box | None:
     numbers = [float(one) for one in _NUMBER.findall(root.attributes.get("viewBox", "")[:200])]
     if len(numbers) == 4 and min(numbers[2:]) > 0 and max(map(abs, numbers)) < 1e9:
         return numbers[0], numbers[1], numbers[2], numbers[3]
@@ -73,16 +108,19 @@ def _box(root: Element) -> tuple[float, float, float, float] | None:
     return (0.0, 0.0, wide, high) if wide > 0 and high > 0 else None
 
 
-def _blocks(elements: list[Element], box: tuple[float, float, float, float] | None) -> Iterator[Block]:
+def _blocks(elements: list[Element], box: _Box | None) -> Iterator[Block]:
     hidden = set[int]()
     texts: list[tuple[Element, bool]] = []
     stop = 0
-    for one in elements:
+    for index, one in enumerate(elements):
         if one.parent and one.parent.index in hidden or one.local in _HIDDEN or _is_hidden(one):
             hidden.add(one.index)
-        elif one.local == "text" and one.start >= stop and _is_seen(one, box):  # a text in a text is a part of it
-            texts.append((one, _at_edge(one, box)))
-            stop = one.stop
+        elif one.local == "text" and one.start >= stop:  # a text in a text is a part of it
+            following = elements[index + 1] if index + 1 < len(elements) else None
+            placed = _text_of(one, following if following is not None and following.parent is one else None)
+            if _is_seen(placed, box):
+                texts.append((one, _at_edge(placed, box)))
+                stop = one.stop
     for one, is_near in texts:
         text = " ".join(markup.text_of(elements, one, hidden).split())
         if text:
@@ -97,34 +135,73 @@ def _is_hidden(element: Element) -> bool:
             or bool(_NOT_SHOWN.search(stated.get("style", ""))))
 
 
-def _is_seen(element: Element, box: tuple[float, float, float, float] | None) -> bool:
-    """Whether a text lies on the drawing in letters that people read, as far as its own place and size say."""
-    x, y, size = (_NUMBER.match(element.attributes.get(name, "").strip()) for name in ("x", "y", "font-size"))
-    if box is None:
+def _is_seen(text: _Text, box: _Box | None) -> bool:
+    """Whether a text lies on the drawing in letters that people read, as far as its place and size say."""
+    if box is None or text.place is None:
         return True
-    outside = (x and not box[0] - box[2] < float(x[0]) < box[0] + box[2]
-               or y and not box[1] - box[3] < float(y[0]) < box[1] + 2 * box[3])
-    tiny = size and element.attributes["font-size"].strip() == size[0] and float(size[0]) < _TINY * min(box[2:])
-    around: Element | None = element
-    for _ in range(_MOST_AROUND if outside or tiny else 0):
-        if around is None:
-            return False
-        if "transform" in around.attributes or around is not element and around.local == "svg" and around.parent:
-            return True
-        around = around.parent
-    return True
-
-
-def _at_edge(element: Element, box: tuple[float, float, float, float] | None) -> bool:
-    """Whether a text starts near the upper or lower edge, as far as its own place says."""
-    y = _NUMBER.match(element.attributes.get("y", "").strip())
-    if box is None or y is None or "transform" in element.attributes:
+    x, y = text.place
+    if not (box[0] - box[2] < x < box[0] + box[2] and box[1] - box[3] < y < box[1] + 2 * box[3]):
         return False
-    share = (float(y[0]) - box[1]) / box[3]
+    return text.size is None or text.size >= _TINY * min(box[2:])
+
+
+def _at_edge(text: _Text, box: _Box | None) -> bool:
+    """Whether a text starts near the edge that it runs along, as far as its place says."""
+    if box is None or text.place is None:
+        return False
+    shares = [(text.place[axis] - box[axis]) / box[axis + 2] for axis in (0, 1)]
+    share = shares[0] if text.is_upright else shares[1]
     return share < _BAND or share > 1 - _BAND
 
 
-def _label(data: bytes, root: Element, box: tuple[float, float, float, float], words: Words) -> bytes:
+def _text_of(element: Element, first: Element | None) -> _Text:
+    """Where a text stands; `first` is the element in it that comes first, which may say so in its stead."""
+    stated = [one.attributes for one in (element, first) if one is not None]
+    x, y = (next((found for one in stated if (found := _NUMBER.match(one.get(name, "").strip()))), None)
+            for name in ("x", "y"))
+    size = _NUMBER.match(element.attributes.get("font-size", "").strip())
+    is_number = size is not None and element.attributes["font-size"].strip() in (size[0], f"{size[0]}px")
+    moves = _Matrix(1, 0, 0, 1, 0, 0)
+    around: Element | None = element
+    for _ in range(_MOST_AROUND):
+        if around is None:
+            break
+        if around is not element and around.local == "svg" and around.parent:
+            return _Text(element, None, None, False)
+        moved = _matrix(around.attributes.get("transform", ""))
+        if moved is None:
+            return _Text(element, None, None, False)
+        moves, around = moved.times(moves), around.parent
+    place = moves.of(float(x[0]) if x else 0.0, float(y[0]) if y else 0.0)
+    is_placed = y is not None or (moves.e, moves.f) != (0, 0)
+    return _Text(element, place if is_placed else None,
+                 float(size[0]) * math.hypot(moves.c, moves.d) if size and is_number else None,
+                 abs(moves.b) > abs(moves.a))
+
+
+def _matrix(stated: str) -> _Matrix | None:
+    """What a transform does; None for one that is not understood."""
+    whole = _Matrix(1, 0, 0, 1, 0, 0)
+    for name, inside in _TRANSFORM.findall(stated[:1000]):
+        v = [float(one) for one in _NUMBER.findall(inside)]
+        cos, sin = (math.cos(math.radians(v[0])), math.sin(math.radians(v[0]))) if v and abs(v[0]) < 1e9 else (1.0, 0.0)
+        match name, len(v):
+            case "translate", 1 | 2:
+                one = _Matrix(1, 0, 0, 1, v[0], v[1] if v[1:] else 0)
+            case "scale", 1 | 2:
+                one = _Matrix(v[0], 0, 0, v[-1], 0, 0)
+            case "rotate", 1 | 3:
+                x, y = v[1:] or (0.0, 0.0)
+                one = _Matrix(cos, sin, -sin, cos, x - x * cos + y * sin, y - x * sin - y * cos)
+            case "matrix", 6:
+                one = _Matrix(*v)
+            case _:
+                return None
+        whole = whole.times(one)
+    return whole if all(map(math.isfinite, whole)) else None
+
+
+def _label(data: bytes, root: Element, box: _Box, words: Words) -> bytes:
     """A plate with the words on it, in the lower right corner."""
     x, y, wide, high = box
     short = min(wide, high)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTML: the label is a paragraph of the body, shown by every browser and read aloud by screen readers.
 
-The pages of others are walked by their tags; scripts, styles, comments and what is not displayed are no text.
+The pages of others are walked by their tags; scripts, comments and what is not displayed are no text. Of their own
+style sheets is read what shows or hides words (`stylesheet`).
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import html
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from labelkit.codec.samples import Block, Words
+from labelkit.codec.text import stylesheet
 from labelkit.codec.text.encoding import EncodedText
 from labelkit.errors import HostTooSmall, LimitExceeded, UnsupportedFormat
 
@@ -43,6 +45,15 @@ _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|opacity\s*:\s*
                      r"font-size\s*:\s*(?:0(?:\.0*)?(?:px|em|pt|rem|%)?|[1-4](?:\.\d*)?px|[12](?:\.\d*)?pt)\s*(?:[;!]|$)|"
                      r"(?<![\w-])(?:left|right|top|bottom|text-indent)\s*:\s*-(?:\d{4,}|999)|clip\s*:\s*rect\(\s*[01](?:px)?\b|"
                      r"clip-path\s*:\s*inset\(\s*(?:50|100)%", re.IGNORECASE)
+_STYLED = re.compile(r"<!--|<(script|style|link|textarea|template)\b[^>]*>", re.IGNORECASE)
+_ENDS = {"": re.compile("-->"), "link": re.compile(""), **{one: re.compile(f"</{one}", re.IGNORECASE)
+                                                         for one in ("script", "style", "textarea", "template")}}
+_SHOWING = {"style", "hidden", "color", "bgcolor"}  # attributes
+_GROUNDS = ("background", "background-color", "background-image")
+_PSEUDO = ("before", "after")
+_MAX_PICTURES = 1000
+_MAX_PATH = 64  # elements around one that a style sheet may name
+_MOVES = ("animation", "animation-name", "transition")  # letters that fade in are seen
 _MARKED = re.compile(r"aigc|\bai[-_ ]?(?:label|mark|badge|generated|notice|disclosure)", re.IGNORECASE)
 
 
@@ -54,6 +65,7 @@ class Page:
     start: int = 0
     end: int = 0
     boundaries: list[int] = field(default_factory=list)
+    described: tuple[str, ...] = ()
 
     def labelled(self, words: Sequence[Words]) -> bytes:
         """See `TextSource`; raises HostTooSmall for a page without a place in the middle."""
@@ -92,7 +104,8 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], Page]:
     start = walk.body if walk.body is not None else walk.head
     end = walk.end if walk.end is not None else len(encoded.text)
     end = max(start, end)
-    return walk.blocks, Page(encoded, start, end, [at for at in walk.boundaries if start < at < end])
+    return walk.blocks, Page(encoded, start, end, [at for at in walk.boundaries if start < at < end],
+                             tuple(walk.described))
 
 
 def _encoded(data: bytes, name: str) -> EncodedText:
@@ -106,13 +119,25 @@ def _encoded(data: bytes, name: str) -> EncodedText:
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """An open element: its role and whether it is hidden, those around it included; whether paragraphs may be put in.
+    """An open element, with what holds of those around it too.
+
+    role, hidden    what its words are, and whether they are not displayed
+    holds           paragraphs may be put in
+    colour, ground  of its letters and behind them; None where they are not known
+    names           its classes and its id, for style sheets
+    after           what a style sheet puts at its end
+    blends          its own letters are not told from their ground
     """
 
     name: str
     role: str
     hidden: bool
     holds: bool
+    colour: stylesheet.Colour | None = (0, 0, 0)
+    ground: stylesheet.Colour | None = (255, 255, 255)
+    names: frozenset[str] = frozenset()
+    after: str = ""
+    blends: bool = False
 
 
 _opened = functools.lru_cache(256)(_Open)
@@ -135,9 +160,12 @@ class _Walk:
     pieces: list[str] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
     boundaries: list[int] = field(default_factory=list)
+    described: list[str] = field(default_factory=list)  # what pictures are said to show
+    sheet: stylesheet.Sheet = field(default_factory=stylesheet.Sheet)
 
     def run(self) -> None:
         """Walk to the end."""
+        self._read_styles()
         at = done = 0
         while (at := self.text.find("<", at)) >= 0:
             token = _TOKEN.match(self.text, at)
@@ -162,6 +190,27 @@ class _Walk:
                 at = self._open(name, token)
             done = at
         self._words(done, len(self.text))
+        self._finish()
+
+    def _read_styles(self) -> None:
+        """Take the style sheets of the page, wherever they stand: they hold for all of it."""
+        at = 0
+        while found := _STYLED.search(self.text, at):
+            name = found[1].lower() if found[1] else ""
+            closing = _ENDS[name].search(self.text, found.end())
+            at = closing.end() if closing else len(self.text)
+            if name == "style" and "print" not in found[0]:
+                self.sheet.add(self.text[found.end():closing.start() if closing else at])
+            elif name == "link" and "stylesheet" in found[0].lower():
+                self.sheet.is_sure = False
+        if not self.sheet.is_sure:
+            self.open[0] = replace(_NOTHING, ground=None)
+
+    def _finish(self) -> None:
+        """What style sheets put at the end of elements that are still open, the innermost first."""
+        for one in reversed(self.open):
+            if one.after:
+                self.pieces.append(one.after)
         self._flush()
 
     def _declaration(self, token: re.Match[str]) -> None:
@@ -176,7 +225,7 @@ class _Walk:
             self.pieces.append(" " if words and self.pieces else "")
             return
         self.in_head = False
-        if not self.open[-1].hidden:
+        if not (self.open[-1].hidden or self.open[-1].blends):
             self.pieces.append(words)
 
     def _open(self, name: str, token: re.Match[str]) -> int:
@@ -187,6 +236,8 @@ class _Walk:
         elif name == "frameset":
             self.framed = True
         elif name in _OF_HEAD:
+            if name == "html" and len(self.open) == 1:
+                self.open[0] = self._styled(_NOTHING.name, "text", self._attributes(token["rest"]), True, "html")
             stop = self._raw_end(name, stop) if name in _RAW else stop
             self.head = stop if self.in_head else self.head
             return stop
@@ -194,8 +245,12 @@ class _Walk:
         if name in _RAW:
             return self._raw_end(name, stop)
         rest = token["rest"]
-        attributes = {key.lower(): value.strip("\"'") for key, value in _ATTRIBUTE.findall(rest)} if rest else {}
+        attributes = self._attributes(rest) if rest else {}
+        if name == "img" and attributes.get("alt") and not self.open[-1].hidden and len(self.described) < _MAX_PICTURES:
+            self.described.append(html.unescape(attributes["alt"]))
         if name not in _INLINE:
+            if self.open[-1].name == "p" and self.open[-1].after:
+                self.pieces.append(self.open[-1].after)
             self._flush()
             if self.open[-1].name == "p":  # which its end tag may leave out
                 self.names["p"] -= 1
@@ -206,13 +261,48 @@ class _Walk:
             return stop
         marked = bool(attributes) and any(_MARKED.search(attributes.get(key, ""))
                                           for key in ("class", "id", "aria-label", "title"))
-        around, role = self.open[-1], "mark" if marked else _ROLES.get(name, "")
+        role = "mark" if marked else _ROLES.get(name, "")
         if role == "code" and name != "pre":
             self.pieces.append("`")
-        hidden = bool(attributes) and ("hidden" in attributes or bool(_HIDDEN.search(attributes.get("style", ""))))
-        self.open.append(_opened(name, role or around.role, around.hidden or hidden, around.holds and name in _HOLDERS))
+        holds = self.open[-1].holds and name in _HOLDERS
+        self.open.append(self._styled(name, role, attributes, holds, name))
         self.names[name] += 1
         return stop
+
+    @staticmethod
+    def _attributes(rest: str) -> dict[str, str]:
+        return {key.lower(): value.strip("\"'") for key, value in _ATTRIBUTE.findall(rest)}
+
+    def _styled(self, name: str, role: str, attributes: dict[str, str], holds: bool, tag: str) -> _Open:
+        """The element that starts; what a style sheet puts before its words is taken at once."""
+        around = self.open[-1]
+        if not self.sheet.rules and not _SHOWING & attributes.keys():
+            return _opened(name, role or around.role, around.hidden, holds, around.colour, around.ground,
+                           blends=around.blends)
+        names = frozenset([*("." + one for one in attributes.get("class", "").split()),
+                           *("#" + one for one in (attributes.get("id", ""),) if one)])
+        own = attributes.get("style", "")
+        element = tag, names
+        style = self.sheet.style_of(element, self._above) if self.sheet.rules else {}
+        if own:
+            style = {**style, **stylesheet.declarations(own)}
+        hidden = around.hidden or "hidden" in attributes or _is_hidden(style)
+        colour, ground = _colours(around, style, attributes)
+        blends = bool(colour and ground and stylesheet.are_alike(colour, ground))
+        before = after = ""
+        if self.sheet.generates and not (hidden or blends):
+            before, after = (self._generated(element, one, attributes) for one in _PSEUDO)
+        if before:
+            self.pieces.append(before)
+        return _opened(name, role or around.role, hidden, holds, colour, ground, names, after, blends)
+
+    def _above(self) -> list[stylesheet.Element]:
+        return [("html", self.open[0].names), *((one.name, one.names) for one in self.open[1:][-_MAX_PATH:])]
+
+    def _generated(self, element: stylesheet.Element, pseudo: str, attributes: dict[str, str]) -> str:
+        """The words that a style sheet puts at the start or the end of an element."""
+        style = self.sheet.style_of(element, self._above, pseudo)
+        return "" if _is_hidden(style) else stylesheet.text_of(style.get("content", ""), attributes)
 
     def _raw_end(self, name: str, at: int) -> int:
         """Where an element whose content is no text of the page ends."""
@@ -224,12 +314,16 @@ class _Walk:
 
     def _close(self, name: str, at: int) -> None:
         if name in ("body", "html"):
-            self._flush()
+            if self.end is None:
+                self._finish()
+                self.open = [replace(one, after="") if one.after else one for one in self.open]
             self.end = at if self.end is None else self.end
             return
         if name == "head":
             self.head = self.text.index(">", at) + 1
             return
+        if self.open[-1].name == name and self.open[-1].after:
+            self.pieces.append(self.open[-1].after)
         if name not in _INLINE:
             self._flush()
         while self.names[name]:
@@ -249,3 +343,30 @@ class _Walk:
             return
         is_mark = role == "mark" and text.strip("[]【】()（） ").upper() in ("AI", "AIGC")
         self.blocks.append(Block(text, "mark" if is_mark else "text" if role == "mark" else role))
+
+
+def _is_hidden(style: stylesheet.Style) -> bool:
+    """Whether declarations take the words of an element away."""
+    if not style:
+        return False
+    moves = any(style.get(name, "none") not in ("none", "initial") for name in _MOVES)
+    return any(_HIDDEN.search(f"{name}:{value}") for name, value in style.items()
+               if name != "content" and not (moves and name in ("opacity", "visibility")))
+
+
+def _colours(around: _Open, style: stylesheet.Style, attributes: dict[str, str]) -> tuple[
+        stylesheet.Colour | None, stylesheet.Colour | None]:
+    """The colours of the letters of an element and of its ground."""
+    colour: stylesheet.Colour | None = around.colour
+    ground: stylesheet.Colour | None = around.ground
+    for value in filter(None, (attributes.get("bgcolor"), *map(style.get, _GROUNDS))):
+        found = stylesheet.colour(value)
+        if found is not None and found != "transparent":
+            ground = None if isinstance(found, str) else found
+    for value in filter(None, (attributes.get("color"), style.get("color"))):
+        found = stylesheet.colour(value)
+        if found == "transparent" and ground:
+            colour = ground
+        elif found is not None:
+            colour = None if isinstance(found, str) else found
+    return colour, ground

@@ -27,6 +27,8 @@ _INLINE = ((re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL), ""), (re.compile(r"!\[[
            (re.compile(r"\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])"), r"\1"),
            (re.compile(r"</?[A-Za-z][^<>]*>"), ""), (re.compile(r"(?<!\\)(\*{1,3}|_{1,3}|~~)"), ""),
            (re.compile(r"\\([!-/:-@\[-`{-~])"), r"\1"))
+_PICTURE = re.compile(r"!\[([^\[\]\n]{1,200})\](?:\(|\[)")
+_MAX_PICTURES = 1000
 _MARKED_UP = re.compile(r"[<\[*_~\\]")
 _FOOTNOTE = re.compile(r"^[ ]{0,3}\[\^[^\]\s]{1,99}\]:[ \t]*")
 _QUOTE = re.compile(r"^[ \t]*>[ \t]?(?:\[!\w+\][ \t]*)?", re.MULTILINE)
@@ -42,6 +44,7 @@ class _Walk:
     lines: list[str] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
     boundaries: list[int] = field(default_factory=list)
+    described: list[str] = field(default_factory=list)
     role: str = "text"
 
     def run(self, start: int) -> None:
@@ -103,7 +106,10 @@ class _Walk:
     def _close(self) -> None:
         if not self.lines:
             return
-        text = _shown("\n".join(self.lines))
+        whole = "\n".join(self.lines)
+        text = _shown(whole)
+        if "![" in whole and len(self.described) < _MAX_PICTURES:
+            self.described += _PICTURE.findall(whole)
         if text:
             self.blocks.append(Block(text, self.role))
             if len(self.blocks) > MAX_PARAGRAPHS:
@@ -129,7 +135,8 @@ def read(data: bytes, name: str) -> tuple[Sequence[Block], Paragraphs]:
     walk.run(start)
     if not encoded.text[start:].strip():
         start = len(encoded.text)
-    return walk.blocks, Paragraphs(encoded, start, walk.boundaries, bool(walk.fence or walk.raw), markdown=True)
+    return walk.blocks, Paragraphs(encoded, start, walk.boundaries, bool(walk.fence or walk.raw), markdown=True,
+                                    described=tuple(walk.described))
 
 
 def open_fence(text: str) -> str:

@@ -23,6 +23,9 @@ _AROUND = re.compile(r"word/(?:header|footer)\d*\.xml")
 _OASIS, _DESCRIBES = "urn:oasis", ":svg-compatible:1.0"  # of all elements with words, and of what pictures are called
 _SKIPPED = {"Fallback", "del", "tracked-changes", "annotation", "note", "sequence-decls"}
 _TINY = {str(size) for size in range(6)}  # half points; smaller letters than of 3 points are not read by people
+_LEAST_POINTS = 3
+_FILLED = {"txbxContent", "text-box", "textbox"}  # boxes, whose ground is not read
+_TEXT = "urn:oasis:names:tc:opendocument:xmlns:text:1.0"
 _STYLES, _NOTES = "styles.xml", ("word/footnotes.xml", "word/endnotes.xml")
 _DISPLAY = "urn:oasis:names:tc:opendocument:xmlns:style:1.0\ndisplay"
 _ITEMS = {"tc", "list-item", "table-cell"}
@@ -134,8 +137,7 @@ def _blocks(elements: list[Element], within: Collection[str] = ()) -> Iterator[B
     states: list[_State] = []
     texts: dict[int, list[tuple[int, str]]] = {}
     roles: dict[int, str] = {}
-    hidden = {one.parent.parent.index for one in elements if one.parent and one.parent.parent
-              and (one.local == "vanish" and _is_on(one) or one.local == "sz" and _value(one) in _TINY)}
+    hidden = {*_hidden_runs(elements), *_hidden_spans(elements)}
     for one in elements:
         around = states[one.parent.index] if one.parent else _State(inside=not within)
         is_hidden = one.index in hidden or bool(within) and one.attributes.get(_DISPLAY) == "false"
@@ -161,6 +163,62 @@ def _blocks(elements: list[Element], within: Collection[str] = ()) -> Iterator[B
             yield Block(text, roles[index])
 
 
+def _hidden_runs(elements: list[Element]) -> Iterator[int]:
+    """The runs of DOCX that are hidden, tiny, or white where nothing gives page, paragraph and cell another colour."""
+    settings = [one for one in elements if one.parent is not None and one.parent.parent is not None
+                and one.local in ("vanish", "sz", "color", "shd", "highlight")]
+    grounds = {one.parent.parent.index for one in settings if one.parent and one.parent.parent
+               and (one.local == "highlight" or one.local == "shd" and not _is_white(_attribute(one, "fill"), "auto"))}
+    on_white = not any(one.local == "background" for one in elements[:16])
+    for one in settings:
+        run = one.parent.parent if one.parent else None
+        if run is None:
+            continue
+        if one.local == "vanish" and _is_on(one) or one.local == "sz" and _value(one) in _TINY:
+            yield run.index
+        elif (on_white and one.local == "color" and _is_white(_value(one)) and run.local == "r"
+              and not any(around.index in grounds or around.local in _FILLED for around in _around(run))):
+            yield run.index
+
+
+def _hidden_spans(elements: list[Element]) -> Iterator[int]:
+    """The paragraphs and spans of ODF whose style in the same part is hidden, tiny or white on white."""
+    unseen, grounds = set[str](), set[str]()
+    for one in elements:
+        if one.local not in ("text-properties", "paragraph-properties", "table-cell-properties") or one.parent is None:
+            continue
+        name = _attribute(one.parent, "name")
+        if not _is_white(_attribute(one, "background-color"), "transparent", ""):
+            grounds.add(name)
+        size = re.fullmatch(r"([\d.]+)pt", _attribute(one, "font-size"))
+        if one.local == "text-properties" and (
+                _is_white(_attribute(one, "color")) or size and float(size[1]) < _LEAST_POINTS
+                or one.attributes.get(f"{_TEXT}\ndisplay") == "none"):
+            unseen.add(name)
+    for one in elements if unseen else ():
+        style = _attribute(one, "style-name")
+        if style in unseen and one.local in ("p", "h", "span") and not any(
+                _attribute(around, "style-name") in grounds or around.local in _FILLED for around in _around(one)):
+            yield one.index
+
+
+def _around(element: Element) -> Iterator[Element]:
+    """An element and those around it."""
+    one: Element | None = element
+    while one is not None:
+        yield one
+        one = one.parent
+
+
+def _is_white(value: str, *more: str) -> bool:
+    """Whether a colour is white, or one of the words that mean none."""
+    return value.lower().lstrip("#") in ("ffffff", "fefefe", "fdfdfd", *more)
+
+
+def _attribute(element: Element, local: str) -> str:
+    return next((value for name, value in element.attributes.items() if name.rpartition("\n")[2] == local), "")
+
+
 def _role(setting: Element) -> str:
     """What a setting of a paragraph makes it, "" for nothing special."""
     if setting.local == "numPr" or setting.local == "pStyle" and _value(setting).lower().startswith("list"):
@@ -173,4 +231,4 @@ def _is_on(element: Element) -> bool:
 
 
 def _value(element: Element) -> str:
-    return next((value for name, value in element.attributes.items() if name.rpartition("\n")[2] == "val"), "")
+    return _attribute(element, "val")

@@ -26,6 +26,7 @@ class Paragraphs:
     boundaries  characters before which a paragraph may be put, ascending, `start` and the end left out
     hidden_end  whether what is put at the end would not be shown
     markdown    whether signs of Markdown in a label are escaped
+    described   what pictures in it are said to show
     """
 
     encoded: EncodedText
@@ -33,6 +34,7 @@ class Paragraphs:
     boundaries: list[int] = field(default_factory=list)
     hidden_end: bool = False
     markdown: bool = False
+    described: tuple[str, ...] = ()
 
     def labelled(self, words: Sequence[Words]) -> bytes:
         """See `TextSource`; raises HostTooSmall for a text without a middle, or whose end hides what is put there."""

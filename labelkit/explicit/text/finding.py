@@ -40,7 +40,7 @@ def find(samples: TextSamples) -> Finding:
     mentioned.
     """
     seen, (words, text_bytes) = list(_seen(samples.blocks)), _extent(samples.blocks)
-    missed = (*samples.missed, *_left_out(samples.blocks))
+    missed = (*samples.missed, *_left_out(samples.blocks), *_badges(samples))
     if not seen:
         mentioned = next((block.text for block in _ends(samples.blocks) if speaks_of_ai(block.text)), None)
         evidence = ExplicitEvidence(seen_by="text", mentioned=mentioned and _shortened(mentioned), words=words,
@@ -159,6 +159,16 @@ def _left_out(blocks: Sequence[Block]) -> Iterator[Message]:
     for first, stop in _parts(own):
         if stop - first > _LOOKED_AT:
             yield Message("of {count} paragraphs, {seen} were looked at", seen=_LOOKED_AT, count=stop - first)
+
+
+def _badges(samples: TextSamples) -> Iterator[Message]:
+    """Pictures that are said to show a label: the words are not read, and so they are none."""
+    for text in samples.described:
+        is_mark = text.strip("[]【】()（） ").upper() in ("AI", "AIGC")
+        if is_mark or any(not one.bare or one.whole for one in notices(text)):
+            yield Message('a picture is said to show "{text}"; whether it does, a person must judge',
+                          text=_shortened(text))
+            return
 
 
 def _ends(blocks: Sequence[Block]) -> Iterator[Block]:
