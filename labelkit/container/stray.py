@@ -18,7 +18,7 @@ _MOST = 1 << 20  # bytes from either end (0.7 ms each); what lies between in a l
 
 
 def find(reader: Reader, layout: Layout) -> list[tuple[str, int, Message]]:
-    """The first such text, in the form of `Layout.skipped`; of documents only in PDF and glTF: others show their text."""
+    """The first such text, in the form of `Layout.skipped`; of documents in PDF and glTF: others show their text."""
     if layout.format.family == "document" and layout.format.name not in ("pdf", "gltf", "glb"):
         return []
     slots = sorted((slot.offset_bytes, slot.offset_bytes + slot.length_bytes) for slot in layout.slots)
