@@ -270,7 +270,7 @@ def fuzz(group: str, seconds: int, out: Path, folder: Path | None) -> None:
     for name, data in seeds(group, folder).items():
         (corpus / f"seed {name}").write_bytes(data)
     watch = Watch({"values": a_value, "texts": a_text}.get(group, a_file), found)
-    options = [f"-max_len={LARGEST_SEED}", "-rss_limit_mb=4096", "-timeout=60", f"-artifact_prefix={found}/",
+    options = [f"-max_len={LARGEST_SEED}", "-rss_limit_mb=4096", "-timeout=600", f"-artifact_prefix={found}/",
                "-print_final_stats=1", "-verbosity=1", "-interrupted_exitcode=0", str(corpus)]
     atheris.Setup([sys.argv[0], *options], within(seconds, watch))
     atheris.Fuzz()

@@ -60,11 +60,12 @@ def scan(reader: Reader, found: Format) -> Layout[_Package, Element]:
         package.custom = archive.unpacked(reader, package.archive, _CUSTOM)
         elements = markup.parse(package.custom, _CUSTOM)
         for element in elements:
-            known = element.local == "property" and element.namespace in (_PROPERTIES, _STRICT)
-            if known and "name" in element.attributes and element.parent is elements[0]:
+            own = element.namespace in (_PROPERTIES, _STRICT)  # others are read by other readers, and named
+            if element.local == "property" and "name" in element.attributes and element.parent is elements[0]:
                 text = markup.text_of(elements, element).encode("utf-8", "replace")
                 layout.slots.append(Slot(TEXT, "custom.xml", member.start, member.stop - member.start,
-                                         functools.partial(bytes, text), element, element.attributes["name"]))
+                                         functools.partial(bytes, text), element, element.attributes["name"],
+                                         home=own, another=not own))
     return layout
 
 

@@ -18,8 +18,8 @@ _MOST = 1 << 20  # bytes from either end (0.7 ms each); what lies between in a l
 
 
 def find(reader: Reader, layout: Layout) -> list[tuple[str, int, Message]]:
-    """The first such text, in the form of `Layout.skipped`; of documents only in PDF, since others show their text."""
-    if layout.format.family == "document" and layout.format.name != "pdf":
+    """The first such text, in the form of `Layout.skipped`; of documents in PDF and glTF: others show their text."""
+    if layout.format.family == "document" and layout.format.name not in ("pdf", "gltf", "glb"):
         return []
     slots = sorted((slot.offset_bytes, slot.offset_bytes + slot.length_bytes) for slot in layout.slots)
     reach = [0, *itertools.accumulate((end for _, end in slots), max)]  # of the slots that start before
