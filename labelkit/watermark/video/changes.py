@@ -3,8 +3,7 @@
 
 An encoder skips still ground with its mark. Where something passes over it, the mark would be coded anew each time.
 So a cell that has changed goes without one until the film begins anew, or until three quarters of the cells have
-changed. So do the others of its block of 16 x 16 pixels: an encoder predicts and codes such blocks as one. Flat art
-that is zoomed grows by 10 % so, and by 15 where cells go alone (benchmarks/VIDEO.md).
+changed.
 """
 
 from __future__ import annotations
@@ -42,16 +41,8 @@ class ChangedCells:
         if restart or self._first is None:
             return self._renewed(now)
         self._lost |= np.abs(now - self._first) > _CHANGED * self._unit
-        return self._renewed(now) if self._lost.mean() > _MOST else _whole_blocks(self._lost)
+        return self._renewed(now) if self._lost.mean() > _MOST else self._lost
 
     def _renewed(self, now: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
         self._first, self._lost = now, np.zeros(now.shape, np.bool_)
         return self._lost
-
-
-def _whole_blocks(cells: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """The cells of all blocks, two cells a side, of which one is among them."""
-    rows, columns = cells.shape
-    even = np.pad(cells, ((0, rows % 2), (0, columns % 2)))
-    blocks = even.reshape(even.shape[0] // 2, 2, -1, 2).any((1, 3))
-    return blocks.repeat(2, 0).repeat(2, 1)[:rows, :columns]
