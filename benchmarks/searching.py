@@ -219,20 +219,41 @@ def _collage(parts: list[np.ndarray]) -> np.ndarray:
 
 
 def shrunk(folder: Path, value: float) -> dict[str, float]:
-    """How many words are read in pictures of an unusual size, 451 pixels, that were shrunk."""
-    factors = (0.27, 0.3, 0.33, 0.37, 0.41)
+    """How many words are read in parts of pictures that were shrunk and compressed, marked by default, and in
+    pictures of an unusual size, 451 pixels, that were shrunk; what a search in vain takes."""
     read: dict[str, list[float]] = {}
     seconds = []
+    for _, host in pictures(folder, 960):
+        marked = image.embed(host, PAYLOAD)
+        for name in ("repost", "crop_scale_jpeg", "feed_twice"):
+            found = image.detect(image_attacks.apply(name, marked)).payload
+            read.setdefault(name, []).append(100.0 * (found == PAYLOAD))
+        start = time.process_time()
+        assert not image.detect(image_attacks.apply("repost", host)).found
+        seconds.append(time.process_time() - start)
     for _, host in pictures(folder, 451):
         marked = image.embed(host, PAYLOAD)
-        for factor in factors:
+        for factor in (0.27, 0.33):
             found = image.detect(_scaled(marked, factor)).payload
             read.setdefault(f"scale {factor:g}", []).append(100.0 * (found == PAYLOAD))
-        start = time.process_time()
-        assert not image.detect(_scaled(host, 0.33)).found
-        seconds.append(time.process_time() - start)
     return {name: float(np.mean(shares)) for name, shares in read.items()} | {
         "CPU ms in vain": 1000 * float(np.mean(seconds))}
+
+
+def reposted(folder: Path, value: float) -> dict[str, float]:
+    """What pictures that are marked by default pay, in PSNR and SSIM, and how many words are read after what is harder
+    than the class `everyday`."""
+    from benchmarks.fidelity import psnr, ssim  # of the extra `bench`
+
+    rows: dict[str, list[float]] = {}
+    for _, host in pictures(folder, 960):
+        marked = image.embed(host, PAYLOAD)
+        paid = {"PSNR": psnr(host, marked), "100 (1 - SSIM)": 100 * (1 - ssim(host, marked))}
+        read = {name: 100.0 * (image.detect(image_attacks.apply(name, marked)).payload == PAYLOAD)
+                for name in ("repost", "crop_scale_jpeg", "turn_7_jpeg_60", "jpeg_20", "webp_50")}
+        for name, one in (paid | read).items():
+            rows.setdefault(name, []).append(one)
+    return {name: float(np.mean(row)) for name, row in rows.items()}
 
 
 def _scaled(rgb: np.ndarray, factor: float) -> np.ndarray:
