@@ -17,16 +17,16 @@ from labelkit.watermark.image.matcher import MAX_MAGNITUDE, SHIFTS, Trials
 
 # swept 2026-11-28, tables in benchmarks/TUNING.md: SPACING_STEP, KEPT_SPACINGS
 _STEP = 0.03  # cycles in the longer side of the plane, from one spacing to the next
-_KEPT = 2  # spacings, of which the right one is nearly always the first
+_KEPT = 3  # spacings, of which the right one is nearly always the first
 # the spacing grows with the root of a picture's sides, so that a picture shrunk to a quarter has half of its own
-_LARGEST = 4096  # pixels, the longest side of what may have been shrunk to this picture
+_LARGEST = 2560  # pixels, the longest side of what may have been shrunk to this picture
 _MOST = 1.6  # of its own spacing: pictures enlarged to 2.5 times, or cropped to 15 % of their area
 _AT_ONCE = 32  # spacings, whose planes stay in the cache
 
 
 def likely(correlation: lattice.Autocorrelation, factor: int, shape: tuple[int, int], keyed: tile.KeyedBins,
            trials: Trials) -> list[float]:
-    """The spacings in pixels at which the pattern is seen best, the likeliest first, each followed by those beside it.
+    """The spacings in pixels at which the pattern is seen best, the likeliest first.
 
     correlation  of the picture's plane, shrunk by `factor`
     shape        the height and the width of the picture
@@ -48,7 +48,7 @@ def likely(correlation: lattice.Autocorrelation, factor: int, shape: tuple[int, 
     left, middle, right = (score[row, top + side] for side in (-1, 0, 1))
     tip = 0.5 * (left - right) / np.minimum(left - 2 * middle + right, np.float32(-1e-6))
     tops = near[row, top] + step / 4 * np.clip(tip, -0.5, 0.5)
-    return [float(factor / one) for one in (tops[:, None] + step / 6 * np.array([0, 1, -1])).ravel()]
+    return [float(factor / one) for one in tops]
 
 
 def _scores(bins: npt.NDArray[np.complex64], keyed: tile.KeyedBins,
@@ -84,17 +84,18 @@ def _white(correlation: lattice.Autocorrelation) -> npt.NDArray[np.complex64]:
 def _between(bins: npt.NDArray[np.complex64], row: npt.NDArray[np.float32],
              column: npt.NDArray[np.float32]) -> npt.NDArray[np.complex64]:
     """The bins at rows and columns between whole ones, from the four around each; 0 outside."""
-    n = len(bins)
+    n, half = len(bins), len(bins) // 2
     top, left = np.floor(row), np.floor(column)
     down, across = row - top, column - left
-    inside = (np.abs(row) < n // 2 - 1) & (column < n // 2 - 1)
-    at = top.astype(np.int32) % n * (n // 2) + np.minimum(left.astype(np.int32), n // 2 - 2)
-    flat, size = bins.ravel(), bins.size
-    upper = flat.take(at) * (1 - across) + flat.take(at + 1) * across
-    at += n // 2
-    at[at >= size] -= size
-    lower = flat.take(at) * (1 - across) + flat.take(at + 1) * across
-    return np.where(inside, upper * (1 - down) + lower * down, np.complex64(0))
+    inside = (np.abs(row) < half - 1) & (column < half - 1)
+    at = np.where(inside, top.astype(np.int32) % n * half + left.astype(np.int32), 0)
+    flat = bins.ravel()
+    upper, lower = flat.take(at), flat.take(at + half, mode="wrap")
+    upper += across * (flat.take(at + 1) - upper)
+    lower += across * (flat.take(at + half + 1, mode="wrap") - lower)
+    upper += down * (lower - upper)
+    upper[~inside] = 0
+    return upper
 
 
 def _highest(bins: npt.NDArray[np.complex64], ky: npt.NDArray[np.int64],
