@@ -219,23 +219,18 @@ def _collage(parts: list[np.ndarray]) -> np.ndarray:
 
 
 def shrunk(folder: Path, value: float) -> dict[str, float]:
-    """How many words are read in parts of pictures that were shrunk and compressed, marked by default, and in
-    pictures of an unusual size, 451 pixels, that were shrunk; what a search in vain takes."""
+    """How many words are read in parts of pictures that were shrunk and compressed, and in pictures that were shrunk,
+    marked by default; what a search in vain takes."""
     read: dict[str, list[float]] = {}
     seconds = []
-    for _, host in pictures(folder, 960):
+    for _, host in pictures(folder, 640):
         marked = image.embed(host, PAYLOAD)
-        for name in ("repost", "crop_scale_jpeg", "feed_twice"):
+        for name in ("repost", "crop_scale_jpeg", "scale_0_25"):
             found = image.detect(image_attacks.apply(name, marked)).payload
             read.setdefault(name, []).append(100.0 * (found == PAYLOAD))
         start = time.process_time()
         assert not image.detect(image_attacks.apply("repost", host)).found
         seconds.append(time.process_time() - start)
-    for _, host in pictures(folder, 451):
-        marked = image.embed(host, PAYLOAD)
-        for factor in (0.27, 0.33):
-            found = image.detect(_scaled(marked, factor)).payload
-            read.setdefault(f"scale {factor:g}", []).append(100.0 * (found == PAYLOAD))
     return {name: float(np.mean(shares)) for name, shares in read.items()} | {
         "CPU ms in vain": 1000 * float(np.mean(seconds))}
 
@@ -254,11 +249,6 @@ def reposted(folder: Path, value: float) -> dict[str, float]:
         for name, one in (paid | read).items():
             rows.setdefault(name, []).append(one)
     return {name: float(np.mean(row)) for name, row in rows.items()}
-
-
-def _scaled(rgb: np.ndarray, factor: float) -> np.ndarray:
-    size = round(rgb.shape[1] * factor), round(rgb.shape[0] * factor)
-    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC))
 
 
 def weak(folder: Path, value: float) -> dict[str, float]:
