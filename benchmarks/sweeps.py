@@ -89,7 +89,7 @@ SWEEPS = {
     "MOST_OTHERS": Sweep(f"{IMAGE}.matcher", (3, 11, 20), "_MOST_OTHERS", "collaged"),
     "CLEAR_LATTICE": Sweep(f"{IMAGE}.search", (5.0, 10.0, 20.0), "_CLEAR_LATTICE", "collaged"),
     "SPACING_STEP": Sweep(f"{IMAGE}.spacing", (0.02, 0.03, 0.06), "_STEP", "shrunk"),
-    "KEPT_SPACINGS": Sweep(f"{IMAGE}.spacing", (1, 3, 6), "_KEPT", "shrunk"),
+    "KEPT_SPACINGS": Sweep(f"{IMAGE}.spacing", (1, 3), "_KEPT", "shrunk"),
     "TILT_STEP": Sweep(f"{IMAGE}.perspective", (0.014, 0.02, 0.03), "STEP", "aslant"),
     "CLEAR_TILT": Sweep(f"{IMAGE}.perspective", (6.0, 8.0, 12.0), "CLEAR_SCORE", "aslant"),
     "MIN_PEAK": Sweep(f"{IMAGE}.expected", (1.8, 2.5, 3.5), "_MIN_PEAK", "listed"),
