@@ -77,6 +77,11 @@ def _cropped(area: float) -> Attack:
     return attack
 
 
+def _cut_aside(share: float) -> Attack:
+    """Without a share of the left and of the top."""
+    return lambda rgb, random: rgb[round(rgb.shape[0] * share) :, round(rgb.shape[1] * share) :]
+
+
 def _turned(degrees: float, inside: bool) -> Attack:
     """Turned on a canvas that holds all of it, or cut to a box without corners."""
     def attack(rgb: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -181,7 +186,8 @@ _add("pipeline",
      screenshot=_chain(_scaled(0.77, how=Image.Resampling.BILINEAR), _cropped(0.98), _coded("JPEG", quality=80)),
      feed_1080=_chain(_fitted(1080), _coded("JPEG", quality=70)),
      feed_720=_chain(_fitted(720), _coded("JPEG", quality=75)),
-     feed_twice=_chain(_fitted(1080), _coded("JPEG", quality=72), _fitted(960), _coded("WEBP", quality=75)))
+     feed_twice=_chain(_fitted(1080), _coded("JPEG", quality=72), _fitted(960), _coded("WEBP", quality=75)),
+     repost=_chain(_cut_aside(0.125), _scaled(0.71), _coded("JPEG", quality=60)))
 _add("extreme", jpeg_10=_coded("JPEG", quality=10), crop_10=_cropped(0.1), scale_0_25=_scaled(0.25),
      turn_7_jpeg_60=_chain(_turned(7, True), _coded("JPEG", quality=60)),
      crop_scale_jpeg=_chain(_cropped(0.5), _scaled(0.7), _coded("JPEG", quality=60)))

@@ -219,25 +219,36 @@ def _collage(parts: list[np.ndarray]) -> np.ndarray:
 
 
 def shrunk(folder: Path, value: float) -> dict[str, float]:
-    """How many words are read in pictures of an unusual size, 451 pixels, that were shrunk."""
-    factors = (0.27, 0.3, 0.33, 0.37, 0.41)
+    """How many words are read in parts of pictures that were shrunk and compressed, and in pictures that were shrunk,
+    marked by default; what a search in vain takes."""
     read: dict[str, list[float]] = {}
     seconds = []
-    for _, host in pictures(folder, 451):
+    for _, host in pictures(folder, 640):
         marked = image.embed(host, PAYLOAD)
-        for factor in factors:
-            found = image.detect(_scaled(marked, factor)).payload
-            read.setdefault(f"scale {factor:g}", []).append(100.0 * (found == PAYLOAD))
+        for name in ("repost", "crop_scale_jpeg", "scale_0_25"):
+            found = image.detect(image_attacks.apply(name, marked)).payload
+            read.setdefault(name, []).append(100.0 * (found == PAYLOAD))
         start = time.process_time()
-        assert not image.detect(_scaled(host, 0.33)).found
+        assert not image.detect(image_attacks.apply("repost", host)).found
         seconds.append(time.process_time() - start)
     return {name: float(np.mean(shares)) for name, shares in read.items()} | {
         "CPU ms in vain": 1000 * float(np.mean(seconds))}
 
 
-def _scaled(rgb: np.ndarray, factor: float) -> np.ndarray:
-    size = round(rgb.shape[1] * factor), round(rgb.shape[0] * factor)
-    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC))
+def reposted(folder: Path, value: float) -> dict[str, float]:
+    """What pictures that are marked by default pay, in PSNR and SSIM, and how many words are read after what is harder
+    than the class `everyday`."""
+    from benchmarks.fidelity import psnr, ssim  # of the extra `bench`
+
+    rows: dict[str, list[float]] = {}
+    for _, host in pictures(folder, 960):
+        marked = image.embed(host, PAYLOAD)
+        paid = {"PSNR": psnr(host, marked), "100 (1 - SSIM)": 100 * (1 - ssim(host, marked))}
+        read = {name: 100.0 * (image.detect(image_attacks.apply(name, marked)).payload == PAYLOAD)
+                for name in ("repost", "crop_scale_jpeg", "turn_7_jpeg_60", "jpeg_20", "webp_50")}
+        for name, one in (paid | read).items():
+            rows.setdefault(name, []).append(one)
+    return {name: float(np.mean(row)) for name, row in rows.items()}
 
 
 def weak(folder: Path, value: float) -> dict[str, float]:

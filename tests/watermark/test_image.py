@@ -17,7 +17,7 @@ from labelkit.key import Key
 from labelkit.payload import Payload
 from labelkit.watermark import image
 from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
-from labelkit.watermark.image import matcher, search, tile
+from labelkit.watermark.image import matcher, pixels, search, spacing, tile
 from labelkit.watermark.image.search import TileSearch
 from tests.media import photo
 
@@ -102,7 +102,6 @@ def test_normal_effort_after_a_shear(hard, host, attack) -> None:
 
 
 def test_normal_effort_on_a_thumbnail() -> None:
-    """At a period that is known where the picture had a usual size, here 1024 pixels; the lattice alone is too weak."""
     wide = photo(768, 1024)
     small = [np.asarray(Image.fromarray(picture).resize((256, 192), Image.Resampling.LANCZOS))
              for picture in (image.embed(wide, PAYLOAD, robustness="hard"), wide)]
@@ -110,24 +109,39 @@ def test_normal_effort_on_a_thumbnail() -> None:
     assert not image.detect(small[0], STRANGER).found and not image.detect(small[1]).found
 
 
-def test_normal_effort_after_two_feeds(monkeypatch) -> None:
-    """Of 1152 pixels, shrunk to 1080 and 960: the period is known, the lattice too weak."""
-    with Image.open(SAMPLES / "valley.jpg") as picture:
+@pytest.mark.parametrize("name", ["still-life.jpg", "night.webp"])
+def test_normal_effort_where_the_pattern_shows_more_than_its_lattice(monkeypatch, name) -> None:
+    with Image.open(SAMPLES / name) as picture:
         host = np.asarray(picture.convert("RGB"))
-    small, plain = (image_attacks.apply("feed_twice", one) for one in (image.embed(host, PAYLOAD), host))
-    assert _is_read(small) and not image.detect(plain).found
-    monkeypatch.setattr(search, "_FEED_SIDES", ())
+    marked = image.embed(host, PAYLOAD, strength=0.85)
+    small, plain = (image_attacks.apply("repost", one) for one in (marked, host))
+    assert _is_read(small) and not image.detect(plain).found and not image.detect(small, STRANGER).found
+    monkeypatch.setattr(search.TileSearch, "any_spacing", lambda self: None)
     assert not image.detect(small).found
 
 
 def test_normal_effort_on_a_thumbnail_of_an_unusual_size(monkeypatch) -> None:
-    """Of 149 x 99 pixels, of which the tile repeats three times and twice: every period is tried."""
+    """Of 149 x 99 pixels, of which the tile repeats three times and twice: its lattice hardly shows."""
     wide = photo(300, 451)
     small, plain = (np.asarray(Image.fromarray(picture).resize((149, 99), Image.Resampling.LANCZOS))
                     for picture in (image.embed(wide, PAYLOAD, robustness="hard"), wide))
     assert _is_read(small) and not image.detect(plain).found and not image.detect(small, STRANGER).found
-    monkeypatch.setattr(search, "SMALL", 148)
+    monkeypatch.setattr(search.TileSearch, "any_spacing", lambda self: None)
     assert not image.detect(small).found
+
+
+@pytest.mark.parametrize("wide,high", [(640, 448), (448, 641), (1000, 700)])
+def test_the_spacing_of_a_tile_is_found_by_its_pattern_and_not_by_anothers(wide, high) -> None:
+    host = photo(high, wide)
+    seen = image_attacks.apply("scale_0_6", image.embed(host, PAYLOAD, robustness="hard"))
+    right = 0.6 * tile.period(wide, high)
+    for key, is_first in ((Key.public(), True), (STRANGER, False)):
+        looked = search.TileSearch.of_picture(pixels.luma_of(seen), key)
+        factor, correlation = looked._coarse
+        before = looked.trials.count
+        found = spacing.likely(correlation, factor, seen.shape[:2], looked.keyed, looked.trials)
+        assert (abs(found[0] / right - 1) < 0.006) is is_first
+        assert looked.trials.count - before >= 2 * matcher.SHIFTS * len(found), "all that is tried counts"
 
 
 @pytest.mark.parametrize("attack", ["aslant_10_jpeg_80", "photographed_10"])

@@ -3,10 +3,10 @@
 
 The steps in order of cost; one is taken only when those before it found nothing:
   fast    the period that a picture of this size is given, at its own scale
-  normal  the periods of larger pictures (crops), and in a small picture those of large ones that were shrunk to it;
-          upright lattices at every scale; then the best lattices of any two vectors (turned, stretched, sheared), all
-          looked for in the shrunk picture; in one of at most 320 pixels every period that it may have been shrunk to;
-          in a page whose paper was brightened to white, its ink
+  normal  the periods of larger pictures (crops), in all eight orientations; every spacing that the tile may have,
+          upright, by the key's pattern (spacing.py); the best upright lattices, in all orientations; then the best
+          lattices of any two vectors (turned, stretched, sheared), all looked for in the shrunk picture; in a page
+          whose paper was brightened to white, its ink
   deep    more of these lattices, and those of the picture at its own resolution; then pictures of a picture: lattices
           seen in perspective (perspective.py)
 On the likeliest of the lattices that were tried, words are then looked for whose synchronisation pattern was subtracted
@@ -28,7 +28,7 @@ from labelkit.watermark.image.expected import Expected
 from labelkit.watermark.image.pixels import CODED_INK_REACH, INK_REACH, check_array, eight_bits, ink, luma_of
 from labelkit.watermark.image.search import LocatedTile, TileSearch, first_found, undecoded
 
-_STEPS = {"fast": 1, "normal": 7, "deep": 8}
+_STEPS = {"fast": 1, "normal": 6, "deep": 7}
 
 
 def detect(pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32], key: Key | None = None, *,
@@ -48,8 +48,8 @@ def detect(pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32], key: Key | No
     key, luma = Key.of(key), luma_of(eight_bits(pixels))
     search = TileSearch.of_picture(luma, key)
     expected = search.trials.observer = Expected.of(candidates, key)
-    steps = [search.own_period, search.own_scale, search.as_thumbnail, search.any_scale, search.any_lattice,
-             search.any_thumbnail, lambda: _in_ink(luma, search), search.more_lattices][: _STEPS[effort]]
+    steps = [search.own_period, search.own_scale, search.any_spacing, search.any_scale, search.any_lattice,
+             lambda: _in_ink(luma, search), search.more_lattices][: _STEPS[effort]]
     steps += [search.without_pattern, search.in_parts]
     if effort == "deep":
         steps.append(lambda: perspective.search(luma, search))

@@ -33,7 +33,9 @@ class Autocorrelation:
     plane          int8 or float32 [height, width]; of larger ones the middle max_side x max_side is taken
     is_flat        whether it was `flattened` before, and then warped
 
-    values         float32 [n, n], periodic; n is a power of two
+    spectrum       complex64 [n, n / 2] of the part of the plane that was taken; n is a power of two
+    power, usual   float32 of the same shape, and the mean of the bins around each
+    values         float32 [n, n], periodic
     height, width  of the part of the plane that was taken
     deviation      float32 [n], the standard deviation of `values` by distance from the origin in pixels
     noise          the deviation far from the origin
@@ -43,10 +45,10 @@ class Autocorrelation:
                  is_flat: bool = False) -> None:
         self.height, self.width = (min(side, max_side) for side in plane.shape)
         y, x = ((side - min(side, max_side)) // 2 for side in plane.shape)
-        spectrum = _half_spectrum(plane[y : y + self.height, x : x + self.width])
-        power, n = spectrum.real**2 + spectrum.imag**2, len(spectrum)
-        usual = power[:, n // 64 : n // 4].mean() if is_flat else _local_mean(power)
-        self._above = np.minimum(power / (usual + np.float32(1e-6)), np.float32(_MAX_POWER)) - np.float32(1)
+        self.spectrum = _half_spectrum(plane[y : y + self.height, x : x + self.width])
+        self.power, n = self.spectrum.real**2 + self.spectrum.imag**2, len(self.spectrum)
+        self.usual = self.power[:, n // 64 : n // 4].mean() if is_flat else _local_mean(self.power)
+        self._above = np.minimum(self.power / (self.usual + np.float32(1e-6)), np.float32(_MAX_POWER)) - np.float32(1)
         self._transform(_band_weights(n))
 
     def low_band(self) -> Autocorrelation:

@@ -21,10 +21,13 @@ the whole band of the tile. For each of five amplitudes from 1 to 0.25:
 
 Scales, crops and brightness are the same sums without a quantiser: with a low-pass, over the weakest quarter of the
 picture, and over the share of each cell that is not driven into white. The least amplitude that every one of them is
-content with, times a reserve, is spent; a picture that needs more than 1 gets 1.
+content with, times a reserve, is spent, and `_LEAST` at least; a picture that needs more than 1 gets 1.
 
 The reserve is what the estimate is off by: against 67 pictures, of which 41 (samples/ and drawn ones) set the constants
 and 26 judged them, the need for codecs has a deviation of 0.2 octaves from the estimate, and exceeds it by up to 0.37.
+
+What is harder than the class, such as a crop that is scaled and saved as JPEG, asks nearly the same amplitude of most
+pictures, 0.5 to 0.6, however little the class does. Those that would get less are the ones that hide a mark best.
 
 Exactly flat cells cost the most to see and to encode. They are left alone where the others suffice with at most 1.15
 times the amplitude.
@@ -57,7 +60,7 @@ UInt8 = npt.NDArray[np.uint8]
 
 SAMPLES = 256  # cells, about
 LEVELS = (1.0, 0.7, 0.5, 0.35, 0.25)  # the amplitudes that are tried
-# swept 2026-11-28, tables in benchmarks/TUNING.md: CODEC_RESERVE, PLAIN_RESERVE, FLAT_LEAST, FLAT_WORTH, HOPELESS,
+# swept 2026-11-28, tables in benchmarks/TUNING.md: CODEC_RESERVE, PLAIN_RESERVE, LEAST, FLAT_WORTH, HOPELESS,
 # MOSTLY_WHITE
 CODEC_SCORE, CODEC_RESERVE = 13.0, 1.55
 MOST_FOR_CODECS, SMALL_AREA = 0.9, 100_000  # of 67 pictures one needed more that is read at 1, one of 256 x 256 pixels
@@ -66,7 +69,7 @@ BRIGHTER = 1.4
 HOPELESS = 0.6  # of the score: a brighter picture that has less at amplitude 1 asks for nothing
 MOSTLY_WHITE = 3.3  # less than 1 / 3.3 below white lies in few places, and their host does not average out
 SCALE = 0.35
-_FLAT_LEAST = 0.6  # the least amplitude where all is flat, as in slow gradients: rounding and codecs take the rest
+_LEAST = 0.6  # the least amplitude: what a crop, a smaller scale and JPEG 60 in a row ask for, whatever the picture
 _FLAT_WORTH = 1.15  # the factor of the amplitude that leaving flat cells alone is worth
 _AMPLITUDE_STEPS = 256  # to 1: tiles are cached by their amplitude
 _WINDOWS_ACROSS = 4  # a picture is cut into 4 x 4 regions; a crop to a quarter is four of them
@@ -87,7 +90,7 @@ _UNCLIPPED, _FLAT = 31, 32  # rows of the cells
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What a picture gets: a factor of all amplitudes, up to 1, and whether its exactly flat cells are marked."""
+    """What a picture gets: a factor of all amplitudes, 0.6 to 1, and whether its exactly flat cells are marked."""
 
     amplitude: float
     on_flat: bool
@@ -128,10 +131,9 @@ def spending(host: UInt8, activity: UInt8, grid: UInt8, flat_gain: float, p: int
         kernels.margin_score(cells, places.crops, _LEVELS, steps, _KEPT, _PASSED, places.scale, out)
     area = host.shape[0] * host.shape[1]
     unclipped, flat = (float(cells[row].sum(dtype=np.float64)) / places.count for row in (_UNCLIPPED, _FLAT))
-    least = max(LEVELS[-1], _FLAT_LEAST * flat)
     needed, apart = (
         math.ceil(max(_codec_need(scores[:, k, 0].tolist(), area), _plain_need(scores[0, k, 1:].tolist(), unclipped),
-                      least) * _AMPLITUDE_STEPS) / _AMPLITUDE_STEPS for k in (0, 1))
+                      _LEAST) * _AMPLITUDE_STEPS) / _AMPLITUDE_STEPS for k in (0, 1))
     # codecs leave more of the mark on flat ground than single cells show, as they predict each from the last
     alone = apart * (1 + flat)
     if flat and alone <= min(1.0, _FLAT_WORTH * needed):

@@ -20,23 +20,15 @@ from labelkit.evidence import ImageGeometry
 from labelkit.key import Key
 from labelkit.payload import Payload
 from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE, Detection
-from labelkit.watermark.image import lattice, tile, unsynchronised
+from labelkit.watermark.image import lattice, spacing, tile, unsynchronised
 from labelkit.watermark.image.matcher import ORIENTATIONS, TileMatch, Trials, match
 from labelkit.watermark.image.pixels import decimate, whiten
 
-# swept 2026-11-28, tables in benchmarks/TUNING.md: BEST_PERIODS, BEST_LATTICES, CLEAR_LATTICE, SMALL, SPACING_STEP
+# swept 2026-11-28, tables in benchmarks/TUNING.md: BEST_PERIODS, BEST_LATTICES, CLEAR_LATTICE
 _BEST_PERIODS, _BEST_LATTICES = 2, 3  # on which words without their synchronisation pattern are looked for
 _CLEAR_LATTICE = 10.0  # deviations of a lattice on which parts of a picture are matched each by itself
 _FAINT = 18.0  # deviations: in the whole picture the word of a ninth has at most a third of the 50 that a word can have
 WORKING_SIDE = 512  # pixels: lattices are searched on a plane shrunk to about this
-THUMBNAIL = 640  # pixels, the longest side of what may be a whole picture shrunk
-SMALL = 320  # and of one in which every spacing is tried
-_SPACING_STEP = 0.012  # a word is read on a period that is off by 0.6 %
-_MOST_PERIOD, _LEAST_PERIOD = 1.05, 0.35  # of its own: a picture shrunk to a ninth has a third, as its tile was larger
-_USUAL_SIDES = (  # longest ones of pictures
-    512, 576, 640, 720, 768, 800, 832, 896, 960, 1024, 1080, 1152, 1200, 1216, 1280, 1344, 1440, 1536, 1600, 1792, 1920,
-    2048, 2160, 2304, 2560, 2880, 3072, 3264, 3840, 4032, 4096, 5120)
-_FEED_SIDES = (720, 960, 1080, 1200, 1280, 1440, 1600, 2048)  # to which they shrink what is larger
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,37 +98,17 @@ class TileSearch:
         own = tile.period(*self.plane.shape)
         return first_found(self._on_period(p) for p in tile.PERIODS if 0.9 * own <= p <= 2.1 * own)
 
-    def as_thumbnail(self) -> LocatedTile | None:
-        """The periods that pictures of usual sizes have when they are shrunk to this one, unturned: to a thumbnail, or
-        to a size that feeds use.
-
-        A known period needs less of a mark than the lattice search does.
-        """
+    def any_spacing(self) -> LocatedTile | None:
+        """The spacings of upright tiles at which the key's pattern is seen best, unturned."""
+        factor, correlation = self._coarse
         height, width = self.plane.shape
-        longest = max(height, width)
-        if longest > THUMBNAIL and longest not in _FEED_SIDES:
-            return None
-        least = 1.2 if longest <= THUMBNAIL else 1.05
-        periods = {tile.period(width * side / longest, height * side / longest) * longest / side
-                   for side in _USUAL_SIDES if least * longest < side}
-        return first_found(self.on_lattice(np.eye(2) * period, orientations=1)
-                           for period in sorted(periods, reverse=True) if period >= lattice.MIN_SPACING)
-
-    def any_thumbnail(self) -> LocatedTile | None:
-        """Every period that a picture shrunk to this one may have, unturned, where this one is so small that few
-        repeats are left: there a lattice is seen less well than a word on it is read."""
-        height, width = self.plane.shape
-        if max(height, width) > SMALL:
-            return None
-        count = math.log(_LEAST_PERIOD / _MOST_PERIOD) / math.log(1 - _SPACING_STEP)
-        spacings = tile.period(width, height) * _MOST_PERIOD * (1 - _SPACING_STEP) ** np.arange(count)
-        return first_found(self.on_lattice(np.eye(2) * spacing, orientations=1)
-                           for spacing in spacings if spacing >= lattice.MIN_SPACING)
+        likely = spacing.likely(correlation, factor, (height, width), self.keyed, self.trials)
+        return first_found(self.on_lattice(np.eye(2) * one, orientations=1) for one in likely)
 
     def any_scale(self) -> LocatedTile | None:
-        """Upright lattices of any spacing."""
+        """Upright lattices of any spacing, in all orientations."""
         factor, correlation = self._coarse
-        return self._on_any(correlation, factor, correlation.upright(4))
+        return self._on_any(correlation, factor, correlation.upright(2))
 
     def any_lattice(self) -> LocatedTile | None:
         """Lattices of any two vectors: squares at any angle, upright rectangles, oblique ones.

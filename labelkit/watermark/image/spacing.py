@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""At which spacings an upright tile of a key may lie in a picture: its synchronisation pattern is tried at all of them.
+
+An autocorrelation does not know the key: after a crop, a smaller scale and JPEG it often hides a lattice on which the
+word is read with ease, and a codec's blocks pull its peaks to multiples of eight pixels. The bins of a tile of spacing
+s lie at 1 / s, 2 / s, ... in the picture's spectrum, which is there. They are picked out of it for one spacing after
+the other, and correlated with the pattern at every shift.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from labelkit.watermark.image import lattice, tile
+from labelkit.watermark.image.matcher import MAX_MAGNITUDE, SHIFTS, Trials
+
+# swept 2026-11-28, tables in benchmarks/TUNING.md: SPACING_STEP, KEPT_SPACINGS
+_STEP = 0.03  # cycles in the longer side of the plane, from one spacing to the next
+_KEPT = 3  # spacings, of which the right one is nearly always the first
+# the spacing grows with the root of a picture's sides, so that a picture shrunk to a quarter has half of its own
+_LARGEST = 2560  # pixels, the longest side of what may have been shrunk to this picture
+_MOST = 1.6  # of its own spacing: pictures enlarged to 2.5 times, or cropped to 15 % of their area
+_AT_ONCE = 32  # spacings, whose planes stay in the cache
+
+
+def likely(correlation: lattice.Autocorrelation, factor: int, shape: tuple[int, int], keyed: tile.KeyedBins,
+           trials: Trials) -> list[float]:
+    """The spacings in pixels at which the pattern is seen best, the likeliest first.
+
+    correlation  of the picture's plane, shrunk by `factor`
+    shape        the height and the width of the picture
+    trials       is brought up to date
+    """
+    step, own = _STEP / max(correlation.height, correlation.width), tile.period(*shape) / factor
+    least = max(min(1.0, max(shape) / _LARGEST) ** 0.5 * own, lattice.MIN_SPACING)
+    frequency = np.arange(1 / (_MOST * own), 1 / least, step)
+    bins = _white(correlation)
+    score = _scores(bins, keyed, frequency)
+    trials.count += 2 * SHIFTS * len(frequency)
+    before, after = np.pad(score, (1, 0))[:-1], np.pad(score, (0, 1))[1:]
+    peaks = np.flatnonzero((score >= before) & (score >= after))
+    best = frequency[peaks[np.argsort(-score[peaks], kind="stable")[:_KEPT]]]
+    near = best[:, None] + step / 4 * np.arange(-3, 4)
+    score = _scores(bins, keyed, near.ravel()).reshape(near.shape)
+    trials.count += 2 * SHIFTS * near.size
+    top, row = score[:, 1:-1].argmax(1) + 1, np.arange(len(best))
+    left, middle, right = (score[row, top + side] for side in (-1, 0, 1))
+    tip = 0.5 * (left - right) / np.minimum(left - 2 * middle + right, np.float32(-1e-6))
+    tops = near[row, top] + step / 4 * np.clip(tip, -0.5, 0.5)
+    return [float(factor / one) for one in tops]
+
+
+def _scores(bins: npt.NDArray[np.complex64], keyed: tile.KeyedBins,
+            frequency: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """float32 [count]: the highest score of the pattern at each spacing 1 / frequency, in standard deviations of
+    unmarked media.
+
+    bins  complex64 [n, n / 2], `_white`
+    """
+    n = len(bins)
+    turned = keyed.kx < 0  # their conjugates lie in the half spectrum
+    kx, ky = np.abs(keyed.kx), np.where(turned, -keyed.ky, keyed.ky)
+    phase = np.where(turned, keyed.phase, keyed.phase.conj())
+    waves = np.stack([ky, kx]).astype(np.float32)[:, None]
+    score = np.empty(len(frequency), np.float32)
+    for at in range(0, len(frequency), _AT_ONCE):
+        steps = (n * frequency[at : at + _AT_ONCE, None]).astype(np.float32)
+        score[at : at + _AT_ONCE] = _highest(_between(bins, *(waves * steps)) * phase, ky, kx)
+    return score
+
+
+def _white(correlation: lattice.Autocorrelation) -> npt.NDArray[np.complex64]:
+    """complex64 [n, n / 2]: the half spectrum of the plane about its middle, in noise deviations, limited."""
+    n = len(correlation.spectrum)
+    down, across = (np.exp(1j * np.pi * side * np.fft.fftfreq(n)).astype(np.complex64)
+                    for side in (correlation.height, correlation.width))
+    noise = np.sqrt(np.maximum(correlation.usual, correlation.power * np.float32(MAX_MAGNITUDE**-2))
+                    + np.float32(1e-6))
+    white: npt.NDArray[np.complex64] = correlation.spectrum / noise * down[:, None] * across[: n // 2]
+    return white
+
+
+def _between(bins: npt.NDArray[np.complex64], row: npt.NDArray[np.float32],
+             column: npt.NDArray[np.float32]) -> npt.NDArray[np.complex64]:
+    """The bins at rows and columns between whole ones, from the four around each; 0 outside."""
+    n, half = len(bins), len(bins) // 2
+    top, left = np.floor(row), np.floor(column)
+    down, across = row - top, column - left
+    inside = (np.abs(row) < half - 1) & (column < half - 1)
+    at = np.where(inside, top.astype(np.int32) % n * half + left.astype(np.int32), 0)
+    flat = bins.ravel()
+    upper, lower = flat.take(at), flat.take(at + half, mode="wrap")
+    upper += across * (flat.take(at + 1) - upper)
+    lower += across * (flat.take(at + half + 1, mode="wrap") - lower)
+    upper += down * (lower - upper)
+    upper[~inside] = 0
+    return upper
+
+
+def _highest(bins: npt.NDArray[np.complex64], ky: npt.NDArray[np.int64],
+             kx: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """float32 [count]: the highest projection on the pattern at any shift, of either sign.
+
+    bins  complex64 [count, 2048], without the phases of the pattern
+    """
+    spectrum = np.zeros((len(bins), tile.GRID, tile.COLUMNS), np.complex64)
+    spectrum[:, ky, kx] = bins
+    on_axis = kx == 0
+    spectrum[:, -ky[on_axis], 0] = bins[:, on_axis].conj()
+    planes = np.fft.irfft(np.fft.ifft(spectrum, axis=1), tile.GRID, axis=2).reshape(len(bins), -1)
+    norm = np.sqrt(2 * (np.square(bins.real) + np.square(bins.imag)).sum(1)) + np.float32(1e-9)
+    highest: npt.NDArray[np.float32] = np.maximum(planes.max(1), -planes.min(1)) * SHIFTS / norm
+    return highest
