@@ -21,7 +21,7 @@ _KEPT = 3  # spacings, of which the right one is nearly always the first
 # the spacing grows with the root of a picture's sides, so that a picture shrunk to a quarter has half of its own
 _LARGEST = 2560  # pixels, the longest side of what may have been shrunk to this picture
 _MOST = 1.6  # of its own spacing: pictures enlarged to 2.5 times, or cropped to 15 % of their area
-_AT_ONCE = 32  # spacings, whose planes stay in the cache
+_AT_ONCE = 8  # spacings, whose planes stay in the cache
 
 
 def likely(correlation: lattice.Autocorrelation, factor: int, shape: tuple[int, int], keyed: tile.KeyedBins,
