@@ -394,7 +394,7 @@ def _signed(source: Path | Reader, before: Reader | None, new: Transaction, clai
 
 def _beside_it(made: Path | Reader, before: Reader | None, new: Transaction, claim: object, request: Request) -> Path:
     """The stage of the manifest of a file that has no place for it; `before` is what it was made from."""
-    parent = (before, request.sidecar) if before and request.sidecar else None
+    parent = (before, request.sidecar) if before else None
     manifest = new.stage("manifest")
     manifest.write_bytes(provenance().sign_sidecar(made, claim, request.plan.provenance, parent=parent))
     return manifest

@@ -15,7 +15,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from labelkit.container.base import TEXT, Changes, Format, Layout, Patch, Reader, Slot
+from labelkit.container import textblock
+from labelkit.container.base import C2PA, MAX_BODY, TEXT, Changes, Format, Layout, Patch, Reader, Slot
 from labelkit.messages import Message
 
 FORMATS = (Format("markdown", "text/markdown", "document", TEXT),)
@@ -52,6 +53,7 @@ class _Block:
     toml: bool = False
 
 
+_WHOLE = _Block(0, 0, 0, 0)  # what is of no front matter
 _State = tuple[bytes, list[_Block]]  # the head of the text, and the front matter in it
 
 
@@ -97,6 +99,9 @@ def scan(reader: Reader, found: Format) -> Layout[_State, _Block]:
     text = reader.head(_LOOKED_AT)
     blocks = list(_blocks(text))
     layout: Layout[_State, _Block] = Layout(found, [], (text, blocks))
+    for held in textblock.find(reader.whole()) if reader.size <= MAX_BODY else ():
+        layout.slots.append(Slot(C2PA, "text", held.start, held.stop - held.start, functools.partial(bytes, held.store),
+                                 _WHOLE, home=False))
     for block in blocks:
         if block.toml:
             layout.slots += _toml_slots(reader, text, block)
@@ -203,10 +208,12 @@ def _scalar(text: str) -> object:
 
 def patches(reader: Reader, layout: Layout[_State, _Block], changes: Changes[_Block],
             fresh: bytes | None) -> list[Patch]:
-    """The patches for new entries; front matter that loses its only entry goes, and text without any gets some."""
+    """The patches for new entries; front matter that loses its only entry goes, and text without any gets some. A
+    manifest goes: it would not hold."""
     text, blocks = layout.state
     line_end = b"\r\n" if b"\r\n" in text[:1000] else b"\n"
-    done: list[Patch] = []
+    is_signed = any(slot.kind == C2PA for slot in layout.slots)
+    done: list[Patch] = [(*place, b"") for place in (textblock.places(reader.whole()) if is_signed else ())]
     for block in blocks:
         inside = {slot: body for slot, body in changes.items() if slot.state is block}
         rest = text[block.lines:block.stop]

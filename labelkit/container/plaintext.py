@@ -10,8 +10,9 @@ from __future__ import annotations
 import codecs
 import re
 
-from labelkit.container import textwrapper
+from labelkit.container import textblock, textwrapper
 from labelkit.container.base import C2PA, MAX_BODY, Changes, Format, Layout, Patch, Reader, Slot
+from labelkit.container.textblock import Block
 from labelkit.container.textwrapper import Wrapper
 from labelkit.errors import UnsupportedFormat
 
@@ -61,13 +62,14 @@ def _is_mail(probe: bytes) -> bool:
 
 
 def scan(reader: Reader, found: Format) -> Layout[None, None]:
-    """No slots for a label: there are none. A manifest may stand in a bare text (`textwrapper`)."""
-    held = textwrapper.find(reader.whole()) if found.name == "txt" and reader.size <= MAX_BODY else []
+    """No slots for a label: there are none. A manifest may stand in a text (`textwrapper`, `textblock`)."""
+    data = reader.whole() if found.name in textblock.FORMATS and reader.size <= MAX_BODY else b""
+    held = [*(textwrapper.find(data) if found.name == "txt" else ()), *textblock.find(data)]
     return Layout(found, [_slot(one) for one in held], None)
 
 
-def _slot(held: Wrapper) -> Slot[None]:
-    return Slot(C2PA, "text wrapper", held.start, held.stop - held.start, lambda: held.store, None, home=False)
+def _slot(held: Wrapper | Block) -> Slot[None]:
+    return Slot(C2PA, "text", held.start, held.stop - held.start, lambda: held.store, None, home=False)
 
 
 def patches(reader: Reader, layout: Layout[None, None], changes: Changes[None], fresh: bytes | None) -> list[Patch]:

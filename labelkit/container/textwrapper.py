@@ -27,6 +27,10 @@ class Wrapper:
     stop: int
     store: bytes
 
+    def may_leave_out(self, data: bytes, start: int, stop: int) -> bool:
+        """Whether a signer may have left these bytes out of the hash: the wrapper, nothing else."""
+        return (start, stop) == (self.start, self.stop)
+
 
 def find(data: bytes) -> list[Wrapper]:
     """The wrappers in a text in UTF-8, of which there may be one."""

@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from labelkit import container
-from labelkit.container import Reader, Source, textwrapper, tiff
+from labelkit.container import Reader, Source, textblock, textwrapper, tiff
 from labelkit.distribution import __version__
 from labelkit.errors import InvalidArgument, LabelkitError, SigningFailed, UnsupportedFormat
 from labelkit.evidence import Drawn, Json, to_json
@@ -180,11 +180,11 @@ def sign_into(source: Source, target: BinaryIO, claim: Claim, signer: Signer, *,
 
 def _signed_text(reader: Reader, claim: Claim, signer: Signer, parent: Source | None, mime: str) -> bytes:
     """A text with its manifest behind it. The size of the wrapper is in the manifest, which is therefore made twice."""
-    plain, size = textwrapper.without(reader.whole()), _USUAL_WRAPPER
+    plain, size = textblock.without(textwrapper.without(reader.whole())), _USUAL_WRAPPER
     with container.opened(reader if parent is None else parent) as before:
-        held = next(iter(text.wrappers(before)), None)
-        ancestor = Asset(before, SIDECAR_TYPE, held.store if held else None)
-        begins_here = held is None and claim.label.kind is Kind.GENERATED
+        old = text.store_in(before)
+        ancestor = Asset(before, SIDECAR_TYPE, old)
+        begins_here = old is None and claim.label.kind is Kind.GENERATED
         try:
             for _ in range(_ATTEMPTS):
                 builder = _builder(claim, mime, None if begins_here else ancestor, written=False,
@@ -202,20 +202,21 @@ def _signed_text(reader: Reader, claim: Claim, signer: Signer, parent: Source | 
                         hint="leave provenance out of the plan")
 
 
-def sign_sidecar(source: Source, claim: Claim, signer: Signer, *, parent: tuple[Source, bytes] | None = None,
+def sign_sidecar(source: Source, claim: Claim, signer: Signer, *, parent: tuple[Source, bytes | None] | None = None,
                  mime: str | None = None) -> bytes:
     """A signed manifest store for the sidecar of a file that cannot embed one, by convention NAME.c2pa.
 
-    parent   the file that `source` was made from, and the manifest store of its sidecar
+    parent   the file that `source` was made from, and the manifest store of its sidecar; None: of what is in its text
     mime     media type of `source`, by default recognised by its first bytes
     Works for any bytes; the file is not changed. Raises SigningFailed, UnsupportedFormat for an unknown file format
     without `mime`, and what opening the sources raises.
     """
     with container.opened(source) as reader, container.opened(parent[0] if parent else reader) as before:
         mime = mime or container.sniff(reader).mime
-        ancestor = Asset(before, SIDECAR_TYPE, parent[1] if parent else None)
+        old = parent[1] or text.store_in(before) if parent else None
+        ancestor = Asset(before if old else reader, SIDECAR_TYPE, old)
         try:
-            begins_here = parent is None and claim.label.kind is Kind.GENERATED
+            begins_here = old is None and claim.label.kind is Kind.GENERATED
             builder = _builder(claim, mime, None if begins_here else ancestor, written=False,
                                thumbnails=signer.has_thumbnails)
             builder.set_no_embed()  # type: ignore[no-untyped-call]  # c2pa has no types here
@@ -266,7 +267,7 @@ def _report(asset: Asset) -> ValidationReport:
     settings = context(reading_settings("", "", PURPOSES))
     with ManifestReader(asset.mime, asset.reader.file, asset.store, context=settings) as found:
         report = json.loads(found.json())
-        held = next((one for one in text.wrappers(asset.reader) if one.store == asset.store), None)
+        held = next((one for one in text.manifests(asset.reader) if one.store == asset.store), None)
         if held:
             report = text.judge(report, json.loads(found.crjson()), asset.reader.whole(), held)
         return cast(ValidationReport, report)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manifest in bare text (C2PA 2.4, A.8): signed and bound here, because the C2PA library knows no text.
+"""The manifest in text (C2PA 2.4, A.8 and A.9): bound here, because the C2PA library knows no text. A.8 is written.
 
 A hash of the text without the wrapper binds it (c2pa.hash.data). The library compares that hash, but not where the
 wrapper lies, which is done here. Texts that are not in UTF-8 and in Unicode's form NFC, in which they are hashed, take
@@ -16,7 +16,8 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from labelkit import container
-from labelkit.container import Reader, textwrapper
+from labelkit.container import Reader, textblock, textwrapper
+from labelkit.container.textblock import Block
 from labelkit.container.textwrapper import Wrapper
 from labelkit.errors import LabelkitError
 
@@ -46,9 +47,20 @@ def has_place(reader: Reader) -> bool:
         return False
 
 
-def wrappers(reader: Reader) -> list[Wrapper]:
-    """The wrappers in a bare text, of which one is allowed."""
-    return textwrapper.find(reader.whole()) if is_bare(reader) else []
+def manifests(reader: Reader) -> list[Wrapper | Block]:
+    """The manifests in a text, of which one is allowed: wrappers in a bare one, blocks in one with comments too."""
+    try:
+        name = container.sniff(reader).name if reader.size <= _MAX_TEXT else ""
+    except LabelkitError:
+        return []
+    data = reader.whole() if name in (*_FORMATS, *textblock.FORMATS) else b""
+    return [*(textwrapper.find(data) if name in _FORMATS else ()), *(
+        textblock.find(data) if name in textblock.FORMATS else ())]
+
+
+def store_in(reader: Reader) -> bytes | None:
+    """The manifest store in a text, or None."""
+    return next((one.store for one in manifests(reader) if one.store), None)
 
 
 def binding(text: bytes, length: int) -> dict[str, object]:
@@ -58,7 +70,8 @@ def binding(text: bytes, length: int) -> dict[str, object]:
             "created": True}
 
 
-def judge(report: Mapping[str, object], manifests: Mapping[str, object], data: bytes, found: Wrapper) -> Tree:
+def judge(report: Mapping[str, object], manifests: Mapping[str, object], data: bytes,
+          found: Wrapper | Block) -> Tree:
     """The library's report on a text, with what was found out here in the place of what it cannot know.
 
     manifests  every manifest of the store, as the library gives them
@@ -80,13 +93,15 @@ def judge(report: Mapping[str, object], manifests: Mapping[str, object], data: b
     return judged
 
 
-def _is_bound(report: Tree, manifests: Mapping[str, object], data: bytes, found: Wrapper) -> bool:
+def _is_bound(report: Tree, manifests: Mapping[str, object], data: bytes, found: Wrapper | Block) -> bool:
     listed = manifests.get("manifests")
     active = next((one for one in listed if one.get("label") == report.get("active_manifest")), None) if isinstance(
         listed, list) else None
     stated = active.get("assertions", {}).get(HASH) if isinstance(active, dict) else None
     if not isinstance(stated, dict) or stated.get("alg") not in _ALGORITHMS:
         return False
-    digest = hashlib.new(str(stated["alg"]), data[:found.start] + data[found.stop:]).digest()
-    return (stated.get("exclusions") == [{"start": found.start, "length": found.stop - found.start}]
-            and stated.get("hash") == f"b64'{base64.b64encode(digest).decode()}'")
+    match stated.get("exclusions"):
+        case [{"start": int(start), "length": int(length)}] if found.may_leave_out(data, start, start + length):
+            digest = hashlib.new(str(stated["alg"]), data[:start] + data[start + length:]).digest()
+            return bool(stated.get("hash") == f"b64'{base64.b64encode(digest).decode()}'")
+    return False

@@ -80,9 +80,11 @@ def validate(source: Source, *, trust: TrustList | None = None, now: datetime.da
         mime = _media_type(reader)
         if sidecar is None and reader.head(4) in RF64:
             return _absent()
-        held = text.wrappers(reader) if sidecar is None else []
+        held = text.manifests(reader) if sidecar is None else []
         if len(held) > 1:
             return _unreadable(ValueError("the text has several of them"))
+        if held and not held[0].store:
+            return _unreadable(ValueError("Remote: the text names the URL of one"))
         if not held and sidecar is None and text.has_place(reader):
             return Finding(Layer.PROVENANCE, Status.ABSENT, Message("no manifest"))
         too_much = over_bound(reader, mime)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from labelkit.codec.samples import Block
 from labelkit.codec.text.encoding import MAX_PARAGRAPHS, EncodedText, too_many
 from labelkit.codec.text.plain import Paragraphs
+from labelkit.container import textblock
 
 _FRONT = re.compile(r"(?:---[ \t]*\r?\n(?:.*\r?\n)*?(?:---|\.\.\.)|"
                     r"\+\+\+[ \t]*\r?\n(?:.*\r?\n)*?\+\+\+)[ \t]*(?:\r?\n|\Z)")
@@ -129,7 +130,7 @@ def _shown(text: str) -> str:
 
 def read(data: bytes, name: str) -> tuple[Sequence[Block], Paragraphs]:
     """The paragraphs of a Markdown text, without its front matter."""
-    encoded = EncodedText.of(data, name)
+    encoded = EncodedText.of(textblock.without(data), name)
     start = max(_front_matter(encoded.text), default=0)
     walk = _Walk(encoded.text)
     walk.run(start)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from labelkit.codec.samples import Block, Words
 from labelkit.codec.text.encoding import EncodedText, bounded
-from labelkit.container import textwrapper
+from labelkit.container import textblock, textwrapper
 from labelkit.errors import HostTooSmall
 
 _GAP = re.compile(r"(?>\r\n|\r|\n)(?:[ \t\u3000]*+(?>\r\n|\r|\n))++")  # a plain + keeps 60 bytes a line
@@ -75,7 +75,7 @@ def _breaks_before(text: str) -> int:
 
 def read(data: bytes, name: str) -> tuple[Sequence[Block], Paragraphs]:
     """The paragraphs of a plain text; a manifest in it would not hold when words are put in, and is left out."""
-    encoded = EncodedText.of(textwrapper.without(data), name)
+    encoded = EncodedText.of(textblock.without(textwrapper.without(data)), name)
     text = encoded.text
     found = bounded(blocks(text))
     first = len(text) - len(text.lstrip())

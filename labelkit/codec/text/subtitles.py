@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from labelkit.codec.samples import Block, Words
 from labelkit.codec.text.encoding import EncodedText
+from labelkit.container import textblock
 from labelkit.errors import HostTooSmall, MalformedFile
 
 _MAX_NAME = 4096  # characters
@@ -79,7 +80,7 @@ class _Subtitles:
 
 def read(data: bytes, name: str) -> tuple[Sequence[Block], _Subtitles]:
     """The cues of a SubRip, WebVTT or SubStation file; raises MalformedFile for a file without any."""
-    encoded = EncodedText.of(data, name)
+    encoded = EncodedText.of(textblock.without(data), name)
     if events := _EVENTS.search(encoded.text):
         return _substation(encoded, events, name)
     is_vtt = encoded.text.startswith("WEBVTT")
