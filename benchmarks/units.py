@@ -80,6 +80,19 @@ def _iff_chunk(unit: Unit) -> bytes:
     return struct.pack(">4sI", unit.name, _size(unit, len(unit.body))) + unit.body + b"\0" * (len(unit.body) & 1)
 
 
+def _caf_units(data: bytes) -> list[Unit]:
+    units, at = [], 8
+    while at + 12 <= len(data):
+        name, length = struct.unpack_from(">4sq", data, at)
+        units.append(Unit(name, data[at + 12:at + 12 + length]))
+        at += 12 + length
+    return units
+
+
+def _caf_chunk(unit: Unit) -> bytes:
+    return struct.pack(">4sQ", unit.name, _size(unit, len(unit.body), (1 << 64) - 1)) + unit.body
+
+
 def _glb_units(data: bytes) -> list[Unit]:
     units, at = [], 12
     while at + 8 <= len(data):
@@ -286,7 +299,8 @@ def _members(data: bytes) -> tuple[bytes, list[Unit]]:
 
 def _member(unit: Unit) -> bytes:
     """A member as a local record; `_archive` adds the directory."""
-    method = 0 if unit.name == b"mimetype" else 8  # that one is stored (ODF part 2, 3.3; EPUB OCF 4.3)
+    # that one is stored (ODF part 2, 3.3; EPUB OCF 4.3), and all of a USDZ
+    method = 0 if unit.name == b"mimetype" or b".usd" in unit.name else 8
     packed = zlib.compress(unit.body)[2:-4] if method else unit.body
     return struct.pack("<4sHHHHHIIIHH", b"PK\3\4", 20, 0, method, 0, 33, zlib.crc32(unit.body), len(packed),
                        _size(unit, len(unit.body)), len(unit.name), 0) + unit.name + packed
@@ -315,6 +329,7 @@ AIFF = Grammar(lambda data: (data[:4] + data[8:12], _iff_units(data)), _iff_chun
                lambda head, body: head[:4] + struct.pack(">I", len(body) + 4) + head[4:] + body)
 GLB = Grammar(lambda data: (data[:8], _glb_units(data)), _glb_chunk,
               lambda head, body: head + struct.pack("<I", len(body) + 12) + body)
+CAF = Grammar(lambda data: (data[:8], _caf_units(data)), _caf_chunk)
 ZIP = Grammar(_members, _member, _archive)
 BMFF = Grammar(lambda data: (b"", _boxes(data)), _box)
 EBML = Grammar(lambda data: (b"", _elements(data)), _element)
@@ -327,7 +342,8 @@ GRAMMARS = {
     "gif": Grammar(_pieces(rb"[\x21\x2c]"), _raw), "pdf": Grammar(_pieces(rb"\d+ 0 obj|xref|trailer|startxref"), _raw),
     "pdf packed": Grammar(_pieces(rb"\d+ 0 obj|xref|trailer|startxref"), _raw), "html": Grammar(_pieces(rb"<"), _raw),
     "svg": Grammar(_pieces(rb"<"), _raw), "markdown": Grammar(_pieces(rb"(?m)^"), _raw),
-    "docx": ZIP, "ofd": ZIP, "xmind": ZIP, "odt": ZIP, "epub": ZIP, "usdz": ZIP, "glb": GLB,
+    "docx": ZIP, "ofd": ZIP, "xmind": ZIP, "odt": ZIP, "epub": ZIP, "usdz": ZIP, "pptx": ZIP, "xlsx": ZIP,
+    "ods": ZIP, "odp": ZIP, "caf": CAF, "glb": GLB,
     "gltf": Grammar(_pieces(rb'"'), _raw),
     "jp2": BMFF, "jxl": BMFF, "aiff": AIFF,
     "aac": Grammar(_frames, _frame_with(lambda size: size.to_bytes(4)), _tagged), "bigtiff": Grammar(_entries, _raw),

@@ -67,6 +67,25 @@ def odt(*paragraphs: str, more: dict[str, str] | None = None) -> bytes:
                    **(more or {})}, "application/vnd.oasis.opendocument.text")
 
 
+def ods(*cells: str) -> bytes:
+    rows = "".join(f"<table:table-row><table:table-cell><text:p>{text}</text:p></table:table-cell></table:table-row>"
+                   for text in cells)
+    return _oasis("spreadsheet", f'<table:table xmlns:table="{ODF}table:1.0" table:name="a">{rows}</table:table>')
+
+
+def odp(*slides: str) -> bytes:
+    pages = "".join(f"<draw:page><draw:frame><draw:text-box><text:p>{text}</text:p></draw:text-box></draw:frame>"
+                    "</draw:page>" for text in slides)
+    return _oasis("presentation", pages.replace("<draw:page>", f'<draw:page xmlns:draw="{ODF}drawing:1.0">'))
+
+
+def _oasis(kind: str, body: str) -> bytes:
+    return packed({"content.xml": f'<office:document-content xmlns:office="{ODF}office:1.0" xmlns:text="{ODF}text:1.0">'
+                   f"<office:body><office:{kind}>{body}</office:{kind}></office:body></office:document-content>",
+                   "meta.xml": f'<office:document-meta xmlns:office="{ODF}office:1.0"><office:meta/>'
+                   "</office:document-meta>"}, f"application/vnd.oasis.opendocument.{kind}")
+
+
 def epub(*chapters: str) -> bytes:
     names = [f"c{one} x.xhtml" for one in range(len(chapters))]
     items = "".join(f'<item id="i{one}" href="c{one}%20x.xhtml"/>' for one in range(len(chapters)))

@@ -12,7 +12,8 @@ from labelkit.metadata import xmp
 from tests import files
 from tests.container import test_jpegxmp as jpegxmp
 from tests.cost import within
-from tests.explicit.test_office import epub, odt
+from tests.explicit.test_office import epub, odp, ods, odt, pptx
+from tests.explicit.test_sheets import sheet, xlsx
 from tests.files import LABEL, OTHER
 from tests.metadata.test_formats import jxl
 from tests.metadata.test_gltf import glb, gltf
@@ -99,6 +100,10 @@ HOSTS = {
     "ofd": lambda: metadata.write(ofd(), LABEL),
     "xmind": lambda: metadata.write(xmind(), LABEL),
     "odt": lambda: metadata.write(odt("a", "b"), LABEL),
+    "ods": lambda: metadata.write(ods("a", "b"), LABEL),
+    "odp": lambda: metadata.write(odp("a", "b"), LABEL),
+    "pptx": lambda: metadata.write(pptx("a|b", "c"), LABEL),
+    "xlsx": lambda: metadata.write(xlsx(sheet([["a", 1], ["b", 2]])), LABEL),
     "epub": lambda: metadata.write(epub("<p>a</p>"), LABEL),
     "markdown": lambda: metadata.write(b"---\ntitle: x\nAIGC: {}\n---\n\n# text\n", LABEL),
     "webp": lambda: metadata.write(files.picture("WEBP", quality=50, exif=b"Exif\0\0" + files.exif(b"a cat\0")), LABEL),

@@ -10,7 +10,8 @@ from labelkit.errors import LabelkitError
 from tests.cost import within
 from tests.robustness.test_containers import HOSTS
 
-FORMATS = ("bigtiff", "jp2", "jxl", "aiff", "aac", "gltf", "glb", "ofd", "xmind", "odt", "epub")
+FORMATS = ("bigtiff", "jp2", "jxl", "aiff", "aac", "gltf", "glb", "ofd", "xmind", "odt", "epub", "caf",
+           "usdz", "pptx", "xlsx", "ods", "odp")
 WORDS = {"eml": MAIL, "rtf": RTF}
 LAYERS = lk.Layer.EXPLICIT, lk.Layer.METADATA, lk.Layer.PROVENANCE
 
