@@ -25,7 +25,8 @@ def test_every_character_that_a_label_may_hold_is_read_as_it_was_written(start, 
 
 def test_our_own_packet_is_not_parsed_and_others_are(monkeypatch):
     parsed = []
-    monkeypatch.setattr(xmp, "find", lambda packet, original=xmp.find: parsed.append(packet) or original(packet))
+    original = xmp.everywhere
+    monkeypatch.setattr(xmp, "everywhere", lambda packet: parsed.append(packet) or original(packet))
     metadata.write(JPEG, LABEL)
     assert not parsed
     quoted = Label(Kind.GENERATED, "acme", "17", '"quoted"')

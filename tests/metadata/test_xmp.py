@@ -138,7 +138,7 @@ def test_a_crowd_of_labels_is_refused_or_read_in_time(many):
     try:
         assert len(xmp.find(b"<a>" + many + b"</a>")) == 1
     except LimitExceeded as error:
-        assert "AIGC properties" in str(error)
+        assert "AIGC properties" in str(error) or "1000 deep" in str(error)
 
 
 def test_deep_nesting_does_not_overflow():
