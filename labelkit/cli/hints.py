@@ -12,6 +12,7 @@ OPTIONS = {
     "write the metadata alone": Message(
         "use --layers metadata --explicit-present if it already carries an explicit label"),
     "make the label shorter": Message("shorten --text"),
+    "put the pieces together, or label the stream itself (TextLabeller)": Message("put the pieces together"),
     "write the metadata alone, or convert it to PNG": Message(
         "use --layers metadata --explicit-present if it already carries an explicit label, or convert it to PNG"),
     "write the metadata alone, or convert it to {other}": Message(

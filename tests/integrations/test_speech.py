@@ -224,7 +224,8 @@ def test_the_example_speaks_labelled():
 
     async def main() -> bytes:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
-            return (await client.get("/v1/audio/speech", params={"text": "label what you say"})).content
+            words = "label all that you say, however much it may be"
+            return (await client.get("/v1/audio/speech", params={"text": words})).content
 
     report = lk.verify(asyncio.run(main()))
     assert {report[layer].status for layer in (EXPLICIT, WATERMARK, METADATA)} == {lk.Status.VALID}
