@@ -80,26 +80,20 @@ def _iff_chunk(unit: Unit) -> bytes:
     return struct.pack(">4sI", unit.name, _size(unit, len(unit.body))) + unit.body + b"\0" * (len(unit.body) & 1)
 
 
-def _caf_units(data: bytes) -> list[Unit]:
-    units, at = [], 8
-    while at + 12 <= len(data):
-        name, length = struct.unpack_from(">4sq", data, at)
-        units.append(Unit(name, data[at + 12:at + 12 + length]))
-        at += 12 + length
+def _chunks(data: bytes, at: int, head: str) -> list[Unit]:
+    """The chunks from a place on, each behind its kind and length."""
+    units = []
+    while at + struct.calcsize(head) <= len(data):
+        one, two = struct.unpack_from(head, data, at)
+        name, length = (one, two) if isinstance(one, bytes) else (two, one)
+        at += struct.calcsize(head)
+        units.append(Unit(name, data[at:at + length]))
+        at += length
     return units
 
 
 def _caf_chunk(unit: Unit) -> bytes:
     return struct.pack(">4sQ", unit.name, _size(unit, len(unit.body), (1 << 64) - 1)) + unit.body
-
-
-def _glb_units(data: bytes) -> list[Unit]:
-    units, at = [], 12
-    while at + 8 <= len(data):
-        length, name = struct.unpack_from("<I4s", data, at)
-        units.append(Unit(name, data[at + 8:at + 8 + length]))
-        at += 8 + length
-    return units
 
 
 def _glb_chunk(unit: Unit) -> bytes:
@@ -327,9 +321,9 @@ RIFF = Grammar(lambda data: (data[:4] + data[8:12], _riff_units(data[12:])), _ri
                lambda head, body: head[:4] + struct.pack("<I", len(body) + 4) + head[4:] + body)
 AIFF = Grammar(lambda data: (data[:4] + data[8:12], _iff_units(data)), _iff_chunk,
                lambda head, body: head[:4] + struct.pack(">I", len(body) + 4) + head[4:] + body)
-GLB = Grammar(lambda data: (data[:8], _glb_units(data)), _glb_chunk,
+GLB = Grammar(lambda data: (data[:8], _chunks(data, 12, "<I4s")), _glb_chunk,
               lambda head, body: head + struct.pack("<I", len(body) + 12) + body)
-CAF = Grammar(lambda data: (data[:8], _caf_units(data)), _caf_chunk)
+CAF = Grammar(lambda data: (data[:8], _chunks(data, 8, ">4sq")), _caf_chunk)
 ZIP = Grammar(_members, _member, _archive)
 BMFF = Grammar(lambda data: (b"", _boxes(data)), _box)
 EBML = Grammar(lambda data: (b"", _elements(data)), _element)
