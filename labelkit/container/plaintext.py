@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from labelkit.container import textblock, textwrapper
+from labelkit.container import textblock
 from labelkit.container.base import C2PA, MAX_BODY, Changes, Format, Layout, Patch, Reader, Slot
 from labelkit.container.textblock import Block
 from labelkit.container.textwrapper import Wrapper
@@ -64,8 +64,7 @@ def _is_mail(probe: bytes) -> bool:
 def scan(reader: Reader, found: Format) -> Layout[None, None]:
     """No slots for a label: there are none. A manifest may stand in a text (`textwrapper`, `textblock`)."""
     data = reader.whole() if found.name in textblock.FORMATS and reader.size <= MAX_BODY else b""
-    held = [*(textwrapper.find(data) if found.name == "txt" else ()), *textblock.find(data)]
-    return Layout(found, [_slot(one) for one in held], None)
+    return Layout(found, [_slot(one) for one in textblock.held(data, found.name)], None)
 
 
 def _slot(held: Wrapper | Block) -> Slot[None]:

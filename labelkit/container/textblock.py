@@ -12,7 +12,8 @@ import binascii
 import re
 from dataclasses import dataclass
 
-from labelkit.container.textwrapper import MAX_STORE
+from labelkit.container import textwrapper
+from labelkit.container.textwrapper import MAX_STORE, Wrapper
 
 FORMATS = ("txt", "markdown", "vtt", "ass")
 """Formats with comments or front matter, by name."""
@@ -56,6 +57,11 @@ def find(data: bytes) -> list[Block]:
                 found.append(Block(at, end + len(_END), store))
         at = following
     return found
+
+
+def held(data: bytes, name: str) -> list[Wrapper | Block]:
+    """The manifests in a text of the format of this name: wrappers in a bare one, blocks in one with comments."""
+    return [*(textwrapper.find(data) if name in textwrapper.FORMATS else ()), *(find(data) if name in FORMATS else ())]
 
 
 def places(data: bytes) -> list[tuple[int, int]]:

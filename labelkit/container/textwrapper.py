@@ -10,6 +10,8 @@ import re
 import struct
 from dataclasses import dataclass
 
+FORMATS = ("txt",)
+"""Formats that are bare text, by name."""
 _MAGIC, _VERSION = b"C2PATXT\0", 1
 _HEADER = struct.Struct(">8sBI")
 _MARK = "\ufeff".encode()

@@ -24,17 +24,21 @@ from labelkit.errors import LabelkitError
 HASH = "c2pa.hash.data"
 MISMATCH, MATCH = "assertion.dataHash.mismatch", "assertion.dataHash.match"
 _MAX_TEXT = 16 << 20
-_FORMATS = ("txt",)
 _ALGORITHMS = ("sha256", "sha384", "sha512")
 Tree: TypeAlias = "dict[str, object]"
 
 
 def is_bare(reader: Reader) -> bool:
     """Whether a file is a bare text that is looked through for a wrapper."""
+    return _format(reader) in textwrapper.FORMATS
+
+
+def _format(reader: Reader) -> str:
+    """The name of a file's format; "" where it is none that is known, or longer than texts are."""
     try:
-        return container.sniff(reader).name in _FORMATS and reader.size <= _MAX_TEXT
+        return container.sniff(reader).name if reader.size <= _MAX_TEXT else ""
     except LabelkitError:
-        return False
+        return ""
 
 
 def has_place(reader: Reader) -> bool:
@@ -48,14 +52,10 @@ def has_place(reader: Reader) -> bool:
 
 
 def manifests(reader: Reader) -> list[Wrapper | Block]:
-    """The manifests in a text, of which one is allowed: wrappers in a bare one, blocks in one with comments too."""
-    try:
-        name = container.sniff(reader).name if reader.size <= _MAX_TEXT else ""
-    except LabelkitError:
-        return []
-    data = reader.whole() if name in (*_FORMATS, *textblock.FORMATS) else b""
-    return [*(textwrapper.find(data) if name in _FORMATS else ()), *(
-        textblock.find(data) if name in textblock.FORMATS else ())]
+    """The manifests in a text, of which one is allowed."""
+    name = _format(reader)
+    is_text = name in (*textwrapper.FORMATS, *textblock.FORMATS)
+    return textblock.held(reader.whole(), name) if is_text else []
 
 
 def store_in(reader: Reader) -> bytes | None:
