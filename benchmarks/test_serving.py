@@ -24,7 +24,7 @@ import pytest
 from PIL import Image
 
 import labelkit as lk
-from benchmarks.conftest import gain_of_a_thread, ratio
+from benchmarks.conftest import gain_of_a_process, gain_of_a_thread, ratio
 from labelkit import codec, container, kernels, threads
 from labelkit.codec import jpeg
 from labelkit.codec.samples import AudioSamples
@@ -105,6 +105,7 @@ def test_jpeg(picture, signed, figure, name):
     figure("... in a core-hour", 3600 / seconds_of(embed), unit="pictures", conditions=ONE)
     figure("... fresh memory for each", faults_of(embed), unit="kB", conditions=ONE)
     figure("... two threads, to one", gain_of_a_thread(embed), least=1.85, conditions="wall time")
+    figure("... two processes, to one", gain_of_a_process(embed), conditions="wall time")
 
 
 def test_where_the_time_goes(picture, signed, figure):

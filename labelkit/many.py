@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from labelkit import pipeline, tensors, threads, unforeseen
 from labelkit.container import Source
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from labelkit.arrays import Held
+    from labelkit.isolation import Limits, Pool
     from labelkit.tensors import Tensor
 
 
@@ -37,11 +38,14 @@ class Checks(VerifySettings, total=False):
 
 
 def verify_many(sources: Iterable[Source | Held | Tensor] | Tensor, *, jobs: int | None = None,
-                **checks: Unpack[Checks]) -> Iterator[Report | LabelkitError]:
+                isolate: bool | Limits = False, **checks: Unpack[Checks]) -> Iterator[Report | LabelkitError]:
     """The report of each source, in order; in the place of a file that could not be verified its LabelkitError.
 
     sources  as for `verify`; taken from the iterable a few ahead of the reports, so that it may be endless
     jobs     sources at a time, on threads; by default as many as there are cores
+    isolate  read files in as many processes instead, of `isolation.Pool`, with these limits or the usual ones: for
+             strangers' files, and where there are many, as threads wait for each other (benchmarks/SERVING.md);
+             samples in memory stay on threads
     checks   the settings of `verify`
 
     One bad file does not end the run. What the iterable of sources raises is raised. Closing the iterator drops what
@@ -54,13 +58,39 @@ def verify_many(sources: Iterable[Source | Held | Tensor] | Tensor, *, jobs: int
     verify_settings(checks.get("key"), checks.get("trust"), checks.get("effort", "normal"),
                     checks.get("layers", tuple(Layer)), checks.get("pins", ()))
 
-    def verified(source: Source | Held | Tensor) -> Report | LabelkitError:
+    if isolate:
+        from labelkit.isolation import Limits, Pool  # here: most calls need no processes
+
+        limits = Limits() if isolate is True else isolate
+        check_types(isolate=(limits, Limits))
+        settings = cast(VerifySettings, {name: value for name, value in checks.items() if name != "rate"})
+        return _isolated(sources, jobs, Pool(jobs, limits, **settings), checks)
+    return (report for _, report in threads.in_order(_verified(pipeline.verify, checks), tensors.each(sources), jobs))
+
+
+def _isolated(sources: Iterable[Any] | Tensor, jobs: int, pool: Pool,
+              checks: Checks) -> Iterator[Report | LabelkitError]:
+    """The reports of files in the processes of a pool, which end with the iterator."""
+    def verify(source: Any, **checks: Unpack[Checks]) -> Report:
+        if isinstance(source, bytearray | memoryview):
+            return pool.verify(bytes(source))
+        if isinstance(source, str | os.PathLike):
+            return pool.verify(source, name=os.fspath(source))
+        return pool.verify(source) if isinstance(source, bytes) or hasattr(source, "read") else pipeline.verify(
+            source, **checks)
+
+    with pool:
+        yield from (report for _, report in threads.in_order(_verified(verify, checks), tensors.each(sources), jobs))
+
+
+def _verified(verify: Callable[..., Report], checks: Checks) -> Callable[[Any], Report | LabelkitError]:
+    """`verify` with these settings, whose errors are results."""
+    def verified(source: Any) -> Report | LabelkitError:
         try:
-            return pipeline.verify(source, **checks)
+            return verify(source, **checks)
         except BaseException as error:  # the panics of Rust libraries are no Exceptions
             return unforeseen.translated(error)
-
-    return (report for _, report in threads.in_order(verified, tensors.each(sources), jobs))
+    return verified
 
 
 def embed_many(sources: Iterable[Source | Held | Tensor] | Tensor, labels: Iterable[Label] | Callable[[], Label],

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Work on several files at a time, on threads: decoding, kernels and transforms release the interpreter.
 
-Two threads verify 0.88 (unmarked) to 0.98 (labelled) of what two running processes do, in turn with them: JPEGs of
-1024 x 1024, on two busy cores, medians of seven batches. Encoding by Pillow holds the interpreter: there it is 0.53 to
-0.63.
+Two threads embed 0.8 to 1.1 of what two running processes do, the machine alone; they verify half to 0.8 of that, as
+kernels are short there, and many files are better read in processes (`verify_many(isolate=True)`). Encoding by Pillow
+holds the interpreter. benchmarks/SERVING.md has the figures.
 """
 
 from __future__ import annotations

@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 import labelkit as lk
-from labelkit import pipeline, threads
-from labelkit.errors import InvalidArgument, UnsupportedFormat
+from labelkit import isolation, pipeline, threads
+from labelkit.errors import InvalidArgument, LimitExceeded, UnsupportedFormat
 from labelkit.unforeseen import UnforeseenError
 from tests.media import LABEL, photo, saved
 
@@ -40,6 +42,29 @@ def test_paths_arrays_and_bytes_are_taken(tmp_path, labelled):
     assert path.source.endswith("a.png") and array.source == "samples" and file.verdict is lk.Verdict.CONFIRMED
 
 
+def test_isolated_files_are_read_in_processes_and_samples_here(monkeypatch, tmp_path, labelled):
+    (tmp_path / "a.png").write_bytes(labelled)
+    path = str(tmp_path / "a.png")
+    sources = [path, PLAIN, b"no media", io.BytesIO(labelled), bytearray(labelled), 7, photo(96, 128)]
+    apart = lk.verify(path, layers=FILE_SIDE)
+    here = []
+    whole = pipeline.verify
+    monkeypatch.setattr(pipeline, "verify", lambda source, **checks: here.append(source) or whole(source, **checks))
+    first, second, third, file, held, wrong, array = lk.verify_many(sources, jobs=2, isolate=True, effort="fast",
+                                                                    layers=(*FILE_SIDE, lk.Layer.WATERMARK))
+    assert [type(one) for one in here] == [int, np.ndarray], "files are not read in this process"
+    assert first.source == path and first.label == apart.label == LABEL
+    assert second.verdict is lk.Verdict.NONE and isinstance(third, UnsupportedFormat) and array.source == "samples"
+    assert file.verdict is held.verdict is first.verdict is lk.Verdict.CONFIRMED and isinstance(wrong, lk.LabelkitError)
+
+
+def test_isolated_files_have_the_limits_that_are_given(labelled):
+    late, = lk.verify_many([labelled], isolate=isolation.Limits(seconds=1e-9, seconds_per_megabyte=0))
+    assert isinstance(late, LimitExceeded)
+    in_time, = lk.verify_many([labelled], isolate=isolation.Limits(), layers=FILE_SIDE)
+    assert in_time.verdict is lk.Verdict.CONFIRMED
+
+
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_a_bad_file_is_an_error_in_its_place_and_ends_nothing(labelled, jobs):
     sources = [labelled, b"no media", "/no/such/file.png", 7, PLAIN]
@@ -64,7 +89,7 @@ def test_a_defect_is_an_error_in_its_place_too(monkeypatch, labelled):
 
 @pytest.mark.parametrize("settings", [{"effort": "most"}, {"layers": []}, {"layers": ["colour"]}, {"jobs": 0},
                                       {"jobs": True}, {"jobs": 1.5}, {"pins": [b"x"]}, {"trust": "roots.pem"},
-                                      {"key": "secret"}])
+                                      {"key": "secret"}, {"isolate": "yes"}])
 def test_wrong_settings_are_refused_before_the_first_file(settings):
     with pytest.raises(InvalidArgument):
         lk.verify_many([PLAIN], **settings)
