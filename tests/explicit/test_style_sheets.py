@@ -85,10 +85,20 @@ def test_a_badge_is_left_to_a_person_and_said(name, text, is_said):
 
 def test_rules_without_end_are_refused_in_time():
     rules = "".join(f"main .a{{color:#{one:03d}}}" for one in range(999))
+    body = "<p>AI-generated</p>" + "".join(f"<p class='a n{one}'>x</p>" for one in range(2000))
     with pytest.raises(LimitExceeded, match="rules of style"):
-        in_text("a.html", PAGE.format(rules, "<p class=a>x</p>" * 2000))
-    assert in_text("a.html", PAGE.format(rules.replace(".a", ".b"), "<p>AI-generated</p>" + "<p class=a>x</p>" * 2000))
+        in_text("a.html", PAGE.format(rules, body))
+    assert in_text("a.html", PAGE.format(rules.replace(".a", ".b"), body))
+    assert in_text("a.html", PAGE.format(rules, "<p>AI-generated</p>" + "<p class=a>x</p>" * 2000)), "they are alike"
     assert not stylesheet.Sheet().rules
+
+
+@pytest.mark.parametrize("body, is_seen", [
+    ("<div><div><p>The ferry leaves.</p></div><p>AI-generated</p></div>", True),
+    ("<div><p>The ferry leaves.</p><div><p>AI-generated</p></div></div>", False),
+    ("<div><p>The ferry leaves.</p></div><div><p>AI-generated</p></div>", True)])
+def test_elements_that_look_alike_have_the_style_of_their_place(body, is_seen):
+    assert in_text("a.html", PAGE.format("div div p{display:none}", body)) is is_seen
 
 
 def test_our_own_label_is_seen_in_every_page():

@@ -52,6 +52,7 @@ _SHOWING = {"style", "hidden", "color", "bgcolor"}  # attributes
 _GROUNDS = ("background", "background-color", "background-image")
 _PSEUDO = ("before", "after")
 _MAX_PICTURES = 1000
+_MAX_SIBLINGS = 1000  # start tags that are known in one element
 _MAX_PATH = 64  # elements around one that a style sheet may name
 _MOVES = ("animation", "animation-name", "transition")  # letters that fade in are seen
 _MARKED = re.compile(r"aigc|\bai[-_ ]?(?:label|mark|badge|generated|notice|disclosure)", re.IGNORECASE)
@@ -162,6 +163,8 @@ class _Walk:
     boundaries: list[int] = field(default_factory=list)
     described: list[str] = field(default_factory=list)  # what pictures are said to show
     sheet: stylesheet.Sheet = field(default_factory=stylesheet.Sheet)
+    around: _Open | None = None
+    siblings: dict[tuple[str, str], tuple[_Open, str]] = field(default_factory=dict)  # in `around`, by their start tags
 
     def run(self) -> None:
         """Walk to the end."""
@@ -237,7 +240,9 @@ class _Walk:
             self.framed = True
         elif name in _OF_HEAD:
             if name == "html" and len(self.open) == 1:
-                self.open[0] = self._styled(_NOTHING.name, "text", self._attributes(token["rest"]), True, "html")
+                attributes = self._attributes(token["rest"])
+                self.open[0], before = self._styled(_NOTHING.name, "text", attributes, True, "html")
+                self.pieces += [before] if before else []
             stop = self._raw_end(name, stop) if name in _RAW else stop
             self.head = stop if self.in_head else self.head
             return stop
@@ -265,7 +270,17 @@ class _Walk:
         if role == "code" and name != "pre":
             self.pieces.append("`")
         holds = self.open[-1].holds and name in _HOLDERS
-        self.open.append(self._styled(name, role, attributes, holds, name))
+        around = self.open[-1]
+        if around is not self.around:
+            self.around, self.siblings = around, {}
+        styled = self.siblings.get((name, rest))
+        if styled is None:
+            styled = self._styled(name, role, attributes, holds, name)
+            if len(self.siblings) < _MAX_SIBLINGS:
+                self.siblings[name, rest] = styled
+        self.open.append(styled[0])
+        if styled[1]:
+            self.pieces.append(styled[1])
         self.names[name] += 1
         return stop
 
@@ -273,12 +288,12 @@ class _Walk:
     def _attributes(rest: str) -> dict[str, str]:
         return {key.lower(): value.strip("\"'") for key, value in _ATTRIBUTE.findall(rest)}
 
-    def _styled(self, name: str, role: str, attributes: dict[str, str], holds: bool, tag: str) -> _Open:
-        """The element that starts; what a style sheet puts before its words is taken at once."""
+    def _styled(self, name: str, role: str, attributes: dict[str, str], holds: bool, tag: str) -> tuple[_Open, str]:
+        """The element that starts, and what a style sheet puts before its words."""
         around = self.open[-1]
         if not self.sheet.rules and not _SHOWING & attributes.keys():
             return _opened(name, role or around.role, around.hidden, holds, around.colour, around.ground,
-                           blends=around.blends)
+                           blends=around.blends), ""
         names = frozenset([*("." + one for one in attributes.get("class", "").split()),
                            *("#" + one for one in (attributes.get("id", ""),) if one)])
         own = attributes.get("style", "")
@@ -292,9 +307,8 @@ class _Walk:
         before = after = ""
         if self.sheet.generates and not (hidden or blends):
             before, after = (self._generated(element, one, attributes) for one in _PSEUDO)
-        if before:
-            self.pieces.append(before)
-        return _opened(name, role or around.role, hidden, holds, colour, ground, names, after, blends)
+        make = _Open if self.sheet.nests else _opened  # then those of one look in two places are not one
+        return make(name, role or around.role, hidden, holds, colour, ground, names, after, blends), before
 
     def _above(self) -> list[stylesheet.Element]:
         return [("html", self.open[0].names), *((one.name, one.names) for one in self.open[1:][-_MAX_PATH:])]

@@ -270,18 +270,19 @@ def _blocks(sheet: _Sheet, elements: list[Element], boxes: list[str]) -> list[Bl
     label in a cell is outermost.
     """
     rows: dict[int, list[int]] = {}
-    for row, column in sorted(sheet.cells):
+    cells = sheet.cells
+    for row, column in sorted(cells):
         rows.setdefault(row, []).append(column)
     widest = max(map(len, rows.values()), default=0)
     blocks: list[Block] = []
     for index, (row, columns) in enumerate(rows.items()):
         found: tuple[list[Block], list[Block]] = [], []
         for column in columns:
-            text = sheet.cells[row, column].strip()
+            text = cells[row, column].strip()
             if not text or not sheet.shown(row) or column in sheet.hidden_columns:
                 continue
-            around = ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1))
-            alone = not any(one in sheet.cells for one in around)
+            alone = not ((row, column - 1) in cells or (row, column + 1) in cells or (row - 1, column) in cells
+                         or (row + 1, column) in cells)
             heads = len(columns) == 1 and (widest > 1 or not index)
             found[0 if alone else 1].append(Block(text, "box" if alone else "text" if heads else "item"))
         blocks += [*found[0], *found[1]] if 2 * index < len(rows) else [*found[1], *found[0]]

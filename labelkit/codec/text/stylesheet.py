@@ -75,6 +75,7 @@ class Sheet:
     tried: int = 0
     known: dict[tuple[Element, str], Style] = field(default_factory=dict)  # of elements that alone decide
     generates: bool = False  # there are rules of pseudo-elements
+    nests: bool = False  # there are rules that ask for what is around
     is_sure: bool = True  # no ground of the page is set where it is not read
 
     def add(self, text: str) -> None:
@@ -106,6 +107,7 @@ class Sheet:
         last = compounds[-1]
         key = min(last.names, default=last.tag)
         self.generates = self.generates or bool(pseudo)
+        self.nests = self.nests or len(compounds) > 1
         self.rules.setdefault((key, pseudo), []).append(_Rule(tuple(compounds), style, (ids, names, tags, self.count)))
         return True
 
