@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tells HDR, and HDR10's static metadata (SMPTE ST 2086, CTA-861.3), from a frame into settings of encoders."""
+"""What frames carry beside their samples: what tells HDR, HDR10's static metadata (SMPTE ST 2086, CTA-861.3), from a
+frame into settings of encoders, and how the frame is turned."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ import struct
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, cast
+
+import numpy as np
 
 from labelkit.errors import UnsupportedFormat
 
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 TRANSFERS = {16: "pq", 18: "hlg"}  # Rec. ITU-T H.273, table 3
+_ONE = 1 << 16
+_TURNS = {90: (0, -_ONE, _ONE, 0), 180: (-_ONE, 0, 0, -_ONE), 270: (0, _ONE, -_ONE, 0)}  # by degrees: a, b, c, d
 _PRIMARIES, _LIGHT = 50_000, 10_000  # the units of x264 and x265: 0.00002 and 0.0001 cd/m2
 
 
@@ -23,9 +28,29 @@ def side_data(frame: av.VideoFrame, stream: VideoStream) -> dict[str, bytes]:
     """What a decoded frame carries beside its samples, by FFmpeg's name."""
     # since PyAV 19 what holds for the whole stream may stand with its decoder alone, and iterating gives types
     found = {kind.name: data for kind, data in getattr(stream.codec_context, "decoded_side_data", {}).items()}
-    held = cast("Sequence[SideData]", frame.side_data)  # a mapping by type too
+    held = _held(frame)
+    if held is None:  # of what is not known HDR may be a part
+        return found | ({"DYNAMIC_HDR": b""} if int(frame.color_trc) in TRANSFERS else {})
     every = (held[number] for number in range(len(held)))
     return found | {data.type.name: bytes(data) for data in every}
+
+
+def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+    """The nine integers of the display matrix, where the file has one."""
+    if _held(frame) is None:
+        turn = _TURNS.get(round(frame.rotation) % 360)
+        return (*turn[:2], 0, *turn[2:], 0, 0, 0, 1 << 30) if turn else None
+    found = cast("Mapping[str, SideData]", frame.side_data).get("DISPLAYMATRIX")
+    return None if found is None else tuple(int(value) for value in np.frombuffer(bytes(found), "<i4")[:9])
+
+
+def _held(frame: av.VideoFrame) -> Sequence[SideData] | None:
+    """The side data; None where PyAV gives none, because a kind is among them that it does not know: it lags behind
+    FFmpeg, which since 8.0 finds the Exif in frames of MJPEG, as cameras write it."""
+    try:
+        return cast("Sequence[SideData]", frame.side_data)  # a mapping by type too
+    except ValueError:
+        return None
 
 
 def settings(found: Mapping[str, bytes], encoder: str, where: str) -> list[str] | None:

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, cast
 
-from labelkit.codec import encoders
+from labelkit.codec import encoders, hdr
 from labelkit.codec.backends import time_base
+from labelkit.codec.frame import Orientation
 from labelkit.codec.packets import video_frames
 from labelkit.codec.samples import VideoSamples
 from labelkit.codec.tracks import Track, describe
-from labelkit.codec.video import Film, display_matrix, planes, start_of
+from labelkit.codec.video import Film, planes, start_of
+from labelkit.errors import UnsupportedFormat
 from labelkit.messages import Message
 from labelkit.plan import Quality
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.video.stream import VideoStream
 
+_UNTURNED = ("avi", "flv")  # FFmpeg's names of formats without a place for a display matrix
 _MPEG4_LARGEST = 65_535  # of the denominator of a time base (ISO/IEC 14496-2, 6.3.3)
 _FRAME_DURATION = 1 << 7  # AV_CODEC_FLAG_FRAME_DURATION: the last frame keeps its length; not for SVT-AV1
 _LONGEST_S = 24 * 3600  # of the last frame; more is a broken file
@@ -110,7 +113,11 @@ class EncodedTrack(Track):
         context.flags |= _INTERLACED if first.interlaced_frame else 0
         if self.run.out.format.name in ("mp4", "mov") and encoder.family == "hevc":
             context.codec_tag = "hvc1"
-        matrix = display_matrix(first)
+        matrix = hdr.display_matrix(first)
+        if matrix and self.run.out.format.name in _UNTURNED and Orientation.of_matrix(matrix) != Orientation():
+            raise UnsupportedFormat("{where}: its frames say how they are turned, which this format cannot say anew",
+                                    where=self.film.name, other="MP4",
+                                    hint="convert it to {other}, or leave the signal layers out of the plan")
         if matrix:
             stream.set_display_matrix(matrix)
         describe(stream, self.source)

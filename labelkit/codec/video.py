@@ -11,7 +11,7 @@ import errno
 import functools
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
@@ -33,7 +33,6 @@ from labelkit.errors import LabelkitError, LimitExceeded, MalformedFile, Unsuppo
 if TYPE_CHECKING:
     import av
     from av.container import InputContainer
-    from av.sidedata.sidedata import SideData
     from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
 
@@ -322,7 +321,7 @@ def format_of(frame: av.VideoFrame, stream: VideoStream, name: str) -> FrameForm
     aspect = stream.sample_aspect_ratio or Fraction(1)
     if not Fraction(1, 16) < aspect < 16:
         aspect = Fraction(1)
-    matrix = display_matrix(frame)
+    matrix = hdr.display_matrix(frame)
     turn = Orientation.of_matrix(matrix) if matrix else Orientation()
     transfer = hdr.TRANSFERS.get(int(frame.color_trc), "sdr")
     return FrameFormat(frame.width, frame.height, bits, halved, _is_full_range(frame), transfer, turn, Fraction(aspect))
@@ -338,12 +337,6 @@ def _sampling(layout: av.VideoFormat) -> tuple[int, tuple[int, int] | None]:
 
 def _is_full_range(frame: av.VideoFrame) -> bool:
     return int(frame.color_range) == 2 or frame.format.name.startswith("yuvj")  # Rec. ITU-T H.273, 8.3
-
-
-def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
-    """The nine integers of the display matrix, where the file has one."""
-    found = cast("Mapping[str, SideData]", frame.side_data).get("DISPLAYMATRIX")
-    return None if found is None else tuple(int(value) for value in np.frombuffer(bytes(found), "<i4")[:9])
 
 
 def main_stream(container: InputContainer, name: str) -> VideoStream:
