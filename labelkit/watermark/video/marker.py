@@ -24,6 +24,7 @@ bits, is lowered, but not in frames that are coded alone.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -75,7 +76,7 @@ def embed(samples: VideoSamples, payload: Payload, key: Key | None = None, *, st
     active = samples.format.active
     width, height = active[2:] if active else (samples.format.width, samples.format.height)
     marker = Marker(width, height, payload, key, strength, robustness)
-    return samples.map(marker)
+    return dataclasses.replace(samples.map(marker), grained=True)
 
 
 def mark_frames(frames: Iterable[npt.NDArray[np.uint8]], payload: Payload, key: Key | None = None, *,
