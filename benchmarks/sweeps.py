@@ -123,7 +123,7 @@ SWEEPS = {
     "MIN_MOTION_GAIN": Sweep(f"{VIDEO}.marker", (0.5, 0.75, 1.0), "_MIN_MOTION_GAIN", robustness="hard"),
     "MOTION_LEVELS": Sweep(f"{VIDEO}.marker", (0.5, 1.0, 2.0), "_MOTION_LEVELS", robustness="hard"),
     "MOSTLY_SMOOTH": Sweep(f"{VIDEO}.marker", (0.8, 0.85, 0.92), "_MOSTLY_SMOOTH"),
-    "MIN_SIZE_FACTOR": Sweep(f"{VIDEO}.marker", (0.6, 0.75, 0.9), "_MIN_SIZE_FACTOR"),
+    "MIN_SIZE_FACTOR": Sweep(f"{VIDEO}.marker", (0.6, 0.8, 0.9), "_MIN_SIZE_FACTOR"),
     "FILM_SMOOTH_GAIN": Sweep(f"{VIDEO}.marker", (36, 39, 50), "_SMOOTH_GAIN"),
     "PATHS": Sweep(f"{VIDEO}.accumulator", (8, 32, 128), "_PATHS"),
     "KEY_WEIGHT": Sweep(f"{VIDEO}.sums", (1, 3, 6), "_KEY_WEIGHT", "weighed"),

@@ -290,6 +290,7 @@ def test_film(tmp_path, figure, height):
     with av.open(str(source), "w") as out:
         stream = out.add_stream("libx264", rate=25, options={"crf": "18", "preset": "veryfast"})
         stream.width, stream.height, stream.pix_fmt = height * 16 // 9, height, "yuv420p"
+        stream.thread_type = "AUTO"  # as ffmpeg does
         for index, frame in enumerate(scenes(height, count)):
             frame.pts, frame.time_base, frame.pict_type = index, Fraction(1, 25), 0
             out.mux(stream.encode(frame))

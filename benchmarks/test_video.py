@@ -40,6 +40,7 @@ def film(tmp_path_factory) -> Path:
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=25, options={"crf": "18", "preset": "veryfast"})
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        stream.thread_type = "AUTO"  # as ffmpeg does
         for index, frame in enumerate(scene(75)):
             frame.pts, frame.time_base, frame.pict_type = index, Fraction(1, 25), 0
             out.mux(stream.encode(frame))

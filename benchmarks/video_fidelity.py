@@ -2,12 +2,13 @@
 """What the mark costs a film at equal bitrate: VMAF and SSIM of the luma against the unmarked film, as Markdown.
 
     python -m benchmarks.video_fidelity [--films FOLDER] [--crf 18 23 28] [--preset medium] [--frames 50]
-                                        [--strength 1] [--robustness everyday] [--bytes-only]
+                                        [--strength 1] [--robustness everyday] [--bytes-only] [--alike]
 
-x264 encodes each film with the mark at each crf, and without it at that crf, above and below. Interpolation between
-these gives the unmarked film's scores at the marked film's bitrate. With --bytes-only the growth alone is measured, in
-a quarter of the time. The metrics are those of the ffmpeg in
-imageio-ffmpeg, with libvmaf's own model. PSNR is that of the luma before encoding.
+x264 encodes each film with the mark at each crf, as labelkit has it encode, and without it at that crf, above and
+below, with x264's defaults. Interpolation between these gives the unmarked film's scores at the marked film's bitrate.
+With --alike the unmarked film too is encoded as labelkit has it, so that the mark alone differs. With --bytes-only the
+growth alone is measured, in a quarter of the time. The metrics are those of the ffmpeg in imageio-ffmpeg, with
+libvmaf's own model. PSNR is that of the luma before encoding.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import numpy as np
 from benchmarks.fidelity import psnr
 from benchmarks.video_robustness import SUFFIXES, label_of
 from labelkit.choices import ROBUSTNESS
+from labelkit.codec.encoders import GRAINED
 from labelkit.codec.frame import Frame, FrameFormat
 from labelkit.payload import Payload
 from labelkit.watermark import video
@@ -48,6 +50,11 @@ def marked(frames: list[np.ndarray], payload: Payload, strength: float, robustne
     for copy in copies:
         marker.mark(Frame(FrameFormat(width, height), copy[:height]))
     return copies
+
+
+def published(frames: list[np.ndarray], target: Path, crf: int, preset: str = "medium") -> int:
+    """Write marked frames as labelkit has x264 write them, and return the bytes."""
+    return encoded(frames, target, {"crf": str(crf), "preset": preset, **GRAINED["libx264"]})
 
 
 def encoded(frames: list[np.ndarray], target: Path, options: dict[str, str]) -> int:
@@ -73,23 +80,28 @@ def scores(film: Path, host: Path) -> np.ndarray:
     return np.array([float(vmaf[1]), 100 * float(ssim[1])])
 
 
-def drop(frames: list[np.ndarray], with_mark: list[np.ndarray], crf: int, preset: str, folder: Path) -> np.ndarray:
-    """By how much the mark lowers VMAF and SSIM at equal bitrate, and by what share the file grows at equal crf."""
+def drop(frames: list[np.ndarray], with_mark: list[np.ndarray], crf: int, more: dict[str, str],
+         folder: Path) -> np.ndarray:
+    """By how much the mark lowers VMAF and SSIM at equal bitrate, and by what share the file grows at equal crf.
+
+    more  options of x264 for the unmarked film, among them the preset of both
+    """
     host, film = folder / "host.mkv", folder / "film.mkv"
     encoded(frames, host, {"crf": "0", "preset": "ultrafast"})
     sizes, points = [], []
     for value in (crf + _STEP, crf, crf - _STEP):
-        sizes.append(encoded(frames, film, {"crf": str(value), "preset": preset}))
+        sizes.append(encoded(frames, film, {"crf": str(value), **more}))
         points.append(scores(film, host))
-    size = encoded(with_mark, film, {"crf": str(crf), "preset": preset})
+    size = published(with_mark, film, crf, more["preset"])
     plain = [np.interp(np.log(size), np.log(sizes), column) for column in np.transpose(points)]
     return np.array([*(plain - scores(film, host)), size / sizes[1] - 1])
 
 
-def growth(frames: list[np.ndarray], with_mark: list[np.ndarray], crf: int, preset: str, folder: Path) -> float:
-    """By what share the file grows at equal crf."""
-    options, film = {"crf": str(crf), "preset": preset}, folder / "film.mkv"
-    return encoded(with_mark, film, options) / encoded(frames, film, options) - 1
+def growth(frames: list[np.ndarray], with_mark: list[np.ndarray], crf: int, more: dict[str, str],
+           folder: Path) -> float:
+    """By what share the file grows at equal crf; `more` as of `drop`."""
+    film = folder / "film.mkv"
+    return published(with_mark, film, crf, more["preset"]) / encoded(frames, film, {"crf": str(crf), **more}) - 1
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -101,7 +113,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--strength", type=float, default=1.0)
     parser.add_argument("--robustness", choices=ROBUSTNESS, default=ROBUSTNESS[0])
     parser.add_argument("--bytes-only", action="store_true")
+    parser.add_argument("--alike", action="store_true")
     options = parser.parse_args(arguments)
+    more = {"preset": options.preset, **(GRAINED["libx264"] if options.alike else {})}
     columns = ["bytes"] if options.bytes_only else ["VMAF lower by", "SSIM lower by, of 100", "bytes"]
     print(f"| film | PSNR, dB | crf | {' | '.join(columns)} |\n{'|---' * (3 + len(columns))}|")
     for path in sorted(path for path in options.films.iterdir() if path.suffix.lower() in SUFFIXES):
@@ -112,10 +126,10 @@ def main(arguments: list[str] | None = None) -> None:
         for crf in options.crf:
             with tempfile.TemporaryDirectory() as folder:
                 if options.bytes_only:
-                    cells = [f"{growth(frames, with_mark, crf, options.preset, Path(folder)):+.1%}"]
+                    cells = [f"{growth(frames, with_mark, crf, more, Path(folder)):+.1%}"]
                 else:
-                    vmaf, ssim, more = drop(frames, with_mark, crf, options.preset, Path(folder))
-                    cells = [f"{vmaf:.2f}", f"{ssim:.2f}", f"{more:+.0%}"]
+                    vmaf, ssim, grown = drop(frames, with_mark, crf, more, Path(folder))
+                    cells = [f"{vmaf:.2f}", f"{ssim:.2f}", f"{grown:+.0%}"]
             print(f"| {path.name} | {worst:.1f} | {crf} | {' | '.join(cells)} |", flush=True)
 
 

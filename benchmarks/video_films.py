@@ -93,6 +93,7 @@ def make(name: str, target: Path, frames: int = FRAMES) -> Path:
         for index, rgb in enumerate(FILMS[name](frames)):
             if not index:
                 stream.height, stream.width, stream.pix_fmt = *rgb.shape[:2], "yuv420p"
+                stream.thread_type = "AUTO"  # frames whole, as ffmpeg has them; else each is cut into slices
             frame = av.VideoFrame.from_ndarray(rgb, "rgb24").reformat(format="yuv420p")
             frame.pts, frame.time_base = index, Fraction(1, RATE)
             out.mux(stream.encode(frame))

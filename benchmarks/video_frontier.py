@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks import video_attacks
 from benchmarks.video_attacks import x264
-from benchmarks.video_fidelity import encoded, frames_of, marked
+from benchmarks.video_fidelity import encoded, frames_of, marked, published
 from benchmarks.video_robustness import SUFFIXES, detected, label_of
 from labelkit.payload import Payload
 from labelkit.watermark.candidates import Candidates
@@ -45,7 +45,7 @@ def outcomes(path: Path, robustness: str, strength: float, count: int,
         plain, film, treated = (Path(folder) / f"{name}.mkv" for name in ("plain", "film", "treated"))
         for crf in (23, 18):
             options = {"crf": str(crf), "preset": "medium"}
-            yield f"growth, crf {crf}", encoded(with_mark, film, options) / encoded(frames, plain, options) - 1
+            yield f"growth, crf {crf}", published(with_mark, film, crf) / encoded(frames, plain, options) - 1
         for name in TREATMENTS:
             seconds = 1.0 if name.startswith("cut") else count / RATE
             video_attacks.apply(name, film, treated, count / RATE - seconds, seconds)

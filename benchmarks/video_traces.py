@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.video_attacks import apply
-from benchmarks.video_fidelity import encoded, frames_of, marked
+from benchmarks.video_fidelity import frames_of, marked, published
 from benchmarks.video_robustness import SUFFIXES, detected, label_of
 from labelkit.choices import ROBUSTNESS
 from labelkit.payload import Payload
 
-RATE = 25  # frames a second, of the files that `encoded` writes
+RATE = 25  # frames a second, of the files that `published` writes
 
 
 def static_pattern(frames: list[np.ndarray], with_mark: list[np.ndarray]) -> float:
@@ -52,7 +52,7 @@ def main() -> None:
         with_mark = marked(frames, Payload.of(label_of(0)), 1.0, options.robustness)
         with tempfile.TemporaryDirectory() as folder:
             film, again = Path(folder) / "film.mkv", Path(folder) / "again.mkv"
-            encoded(with_mark, film, {"crf": "18", "preset": "medium"})
+            published(with_mark, film, 18)
             apply("x264_28", film, again, 0.0, float("inf"))
             print(f"| {path.stem} | {static_pattern(frames, with_mark):.2f} | {len(frames) / RATE:.2f} s | "
                   f"{spans(film)} | {spans(again)} |", flush=True)

@@ -40,6 +40,22 @@ def plane_match(
     plane: UInt8, pattern: UInt8, least: int, scratch: Int64, place: Int64, score: Float32, /
 ) -> None: ...
 
+# native/binding/camera.c
+def camera_grid(
+    brightness: UInt16, times: int, scale: float, plain: float, scratch: Float32, grid: Float32, facts: Float64, /
+) -> None: ...
+def camera_fit(
+    now: Float32,
+    first: Float32,
+    start: Float64,
+    steps: int,
+    zooms: bool,
+    settled: float,
+    scratch: Float32,
+    found: Float64,
+    /,
+) -> None: ...
+
 # native/binding/margin.c
 def margin_sample(
     pixels: UInt8,

@@ -105,6 +105,41 @@ typedef int lk_tile_place_fn(const int32_t *both, size_t side, const uint32_t *r
                              const uint32_t *columns, size_t width, size_t channels, int16_t *flat, int8_t *textured,
                              size_t stride);
 
+/* The cells of a film's frame as a camera is followed by them: `times` x `times` joined, those left over at the right and
+ * lower edge dropped, then smoothed by 1 2 1 both ways.
+ *
+ * brightness  uint16 [rows][columns]: sums of cells
+ * times     1 to LK_CAMERA_JOINED; at least 4 x 4 joined cells are left
+ * scale     of a joined cell
+ * plain     below it a cell is plain: |difference to the one above| + |difference to the left one|
+ * scratch   float [4 * (columns / times)]
+ * grid      float [rows / times - 2][columns / times - 2]
+ * facts     double [2]: the mean of |value - mean|; the share of plain cells, but for those of the first row and column.
+ *           Sums are of LK_CAMERA_LANES floats: each of every LANESth column of all rows, which are then added */
+#define LK_CAMERA_LANES 16
+#define LK_CAMERA_JOINED 64
+typedef int lk_camera_grid_fn(const uint16_t *brightness, size_t rows, size_t columns, size_t times, double scale,
+                              double plain, float *scratch, float *grid, double *facts);
+
+/* The zoom and the shift that take a frame to an earlier one: cell (x, y) of `now` lies at (zoom * x + left, zoom * y + top)
+ * of `first`, which is read bilinearly. Least squares (Lucas and Kanade, 1981), each step with weights of Huber from 1.5
+ * times the mean of |what is left|; a millionth of each diagonal is added to it, and 1e-9.
+ *
+ * now, first   float [rows][columns], finite; LK_CAMERA_LEAST to LK_CAMERA_LIMIT each
+ * start     double [3]: zoom, left, top
+ * steps     how many at most, up to LK_CAMERA_STEPS; a step that moves less than `settled` cells, the zoom at the right
+ *           edge, is the last
+ * zooms     0 keeps the zoom as it is
+ * scratch   float [(2 * rows + 5) * stride], stride = columns rounded up to LK_CAMERA_LANES
+ * found     double [4]: zoom, left, top, and the mean of |what is left|; -1, behind `start`, where a zoom is not between 0.5
+ *           and 2, a shift beyond LK_CAMERA_LIMIT, where fewer than LK_CAMERA_LEAST rows or columns lie in `first`, or
+ *           where nothing tells. Sums as above */
+#define LK_CAMERA_LEAST 8
+#define LK_CAMERA_LIMIT (1 << 16)
+#define LK_CAMERA_STEPS 64
+typedef int lk_camera_fit_fn(const float *now, const float *first, size_t rows, size_t columns, const double *start,
+                             size_t steps, int zooms, double settled, float *scratch, double *found);
+
 /* Cells of a picture, as lk_margin_score takes them: LK_CELL x LK_CELL pixels each, those in `rows` rows and `columns`
  * columns of cells, row by row.
  *
@@ -262,6 +297,8 @@ struct lk_kernels {
     lk_image_embed_fn *image_embed;
     lk_tile_make_fn *tile_make;
     lk_tile_place_fn *tile_place;
+    lk_camera_grid_fn *camera_grid;
+    lk_camera_fit_fn *camera_fit;
     lk_margin_sample_fn *margin_sample;
     lk_margin_score_fn *margin_score;
     lk_floats_quantise_fn *floats_quantise;

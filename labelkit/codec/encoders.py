@@ -56,6 +56,10 @@ _PARAMS = {"libx264": "x264-params", "libx265": "x265-params", "libsvtav1": "svt
 _LOOKAHEAD_PIXELS = 16 * 1920 * 1080
 _LOOKAHEADS = {"ultrafast": 0, "superfast": 0, "veryfast": 10, "faster": 20, "fast": 30, "medium": 40, "slow": 50}
 _ENCODER_THREADS = 8
+GRAINED: dict[str, dict[str, str]] = {"libx264": {"aq-strength": "0.8"}}
+"""Options by encoder for films whose smooth ground has got grain. By default x264 quantises smooth blocks finest, and
+most of a watermark's bytes are there; its tunes for grain and for flat art say 0.5 and 0.6. Tried on the films of
+benchmarks/VIDEO.md, 2026-11-29."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +73,13 @@ class Encoder:
 
 
 def chosen(stream: VideoStream, frame: av.VideoFrame, form: str, quality: Quality, *, side_data: Mapping[str, bytes],
-           out: OutputContainer, where: str, delay: int | None = None) -> Encoder:
+           out: OutputContainer, where: str, grained: bool = False, delay: int | None = None) -> Encoder:
     """The encoder for a stream in a file that is written.
 
     frame      the first of the source
     form       FFmpeg's name of the sample format
     side_data  as `hdr.side_data` gives it
+    grained    whether smooth ground has grain that the source has not
     delay      by how many frames at most the first is shown later than it is decoded; None for any number
     Raises UnsupportedFormat where there is none for that form, InvalidArgument for a preset that it has not.
     """
@@ -84,6 +89,8 @@ def chosen(stream: VideoStream, frame: av.VideoFrame, form: str, quality: Qualit
                                 hint="ask for h264, or convert the file to MP4")
     _check_form(name, family, form, where)
     _check_preset(name, options, family, where)
+    if grained:
+        options.update(GRAINED.get(name, {}))
     most = max(5, _LOOKAHEAD_PIXELS // (frame.width * frame.height))
     if name == "libx264":
         options["rc-lookahead"] = str(min(_LOOKAHEADS.get(options["preset"], 60), most))

@@ -93,7 +93,7 @@ class EncodedTrack(Track):
         if self.source.codec_context.name == "prores":
             form = form.replace("p12", "p10")  # what ProRes 4444 is decoded to, and encoded from
         encoder = encoders.chosen(self.source, first, form, self.run.quality, side_data=self.film.side_data,
-                                  out=self.run.out, where=self.film.name,
+                                  out=self.run.out, where=self.film.name, grained=self.run.samples.grained,
                                   delay=self.film.structure.delay() if self.film.is_segment else None)
         name = encoder.name
         self.run.progress.left_out += encoder.left_out

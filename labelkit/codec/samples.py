@@ -232,8 +232,8 @@ class VideoSamples:
     source         gives frames and sound, and remembers what encode needs
     sound          the sound track, None where there is none that can be decoded
     changes        what encode does to each frame, in this order; each may edit the planes in place
-    sound_changes  each makes, of rate and channels, what changes the sound track, if there is one; without any it is
-                   copied
+    sound_changes  each makes, of rate and channels, what changes the sound track; without any it is copied
+    grained        whether the changes add grain to smooth ground, which encoders are told
     """
 
     format: FrameFormat
@@ -242,6 +242,7 @@ class VideoSamples:
     sound: Sound | None = None
     changes: tuple[Callable[[Frame], None], ...] = ()
     sound_changes: tuple[Callable[[int, int], SoundChange], ...] = ()
+    grained: bool = False
 
     def map(self, change: Callable[[Frame], None]) -> VideoSamples:
         """The same film with `change` applied to every frame, after the changes that it has."""

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from labelkit import pipeline, tensors
 from labelkit.codec import decode
 from labelkit.codec.backends import pyav
+from labelkit.codec.encoders import GRAINED
 from labelkit.codec.frame import FrameFormat
 from labelkit.codec.samples import VideoSamples
 from labelkit.codec.video import planes
@@ -100,7 +101,8 @@ def _encode(stage: Path, frames: Iterable[Any], label: Label, plan: Plan, key: K
     labeller = frame_labeller(label, width, height, float(rate), plan, key) if plan.has_signal_layer else None
     with av.open(str(stage), "w", container_options={"movflags": "faststart"}) as out:
         stream = out.add_stream("libx264", rate=rate, options={
-            **options, "x264-params": "colorprim=bt709:transfer=bt709:colormatrix=bt709"})
+            **options, **(GRAINED["libx264"] if plan.watermark else {}),
+            "x264-params": "colorprim=bt709:transfer=bt709:colormatrix=bt709"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.thread_type = "AUTO"  # else x264 cuts frames into slices, which takes more bytes
         track = _sound_track(out, sound, sound_rate)

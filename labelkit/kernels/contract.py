@@ -57,6 +57,16 @@ class Kernels(Protocol):
         """The samples `rows` and `columns` of a tile `both` [side, side], flat * 256 + textured, at the beginning of
         the rows of `flat` and `textured`."""
 
+    def camera_grid(self, brightness: UInt16, times: int, scale: float, plain: float, scratch: Float32, grid: Float32,
+                    facts: Float64, /) -> None:
+        """`grid`: the cells of a frame, joined `times` both ways and smoothed; `facts` [2]: their contrast, and the
+        share of them that is plain."""
+
+    def camera_fit(self, now: Float32, first: Float32, start: Float64, steps: int, zooms: bool, settled: float,
+                   scratch: Float32, found: Float64, /) -> None:
+        """`found` [4]: the zoom and the shift that take the grid `now` to an earlier one, and the error that they
+        leave, -1 where there are none."""
+
     def margin_sample(self, pixels: UInt8, y: UInt32, x: UInt32, activity: UInt8, gain: UInt8, base: int, bright: int,
                       waves: Int32, patterns: Float32, cells: Float32, /) -> None:
         """`cells` [33, stride]: what the measure of a picture's need takes of its cells in rows `y` and columns `x`."""

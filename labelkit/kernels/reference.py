@@ -22,6 +22,7 @@ from labelkit.kernels.audio import (
     audio_spectrum,
 )
 from labelkit.kernels.audio_stream import audio_stream, audio_stream_form, audio_stream_scratch, audio_stream_state
+from labelkit.kernels.camera import camera_fit, camera_grid
 from labelkit.kernels.codes import code_distance
 from labelkit.kernels.contract import Float32, Int8, Int16, Int32, Int64, UInt8, UInt16, UInt32
 from labelkit.kernels.jpeg import jpeg_marker, jpeg_scan
@@ -31,10 +32,10 @@ from labelkit.kernels.margin import margin_sample, margin_score
 __all__ = [
     "audio_chips", "audio_limit", "audio_loudness", "audio_mark", "audio_mark_scratch", "audio_resample",
     "audio_rows", "audio_shield", "audio_spectrum", "audio_stream", "audio_stream_form", "audio_stream_scratch",
-    "audio_stream_state", "code_distance", "film_gain", "floats_expand", "floats_quantise", "image_colours",
-    "image_embed", "image_gain", "image_luma", "image_spread", "jpeg_marker", "jpeg_scan", "lattice_score",
-    "margin_sample", "margin_score", "plane_fold", "plane_fold_lattice", "plane_match", "plane_resample",
-    "plane_whiten", "polar_decode", "polar_scratch", "tile_make", "tile_place",
+    "audio_stream_state", "camera_fit", "camera_grid", "code_distance", "film_gain", "floats_expand",
+    "floats_quantise", "image_colours", "image_embed", "image_gain", "image_luma", "image_spread", "jpeg_marker",
+    "jpeg_scan", "lattice_score", "margin_sample", "margin_score", "plane_fold", "plane_fold_lattice", "plane_match",
+    "plane_resample", "plane_whiten", "polar_decode", "polar_scratch", "tile_make", "tile_place",
 ]
 
 Plane = npt.NDArray[Any]

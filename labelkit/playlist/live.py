@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from labelkit import metadata
 from labelkit.codec.backends import pyav
+from labelkit.codec.encoders import GRAINED
 from labelkit.codec.frame import FrameFormat
 from labelkit.codec.video import planes, translated
 from labelkit.errors import InvalidArgument, check_types
@@ -81,6 +82,7 @@ class LiveFilm:
         stream.time_base = stream.codec_context.time_base = Fraction(1, _CLOCK)
         stream.codec_context.options = {
             "crf": str(18 if quality.crf is None else quality.crf), "preset": quality.preset or "veryfast",
+            **(GRAINED["libx264"] if plan.watermark else {}),
             "tune": "zerolatency", "g": str(1 << 30), "keyint_min": str(1 << 20),
             "x264-params": "colorprim=bt709:transfer=bt709:colormatrix=bt709"}
         return stream

@@ -104,6 +104,7 @@ def encoded(film: Film, codec: str = "libx264", crf: int = PUBLISHED_CRF) -> byt
         stream = out.add_stream(codec, rate=film.rate, options=options)
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.thread_type = "AUTO"  # frames whole, as ffmpeg has them; else x264 cuts each into slices
         for index, rgb in enumerate(film.frames):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb[:height, :width]), format="rgb24")
             frame.pts, frame.time_base = index, 1 / film.rate

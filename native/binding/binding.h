@@ -70,6 +70,7 @@ PyObject *lk_finish(struct lk_views *views, int code, const char *kernel);
 extern PyMethodDef lk_ecc_methods[];
 extern PyMethodDef lk_image_methods[];
 extern PyMethodDef lk_margin_methods[];
+extern PyMethodDef lk_camera_methods[];
 extern PyMethodDef lk_audio_methods[];
 
 #endif

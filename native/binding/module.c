@@ -37,7 +37,8 @@ static PyMethodDef module_methods[] = {
 };
 
 static int fill(PyObject *module) {
-    PyMethodDef *const tables[] = {module_methods, lk_ecc_methods, lk_image_methods, lk_margin_methods, lk_audio_methods};
+    PyMethodDef *const tables[] = {module_methods,    lk_ecc_methods,    lk_image_methods,
+                                   lk_margin_methods, lk_camera_methods, lk_audio_methods};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         if (PyModule_AddFunctions(module, tables[i])) return -1;
     return 0;

@@ -23,6 +23,8 @@ lk_film_gain_fn LK(lk_film_gain);
 lk_image_embed_fn LK(lk_image_embed);
 lk_tile_make_fn LK(lk_tile_make);
 lk_tile_place_fn LK(lk_tile_place);
+lk_camera_grid_fn LK(lk_camera_grid);
+lk_camera_fit_fn LK(lk_camera_fit);
 lk_margin_sample_fn LK(lk_margin_sample);
 lk_margin_score_fn LK(lk_margin_score);
 lk_floats_quantise_fn LK(lk_floats_quantise);

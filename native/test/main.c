@@ -238,6 +238,36 @@ static struct result margins(size_t height, size_t width, size_t channels, int w
     return r;
 }
 
+/* Grids of two frames, and how the second lies on the first; with and without a zoom, from a start that is too far too. */
+static struct result cameras(size_t rows, size_t columns, size_t times, int worst) {
+    const struct lk_kernels *k = lk_active();
+    struct result r = {{0}, {0}};
+    static const double starts[][3] = {{1, 0, 0}, {1.3, -2.5, 1.25}, {0.7, 1e9, 0}, {1.9, -3, 2}};
+    enum { STARTS = sizeof starts / sizeof *starts };
+    const size_t down = rows / times - 2, across = columns / times - 2, cells = down * across;
+    const size_t stride = (across + LK_CAMERA_LANES - 1) / LK_CAMERA_LANES * LK_CAMERA_LANES;
+    uint16_t *brightness = guarded(2 * rows * columns);
+    float *row = guarded(4 * 4 * (columns / times)), *scratch = guarded(4 * (2 * down + 5) * stride), *grids[2];
+    double *start = guarded(8 * 3), *facts = guarded(8 * 2), *found = guarded(8 * 4), founds[STARTS * 2 * 4];
+    state = (uint32_t)(rows * 7 + columns);
+    int code = 0;
+    for (int i = 0; i < 2; i++) {
+        grids[i] = guarded(4 * cells);
+        fill(brightness, 2 * rows * columns, worst);
+        code |= k->camera_grid(brightness, rows, columns, times, 1.0 / 512, 0.2, row, grids[i], facts);
+    }
+    for (size_t i = 0; i < 2 * STARTS; i++) {
+        memcpy(start, starts[i / 2], 8 * 3);
+        code |= k->camera_fit(grids[0], grids[1], down, across, start, 3, i % 2, 0.01, scratch, found);
+        memcpy(founds + 4 * i, found, 8 * 4);
+        if (starts[i / 2][1] > 1e6) check(found[3] == -1, "a start that is too far", lk_isa_name(lk_isa_active()));
+    }
+    check(code == LK_OK, "return codes of cameras", lk_isa_name(lk_isa_active()));
+    keep(&r, 0, grids[0], 4 * cells), keep(&r, 1, grids[1], 4 * cells), keep(&r, 2, facts, 8 * 2);
+    keep(&r, 3, founds, sizeof founds);
+    return r;
+}
+
 /* Floats in rows and in planes, as levels and back. */
 static struct result floats(size_t height, size_t width, size_t channels, int worst) {
     struct result r = {{0}, {0}};
@@ -329,6 +359,16 @@ int main(void) {
                 if (lk_isa_use((enum lk_isa)isa) == LK_OK)
                     same(want, floats(sizes[s][0], sizes[s][1], sizes[s][2], worst), "floats");
         }
+    static const size_t grids[][3] = {{10, 10, 1}, {24, 47, 2}, {45, 80, 1}, {57, 90, 3}};
+    for (size_t s = 0; s < sizeof grids / sizeof *grids; s++)
+        for (int worst = 0; worst < 2; worst++) {
+            lk_isa_use(LK_ISA_SCALAR);
+            struct result want = cameras(grids[s][0], grids[s][1], grids[s][2], worst);
+            remember(want);
+            for (int isa = LK_ISA_SCALAR + 1; isa < LK_ISA_COUNT; isa++)
+                if (lk_isa_use((enum lk_isa)isa) == LK_OK)
+                    same(want, cameras(grids[s][0], grids[s][1], grids[s][2], worst), "cameras");
+        }
     for (size_t p = 2; p <= LK_TILE_LIMIT; p = 5 * p / 2) {
         lk_isa_use(LK_ISA_SCALAR);
         struct result want = tiles(p, p % 4 + 1);
@@ -355,8 +395,8 @@ int main(void) {
                 if (lk_isa_use((enum lk_isa)isa) == LK_OK)
                     same(want, scans(sizes[s][0], sizes[s][1], channels, across, down, way > 2), "scans");
         }
-    printf("digest of pictures, planes, margins, floats, tiles, words and scans: %08x\n", (unsigned)seen);
-    check(seen == 0x4bc8aba2u, "the bits of every platform", "scalar");
+    printf("digest of pictures, planes, margins, floats, cameras, tiles, words and scans: %08x\n", (unsigned)seen);
+    check(seen == 0x96fa210du, "the bits of every platform", "scalar");
     many();
     for (size_t size = 1; size < 3000; size = 2 * size + 1)
         for (int worst = 0; worst < 2; worst++) {
@@ -378,6 +418,9 @@ int main(void) {
           "refusal of a large tile", "any");
     check(lk_active()->margin_score(NULL, LK_MARGIN_BLOCK + 1, NULL, NULL, 1, NULL, NULL, NULL, 1.0, NULL) == LK_BAD_ARGUMENT,
           "refusal of half a block", "any");
+    check(lk_active()->camera_grid(NULL, 9, 9, 3, 1, 0, NULL, NULL, NULL) == LK_BAD_ARGUMENT, "refusal of three cells", "any");
+    check(lk_active()->camera_fit(NULL, NULL, 7, 9, NULL, 1, 1, 0, NULL, NULL) == LK_BAD_ARGUMENT, "refusal of seven rows",
+          "any");
     check(lk_active()->plane_match(NULL, 4, 4, NULL, 5, 4, 0, NULL, NULL, NULL) == LK_BAD_ARGUMENT,
           "refusal of a pattern larger than its plane", "any");
     check(lk_active()->plane_resample(NULL, 4, 4, 0, 0, 0, 4, NULL, 2, 2, NULL) == LK_BAD_ARGUMENT, "refusal of an empty box",

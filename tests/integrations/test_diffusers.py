@@ -224,6 +224,9 @@ def test_an_exported_film_has_every_layer(tmp_path, signer, anchors):
     assert report[lk.Layer.WATERMARK].payload == lk.Payload.of(label)
     other = lk.Label(lk.Kind.GENERATED, "acme", "another")
     assert report[lk.Layer.WATERMARK].payload != lk.Payload.of(other) and list(tmp_path.iterdir()) == [target]
+    assert b"aq=1:0.80" in target.read_bytes(), "x264 is told of the mark"
+    bare = export_to_video(frames, str(tmp_path / "bare.mp4"), fps=8, label=label, plan=lk.Plan(watermark=None))
+    assert b"aq=1:1.00" in Path(bare).read_bytes()
 
 
 def test_a_film_with_sound_keeps_it_and_is_labelled(tmp_path):

@@ -42,6 +42,7 @@ def test_the_finished_stream_carries_every_layer(film):
         packets = [packet for packet in file.demux(video=0) if packet.size]
     assert [round(float(packet.pts * packet.time_base) * 25) for packet in packets] == list(range(100))
     assert [number for number, packet in enumerate(packets) if packet.is_keyframe] == [0, 25, 50, 75]
+    assert b"aq=1:0.80" in data, "x264 is told of the mark"
 
 
 def test_every_fragment_is_verified_alone_and_comes_before_the_next_but_one(film):
@@ -59,6 +60,7 @@ def test_a_plan_without_layers_leaves_frames_unmarked():
     data = live.initialisation + b"".join(map(live, rgb(30))) + live.finish()
     report = labelkit.verify(data, layers=LAYERS, effort="fast")
     assert report[Layer.WATERMARK].status is Status.ABSENT and report[Layer.METADATA].label == LABEL
+    assert b"aq=1:1.00" in data
 
 
 def test_frames_may_tell_their_times():

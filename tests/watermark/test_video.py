@@ -52,6 +52,12 @@ def test_the_payload_is_read_back_and_where_it_lies(marked, effort):
     assert (found.geometry.begin_seconds, found.geometry.end_seconds) == (0.0, 2.0)
 
 
+def test_x264_spends_less_on_smooth_ground_that_has_got_a_mark(plain, marked, tmp_path):
+    with container.opened(plain) as reader:
+        transcode.encode(codec.decode(reader), tmp_path / "same.mp4", Quality(preset="veryfast"))
+    assert b"aq=1:0.80" in marked.read_bytes() and b"aq=1:1.00" in (tmp_path / "same.mp4").read_bytes()
+
+
 @pytest.mark.parametrize("effort", ["fast", "normal", "deep"])
 def test_nothing_is_found_without_a_mark_or_with_another_key(plain, marked, effort):
     assert not detected(plain, effort=effort).found

@@ -16,6 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from labelkit import kernels
+
 Grid = npt.NDArray[np.float32]
 
 _CELLS = 3_600  # of a grid, of 640 x 360 pixels: more, as of 720p, tell no more and take longer
@@ -29,6 +31,7 @@ _EXPLAINED, _CUT = 0.35, 0.7  # of the contrast: errors below the first are of a
 _ZOOMED = 0.8  # of a pan's error: a zoom that explains no more is none
 # tried on two zooms, 2026-11-28: at 1.25 they grow by 13.3 and 4.9 %, here by 11.7 and 3.1; read as well
 _MAX_ZOOM = 1.4  # past it the mark begins anew: beyond, the period would leave what detectors search
+_LEAST = 8  # LK_CAMERA_LEAST: rows and columns of a grid that is followed
 _PLAIN_SLOPE, _DRAWN = 0.2, 0.3  # grey levels between cells that are plain, and the share of them in flat art
 
 
@@ -59,6 +62,7 @@ class Camera:
         self._base = ORIGIN  # its own
         self._step, self._drift = ORIGIN, ORIGIN  # of the last frame to it, and of the last frame's motion
         self._age = 0
+        self._scratch = np.empty(0, np.float32)
 
     def follow(self, brightness: npt.NDArray[np.uint16], unit: float, restart: bool) -> Placement:
         """The placement of the next frame.
@@ -69,14 +73,15 @@ class Camera:
         """
         times = _coarser(brightness.shape[0] * brightness.shape[1])
         self._side = times * self._cell
-        now = _smoothed(_joined(brightness, times), unit * times**2)
-        if restart or self._first is None or self._first.shape != now.shape or min(now.shape) < 8:
+        if min(brightness.shape) // times < _LEAST + 2:
+            return ORIGIN
+        now, contrast, plain = self._grid(brightness, times, unit)
+        if restart or self._first is None or self._first.shape != now.shape:
             return self._renewed(now, ORIGIN)
-        if _plain_share(now) > _DRAWN:
+        if plain > _DRAWN:
             return self._renewed(now, self._placement())
-        contrast = float(np.abs(now - now.mean()).mean())
-        held = _error(now, self._first, self._step)
-        step, error = _fit(now, self._first, self._step, self._drift)
+        _, held = self._nearest(now, self._first, self._step, 0)
+        step, error = self._fit(now, self._first)
         if error > _CUT * contrast:
             return self._renewed(now, ORIGIN)
         if error < _BETTER * held and error < _EXPLAINED * contrast:
@@ -91,6 +96,39 @@ class Camera:
             return self._renewed(now, ORIGIN)
         moved = max(abs(self._step.left) / now.shape[1], abs(self._step.top) / now.shape[0])
         return self._renewed(now, placement) if self._age >= _RENEWED or moved > _MAX_MOVED else placement
+
+    def _grid(self, brightness: npt.NDArray[np.uint16], times: int, unit: float) -> tuple[Grid, float, float]:
+        """The joined cells in grey levels, without what they alias; their contrast, and the share that is plain."""
+        rows, columns = (count // times for count in brightness.shape)
+        grid, facts = np.empty((rows - 2, columns - 2), np.float32), np.empty(2)
+        floats = (2 * rows + 5) * (columns + 16)  # more than both kernels want
+        if self._scratch.size != floats:
+            self._scratch = np.empty(floats, np.float32)
+        kernels.camera_grid(np.ascontiguousarray(brightness), times, 1 / (16 * unit * times**2), _PLAIN_SLOPE,
+                            self._scratch[: 4 * columns], grid, facts)
+        return grid, float(facts[0]), float(facts[1])
+
+    def _fit(self, now: Grid, first: Grid) -> tuple[Placement, float]:
+        """The step that takes a frame to the first, in cells, and the error that it leaves."""
+        last, drift = self._step, self._drift
+        start = Placement(last.zoom * drift.zoom, last.left + drift.left, last.top + drift.top)
+        found, error = self._nearest(now, first, start, _STEPS)
+        if error == np.inf:
+            return last, error
+        if last.zoom == 1:
+            pan, without = self._nearest(now, first, start, 1, zooms=False)  # a shift is linear
+            if error > _ZOOMED * without:
+                return pan, without
+        return found, error
+
+    def _nearest(self, now: Grid, first: Grid, start: Placement, steps: int,
+                 zooms: bool = True) -> tuple[Placement, float]:
+        """The best step near another, and its error, the mean in grey levels; infinite where there is none."""
+        rows, columns = now.shape
+        found, scratch = np.empty(4), self._scratch[: (2 * rows + 5) * (-(-columns // 16) * 16)]
+        kernels.camera_fit(now, first, np.array(start), steps, zooms, _SETTLED, scratch, found)
+        zoom, left, top, error = found.tolist()
+        return Placement(zoom, left, top), error if error >= 0 else np.inf
 
     def _renewed(self, now: Grid, placement: Placement) -> Placement:
         self._first, self._base, self._step, self._age = now, placement, ORIGIN, 0
@@ -108,100 +146,3 @@ class Camera:
 def _coarser(cells: int) -> int:
     """How many cells are joined along each side: a power of two, so that about _CELLS are left, or up to four times."""
     return 1 << max(0, int(math.log2(max(1.0, cells / _CELLS)) / 2))
-
-
-def _joined(brightness: npt.NDArray[np.uint16], times: int) -> npt.NDArray[np.uint32] | npt.NDArray[np.uint16]:
-    if times == 1:
-        return brightness
-    rows, columns = (count // times for count in brightness.shape)
-    blocks = brightness[: rows * times, : columns * times].reshape(rows, times, columns, times)
-    joined: npt.NDArray[np.uint32] = blocks.sum((1, 3), dtype=np.uint32)
-    return joined
-
-
-def _smoothed(brightness: npt.NDArray[np.uint32] | npt.NDArray[np.uint16], unit: float) -> Grid:
-    """float32 [rows - 2, columns - 2] in grey levels: without what the cells alias."""
-    x = brightness.astype(np.float32) * np.float32(1 / (16 * unit))
-    x = x[:-2] + 2 * x[1:-1] + x[2:]
-    smooth: Grid = x[:, :-2] + 2 * x[:, 1:-1] + x[:, 2:]
-    return smooth
-
-
-def _plain_share(grid: Grid) -> float:
-    """The share of cells whose neighbours are as bright as they are."""
-    slopes = np.abs(np.diff(grid, axis=0))[:, 1:] + np.abs(np.diff(grid, axis=1))[1:]
-    return float((slopes < _PLAIN_SLOPE).mean())
-
-
-def _sampled(first: Grid, step: Placement) -> tuple[Grid, slice, slice]:
-    """The first frame at the places of a later one, and the rows and columns of it that lie in it."""
-    rows, columns = first.shape
-    y0, y1, i, wy = _line(rows, step.zoom, step.top)
-    x0, x1, j, wx = _line(columns, step.zoom, step.left)
-    x = first[i] * (1 - wy)[:, None] + first[i + 1] * wy[:, None]
-    warped = x[:, j] * (1 - wx) + x[:, j + 1] * wx
-    return warped.astype(np.float32, copy=False), slice(y0, y1), slice(x0, x1)
-
-
-def _line(count: int, zoom: float, shift: float) -> tuple[int, int, npt.NDArray[np.intp], npt.NDArray[np.float32]]:
-    start, stop = max(0, math.ceil(-shift / zoom)), min(count, math.ceil((count - 1 - shift) / zoom))
-    if stop - start < 8:
-        return 0, 0, np.zeros(0, np.intp), np.zeros(0, np.float32)
-    place = np.maximum(zoom * np.arange(start, stop) + shift, 0.0)  # against rounding
-    whole = np.minimum(place.astype(np.intp), count - 2)
-    return start, stop, whole, (place - whole).astype(np.float32)
-
-
-def _error(now: Grid, first: Grid, step: Placement) -> float:
-    """The mean absolute difference in grey levels."""
-    warped, rows, columns = _sampled(first, step)
-    return float(np.abs(now[rows, columns] - warped).sum()) / warped.size if warped.size else np.inf
-
-
-def _fit(now: Grid, first: Grid, step: Placement, drift: Placement) -> tuple[Placement, float]:
-    """The step that takes `now` to `first`, in cells, and the error that it leaves."""
-    start = Placement(step.zoom * drift.zoom, step.left + drift.left, step.top + drift.top)
-    found, error = _nearest(now, first, start, _STEPS, zooms=True)
-    if error == np.inf:
-        return step, error
-    if step.zoom == 1:
-        pan, without = _nearest(now, first, start, 1, zooms=False)  # a shift is linear
-        if error > _ZOOMED * without:
-            return pan, without
-    return found, error
-
-
-def _nearest(now: Grid, first: Grid, start: Placement, steps: int, zooms: bool) -> tuple[Placement, float]:
-    """The best step near another, with or without a zoom, and its error; infinite where there is none."""
-    zoom, left, top = start
-    for _ in range(steps):
-        warped, rows, columns = _sampled(first, Placement(zoom, left, top))
-        if not warped.size:
-            return start, np.inf
-        rest = now[rows, columns] - warped
-        gy, gx = np.gradient(warped)
-        size = np.abs(rest)
-        weight = 1 / np.maximum(size * (size.size / (1.5 * float(size.sum()) + 1e-6 * size.size)), 1)
-        slopes = [gx, gy]
-        if zooms:
-            y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
-            x = np.arange(columns.start, columns.stop, dtype=np.float32)
-            slopes.append(gx * x + gy * y)
-        flat = np.stack(slopes).reshape(len(slopes), -1)
-        weighted = flat * weight.ravel()
-        normal = (weighted @ flat.T).astype(np.float64)
-        normal.flat[::len(slopes) + 1] *= 1 + 1e-6
-        normal.flat[::len(slopes) + 1] += 1e-9
-        try:
-            change = np.linalg.solve(normal, (weighted @ rest.ravel()).astype(np.float64))
-        except np.linalg.LinAlgError:
-            return start, np.inf
-        left, top = left + change[0], top + change[1]
-        if zooms:
-            zoom += change[2]
-        if not (0.5 < zoom < 2 and math.isfinite(left) and math.isfinite(top)):
-            return start, np.inf
-        if np.abs(change).max() < _SETTLED and (not zooms or abs(change[2]) * now.shape[1] < _SETTLED):
-            break
-    found = Placement(float(zoom), float(left), float(top))
-    return found, _error(now, first, found)
