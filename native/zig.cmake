@@ -6,6 +6,7 @@ if(CMAKE_C_COMPILER_ID)  # read once more, after the platform's own rules
   return()
 endif()
 set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES ZIG ZIG_TARGET)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)  # linked without optimisation, zig would build its runtime once more
 if(ZIG_TARGET MATCHES "windows")
   set(CMAKE_SYSTEM_NAME Windows)
 elseif(ZIG_TARGET MATCHES "macos")

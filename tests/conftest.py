@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 
 import labelkit.provenance
+from labelkit import threads
 from tests.log.server import postgresql_is_installed, postgresql_server
 from tests.media import photo, saved
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell sets it for what runs in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
+if os.environ.get("PYTEST_XDIST_WORKER"):  # side by side: reading on every core, they wait for each other at work
+    os.environ.setdefault(threads.OF_LIBRARIES, "1")
 
 _SCHEMAS = itertools.count()
 

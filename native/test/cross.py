@@ -4,9 +4,9 @@
     python native/test/cross.py TARGET [--run EMULATOR] [--traps]
 
 With --run the native tests are built and run; `--run ""` runs them as they are. --traps ends them at undefined
-behaviour, at the price of the vector code. Without --run the tests are linked only, and so is the Python module,
-against the limited API of this Python's headers with the target's sizes: that shows that all compiles and links, not
-that it works.
+behaviour, at the price of the vector code. Without --run the tests are linked only, and so is the Python module, of
+the same compiled kernels, against the limited API of this Python's headers with the target's sizes: that shows that all
+compiles and links, not that it works.
 """
 
 from __future__ import annotations
@@ -74,15 +74,15 @@ def main() -> None:
     parser.add_argument("--traps", action="store_true")
     options = parser.parse_args()
     folder = Path("build") / "cross" / options.target
-    tests, settings = folder / "tests", ["-DLK_TESTS=ON", f"-DLK_SANITIZE={TRAPS if options.traps else ''}"]
+    settings = ["-DLK_TESTS=ON", f"-DLK_SANITIZE={TRAPS if options.traps else ''}"]
     if options.run:
         emulator = shutil.which(options.run) or sys.exit(f"{options.run}: not found")
         settings.append(f"-DCMAKE_CROSSCOMPILING_EMULATOR={emulator}")
-    build(tests, options.target, *settings)
+    if options.run is None:
+        settings += ["-DLK_MODULE=ON", *python_of(folder / "python", options.target)]
+    build(folder / "built", options.target, *settings)
     if options.run is not None:
-        command("ctest", "--test-dir", tests, "--verbose")
-    else:
-        build(folder / "module", options.target, "-DLK_NATIVE=on", *python_of(folder / "python", options.target))
+        command("ctest", "--test-dir", folder / "built", "--verbose")
 
 
 def build(folder: Path, target: str, *settings: str) -> None:

@@ -33,7 +33,7 @@ def under_way(folder: Path, count: int, process: subprocess.Popen) -> None:
 @pytest.fixture(scope="module")
 def source(tmp_path_factory) -> Path:
     """A film that takes a while."""
-    return film(tmp_path_factory.mktemp("in") / "film.mkv", size=(640, 360), count=1200, sound=["aac"])
+    return film(tmp_path_factory.mktemp("in") / "film.mkv", size=(640, 360), count=600, sound=["aac"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -147,14 +147,14 @@ def with_posters(held: dict, *sizes: int) -> bytes:
 
 
 def test_pictures_without_end_are_not_looked_at_and_that_is_said(monkeypatch):
-    for name, limit in (("_MAX_TEXTURE", 1024 ** 2), ("_PIXELS", 4 * 1024 ** 2), ("_MAX_SIGNS", 8)):
+    for name, limit in (("_MAX_TEXTURE", 256 ** 2), ("_PIXELS", 190_000), ("_MAX_SIGNS", 4), ("_VIEW", (360, 640))):
         monkeypatch.setattr(f"labelkit.codec.text.scene.{name}", limit)
     bare, signed = json.loads(gltf(scene())), opened(labelled(gltf(scene())))[0]
-    for sizes in ((1024,) * 6, (2,) * 9, (1025,)):  # too large together, too many, too large alone
+    for sizes in ((256,) * 3, (2,) * 5, (257,)):  # too large together, too many, too large alone
         found = explicit(with_posters(bare, *sizes))
         assert found.status is Status.UNCHECKED and "rectangles were not looked at" in str(found.summary)
         assert explicit(with_posters(signed, *sizes)).status is Status.VALID, "the sign is looked at"
-    for sizes in ((512,) * 3, (2,) * 8):
+    for sizes in ((128,) * 3, (2,) * 4):
         assert explicit(with_posters(bare, *sizes)).status is Status.ABSENT
 
 

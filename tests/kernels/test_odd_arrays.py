@@ -16,14 +16,14 @@ import pytest
 
 from labelkit import kernels
 from labelkit.kernels import contract, reference
-from tests.kernels.calls import arguments, name_of
+from tests.kernels.calls import arguments, given_to, name_of
 
 native = kernels.native
 REFUSALS = (ValueError, TypeError, BufferError, OverflowError)
 HUGE = [sys.maxsize, sys.maxsize // 2 + 1, 2**55, 2**31, -1, -sys.maxsize - 1, 2**64, 0, 1, 3, 4097]
 PLACES = [(kernel, place) for kernel, given in arguments(reference).items() for place in range(len(given))]
-ARRAYS = [(kernel, place) for kernel, place in PLACES if isinstance(arguments(reference)[kernel][place], np.ndarray)]
-WIDE = [(kernel, place) for kernel, place in ARRAYS if arguments(reference)[kernel][place].itemsize > 1]
+ARRAYS = [(kernel, place) for kernel, place in PLACES if isinstance(given_to(reference, kernel)[place], np.ndarray)]
+WIDE = [(kernel, place) for kernel, place in ARRAYS if given_to(reference, kernel)[place].itemsize > 1]
 
 
 def call(kernel: str, given: list) -> None:
@@ -31,7 +31,7 @@ def call(kernel: str, given: list) -> None:
 
 
 def changed(kernel: str, place: int, value: object) -> list:
-    given = arguments(native)[kernel]
+    given = given_to(native, kernel)
     given[place] = value
     return given
 
@@ -66,13 +66,13 @@ def oddities(array: np.ndarray) -> list[object]:
 @pytest.mark.parametrize("kernel", contract.NAMES)
 def test_the_calls_are_valid(kernel):
     for module in (native, reference):
-        given = arguments(module)[kernel]
+        given = given_to(module, kernel)
         getattr(module, kernel)(*given)
 
 
 @pytest.mark.parametrize("kernel,place", PLACES)
 def test_odd_arguments_are_refused_or_computed_with(kernel, place):
-    value = arguments(native)[kernel][place]
+    value = given_to(native, kernel)[place]
     odd = oddities(value) if isinstance(value, np.ndarray) else [*HUGE, math.nan, math.inf, -1e308, None, "1"]
     for other in odd:
         given = changed(kernel, place, other)
@@ -89,7 +89,7 @@ def test_odd_arguments_are_refused_or_computed_with(kernel, place):
 def test_several_odd_arguments_at_once(kernel):
     chance = random.Random(kernel)
     for _ in range(150):
-        given = arguments(native)[kernel]
+        given = given_to(native, kernel)
         for place in chance.sample(range(len(given)), min(len(given), chance.randint(2, 4))):
             value = given[place]
             given[place] = chance.choice(oddities(value) if isinstance(value, np.ndarray) else [*HUGE, 0.5, math.nan])
@@ -101,7 +101,7 @@ def test_several_odd_arguments_at_once(kernel):
 
 @pytest.mark.parametrize("kernel,place", WIDE)
 def test_misaligned_elements_are_refused(kernel, place):
-    given = arguments(native)[kernel]
+    given = given_to(native, kernel)
     given[place] = misaligned(given[place])
     with pytest.raises(ValueError, match=f"^{name_of(kernel, place)}: the elements are not aligned"):
         call(kernel, given)
@@ -110,7 +110,7 @@ def test_misaligned_elements_are_refused(kernel, place):
 @pytest.mark.parametrize("kernel,place", ARRAYS)
 def test_a_refusal_names_the_argument(kernel, place):
     """The first thing wrong is what is said, not that something was."""
-    given = arguments(native)[kernel]
+    given = given_to(native, kernel)
     given[place] = np.zeros(given[place].shape, np.complex64)
     with pytest.raises(ValueError, match=f"^{name_of(kernel, place)}: u?(int|float)[0-9]+ wanted, got format 'Zf'"):
         call(kernel, given)
@@ -119,14 +119,14 @@ def test_a_refusal_names_the_argument(kernel, place):
 @pytest.mark.parametrize("kernel,place", ARRAYS)
 def test_what_is_written_lies_apart_from_all_else(kernel, place):
     """A kernel checks indices and sizes before it writes: an output over them would change what it has checked."""
-    given = arguments(native)[kernel]
+    given = given_to(native, kernel)
     array = given[place]
     for other, value in enumerate(given):
         if other == place or not isinstance(value, np.ndarray) or value.nbytes < array.nbytes:
             continue
         if kernel == "image_embed" and {place, other} == {0, 1}:
             continue  # these two may be the same
-        shared = arguments(native)[kernel]
+        shared = given_to(native, kernel)
         memory = np.zeros(-(-value.nbytes // 16) * 16, np.uint8)
         shared[place] = memory[: array.nbytes].view(array.dtype).reshape(array.shape)
         shared[other] = memory[: value.nbytes].view(value.dtype).reshape(value.shape)
@@ -149,7 +149,7 @@ def test_outputs_over_inputs_are_refused():
 
 
 def test_a_stream_s_samples_lie_apart_from_what_it_keeps():
-    given = arguments(native)["audio_stream_form"]
+    given = given_to(native, "audio_stream_form")
     form, chunk, out = native.audio_stream_form(*given), np.zeros((99, 2), np.float32), np.zeros((9, 2), np.float32)
     state = given[-2]
     native.audio_stream(form, chunk, 3, False, out)
@@ -160,14 +160,14 @@ def test_a_stream_s_samples_lie_apart_from_what_it_keeps():
 
 def test_a_stream_is_called_with_its_form():
     for module, other in ((native, reference), (reference, native)):
-        _, *rest = arguments(module)["audio_stream"]
-        for wrong in (None, (1, 2), arguments(other)["audio_stream"][0]):
+        _, *rest = given_to(module, "audio_stream")
+        for wrong in (None, (1, 2), given_to(other, "audio_stream")[0]):
             with pytest.raises(ValueError):
                 module.audio_stream(wrong, *rest)
 
 
 def test_a_form_keeps_its_arrays_open_as_long_as_it_lives():
-    given = arguments(native)["audio_stream_form"]
+    given = given_to(native, "audio_stream_form")
     arrays = [argument for argument in given if isinstance(argument, np.ndarray)]
     before = [sys.getrefcount(array) for array in arrays]
     form = native.audio_stream_form(*given)
@@ -177,7 +177,7 @@ def test_a_form_keeps_its_arrays_open_as_long_as_it_lives():
 
 
 def test_a_picture_is_marked_in_place_but_not_beside_itself():
-    pixels, out, *rest = arguments(native)["image_embed"]
+    pixels, out, *rest = given_to(native, "image_embed")
     native.image_embed(pixels, out, *rest)
     memory = np.zeros((9 + 1, 17, 3), np.uint8)
     memory[:9] = pixels
@@ -198,7 +198,7 @@ def test_counts_whose_sizes_overflow_are_refused(kernel, place, count):
 @pytest.mark.parametrize("pace", [math.nan, math.inf, -math.inf, 0.0, -1.0, 1e300])
 def test_a_pace_is_a_number_above_zero(pace):
     for module in (native, reference):
-        given = arguments(module)["audio_chips"]
+        given = given_to(module, "audio_chips")
         given[7] = pace
         with pytest.raises(ValueError, match="^pace"):
             module.audio_chips(*given)
@@ -215,7 +215,7 @@ def test_positions_beyond_memory_are_refused():
 
 @pytest.mark.parametrize("scale", [1, 2**15])
 def test_soft_values_saturate(scale):
-    soft, frozen, paths, _, bits, metric = arguments(native)["polar_decode"]
+    soft, frozen, paths, _, bits, metric = given_to(native, "polar_decode")
     soft = (soft >> 15) * scale  # up to 2^16, or to 2^31
     results = []
     for module, values in ((native, soft), (reference, soft), (native, np.clip(soft, -(2**16), 2**16))):
@@ -226,7 +226,7 @@ def test_soft_values_saturate(scale):
 
 
 def test_scratch_of_any_alignment_will_do():
-    given = arguments(native)["polar_decode"]
+    given = given_to(native, "polar_decode")
     native.polar_decode(*given)
     want = given[4].copy(), given[5].copy()
     for start in range(1, 8):
@@ -248,7 +248,7 @@ def test_sums_beyond_32_bits_wrap_alike():
 def test_integers_are_known_by_their_size_not_by_their_letter(letter):
     """NumPy calls 32 bits 'l' and 'L' on Windows, 'i' and 'I' elsewhere."""
     dtype = np.dtype(letter)
-    signed, unsigned = arguments(native)["plane_fold"], arguments(native)["plane_fold_lattice"]
+    signed, unsigned = given_to(native, "plane_fold"), given_to(native, "plane_fold_lattice")
     signed[1], unsigned[1] = np.empty((4, 4), dtype), np.zeros(2, dtype)
     for kernel, given, kind in (("plane_fold", signed, "i"), ("plane_fold_lattice", unsigned, "u")):
         if dtype.itemsize == 4 and dtype.kind == kind:

@@ -98,27 +98,34 @@ def test_mutated_pictures(name, signer):
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) << 10 < MOST_MEMORY
 
 
-def _bombs() -> dict[str, bytes]:
-    size = 11000  # 121 megapixels, within the bound: the file must be refused for what it holds
-    header = struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)
-    zeros = zlib.compress(bytes(1 << 20))
+LARGE = 11_000  # 121 megapixels, within the bound: the file must be refused for what it holds
+
+
+def _png_of_a_bit() -> bytes:
+    header = struct.pack(">IIBBBBB", LARGE, LARGE, 8, 2, 0, 0, 0)
+    return (png.SIGNATURE + png.chunk(b"IHDR", header) + png.chunk(b"IDAT", zlib.compress(bytes(1 << 20)))
+            + png.chunk(b"IEND", b""))
+
+
+def _jpeg_of_a_bit() -> bytes:
     picture = saved(photo(HEIGHT, WIDTH), "JPEG", quality=80, progressive=True)
     frame = picture.index(b"\xff\xc2")
-    wide = picture[:frame + 5] + struct.pack(">HH", size, size) + picture[frame + 9:]
-    return {
-        "png of a bit of data": png.SIGNATURE + png.chunk(b"IHDR", header) + png.chunk(b"IDAT", zeros)
-                                + png.chunk(b"IEND", b""),
-        "jpeg of a bit of data": wide,
-        "png text": png.SIGNATURE + png.chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0))
-                    + png.chunk(b"zTXt", b"AIGC\0\0" + zlib.compress(bytes(200 << 20), 9))
-                    + png.chunk(b"IDAT", zlib.compress(bytes(200))) + png.chunk(b"IEND", b""),
-    }
+    return picture[:frame + 5] + struct.pack(">HH", LARGE, LARGE) + picture[frame + 9:]
+
+
+def _png_text() -> bytes:
+    return (png.SIGNATURE + png.chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0))
+            + png.chunk(b"zTXt", b"AIGC\0\0" + zlib.compress(bytes(200 << 20), 9))
+            + png.chunk(b"IDAT", zlib.compress(bytes(200))) + png.chunk(b"IEND", b""))
+
+
+BOMBS = {"png of a bit of data": _png_of_a_bit, "jpeg of a bit of data": _jpeg_of_a_bit, "png text": _png_text}
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", _bombs())
+@pytest.mark.parametrize("name", BOMBS)
 def test_bombs(name):
-    data = _bombs()[name]
+    data = BOMBS[name]()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for call in (lambda: lk.verify(data), lambda: lk.embed(data, label=LABEL)):
         soon, result = outcome(call)

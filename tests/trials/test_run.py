@@ -28,6 +28,12 @@ def _run(folder, settings, on_step=lambda done, total: None, jobs=2) -> Run:
 
 
 @pytest.fixture(scope="module")
+def settings(settings) -> Settings:
+    """A search that is soon over: what is told of one is what this is about."""
+    return Settings(settings.key, settings.plan, "fast")
+
+
+@pytest.fixture(scope="module")
 def made(tmp_path_factory, settings):
     """(folder, report, page) of a run that was stopped once, and went on."""
     folder = tmp_path_factory.mktemp("evidence")
