@@ -17,7 +17,7 @@ from labelkit.key import Key
 from labelkit.payload import Payload
 from labelkit.watermark import image
 from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
-from labelkit.watermark.image import matcher, perspective, pixels, search, spacing, tile, waves
+from labelkit.watermark.image import lens, matcher, perspective, pixels, search, spacing, tile, waves
 from labelkit.watermark.image.search import TileSearch
 from tests.media import photo
 
@@ -168,6 +168,31 @@ def test_deep_effort_in_perspective_where_a_texture_hides_the_lattice(monkeypatc
     assert found(plain) is None and found(seen, STRANGER) is None
     monkeypatch.setattr(perspective._Planes, "pattern", lambda *arguments: 0.0)
     assert found(seen) is None, "its lattice does not show"
+
+
+@pytest.mark.parametrize("attack", ["barrel_10", "pincushion_10"])
+def test_deep_effort_after_a_lens(attack) -> None:
+    grain = np.random.default_rng(5).normal(0, 40, (512, 768, 1))
+    host = np.clip(photo(512, 768) + grain, 0, 255).astype(np.uint8)
+    bulged, plain = (geometry_attacks.apply(attack, one) for one in (image.embed(host, PAYLOAD), host))
+    assert _is_read(bulged, "deep") and not image.detect(bulged).found
+
+    def found(picture: np.ndarray, key: Key | None = None) -> search.LocatedTile | None:
+        return lens.search(TileSearch.of_picture(pixels.luma_of(picture), Key.of(key)))
+
+    read = found(bulged)
+    assert read and read.payload == PAYLOAD and read.match.false_positive_rate <= MAX_FALSE_POSITIVE_RATE
+    assert found(plain) is None and found(bulged, STRANGER) is None
+
+
+def test_a_plane_is_set_straight() -> None:
+    grain = np.random.default_rng(1).normal(128, 60, (300, 400))
+    smooth = sum(np.roll(grain, (y, x), (0, 1)) for y in range(4) for x in range(4)) / 16
+    bulged = geometry_attacks._bulged(0.1)(np.repeat(smooth[..., None], 3, 2), np.random.default_rng(1))[..., 0]
+    inside = np.s_[24:-24, 30:-30]
+    for share, least, most in ((0.1, 0.95, 1), (0.0, -1, 0.5), (-0.1, -1, 0.5)):
+        back = lens.straight(bulged.astype(np.float32), share)
+        assert least < np.corrcoef(back[inside].ravel(), smooth[inside].ravel())[0, 1] < most
 
 
 def test_deep_effort_where_rows_and_columns_are_in_waves(hard, host) -> None:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from labelkit.watermark.image import lattice, tile
 from labelkit.watermark.image.matcher import MAX_MAGNITUDE, SHIFTS, Trials
 
-# swept 2026-11-28, tables in benchmarks/TUNING.md: SPACING_STEP, KEPT_SPACINGS
+# swept 2026-11-29, tables in benchmarks/TUNING.md: SPACING_STEP, KEPT_SPACINGS, LARGEST, MOST_SPACING
 _STEP = 0.03  # cycles in the longer side of the plane, from one spacing to the next
 _KEPT = 3  # spacings, of which the right one is nearly always the first
 # the spacing grows with the root of a picture's sides, so that a picture shrunk to a quarter has half of its own

@@ -152,11 +152,7 @@ class _Planes:
 
     def score(self, rows: Wave, columns: Wave) -> float:
         """The highest score of the pattern where both waves are undone, in standard deviations."""
-        plane = undone(self._flat, rows, columns)
-        plane *= np.float32(24) / max(plane.std(), np.float32(1e-6))
-        folded = lattice.fold(np.rint(plane).clip(-127, 127).astype(np.int8), np.eye(2) * self._period / self._factor)
-        bins = matcher.limited_bins(tile.analyse(folded), 1) * self._keyed.phase.conj()
-        return float(matcher.correlate(bins).max())
+        return pattern_score(undone(self._flat, rows, columns), self._period / self._factor, self._keyed)
 
     def climb(self, rows: Wave, columns: Wave, score: float) -> tuple[Wave, Wave]:
         """The two waves near these with the highest score."""
@@ -199,6 +195,12 @@ def undone(plane: Float32, rows: Wave, columns: Wave) -> Float32:
     u, v = x - across[:, None], y - down
     for _ in range(2):  # what belongs at x and y lies at u and v: u + across(v) = x, v + down(u) = y
         u, v = x - _between(across, v), y - _between(down, u)
+    return sampled(plane, u, v)
+
+
+def sampled(plane: Float32, u: Float32, v: Float32) -> Float32:
+    """float32: a plane at places between its samples, u across and v down, bilinear; 0 outside."""
+    height, width = plane.shape
     inside = (u >= 0) & (u < width - 1) & (v >= 0) & (v < height - 1)
     u, v = np.where(inside, u, np.float32(0)), np.where(inside, v, np.float32(0))
     left, top = u.astype(np.int32), v.astype(np.int32)
@@ -206,8 +208,16 @@ def undone(plane: Float32, rows: Wave, columns: Wave) -> Float32:
     flat, at = plane.ravel(), top * width + left
     upper = flat.take(at) * (1 - u) + flat.take(at + 1) * u
     lower = flat.take(at + width) * (1 - u) + flat.take(at + width + 1) * u
-    still: Float32 = np.where(inside, upper + v * (lower - upper), np.float32(0)).astype(np.float32)
-    return still
+    values: Float32 = np.where(inside, upper + v * (lower - upper), np.float32(0)).astype(np.float32)
+    return values
+
+
+def pattern_score(plane: Float32, period: float, keyed: tile.KeyedBins) -> float:
+    """The highest score of the key's pattern in a flattened plane, at any shift, in standard deviations."""
+    scaled = plane * (np.float32(24) / max(plane.std(), np.float32(1e-6)))
+    folded = lattice.fold(np.rint(scaled).clip(-127, 127).astype(np.int8), np.eye(2) * period)
+    bins = matcher.limited_bins(tile.analyse(folded), 1) * keyed.phase.conj()
+    return float(matcher.correlate(bins).max())
 
 
 def _between(values: Float32, at: Float32) -> Float32:
