@@ -44,7 +44,7 @@ def moved(folder: Path, value: float) -> dict[str, float]:
 def aslant(folder: Path, value: float) -> dict[str, float]:
     """How many words are read at "deep" in pictures seen at 10 degrees, and what such a search in vain takes."""
     names = ("aslant_10", "photographed_10")
-    read, vain = _searched(folder, 768, geometry_attacks.apply, names, names[0], "deep")
+    read, vain = _searched(folder, LONGEST, geometry_attacks.apply, names, names[0], "deep")
     return read | vain
 
 

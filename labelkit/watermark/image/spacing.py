@@ -20,7 +20,7 @@ _STEP = 0.03  # cycles in the longer side of the plane, from one spacing to the 
 _KEPT = 3  # spacings, of which the right one is nearly always the first
 # the spacing grows with the root of a picture's sides, so that a picture shrunk to a quarter has half of its own
 _LARGEST = 2560  # pixels, the longest side of what may have been shrunk to this picture
-_MOST = 1.6  # of its own spacing: pictures enlarged to 2.5 times, or cropped to 15 % of their area
+_MOST = 2.0  # of its own spacing: pictures enlarged to four times, or quarters of them to two
 _AT_ONCE = 8  # spacings, whose planes stay in the cache
 
 
