@@ -144,6 +144,19 @@ def test_the_spacing_of_a_tile_is_found_by_its_pattern_and_not_by_anothers(wide,
         assert looked.trials.count - before >= 2 * matcher.SHIFTS * len(found), "all that is tried counts"
 
 
+def test_the_spacing_of_an_enlarged_quarter_is_tried(monkeypatch) -> None:
+    quarter = image.embed(photo(700, 1000), PAYLOAD, robustness="hard")[175:525, 250:750]
+    seen = np.asarray(Image.fromarray(quarter).resize((750, 525), Image.Resampling.BICUBIC))
+    looked = search.TileSearch.of_picture(pixels.luma_of(seen), Key.public())
+    right, own = 1.5 * tile.period(700, 1000), tile.period(525, 750)
+    assert 1.6 * own < right < 2 * own
+    for most, is_found in ((2.0, True), (1.6, False)):
+        monkeypatch.setattr(spacing, "_MOST", most)
+        factor, correlation = looked._coarse
+        found = spacing.likely(correlation, factor, seen.shape[:2], looked.keyed, looked.trials)
+        assert (abs(found[0] / right - 1) < 0.006) is is_found
+
+
 @pytest.mark.parametrize("attack", ["aslant_10_jpeg_80", "photographed_10"])
 def test_deep_effort_after_perspective(hard, attack) -> None:
     seen = geometry_attacks.apply(attack, hard)
