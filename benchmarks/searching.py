@@ -42,23 +42,23 @@ def moved(folder: Path, value: float) -> dict[str, float]:
 
 
 def aslant(folder: Path, value: float) -> dict[str, float]:
-    """How many words are read in pictures seen at 10 degrees, and what such a search in vain takes."""
-    names = ("aslant_10", "aslant_10_jpeg_80")
-    read, vain = _searched(folder, 2 * LONGEST, geometry_attacks.apply, names, names[0])
+    """How many words are read at "deep" in pictures seen at 10 degrees, and what such a search in vain takes."""
+    names = ("aslant_10", "photographed_10")
+    read, vain = _searched(folder, LONGEST, geometry_attacks.apply, names, names[0], "deep")
     return read | vain
 
 
 def _searched(folder: Path, longest: int, apply: Callable[[str, np.ndarray], np.ndarray], names: Sequence[str],
-              of_unmarked: str) -> tuple[dict[str, float], dict[str, float]]:
+              of_unmarked: str, effort: str = "normal") -> tuple[dict[str, float], dict[str, float]]:
     """The share of words that is read after each attack; the CPU time of a search in unmarked pictures after one."""
     read: dict[str, list[float]] = {name: [] for name in names}
     seconds = []
     for _, host in pictures(folder, longest):
         marked = image.embed(host, PAYLOAD, robustness="hard")
         for name in names:
-            read[name].append(100.0 * (image.detect(apply(name, marked)).payload == PAYLOAD))
+            read[name].append(100.0 * (image.detect(apply(name, marked), effort=effort).payload == PAYLOAD))
         start = time.process_time()
-        assert not image.detect(apply(of_unmarked, host)).found
+        assert not image.detect(apply(of_unmarked, host), effort=effort).found
         seconds.append(time.process_time() - start)
     return ({name: float(np.mean(shares)) for name, shares in read.items()},
             {"CPU ms in vain": 1000 * float(np.mean(seconds))})
@@ -230,6 +230,30 @@ def shrunk(folder: Path, value: float) -> dict[str, float]:
             read.setdefault(name, []).append(100.0 * (found == PAYLOAD))
         start = time.process_time()
         assert not image.detect(image_attacks.apply("repost", host)).found
+        seconds.append(time.process_time() - start)
+    return {name: float(np.mean(shares)) for name, shares in read.items()} | {
+        "CPU ms in vain": 1000 * float(np.mean(seconds))}
+
+
+def spaced(folder: Path, value: float) -> dict[str, float]:
+    """How many words are read in whole pictures that were shrunk much, and in parts that were enlarged, marked at
+    robustness "hard"; what a search in vain takes."""
+    read: dict[str, list[float]] = {}
+    seconds = []
+
+    def resized(rgb: np.ndarray, factor: float) -> np.ndarray:
+        size = round(rgb.shape[1] * factor), round(rgb.shape[0] * factor)
+        return np.asarray(Image.fromarray(np.ascontiguousarray(rgb)).resize(size, Image.Resampling.LANCZOS))
+
+    for _, host in pictures(folder, 0):
+        marked, (height, width) = image.embed(host, PAYLOAD, robustness="hard"), host.shape[:2]
+        part = marked[height // 4 : height // 4 + height // 2, width // 4 : width // 4 + width // 2]
+        changed = {f"at {side} pixels": resized(marked, side / max(height, width)) for side in (360, 256)} | {
+            f"a quarter at {factor}, JPEG 50": _coded(resized(part, factor), "JPEG", 50) for factor in (1.1, 1.5, 2)}
+        for name, picture in changed.items():
+            read.setdefault(name, []).append(100.0 * (image.detect(picture).payload == PAYLOAD))
+        start = time.process_time()
+        assert not image.detect(resized(host, 360 / max(height, width))).found
         seconds.append(time.process_time() - start)
     return {name: float(np.mean(shares)) for name, shares in read.items()} | {
         "CPU ms in vain": 1000 * float(np.mean(seconds))}

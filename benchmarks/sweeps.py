@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sweep one tuned constant: what a mark survives and what it costs, for each value, on samples/ or media of your own.
 
-    python -m benchmarks.tuning HIGH_RMS [--values 0.4 0.55 0.7] [--pictures FOLDER]
+    python -m benchmarks.tuning HIGH_RMS [--values 0.4 0.55 0.7] [--beside NAME=VALUE] [--pictures FOLDER]
 
 Each value runs in a process of its own, in which the constant has it from the start, so that what is derived from it
 follows. Pictures and sound are marked at robustness "hard", because "everyday" would spend more where a constant spends
@@ -60,7 +60,7 @@ SWEEPS = {
     "NOISE": Sweep(f"{IMAGE}.pixels", (9, 25, 64)),
     "NOISE_FACTOR": Sweep(f"{IMAGE}.pixels", (2, 4, 8, 1000)),
     "MAX_MAGNITUDE": Sweep(f"{IMAGE}.matcher", (1.0, 1.5, 2.5)),
-    "CODEC_RESERVE": Sweep(f"{IMAGE}.margin", (1.25, 1.55, 1.8)),
+    "CODEC_RESERVE": Sweep(f"{IMAGE}.margin", (1.25, 1.55, 1.8), search="reposted"),
     "PLAIN_RESERVE": Sweep(f"{IMAGE}.margin", (1.2, 1.4, 1.6)),
     "LEAST": Sweep(f"{IMAGE}.margin", (0.25, 0.6, 0.7), "_LEAST", "reposted"),
     "FLAT_WORTH": Sweep(f"{IMAGE}.margin", (1.0, 1.15, 1.3), "_FLAT_WORTH"),
@@ -90,6 +90,8 @@ SWEEPS = {
     "CLEAR_LATTICE": Sweep(f"{IMAGE}.search", (5.0, 10.0, 20.0), "_CLEAR_LATTICE", "collaged"),
     "SPACING_STEP": Sweep(f"{IMAGE}.spacing", (0.02, 0.03, 0.06), "_STEP", "shrunk"),
     "KEPT_SPACINGS": Sweep(f"{IMAGE}.spacing", (1, 3), "_KEPT", "shrunk"),
+    "LARGEST": Sweep(f"{IMAGE}.spacing", (1000, 2560, 5000), "_LARGEST", "spaced"),
+    "MOST_SPACING": Sweep(f"{IMAGE}.spacing", (1.2, 1.6, 2.0, 2.5), "_MOST", "spaced"),
     "TILT_STEP": Sweep(f"{IMAGE}.perspective", (0.014, 0.02, 0.03), "STEP", "aslant"),
     "CLEAR_TILT": Sweep(f"{IMAGE}.perspective", (6.0, 8.0, 12.0), "CLEAR_SCORE", "aslant"),
     "MIN_PEAK": Sweep(f"{IMAGE}.expected", (1.8, 2.5, 3.5), "_MIN_PEAK", "listed"),
@@ -132,18 +134,21 @@ SWEEPS = {
 
 
 class _Changed(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoader):
-    """Imports one module with another value of one of its constants."""
+    """Imports one module with other values of some of its constants."""
 
-    def __init__(self, module: str, name: str, value: float) -> None:
+    def __init__(self, module: str, values: dict[str, float]) -> None:
         super().__init__(module, str(ROOT.joinpath(*module.split(".")).with_suffix(".py")))
-        self.constant, self.value = name, value
+        self.values = values
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None,
                   ) -> importlib.machinery.ModuleSpec | None:
         return importlib.machinery.ModuleSpec(name, self, origin=self.path) if name == self.name else None
 
     def get_code(self, fullname: str) -> CodeType:
-        return compile(changed(self.get_data(self.path).decode(), self.constant, self.value), self.path, "exec")
+        source = self.get_data(self.path).decode()
+        for name, value in self.values.items():
+            source = changed(source, name, value)
+        return compile(source, self.path, "exec")
 
 
 def changed(source: str, name: str, value: float) -> str:
@@ -248,10 +253,14 @@ def films(folder: Path, robustness: str, made: Sequence[str]) -> dict[str, float
             row["crf 28"] for row in rows)}
 
 
-def measured(name: str, value: float, folder: Path) -> dict[str, float]:
-    """What one value of a constant gives; in this process, whose labelkit must not have been imported yet."""
+def measured(name: str, value: float, folder: Path, beside: dict[str, float]) -> dict[str, float]:
+    """What one value of a constant gives; in this process, whose labelkit must not have been imported yet.
+
+    beside  values of other constants of the same module
+    """
     module = SWEEPS[name].module
-    sys.meta_path.insert(0, _Changed(module, constant_of(name), value))
+    given = {name: value} | beside
+    sys.meta_path.insert(0, _Changed(module, {constant_of(one): value for one, value in given.items()}))
     if SWEEPS[name].search:
         from benchmarks import searching
 
@@ -262,11 +271,11 @@ def measured(name: str, value: float, folder: Path) -> dict[str, float]:
     return measure(folder, SWEEPS[name].robustness or ("everyday" if module.endswith(".margin") else "hard"))
 
 
-def table(name: str, values: Sequence[float], folder: Path) -> str:
-    """The sweep as Markdown; the value in use is in bold."""
+def table(name: str, values: Sequence[float], folder: Path, beside: dict[str, float]) -> str:
+    """The sweep as Markdown; the value in use is in bold. Other constants of the module have the values `beside`."""
     used, lines = current(source_of(name).read_text("utf-8"), constant_of(name)), []
     for value in values:
-        code = f"from benchmarks import sweeps; sweeps.report({name!r}, {value!r}, {str(folder)!r})"
+        code = f"from benchmarks import sweeps; sweeps.report({name!r}, {value!r}, {str(folder)!r}, {beside!r})"
         run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
         row = json.loads(run.stdout)
         if not lines:
@@ -291,6 +300,6 @@ def current(source: str, name: str) -> float:
     return float(ast.literal_eval(_value(source, name)))
 
 
-def report(name: str, value: float, folder: str) -> None:
+def report(name: str, value: float, folder: str, beside: dict[str, float]) -> None:
     """Print what `measured` gives as JSON."""
-    print(json.dumps(measured(name, value, Path(folder))))
+    print(json.dumps(measured(name, value, Path(folder), beside)))

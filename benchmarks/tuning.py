@@ -2,7 +2,7 @@
 """What pictures need and what they get, as Markdown: the figures behind `labelkit/watermark/image/margin.py`.
 
     python -m benchmarks.tuning [--pictures FOLDER ...] [--longest 768] [--strength 1] [--needs] [--metrics]
-    python -m benchmarks.tuning NAME [--values V ...] [--pictures FOLDER]     # sweeps one constant, see sweeps.py
+    python -m benchmarks.tuning NAME [--values V ...] [--beside NAME=V ...] [--pictures FOLDER]     # see sweeps.py
 
 Each picture is marked as `embed` marks it by default and taken through the class `everyday`. With --needs the least
 amplitude at which each transformation is survived is measured too, from 1 down in steps of a quarter of an octave: the
@@ -164,6 +164,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", nargs="?", choices=sweeps.SWEEPS, metavar="NAME", help=", ".join(sweeps.SWEEPS))
     parser.add_argument("--values", type=_number, nargs="+", help="of the constant")
+    parser.add_argument("--beside", nargs="+", default=[], metavar="NAME=VALUE",
+                        help="values of other constants of the same module")
     parser.add_argument("--pictures", type=Path, nargs="+", default=[Path(__file__).parent.parent / "samples"])
     parser.add_argument("--longest", type=int, default=768)
     parser.add_argument("--strength", type=float, default=1, help="of the mark at the default")
@@ -172,7 +174,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.name:
         values = options.values or sweeps.SWEEPS[options.name].values
-        print("\n\n".join(sweeps.table(options.name, values, folder) for folder in options.pictures))
+        beside = {name: _number(value) for name, _, value in (one.partition("=") for one in options.beside)}
+        print("\n\n".join(sweeps.table(options.name, values, folder, beside) for folder in options.pictures))
         return
     titles = ["picture", "spent", "read"]
     titles += ["codecs need", "others need"] if options.needs else []

@@ -14,9 +14,9 @@ from benchmarks import sweeps
 DERIVED = """
 import sys
 from benchmarks import sweeps
-sys.meta_path.insert(0, sweeps._Changed("labelkit.watermark.image.tile", "HIGH_RMS", 1.0))
+sys.meta_path.insert(0, sweeps._Changed("labelkit.watermark.image.tile", {"HIGH_RMS": 1.0, "SYNC_SHARE": 0.3}))
 from labelkit.watermark.image import gain, tile
-print(tile.HIGH_RMS, gain.BASE_GAIN)
+print(tile.HIGH_RMS, gain.BASE_GAIN, tile.SYNC_SHARE)
 """
 
 
@@ -50,4 +50,5 @@ def test_the_negative_twin_a_constant_that_is_not_there_is_refused() -> None:
 def test_what_is_derived_follows_in_a_process_of_its_own() -> None:
     run = subprocess.run([sys.executable, "-c", DERIVED], cwd=sweeps.ROOT, capture_output=True, text=True, check=True)
     from labelkit.watermark.image import gain, tile
-    assert run.stdout.split() == ["1.0", "64"] and (tile.HIGH_RMS, gain.BASE_GAIN) == (0.55, 35)
+    assert run.stdout.split() == ["1.0", "64", "0.3"]
+    assert (tile.HIGH_RMS, gain.BASE_GAIN, tile.SYNC_SHARE) == (0.55, 35, 0.2)

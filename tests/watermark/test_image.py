@@ -17,7 +17,7 @@ from labelkit.key import Key
 from labelkit.payload import Payload
 from labelkit.watermark import image
 from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
-from labelkit.watermark.image import matcher, pixels, search, spacing, tile
+from labelkit.watermark.image import lens, matcher, perspective, pixels, search, spacing, tile, waves
 from labelkit.watermark.image.search import TileSearch
 from tests.media import photo
 
@@ -144,6 +144,19 @@ def test_the_spacing_of_a_tile_is_found_by_its_pattern_and_not_by_anothers(wide,
         assert looked.trials.count - before >= 2 * matcher.SHIFTS * len(found), "all that is tried counts"
 
 
+def test_the_spacing_of_an_enlarged_quarter_is_tried(monkeypatch) -> None:
+    quarter = image.embed(photo(700, 1000), PAYLOAD, robustness="hard")[175:525, 250:750]
+    seen = np.asarray(Image.fromarray(quarter).resize((750, 525), Image.Resampling.BICUBIC))
+    looked = search.TileSearch.of_picture(pixels.luma_of(seen), Key.public())
+    right, own = 1.5 * tile.period(700, 1000), tile.period(525, 750)
+    assert 1.6 * own < right < 2 * own
+    for most, is_found in ((2.0, True), (1.6, False)):
+        monkeypatch.setattr(spacing, "_MOST", most)
+        factor, correlation = looked._coarse
+        found = spacing.likely(correlation, factor, seen.shape[:2], looked.keyed, looked.trials)
+        assert (abs(found[0] / right - 1) < 0.006) is is_found
+
+
 @pytest.mark.parametrize("attack", ["aslant_10_jpeg_80", "photographed_10"])
 def test_deep_effort_after_perspective(hard, attack) -> None:
     seen = geometry_attacks.apply(attack, hard)
@@ -151,6 +164,79 @@ def test_deep_effort_after_perspective(hard, attack) -> None:
     found = image.detect(seen, effort="deep")
     assert found.payload == PAYLOAD and abs(np.hypot(*found.geometry.tilt) - np.sin(np.radians(10)) / 2) < 0.02
     assert not image.detect(seen, STRANGER, effort="deep").found
+
+
+def test_deep_effort_in_perspective_where_a_texture_hides_the_lattice(monkeypatch) -> None:
+    grain = np.random.default_rng(5).normal(0, 20, (512, 768, 1))
+    host = np.clip(photo(512, 768) + grain, 0, 255).astype(np.uint8)
+    seen, plain = (geometry_attacks.apply("aslant_10", one) for one in (image.embed(host, PAYLOAD), host))
+
+    def found(picture: np.ndarray, key: Key | None = None) -> search.LocatedTile | None:
+        luma = pixels.luma_of(picture)
+        return perspective.search(luma, TileSearch.of_picture(luma, Key.of(key)))
+
+    read = found(seen)
+    assert read and read.payload == PAYLOAD and read.match.false_positive_rate <= MAX_FALSE_POSITIVE_RATE
+    assert abs(np.hypot(*read.tilt) - np.tan(np.radians(10)) / 2) < 0.01
+    assert found(plain) is None and found(seen, STRANGER) is None
+    monkeypatch.setattr(perspective._Planes, "pattern", lambda *arguments: 0.0)
+    assert found(seen) is None, "its lattice does not show"
+
+
+@pytest.mark.parametrize("attack", ["barrel_10", "pincushion_10"])
+def test_deep_effort_after_a_lens(attack) -> None:
+    grain = np.random.default_rng(5).normal(0, 40, (512, 768, 1))
+    host = np.clip(photo(512, 768) + grain, 0, 255).astype(np.uint8)
+    bulged, plain = (geometry_attacks.apply(attack, one) for one in (image.embed(host, PAYLOAD), host))
+    assert _is_read(bulged, "deep") and not image.detect(bulged).found
+
+    def found(picture: np.ndarray, key: Key | None = None) -> search.LocatedTile | None:
+        return lens.search(TileSearch.of_picture(pixels.luma_of(picture), Key.of(key)))
+
+    read = found(bulged)
+    assert read and read.payload == PAYLOAD and read.match.false_positive_rate <= MAX_FALSE_POSITIVE_RATE
+    assert found(plain) is None and found(bulged, STRANGER) is None
+
+
+def test_a_plane_is_set_straight() -> None:
+    grain = np.random.default_rng(1).normal(128, 60, (300, 400))
+    smooth = sum(np.roll(grain, (y, x), (0, 1)) for y in range(4) for x in range(4)) / 16
+    bulged = geometry_attacks._bulged(0.1)(np.repeat(smooth[..., None], 3, 2), np.random.default_rng(1))[..., 0]
+    inside = np.s_[24:-24, 30:-30]
+    for share, least, most in ((0.1, 0.95, 1), (0.0, -1, 0.5), (-0.1, -1, 0.5)):
+        back = lens.straight(bulged.astype(np.float32), share)
+        assert least < np.corrcoef(back[inside].ravel(), smooth[inside].ravel())[0, 1] < most
+
+
+def test_deep_effort_where_rows_and_columns_are_in_waves(hard, host) -> None:
+    moved = geometry_attacks.apply("waves_4", hard)
+    assert not image.detect(moved).found
+    assert _is_read(moved, "deep") and not image.detect(moved, STRANGER, effort="deep").found
+    assert not image.detect(geometry_attacks.apply("waves_4", host), effort="deep").found
+
+
+def test_of_waves_every_pair_that_a_climb_can_end_in_is_a_trial(hard) -> None:
+    looked = TileSearch.of_picture(pixels.luma_of(geometry_attacks.apply("waves_4", hard)), Key.public())
+    before = looked.trials.count
+    found = waves.search(looked)
+    fewer = matcher.Trials(count=2 * matcher.SHIFTS).word_chance(found.match.score)
+    assert found.payload == PAYLOAD and found.match.false_positive_rate / fewer > (10 * 3 * 12 * 13**3) ** 2
+    assert looked.trials.count == before, "they make a question of their own: candidates do not pay for it"
+
+
+def test_waves_are_undone() -> None:
+    across, down = waves.Wave(0.008, 3.0, 1.0), waves.Wave(0.006, 2.0, 4.0)
+    grain = np.random.default_rng(1).normal(128, 60, (300, 400))
+    smooth = sum(np.roll(grain, (y, x), (0, 1)) for y in range(4) for x in range(4)) / 16
+    y, x = np.mgrid[:300, :400].astype(np.float64)
+    moved = geometry_attacks._sampled(smooth[..., None], x + across.at(300)[:, None], y + down.at(400))[..., 0]
+    inside, still = np.s_[8:-8, 8:-8], waves.undone(moved.astype(np.float32), across, down)
+
+    def likeness(one: np.ndarray) -> float:
+        return float(np.corrcoef(one[inside].ravel(), smooth[inside].ravel())[0, 1])
+
+    assert likeness(still) > 0.97 and likeness(moved) < 0.8
+    assert waves.Wave(0.01, 2.0, 1.0).enlarged(2) == waves.Wave(0.005, 4.0, 1.0)
 
 
 def test_geometry_says_how_the_picture_was_turned(marked) -> None:

@@ -187,6 +187,10 @@ class TileSearch:
         return tuple(sorted(((correlation.total(one / factor), one) for one in some), key=lambda one: -one[0])
                      for some in (self._upright, self._tried))
 
+    def shrunk(self) -> tuple[int, npt.NDArray[np.int8]]:
+        """The factor by which the plane was shrunk, and the shrunk plane in which lattices are looked for."""
+        return self._factor, self.plane if self._shrunk is None else self._shrunk()
+
     @functools.cached_property
     def _coarse(self) -> tuple[int, lattice.Autocorrelation]:
         """The factor by which the plane was shrunk, and the autocorrelation of the shrunk plane."""

@@ -15,12 +15,12 @@ import numpy.typing as npt
 from labelkit.watermark.image import lattice, tile
 from labelkit.watermark.image.matcher import MAX_MAGNITUDE, SHIFTS, Trials
 
-# swept 2026-11-28, tables in benchmarks/TUNING.md: SPACING_STEP, KEPT_SPACINGS
+# swept 2026-11-29, tables in benchmarks/TUNING.md: SPACING_STEP, KEPT_SPACINGS, LARGEST, MOST_SPACING
 _STEP = 0.03  # cycles in the longer side of the plane, from one spacing to the next
 _KEPT = 3  # spacings, of which the right one is nearly always the first
 # the spacing grows with the root of a picture's sides, so that a picture shrunk to a quarter has half of its own
 _LARGEST = 2560  # pixels, the longest side of what may have been shrunk to this picture
-_MOST = 1.6  # of its own spacing: pictures enlarged to 2.5 times, or cropped to 15 % of their area
+_MOST = 2.0  # of its own spacing: pictures enlarged to four times, or quarters of them to two
 _AT_ONCE = 8  # spacings, whose planes stay in the cache
 
 
@@ -35,7 +35,7 @@ def likely(correlation: lattice.Autocorrelation, factor: int, shape: tuple[int, 
     step, own = _STEP / max(correlation.height, correlation.width), tile.period(*shape) / factor
     least = max(min(1.0, max(shape) / _LARGEST) ** 0.5 * own, lattice.MIN_SPACING)
     frequency = np.arange(1 / (_MOST * own), 1 / least, step)
-    bins = _white(correlation)
+    bins = white(correlation)
     score = _scores(bins, keyed, frequency)
     trials.count += 2 * SHIFTS * len(frequency)
     before, after = np.pad(score, (1, 0))[:-1], np.pad(score, (0, 1))[1:]
@@ -51,12 +51,25 @@ def likely(correlation: lattice.Autocorrelation, factor: int, shape: tuple[int, 
     return [float(factor / one) for one in tops]
 
 
+def score(bins: npt.NDArray[np.complex64], keyed: tile.KeyedBins, vectors: lattice.Lattice) -> float:
+    """The highest score of the pattern on any lattice, of either sign, in standard deviations of unmarked media.
+
+    bins     complex64 [n, n / 2], `white`
+    vectors  of the lattice, in samples of the plane
+    """
+    turned = keyed.kx < 0
+    kx, ky = np.abs(keyed.kx), np.where(turned, -keyed.ky, keyed.ky)
+    column, row = (len(bins) * np.linalg.inv(vectors).T @ np.stack([kx, ky])).astype(np.float32)
+    phase = np.where(turned, keyed.phase, keyed.phase.conj())
+    return float(_highest((at_places(bins, row, column) * phase)[None], ky, kx)[0])
+
+
 def _scores(bins: npt.NDArray[np.complex64], keyed: tile.KeyedBins,
             frequency: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     """float32 [count]: the highest score of the pattern at each spacing 1 / frequency, in standard deviations of
     unmarked media.
 
-    bins  complex64 [n, n / 2], `_white`
+    bins  complex64 [n, n / 2], `white`
     """
     n = len(bins)
     turned = keyed.kx < 0  # their conjugates lie in the half spectrum
@@ -70,15 +83,23 @@ def _scores(bins: npt.NDArray[np.complex64], keyed: tile.KeyedBins,
     return score
 
 
-def _white(correlation: lattice.Autocorrelation) -> npt.NDArray[np.complex64]:
+def white(correlation: lattice.Autocorrelation) -> npt.NDArray[np.complex64]:
     """complex64 [n, n / 2]: the half spectrum of the plane about its middle, in noise deviations, limited."""
     n = len(correlation.spectrum)
     down, across = (np.exp(1j * np.pi * side * np.fft.fftfreq(n)).astype(np.complex64)
                     for side in (correlation.height, correlation.width))
     noise = np.sqrt(np.maximum(correlation.usual, correlation.power * np.float32(MAX_MAGNITUDE**-2))
                     + np.float32(1e-6))
-    white: npt.NDArray[np.complex64] = correlation.spectrum / noise * down[:, None] * across[: n // 2]
-    return white
+    bins: npt.NDArray[np.complex64] = correlation.spectrum / noise * down[:, None] * across[: n // 2]
+    return bins
+
+
+def at_places(bins: npt.NDArray[np.complex64], row: npt.NDArray[np.float32],
+              column: npt.NDArray[np.float32]) -> npt.NDArray[np.complex64]:
+    """The bins at places between whole ones, in both halves of the spectrum; 0 outside. `bins` as for `score`."""
+    turned = column < 0
+    values = _between(bins, np.where(turned, -row, row), np.abs(column))
+    return np.where(turned, values.conj(), values)
 
 
 def _between(bins: npt.NDArray[np.complex64], row: npt.NDArray[np.float32],
