@@ -8,9 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Audio. Frames of LK_AUDIO_FRAME samples at 16 kHz start every LK_AUDIO_HOP; roots is float [1024][2], cosine and sine
- * of -2 pi k / 1024; windows are float [1024]. Floating point: the instruction-set variants give the same bits, the NumPy
- * twins (labelkit/kernels/audio.py) agree within 1e-3 of the largest value, as their transforms add in another order.
+/* Audio. Frames of LK_AUDIO_FRAME samples at 16 kHz start every LK_AUDIO_HOP; windows are float [1024]; roots is float
+ * [LK_AUDIO_ROOTS]: [1024][2], cosine and sine of -2 pi k / 1024; then two of [6][128], what the first two steps of a
+ * transform multiply by, in the order in which they do: at [j][i] of root 2 * i * (j / 2 + 1), and
+ * 8 * (i / 4) * (j / 2 + 1), the cosine where j is even, else the sine. Floating point: the instruction-set variants give
+ * the same bits, the NumPy twins (labelkit/kernels/audio.py) agree within 1e-3 of the largest value, as their transforms
+ * add in another order.
  * lk_audio_mark: what to add to each channel so that its bands follow the signs
  * x         float [channels][stride], stride >= (frames - 1) * 512 + 1024
  * edges     uint16 [bands + 1], ascending, 1 to 512: band b is the bins edges[b] .. edges[b + 1] - 1; bands are 1 to
@@ -25,6 +28,7 @@
  */
 #define LK_AUDIO_FRAME 1024
 #define LK_AUDIO_HOP 512
+#define LK_AUDIO_ROOTS (2 * 1024 + 2 * 6 * 128)
 #define LK_AUDIO_SHIELD 256
 #define LK_AUDIO_LIMIT 64
 #define LK_AUDIO_BANDS 128

@@ -35,15 +35,15 @@ def audio_stream_form(channels: int, room: int, far_room: int, up: int, down: in
                  limits, adds, counts, state)
 
 
-def audio_stream(form: object, chunk: Sound, most: int, whole: bool, out: Sound) -> None:
-    """Mark what comes of a stream, block by block."""
+def audio_stream(form: object, chunk: Sound, most: int, whole: bool, out: Sound) -> int:
+    """Mark what comes of a stream, block by block; returns how many frames are given, -1 for what is no number."""
     if not isinstance(form, _Form):
         raise ValueError("form: what audio_stream_form returns wanted")
     channels, counts = form.channels, form.counts
     host: Float32 = np.asarray(chunk.reshape(-1, channels).T, np.float32) / np.float32(32768 if whole else 1)
     counts[_TAKEN], counts[_GIVEN] = -1, 0
     if not (np.abs(host) <= _LOUDEST).all():
-        return
+        return -1
     stream = _Stream(form)
     taken = given = 0
     ready = out.reshape(-1, channels).T
@@ -60,6 +60,7 @@ def audio_stream(form: object, chunk: Sound, most: int, whole: bool, out: Sound)
         if not (moved or frames or part.shape[1]):
             break
     counts[_TAKEN], counts[_GIVEN] = taken, given
+    return int(given)
 
 
 class _Form(NamedTuple):

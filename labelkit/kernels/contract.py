@@ -154,9 +154,9 @@ class Kernels(Protocol):
         """What the calls of one stream have in common, for `audio_stream`; the arrays stay its own. It reads `depths`
         and `limits` at each call, and keeps in `counts` [10] and `state` what the next one needs."""
 
-    def audio_stream(self, form: object, chunk: Sound, most: int, whole: bool, out: Sound, /) -> None:
-        """`out`: what is ready of a stream that goes on with `chunk`, marked (the form's `adds`), or its difference;
-        how much of both, in the form's `counts`."""
+    def audio_stream(self, form: object, chunk: Sound, most: int, whole: bool, out: Sound, /) -> int:
+        """`out`: what is ready of a stream that goes on with `chunk`, marked (the form's `adds`), or its difference.
+        Returns how many frames that are, -1 where nothing was taken in; how much of both, in the form's `counts`."""
 
     def audio_loudness(self, x: Float32, channels: int, hop: int, filters: Float64, fade: Float64, step: Float64,
                        state: Float64, scratch: Float64, energy: Float64, /) -> None:

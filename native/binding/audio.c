@@ -18,7 +18,7 @@ static PyObject *audio_mark(PyObject *module, PyObject *args) {
     const float *px = lk_input(&v, x, 'f', LK_ANY, "x");
     const Py_ssize_t size = lk_elements(&v);
     if (v.refused || size % channels) return lk_refuse(&v, "x: a row of samples for each channel wanted");
-    const float *proots = lk_input(&v, roots, 'f', 2 * LK_AUDIO_FRAME, "roots");
+    const float *proots = lk_input(&v, roots, 'f', LK_AUDIO_ROOTS, "roots");
     const float *pwindow = lk_input(&v, window, 'f', LK_AUDIO_FRAME, "window");
     const uint16_t *pedges = lk_input(&v, edges, 'H', LK_ANY, "edges");
     const Py_ssize_t bands = lk_elements(&v) - 1;
@@ -54,7 +54,7 @@ static PyObject *audio_shield(PyObject *module, PyObject *args) {
     if (n < hop || n % hop) return lk_refuse(&v, "out: half frames of 128 samples wanted, one at least");
     const float *phost = lk_input(&v, host, 'f', n, "host");
     const float *pdifference = lk_input(&v, difference, 'f', n, "difference");
-    const float *proots = lk_input(&v, roots, 'f', 2 * LK_AUDIO_FRAME, "roots");
+    const float *proots = lk_input(&v, roots, 'f', LK_AUDIO_ROOTS, "roots");
     const float *pwindow = lk_input(&v, window, 'f', LK_AUDIO_SHIELD, "window");
     float *pscratch = lk_output(&v, scratch, 'f', LK_AUDIO_SHIELD_SCRATCH, "scratch");
     LK_CALL(&v, audio_shield, phost, pdifference, (size_t)(n / hop - 1), (float)ratio, proots, pwindow, pscratch, pout);
@@ -134,7 +134,7 @@ static int open_form(struct held_form *held, PyObject *args) {
     form->down_phases = (size_t)lk_axis(v, 0), form->down_taps = (size_t)lk_axis(v, 1);
     form->up_bank = lk_input_of(v, up_bank, 'f', 2, "up_bank");
     form->up_phases = (size_t)lk_axis(v, 0), form->up_taps = (size_t)lk_axis(v, 1);
-    form->roots = lk_input(v, roots, 'f', 2 * LK_AUDIO_FRAME, "roots");
+    form->roots = lk_input(v, roots, 'f', LK_AUDIO_ROOTS, "roots");
     form->window = lk_input(v, window, 'f', LK_AUDIO_FRAME, "window");
     form->brief = lk_input(v, brief, 'f', LK_AUDIO_SHIELD, "brief");
     form->edges = lk_input(v, edges, 'H', LK_ANY, "edges");
@@ -169,7 +169,7 @@ static PyObject *audio_stream_form(PyObject *module, PyObject *args) {
     return capsule;
 }
 
-/* audio_stream(form, chunk, most, whole, out) */
+/* audio_stream(form, chunk, most, whole, out): the frames that are given; -1 where nothing is taken in */
 static PyObject *audio_stream(PyObject *module, PyObject *args) {
     (void)module;
     PyObject *capsule, *chunk, *out;
@@ -190,8 +190,18 @@ static PyObject *audio_stream(PyObject *module, PyObject *args) {
     if (v.refused || given % channels) return lk_refuse(&v, "out: a sample of each channel wanted");
     if (!lk_apart(&v, &held->views)) return NULL;
     form.whole = whole, form.spectral_limit = held->limits[0], form.energy_limit = held->limits[1];
-    LK_CALL(&v, audio_stream, &form, pchunk, (size_t)(samples / channels), (size_t)most, held->counts, held->state,
-            held->scratch, pout, (size_t)(given / channels));
+    int code;
+    if (!lk_ready(&v)) return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    code = lk_active()->audio_stream(&form, pchunk, (size_t)(samples / channels), (size_t)most, held->counts, held->state,
+                                     held->scratch, pout, (size_t)(given / channels));
+    Py_END_ALLOW_THREADS
+    const int64_t *counts = held->counts;
+    const int64_t answer = counts[LK_AUDIO_STREAM_COUNTS - 2] < 0 ? -1 : counts[LK_AUDIO_STREAM_COUNTS - 1];
+    PyObject *done = lk_finish(&v, code, "audio_stream");
+    if (!done) return NULL;
+    Py_DECREF(done);
+    return PyLong_FromLongLong(answer);
 }
 
 /* audio_stream_state(channels, room, far_room) */
@@ -259,7 +269,7 @@ static PyObject *audio_spectrum(PyObject *module, PyObject *args) {
     if (v.refused) return NULL;
     const float *px = lk_input(&v, x, 'f', LK_ANY, "x");
     const Py_ssize_t nx = lk_elements(&v);
-    const float *proots = lk_input(&v, roots, 'f', 2 * LK_AUDIO_FRAME, "roots");
+    const float *proots = lk_input(&v, roots, 'f', LK_AUDIO_ROOTS, "roots");
     const float *pwindow = lk_input(&v, window, 'f', LK_AUDIO_FRAME, "window");
     float *pscratch = lk_output(&v, scratch, 'f', 4 * LK_AUDIO_FRAME, "scratch");
     float *pout = lk_output(&v, out, 'f', lk_times(frames, high - low + 1), "out");

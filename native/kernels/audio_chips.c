@@ -45,11 +45,9 @@ int LK(lk_audio_spectrum)(const float *x, size_t nx, size_t frames, size_t hop, 
     if (low < 2 || low >= high || high > HALF || hop == 0) return LK_BAD_ARGUMENT;
     if (frames && (nx < LK_AUDIO_FRAME || (nx - LK_AUDIO_FRAME) / hop < frames - 1)) return LK_BAD_ARGUMENT;
     float *work = scratch, *re = scratch + 4 * HALF, *im = re + HALF, *power = im + HALF;
-    struct turns turns;
-    prepare_turns(roots, &turns);
     const size_t bins = high - low, all = (high < HALF ? high + 1 : high) - (low - 1);
     for (size_t f = 0; f < frames; f++) {
-        real_forward(&turns, window, x + f * hop, low - 1, low - 1 + all, work, re, im);
+        real_forward(roots, window, x + f * hop, low - 1, low - 1 + all, work, re, im);
         for (size_t k = 0; k < all; k++) power[k] = re[k] * re[k] + im[k] * im[k] + 1e-12f;
         power[all] = power[all - 1]; /* what stands for bin 512 */
         for (size_t k = 0; k < bins; k++) re[k] = log2_fast(power[k + 1] + NEAR * (power[k] + power[k + 2]));

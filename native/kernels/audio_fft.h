@@ -3,7 +3,7 @@
  * A real Fourier transform of 1,024 samples through a complex one of 512: Stockham's self-sorting form, radix 4
  * and a last radix 2 (Van Loan, Computational Frameworks for the FFT, 1992). Split arrays, so that the
  * inner loops vectorise; the first two steps, whose inner loops would be short, run over all butterflies at once.
- * `roots` is float [1024][2]: cosine and sine of -2 pi k / 1024. */
+ * `roots` are those of lk_audio.h. */
 #ifndef LK_AUDIO_FFT_H
 #define LK_AUDIO_FFT_H
 
@@ -12,23 +12,9 @@
 
 enum { HALF = LK_AUDIO_FRAME / 2, BUTTERFLIES = HALF / 4 };
 
-/* The twiddle factors of the first two steps, each in the order in which its butterflies stand. */
-struct turns {
-    const float *roots;
-    float first[6][BUTTERFLIES], second[6][BUTTERFLIES];
-};
-
-static inline void prepare_turns(const float *roots, struct turns *turns) {
-    turns->roots = roots;
-    for (size_t j = 0; j < 6; j++)
-        for (size_t i = 0; i < BUTTERFLIES; i++) {
-            turns->first[j][i] = roots[4 * i * (j / 2 + 1) + j % 2];
-            turns->second[j][i] = roots[16 * (i / 4) * (j / 2 + 1) + j % 2];
-        }
-}
-
-/* The butterflies of a radix-4 step of 512 points (real parts, then imaginary ones) whose inputs stand 128 apart. */
-static inline void flat_radix4(const float w[6][BUTTERFLIES], const float *restrict x, float part[8][BUTTERFLIES]) {
+/* The butterflies of a radix-4 step of 512 points (real parts, then imaginary ones) whose inputs stand 128 apart; w is
+ * float [6][128], the factors of the step. */
+static inline void flat_radix4(const float *restrict w, const float *restrict x, float part[8][BUTTERFLIES]) {
     enum { FAR = BUTTERFLIES };
     for (size_t i = 0; i < BUTTERFLIES; i++) {
         const float *ar = x + i, *ai = x + HALF + i;
@@ -41,12 +27,12 @@ static inline void flat_radix4(const float w[6][BUTTERFLIES], const float *restr
         const float b3r = dif_r + rot_r, b3i = dif_i + rot_i;
         part[0][i] = sum_r + odd_r;
         part[4][i] = sum_i + odd_i;
-        part[1][i] = b1r * w[0][i] - b1i * w[1][i];
-        part[5][i] = b1r * w[1][i] + b1i * w[0][i];
-        part[2][i] = b2r * w[2][i] - b2i * w[3][i];
-        part[6][i] = b2r * w[3][i] + b2i * w[2][i];
-        part[3][i] = b3r * w[4][i] - b3i * w[5][i];
-        part[7][i] = b3r * w[5][i] + b3i * w[4][i];
+        part[1][i] = b1r * w[i] - b1i * w[FAR + i];
+        part[5][i] = b1r * w[FAR + i] + b1i * w[i];
+        part[2][i] = b2r * w[2 * FAR + i] - b2i * w[3 * FAR + i];
+        part[6][i] = b2r * w[3 * FAR + i] + b2i * w[2 * FAR + i];
+        part[3][i] = b3r * w[4 * FAR + i] - b3i * w[5 * FAR + i];
+        part[7][i] = b3r * w[5 * FAR + i] + b3i * w[4 * FAR + i];
     }
 }
 
@@ -84,19 +70,19 @@ static LK_INLINE void radix4(const float *roots, size_t n, size_t s, const float
 
 /* Complex transform of 512 points. `work` holds 4 * 512 floats; the input stands in its first half (real, then
  * imaginary parts), the output in its second half. */
-static void complex_forward(const struct turns *turns, float *work) {
+static void complex_forward(const float *roots, float *work) {
     float *a = work, *b = work + 2 * HALF, part[8][BUTTERFLIES];
-    flat_radix4(turns->first, a, part);
+    flat_radix4(roots + 2 * LK_AUDIO_FRAME, a, part);
     for (size_t h = 0; h < 2; h++)
         for (size_t i = 0; i < BUTTERFLIES; i++)
             for (size_t j = 0; j < 4; j++) b[h * HALF + 4 * i + j] = part[4 * h + j][i];
-    flat_radix4(turns->second, b, part);
+    flat_radix4(roots + 2 * LK_AUDIO_FRAME + 6 * BUTTERFLIES, b, part);
     for (size_t h = 0; h < 2; h++)
         for (size_t j = 0; j < 4; j++)
             for (size_t i = 0; i < BUTTERFLIES; i += 4)
                 memcpy(a + h * HALF + 4 * i + 4 * j, part[4 * h + j] + i, 4 * sizeof *a);
-    radix4(turns->roots, HALF / 16, 16, a, a + HALF, b, b + HALF);
-    radix4(turns->roots, HALF / 64, 64, b, b + HALF, a, a + HALF);
+    radix4(roots, HALF / 16, 16, a, a + HALF, b, b + HALF);
+    radix4(roots, HALF / 64, 64, b, b + HALF, a, a + HALF);
     for (size_t q = 0; q < 2 * HALF; q += HALF)
         for (size_t i = 0; i < HALF / 2; i++) {
             const float x = a[q + i], y = a[q + i + HALF / 2];
@@ -106,14 +92,13 @@ static void complex_forward(const struct turns *turns, float *work) {
 }
 
 /* Bins low .. high - 1 (0 < low, high <= 512) of 1,024 real samples times `window`. */
-static void real_forward(const struct turns *turns, const float *window, const float *x, size_t low, size_t high,
+static void real_forward(const float *roots, const float *window, const float *x, size_t low, size_t high,
                          float *work, float *re, float *im) {
-    const float *roots = turns->roots;
     for (size_t k = 0; k < HALF; k++) {
         work[k] = x[2 * k] * window[2 * k];
         work[k + HALF] = x[2 * k + 1] * window[2 * k + 1];
     }
-    complex_forward(turns, work);
+    complex_forward(roots, work);
     const float *zr = work + 2 * HALF, *zi = zr + HALF;
     for (size_t k = low; k < high; k++) {
         const size_t m = HALF - k;
@@ -125,10 +110,9 @@ static void real_forward(const struct turns *turns, const float *window, const f
 }
 
 /* The real samples whose spectrum is re, im on bins low .. high - 1 and zero elsewhere, times window, added to out. */
-static inline void real_inverse_add(const struct turns *turns, const float *window, const float *restrict re,
+static inline void real_inverse_add(const float *roots, const float *window, const float *restrict re,
                                     const float *restrict im, size_t low, size_t high, float *restrict work,
                                     float *out) {
-    const float *roots = turns->roots;
     float *far = work + 2 * HALF; /* the halves at 512 - k */
     for (size_t k = 0; k < 4 * HALF; k++) work[k] = 0.0f;
     for (size_t k = low; k < high; k++) { /* the conjugate of the packed spectrum, half at k and half at 512 - k */
@@ -144,7 +128,7 @@ static inline void real_inverse_add(const struct turns *turns, const float *wind
         work[k] += far[HALF - k];
         work[k + HALF] += far[2 * HALF - k];
     }
-    complex_forward(turns, work);
+    complex_forward(roots, work);
     const float *zr = work + 2 * HALF, *zi = zr + HALF;
     for (size_t k = 0; k < HALF; k++) {
         out[2 * k] += window[2 * k] * (zr[k] * (1.0f / HALF));

@@ -60,20 +60,18 @@ int LK(lk_audio_mark)(const float *x, size_t channels, size_t stride, size_t fra
         return LK_BAD_ARGUMENT;
     const size_t low = edges[0], high = edges[bands], bins = high - low;
     float *work = scratch, *power = scratch + 4 * HALF, *gain = power + HALF, *spectra = gain + HALF;
-    struct turns turns;
-    prepare_turns(roots, &turns);
     for (size_t f = 0; f < frames; f++) {
         memset(power, 0, bins * sizeof *power);
         for (size_t c = 0; c < channels; c++) {
             float *re = spectra + 2 * HALF * c, *im = re + HALF;
-            real_forward(&turns, window, x + c * stride + f * LK_AUDIO_HOP, low, high, work, re, im);
+            real_forward(roots, window, x + c * stride + f * LK_AUDIO_HOP, low, high, work, re, im);
             for (size_t k = 0; k < bins; k++) power[k] += re[k] * re[k] + im[k] * im[k];
         }
         gains(power, edges, bands, signs + (phase + f) % period * bands, depths, heard, gain);
         for (size_t c = 0; c < channels; c++) {
             float *re = spectra + 2 * HALF * c, *im = re + HALF;
             for (size_t k = 0; k < bins; k++) re[k] *= gain[k], im[k] *= gain[k];
-            real_inverse_add(&turns, window, re, im, low, high, work, out + c * stride + f * LK_AUDIO_HOP);
+            real_inverse_add(roots, window, re, im, low, high, work, out + c * stride + f * LK_AUDIO_HOP);
         }
     }
     return LK_OK;

@@ -2,6 +2,8 @@
  *
  * Change of sampling rate by a bank of filters; every output is one sum of products in a fixed order, so that a
  * stream gives the same samples however it is cut. */
+#include <string.h>
+
 #include "isa.h"
 
 enum { LANES = 16, BLOCK = 64, MAX_LANES = 12, LANE = 2 * BLOCK };
@@ -57,7 +59,8 @@ static void interpolate(const float *x, const float *bank, size_t taps, size_t u
 
 /* up = 1: the inputs are dealt out into `down` lanes, so that here too outputs are formed side by side. */
 static void decimate(const float *x, const float *h, size_t taps, size_t down, size_t position, float *y, size_t ny) {
-    float lanes[MAX_LANES][LANE] = {{0}};
+    float lanes[MAX_LANES][LANE];
+    memset(lanes, 0, down * sizeof *lanes);
     for (size_t i = 0; i < ny; i += BLOCK) {
         const size_t part = ny - i < BLOCK ? ny - i : BLOCK;
         const size_t read = (part - 1) * down + taps;

@@ -38,6 +38,12 @@ static void tables(float *roots, float *window) {
         roots[2 * k] = (float)cos(angle), roots[2 * k + 1] = (float)sin(angle);
         window[k] = (float)(0.5 - 0.5 * cos(angle));
     }
+    float *first = roots + 2 * LK_AUDIO_FRAME, *second = first + 6 * 128;
+    for (size_t j = 0; j < 6; j++)
+        for (size_t i = 0; i < 128; i++) {
+            first[128 * j + i] = roots[4 * i * (j / 2 + 1) + j % 2];
+            second[128 * j + i] = roots[16 * (i / 4) * (j / 2 + 1) + j % 2];
+        }
 }
 
 static uint32_t marks(size_t channels, size_t frames, float amplitude) {
@@ -47,7 +53,7 @@ static uint32_t marks(size_t channels, size_t frames, float amplitude) {
     const size_t stride = (frames - 1) * LK_AUDIO_HOP + LK_AUDIO_FRAME, all = channels * stride;
     float *heard = floats(LK_AUDIO_HEARD, 0);
     heard[0] = -1e9f;
-    float *roots = floats(2 * LK_AUDIO_FRAME, 0), *window = floats(LK_AUDIO_FRAME, 0), *depths = floats(4, 1);
+    float *roots = floats(LK_AUDIO_ROOTS, 0), *window = floats(LK_AUDIO_FRAME, 0), *depths = floats(4, 1);
     tables(roots, window);
     float *x = floats(all, amplitude), *out = floats(all, 0), *scratch = floats(lk_audio_mark_scratch(channels), 1);
     check(k->audio_mark(x, channels, stride, frames, roots, window, edges, 4, signs, 2, 1, depths, heard, scratch, out) ==
@@ -83,7 +89,7 @@ static uint32_t streams(size_t channels, size_t up, size_t down, int whole, floa
                                    .up_phases = down, .up_taps = back, .edges = edges, .bands = 4, .signs = signs,
                                    .period = 2, .spectral_limit = 0.6f, .energy_limit = 0.2f, .whole = whole, .adds = 1};
     form.room = taps + (1400 + 2048) * down / up, form.far_room = back + down / up + 4097;
-    float *roots = floats(2 * LK_AUDIO_FRAME, 0), *window = floats(LK_AUDIO_FRAME, 0);
+    float *roots = floats(LK_AUDIO_ROOTS, 0), *window = floats(LK_AUDIO_FRAME, 0);
     tables(roots, window);
     form.roots = roots, form.window = window, form.brief = floats(LK_AUDIO_SHIELD, 1), form.depths = floats(4, 1);
     form.down_bank = floats(up * taps, 0.1f), form.up_bank = floats(down * back, 0.1f);

@@ -171,16 +171,16 @@ def organ(seconds: float) -> np.ndarray:
 
 
 def test_a_section_whose_sound_changes_is_marked_in_parts():
-    """The organ alone is held back, not the speech behind it."""
+    """The organ alone is held back, and all of it: not the speech behind it or before it."""
     speech = sounds.speech(30, RATE)
     (first, low), (change, high) = margin.amplitudes(np.concatenate([organ(20), speech]), RATE)
-    assert first == 0 and change == pytest.approx(20 * RATE, abs=margin.PERIOD_S * RATE)
+    assert first == 0 and 0 <= change - 20 * RATE < 0.2 * RATE
     assert low == pytest.approx(margin.amplitude(organ(20), RATE), rel=0.1) and low < 0.5
     assert high == pytest.approx(margin.amplitude(speech, RATE), rel=0.2) and high > 0.9
     (only,) = margin.amplitudes(np.concatenate([organ(5), speech]), RATE)
     assert only[1] == pytest.approx(high, rel=0.2), "a beginning that is too short to be measured decides nothing"
     (_, high), (change, low) = margin.amplitudes(np.concatenate([speech, organ(20)]), RATE)
-    assert high > 0.9 and low < 0.5 and change == pytest.approx(30 * RATE, abs=margin.PERIOD_S * RATE)
+    assert high > 0.9 and low < 0.5 and -0.2 * RATE < change - 30 * RATE <= 0
 
 
 @pytest.mark.parametrize("host", [sounds.speech(40, RATE), sounds.music(40, RATE), organ(30), organ(12),

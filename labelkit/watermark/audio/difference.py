@@ -35,11 +35,10 @@ _AROUND = 32  # samples on either side that the energy limiter looks at
 _SHORT, _LAG = 256, 128  # samples of a frame of the spectral limiter, and between the starts of two
 _EARLY = HOP + _LAG + _AROUND  # samples before time 0 that the first frames make; they are dropped
 _BATCH = 4 * HOP  # samples at RATE that the kernel makes at once: LK_AUDIO_STREAM_FRAMES
-_FRAMES, _TAKEN, _GIVEN = 4, 8, 9  # places in the kernel's counts
+_FRAMES, _TAKEN = 4, 8  # places in the kernel's counts
 _ALL = 2**31 - 1  # frames
 _BANDS = 128
 _HEARD = 1 + 2 * _BANDS  # floats at the end of the state: LK_AUDIO_HEARD
-_PLAIN = 0x101  # flags of an array: C-contiguous, aligned
 _WINDOW = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_SHORT) / _SHORT)).astype(np.float32)
 _HZ = (EDGES[1:] + EDGES[:-1]) * (RATE / FRAME / 2)
 _SHAPE = (_HZ[0] / _HZ) ** SLOPE * np.where((_HZ > CLEAR_HZ[0]) & (_HZ < CLEAR_HZ[1]), CLEAR_SHARE, 1)
@@ -91,41 +90,51 @@ class DifferenceMaker:
         out    where it goes, of `ready` frames, C-contiguous; None makes a new array
         Raises InvalidArgument, and then has taken nothing in, for samples that are not finite or too large.
         """
-        if chunk.flags.num & _PLAIN != _PLAIN:
-            chunk = chunk.copy()
         if out is None:
             out = np.empty((self.ready(len(chunk)), *chunk.shape[1:]), chunk.dtype if self._adds else np.float32)
+        self.push_into(chunk, out)
+        return out
+
+    def push_into(self, chunk: Samples, room: Samples) -> int:
+        """Put what is ready at the start of `room`, as far as there is room, and return how many frames that are.
+
+        `delay` frames more than the chunk has are always enough; for the rest see `push`.
+        """
         if self._changes:
-            self._make_changing(chunk, out)
+            given = self._make_changing(np.require(chunk, None, ["C", "A"]), room)
         else:  # as _make does: a call less for each chunk
-            self._stream(chunk, _ALL, chunk.dtype.kind == "i", out)
-            if self._counts.item(_TAKEN) < 0:
+            try:
+                given = self._stream(chunk, _ALL, chunk.dtype.kind == "i", room)
+            except ValueError:  # samples that do not lie side by side, which is dear to ask each time
+                given = self._stream(chunk.copy(), _ALL, chunk.dtype.kind == "i", room)
+            if given < 0:
                 raise _no_numbers()
         self._pushed += len(chunk)
-        self._given += len(out)
-        return out
+        self._given += given
+        return given
 
     def finish(self, like: Samples) -> Samples:
         """The rest, with the dtype and axes of `like`; the maker cannot be used again."""
         left = self._pushed - self._given
         return self.push(np.zeros((self.delay, *like.shape[1:]), like.dtype))[:left]
 
-    def _make(self, chunk: Samples, out: Samples, most: int) -> None:
-        """Up to so many frames of the mark."""
-        self._stream(chunk, most, chunk.dtype.kind == "i", out)
-        if self._counts.item(_TAKEN) < 0:
+    def _make(self, chunk: Samples, room: Samples, most: int) -> int:
+        """Up to so many frames of the mark; returns how many frames of the host are given."""
+        given = self._stream(chunk, most, chunk.dtype.kind == "i", room)
+        if given < 0:
             raise _no_numbers()
+        return given
 
-    def _make_changing(self, chunk: Samples, out: Samples) -> None:
+    def _make_changing(self, chunk: Samples, room: Samples) -> int:
         """Frames up to the next change of the amplitude, and so on."""
-        counts = self._counts
+        counts, given = self._counts, 0
         while self._changes:
-            self._make(chunk, out, max(0, self._changes[0][0] - counts.item(_FRAMES)))
-            chunk, out = chunk[counts.item(_TAKEN) :], out[counts.item(_GIVEN) :]
+            given += self._make(chunk, room[given:], max(0, self._changes[0][0] - counts.item(_FRAMES)))
+            chunk = chunk[counts.item(_TAKEN) :]
             if self._changes[0][0] > counts.item(_FRAMES):
-                return
+                return given
             self._apply(self._changes.popleft()[1])
-        self._make(chunk, out, _ALL)
+        return given + self._make(chunk, room[given:], _ALL)
 
     def heard(self) -> tuple[Float32, Float32]:
         """float32 [76] each: mean and deviation of log2 of the host's power in every band since the last call."""

@@ -36,7 +36,7 @@ from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
 _CHECK_S, _LONGEST_S, _RECENT_S = 4.0, 32.0, 8.0
 _PERIOD_S = 3.0  # a clip shorter than a period lacks a part of the code, whatever the sound
 _READABLE, _READABLE_S = 12.0, 2.5  # deviations and seconds from which the code is read in nearly every host
-_SLACK = 2**14  # frames: chunks that give no more are written into what is remembered of a stream
+_SLACK = 2**14  # frames: chunks that have no more are written into what is remembered of a stream
 _MOST_KEPT = 2**24  # samples of a host that is marked in place: what the pipeline holds as an array
 _FOUND, _FOUND_S = 8.5, 1.0  # the same for presence alone
 
@@ -73,19 +73,21 @@ class AudioMarker:
         if self._is_over or recent is None or not (isinstance(chunk, np.ndarray) and chunk.dtype is recent.dtype
                                                    and chunk.shape[1:] == recent.axes):
             self._check(chunk)
-            recent = recent or _Recent(math.ceil(_RECENT_S * self._rate), chunk)
+            recent = recent or _Recent(math.ceil(_RECENT_S * self._rate), _SLACK + self._maker.delay, chunk)
         maker, listener = self._maker, self._listener
         if listener is not None and len(chunk) >= listener.left:
             marked = self._changing(chunk, listener)
             recent.add(marked)
         else:
-            frames = maker.ready(len(chunk))
-            if frames > _SLACK:
+            most = len(chunk) + maker.delay
+            if most > recent.slack:
                 marked = maker.push(chunk)
                 recent.add(marked)
             else:
-                marked = maker.push(chunk, recent.room(frames)).copy()
-                recent.stop += frames
+                room = recent.room(most)
+                given = maker.push_into(chunk, room)
+                marked = room[:given].copy()
+                recent.stop += given
             if listener is None:
                 pass
             elif listener.collects:
@@ -143,28 +145,28 @@ class AudioMarker:
 class _Recent:
     """The last `kept` frames of a stream, or a few more, in memory that is written from its start when it is full.
 
+    slack        how many more
     dtype, axes  of the stream's chunks; axes but that of time
     stop         where the next frames go
     """
 
-    def __init__(self, kept: int, like: Samples) -> None:
-        self._kept, self.dtype, self.axes = kept, like.dtype, like.shape[1:]
-        self._memory = np.empty((kept + _SLACK, *self.axes), self.dtype)
+    def __init__(self, kept: int, slack: int, like: Samples) -> None:
+        self._kept, self.slack, self.dtype, self.axes = kept, slack, like.dtype, like.shape[1:]
+        self._memory = np.empty((kept + slack, *self.axes), self.dtype)
         self.stop = self._older_stop = 0  # what lies between the two is older than what lies before `stop`
         self._start = 0  # of the memory, in frames of the stream
 
     def room(self, frames: int) -> Samples:
-        """The memory of the next frames, _SLACK at most; `stop` is for the caller to move."""
-        stop = self.stop + frames
-        if stop > len(self._memory):
-            self._start, self._older_stop, self.stop, stop = self._start + self.stop, self.stop, 0, frames
-        return self._memory[self.stop : stop]
+        """Memory of the next frames, `slack` at most, and of some behind them; `stop` is for the caller to move."""
+        if self.stop + frames > len(self._memory):
+            self._start, self._older_stop, self.stop = self._start + self.stop, self.stop, 0
+        return self._memory[self.stop :]
 
     def add(self, marked: Samples) -> None:
         """Keep what was returned."""
         frames = len(marked)
-        if frames <= _SLACK:
-            self.room(frames)[...] = marked
+        if frames <= self.slack:
+            self.room(frames)[:frames] = marked
             self.stop += frames
             return
         start, older = self.last()

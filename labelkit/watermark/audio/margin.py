@@ -46,6 +46,7 @@ PERIODS = 3  # of a section that are sampled
 LEAST, MOST = 0.25, 4.0  # amplitudes; at MOST every band has its full depth
 COUNTED_S = 32.0  # of a section: what is read of longer sound is often a part
 _LEAST_S, _APART = 20.0, 1.5  # of a section that is marked in parts; by what factor their needs differ
+_LEAST_DEVIATION = 1.0  # octaves, of a band: no sound is as even as an organ was for three seconds
 _CUT_S = 3.0
 # swept 2026-11-28, tables in benchmarks/TUNING.md: POWER, USUAL_RESERVE, READ, LIGHT, RESERVE, HEARD, USUAL_MOST,
 # USUAL_HEARD
@@ -93,8 +94,9 @@ def amplitudes(host: Samples, rate: int) -> list[tuple[int, float]]:
     sample, starts = _sample(host, rate), _starts(len(host), rate)
     levels = band_levels(sample)
     whole = needed(sample, min(len(host) / rate, COUNTED_S), levels)
-    sampled = list(zip(starts, map(_character, np.split(levels, len(starts))), strict=True))
-    edges = [0, *(_change(host, rate, *two) for two in itertools.pairwise(sampled) if two[0][1].differs(two[1][1]))]
+    sampled = zip(starts, np.split(levels, len(starts)), strict=True)
+    edges = [0, *(_change(host, rate, *two) for two in itertools.pairwise(sampled)
+                  if _character(two[0][1]).differs(_character(two[1][1])))]
     if not edges[1:]:
         return [(0, whole)]
     needs = [_inner(host, rate, first, stop) for first, stop in itertools.pairwise([*edges, len(host)])]
@@ -102,7 +104,9 @@ def amplitudes(host: Samples, rate: int) -> list[tuple[int, float]]:
     asked = [whole, *(need for _, need in parts)]
     if not parts or max(asked) < _APART * min(asked):
         return [(0, whole)]
-    return [(0, parts[0][1]), *parts[1:]]
+    frame = round(FRAME / RATE * rate)  # those that reach over a change get the lesser amplitude
+    return [(0, parts[0][1]), *((first + (frame if need > before else -frame), need)
+                                for (_, before), (first, need) in itertools.pairwise(parts))]
 
 
 def _inner(host: Samples, rate: int, first: int, stop: int) -> float | None:
@@ -113,14 +117,33 @@ def _inner(host: Samples, rate: int, first: int, stop: int) -> float | None:
     return amplitude(inner, rate, length_s) if len(inner) > away + 1 else None
 
 
-def _change(host: Samples, rate: int, before: tuple[int, Character], after: tuple[int, Character]) -> int:
-    """The frame, to half a period, from which on sound has not the character of a period before; starts of both."""
+def _change(host: Samples, rate: int, before: tuple[int, Float32], after: tuple[int, Float32]) -> int:
+    """The frame from which on sound is not of the kind of a period before; starts and `band_levels` of both.
+
+    A period differs as soon as a part of it does, so the levels tell from where on. An organ that was marked as the
+    speech behind it for its last second was heard there.
+    """
     (low, old), (high, _) = before, after
+    size, kind = round(PERIOD_S * rate), _character(old)
     while high - low > PERIOD_S / 4 * rate:
         middle = (low + high) // 2
-        changed = old.differs(_character(band_levels(_period(host, rate, middle))))
+        changed = kind.differs(_character(band_levels(_period(host, rate, middle))))
         low, high = (low, middle) if changed else (middle, high)
-    return high + round(PERIOD_S / 2 * rate)  # about half of a period that differs is of the new sound
+    differs = band_levels(_period(host, rate, high))
+    new = band_levels(_period(host, rate, min(high + size, after[0])))
+    return high + round(_kept(differs, old, new) / len(differs) * size)
+
+
+def _kept(levels: Float32, old: Float32, new: Float32) -> int:
+    """How many frames at the start of a stretch are of one sound, those behind of another; `band_levels` of all three.
+
+    The likeliest number, each band of each sound being a normal variable by itself.
+    """
+    shares = []
+    for kind in (old, new):
+        mean, deviation = kind.mean(0), np.maximum(kind.std(0), _LEAST_DEVIATION)
+        shares.append(-(np.square((levels - mean) / deviation) / 2 + np.log(deviation)).sum(1, dtype=np.float64))
+    return int(np.cumsum(np.pad(shares[0] - shares[1], (1, 0))).argmax())
 
 
 def _character(levels: Float32) -> Character:

@@ -105,9 +105,12 @@ def frame_signs(key: Key, payload: Payload | None) -> npt.NDArray[np.int8]:
 
 @functools.cache
 def roots() -> Float32:
-    """float32 [1024, 2]: cosine and sine of -2 pi k / 1024, the twiddle factors of the transforms."""
+    """float32 [LK_AUDIO_ROOTS]: the twiddle factors of the transforms, as native/lk_audio.h states them."""
     angle = -2 * np.pi * np.arange(FRAME) / FRAME
-    return np.stack([np.cos(angle), np.sin(angle)], 1).astype(np.float32)
+    every = np.stack([np.cos(angle), np.sin(angle)]).astype(np.float32)
+    butterflies, j = np.arange(FRAME // 8), np.arange(6)[:, None]
+    steps = [every[j % 2, place * (j // 2 + 1)] for place in (2 * butterflies, 8 * (butterflies // 4))]
+    return np.concatenate([every.T.reshape(-1), *(one.reshape(-1) for one in steps)])
 
 
 @functools.cache
