@@ -52,6 +52,15 @@ def test_the_payload_is_read_back_and_where_it_lies(marked, effort):
     assert (found.geometry.begin_seconds, found.geometry.end_seconds) == (0.0, 2.0)
 
 
+@pytest.mark.parametrize("attack", ["turn_5", "narrow_0_9"])
+def test_a_film_that_was_turned_or_stretched_is_read_by_default(marked, plain, attack, tmp_path):
+    for number, source in enumerate((marked, plain)):
+        video_attacks.apply(attack, source, tmp_path / f"{number}.mkv")
+    found = detected(tmp_path / "0.mkv")
+    assert found.payload == PAYLOAD and np.abs(np.array(found.geometry.spans) - [[0, 2]]).max() < 0.1
+    assert not detected(tmp_path / "0.mkv", OTHER).found and not detected(tmp_path / "1.mkv").found
+
+
 def test_x264_spends_less_on_smooth_ground_that_has_got_a_mark(plain, marked, tmp_path):
     with container.opened(plain) as reader:
         transcode.encode(codec.decode(reader), tmp_path / "same.mp4", Quality(preset="veryfast"))

@@ -114,12 +114,14 @@ class FilmAccumulator:
         return self._search(self.total.plane).own_period()
 
     def _alone_at_any_scale(self, frame: SampledFrame, plane: npt.NDArray[np.int8]) -> LocatedTile | None:
-        """One frame by itself: a mark that moves with the camera lies at another scale in each, and does not add up."""
+        """One frame by itself, turned and stretched too: a mark that moves with the camera lies at another scale in
+        each, and does not add up."""
         part, small = PlaneSum(), PlaneSum()
         part.add(plane, frame.key)
         small.add(whitened(decimate(frame.luma, coarse_factor(*frame.luma.shape))), frame.key)
         search = self._search(part.plane, small)
-        return first_found(step() for step in (search.own_scale, search.usual_scale, search.any_scale))
+        steps = search.own_scale, search.usual_scale, search.any_scale, search.any_lattice
+        return first_found(step() for step in steps)
 
     def _shrunk(self, frames: list[tuple[SampledFrame, npt.NDArray[np.int8]]]) -> PlaneSum:
         """The sum of the same frames shrunk, in which lattices are looked for; the aligned sums grow by them too."""

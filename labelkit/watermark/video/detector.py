@@ -2,7 +2,8 @@
 """Decide whether a film carries a mark of a key, and from when to when.
 
     fast    up to four frames, each searched alone and added up, at the scale of the film
-    normal  up to 16 frames, in groups of neighbours, all together, and the first key frame alone, at every scale
+    normal  up to 16 frames, in groups of neighbours, all together, and the first key frame alone, at every scale; that
+            frame at any angle and aspect too
     deep    the whole film in windows of two seconds, lattices at any angle
 
 Every search counts in the stated false-positive rate.
