@@ -29,6 +29,7 @@ import numpy as np
 
 ROOT = Path(__file__).parent.parent
 IMAGE, AUDIO, VIDEO = (f"labelkit.watermark.{kind}" for kind in ("image", "audio", "video"))
+SPEECH = "labelkit.explicit.audio.speech_matching"
 FILMS, FRAMES = ("zoom-boat", "zoom-cat", "sky", "shapes"), 48
 MIXED, SMOOTH = ("dark-night", "tilt-rocket"), ("zoom-boat", "sky", "shapes")
 
@@ -37,7 +38,7 @@ MIXED, SMOOTH = ("dark-night", "tilt-rocket"), ("zoom-boat", "sky", "shapes")
 class Sweep:
     """A constant: its module, the values that are tried unless others are given, and its name there.
 
-    search      the measure of `searching` that shows what it decides; "" where those of this file do
+    search      the measure of `searching` or `listening` that shows what it decides; "" where those of this file do
     robustness  at which it decides, where that is not the one of its kind: see the top of this file
     films       of `video_films`, beside those of the folder
     """
@@ -113,6 +114,27 @@ SWEEPS = {
     "USUAL_MOST": Sweep(f"{AUDIO}.margin", (0.8, 1.1, 1.5), "_USUAL_MOST"),
     "USUAL_HEARD": Sweep(f"{AUDIO}.margin", (1.1, 1.4, 1.6, 2.3), "_USUAL_HEARD"),
     "PRESENCE_SCORE": Sweep(f"{AUDIO}.presence", (4.5, 5.5, 6.5), "_MIN_SCORE", "short"),
+    "COLOUR": Sweep(f"{AUDIO}.character", (1.0, 2.0, 4.0), "_COLOUR", "changing"),
+    "MOVEMENT": Sweep(f"{AUDIO}.character", (0.5, 1.0, 2.0), "_MOVEMENT", "changing"),
+    "QUIET": Sweep(f"{AUDIO}.character", (5.0, 10.0, 20.0), "_QUIET", "changing"),
+    "LEAST_SHARE": Sweep(f"{AUDIO}.character", (0.02, 0.0625, 0.25), "_LEAST_SHARE", "changing"),
+    "FIRST_LOOKS": Sweep(f"{AUDIO}.listener", (2, 4, 8), "_FIRST", "changing"),
+    "MOST_LOOKS": Sweep(f"{AUDIO}.listener", (8, 32, 64), "_LONGEST", "changing"),
+    "MEAN_OF": Sweep(f"{AUDIO}.listener", (1, 4, 16), "_MEAN_OF", "changing"),
+    "LITTLE": Sweep(f"{AUDIO}.listener", (0.1, 0.223, 0.45), "_LITTLE", "changing"),
+    "HIGHER": Sweep(f"{AUDIO}.listener", (1.0, 1.5, 2.5), "_HIGHER", "changing"),
+    "HIGHEST": Sweep(f"{AUDIO}.listener", (2.0, 4.0, 8.0), "_HIGHEST", "changing"),
+    "ODD": Sweep(f"{AUDIO}.listener", (2, 3, 5), "_ODD", "changing"),
+    "ODD_AND_QUIET": Sweep(f"{AUDIO}.listener", (3, 9, 15), "_ODD_AND_QUIET", "changing"),
+    "COARSE": Sweep(SPEECH, (0.35, 0.45, 0.6), "_COARSE", "spoken"),
+    "MIN_WHOLE": Sweep(SPEECH, (0.6, 0.7, 0.8), "_MIN_WHOLE", "spoken"),
+    "MIN_PART": Sweep(SPEECH, (0.6, 0.7, 0.8), "_MIN_PART", "spoken"),
+    "PAUSE": Sweep(SPEECH, (0.05, 0.1, 0.2), "_PAUSE", "spoken"),
+    "SLACK": Sweep(SPEECH, (1, 3, 6), "_SLACK", "spoken"),
+    "LEAST_COVERED": Sweep(SPEECH, (0.45, 0.55, 0.65), "_LEAST_COVERED", "spoken"),
+    "LOUD_SHARE": Sweep(SPEECH, (0.5, 0.65, 0.8), "_LOUD", "spoken"),
+    "QUIET_SHARE": Sweep(SPEECH, (0.15, 0.25, 0.35), "_QUIET", "spoken"),
+    "LOW_SHARE": Sweep(SPEECH, (0.25, 0.35, 0.5), "_LOW", "spoken"),
     "AMPLITUDE": Sweep(f"{VIDEO}.marker", (0.6, 0.8, 1.0), "_AMPLITUDE"),
     "SMOOTH_AMPLITUDE": Sweep(f"{VIDEO}.marker", (0.6, 0.78, 1.0), "_SMOOTH_AMPLITUDE"),
     "MIXED_AMPLITUDE": Sweep(f"{VIDEO}.marker", (0.8, 1.0, 1.2), "_MIXED_AMPLITUDE", films=MIXED),
@@ -262,9 +284,10 @@ def measured(name: str, value: float, folder: Path, beside: dict[str, float]) ->
     given = {name: value} | beside
     sys.meta_path.insert(0, _Changed(module, {constant_of(one): value for one, value in given.items()}))
     if SWEEPS[name].search:
-        from benchmarks import searching
+        from benchmarks import listening, searching
 
-        return getattr(searching, SWEEPS[name].search)(folder, value)
+        search = SWEEPS[name].search
+        return getattr(listening if hasattr(listening, search) else searching, search)(folder, value)
     if module.startswith(VIDEO):
         return films(folder, SWEEPS[name].robustness or "everyday", SWEEPS[name].films)
     measure = sounds if module.startswith(AUDIO) else pictures

@@ -9,10 +9,11 @@ import numpy as np
 
 from labelkit.watermark.audio.inputs import Float32
 
-# of 234 pairs of clips whose needs differ by a third or more these two tell 224 apart
+# swept 2026-11-29, tables in benchmarks/TUNING.md: COLOUR, MOVEMENT, QUIET, LEAST_SHARE
+# of 234 pairs of clips whose needs differ by a third or more the first two tell 224 apart
 _COLOUR, _MOVEMENT = 2.0, 1.0  # octaves of power, root of the mean square over bands; octaves of deviation
 _QUIET = 10.0  # octaves of power under another sound
-_LEAST_SHARE = 1 / 16  # of a look in the mean
+_LEAST_SHARE = 0.0625  # of a look in the mean
 
 
 class Character:
