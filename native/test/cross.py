@@ -53,6 +53,7 @@ PyEval_SaveThread
 PyExc_ValueError DATA
 PyList_Append
 PyList_New
+PyLong_FromLongLong
 PyLong_FromSize_t
 PyMem_Calloc
 PyMem_Free

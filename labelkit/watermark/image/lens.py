@@ -45,7 +45,7 @@ def search(whole: TileSearch) -> LocatedTile | None:
     for step in _FINER:
         best = max(best, scored(best[1] - step), scored(best[1] + step))
     full = np.rint(straight(whole.plane.astype(np.float32), best[1])).astype(np.int8)
-    trials = matcher.Trials(count=2 * matcher.SHIFTS * _CHOICES)
+    trials = matcher.Trials(count=whole.trials.count + 2 * matcher.SHIFTS * _CHOICES)
     return TileSearch(full, whole.keyed, trials).on_lattice(np.eye(2) * period, orientations=1)
 
 

@@ -154,7 +154,8 @@ class _Planes:
                         score, change = one, other
                         break
         factor = -(-max(self._luma.shape) // MAX_SIDE)
-        read = TileSearch(self._plane(tilt, factor), whole.keyed, matcher.Trials(count=2 * matcher.SHIFTS * _CHOICES))
+        trials = matcher.Trials(count=whole.trials.count + 2 * matcher.SHIFTS * _CHOICES)
+        read = TileSearch(self._plane(tilt, factor), whole.keyed, trials)
         found = read.on_lattice(self._vectors(tilt) @ change / factor, orientations=1)
         return LocatedTile(found.match, found.vectors * factor, tilt) if found else None
 

@@ -97,7 +97,7 @@ def search(whole: TileSearch) -> LocatedTile | None:
             continue
         across, down = (wave.enlarged(factor) for wave in planes.climb(one.wave, two.wave, score))
         still = np.rint(undone(whole.plane.astype(np.float32), across, down)).astype(np.int8)
-        trials = matcher.Trials(count=2 * matcher.SHIFTS * _CHOICES)
+        trials = matcher.Trials(count=whole.trials.count + 2 * matcher.SHIFTS * _CHOICES)
         found = TileSearch(still, whole.keyed, trials).on_lattice(np.eye(2) * period, orientations=1)
         if found:
             return found
