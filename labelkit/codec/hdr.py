@@ -37,10 +37,11 @@ def side_data(frame: av.VideoFrame, stream: VideoStream) -> dict[str, bytes]:
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     """The nine integers of the display matrix, where the file has one."""
-    if _held(frame) is None:
+    held = _held(frame)
+    if held is None:
         turn = _TURNS.get(round(frame.rotation) % 360)
         return (*turn[:2], 0, *turn[2:], 0, 0, 0, 1 << 30) if turn else None
-    found = cast("Mapping[str, SideData]", frame.side_data).get("DISPLAYMATRIX")
+    found = cast("Mapping[str, SideData]", held).get("DISPLAYMATRIX")
     return None if found is None else tuple(int(value) for value in np.frombuffer(bytes(found), "<i4")[:9])
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from labelkit.watermark.image import lattice, matcher, tile
 from labelkit.watermark.image.search import LocatedTile, TileSearch
 from labelkit.watermark.image.waves import pattern_score, sampled
 
@@ -31,11 +30,9 @@ def search(whole: TileSearch) -> LocatedTile | None:
 
     whole  the search that found nothing: its plane and its key
     """
-    factor, plane = whole.shrunk()
-    period = tile.period(*whole.plane.shape)
-    if period / factor < lattice.MIN_SPACING or min(plane.shape) < 2 * lattice.MIN_SPACING:
+    if (own := whole.at_own_period()) is None:
         return None
-    flat = lattice.flattened(plane)
+    factor, flat, period = own
 
     def scored(share: float) -> tuple[float, float]:
         return pattern_score(straight(flat, share), period / factor, whole.keyed), share
@@ -44,9 +41,7 @@ def search(whole: TileSearch) -> LocatedTile | None:
     best = max(scored(number * _STEP) for number in range(-count, count + 1))
     for step in _FINER:
         best = max(best, scored(best[1] - step), scored(best[1] + step))
-    full = np.rint(straight(whole.plane.astype(np.float32), best[1])).astype(np.int8)
-    trials = matcher.Trials(count=whole.trials.count + 2 * matcher.SHIFTS * _CHOICES)
-    return TileSearch(full, whole.keyed, trials).on_lattice(np.eye(2) * period, orientations=1)
+    return whole.set_right(straight(whole.plane.astype(np.float32), best[1]), _CHOICES, np.eye(2) * period)
 
 
 def straight(plane: Float32, share: float) -> Float32:

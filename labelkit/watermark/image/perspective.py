@@ -27,7 +27,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from labelkit.watermark.image import lattice, matcher, spacing, tile
+from labelkit.watermark.image import lattice, spacing, tile
 from labelkit.watermark.image.pixels import decimate, whiten
 from labelkit.watermark.image.search import LocatedTile, TileSearch
 
@@ -154,15 +154,13 @@ class _Planes:
                         score, change = one, other
                         break
         factor = -(-max(self._luma.shape) // MAX_SIDE)
-        trials = matcher.Trials(count=whole.trials.count + 2 * matcher.SHIFTS * _CHOICES)
-        read = TileSearch(self._plane(tilt, factor), whole.keyed, trials)
-        found = read.on_lattice(self._vectors(tilt) @ change / factor, orientations=1)
+        found = whole.set_right(self._plane(tilt, factor), _CHOICES, self._vectors(tilt) @ change / factor)
         return LocatedTile(found.match, found.vectors * factor, tilt) if found else None
 
     def match(self, tilt: Tilt, whole: TileSearch) -> LocatedTile | None:
         """The tile on one of the best three lattices of the picture set upright."""
         factor = -(-max(self._luma.shape) // MAX_SIDE)
-        read = TileSearch(self._plane(tilt, factor), whole.keyed, whole.trials)
+        read = TileSearch(np.rint(self._plane(tilt, factor)).astype(np.int8), whole.keyed, whole.trials)
         correlation = self.score(tilt)[1]
         for vectors in correlation.oblique(3, peaks=96):
             found = read.on_lattice(correlation.refine(vectors) * (self._factor / factor))
@@ -170,11 +168,9 @@ class _Planes:
                 return LocatedTile(found.match, found.vectors * factor, tilt)
         return None
 
-
-    def _plane(self, tilt: Tilt, factor: int) -> npt.NDArray[np.int8]:
+    def _plane(self, tilt: Tilt, factor: int) -> npt.NDArray[np.float32]:
         """The picture's plane, shrunk by a factor and set upright."""
-        return np.rint(upright(_whitened(self._luma, factor).astype(np.float32), tilt, self._half / factor)
-                       ).astype(np.int8)
+        return upright(_whitened(self._luma, factor).astype(np.float32), tilt, self._half / factor)
 
 
 def _middle(plane: npt.NDArray[np.int8], side: int) -> npt.NDArray[np.int8]:

@@ -21,7 +21,7 @@ from labelkit.key import Key
 from labelkit.payload import Payload
 from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE, Detection
 from labelkit.watermark.image import lattice, spacing, tile, unsynchronised
-from labelkit.watermark.image.matcher import ORIENTATIONS, TileMatch, Trials, match
+from labelkit.watermark.image.matcher import ORIENTATIONS, SHIFTS, TileMatch, Trials, match
 from labelkit.watermark.image.pixels import decimate, whiten
 
 # swept 2026-11-28, tables in benchmarks/TUNING.md: BEST_PERIODS, BEST_LATTICES, CLEAR_LATTICE
@@ -187,14 +187,28 @@ class TileSearch:
         return tuple(sorted(((correlation.total(one / factor), one) for one in some), key=lambda one: -one[0])
                      for some in (self._upright, self._tried))
 
-    def shrunk(self) -> tuple[int, npt.NDArray[np.int8]]:
-        """The factor by which the plane was shrunk, and the shrunk plane in which lattices are looked for."""
-        return self._factor, self.plane if self._shrunk is None else self._shrunk()
+    def at_own_period(self) -> tuple[int, npt.NDArray[np.float32], int] | None:
+        """(factor, plane, period) for searches at the period that a picture of this size is given, in pixels: the plane
+        in which lattices are looked for, flattened, and by what it was shrunk. None where it holds too little."""
+        period, plane = tile.period(*self.plane.shape), self._shrunk_plane()
+        if period / self._factor < lattice.MIN_SPACING or min(plane.shape) < 2 * lattice.MIN_SPACING:
+            return None
+        return self._factor, lattice.flattened(plane), period
+
+    def set_right(self, plane: npt.NDArray[np.float32], choices: int,
+                  vectors: npt.NDArray[np.float64]) -> LocatedTile | None:
+        """The tile on a lattice of a plane that was changed in one of so many ways, which its pattern chose: each is a
+        trial beside those of this search."""
+        trials = Trials(count=self.trials.count + 2 * SHIFTS * choices)
+        return TileSearch(np.rint(plane).astype(np.int8), self.keyed, trials).on_lattice(vectors, orientations=1)
+
+    def _shrunk_plane(self) -> npt.NDArray[np.int8]:
+        return self.plane if self._shrunk is None else self._shrunk()
 
     @functools.cached_property
     def _coarse(self) -> tuple[int, lattice.Autocorrelation]:
         """The factor by which the plane was shrunk, and the autocorrelation of the shrunk plane."""
-        plane = self.plane if self._shrunk is None else self._shrunk()
+        plane = self._shrunk_plane()
         cut = self._factor > 1 and max(plane.shape) <= 1.125 * WORKING_SIDE
         return self._factor, lattice.Autocorrelation(plane, WORKING_SIDE if cut else 2 * WORKING_SIDE)
 

@@ -83,11 +83,10 @@ def search(whole: TileSearch) -> LocatedTile | None:
 
     whole  the search that found nothing: its plane and its key
     """
-    factor, plane = whole.shrunk()
-    period = tile.period(*whole.plane.shape)
-    if period / factor < lattice.MIN_SPACING or min(plane.shape) < 2 * lattice.MIN_SPACING:
+    if (own := whole.at_own_period()) is None:
         return None
-    planes = _Planes(lattice.flattened(plane), factor, period, whole.keyed)
+    factor, flat, period = own
+    planes = _Planes(flat, factor, period, whole.keyed)
     rows, columns = planes.likely(0), planes.likely(1)
     agree = [(one, two) for one, two in product(rows, columns) if _are_near(one.place, two.place)]
     agree.sort(key=lambda pair: -(pair[0].score ** 2 + pair[1].score ** 2))
@@ -96,9 +95,7 @@ def search(whole: TileSearch) -> LocatedTile | None:
         if score < _CLEAR:
             continue
         across, down = (wave.enlarged(factor) for wave in planes.climb(one.wave, two.wave, score))
-        still = np.rint(undone(whole.plane.astype(np.float32), across, down)).astype(np.int8)
-        trials = matcher.Trials(count=whole.trials.count + 2 * matcher.SHIFTS * _CHOICES)
-        found = TileSearch(still, whole.keyed, trials).on_lattice(np.eye(2) * period, orientations=1)
+        found = whole.set_right(undone(whole.plane.astype(np.float32), across, down), _CHOICES, np.eye(2) * period)
         if found:
             return found
     return None
