@@ -133,7 +133,7 @@ def _header(reader: Reader, slot: Slot[Place] | None) -> bytes:
 
 
 def _names(slot: Slot[Place], digest: bytes) -> bool:
-    return slot.kind == XMP and slot.home and any(one[2].upper() == digest for one in _NAMED.finditer(slot.load()))
+    return slot.kind == XMP and any(one[2].upper() == digest for one in _NAMED.finditer(slot.load()))
 
 
 def _segments(body: bytes) -> bytes:

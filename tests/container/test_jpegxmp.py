@@ -138,6 +138,17 @@ def test_a_label_in_the_extension_is_taken_out_and_the_link_follows(main):
     assert others(out) == others(data) and (files.decoded(out) == files.decoded(data)).all()
 
 
+@pytest.mark.parametrize("named,follows", [(digest_of(LABELLED_EXTENSION), True), (digest_of(b"another"), False)])
+def test_the_link_follows_in_a_packet_with_an_odd_header_too(named, follows):
+    main = packet("<dc:format>image/jpeg</dc:format>", note(named))
+    odd = files.segment(0xE1, b"http://ns.adobe.com/xap/1.0/ \0" + main)
+    out = metadata.write(files.jpeg_with(odd, *pieces(LABELLED_EXTENSION)), LABEL)
+    new = digest_of(extension(HISTORY))
+    assert odd.replace(named, new if follows else named) in out
+    assert MARK + new in out and MARK + digest_of(LABELLED_EXTENSION) not in out
+    assert metadata.write(out, LABEL) == out and metadata.read(out).label == LABEL
+
+
 def test_a_label_in_an_extension_that_no_packet_names():
     out = metadata.write(picture(None, *pieces(LABELLED_EXTENSION)), LABEL)
     assert metadata.read(out).label == LABEL and OTHER.produce_id.encode() not in out
