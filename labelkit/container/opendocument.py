@@ -58,18 +58,20 @@ def scan(reader: Reader, found: Format) -> Layout[_Package, Element]:
         raise reader.malformed("archive", members.directory, Message("there is no metadata in {name}", name=name))
     layout: Layout[_Package, Element] = Layout(found, [], _Package(members, name, data, holder))
     member = members.members[name]
-    wanted = f"{_META_NAMESPACE}\nuser-defined"
-    if found.name == "epub":
-        wanted = f"{holder.namespace}\nmeta" if holder.namespace else "meta"
+    is_epub = found.name == "epub"
+    wanted = f"{holder.namespace}\nmeta".lstrip("\n") if is_epub else f"{_META_NAMESPACE}\nuser-defined"
+    keyed = "name" if is_epub else f"{_META_NAMESPACE}\nname"
     for one in elements:
-        # in EPUB `refines` makes it one of another element
-        if one.name != wanted or one.parent is not holder or "refines" in one.attributes:
+        if one.local != ("meta" if is_epub else "user-defined"):
             continue
-        key = one.attributes.get("name" if found.name == "epub" else f"{_META_NAMESPACE}\nname")
+        # other readers show those of other namespaces too; in EPUB `refines` makes it one of another element
+        own = one.name == wanted and one.parent is holder and "refines" not in one.attributes
+        key = one.attributes.get(keyed, "") if own else _attribute(one, "name")
         if key:
-            text = one.attributes.get("content", "") if found.name == "epub" else markup.text_of(elements, one)
+            text = _attribute(one, "content") if is_epub else markup.text_of(elements, one)
             layout.slots.append(Slot(TEXT, name, member.start, member.stop - member.start,
-                                     functools.partial(bytes, text.encode("utf-8", "replace")), one, key))
+                                     functools.partial(bytes, text.encode("utf-8", "replace")), one, key,
+                                     home=own, another=not own))
     return layout
 
 
