@@ -48,17 +48,17 @@ def sniff(reader: Reader, head: bytes) -> Format | None:
 def scan(reader: Reader, found: Format) -> Layout[_Package, Element]:
     """The fields of the metadata; raises MalformedFile and its children."""
     members = archive.read(reader)
-    name = package_document(reader, members) if found.name == "epub" else _META
+    is_epub = found.name == "epub"
+    name = package_document(reader, members) if is_epub else _META
     if name not in members.members:
         raise reader.malformed("archive", members.directory, Message("there is no member {name}", name=name))
     data = archive.unpacked(reader, members, name)
     elements = markup.parse(data, name)
-    holder = next((one for one in elements if one.local == ("metadata" if found.name == "epub" else "meta")), None)
+    holder = next((one for one in elements if one.local == ("metadata" if is_epub else "meta")), None)
     if holder is None:
         raise reader.malformed("archive", members.directory, Message("there is no metadata in {name}", name=name))
     layout: Layout[_Package, Element] = Layout(found, [], _Package(members, name, data, holder))
     member = members.members[name]
-    is_epub = found.name == "epub"
     wanted = f"{holder.namespace}\nmeta".lstrip("\n") if is_epub else f"{_META_NAMESPACE}\nuser-defined"
     keyed = "name" if is_epub else f"{_META_NAMESPACE}\nname"
     for one in elements:
