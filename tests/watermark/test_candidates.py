@@ -160,6 +160,21 @@ def test_a_synchronisation_pattern_without_a_word_is_no_candidate() -> None:
         assert bool(found) == wanted and (not found or found[0].word == int(PAYLOAD)), (sync, code)
 
 
+@pytest.mark.parametrize("first,last,wanted", [(True, False, True), (False, True, True), (False, False, False)])
+def test_of_many_planes_the_first_and_the_last_are_kept(first: bool, last: bool, wanted: bool) -> None:
+    """A film's first frame, which was coded alone, and its last sums."""
+    listed, keyed, random = log_of(4_000, PAYLOAD), tile.keyed_bins(KEY), np.random.default_rng(6)
+    kept, trials = expected.Expected(listed, KEY), matcher.Trials(count=2 * matcher.SHIFTS)
+    phases = (tile.placed_phases(KEY, int(PAYLOAD)) * keyed.phase.conj()) * (0.06 + 0.3j * keyed.signs(int(PAYLOAD)))
+    for number in range(40):
+        bins = 0.7 * (random.standard_normal((1, 2048)) + 1j * random.standard_normal((1, 2048)))
+        is_marked = number == 0 and first or number == 39 and last
+        bins = (bins + phases * is_marked).astype(np.complex64)
+        kept.keep(bins, matcher.correlate(bins))
+    found = kept.decide(trials)
+    assert (found is not None and found[0].word == int(PAYLOAD)) == wanted
+
+
 def test_bound_of_the_field_is_that_of_a_blind_read() -> None:
     trials = matcher.Trials(count=2 * matcher.SHIFTS)
     assert trials.word_chance(13.0) == pytest.approx(trials.word_chance(13.0, 1.0) * 2**64)

@@ -48,6 +48,29 @@ def test_a_weak_pattern_is_found_upright_beneath_the_noise_of_other_orientations
     assert not read(0.0, True)
 
 
+def test_what_a_codec_left_of_the_inner_rings_is_found_where_these_count_most() -> None:
+    keyed, low = tile.keyed_bins(Key.public()), tuple(np.exp(-np.arange(tile.RINGS) / 4))
+    kx, ky, _ = tile.annulus()
+
+    def read(amplitude: float, weightings: tuple[matcher.Weighting, ...]) -> list[int]:
+        words = []
+        for seed in range(12):
+            blurred, noise = spectrum(amplitude, seed), spectrum(0.0, seed)
+            outer = slice(4 * tile.BINS // tile.RINGS, None)
+            for x, y in zip(kx[outer], ky[outer], strict=True):
+                at = (y, x) if x >= 0 else (-y, -x)
+                blurred[at] = noise[at]
+            trials = matcher.Trials(weightings=weightings)
+            words.append(matcher.match(blurred, keyed, trials, 1))
+            assert trials.count <= 2 * matcher.SHIFTS * len(weightings)
+        assert all(one is None or one.word == WORD for one in words)
+        return [seed for seed, one in enumerate(words) if one]
+
+    alike, both = read(0.17, (matcher.EVEN,)), read(0.17, (matcher.EVEN, low))
+    assert set(alike) <= set(both) and len(both) > len(alike) + 4
+    assert not read(0.0, (matcher.EVEN, low)) and not read(0.1, (matcher.EVEN, low))
+
+
 def test_a_word_that_only_passes_its_check_is_refused(monkeypatch) -> None:
     monkeypatch.setattr(ecc, "decode", lambda soft, paths: WORD ^ 1 << 40)
     assert matched(0.5)[0] is None
@@ -55,17 +78,19 @@ def test_a_word_that_only_passes_its_check_is_refused(monkeypatch) -> None:
     assert matched(0.5)[0].word == WORD
 
 
-def test_random_phases_pass_a_score_no_more_often_than_stated() -> None:
+@pytest.mark.parametrize("inner", [False, True])
+def test_random_phases_pass_a_score_no_more_often_than_stated(inner: bool) -> None:
+    weights = np.exp(-np.arange(tile.RINGS) / 4).repeat(tile.BINS // tile.RINGS) if inner else np.ones(tile.BINS)
     random, fine = np.random.default_rng(1), 4 * tile.GRID
     kx, ky, _ = tile.annulus()
     highest = []
     for _ in range(150):
         bins = np.zeros((fine, fine), complex)
-        bins[ky, kx] = np.exp(2j * np.pi * random.random(tile.BINS))
-        highest.append(np.fft.ifft2(bins).real.max() * fine**2 / np.sqrt(tile.BINS / 2))
+        bins[ky, kx] = weights * np.exp(2j * np.pi * random.random(tile.BINS))
+        highest.append(np.fft.ifft2(bins).real.max() * fine**2 / np.sqrt(np.square(weights).sum() / 2))
     stated = matcher.SHIFTS * matcher.PEAKS * 4.5 * np.exp(-0.5 * 4.5**2)
     passed = np.mean(np.array(highest) > 4.5)
-    assert 0.3 * stated < passed < 1.5 * stated
+    assert (inner or 0.3 * stated < passed) and passed < 1.5 * stated  # a field of fewer bins has fewer peaks
 
 
 def test_chance_falls_with_the_score_and_is_never_nought() -> None:

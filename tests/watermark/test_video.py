@@ -19,7 +19,7 @@ from labelkit.watermark import image, video
 from labelkit.watermark.image import tile
 from labelkit.watermark.image.matcher import Trials
 from labelkit.watermark.image.pixels import whiten
-from labelkit.watermark.video.accumulator import FilmSearch, PlaneSum
+from labelkit.watermark.video.accumulator import FilmSearch, PlaneSum, whitened
 from tests.films import film, scene
 
 PAYLOAD = Payload(kind=1, producer=0xABCDEF, content=0x123456789)
@@ -150,6 +150,13 @@ def test_a_film_of_more_pixels_is_marked_with_less():
         assert image.detect(marked.astype(np.uint8), effort="fast").payload == PAYLOAD
         errors.append(np.square(marked - luma).mean())
     assert 0.5 * errors[0] < errors[1] < 0.7 * errors[0]
+
+
+@pytest.mark.parametrize("grain,noise", [(0.0, 1), (0.5, 1), (1.5, 2), (6.0, 4)])
+def test_smooth_ground_counts_the_more_the_less_grain_a_codec_left(grain, noise):
+    luma = np.random.default_rng(3).normal(np.linspace(60, 180, 480), grain, (320, 480)).clip(0, 255).astype(np.uint8)
+    assert np.array_equal(whitened(luma), whiten(luma, noise))
+    assert noise == 1 or not np.array_equal(whitened(luma), whiten(luma, 1))
 
 
 def test_a_frame_coded_alone_weighs_more():

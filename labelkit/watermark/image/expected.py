@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import heapq
 import math
-from collections import deque
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -27,7 +27,7 @@ from labelkit.key import Key
 from labelkit.watermark.candidates import AnyCandidates, Candidates
 from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE
 from labelkit.watermark.image import matcher, tile
-from labelkit.watermark.image.matcher import TileMatch, Trials
+from labelkit.watermark.image.matcher import EVEN, TileMatch, Trials, Weighting, weighted
 
 # swept 2026-11-28, tables in benchmarks/TUNING.md: MIN_PEAK, BELOW_BAR, MOST
 _MOST = 128  # shifts that are kept
@@ -51,7 +51,7 @@ Placed: TypeAlias = tuple[TileMatch, npt.NDArray[np.float64]]
 
 @dataclass(frozen=True, slots=True, order=True)
 class _Shift:
-    """A shift at which the tile may lie: how likely it is, the orientation, its bins and the lattice."""
+    """A shift at which the tile may lie: how likely it is, orientation, bins and lattice, and how their rings count."""
 
     rank: float
     number: int
@@ -59,7 +59,12 @@ class _Shift:
     orientation: int = field(compare=False)
     bins: Bins = field(compare=False)
     vectors: npt.NDArray[np.float64] = field(compare=False)
+    weighting: Weighting = field(compare=False)
     placed: bool = field(compare=False)
+
+
+_Plane: TypeAlias = tuple[Bins, npt.NDArray[np.float32], npt.NDArray[np.float64]]
+"""Bins [2048] of a plane that is taken to lie as it was marked, their correlation [128, 128], and the lattice."""
 
 
 class Expected:
@@ -71,8 +76,8 @@ class Expected:
     def __init__(self, candidates: Candidates, key: Key) -> None:
         self.candidates, self._key, self._keyed = candidates, key, tile.keyed_bins(key)
         self._shifts: list[_Shift] = []
-        self._placed: deque[tuple[Bins, npt.NDArray[np.float32], npt.NDArray[np.float64]]] = deque(
-            maxlen=max(1, min(_MOST, _ALL_PLACED // len(candidates))))
+        self._placed: defaultdict[Weighting, list[_Plane]] = defaultdict(list)
+        self._most_placed = max(1, min(_MOST, _ALL_PLACED // len(candidates)))
         self._placed_count = 0
         self._vectors: npt.NDArray[np.float64] = np.eye(2)
         self._number = 0
@@ -89,15 +94,19 @@ class Expected:
         """The lattice of the plane that comes next, float64 [2, 2]."""
         self._vectors = vectors
 
-    def keep(self, bins: Bins, correlation: npt.NDArray[np.float32]) -> None:
-        """Keep the best shifts of a plane: bins [orientations, 2048] without the key's phases, and their correlation.
+    def keep(self, bins: Bins, correlation: npt.NDArray[np.float32], weighting: Weighting = EVEN) -> None:
+        """Keep the best shifts of a plane: bins [orientations, 2048] without the key's phases, and their correlation,
+        in which rings count as `weighting` says.
 
         One orientation alone means that the picture is taken to lie as it was marked.
         """
         placed = len(bins) == 1
         if placed:
             self._placed_count += 1
-            self._placed.append((bins[0].copy(), correlation[0].copy(), self._vectors))
+            planes = self._placed[weighting]
+            if len(planes) == self._most_placed:  # a film's first frame and its last sums tell most
+                planes.pop(self._most_placed // 2)
+            planes.append((bins[0].copy(), correlation[0].copy(), self._vectors))
         for score, sign, orientation, row, column in _peaks(correlation, self._min_peak,
                                                               _MOST if placed else _PEAKS_OF_ONE):
             rank = score + (_PLACED_FIRST if placed and sign > 0 else 0.0)
@@ -105,7 +114,7 @@ class Expected:
                 break
             self._number += 1
             shift = _Shift(rank, -self._number, (row, column), orientation, sign * bins[orientation], self._vectors,
-                           placed and sign > 0)
+                           weighting, placed and sign > 0)
             (heapq.heappushpop if len(self._shifts) == _MOST else heapq.heappush)(self._shifts, shift)
 
     def decide(self, trials: Trials) -> Placed | None:
@@ -128,16 +137,16 @@ class Expected:
 
     def _at(self, shifts: list[_Shift], trials: Trials) -> Iterator[Placed]:
         """The candidates that come near the soft bits at these shifts."""
-        places = [_refined(shift.bins, shift.peak) for shift in shifts]
+        places = [_refined(weighted(shift.bins, shift.weighting), shift.peak) for shift in shifts]
         aligned = [_moved(shift.bins, place) for shift, place in zip(shifts, places, strict=True)]
         soft = [_soft(bins) for bins in aligned]
         near = self.candidates.nearest(np.stack([self._coded(one) for one in soft]), _TRIED)
         for shift, place, bins, values, words in zip(shifts, places, aligned, soft, near, strict=True):
             for word, total in words:
-                if _score(bins, values, total) >= _REFINED:
+                if _score(weighted(bins, shift.weighting), values, total) >= _REFINED:
                     yield self._anywhere(shift, place, word, trials), shift.vectors
                 if shift.placed and len(self.candidates) > _ALL_PLACED and self._is_near(place, word):
-                    yield self._as_placed(shift.bins, word), shift.vectors
+                    yield self._as_placed(shift.bins, word, shift.weighting), shift.vectors
 
     def _all_placed(self) -> Iterator[Placed]:
         """Every candidate where its tile would begin, but for those where no synchronisation pattern is."""
@@ -146,29 +155,31 @@ class Expected:
         words = [int(word) & _ALL_ONES for word in self.candidates.words]
         origins = np.array([tile.origin(self._key, word) for word in words])
         column, row = np.rint(origins * tile.GRID).astype(int).T % tile.GRID
-        for bins, correlation, vectors in self._placed:
-            for index in np.flatnonzero(correlation[row, column] >= _MIN_PLACED):
-                yield self._as_placed(bins, words[index]), vectors
+        for weighting, planes in self._placed.items():
+            for bins, correlation, vectors in planes:
+                for index in np.flatnonzero(correlation[row, column] >= _MIN_PLACED):
+                    yield self._as_placed(bins, words[index], weighting), vectors
 
-    def _as_placed(self, bins: Bins, word: int) -> TileMatch:
+    def _as_placed(self, bins: Bins, word: int, weighting: Weighting) -> TileMatch:
         """A candidate where its tile begins in a picture that was not moved."""
         across, down = tile.origin(self._key, word)
         shift = (float(down) * tile.GRID, float(across) * tile.GRID)
-        return self._match(word, _moved(bins, shift), 0, shift, lambda score: self._placed_count * _tail(score))
+        return self._match(word, _moved(bins, shift), weighting, 0, shift,
+                           lambda score: self._placed_count * _tail(score))
 
     def _anywhere(self, shift: _Shift, place: tuple[float, float], word: int, trials: Trials) -> TileMatch:
         """A candidate at the best shift near a peak."""
         pattern = tile.SYNC_SHARE**0.5 + 1j * _DATA_SHARE**0.5 * self._keyed.signs(word)
         place = _refined((shift.bins * pattern.conj()).astype(np.complex64), place)
-        return self._match(word, _moved(shift.bins, place), shift.orientation, place,
+        return self._match(word, _moved(shift.bins, place), shift.weighting, shift.orientation, place,
                            lambda score: trials.word_chance(score, 1.0))
 
-    def _match(self, word: int, aligned: Bins, orientation: int, shift: tuple[float, float],
+    def _match(self, word: int, aligned: Bins, weighting: Weighting, orientation: int, shift: tuple[float, float],
                chance: Callable[[float], float]) -> TileMatch:
         """A candidate in aligned bins; `chance` gives that of unmarked media to reach its score, for one candidate."""
         soft, counted = _soft(aligned), self.candidates.counted
         total = float(soft @ self._keyed.signs(word))
-        score, code = _score(aligned, soft, total), _code_score(soft, total)
+        score, code = _score(weighted(aligned, weighting), soft, total), _code_score(soft, total)
         rate = min(1.0, _QUESTIONS * counted * chance(score)) if self.candidates.tells_apart(code) else 1.0
         return TileMatch(word, score, rate, orientation, shift, candidates=counted)
 
@@ -182,7 +193,7 @@ class Expected:
 
 
 def _score(aligned: Bins, soft: npt.NDArray[np.float64], total: float) -> float:
-    """Deviations above unmarked media, of aligned bins and a word's sum of their soft values."""
+    """Deviations above unmarked media, of aligned bins, weighted, and a word's sum of their soft values."""
     sync = float(aligned.real.sum()) / math.sqrt(max(0.5 * float(np.square(np.abs(aligned)).sum()), 1e-30))
     return float(tile.SYNC_SHARE**0.5 * sync + _DATA_SHARE**0.5 * _code_score(soft, total))
 

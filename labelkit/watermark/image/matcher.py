@@ -30,7 +30,7 @@ import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +56,9 @@ MAX_MAGNITUDE = 1.5  # of a bin, in noise deviations
 ORIENTATIONS = np.array([  # how the tile's axes may lie in the picture: quarter turns, then the same mirrored
     [[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]],
     [[-1, 0], [0, 1]], [[0, 1], [1, 0]], [[1, 0], [0, -1]], [[0, -1], [-1, 0]]])
+Weighting: TypeAlias = tuple[float, ...]
+"""Of the 16 rings, inside out. Any that is fixed in advance gives a sum of the same distribution on unmarked media."""
+EVEN: Weighting = (1.0,) * tile.RINGS
 
 
 class Observer(Protocol):
@@ -64,8 +67,9 @@ class Observer(Protocol):
     def at(self, vectors: npt.NDArray[np.float64]) -> None:
         """The lattice of the plane that comes next, float64 [2, 2]."""
 
-    def keep(self, bins: npt.NDArray[np.complex64], correlation: npt.NDArray[np.float32]) -> None:
-        """Its bins [orientations, 2048] without the key's phases, and their correlation [orientations, 128, 128]."""
+    def keep(self, bins: npt.NDArray[np.complex64], correlation: npt.NDArray[np.float32], weighting: Weighting) -> None:
+        """Its bins [orientations, 2048] without the key's phases, their correlation [orientations, 128, 128], and how
+        rings count in that."""
 
 
 @dataclass(slots=True)
@@ -76,12 +80,14 @@ class Trials:
     count       shifts, orientations and signs tried
     best_score  of the synchronisation pattern, in standard deviations
     observer    is shown every plane that is matched: it keeps what a decision among candidates needs
+    weightings  the pattern is looked for with each of these in turn: by how much the bins of each ring count in it
     """
 
     paths: int = 8
     count: int = 0
     best_score: float = 0.0
     observer: Observer | None = None
+    weightings: tuple[Weighting, ...] = (EVEN,)
 
     def sync_chance(self) -> float:
         """The probability that unmarked media reach `best_score` in one of the trials, 0 to 1."""
@@ -143,31 +149,50 @@ def match(spectrum: npt.NDArray[np.complex64], keyed: tile.KeyedBins, trials: Tr
                   at one of 16,384
     """
     bins = limited_bins(spectrum, orientations) * keyed.phase.conj()
-    correlation = correlate(bins)
+    found = (_matched(bins, weighting, keyed, trials, upright) for weighting in trials.weightings)
+    return next((one for one in found if one), None)
+
+
+def _matched(bins: npt.NDArray[np.complex64], weighting: Weighting, keyed: tile.KeyedBins, trials: Trials,
+             upright: bool) -> TileMatch | None:
+    """The word at the peaks of the pattern, in which rings count as `weighting` says."""
+    correlation = correlate(weighted(bins, weighting))
     if trials.observer:
-        trials.observer.keep(bins, correlation)
-    trials.count += 2 * orientations * SHIFTS
+        trials.observer.keep(bins, correlation, weighting)
+    trials.count += 2 * len(bins) * SHIFTS
     trials.best_score = max(trials.best_score, float(correlation.max()), -float(correlation.min()))
     first, decoyed = None, False
     for score, peak in peaks(correlation, MIN_SCORE, MAX_DECOYS + 1):
-        first = _decoded_at(bins, peak, keyed, trials, score >= _MIN_ALONE)
+        first = _decoded_at(bins, peak, weighting, keyed, trials, score >= _MIN_ALONE)
         if first or score < CLEAR_SCORE and not decoyed:
             break
         decoyed = True
     if first is None and upright:
-        weaker = peaks(correlation[:1], _MIN_UPRIGHT, _MOST_UPRIGHT)
-        first = next((one for _, peak in weaker if (one := _decoded_at(bins, peak, keyed, trials, False))), None)
+        weaker = (peak for _, peak in peaks(correlation[:1], _MIN_UPRIGHT, _MOST_UPRIGHT))
+        tried = (_decoded_at(bins, peak, weighting, keyed, trials, False) for peak in weaker)
+        first = next((one for one in tried if one), None)
     if first is None:
         return None
     others: list[int] = []
     failed = 0
     for _, peak in peaks(correlation, _MIN_OTHER, _MOST_OTHERS):  # further payloads: over the first, or beside it
-        other = _decoded_at(bins, peak, keyed, trials, False)
+        other = _decoded_at(bins, peak, weighting, keyed, trials, False)
         if other and other.word not in (first.word, *others):
             others.append(other.word)
         elif (failed := failed + 1) == 2:
             break
     return replace(first, others=tuple(others))
+
+
+def weighted(bins: npt.NDArray[np.complex64], weighting: Weighting) -> npt.NDArray[np.complex64]:
+    """Bins [..., 2048] by the weights of their rings; the same ones where all count alike."""
+    return bins if weighting is EVEN else bins * _of_bins(weighting)
+
+
+@functools.lru_cache(maxsize=4)
+def _of_bins(weighting: Weighting) -> npt.NDArray[np.float32]:
+    """float32 [2048]: the weight of each bin."""
+    return np.repeat(np.array(weighting, np.float32), tile.BINS // tile.RINGS)
 
 
 def limited_bins(spectrum: npt.NDArray[np.complex64], orientations: int = 8) -> npt.NDArray[np.complex64]:
@@ -204,11 +229,11 @@ def peaks(correlation: npt.NDArray[np.float32], min_score: float, count: int) ->
         yield score, Peak(sign, orientation, row, column)
 
 
-def _decoded_at(bins: npt.NDArray[np.complex64], peak: Peak, keyed: tile.KeyedBins, trials: Trials,
-                alone: bool) -> TileMatch | None:
+def _decoded_at(bins: npt.NDArray[np.complex64], peak: Peak, weighting: Weighting, keyed: tile.KeyedBins,
+                trials: Trials, alone: bool) -> TileMatch | None:
     """The word at a peak, by both patterns or, where `alone` is set, by its coded bits."""
-    shift, aligned = _refine_shift(peak.sign * bins[peak.orientation], (peak.row, peak.column))
-    found = _decode(aligned, shift, peak.orientation, keyed, trials)
+    shift, aligned = _refine_shift(peak.sign * bins[peak.orientation], (peak.row, peak.column), weighting)
+    found = _decode(aligned, shift, peak.orientation, weighting, keyed, trials)
     return found or (decode_alone(aligned, shift, peak.orientation, keyed, trials) if alone else None)
 
 
@@ -239,14 +264,14 @@ def correlate(bins: npt.NDArray[np.complex64]) -> npt.NDArray[np.float32]:
     return correlation
 
 
-def _decode(aligned: npt.NDArray[np.complex64], shift: tuple[float, float], orientation: int, keyed: tile.KeyedBins,
-            trials: Trials) -> TileMatch | None:
+def _decode(aligned: npt.NDArray[np.complex64], shift: tuple[float, float], orientation: int, weighting: Weighting,
+            keyed: tile.KeyedBins, trials: Trials) -> TileMatch | None:
     soft = _soft_values(aligned)
     coded = np.bincount(keyed.bit, soft, tile.CODED_BITS).astype(np.float64, copy=False)
     word = ecc.decode(coded, trials.paths)
     if word is None:
         return None
-    sync_score, code_score = _scores(aligned, soft, keyed.signs(word))
+    sync_score, code_score = _scores(aligned, soft, keyed.signs(word), weighting)
     score = sync_score * tile.SYNC_SHARE**0.5 + code_score * (1 - tile.SYNC_SHARE) ** 0.5
     rate = trials.word_chance(score) / (1 - _ALONE)
     return TileMatch(word, score, rate, orientation, shift) if rate <= MAX_FALSE_POSITIVE_RATE else None
@@ -297,18 +322,20 @@ def scores(aligned: npt.NDArray[np.complex64], signs: npt.NDArray[np.float32]) -
     return _scores(aligned, _soft_values(aligned), signs)
 
 
-def _scores(aligned: npt.NDArray[np.complex64], soft: npt.NDArray[np.float64],
-            signs: npt.NDArray[np.float32]) -> tuple[float, float]:
+def _scores(aligned: npt.NDArray[np.complex64], soft: npt.NDArray[np.float64], signs: npt.NDArray[np.float32],
+            weighting: Weighting = EVEN) -> tuple[float, float]:
+    aligned = weighted(aligned, weighting)
     sync = float(aligned.real.sum() / np.sqrt(max(0.5 * float(np.square(np.abs(aligned)).sum()), 1e-30)))
     return sync, float((soft * signs).sum() / np.sqrt(max(float(np.square(soft).sum()), 1e-30)))
 
 
-def _refine_shift(bins: npt.NDArray[np.complex64],
-                  peak: tuple[int, int]) -> tuple[tuple[float, float], npt.NDArray[np.complex64]]:
+def _refine_shift(bins: npt.NDArray[np.complex64], peak: tuple[int, int],
+                  weighting: Weighting = EVEN) -> tuple[tuple[float, float], npt.NDArray[np.complex64]]:
     """The shift refined between the grid's steps by two Newton steps, and the bins with it removed."""
     k, shift = waves(), np.array(peak, np.float32)
+    counted = weighted(bins, weighting)
     for _ in range(2):
-        aligned = rotated(bins, shift @ k)
+        aligned = rotated(counted, shift @ k)
         gradient = -(k * aligned.imag).sum(1)
         hessian = (k * aligned.real) @ k.T
         if np.linalg.det(hessian) > 0 and hessian[0, 0] > 0:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -13,21 +14,25 @@ from labelkit.watermark.candidates import AnyCandidates
 from labelkit.watermark.detection import Detection
 from labelkit.watermark.image import lattice, tile
 from labelkit.watermark.image.expected import Expected
-from labelkit.watermark.image.matcher import Trials
-from labelkit.watermark.image.pixels import decimate, whiten
+from labelkit.watermark.image.matcher import EVEN, Trials, Weighting
+from labelkit.watermark.image.pixels import decimate, ground_noise, whiten
 from labelkit.watermark.image.search import LocatedTile, TileSearch, coarse_factor, first_found, undecoded
 from labelkit.watermark.video.sampling import SampledFrame
 from labelkit.watermark.video.sums import AlignedSum, PlaneSum
 
 # swept 2026-11-28, tables in benchmarks/TUNING.md: PATHS, FILM_NOISE
-_NOISE = 4  # grey levels squared, for `whiten`: codecs leave less of it than pictures have; 25 cost up to 2 dB
+_NOISE = 4  # grey levels squared, for `whiten`, at most: codecs leave less of it than pictures have; 25 cost up to 2 dB
 _PATHS = 32  # 0.4 dB more than 8, on planes that took longer to make
+# tried on the films of benchmarks/VIDEO.md, 2026-11-29: hard compression leaves a mark only on smooth ground and in the
+# innermost rings of the synchronisation pattern
+_NOISE_SHARE = 0.25  # of `ground_noise`: 1 instead of 4 is worth 1.2 to 2.8 deviations there, and costs texture 1
+_LOW: Weighting = tuple(math.exp(-ring / 4) for ring in range(tile.RINGS))  # 2 to 3 deviations of the pattern
 _SIDES = (320, 360, 384, 432, 480, 512, 540, 576, 704, 720, 768, 1024, 1080, 1440, 2160)  # usual short ones of films
 
 
 def whitened(luma: npt.NDArray[np.uint8]) -> npt.NDArray[np.int8]:
     """int8 [height, width]: the whitened luma of a film's frame, uint8 [height, width]."""
-    return whiten(luma, _NOISE)
+    return whiten(luma, min(max(round(_NOISE_SHARE * ground_noise(luma)), 1), _NOISE))
 
 
 class FilmSearch(TileSearch):
@@ -61,7 +66,7 @@ class FilmAccumulator:
     def __init__(self, key: Key, effort: str, candidates: AnyCandidates | None = None) -> None:
         self.effort, self.total = effort, PlaneSum()
         self.planes: list[tuple[float, npt.NDArray[np.int8]]] = []
-        self._keyed, self._trials = tile.keyed_bins(key), Trials(_PATHS)
+        self._keyed, self._trials = tile.keyed_bins(key), Trials(_PATHS, weightings=(EVEN, _LOW))
         self._expected = self._trials.observer = Expected.of(candidates, key)
         self._small_total, self._groups = PlaneSum(), 0
         self._aligned: AlignedSum | None = None
