@@ -170,15 +170,17 @@ static PyObject *audio_stream_form(PyObject *module, PyObject *args) {
 }
 
 /* audio_stream(form, chunk, most, whole, out): the frames that are given; -1 where nothing is taken in */
-static PyObject *audio_stream(PyObject *module, PyObject *args) {
+static PyObject *audio_stream(PyObject *module, PyObject *const *args, Py_ssize_t count) { /* called for each chunk */
     (void)module;
-    PyObject *capsule, *chunk, *out;
-    Py_ssize_t most;
-    int whole;
-    struct lk_views v = {.count = 0};
-    if (!PyArg_ParseTuple(args, "OOnpO", &capsule, &chunk, &most, &whole, &out)) return NULL;
-    const struct held_form *held = PyCapsule_GetPointer(capsule, FORM);
+    if (count != 5) return PyErr_Format(PyExc_TypeError, "audio_stream: 5 arguments wanted, got %zd", count);
+    const struct held_form *held = PyCapsule_GetPointer(args[0], FORM);
     if (!held) return NULL;
+    PyObject *chunk = args[1], *out = args[4];
+    const Py_ssize_t most = PyNumber_AsSsize_t(args[2], PyExc_OverflowError);
+    const int whole = PyObject_IsTrue(args[3]);
+    if (whole < 0 || PyErr_Occurred()) return NULL;
+    struct lk_views v;
+    v.count = v.in_place = v.refused = 0; /* the buffers themselves need no zeros */
     struct lk_audio_stream form = held->form;
     const Py_ssize_t channels = (Py_ssize_t)form.channels;
     lk_range(&v, most, 0, PY_SSIZE_T_MAX, "most");
@@ -339,7 +341,7 @@ PyMethodDef lk_audio_methods[] = {
     {"audio_stream_form", audio_stream_form, METH_VARARGS,
      "audio_stream_form(channels, room, far_room, up, down, down_bank, up_bank, roots, window, brief, edges, signs, depths,\n"
      "                  limits, adds, counts, state, scratch) -> what audio_stream is called with"},
-    {"audio_stream", audio_stream, METH_VARARGS, "audio_stream(form, chunk, most, whole, out)"},
+    {"audio_stream", (PyCFunction)(void (*)(void))audio_stream, METH_FASTCALL, "audio_stream(form, chunk, most, whole, out)"},
     {"audio_loudness", audio_loudness, METH_VARARGS,
      "audio_loudness(x, channels, hop, filters, fade, step, state, scratch, energy)"},
     {"audio_spectrum", audio_spectrum, METH_VARARGS,

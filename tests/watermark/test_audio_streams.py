@@ -9,6 +9,7 @@ import pytest
 from labelkit.errors import HostTooSmall, InvalidArgument
 from labelkit.payload import Payload
 from labelkit.watermark import audio
+from labelkit.watermark.audio.difference import DifferenceMaker
 from tests import sounds
 from tests.watermark.conftest import KEY, PAYLOAD
 
@@ -170,3 +171,22 @@ def test_samples_lie_in_memory_as_they_like(dtype):
     in_place = host.copy()
     audio.embed(in_place, 16_000, PAYLOAD, KEY, out=in_place)
     assert np.array_equal(in_place, want)
+
+
+def test_only_samples_that_do_not_lie_side_by_side_are_tried_again_as_a_copy():
+    maker, tried = DifferenceMaker(16_000, 1, PAYLOAD, KEY, 1.0), []
+
+    def refuse(chunk, *rest):
+        tried.append(chunk)
+        raise ValueError("shares memory")
+
+    maker._stream = refuse
+    host, room = sounds.speech(0.2, 16_000), np.empty(9_000, np.float32)
+    unaligned = np.frombuffer(b"\0" + host.tobytes(), np.uint8)[1:].view(np.float32)
+    assert not unaligned.flags.aligned
+    for chunk, tries in ((host, 1), (host[::2], 2), (host[::-1], 2), (unaligned, 2)):
+        tried.clear()
+        with pytest.raises(ValueError, match="shares memory"):
+            maker.push_into(chunk, room)
+        assert len(tried) == tries and all(np.array_equal(one, chunk) for one in tried)
+        assert tries == 1 or tried[1].flags.carray

@@ -37,6 +37,7 @@ _EARLY = HOP + _LAG + _AROUND  # samples before time 0 that the first frames mak
 _BATCH = 4 * HOP  # samples at RATE that the kernel makes at once: LK_AUDIO_STREAM_FRAMES
 _FRAMES, _TAKEN = 4, 8  # places in the kernel's counts
 _ALL = 2**31 - 1  # frames
+_WHOLE_BYTES = 2  # of a sample that is a whole number
 _BANDS = 128
 _HEARD = 1 + 2 * _BANDS  # floats at the end of the state: LK_AUDIO_HEARD
 _WINDOW = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_SHORT) / _SHORT)).astype(np.float32)
@@ -104,9 +105,11 @@ class DifferenceMaker:
             given = self._make_changing(np.require(chunk, None, ["C", "A"]), room)
         else:  # as _make does: a call less for each chunk
             try:
-                given = self._stream(chunk, _ALL, chunk.dtype.kind == "i", room)
-            except ValueError:  # samples that do not lie side by side, which is dear to ask each time
-                given = self._stream(chunk.copy(), _ALL, chunk.dtype.kind == "i", room)
+                given = self._stream(chunk, _ALL, chunk.itemsize == _WHOLE_BYTES, room)
+            except ValueError:
+                if chunk.flags.c_contiguous and chunk.flags.aligned:  # asked here, because it is dear to ask each time
+                    raise
+                given = self._stream(chunk.copy(), _ALL, chunk.itemsize == _WHOLE_BYTES, room)
             if given < 0:
                 raise _no_numbers()
         self._pushed += len(chunk)
@@ -120,7 +123,7 @@ class DifferenceMaker:
 
     def _make(self, chunk: Samples, room: Samples, most: int) -> int:
         """Up to so many frames of the mark; returns how many frames of the host are given."""
-        given = self._stream(chunk, most, chunk.dtype.kind == "i", room)
+        given = self._stream(chunk, most, chunk.itemsize == _WHOLE_BYTES, room)
         if given < 0:
             raise _no_numbers()
         return given

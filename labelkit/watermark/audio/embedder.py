@@ -79,15 +79,15 @@ class AudioMarker:
             marked = self._changing(chunk, listener)
             recent.add(marked)
         else:
-            most = len(chunk) + maker.delay
+            most, memory, start = len(chunk) + maker.delay, recent.memory, recent.stop
             if most > recent.slack:
                 marked = maker.push(chunk)
                 recent.add(marked)
             else:
-                room = recent.room(most)
-                given = maker.push_into(chunk, room)
-                marked = room[:given].copy()
-                recent.stop += given
+                if start + most > recent.size:
+                    start = recent.turn()
+                recent.stop = stop = start + maker.push_into(chunk, memory[start:])
+                marked = memory[start:stop].copy()
             if listener is None:
                 pass
             elif listener.collects:
@@ -124,7 +124,7 @@ class AudioMarker:
         self._is_over = True
         if self._recent is None:
             return np.empty((0, self._channels), np.float32)
-        rest = self._maker.finish(self._recent.room(0))
+        rest = self._maker.finish(self._recent.memory[:0])
         self._recent.add(rest)
         return rest
 
@@ -147,38 +147,40 @@ class _Recent:
 
     slack        how many more
     dtype, axes  of the stream's chunks; axes but that of time
-    stop         where the next frames go
+    memory       of `size` frames
+    stop         where the next frames go, up to `slack`; whoever moves it calls `turn` first where there is no room
     """
 
     def __init__(self, kept: int, slack: int, like: Samples) -> None:
         self._kept, self.slack, self.dtype, self.axes = kept, slack, like.dtype, like.shape[1:]
-        self._memory = np.empty((kept + slack, *self.axes), self.dtype)
+        self.size = kept + slack
+        self.memory = np.empty((self.size, *self.axes), self.dtype)
         self.stop = self._older_stop = 0  # what lies between the two is older than what lies before `stop`
         self._start = 0  # of the memory, in frames of the stream
 
-    def room(self, frames: int) -> Samples:
-        """Memory of the next frames, `slack` at most, and of some behind them; `stop` is for the caller to move."""
-        if self.stop + frames > len(self._memory):
-            self._start, self._older_stop, self.stop = self._start + self.stop, self.stop, 0
-        return self._memory[self.stop :]
+    def turn(self) -> int:
+        """Go on at the start of the memory, which is 0."""
+        self._start, self._older_stop, self.stop = self._start + self.stop, self.stop, 0
+        return 0
 
     def add(self, marked: Samples) -> None:
         """Keep what was returned."""
         frames = len(marked)
         if frames <= self.slack:
-            self.room(frames)[:frames] = marked
-            self.stop += frames
+            start = self.turn() if self.stop + frames > self.size else self.stop
+            self.stop = start + frames
+            self.memory[start : self.stop] = marked
             return
         start, older = self.last()
         last = np.concatenate([older, marked])[-self._kept :]
         self._start = start + len(older) + frames - len(last)
         self._older_stop, self.stop = 0, len(last)
-        self._memory[: self.stop] = last
+        self.memory[: self.stop] = last
 
     def last(self) -> tuple[int, Samples]:
         """Its place in the stream, and what is kept."""
-        older = self._memory[self.stop : self._older_stop]
-        return self._start - len(older), np.concatenate([older, self._memory[: self.stop]])
+        older = self.memory[self.stop : self._older_stop]
+        return self._start - len(older), np.concatenate([older, self.memory[: self.stop]])
 
 
 def embed(samples: Samples, rate: int, payload: Payload | None, key: Key | None = None, *, strength: float = 1.0,
