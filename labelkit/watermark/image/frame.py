@@ -29,6 +29,7 @@ from labelkit.watermark.image.waves import sampled
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
+# swept 2026-11-29, tables in benchmarks/TUNING.md: CLEAR_EDGE, LEAST_LINE, RATIO_STEP
 _SIDE = 320  # samples: the longer side in which lines are looked for
 _STEP = 8.0  # grey levels from which a step is no clearer
 _GROUND = range(2, 6)  # samples before a step that must be smoother than it
@@ -36,7 +37,7 @@ _MAX_SLOPE = 0.36  # of a side of the frame to the photograph's: 20 degrees
 _LEAST_LINE = 0.4  # of a clear step from end to end of the photograph
 _LEAST_AREA = 0.15  # of the photograph inside the frame
 _FIELDS = 1.4, 3.0  # focal lengths to half the longer side: phones, and twice their zoom
-_RATIO_STEP, _MOST_RATIOS = 0.005, 24
+_RATIO_STEP, _MOST_RATIOS = 0.005, 24  # the first as a share
 _TILES = 2.0, 11.0  # in the frame's longer side
 _PLANE = 512  # samples in the frame's longer side, where the pattern is looked for
 _MAX_SIDE = 2048  # pixels: a larger photograph is shrunk before the tile is read
