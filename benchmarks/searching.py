@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks import geometry_attacks, image_attacks
+from benchmarks import image_attacks
 from benchmarks.image_robustness import pictures
 from labelkit import codec, container
 from labelkit.errors import HostTooSmall
@@ -41,24 +41,17 @@ def moved(folder: Path, value: float) -> dict[str, float]:
     return read | {"all": float(np.mean(list(read.values())))} | vain
 
 
-def aslant(folder: Path, value: float) -> dict[str, float]:
-    """How many words are read at "deep" in pictures seen at 10 degrees, and what such a search in vain takes."""
-    names = ("aslant_10", "photographed_10")
-    read, vain = _searched(folder, LONGEST, geometry_attacks.apply, names, names[0], "deep")
-    return read | vain
-
-
 def _searched(folder: Path, longest: int, apply: Callable[[str, np.ndarray], np.ndarray], names: Sequence[str],
-              of_unmarked: str, effort: str = "normal") -> tuple[dict[str, float], dict[str, float]]:
+              of_unmarked: str) -> tuple[dict[str, float], dict[str, float]]:
     """The share of words that is read after each attack; the CPU time of a search in unmarked pictures after one."""
     read: dict[str, list[float]] = {name: [] for name in names}
     seconds = []
     for _, host in pictures(folder, longest):
         marked = image.embed(host, PAYLOAD, robustness="hard")
         for name in names:
-            read[name].append(100.0 * (image.detect(apply(name, marked), effort=effort).payload == PAYLOAD))
+            read[name].append(100.0 * (image.detect(apply(name, marked)).payload == PAYLOAD))
         start = time.process_time()
-        assert not image.detect(apply(of_unmarked, host), effort=effort).found
+        assert not image.detect(apply(of_unmarked, host)).found
         seconds.append(time.process_time() - start)
     return ({name: float(np.mean(shares)) for name, shares in read.items()},
             {"CPU ms in vain": 1000 * float(np.mean(seconds))})

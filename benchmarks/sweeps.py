@@ -38,7 +38,8 @@ MIXED, SMOOTH = ("dark-night", "tilt-rocket"), ("zoom-boat", "sky", "shapes")
 class Sweep:
     """A constant: its module, the values that are tried unless others are given, and its name there.
 
-    search      the measure of `searching` or `listening` that shows what it decides; "" where those of this file do
+    search      the measure of `searching`, `set_right` or `listening` that shows what it decides; "" where those of
+                this file do
     robustness  at which it decides, where that is not the one of its kind: see the top of this file
     films       of `video_films`, beside those of the folder
     """
@@ -95,6 +96,16 @@ SWEEPS = {
     "MOST_SPACING": Sweep(f"{IMAGE}.spacing", (1.2, 1.6, 2.0, 2.5), "_MOST", "spaced"),
     "TILT_STEP": Sweep(f"{IMAGE}.perspective", (0.014, 0.02, 0.03), "STEP", "aslant"),
     "CLEAR_TILT": Sweep(f"{IMAGE}.perspective", (6.0, 8.0, 12.0), "CLEAR_SCORE", "aslant"),
+    "LIKELY_PATTERN": Sweep(f"{IMAGE}.perspective", (5.0, 5.6, 6.5), "_LIKELY_PATTERN", "aslant"),
+    "KEPT_WAVES": Sweep(f"{IMAGE}.waves", (24, 48, 96), "_KEPT", "waved"),
+    "NEAR_WAVES": Sweep(f"{IMAGE}.waves", (1, 3, 6), "_NEAR", "waved"),
+    "MOST_PAIRS": Sweep(f"{IMAGE}.waves", (3, 8, 16), "_MOST_PAIRS", "waved"),
+    "CLEAR_PAIR": Sweep(f"{IMAGE}.waves", (5.5, 6.5, 8.0), "_CLEAR", "waved"),
+    "USUAL_WAVE": Sweep(f"{IMAGE}.waves", (2.5, 4.0, 5.5), "_USUAL", "waved"),
+    "LENS_STEP": Sweep(f"{IMAGE}.lens", (0.0025, 0.005, 0.01), "_STEP", "bulged"),
+    "CLEAR_EDGE": Sweep(f"{IMAGE}.frame", (4.0, 8.0, 16.0), "_STEP", "framed"),
+    "LEAST_LINE": Sweep(f"{IMAGE}.frame", (0.25, 0.4, 0.6), "_LEAST_LINE", "framed"),
+    "RATIO_STEP": Sweep(f"{IMAGE}.frame", (0.0025, 0.005, 0.01), "_RATIO_STEP", "framed"),
     "MIN_PEAK": Sweep(f"{IMAGE}.expected", (1.8, 2.5, 3.5), "_MIN_PEAK", "listed"),
     "BELOW_BAR": Sweep(f"{IMAGE}.expected", (1.0, 1.8, 2.6), "_BELOW_BAR", "listed"),
     "MOST": Sweep(f"{IMAGE}.expected", (32, 128, 512), "_MOST", "listed"),
@@ -284,10 +295,11 @@ def measured(name: str, value: float, folder: Path, beside: dict[str, float]) ->
     given = {name: value} | beside
     sys.meta_path.insert(0, _Changed(module, {constant_of(one): value for one, value in given.items()}))
     if SWEEPS[name].search:
-        from benchmarks import listening, searching
+        from benchmarks import listening, searching, set_right
 
         search = SWEEPS[name].search
-        return getattr(listening if hasattr(listening, search) else searching, search)(folder, value)
+        return next(getattr(one, search) for one in (listening, searching, set_right) if hasattr(one, search))(
+            folder, value)
     if module.startswith(VIDEO):
         return films(folder, SWEEPS[name].robustness or "everyday", SWEEPS[name].films)
     measure = sounds if module.startswith(AUDIO) else pictures

@@ -66,3 +66,13 @@ def test_who_knows_the_mark_whitens_as_the_detector_does(monkeypatch) -> None:
     damaged = coded(image.embed(drawn(), PAYLOAD), "WEBP", 60)
     white = search.TileSearch.of_picture(luma_of(damaged), Key.public()).plane
     assert np.array_equal(white, pixels.whiten(luma_of(damaged), ground_noise(luma_of(damaged))))
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3, 16, 17, 40])
+@pytest.mark.parametrize("level", [255, None])
+def test_a_shrunk_plane_is_the_means_of_its_blocks(factor, level) -> None:
+    plane = np.random.default_rng(1).integers(0, 256, (123, 165), np.uint8) if level is None else np.full(
+        (123, 165), level, np.uint8)
+    height, width = 123 // factor, 165 // factor
+    blocks = plane[: height * factor, : width * factor].reshape(height, factor, width, factor)
+    assert np.array_equal(pixels.decimate(plane, factor), np.floor(blocks.mean((1, 3)) + 0.5))

@@ -89,10 +89,7 @@ class Autocorrelation:
         """The best lattices with equal sides at any angle, at most `count`, best first."""
         shorter, longer = sorted((self.height, self.width))
         reach = int(min(0.75 * longer, 0.95 * shorter, 0.5 * len(self.values)))
-        x, y = (a.ravel().astype(np.float32) for a in np.meshgrid(np.arange(1, reach), np.arange(0, reach)))
-        kept = (np.hypot(x, y) >= MIN_SPACING) & (np.hypot(x, y) < reach)
-        x, y = x[kept], y[kept]
-        return self._best_distinct(np.stack([x, y, -y, x], 1), count)
+        return self._best_distinct(_squares(reach), count)
 
     def rectangular(self, count: int) -> list[Lattice]:
         """The best upright lattices of unequal sides, the longer at most 1.5 times the shorter, best first."""
@@ -311,7 +308,9 @@ def _half_spectrum(plane: npt.NDArray[np.int8] | npt.NDArray[np.float32]) -> npt
         n *= 2
     padded = np.zeros((n, n), np.float32)
     padded[: plane.shape[0], : plane.shape[1]] = plane
-    return np.fft.rfft2(padded).astype(np.complex64, copy=False)[:, :-1]
+    # NumPy transforms in float32 only where it applies a factor
+    spectrum: npt.NDArray[np.complex64] = np.fft.rfft2(padded, norm="forward").astype(np.complex64, copy=False)[:, :-1]
+    return spectrum * np.float32(n * n)
 
 
 def _local_mean(power: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -326,6 +325,15 @@ def _running_sum15(x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     three: npt.NDArray[np.float32] = x[:-2] + x[1:-1] + x[2:]
     n = len(x) - 14
     return three[:n] + three[3 : n + 3] + three[6 : n + 6] + three[9 : n + 9] + three[12 : n + 12]
+
+
+@functools.lru_cache(maxsize=2)
+def _squares(reach: int) -> npt.NDArray[np.float32]:
+    """float32 [count, 4]: the lattices with equal sides at any angle, of whole numbers up to a reach."""
+    x, y = (a.ravel().astype(np.float32) for a in np.meshgrid(np.arange(1, reach), np.arange(0, reach)))
+    kept = (np.hypot(x, y) >= MIN_SPACING) & (np.hypot(x, y) < reach)
+    x, y = x[kept], y[kept]
+    return np.stack([x, y, -y, x], 1)
 
 
 @functools.lru_cache(maxsize=8)

@@ -20,6 +20,7 @@ from labelkit.watermark.image.waves import pattern_score, sampled
 
 Float32 = npt.NDArray[np.float32]
 
+# swept 2026-11-29, tables in benchmarks/TUNING.md: LENS_STEP
 _MOST, _STEP = 0.12, 0.005
 _FINER = (0.0025, 0.00125)
 _CHOICES = 49 * 7  # the tried ones, and how far both finer steps lead from each

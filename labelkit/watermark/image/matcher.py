@@ -125,16 +125,15 @@ class TileMatch:
 
 
 @functools.lru_cache(maxsize=32)
-def _bin_index(grid: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Where the bins of each orientation lie in a half spectrum of [grid, grid]: row and column int64 [8, 2048], and
-    whether the conjugate lies there, bool."""
+def _bin_index(grid: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Where the bins of each orientation lie in `tile.analyse` of [grid, grid], flattened, int64 [8, 2048], and float32
+    -1 where the conjugate lies there, else 1."""
     kx, ky, _ = tile.annulus()
     x = ORIENTATIONS[:, 0, :1] * kx + ORIENTATIONS[:, 0, 1:] * ky
     y = ORIENTATIONS[:, 1, :1] * kx + ORIENTATIONS[:, 1, 1:] * ky
-    conjugate = x < 0
-    sign = np.where(conjugate, -1, 1)
+    sign = np.where(x < 0, -1, 1)
     inside = (np.abs(x) < grid // 2) & (np.abs(y) < grid // 2)
-    return np.where(inside, sign * y % grid, 0), np.where(inside, sign * x, 0), conjugate
+    return np.where(inside, sign * y % grid * min(tile.COLUMNS, grid // 2 + 1) + sign * x, 0), sign.astype(np.float32)
 
 
 def match(spectrum: npt.NDArray[np.complex64], keyed: tile.KeyedBins, trials: Trials, orientations: int = 8,
@@ -200,9 +199,10 @@ def limited_bins(spectrum: npt.NDArray[np.complex64], orientations: int = 8) -> 
 
     spectrum  complex64 [p, 37], `tile.analyse` of a folded plane
     """
-    row, column, conjugate = _bin_index(len(spectrum))
-    bins = spectrum[row[:orientations], column[:orientations]]
-    return limited(np.where(conjugate[:orientations], bins.conj(), bins))
+    place, sign = _bin_index(len(spectrum))
+    bins = spectrum.take(place[:orientations])
+    bins.imag *= sign[:orientations]
+    return limited(bins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,16 +252,33 @@ def correlate(bins: npt.NDArray[np.complex64]) -> npt.NDArray[np.float32]:
 
     bins  complex64 [count, 2048]: `limited_bins` without the phases of the pattern
     """
-    kx, ky, _ = tile.annulus()
-    pairs = bins if len(bins) % 2 == 0 else np.concatenate([bins, np.zeros_like(bins)])
-    spectrum = np.zeros((len(pairs) // 2, tile.GRID, tile.GRID), np.complex64)  # two real planes to a transform
-    spectrum[:, ky, kx] = pairs[::2] + 1j * pairs[1::2]
-    spectrum[:, -ky, -kx] = pairs[::2].conj() + 1j * pairs[1::2].conj()
-    planes = np.fft.ifft2(spectrum).astype(np.complex64, copy=False)
-    both = np.stack([planes.real, planes.imag], 1).reshape(-1, tile.GRID, tile.GRID)[: len(bins)]
-    norm = np.sqrt(2.0 * np.sum(np.square(np.abs(bins)), axis=1))  # the sum is over both members of each pair
-    correlation: npt.NDArray[np.float32] = both * (SHIFTS / np.maximum(norm, 1e-9))[:, None, None].astype(np.float32)
+    pairs = bins if len(bins) % 2 == 0 else np.concatenate([bins, np.zeros_like(bins[:1])])
+    one, other = pairs[::2], pairs[1::2]  # two real planes to a transform
+    rows = np.zeros((len(one), _ROWS * tile.GRID), np.complex64)
+    rows[:, _row_places()] = np.concatenate([one + 1j * other, one.conj() + 1j * other.conj()], 1)
+    # NumPy transforms in float32 only where it applies a factor, as here; the other rows are empty
+    across = np.fft.ifft(rows.reshape(-1, _ROWS, tile.GRID), axis=2)
+    full = np.zeros((len(one), tile.GRID, tile.GRID), np.complex64)
+    full[:, : _ROWS // 2 + 1], full[:, -(_ROWS // 2) :] = across[:, _ROWS // 2 :], across[:, : _ROWS // 2]
+    planes = np.fft.ifft(full, axis=1)
+    norm = np.sqrt(2.0 * (np.square(bins.real) + np.square(bins.imag)).sum(1))  # the sum is over both of each pair
+    factor = (SHIFTS / np.maximum(norm, 1e-9)).astype(np.float32)[:, None, None]
+    correlation = np.empty((len(bins), tile.GRID, tile.GRID), np.float32)
+    np.multiply(planes.real, factor[::2], out=correlation[::2])
+    np.multiply(planes.imag[: len(bins) // 2], factor[1::2], out=correlation[1::2])
     return correlation
+
+
+_ROWS = 2 * tile.COLUMNS - 1  # of a spectrum, about 0, that hold bins
+
+
+@functools.cache
+def _row_places() -> npt.NDArray[np.intp]:
+    """intp [4096]: where the bins, and their conjugates, lie in [_ROWS, 128], flattened."""
+    kx, ky, _ = tile.annulus()
+    x, y = np.concatenate([kx, -kx]), np.concatenate([ky, -ky])
+    places: npt.NDArray[np.intp] = (y + _ROWS // 2) * tile.GRID + x % tile.GRID
+    return places
 
 
 def _decode(aligned: npt.NDArray[np.complex64], shift: tuple[float, float], orientation: int, weighting: Weighting,

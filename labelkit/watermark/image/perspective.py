@@ -35,7 +35,7 @@ Tilt = tuple[float, float]
 """By how much a plane is nearer at the right and at the lower end of a square about the middle, as a share of the
 distance; a plane turned by 10 degrees, with the field of view of 53 degrees, has 0.087."""
 
-# swept 2026-11-28, tables in benchmarks/TUNING.md: TILT_STEP, CLEAR_TILT
+# swept 2026-11-29, tables in benchmarks/TUNING.md: TILT_STEP, CLEAR_TILT, LIKELY_PATTERN
 STEP = 0.02  # half as much costs a third of a lattice's score
 MAX_TILT = 0.13  # 10 degrees at 70, 15 at 53 degrees of view
 CLEAR_SCORE = 8.0  # deviations: no tilt of an unmarked picture that does not repeat itself has it

@@ -134,6 +134,13 @@ def ink(luma: npt.NDArray[np.uint8], reach: int) -> npt.NDArray[np.int8] | None:
 def decimate(plane: npt.NDArray[np.uint8], factor: int) -> npt.NDArray[np.uint8]:
     """A uint8 plane shrunk by a whole factor: each sample is the mean of factor x factor, the rest is cut off."""
     height, width = (side // factor * factor for side in plane.shape)
-    blocks = plane[:height, :width].reshape(height // factor, factor, width // factor, factor)
-    total: npt.NDArray[np.uint32] = blocks.sum(3, dtype=np.uint16).sum(1, dtype=np.uint32)
-    return ((total + factor * factor // 2) // (factor * factor)).astype(np.uint8)
+    rows = plane[:height:factor, :width].astype(np.uint16)
+    for first in range(1, factor):
+        rows += plane[first:height:factor, :width]
+    # 16 x 16 samples fit into 16 bits
+    total: npt.NDArray[np.unsignedinteger[Any]] = rows[:, ::factor].astype(np.uint16 if factor <= 16 else np.uint32)
+    for first in range(1, factor):
+        total = np.add(total, rows[:, first::factor], out=total)
+    half, whole = total.dtype.type(factor * factor // 2), total.dtype.type(factor * factor)
+    means: npt.NDArray[np.uint8] = ((total + half) // whole).astype(np.uint8)
+    return means

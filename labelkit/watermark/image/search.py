@@ -78,6 +78,7 @@ class TileSearch:
         self._factor = factor or coarse_factor(*plane.shape)
         self._tried: list[npt.NDArray[np.float64]] = []
         self._upright: list[npt.NDArray[np.float64]] = []
+        self._changes = 0  # in which planes were set right
 
     @classmethod
     def of_picture(cls, luma: npt.NDArray[np.uint8], key: Key) -> TileSearch:
@@ -198,8 +199,9 @@ class TileSearch:
     def set_right(self, plane: npt.NDArray[np.float32], choices: int,
                   vectors: npt.NDArray[np.float64]) -> LocatedTile | None:
         """The tile on a lattice of a plane that was changed in one of so many ways, which its pattern chose: each is a
-        trial beside those of this search."""
-        trials = Trials(count=self.trials.count + 2 * SHIFTS * choices)
+        trial beside those of this search and of planes before."""
+        self._changes += choices
+        trials = Trials(count=self.trials.count + 2 * SHIFTS * self._changes)
         return TileSearch(np.rint(plane).astype(np.int8), self.keyed, trials).on_lattice(vectors, orientations=1)
 
     def _shrunk_plane(self) -> npt.NDArray[np.int8]:

@@ -51,6 +51,25 @@ def likely(correlation: lattice.Autocorrelation, factor: int, shape: tuple[int, 
     return [float(factor / one) for one in tops]
 
 
+def best(correlation: lattice.Autocorrelation, keyed: tile.KeyedBins, tiles: tuple[float, float],
+         ratios: npt.NDArray[np.float64]) -> tuple[lattice.Lattice, int]:
+    """The upright lattice, in samples of the plane, at which the pattern is seen best, and how many were tried.
+
+    tiles   in the longer side of the plane, the least and the most
+    ratios  of the spacing across to the one down
+    """
+    bins, side = white(correlation), max(correlation.height, correlation.width)
+
+    def highest(frequency: npt.NDArray[np.float64], some: npt.NDArray[np.float64]) -> tuple[float, float, int]:
+        score = np.array([_scores(bins, keyed, frequency, float(ratio)) for ratio in some])
+        row, column = np.unravel_index(score.argmax(), score.shape)
+        return float(frequency[column]), float(some[row]), score.size
+
+    at, ratio, tried = highest(np.arange(*tiles, _STEP) / side, ratios)
+    at, ratio, more = highest(at + _STEP / side / 4 * np.arange(-3, 4), ratio + np.array([-0.0025, 0, 0.0025]))
+    return np.diag([1 / at, 1 / (at * ratio)]), tried + more
+
+
 def score(bins: npt.NDArray[np.complex64], keyed: tile.KeyedBins, vectors: lattice.Lattice) -> float:
     """The highest score of the pattern on any lattice, of either sign, in standard deviations of unmarked media.
 
@@ -65,17 +84,18 @@ def score(bins: npt.NDArray[np.complex64], keyed: tile.KeyedBins, vectors: latti
 
 
 def _scores(bins: npt.NDArray[np.complex64], keyed: tile.KeyedBins,
-            frequency: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+            frequency: npt.NDArray[np.float64], ratio: float = 1.0) -> npt.NDArray[np.float32]:
     """float32 [count]: the highest score of the pattern at each spacing 1 / frequency, in standard deviations of
     unmarked media.
 
-    bins  complex64 [n, n / 2], `white`
+    bins   complex64 [n, n / 2], `white`
+    ratio  of the spacing across to the one down
     """
     n = len(bins)
     turned = keyed.kx < 0  # their conjugates lie in the half spectrum
     kx, ky = np.abs(keyed.kx), np.where(turned, -keyed.ky, keyed.ky)
     phase = np.where(turned, keyed.phase, keyed.phase.conj())
-    waves = np.stack([ky, kx]).astype(np.float32)[:, None]
+    waves = np.stack([ky * ratio, kx]).astype(np.float32)[:, None]
     score = np.empty(len(frequency), np.float32)
     for at in range(0, len(frequency), _AT_ONCE):
         steps = (n * frequency[at : at + _AT_ONCE, None]).astype(np.float32)

@@ -30,6 +30,7 @@ from labelkit.watermark.image.search import LocatedTile, TileSearch
 Float32 = npt.NDArray[np.float32]
 Complex64 = npt.NDArray[np.complex64]
 
+# swept 2026-11-29, tables in benchmarks/TUNING.md: KEPT_WAVES, NEAR_WAVES, MOST_PAIRS, CLEAR_PAIR, USUAL_WAVE
 _COUNTS = np.arange(3, 13) / 3  # waves in the longer side
 _AMPLITUDES = (2.6, 4.0, 5.4)  # pixels
 _USUAL = 4.0  # of the other wave, while one is looked for
