@@ -153,23 +153,24 @@ def pesq_wb(host: np.ndarray, marked: np.ndarray, rate: int) -> float:
 
 def recovery(clips: list[Clip], attacks: ModuleType, wanted: list[str], seconds: float,
              settings: dict[str, object], effort: str) -> None:
-    """For each attack the share of clips whose 64 bits come back, and the weakest score among them."""
+    """For each attack the share of clips whose 64 bits come back, the weakest score among them, and what is missed."""
     print(f"recovery, {_stated(settings)}, effort {effort}, {seconds:g} s, all 64 bits")
-    hits: dict[str, list[tuple[bool, float]]] = {name: [] for name in wanted}
-    for index, _, host, marked, rate, payload in _marked(clips, seconds, settings):
+    hits: dict[str, list[tuple[bool, float, str]]] = {name: [] for name in wanted}
+    for index, clip, host, marked, rate, payload in _marked(clips, seconds, settings):
         for name in wanted:
             table = getattr(attacks, "ATTACKS", {})
             if name in table and hasattr(table[name], "applies") and not table[name].applies(marked, rate):
                 continue
             attacked, now = attacks.apply(name, marked, rate, seed=index, host=host)
             found = audio.detect(np.ascontiguousarray(attacked, np.float32), now, effort=effort)
-            hits[name].append((found.payload == payload, found.score))
+            hits[name].append((found.payload == payload, found.score, clip))
     for name, row in hits.items():
         if row:
-            right = [score for ok, score in row if ok]
+            right = [score for ok, score, _ in row if ok]
+            missed = ", ".join(clip for ok, _, clip in row if not ok)
             print(f"  {name:22s} {len(right):3d}/{len(row):<3d} {len(right) / len(row):5.0%}  "
-                  f"lowest score {min(right, default=0):5.1f}")
-    everything = [ok for row in hits.values() for ok, _ in row]
+                  f"lowest score {min(right, default=0):5.1f}{missed and '  missed ' + missed}")
+    everything = [ok for row in hits.values() for ok, *_ in row]
     print(f"  all {np.mean(everything):.1%} of {len(everything)}")
 
 

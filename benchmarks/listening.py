@@ -44,6 +44,63 @@ def changing(folder: Path, value: float) -> dict[str, float]:
             "measured, a minute": float(np.mean(measured)), "off, octaves": float(np.mean(off))}
 
 
+def streamed(folder: Path, value: float) -> dict[str, float]:
+    """Streams of each sound: what their first 3 s cost, before which nothing was heard, and 10 s from second 15 on;
+    how they (the first 6 s) are read as they are, after Opus 16k and in white noise 20 dB under them."""
+    from benchmarks import audio_attacks
+    from benchmarks.audio_robustness import snr_db
+    from labelkit.watermark import audio
+    from labelkit.watermark.audio.synchronizer import band_levels
+
+    row: dict[str, list[float]] = {}
+    for name, host in _sounds(folder).items():
+        marker = audio.AudioMarker(RATE, 1, PAYLOAD)
+        marked = np.concatenate([*(marker.push(part) for part in np.split(host, PART_S)), marker.finish()])
+        for what, first, last, read_to in (("first", 0, 3, 6), ("later", 15, 25, 25)):
+            part = slice(first * RATE, last * RATE)
+            row.setdefault(f"{what}: SNR", []).append(snr_db(host[part], marked[part]))
+            if name == "organ":
+                row[f"{what}: organ swells by"] = [margin._swell_of_tones(*(band_levels(x[part])
+                                                                            for x in (host, marked)))]
+            heard = slice(first * RATE, read_to * RATE)
+            for attack in ("none", "opus_16k", "white_20"):
+                worn = audio_attacks.apply(attack, marked[heard], RATE, host=host[heard])[0]
+                found = audio.detect(worn, RATE, effort="fast")
+                row.setdefault(f"{what}: {attack}", []).append(found.score if found.payload == PAYLOAD else 0.0)
+    return {name: float(np.mean(scores)) for name, scores in row.items()}
+
+
+def quieted(folder: Path, value: float) -> dict[str, float]:
+    """Streams that begin with 6 s of the noise of 16 bits, and then each sound as loud as it is and softer: how many
+    are measured within 9 s of it, after how long and how far off, and how many in that noise."""
+    row: dict[str, list[float]] = {}
+    steps_of_dither = np.random.default_rng(1).uniform(-1, 1, (2, PAUSE_S * RATE)).sum(0)  # two steps wide, and rounded
+    noise = (np.rint(steps_of_dither) / 32_768).astype(np.float32)
+    for host in _sounds(folder).values():
+        need = math.log(margin.amplitude(host[: int(STREAM_S * RATE)], RATE, STREAM_S))
+        for db in (0, 40, 60):
+            steps = _heard(np.concatenate([noise, host[: 12 * RATE] * np.float32(10 ** (-db / 20))]))
+            right = [(at - PAUSE_S, amplitude) for at, amplitude in steps if PAUSE_S + 2 < at <= PAUSE_S + 9]
+            row.setdefault(f"{db} dB softer: measured, %", []).append(100.0 * bool(right))
+            row.setdefault("after, s", []).extend(at for at, _ in right[:1])
+            row.setdefault("off, octaves", []).extend(abs(amplitude - need) / math.log(2) for _, amplitude in right)
+            row.setdefault("measured in noise, %", []).append(100.0 * any(at <= PAUSE_S for at, _ in steps))
+    return {name: float(np.mean(shares)) for name, shares in row.items()}
+
+
+def divided(folder: Path, value: float) -> dict[str, float]:
+    """Files of two sounds, half a minute each: how many are marked in two parts, and how far from the change."""
+    away: list[float] = []
+    hosts, count = _sounds(folder), 0
+    for one, two in itertools.permutations(hosts.values(), 2):
+        parts = margin.amplitudes(np.concatenate([one, two]), RATE)
+        count += 1
+        if len(parts) == 2:
+            away.append(parts[1][0] / RATE - PART_S)
+    return {"in two parts, %": 100 * len(away) / count, "away, s": float(np.mean(np.abs(away))),
+            "earliest, s": min(away), "latest, s": max(away)}
+
+
 def _sounds(folder: Path) -> dict[str, np.ndarray]:
     """float32 [frames] each, of PART_S."""
     import soundfile

@@ -27,7 +27,7 @@ _SPEEDS = np.exp(0.021 * np.arange(-9, 12))  # 0.83 to 1.26
 _ALL, _OWN = range(1, len(_SPEEDS), 2), range(7, 12, 2)  # of these, each with its neighbours
 _SAME_PITCH = 0.1  # of ln speed: up to there the bands match nearly as well where the pitch changed with the speed
 # swept 2026-11-29, tables in benchmarks/TUNING.md: COARSE, MIN_WHOLE, MIN_PART, PAUSE, SLACK, LEAST_COVERED,
-# LOUD_SHARE, QUIET_SHARE, LOW_SHARE
+# LOUD_SHARE, QUIET_SHARE, LOW_SHARE, ABSENT, MOST_ABSENT
 _COARSE = 0.45  # correlation of the whole, at a speed that may be 2 % off, from which a place is refined
 _NEAR = 10  # steps about such a place that are searched
 _MIN_WHOLE, _MIN_PART = 0.7, 0.7  # correlation of the whole, and of its weakest part

@@ -20,7 +20,7 @@ from labelkit.watermark.audio.inputs import Float32, Samples
 STREAM_S = 10.0  # of a stream are to be enough
 UNHEARD = 1.2  # before anything of a stream was heard: about what ten seconds of speech get
 # swept 2026-11-29, tables in benchmarks/TUNING.md: FIRST_LOOKS, MOST_LOOKS, MEAN_OF, LITTLE, HIGHER, HIGHEST, ODD,
-# ODD_AND_QUIET
+# ODD_AND_QUIET, UNHEARD, STREAM_S, SILENT
 _FIRST, _LONGEST = 4, 32  # looks between the first two measurements, and at most; three times as many each time
 _MEAN_OF = 4  # measurements of one sound: two periods of one voice differ by up to a third
 _LITTLE, _HIGHER, _HIGHEST = 0.223, 1.5, 4.0  # ln 1.25: an alarm that changes little raises the bar of the next

@@ -49,7 +49,7 @@ _LEAST_S, _APART = 20.0, 1.5  # of a section that is marked in parts; by what fa
 _LEAST_DEVIATION = 1.0  # octaves, of a band: no sound is as even as an organ was for three seconds
 _CUT_S = 3.0
 # swept 2026-11-28, tables in benchmarks/TUNING.md: POWER, USUAL_RESERVE, READ, LIGHT, RESERVE, HEARD, USUAL_MOST,
-# USUAL_HEARD
+# USUAL_HEARD, LEAST_DEVIATION (2026-11-29)
 _READ = 0.255  # the ratio from which on 64 bits are read: 11.1 standard deviations of sqrt(608)
 _POWER = 1.75  # of the amplitude, that the ratio grows with
 _LIGHT = 0.25  # of the ratio is left at least after codecs of 64 kbit/s; what that asks for is always given
