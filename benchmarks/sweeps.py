@@ -156,7 +156,7 @@ SWEEPS = {
     "SMOOTH_AMPLITUDE": Sweep(f"{VIDEO}.marker", (0.6, 0.78, 1.0), "_SMOOTH_AMPLITUDE"),
     "MIXED_AMPLITUDE": Sweep(f"{VIDEO}.marker", (0.8, 1.0, 1.2), "_MIXED_AMPLITUDE", films=MIXED),
     "MIXED_FLOOR": Sweep(f"{VIDEO}.marker", (2.2, 2.9, 3.8), "_MIXED_FLOOR", films=MIXED),
-    "SMOOTH_FLOOR": Sweep(f"{VIDEO}.marker", (3.8, 4.8, 6.0), "_SMOOTH_FLOOR", films=SMOOTH),
+    "SMOOTH_FLOOR": Sweep(f"{VIDEO}.marker", (3.8, 4.95, 6.0), "_SMOOTH_FLOOR", films=SMOOTH),
     "PARTLY_SMOOTH": Sweep(f"{VIDEO}.marker", (0.15, 0.3, 0.5), "_PARTLY_SMOOTH", films=MIXED),
     "CHANGED": Sweep(f"{VIDEO}.changes", (0.25, 0.5, 4.0), "_CHANGED", films=SMOOTH),
     "BETTER": Sweep(f"{VIDEO}.camera", (0.95, 0.985, 1.0), "_BETTER"),

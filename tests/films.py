@@ -53,6 +53,7 @@ def film(path: Path, *, codec: str = "libx264", size: tuple[int, int] = (320, 24
     with av.open(str(path), "w", container_options=muxer or {}) as out:
         video = out.add_stream(codec, rate=rate, options={**FAST.get(codec, {}), **(options or {})})
         video.width, video.height, video.pix_fmt = *size, form
+        video.thread_type = "AUTO"  # frames whole, as labelkit and ffmpeg have them; else x264 cuts each into slices
         video.time_base = video.codec_context.time_base = Fraction(1, 1000) if times else Fraction(1, rate)
         if rotation:
             video.set_display_rotation(rotation)

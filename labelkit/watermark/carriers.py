@@ -84,10 +84,10 @@ def embed(samples: Samples, payload: Payload | None, key: Key | None = None, pla
 
 def _embed_in_film(samples: VideoSamples, payload: Payload, key: Key | None, plan: Watermark) -> VideoSamples:
     from labelkit.watermark import video
-    from labelkit.watermark.video import soundtrack
     samples = video.embed(samples, payload, key, strength=plan.strength, robustness=plan.robustness)
     if not plan.soundtrack:
         return samples
+    from labelkit.watermark.video import soundtrack  # which loads all that sound needs
     return soundtrack.embed(samples, payload, key, strength=plan.strength, robustness=plan.robustness)
 
 

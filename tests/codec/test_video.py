@@ -125,7 +125,7 @@ def test_frames_are_coded_whole_also_where_those_of_the_source_are_in_slices(tmp
                 counts[-1] += data[at + 4] & 31 in (1, 5)
                 at += 4 + int.from_bytes(data[at:at + 4], "big")
         return counts
-    source = film(tmp_path / "film.mp4", options={"threads": "4"})
+    source = film(tmp_path / "film.mp4", options={"slices": "4"})
     assert min(slices(source)) > 1 and set(slices(through(source, bright))) == {1}
 
 

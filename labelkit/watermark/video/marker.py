@@ -56,7 +56,7 @@ _FULL_STRENGTH_PIXELS = 400_000
 _MIN_SIZE_FACTOR = 0.8
 # of the class everyday: amplitude, and the least coefficient that is kept, in grey levels at amplitude 1 (thinned.py)
 _AMPLITUDE, _MIXED_AMPLITUDE, _SMOOTH_AMPLITUDE = 0.8, 1.0, 0.78
-_MIXED_FLOOR, _SMOOTH_FLOOR = 2.9, 4.8
+_MIXED_FLOOR, _SMOOTH_FLOOR = 2.9, 4.95
 _SPENT = (_AMPLITUDE, 0.0), (_MIXED_AMPLITUDE, _MIXED_FLOOR), (_SMOOTH_AMPLITUDE, _SMOOTH_FLOOR)
 _SMOOTH_GAIN = 39  # of cells that hold next to no detail
 _PARTLY_SMOOTH, _MOSTLY_SMOOTH = 0.3, 0.85  # the shares of such cells from which the second and the third are spent
