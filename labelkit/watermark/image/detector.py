@@ -6,10 +6,10 @@ The steps in order of cost; one is taken only when those before it found nothing
   normal  the periods of larger pictures (crops), in all eight orientations; every spacing that the tile may have,
           upright, by the key's pattern (spacing.py); the best upright lattices, in all orientations; then the best
           lattices of any two vectors (turned, stretched, sheared), all looked for in the shrunk picture; in a page
-          whose paper was brightened to white, its ink
-  deep    more of these lattices, and those of the picture at its own resolution; then what a frame encloses in a
-          photograph (frame.py), pictures that a lens bulged (lens.py), whose rows and columns were moved in waves
-          (waves.py), and pictures of a picture whose frame is not seen: lattices in perspective (perspective.py)
+          whose paper was brightened to white, its ink; what a frame encloses in a photograph (frame.py)
+  deep    more of these lattices, and those of the picture at its own resolution; then pictures that a lens bulged
+          (lens.py), whose rows and columns were moved in waves (waves.py), and pictures of a picture whose frame is
+          not seen: lattices in perspective (perspective.py)
 On the likeliest of the lattices that were tried, words are then looked for whose synchronisation pattern was subtracted
 (unsynchronised.py), and words of parts of the picture. Where a second word is found, or a faint one, parts are
 searched for more: all pictures of a collage are named that lie on one lattice.
@@ -52,9 +52,10 @@ def detect(pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32], key: Key | No
     steps = [search.own_period, search.own_scale, search.any_spacing, search.any_scale, search.any_lattice,
              lambda: _in_ink(luma, search), search.more_lattices][: _STEPS[effort]]
     steps += [search.without_pattern, search.in_parts]
+    if effort != "fast":
+        steps.append(lambda: frame.search(luma, search))
     if effort == "deep":
-        steps += [lambda: frame.search(luma, search), lambda: lens.search(search), lambda: waves.search(search),
-                  lambda: perspective.search(luma, search)]
+        steps += [lambda: lens.search(search), lambda: waves.search(search), lambda: perspective.search(luma, search)]
     found = first_found(step() for step in steps)
     if found:
         found = search.with_neighbours(found, effort)

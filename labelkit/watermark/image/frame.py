@@ -140,11 +140,13 @@ def _line(plane: Float32) -> Float64 | None:
     step = np.clip(change - 1.5 * before, 0, _STEP)
     step[:, : _GROUND[0] + 1] = 0
     height, width = plane.shape
+    pairs = step[: height // 2 * 2].reshape(height // 2, 2, width).sum(1)  # a line moves by a third of a sample in them
     reach = int(_MAX_SLOPE * height / 2)
-    padded = np.pad(step[:, : width // 2 + reach], ((0, 0), (reach + 1, reach + 1)))
-    at = (np.arange(height) * padded.shape[1] + reach + 1)[:, None] + np.arange(width // 2)
-    slopes = np.arange(-2 * reach, 2 * reach + 1)
-    moved = np.rint(np.outer(slopes, np.linspace(-0.5, 0.5, height))).astype(np.int64)
+    padded = np.pad(pairs[:, : width // 2 + reach], ((0, 0), (reach + 1, reach + 1)))
+    at = (np.arange(len(pairs)) * padded.shape[1] + reach + 1)[:, None] + np.arange(width // 2)
+    slopes = np.arange(-2 * reach, 2 * reach + 1, 2)  # samples from end to end; `_refined` finds what lies between
+    share = (2 * np.arange(len(pairs)) + 0.5) / (height - 1) - 0.5
+    moved = np.rint(np.outer(slopes, share)).astype(np.int64)
     total = np.stack([padded.ravel().take(at + one[:, None]).sum(0) for one in moved])
     slope, middle = np.unravel_index(total.argmax(), total.shape)
     if total[slope, middle] < _LEAST_LINE * _STEP * height:
