@@ -47,9 +47,12 @@ PyCapsule_GetPointer
 PyCapsule_New
 PyErr_Format
 PyErr_NoMemory
+PyErr_Occurred
 PyErr_SetString
 PyEval_RestoreThread
 PyEval_SaveThread
+PyExc_OverflowError DATA
+PyExc_TypeError DATA
 PyExc_ValueError DATA
 PyList_Append
 PyList_New
@@ -59,7 +62,9 @@ PyMem_Calloc
 PyMem_Free
 PyModuleDef_Init
 PyModule_AddFunctions
+PyNumber_AsSsize_t
 PyObject_GetBuffer
+PyObject_IsTrue
 PyUnicode_FromString
 _Py_Dealloc
 _Py_NoneStruct DATA
