@@ -65,10 +65,12 @@ def scan(reader: Reader, found: Format) -> Layout[_Package, Element]:
         if one.local != ("meta" if is_epub else "user-defined"):
             continue
         # other readers show those of other namespaces too; in EPUB `refines` makes it one of another element
-        own = one.name == wanted and one.parent is holder and "refines" not in one.attributes
+        own = (one.name == wanted and one.parent is holder and "refines" not in one.attributes
+               and (not is_epub or "content" in one.attributes))
         key = one.attributes.get(keyed, "") if own else _attribute(one, "name")
         if key:
-            text = _attribute(one, "content") if is_epub else markup.text_of(elements, one)
+            text = (markup.text_of(elements, one) if not is_epub else
+                    one.attributes["content"] if own else _attribute(one, "content"))
             layout.slots.append(Slot(TEXT, name, member.start, member.stop - member.start,
                                      functools.partial(bytes, text.encode("utf-8", "replace")), one, key,
                                      home=own, another=not own))

@@ -143,6 +143,8 @@ CASES = {  # what is another's, and beside it the file whose own it is
     "field of others": (lambda: odf(field("AIGC", "x")), lambda: odf(field("AIGC"))),
     "meta of a book": (lambda: book(opf("prompt")), lambda: book(opf("description"))),
     "meta of others": (lambda: book(opf("AIGC", ' xmlns="urn:x"')), lambda: book(opf("AIGC"))),
+    "content of others": (lambda: book(opf("AIGC", ' xmlns:x="urn:x"').replace(" content=", " x:content=")),
+                          lambda: book(opf("AIGC", ' xmlns:x="urn:x" x:content="a"'))),
     "meta within others": (lambda: book(f'<x>{opf("AIGC")}</x>'), lambda: book(f'<x/>{opf("AIGC")}')),
     "meta of an item": (lambda: book(opf("AIGC", ' refines="#cover"')), lambda: book(opf("AIGC"))),
     "keyword of PNG": (lambda: png_with(itxt(b"Prompt", WRAPPED.encode())),
