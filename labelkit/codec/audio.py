@@ -247,25 +247,30 @@ def _ffmpeg_blocks(reader: Reader, format: str, name: str, max_pixels: int, leng
     """The sound through FFmpeg, about BLOCK frames at a time; `length` frames, where that is not 0."""
     left = length or max_pixels * _SAMPLES_PER_PIXEL + 1
     with translated(name, SOUND), opened(ReaderFile(reader), _DEMUXERS.get(format)) as file:
-        rows: list[Waveform] = []
-        frames = held = 0
+        block, held, frames = np.empty((0, 1), np.float32), 0, 0
         for part in _ffmpeg_parts(file, _sound_of(file, format, name)):
-            rows.append(part)
-            frames, held = frames + part.shape[1], held + part.shape[1]
-            _check_size(min(frames, left), len(part), name, max_pixels)
+            size, channels = part.samples, len(part.planes)
+            if frames and channels != block.shape[1]:
+                raise MalformedFile("{where}: the sound goes on with {channels} channels instead of {expected}",
+                                    where=name, channels=channels, expected=block.shape[1])
+            frames += size
+            _check_size(min(frames, left), channels, name, max_pixels)
+            if held + size > len(block):
+                if held:
+                    yield block[:held]
+                block, held = np.empty((max(BLOCK, size), channels), np.float32), 0
+            for channel, plane in enumerate(part.planes):
+                block[held : held + size, channel] = np.frombuffer(memoryview(plane), np.float32, size)
+            held += size
             if length and frames >= length:
                 break
-            if held >= BLOCK:
-                yield np.ascontiguousarray(np.concatenate(rows, axis=1).T)[: max(0, left - frames + held)]
-                rows, held = [], 0
         if not frames:
             raise MalformedFile("{where}: there is no sound in it", where=name)
-        if rows:
-            yield np.ascontiguousarray(np.concatenate(rows, axis=1).T)[: max(0, left - frames + held)]
+        yield block[: held - max(0, frames - left)]
 
 
-def _ffmpeg_parts(file: InputContainer, stream: AvStream) -> Iterator[Waveform]:
-    """float32 [channels, frames] of each packet."""
+def _ffmpeg_parts(file: InputContainer, stream: AvStream) -> Iterator[av.AudioFrame]:
+    """The sound of each packet, float32, a plane for each channel."""
     import av
     from av.codec.context import Flags2
 
@@ -275,5 +280,4 @@ def _ffmpeg_parts(file: InputContainer, stream: AvStream) -> Iterator[Waveform]:
     resampler: av.AudioResampler | None = None
     for frame in file.decode(stream):
         resampler = resampler or av.AudioResampler("fltp", frame.layout.name, frame.sample_rate)
-        for part in resampler.resample(frame):
-            yield part.to_ndarray().astype(np.float32, copy=False)
+        yield from resampler.resample(frame)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import shutil
 import struct
 import subprocess
@@ -272,6 +273,31 @@ def chunks(data: bytes) -> list[bytes]:
         found.append(kind)
         start += 8 + length + length % 2
     return found
+
+
+def aac(channels: int, seconds: float) -> bytes:
+    """An ADTS stream, which can be joined to another."""
+    av, out = pytest.importorskip("av"), io.BytesIO()
+    with av.open(out, "w", format="adts") as file:
+        stream = file.add_stream("aac", rate=RATE, layout={1: "mono", 2: "stereo"}[channels])
+        x = np.tile(sounds.music(2, RATE)[:, :1].T, (channels, math.ceil(seconds / 2)))[:, :round(seconds * RATE)]
+        for start in range(0, x.shape[1], 1024):
+            part = np.ascontiguousarray(x[:, start:start + 1024])
+            frame = av.AudioFrame.from_ndarray(part, "fltp", stream.layout.name)
+            frame.sample_rate, frame.pts = RATE, start
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("seconds", [1, 1.5, 3], ids=["within a block", "about a block", "after a block"])
+@pytest.mark.parametrize("first, then", [(1, 2), (2, 1)])
+def test_sound_that_changes_its_channels_is_refused(first, then, seconds):
+    one = aac(first, seconds)
+    with pytest.raises(MalformedFile, match=f"goes on with {then} channels instead of {first}"):
+        codec.decode(one + aac(then, 1))
+    joined = codec.decode(one + aac(first, 1)).whole().samples
+    assert joined.shape[1] == first and abs(len(joined) - (seconds + 1) * RATE) < 8 * 1024 and np.abs(joined).max() < 2
 
 
 @pytest.mark.parametrize("format", ["WAV", "WAVEX"])

@@ -33,17 +33,11 @@ def arguments(k: contract.Kernels) -> dict[str, list]:
 
 def _calls(k: contract.Kernels) -> dict[str, Callable[[], list]]:
     """Kernel -> what makes the arguments of a call of it."""
+    return {**_calls_for_pictures(k), **_calls_for_sound(k)}
+
+
+def _calls_for_pictures(k: contract.Kernels) -> dict[str, Callable[[], list]]:
     frozen = np.array([1, 0] * 16, np.uint8)
-    edges, index = np.array([1, 9, 300, 512], np.uint16), np.array([0, 2, 3, 5, 8], np.uint16)
-
-    def stream() -> list:
-        rooms = 9 + 4096, 2 * 2048 + 40
-        counts = np.array([0, 7, 0, 704, 0, 672, 15, 0, 0, 0], np.int64)
-        return [2, *rooms, 2, 3, floats(2, 16), floats(3, 32), roots().copy(), windows()[0].copy(), floats(256), edges,
-                np.array([[1, -1, 0], [0, 1, 1]], np.int8), floats(3), floats(2), True, counts,
-                np.zeros(k.audio_stream_state(2, *rooms), np.float32),
-                np.empty(max(1, k.audio_stream_scratch(2)), np.float32)]
-
     return {
         "polar_scratch": lambda: [32, 4],
         "polar_decode": lambda: [whole(np.int32, 32), frozen, 4, np.empty(k.polar_scratch(32, 4), np.uint8),
@@ -91,6 +85,21 @@ def _calls(k: contract.Kernels) -> dict[str, Callable[[], list]]:
                               np.full((2, 272), 4096 << 8 | 16, np.uint32), np.empty(512 * 24, np.uint8),
                               np.empty(1, np.int64)],
         "jpeg_marker": lambda: [whole(np.uint8, 300), whole(np.uint8, 256) % 2, 7, np.empty(1, np.int64)],
+    }
+
+
+def _calls_for_sound(k: contract.Kernels) -> dict[str, Callable[[], list]]:
+    edges, index = np.array([1, 9, 300, 512], np.uint16), np.array([0, 2, 3, 5, 8], np.uint16)
+
+    def stream() -> list:
+        rooms = 9 + 4096, 2 * 2048 + 40
+        counts = np.array([0, 7, 0, 704, 0, 672, 15, 0, 0, 0], np.int64)
+        return [2, *rooms, 2, 3, floats(2, 16), floats(3, 32), roots().copy(), windows()[0].copy(), floats(256), edges,
+                np.array([[1, -1, 0], [0, 1, 1]], np.int8), floats(3), floats(2), True, counts,
+                np.zeros(k.audio_stream_state(2, *rooms), np.float32),
+                np.empty(max(1, k.audio_stream_scratch(2)), np.float32)]
+
+    return {
         "audio_mark_scratch": lambda: [2],
         "audio_mark": lambda: [floats(2, 1536), 2, 2, roots().copy(), windows()[0].copy(), edges,
                                np.array([[1, -1, 0], [0, 1, 1]], np.int8), 1, floats(3), np.zeros(257, np.float32),

@@ -13,7 +13,7 @@ from labelkit.key import Key
 from labelkit.payload import Payload
 from labelkit.watermark.audio.pattern import pattern
 from labelkit.watermark.audio.significance import log_false_positive_rate, log_tail_probability, score
-from labelkit.watermark.audio.synchronizer import ROW, STARTS, Replay, Spectrum, fold
+from labelkit.watermark.audio.synchronizer import ROW, STARTS, Replay, Spectrum, fold, viterbi_path
 from tests import sounds
 
 PAYLOAD = Payload.from_int(0x3123456789ABCDEF)
@@ -53,3 +53,31 @@ def test_the_bound_counts_candidates():
         assert more == pytest.approx(rate + 3) if passes else more == 0.0
     assert log_false_positive_rate(np.zeros((16, 38)), signs, 0.0) == 0.0
     assert log_false_positive_rate(-signs, signs, 0.0) == 0.0, "the opposite of a pattern is no mark"
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_no_path_has_a_higher_sum(marked):
+    """Than the one that is found, by trying every turn from each of the 193 states to each other, row by row."""
+    random, expected, rows = np.random.default_rng(6), 1.5, 70
+    hit = random.standard_normal((rows, STARTS)).astype(np.float32)
+    if marked:  # from one start, a row late on the way, to another
+        for row in range(8, 60):
+            hit[row, (40 + (row > 30)) if row < 45 else 150] += 4
+    cost = np.full((STARTS + 1, STARTS + 1), math.log(STARTS * rows))  # by states before and behind
+    near = np.arange(STARTS)
+    for way in (1, -1):
+        cost[near, (near + way) % STARTS] = math.log(2 * rows)
+    cost[:, STARTS] = math.log(rows)
+    np.fill_diagonal(cost, 0.0)
+    gain = np.zeros((rows, STARTS + 1))
+    gain[:, :STARTS] = expected * hit - expected**2 / 2
+    total = gain[0] - math.log(STARTS) * (np.arange(STARTS + 1) < STARTS)
+    for row in range(1, rows):
+        total = (total[:, None] - cost).max(0) + gain[row]
+    path = viterbi_path(hit, np.ones_like(hit), expected)
+    turns = cost[path[:-1], path[1:]].sum() + math.log(STARTS) * (path[0] < STARTS)
+    assert gain[np.arange(rows), path].sum() - turns == pytest.approx(total.max(), abs=1e-3)
+    if marked:
+        assert set(path[10:30]) == {40} and set(path[32:44]) == {41} and set(path[46:58]) == {150}
+    else:
+        assert (path == STARTS).all()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from labelkit.explicit.audio.loudness import weighting
-from labelkit.explicit.audio.spectrogram import FRAME, HOP_S, RATE, Float32, Float64
+from labelkit.explicit.audio.spectrogram import FRAME, HOP_S, RATE, Float32, Float64, Int64
 
 UNIT_S = 0.1
 PITCH_HZ = 1047.0
@@ -59,6 +59,7 @@ _RANGE_PER_CONTRAST = 0.65  # dB of range allowed a dB of contrast: AMR lets a d
 _MIN_SHARE_DB = -12.0  # of all that sounds with the tone: a rhythm 6 dB below music is heard, one 20 dB below is not
 _COARSE_CONTRAST_DB, _MAX_REFINED = -2.0, 24  # at a unit up to 4 % off; how many such places of a block are refined
 _FINE = np.linspace(0.964, 1.036, 7)
+_ROWS = 512  # starts that are looked at together: what a cache holds
 
 
 def find(power: Float32) -> list[RhythmMatch]:
@@ -135,30 +136,48 @@ def _match(level_sums: Float64, power_sums: Float64, unit: float, min_contrast_d
     """Rhythms of one unit (in frames), from running sums [frames + 1, bins] of dB and of power, starts `step` apart.
 
     A sounding unit counts with its mean in dB and a silent one with its mean power, so that neither may hold a
-    part of the other.
+    part of the other. Few tones stand out from those beside them, so the units are compared only where one does.
     """
     count = len(level_sums) - 1 - int(len(_CELLS) * unit + 1)
     if count < 1:
         return []
-    on_low = np.full((-(-count // step), level_sums.shape[1]), np.inf)
-    on_high, off_high = -on_low, -on_low
-    tone_level = np.zeros_like(on_low)
-    for cell, sounds in enumerate(_CELLS):
-        low, high = _SOUND if sounds else _GAP
-        first, last = round((cell + low) * unit), max(round((cell + low) * unit) + 1, round((cell + high) * unit))
-        sums = level_sums if sounds else power_sums
-        mean = (sums[last : last + count : step] - sums[first : first + count : step]) / (last - first)
-        if sounds:
-            np.minimum(on_low, mean, out=on_low)
-            np.maximum(on_high, mean, out=on_high)
-            tone_level += mean / sum(_PATTERN)
-        else:
-            np.maximum(off_high, mean, out=off_high)
-    contrast = on_low - 10 * np.log10(np.maximum(off_high, 1e-12))
-    beside = np.maximum(np.roll(tone_level, _SIDE, 1), np.roll(tone_level, -_SIDE, 1))
-    narrow = tone_level - beside > _MIN_TONE_DB
-    narrow[:, :_SIDE] = narrow[:, -_SIDE:] = False
-    steady = on_high - on_low < np.maximum(_MAX_RANGE_DB, _RANGE_PER_CONTRAST * contrast)
-    return [RhythmMatch(float((t * step + _BEFORE * unit) * HOP_S), float(unit * HOP_S),
-                        float((b + _LOW) * RATE / FRAME), float(contrast[t, b]))
-            for t, b in np.argwhere((contrast > min_contrast_db) & steady & narrow)]
+    parts = [_part(cell, sounds, unit) for cell, sounds in enumerate(_CELLS)]
+    on = [part for part, sounds in zip(parts, _CELLS, strict=True) if sounds]
+    off = [part for part, sounds in zip(parts, _CELLS, strict=True) if not sounds]
+    rows = np.arange(0, count, step)
+    found = [_narrow(level_sums, rows[at : at + _ROWS], on) for at in range(0, len(rows), _ROWS)]
+    starts, bins = (np.concatenate(one) for one in zip(*found, strict=True))
+    levels = _means(level_sums, starts, bins, on)
+    low, high = levels.min(0), levels.max(0)
+    contrast = low - 10 * np.log10(np.maximum(_means(power_sums, starts, bins, off).max(0), 1e-12))
+    steady = high - low < np.maximum(_MAX_RANGE_DB, _RANGE_PER_CONTRAST * contrast)
+    return [RhythmMatch(float((starts[n] + _BEFORE * unit) * HOP_S), float(unit * HOP_S),
+                        float((bins[n] + _LOW) * RATE / FRAME), float(contrast[n]))
+            for n in np.flatnonzero((contrast > min_contrast_db) & steady)]
+
+
+def _part(cell: int, sounds: int, unit: float) -> tuple[int, int]:
+    """The frames of a unit that are measured, from the start of the rhythm's first cell."""
+    low, high = _SOUND if sounds else _GAP
+    first = round((cell + low) * unit)
+    return first, max(first + 1, round((cell + high) * unit))
+
+
+def _narrow(level_sums: Float64, starts: Int64, on: list[tuple[int, int]]) -> tuple[Int64, Int64]:
+    """The starts, which lie evenly, and bins whose tone stands out from those beside it, over all sounding units."""
+    step = int(starts[1] - starts[0]) if len(starts) > 1 else 1
+    level = np.zeros((len(starts), level_sums.shape[1]))
+    for first, last in on:
+        ends, begins = (level_sums[starts[0] + edge : starts[-1] + edge + 1 : step] for edge in (last, first))
+        level += (ends - begins) * (1 / (len(on) * (last - first)))
+    beside = np.maximum(level[:, : -2 * _SIDE], level[:, 2 * _SIDE :])
+    rows, bins = np.nonzero(level[:, _SIDE:-_SIDE] - beside > _MIN_TONE_DB)
+    return starts[rows], bins + _SIDE
+
+
+def _means(sums: Float64, starts: Int64, bins: Int64, parts: list[tuple[int, int]]) -> Float64:
+    """float64 [parts, n]: the mean of each part after n starts, in one bin each."""
+    width = sums.shape[1]
+    flat = starts * width + bins
+    return np.array([(sums.take(flat + last * width) - sums.take(flat + first * width)) / (last - first)
+                     for first, last in parts])

@@ -13,6 +13,7 @@ from labelkit.codec.resample import Resampler
 
 Float32: TypeAlias = npt.NDArray[np.float32]
 Float64: TypeAlias = npt.NDArray[np.float64]
+Int64: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.floating]
 
 RATE, FRAME, HOP = 16_000, 512, 160  # Hz, samples: bins of 31 Hz, 10 ms apart
@@ -48,8 +49,8 @@ def _at_16_khz(sound: Iterable[Float32], rate: int) -> Iterator[Float32]:
     yield resampler.push(silence)[0]
     for chunk in sound:
         for at in range(0, len(chunk), _PART):
-            mono = np.clip(chunk[at : at + _PART], -10, 10).mean(1, keepdims=True).T.astype(np.float32)
-            yield resampler.push(mono)[0]
+            rows = np.clip(chunk[at : at + _PART], -10, 10).T
+            yield resampler.push(np.asarray(sum(rows) / len(rows), np.float32)[None])[0]
     yield resampler.push(silence)[0]
 
 

@@ -173,26 +173,30 @@ def viterbi_path(hit: Float32, var: Float32, expected: float) -> RowPath:
     turn, leave, drift = (math.log(ways) for ways in (STARTS * n, max(n, 2), 2 * n))  # as `log_path_count` charges them
     gain = np.zeros((n, STARTS + 1), np.float32)
     gain[:, :STARTS] = expected * hit / scale - 0.5 * expected**2 * var / scale**2
-    total, back = gain[0] - math.log(STARTS) * (np.arange(STARTS + 1) < _ABSENT), np.empty((n, STARTS + 1), np.int16)
-    stay = np.arange(STARTS)
+    totals = np.empty((n, STARTS + 1))
+    totals[0] = gain[0] - math.log(STARTS) * (np.arange(STARTS + 1) < _ABSENT)
+    ring = np.empty(STARTS + 2)  # the starts with their neighbours beyond either end
     for row in range(1, n):
-        marked = total[:STARTS]
-        top = int(marked.argmax())
-        best, came = marked.copy(), stay.copy()
-        for step in (1, -1):
-            moved = np.roll(marked, step) - drift
-            better = moved > best
-            best[better], came[better] = moved[better], np.roll(stay, step)[better]
-        for value, source in ((marked[top] - turn, top), (total[_ABSENT] - turn, _ABSENT)):
-            better = value > best
-            best[better], came[better] = value, source
-        out = marked[top] - leave
-        back[row, :STARTS], back[row, _ABSENT] = came, top if out > total[_ABSENT] else _ABSENT
-        total = np.append(best, max(out, total[_ABSENT])) + gain[row]
+        before, best = totals[row - 1], totals[row]
+        marked, absent, highest = before[:STARTS], before[_ABSENT], before[:STARTS].max()
+        ring[1:-1], ring[0], ring[-1] = marked, marked[-1], marked[0]
+        np.maximum(ring[:-2], ring[2:], out=best[:STARTS])
+        best[:STARTS] -= drift
+        np.maximum(best[:STARTS], marked, out=best[:STARTS])
+        np.maximum(best[:STARTS], max(highest, absent) - turn, out=best[:STARTS])
+        best[_ABSENT] = max(highest - leave, absent)
+        best += gain[row]
     path = np.empty(n, np.int64)
-    path[-1] = int(total.argmax())
+    path[-1] = totals[-1].argmax()
     for row in range(n - 1, 0, -1):
-        path[row - 1] = back[row, path[row]]
+        before, here = totals[row - 1], int(path[row])
+        top = int(before[:STARTS].argmax())
+        if here == _ABSENT:
+            ways = [(_ABSENT, 0.0), (top, leave)]
+        else:
+            left, right = (here - 1) % STARTS, (here + 1) % STARTS
+            ways = [(here, 0.0), (left, drift), (right, drift), (top, turn), (_ABSENT, turn)]
+        path[row - 1] = max(ways, key=lambda way: before[way[0]] - way[1])[0]
     return path
 
 
