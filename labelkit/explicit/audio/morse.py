@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from labelkit.explicit.audio.loudness import weighting
-from labelkit.explicit.audio.spectrogram import FRAME, HOP_S, RATE, Float32, Float64, Int64
+from labelkit.explicit.audio.spectrogram import FRAME, HOP_S, RATE, Float32, Float64, Index
 
 UNIT_S = 0.1
 PITCH_HZ = 1047.0
@@ -163,7 +163,7 @@ def _part(cell: int, sounds: int, unit: float) -> tuple[int, int]:
     return first, max(first + 1, round((cell + high) * unit))
 
 
-def _narrow(level_sums: Float64, starts: Int64, on: list[tuple[int, int]]) -> tuple[Int64, Int64]:
+def _narrow(level_sums: Float64, starts: Index, on: list[tuple[int, int]]) -> tuple[Index, Index]:
     """The starts, which lie evenly, and bins whose tone stands out from those beside it, over all sounding units."""
     step = int(starts[1] - starts[0]) if len(starts) > 1 else 1
     level = np.zeros((len(starts), level_sums.shape[1]))
@@ -175,7 +175,7 @@ def _narrow(level_sums: Float64, starts: Int64, on: list[tuple[int, int]]) -> tu
     return starts[rows], bins + _SIDE
 
 
-def _means(sums: Float64, starts: Int64, bins: Int64, parts: list[tuple[int, int]]) -> Float64:
+def _means(sums: Float64, starts: Index, bins: Index, parts: list[tuple[int, int]]) -> Float64:
     """float64 [parts, n]: the mean of each part after n starts, in one bin each."""
     width = sums.shape[1]
     flat = starts * width + bins

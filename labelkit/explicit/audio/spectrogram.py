@@ -13,7 +13,7 @@ from labelkit.codec.resample import Resampler
 
 Float32: TypeAlias = npt.NDArray[np.float32]
 Float64: TypeAlias = npt.NDArray[np.float64]
-Int64: TypeAlias = npt.NDArray[np.int64]
+Index: TypeAlias = npt.NDArray[np.intp]
 Floats: TypeAlias = npt.NDArray[np.floating]
 
 RATE, FRAME, HOP = 16_000, 512, 160  # Hz, samples: bins of 31 Hz, 10 ms apart

@@ -146,7 +146,7 @@ def _line(plane: Float32) -> Float64 | None:
     at = (np.arange(len(pairs)) * padded.shape[1] + reach + 1)[:, None] + np.arange(width // 2)
     slopes = np.arange(-2 * reach, 2 * reach + 1, 2)  # samples from end to end; `_refined` finds what lies between
     share = (2 * np.arange(len(pairs)) + 0.5) / (height - 1) - 0.5
-    moved = np.rint(np.outer(slopes, share)).astype(np.int64)
+    moved = np.rint(np.outer(slopes, share)).astype(np.intp)
     total = np.stack([padded.ravel().take(at + one[:, None]).sum(0) for one in moved])
     slope, middle = np.unravel_index(total.argmax(), total.shape)
     if total[slope, middle] < _LEAST_LINE * _STEP * height:
