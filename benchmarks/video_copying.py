@@ -41,7 +41,7 @@ def luma(frame: np.ndarray) -> np.ndarray:
 def lifted(frames: list[np.ndarray]) -> np.ndarray:
     """float [p, p]: the tile of labelled frames as it lies at the origin, with unit deviation, from their pixels."""
     height, width = luma(frames[0]).shape
-    p = tile.period(width, height)
+    p = tile.film_period(width, height)
     total = np.zeros((p, p))
     for frame in frames:
         plane = luma(frame)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Short films of the kinds that generators make, drawn here or made from the pictures of samples/.
 
-    python -m benchmarks.video_films FOLDER [--frames 96]
+    python -m benchmarks.video_films FOLDER [--frames 96] [--lines 720]
 
-Each is 640 x 360 (one 1280 x 720), 24 frames a second: slow zooms, a slide, a soft sky, a dark scene, flat shapes.
+Each is 640 x 360 (one 1280 x 720), or all of so many lines, 24 frames a second: slow zooms, a slide, a soft sky, a dark
+scene, flat shapes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from PIL import Image
 SAMPLES = Path(__file__).parent.parent / "samples"
 SIZE, RATE, FRAMES = (640, 360), 24, 96
 Rgb = np.ndarray
+Size = tuple[int, int]
 
 
 def _camera(name: str, size: tuple[int, int], frames: int, begin: tuple[float, float, float],
@@ -73,24 +75,24 @@ def _shapes(size: tuple[int, int], frames: int) -> Iterator[Rgb]:
         yield np.rint(out).astype(np.uint8)
 
 
-FILMS: dict[str, Callable[[int], Iterator[Rgb]]] = {
-    "zoom-valley": lambda n: _camera("valley.jpg", SIZE, n, (0.5, 0.5, 0.95), (0.48, 0.45, 0.8)),
-    "zoom-boat": lambda n: _camera("boat.png", SIZE, n, (0.5, 0.45, 0.98), (0.5, 0.5, 0.8)),
-    "slide-still-life": lambda n: _camera("still-life.jpg", SIZE, n, (0.36, 0.45, 0.7), (0.6, 0.5, 0.7)),
-    "dark-night": lambda n: _camera("night.webp", SIZE, n, (0.5, 0.5, 0.75), (0.5, 0.5, 0.95), 0.7),
-    "tilt-rocket": lambda n: _camera("rocket.jpg", SIZE, n, (0.5, 0.3, 0.9), (0.5, 0.6, 0.9)),
-    "zoom-cat": lambda n: _camera("chelsea.webp", SIZE, n, (0.5, 0.5, 0.95), (0.52, 0.45, 0.75)),
-    "sky": lambda n: _sky(SIZE, n),
-    "shapes": lambda n: _shapes(SIZE, n),
-    "zoom-coffee-720": lambda n: _camera("coffee.png", (1280, 720), n, (0.5, 0.5, 0.9), (0.45, 0.5, 0.75)),
+FILMS: dict[str, Callable[[Size, int], Iterator[Rgb]]] = {
+    "zoom-valley": lambda size, n: _camera("valley.jpg", size, n, (0.5, 0.5, 0.95), (0.48, 0.45, 0.8)),
+    "zoom-boat": lambda size, n: _camera("boat.png", size, n, (0.5, 0.45, 0.98), (0.5, 0.5, 0.8)),
+    "slide-still-life": lambda size, n: _camera("still-life.jpg", size, n, (0.36, 0.45, 0.7), (0.6, 0.5, 0.7)),
+    "dark-night": lambda size, n: _camera("night.webp", size, n, (0.5, 0.5, 0.75), (0.5, 0.5, 0.95), 0.7),
+    "tilt-rocket": lambda size, n: _camera("rocket.jpg", size, n, (0.5, 0.3, 0.9), (0.5, 0.6, 0.9)),
+    "zoom-cat": lambda size, n: _camera("chelsea.webp", size, n, (0.5, 0.5, 0.95), (0.52, 0.45, 0.75)),
+    "sky": lambda size, n: _sky(size, n),
+    "shapes": lambda size, n: _shapes(size, n),
+    "zoom-coffee-720": lambda _, n: _camera("coffee.png", (1280, 720), n, (0.5, 0.5, 0.9), (0.45, 0.5, 0.75)),
 }
 
 
-def make(name: str, target: Path, frames: int = FRAMES) -> Path:
+def make(name: str, target: Path, frames: int = FRAMES, size: Size = SIZE) -> Path:
     """Write one of FILMS as H.264 at crf 18, as a generator would."""
     with av.open(str(target), "w") as out:
         stream = out.add_stream("libx264", rate=RATE, options={"crf": "18", "preset": "medium"})
-        for index, rgb in enumerate(FILMS[name](frames)):
+        for index, rgb in enumerate(FILMS[name](size, frames)):
             if not index:
                 stream.height, stream.width, stream.pix_fmt = *rgb.shape[:2], "yuv420p"
                 stream.thread_type = "AUTO"  # frames whole, as ffmpeg has them; else each is cut into slices
@@ -105,10 +107,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--frames", type=int, default=FRAMES)
+    parser.add_argument("--lines", type=int, default=SIZE[1], help="of a frame, which is 16:9")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
+    size = options.lines * SIZE[0] // SIZE[1] // 2 * 2, options.lines
     for name in FILMS:
-        make(name, options.folder / f"{name}.mp4", options.frames)
+        make(name, options.folder / f"{name}.mp4", options.frames, size)
 
 
 if __name__ == "__main__":

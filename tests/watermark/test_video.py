@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from benchmarks import video_attacks
+from benchmarks import video_attacks, video_films
 from labelkit import codec, container, watermark
 from labelkit.codec import transcode
 from labelkit.codec.frame import Frame, FrameFormat
@@ -59,6 +59,29 @@ def test_a_film_that_was_turned_or_stretched_is_read_by_default(marked, plain, a
     found = detected(tmp_path / "0.mkv")
     assert found.payload == PAYLOAD and np.abs(np.array(found.geometry.spans) - [[0, 2]]).max() < 0.1
     assert not detected(tmp_path / "0.mkv", OTHER).found and not detected(tmp_path / "1.mkv").found
+
+
+@pytest.mark.parametrize("given,read", [(tile.film_period, True), (tile.period, False)])
+def test_a_film_of_720_lines_is_read_after_hard_compression_at_360(given, read, tmp_path, monkeypatch):
+    """Because its tile is as large as that of 360 lines will be; with the period that pictures have, it is not. At its
+    own size it is read with that one too, which films had before."""
+    source, copy = video_films.make("sky", tmp_path / "plain.mp4", 24, (1280, 720)), tmp_path / "copy.mkv"
+    monkeypatch.setattr(tile, "film_period", given)
+    with container.opened(source) as reader:
+        transcode.encode(watermark.embed(codec.decode(reader), PAYLOAD), tmp_path / "marked.mp4")
+    monkeypatch.undo()
+    assert detected(tmp_path / "marked.mp4").payload == PAYLOAD
+    monkeypatch.setitem(video_attacks.ATTACKS, "shrunk", ("tests", (video_attacks.x264(32, "scale=-2:360"),)))
+    video_attacks.apply("shrunk", tmp_path / "marked.mp4", copy)
+    assert detected(copy).payload == (PAYLOAD if read else None)
+    assert not detected(copy, OTHER).found and not detected(source).found
+
+
+@pytest.mark.parametrize("size,period", [((320, 240), 135), ((640, 360), 168), ((854, 480), 216), ((1280, 720), 336),
+                                         ((720, 1280), 336), ((1920, 1080), 480), ((3840, 2160), 600)])
+def test_the_tile_of_a_film_grows_as_its_sides(size, period):
+    assert tile.film_period(*size) == period and period % 8 == 0 or size == (320, 240)
+    assert tile.film_period(4096, 256) == tile.period(4096, 256), "a strip has room for no more"
 
 
 def test_x264_spends_less_on_smooth_ground_that_has_got_a_mark(plain, marked, tmp_path):
@@ -147,7 +170,8 @@ def test_a_film_of_more_pixels_is_marked_with_less():
     errors = []
     for luma in (small, np.tile(small, (2, 2))):
         marked = next(video.mark_frames([luma], PAYLOAD)).astype(np.int32)
-        assert image.detect(marked.astype(np.uint8), effort="fast").payload == PAYLOAD
+        assert image.detect(marked.astype(np.uint8)).payload == PAYLOAD
+        assert image.detect(luma).payload is None
         errors.append(np.square(marked - luma).mean())
     assert 0.5 * errors[0] < errors[1] < 0.7 * errors[0]
 

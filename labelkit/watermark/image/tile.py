@@ -46,6 +46,8 @@ RINGS = 16  # of equal bin count, inside out: the detector estimates noise and r
 # swept 2026-11-28, tables in benchmarks/TUNING.md: HIGH_RMS, LOW_BAND, LOW_LIMIT, SYNC_SHARE
 SYNC_SHARE = 0.2  # of the energy
 PERIODS = (96, 108, 120, 135, 150, 168, 192, 216, 240, 270, 300, 336, 384, 432, 480, 540, 600)  # products of 2, 3, 5, 7
+_FILM_AREA, _FILM_PERIOD = 640 * 360, 168  # pixels: up to that size films have the periods of pictures
+_FILM_SHARE = 168 / 360  # of the shorter side at most: two repeats, where a film is a strip
 LOW_BAND, LOW_LIMIT = 0.14, 30.0  # cycles per pixel, and per tile
 HIGH_RMS = 0.55  # grey levels rms of the high band on flat ground
 GAIN_UNIT = 64  # the gain grid's fixed point
@@ -93,9 +95,10 @@ class Bands:
 
 
 STILL = Bands(1.1, 0.3, LOW_BAND, LOW_LIMIT)
-FILM = Bands(0.85, 0.6, 0.1, 24.0)
+FILM = Bands(0.85, 0.6, 0.1, 17.0)
 """Less low band than STILL, least on textured ground. x264 at crf 32 leaves as much of the mark, and the VMAF that the
-mark costs at equal bitrate is 8 to 30 % lower (four films, veryfast, crf 23)."""
+mark costs at equal bitrate is 8 to 30 % lower (four films, veryfast, crf 23). The limit is what 360 lines have by the
+band: with 24, films of 720 lines spend more bytes and as much VMAF, and are read less (benchmarks/VIDEO.md)."""
 
 
 @functools.cache
@@ -127,6 +130,17 @@ def period(width: float, height: float) -> int:
     """The tile period in pixels, one of PERIODS, for a picture of this size in pixels."""
     ideal = 180.0 * (width * height / 512.0**2) ** 0.25
     return min(PERIODS, key=lambda p: abs(math.log(p / ideal)))
+
+
+@functools.lru_cache(maxsize=64)
+def film_period(width: float, height: float) -> int:
+    """The tile period of a film: above 640 x 360 pixels it grows as the sides do, so that a film that is shrunk to 360
+    lines is marked as one that was made with so many. A multiple of 8, as blocks of codecs have it."""
+    own, area = period(width, height), width * height / _FILM_AREA
+    if area <= 1:
+        return own
+    ideal = min(_FILM_PERIOD * math.sqrt(area), _FILM_SHARE * min(width, height))
+    return max(own, min((p for p in PERIODS if p % 8 == 0), key=lambda p: abs(math.log(p / ideal))))
 
 
 @functools.lru_cache(maxsize=4)

@@ -38,21 +38,26 @@ def whitened(luma: npt.NDArray[np.uint8]) -> npt.NDArray[np.int8]:
 class FilmSearch(TileSearch):
     """The picture's search in a whitened plane that one frame, or the sum of many, gave."""
 
+    def own_period(self) -> LocatedTile | None:
+        """The period that a film of this size is given, unturned."""
+        height, width = self.plane.shape
+        return self._on_period(tile.film_period(width, height), orientations=1)
+
     def usual_scale(self) -> LocatedTile | None:
-        """The periods of films of the usual sizes, scaled to the size of this one.
+        """The periods of films of the usual sizes, scaled to the size of this one; those of pictures too, which films
+        above 640 x 360 pixels had before they had their own.
 
         A known period needs less of a mark than the lattice search does: with that search alone, after two platforms,
         three of five stretches were read at strength 0.75; with this step all are, at 0.6 too.
         """
         height, width = self.plane.shape
         short = min(height, width)
-        for side in _SIDES:
-            period = tile.period(round(width * side / short), round(height * side / short)) * short / side
-            if side != short and period >= lattice.MIN_SPACING:
-                found = self.on_lattice(np.eye(2) * period, orientations=1)
-                if found:
-                    return found
-        return None
+        sizes = [(round(width * side / short), round(height * side / short), short / side) for side in (*_SIDES, short)]
+        periods = dict.fromkeys(round(given(wide, high) * scale, 3) for given in (tile.film_period, tile.period)
+                                for wide, high, scale in sizes)
+        periods.pop(tile.film_period(width, height), None)
+        return first_found(self.on_lattice(np.eye(2) * period, orientations=1)
+                           for period in periods if period >= lattice.MIN_SPACING)
 
 
 class FilmAccumulator:

@@ -25,6 +25,7 @@ bits, is lowered, but not in frames that are coded alone.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -54,9 +55,11 @@ _MOTION_LEVELS = 1.0  # grey levels: where the mean of a cell changes by so many
 _FULL_STRENGTH_PIXELS = 400_000
 # tried on the film of 720 lines of benchmarks/VIDEO.md, 2026-11-29: at 0.75 one stretch in two is lost on two platforms
 _MIN_SIZE_FACTOR = 0.8
-# of the class everyday: amplitude, and the least coefficient that is kept, in grey levels at amplitude 1 (thinned.py)
+# of the class everyday: amplitude, and the least coefficient that is kept, in grey levels at amplitude 1 (thinned.py),
+# with the tile of 360 lines; a coarser tile has fewer coefficients, which are larger (benchmarks/VIDEO.md)
 _AMPLITUDE, _MIXED_AMPLITUDE, _SMOOTH_AMPLITUDE = 0.8, 1.0, 0.78
 _MIXED_FLOOR, _SMOOTH_FLOOR = 2.9, 4.95
+_FLOOR_PERIOD = 168  # pixels
 _SPENT = (_AMPLITUDE, 0.0), (_MIXED_AMPLITUDE, _MIXED_FLOOR), (_SMOOTH_AMPLITUDE, _SMOOTH_FLOOR)
 _SMOOTH_GAIN = 39  # of cells that hold next to no detail
 _PARTLY_SMOOTH, _MOSTLY_SMOOTH = 0.3, 0.85  # the shares of such cells from which the second and the third are spent
@@ -118,6 +121,7 @@ class Marker:
         self._settings = width, height, payload, key, strength, robustness
         self._payload, self._key, self._strength = payload, Key.of(key), strength * _size_factor(width * height)
         is_moving = robustness != "hard" and max(width, height) <= _MAX_ASPECT * min(width, height)
+        self._coarseness = max(1.0, math.sqrt(tile.film_period(width, height) / _FLOOR_PERIOD))
         self._camera = Camera(CELL) if is_moving else None
         self._moved: dict[tuple[float, int], MovedTile] = {}
         self._pixels = WholePixels()
@@ -177,7 +181,7 @@ class Marker:
         self._has_previous = True
         if self._camera is None:
             height, width = self.size
-            patterns = tile.patterns(self._key, int(self._payload), tile.period(width, height), self._strength,
+            patterns = tile.patterns(self._key, int(self._payload), tile.film_period(width, height), self._strength,
                                      channels, bands=tile.FILM)
             tile.add(pixels, pixels, self._grid, *patterns)
         else:
@@ -188,7 +192,7 @@ class Marker:
         self._kind = self._kind_of_frame(restart)
         placement = camera.follow(self._cell_sums[: height // CELL, : width // CELL], _CELL_SUM, restart)
         amplitude, floor = _SPENT[self._kind]
-        patterns = self._patterns(placement, self._strength * amplitude, floor, pixels.shape[2])
+        patterns = self._patterns(placement, self._strength * amplitude, floor * self._coarseness, pixels.shape[2])
         if self._kind != len(_SPENT) - 1 or placement != ORIGIN:
             self._changes.forget()
             tile.add(pixels, pixels, self._grid, *patterns)
@@ -210,7 +214,8 @@ class Marker:
         """The tile as it lies on a frame."""
         payload = int(self._payload)
         if placement == ORIGIN or self._kind and placement.zoom == 1:  # on texture the host hides what rounding changes
-            flat, textured = thinned.patterns(self._key, payload, tile.period(*self.size), strength, floor, channels)
+            p = tile.film_period(*self.size)
+            flat, textured = thinned.patterns(self._key, payload, p, strength, floor, channels)
             left, top = self._pixels.at(placement)
             shift = -top, -left * channels
             return (np.roll(flat, shift, (0, 1)), np.roll(textured, shift, (0, 1))) if any(shift) else (flat, textured)

@@ -30,7 +30,7 @@ class MovedTile:
     def __init__(self, key: Key, payload: int, size: tuple[int, int], strength: float, floor: float,
                  channels: int) -> None:
         height, width = size
-        p = tile.period(width, height)
+        p = tile.film_period(width, height)
         self.channels, self._size, self._fine = channels, size, max(1, _LARGEST // p)
         flat, textured = thinned.patterns(key, payload, p, strength, floor, fine=self._fine)
         self._both = flat.astype(np.int32) << 8 | textured.view(np.uint8)  # one look-up gives both
@@ -42,7 +42,7 @@ class MovedTile:
     def at(self, placement: Placement) -> Patterns:
         """What `tile.add` adds to a frame, of a period that is the frame's longest side; overwritten by the next call.
 
-        Each pixel gets the sample nearest to it, at most 0.1 pixels away in a frame of 360 lines, 0.17 in one of 1080.
+        Each pixel gets the sample nearest to it, at most 0.1 pixels away in a frame of 360 lines, 0.25 in one of 1080.
         """
         if placement != self._placement:
             self._placement = placement
