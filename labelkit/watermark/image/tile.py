@@ -135,7 +135,7 @@ def period(width: float, height: float) -> int:
 @functools.lru_cache(maxsize=64)
 def film_period(width: float, height: float) -> int:
     """The tile period of a film: above 640 x 360 pixels it grows as the sides do, so that a film that is shrunk to 360
-    lines is marked as one that was made with so many. A multiple of 8, as blocks of codecs have it."""
+    lines is marked as one that was made with so many. A multiple of 8, as blocks of codecs have it, but in strips."""
     own, area = period(width, height), width * height / _FILM_AREA
     if area <= 1:
         return own
