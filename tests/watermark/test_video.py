@@ -78,9 +78,10 @@ def test_a_film_of_720_lines_is_read_after_hard_compression_at_360(given, read, 
 
 
 @pytest.mark.parametrize("size,period", [((320, 240), 135), ((640, 360), 168), ((854, 480), 216), ((1280, 720), 336),
-                                         ((720, 1280), 336), ((1920, 1080), 480), ((3840, 2160), 600)])
+                                         ((720, 1280), 336), ((1920, 1080), 480), ((3840, 2160), 1008)])
 def test_the_tile_of_a_film_grows_as_its_sides(size, period):
     assert tile.film_period(*size) == period and period % 8 == 0 or size == (320, 240)
+    assert tile.film_period(7680, 4320) == 1008, "the largest that kernels make"
     assert tile.film_period(4096, 256) == tile.period(4096, 256), "a strip has room for no more"
 
 

@@ -47,6 +47,7 @@ RINGS = 16  # of equal bin count, inside out: the detector estimates noise and r
 SYNC_SHARE = 0.2  # of the energy
 PERIODS = (96, 108, 120, 135, 150, 168, 192, 216, 240, 270, 300, 336, 384, 432, 480, 540, 600)  # products of 2, 3, 5, 7
 _FILM_AREA, _FILM_PERIOD = 640 * 360, 168  # pixels: up to that size films have the periods of pictures
+_FILM_PERIODS = (*(p for p in PERIODS if p % 8 == 0), 672, 768, 864, 1008)
 _FILM_SHARE = 168 / 360  # of the shorter side at most: two repeats, where a film is a strip
 LOW_BAND, LOW_LIMIT = 0.14, 30.0  # cycles per pixel, and per tile
 HIGH_RMS = 0.55  # grey levels rms of the high band on flat ground
@@ -140,7 +141,7 @@ def film_period(width: float, height: float) -> int:
     if area <= 1:
         return own
     ideal = min(_FILM_PERIOD * math.sqrt(area), _FILM_SHARE * min(width, height))
-    return max(own, min((p for p in PERIODS if p % 8 == 0), key=lambda p: abs(math.log(p / ideal))))
+    return max(own, min(_FILM_PERIODS, key=lambda p: abs(math.log(p / ideal))))
 
 
 @functools.lru_cache(maxsize=4)
