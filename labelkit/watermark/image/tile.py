@@ -46,9 +46,8 @@ RINGS = 16  # of equal bin count, inside out: the detector estimates noise and r
 # swept 2026-11-28, tables in benchmarks/TUNING.md: HIGH_RMS, LOW_BAND, LOW_LIMIT, SYNC_SHARE
 SYNC_SHARE = 0.2  # of the energy
 PERIODS = (96, 108, 120, 135, 150, 168, 192, 216, 240, 270, 300, 336, 384, 432, 480, 540, 600)  # products of 2, 3, 5, 7
-_FILM_AREA, _FILM_PERIOD = 640 * 360, 168  # pixels: up to that size films have the periods of pictures
+FILM_PERIOD = 168  # pixels, of films of 640 x 360: up to that size films have the periods of pictures
 _FILM_PERIODS = (*(p for p in PERIODS if p % 8 == 0), 672, 768, 864, 1008)
-_FILM_SHARE = 168 / 360  # of the shorter side at most: two repeats, where a film is a strip
 LOW_BAND, LOW_LIMIT = 0.14, 30.0  # cycles per pixel, and per tile
 HIGH_RMS = 0.55  # grey levels rms of the high band on flat ground
 GAIN_UNIT = 64  # the gain grid's fixed point
@@ -137,10 +136,10 @@ def period(width: float, height: float) -> int:
 def film_period(width: float, height: float) -> int:
     """The tile period of a film: above 640 x 360 pixels it grows as the sides do, so that a film that is shrunk to 360
     lines is marked as one that was made with so many. A multiple of 8, as blocks of codecs have it, but in strips."""
-    own, area = period(width, height), width * height / _FILM_AREA
+    own, area = period(width, height), width * height / (640 * 360)
     if area <= 1:
         return own
-    ideal = min(_FILM_PERIOD * math.sqrt(area), _FILM_SHARE * min(width, height))
+    ideal = FILM_PERIOD * min(math.sqrt(area), min(width, height) / 360)  # two repeats at least, in a strip too
     return max(own, min(_FILM_PERIODS, key=lambda p: abs(math.log(p / ideal))))
 
 

@@ -59,7 +59,6 @@ _MIN_SIZE_FACTOR = 0.8
 # with the tile of 360 lines; a coarser tile has fewer coefficients, which are larger (benchmarks/VIDEO.md)
 _AMPLITUDE, _MIXED_AMPLITUDE, _SMOOTH_AMPLITUDE = 0.8, 1.0, 0.78
 _MIXED_FLOOR, _SMOOTH_FLOOR = 2.9, 4.95
-_FLOOR_PERIOD = 168  # pixels
 _SPENT = (_AMPLITUDE, 0.0), (_MIXED_AMPLITUDE, _MIXED_FLOOR), (_SMOOTH_AMPLITUDE, _SMOOTH_FLOOR)
 _SMOOTH_GAIN = 39  # of cells that hold next to no detail
 _PARTLY_SMOOTH, _MOSTLY_SMOOTH = 0.3, 0.85  # the shares of such cells from which the second and the third are spent
@@ -121,7 +120,8 @@ class Marker:
         self._settings = width, height, payload, key, strength, robustness
         self._payload, self._key, self._strength = payload, Key.of(key), strength * _size_factor(width * height)
         is_moving = robustness != "hard" and max(width, height) <= _MAX_ASPECT * min(width, height)
-        self._coarseness = max(1.0, math.sqrt(tile.film_period(width, height) / _FLOOR_PERIOD))
+        self._period = tile.film_period(width, height)
+        self._coarseness = max(1.0, math.sqrt(self._period / tile.FILM_PERIOD))
         self._camera = Camera(CELL) if is_moving else None
         self._moved: dict[tuple[float, int], MovedTile] = {}
         self._pixels = WholePixels()
@@ -180,9 +180,8 @@ class Marker:
         restart |= not self._has_previous
         self._has_previous = True
         if self._camera is None:
-            height, width = self.size
-            patterns = tile.patterns(self._key, int(self._payload), tile.film_period(width, height), self._strength,
-                                     channels, bands=tile.FILM)
+            patterns = tile.patterns(self._key, int(self._payload), self._period, self._strength, channels,
+                                     bands=tile.FILM)
             tile.add(pixels, pixels, self._grid, *patterns)
         else:
             self._mark_everyday(pixels, self._camera, restart)
@@ -214,8 +213,7 @@ class Marker:
         """The tile as it lies on a frame."""
         payload = int(self._payload)
         if placement == ORIGIN or self._kind and placement.zoom == 1:  # on texture the host hides what rounding changes
-            p = tile.film_period(*self.size)
-            flat, textured = thinned.patterns(self._key, payload, p, strength, floor, channels)
+            flat, textured = thinned.patterns(self._key, payload, self._period, strength, floor, channels)
             left, top = self._pixels.at(placement)
             shift = -top, -left * channels
             return (np.roll(flat, shift, (0, 1)), np.roll(textured, shift, (0, 1))) if any(shift) else (flat, textured)
