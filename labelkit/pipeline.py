@@ -223,8 +223,7 @@ def _embedded_text(text: Reader, target: PathName | BinaryIO | None, label: Labe
 
 def _embed_samples(source: Held, rate: int | None, request: Request, target: Any) -> Held:
     """Samples with their signal layers, as what they came as; in `target` where that is an array."""
-    marked = arrays.labelled(source, rate, request.max_pixels, lambda samples: _signal_layers(samples, request)[0],
-                             target)
+    marked = arrays.labelled(source, rate, request.max_pixels, lambda one: _signal_layers(one, request)[0], target)
     if request.recorder:
         request.recorder.record_samples(marked)
     return marked

@@ -8,6 +8,7 @@ import io
 import wave
 
 import numpy as np
+import pytest
 
 
 def wave_bytes(samples: np.ndarray, rate: int) -> bytes:
@@ -19,6 +20,22 @@ def wave_bytes(samples: np.ndarray, rate: int) -> bytes:
         out.setframerate(rate)
         out.writeframes(np.round(samples * 32767).astype("<i2").tobytes())
     return file.getvalue()
+
+
+def encoded(samples: np.ndarray, rate: int, muxer: str, codec: str) -> bytes:
+    """Float [frames, 1 or 2] through an encoder and a muxer of FFmpeg, whole packets alone; skips without PyAV."""
+    av, layout, out = pytest.importorskip("av"), ("mono", "stereo")[samples.shape[1] - 1], io.BytesIO()
+    with av.open(out, "w", format=muxer) as file:
+        stream = file.add_stream(codec, rate=rate, layout=layout)
+        stream.bit_rate = 96_000 * samples.shape[1]
+        stream.codec_context.open(strict=False)
+        step = stream.codec_context.frame_size or 1024
+        for at in range(0, len(samples) - step, step):
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[at:at + step].T), "fltp", layout)
+            frame.sample_rate, frame.pts = rate, at
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return out.getvalue()
 
 
 def _shaped(x: np.ndarray, rate: int, peaks: list[tuple[float, float]]) -> np.ndarray:

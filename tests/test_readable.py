@@ -77,22 +77,6 @@ def plain_sound(x: np.ndarray, kind: str, subtype: str) -> bytes:
     return out.getvalue()
 
 
-def encoded_sound(x: np.ndarray, muxer: str, codec: str) -> bytes:
-    av = pytest.importorskip("av")
-    out = io.BytesIO()
-    with av.open(out, "w", format=muxer) as file:
-        stream = file.add_stream(codec, rate=RATE, layout="stereo")
-        stream.bit_rate = 192_000
-        stream.codec_context.open(strict=False)
-        step = stream.codec_context.frame_size or 1024
-        for at in range(0, len(x) - step, step):
-            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(x[at:at + step].T), "fltp", "stereo")
-            frame.sample_rate, frame.pts = RATE, at
-            file.mux(stream.encode(frame))
-        file.mux(stream.encode(None))
-    return out.getvalue()
-
-
 def remade(source: Path, muxer: str, codec: str | None) -> bytes:
     """The pictures of a film in another container: copied, or encoded anew."""
     av = pytest.importorskip("av")
@@ -250,7 +234,7 @@ def test_sound_of_libsndfile(name, sound):
 @pytest.mark.parametrize("name", ENCODED)
 def test_encoded_sound(name, sound):
     kind, *how = ENCODED[name]
-    check(encoded_sound(sound, *how), kind)
+    check(sounds.encoded(sound, RATE, *how), kind)
 
 
 @pytest.mark.parametrize("name", FILMS)
@@ -288,7 +272,7 @@ def test_what_only_begins_like_one_is_of_no_known_format(data):
 def test_broken_ones_give_errors_of_our_own(name, moving):
     small = np.ascontiguousarray(photo()[:192, :256])
     data = (PICTURES[name][1](small) if name in PICTURES else plain_sound(sounds.music(1), *SOUNDS[name][1:])
-            if name in SOUNDS else encoded_sound(sounds.music(1), *ENCODED[name][1:]) if name in ENCODED else
+            if name in SOUNDS else sounds.encoded(sounds.music(1), RATE, *ENCODED[name][1:]) if name in ENCODED else
             remade(moving, *FILMS[name][1:])[:60_000])
     draw = random.Random(name)
     for number in range(12):

@@ -99,8 +99,7 @@ class AudioSamples:
         """The samples of each span, as far as there are any."""
         return (self.samples[max(0, start) : max(0, stop)] for start, stop in spans)
 
-    def rebuilt(self, change: Callable[[Blocks], Iterator[Waveform]], frames: int,
-                inserted: Inserted) -> AudioSamples:
+    def rebuilt(self, change: Callable[[Blocks], Iterator[Waveform]], frames: int, inserted: Inserted) -> AudioSamples:
         """The clip that `change` makes of the blocks, `frames` long; see AudioStream."""
         made = np.empty((frames, self.channels), np.float32)
         done = 0

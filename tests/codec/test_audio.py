@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import base64
 import io
-import math
 import shutil
 import struct
 import subprocess
@@ -277,17 +276,7 @@ def chunks(data: bytes) -> list[bytes]:
 
 def aac(channels: int, seconds: float) -> bytes:
     """An ADTS stream, which can be joined to another."""
-    av, out = pytest.importorskip("av"), io.BytesIO()
-    with av.open(out, "w", format="adts") as file:
-        stream = file.add_stream("aac", rate=RATE, layout={1: "mono", 2: "stereo"}[channels])
-        x = np.tile(sounds.music(2, RATE)[:, :1].T, (channels, math.ceil(seconds / 2)))[:, :round(seconds * RATE)]
-        for start in range(0, x.shape[1], 1024):
-            part = np.ascontiguousarray(x[:, start:start + 1024])
-            frame = av.AudioFrame.from_ndarray(part, "fltp", stream.layout.name)
-            frame.sample_rate, frame.pts = RATE, start
-            file.mux(stream.encode(frame))
-        file.mux(stream.encode(None))
-    return out.getvalue()
+    return sounds.encoded(sounds.music(seconds, RATE)[:, :channels], RATE, "adts", "aac")
 
 
 @pytest.mark.parametrize("seconds", [1, 1.5, 3], ids=["within a block", "about a block", "after a block"])

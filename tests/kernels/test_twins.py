@@ -60,8 +60,7 @@ def test_film_gain(native, shape) -> None:
 @pytest.mark.parametrize("p", [96, 7])
 @pytest.mark.parametrize("fades", [False, True])
 def test_embed(native, shape, p, fades) -> None:
-    random = np.random.default_rng(2)
-    channels = shape[2]
+    random, channels = np.random.default_rng(2), shape[2]
     pixels, gain = _pixels(shape), random.integers(0, 256, _cells(shape)).astype(np.uint8)
     flat = random.integers(-8191, 8192, (p, p)).astype(np.int16).repeat(channels, 1)
     textured = random.integers(-127, 128, (p, p)).astype(np.int8).repeat(channels, 1)

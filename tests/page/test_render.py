@@ -29,6 +29,7 @@ from labelkit.page import demo, markup, render
 from labelkit.page.image_preview import AMPLIFIED, ImagePreview
 from labelkit.page.render import Exhibit, page, report_page
 from labelkit.report import Finding, Layer, Report, Status
+from tests.page import chromium
 
 HOSTILE = '</dd></main><script>alert(1)</script><img src=x onerror="alert(2)"> \' " & \u202e \x1b[2J \udc80'
 
@@ -254,16 +255,19 @@ def test_demo_page_that_cannot_be_written_is_an_error(tmp_path, capsys):
     assert "cannot be written" in capsys.readouterr().err
 
 
-def test_a_browser_shows_the_page(tmp_path):
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
+def browsed(folder: Path, *words: str) -> bytes:
+    """What headless Chromium prints, its profile in `folder`; skips the test where there is none."""
+    if not chromium.PROGRAM:
         pytest.skip("chromium is missing")
+    return subprocess.run([chromium.PROGRAM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+                           "--disable-sync", "--disable-background-networking", f"--user-data-dir={folder / 'profile'}",
+                           *words], capture_output=True, check=True).stdout
+
+
+def test_a_browser_shows_the_page(tmp_path):
     target = tmp_path / "page.html"
     target.write_text(page([Exhibit(HOSTILE, report(said=HOSTILE), png(picture()), png(picture(91)))]), "utf-8")
-    shown = subprocess.run([chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
-                            "--disable-background-networking", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom",
-                            f"file://{target}"], capture_output=True, check=True).stdout.decode("utf-8")
-    read = Reader(shown)
+    read = Reader(browsed(tmp_path, "--dump-dom", f"file://{target}").decode("utf-8"))
     assert read.injected() == [] and [tag for tag, _ in read.tags].count("img") == 3
 
 
@@ -299,14 +303,8 @@ _BOX = ("<script>addEventListener('load', () => { const seen = [], walk = docume
 
 def chromium_shows(folder: Path, text: str, *options: str) -> bytes:
     """What headless Chromium prints for a page, as wide as a telephone."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
-        pytest.skip("chromium is missing")
     (folder / "page.html").write_text(text, "utf-8")
-    return subprocess.run([chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
-                           "--disable-background-networking", f"--user-data-dir={folder / 'profile'}",
-                           "--window-size=500,900", *options, f"file://{folder / 'page.html'}"],
-                          capture_output=True, check=True).stdout
+    return browsed(folder, "--window-size=500,900", *options, f"file://{folder / 'page.html'}")
 
 
 def has_chinese_font() -> bool:
@@ -359,9 +357,6 @@ def test_the_summary_names_its_layers_where_its_head_is_hidden():
 @pytest.mark.parametrize(("width", "narrow"), [(390, True), (1200, False)])
 def test_a_telephone_shows_every_layer(width, narrow, tmp_path):
     """No part of the page is wider than the screen, and the columns become lines."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
-        pytest.skip("chromium is missing")
     text = page([Exhibit("a-rather-long-name-of-a-picture.png", report(), png(picture()), png(picture(91)))])
     policy = re.search(r'<meta http-equiv="Content-Security-Policy"[^>]*>', text).group()
     measure = (f"<iframe id=f style='width:{width}px;height:800px;border:0'></iframe><script>"
@@ -372,10 +367,8 @@ def test_a_telephone_shows_every_layer(width, narrow, tmp_path):
                "new Set(cells.map(c => Math.round(c.left))).size == 1].join(' ') }</script>")
     inner = base64.b64encode(text.replace(policy, "").encode("ascii", "xmlcharrefreplace")).decode()
     (tmp_path / "outer.html").write_text(f'<body style="margin:0" data-page="{inner}">{measure}', "utf-8")
-    shown = subprocess.run([chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
-                            "--disable-background-networking", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom",
-                            f"--window-size={width + 40},900", f"file://{tmp_path / 'outer.html'}"],
-                           capture_output=True, check=True).stdout.decode("utf-8")
+    shown = browsed(tmp_path, "--dump-dom", f"--window-size={width + 40},900",
+                    f"file://{tmp_path / 'outer.html'}").decode("utf-8")
     seen = re.search(r'data-seen="([^"]*)"', shown)[1].split()
     assert seen == ["true", "true", "true" if narrow else "false"]
 

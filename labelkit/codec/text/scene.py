@@ -332,10 +332,9 @@ def _moved(added: dict[str, list[dict[str, object]]], texture: bytes, start: int
 
 def _parts(counts: dict[str, int], texture: bytes) -> dict[str, list[dict[str, object]]]:
     """What a sign is made of, behind what the file holds already."""
-    corners = _CORNERS
     buffer, view, accessor = counts["buffers"], counts["bufferViews"], counts["accessors"]
     return {
-        "buffers": [{"byteLength": len(corners), "uri": _data("application/octet-stream", corners)}],
+        "buffers": [{"byteLength": len(_CORNERS), "uri": _data("application/octet-stream", _CORNERS)}],
         "bufferViews": [{"buffer": buffer, "byteOffset": start, "byteLength": length, "target": target}
                         for start, length, target in ((0, 48, 34962), (48, 32, 34962), (80, 12, 34963))],
         "accessors": [
