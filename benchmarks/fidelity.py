@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from skimage.metrics import structural_similarity
 
 
 def psnr(host: np.ndarray, marked: np.ndarray) -> float:
@@ -17,5 +16,7 @@ def psnr(host: np.ndarray, marked: np.ndarray) -> float:
 
 def ssim(host: np.ndarray, marked: np.ndarray) -> float:
     """Structural similarity (Wang and others 2004, Gaussian window of deviation 1.5), mean over the three channels."""
+    from skimage.metrics import structural_similarity  # here, so that tests that need no more do without it
+
     return float(structural_similarity(host, marked, channel_axis=2, gaussian_weights=True, sigma=1.5,
                                        use_sample_covariance=False, data_range=255))
