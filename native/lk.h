@@ -233,6 +233,23 @@ typedef int lk_plane_fold_lattice_fn(const int8_t *plane, size_t height, size_t 
 typedef int lk_lattice_score_fn(const float *r, size_t n, size_t height, size_t width, const float *vectors,
                                 size_t count, float *score);
 
+/* How well a pattern fits the spectrum of a plane on each of several lattices: the highest projection on it at any of 128 x
+ * 128 shifts, of either sign, over its deviation where all phases are random. Its bins are read bilinearly at (kx * s[2] +
+ * ky * s[3], kx * s[0] + ky * s[1]), which are a column and a row; beyond the spectrum they count as 0.
+ * spectrum  float32 [n][n / 2][2], half of a spectrum without its last column; n is a power of two, 4 to LK_PATTERN_SIDE
+ * waves     int32 [bins][2], at most LK_PATTERN_BINS: kx, 0 to LK_PATTERN_REACH, and ky, +-LK_PATTERN_REACH
+ * pattern   float32 [bins][2]: what the bins are multiplied by, of unit magnitude
+ * roots     float32 [1024][2]: cosine and sine of -2 pi k / 1024
+ * steps     float32 [count][4]: s of each lattice
+ * scratch   float32 [LK_PATTERN_SCRATCH]
+ * score     float32 [count]; the twin agrees within 1e-4 of the largest, as its transforms add in another order */
+#define LK_PATTERN_REACH 39
+#define LK_PATTERN_SIDE 4096
+#define LK_PATTERN_BINS 2048
+#define LK_PATTERN_SCRATCH (7 * 2 * 16 * 128 + 2 * LK_PATTERN_BINS)
+typedef int lk_pattern_score_fn(const float *spectrum, size_t n, const int32_t *waves, const float *pattern, size_t bins,
+                                const float *roots, const float *steps, size_t count, float *scratch, float *score);
+
 /* A box of a plane at another scale. Where the columns grow fewer, a sample is the mean of those whose centres lie in its
  * part of the box, and of one at least; else it is bilinear, with weights in 256ths. The border is repeated outwards.
  * plane    uint8 [height][width]
@@ -310,6 +327,7 @@ struct lk_kernels {
     lk_plane_fold_fn *plane_fold;
     lk_plane_fold_lattice_fn *plane_fold_lattice;
     lk_lattice_score_fn *lattice_score;
+    lk_pattern_score_fn *pattern_score;
     lk_plane_resample_fn *plane_resample;
     lk_plane_match_fn *plane_match;
     lk_jpeg_scan_fn *jpeg_scan;

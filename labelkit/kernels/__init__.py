@@ -60,6 +60,7 @@ plane_whiten = _in_use.plane_whiten
 plane_fold = _in_use.plane_fold
 plane_fold_lattice = _in_use.plane_fold_lattice
 lattice_score = _in_use.lattice_score
+pattern_score = _in_use.pattern_score
 plane_resample = _in_use.plane_resample
 plane_match = _in_use.plane_match
 jpeg_scan = _in_use.jpeg_scan

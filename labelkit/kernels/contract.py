@@ -103,6 +103,11 @@ class Kernels(Protocol):
     def lattice_score(self, r: Float32, height: int, width: int, vectors: Float32, score: Float32, /) -> None:
         """`score` [count]: how much of an autocorrelation `r` [n, n] lies on each lattice of `vectors` [count, 4]."""
 
+    def pattern_score(self, spectrum: Float32, waves: Int32, pattern: Float32, roots: Float32, steps: Float32,
+                      scratch: Float32, score: Float32, /) -> None:
+        """`score` [count]: the highest projection of a half spectrum [n, n / 2, 2], read at `waves` [bins, 2] on each
+        lattice of `steps` [count, 4], on `pattern` [bins, 2], at any of 128 x 128 shifts; `roots` [1024, 2]."""
+
     def plane_resample(self, plane: UInt8, left: float, top: float, right: float, bottom: float, out: UInt8,
                        scratch: UInt32, /) -> None:
         """`out`: a box of `plane` [height, width], in fractional samples, at another scale."""

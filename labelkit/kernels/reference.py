@@ -28,14 +28,16 @@ from labelkit.kernels.contract import Float32, Int8, Int16, Int32, Int64, UInt8,
 from labelkit.kernels.jpeg import jpeg_marker, jpeg_scan
 from labelkit.kernels.loudness import audio_loudness
 from labelkit.kernels.margin import margin_sample, margin_score
+from labelkit.kernels.pattern import pattern_score
 
 __all__ = [
     "audio_chips", "audio_limit", "audio_loudness", "audio_mark", "audio_mark_scratch", "audio_resample",
     "audio_rows", "audio_shield", "audio_spectrum", "audio_stream", "audio_stream_form", "audio_stream_scratch",
     "audio_stream_state", "camera_fit", "camera_grid", "code_distance", "film_gain", "floats_expand",
     "floats_quantise", "image_colours", "image_embed", "image_gain", "image_luma", "image_spread", "jpeg_marker",
-    "jpeg_scan", "lattice_score", "margin_sample", "margin_score", "plane_fold", "plane_fold_lattice", "plane_match",
-    "plane_resample", "plane_whiten", "polar_decode", "polar_scratch", "tile_make", "tile_place",
+    "jpeg_scan", "lattice_score", "margin_sample", "margin_score", "pattern_score", "plane_fold",
+    "plane_fold_lattice", "plane_match", "plane_resample", "plane_whiten", "polar_decode", "polar_scratch",
+    "tile_make", "tile_place",
 ]
 
 Plane = npt.NDArray[Any]

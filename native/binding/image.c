@@ -231,6 +231,31 @@ static PyObject *plane_fold_lattice(PyObject *module, PyObject *args) {
     LK_CALL(&v, plane_fold_lattice, pplane, (size_t)h, (size_t)w, porigin, pstep, pout);
 }
 
+/* pattern_score(spectrum float32[n, n / 2, 2], waves int32[bins, 2], pattern float32[bins, 2], roots float32[1024, 2],
+ *               steps float32[count, 4], scratch float32[LK_PATTERN_SCRATCH], score float32[count]) */
+static PyObject *pattern_score(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *spectrum, *waves, *pattern, *roots, *steps, *scratch, *score;
+    struct lk_views v = {.count = 0};
+    if (!PyArg_ParseTuple(args, "OOOOOOO", &spectrum, &waves, &pattern, &roots, &steps, &scratch, &score)) return NULL;
+    const float *pspectrum = lk_input_of(&v, spectrum, 'f', 3, "spectrum");
+    const Py_ssize_t n = lk_axis(&v, 0);
+    lk_range(&v, n, 4, LK_PATTERN_SIDE, "rows of the spectrum");
+    if (lk_axis(&v, 1) != n / 2 || lk_axis(&v, 2) != 2) return lk_refuse(&v, "spectrum: [n, n / 2, 2] wanted");
+    const int32_t *pwaves = lk_input(&v, waves, 'i', LK_ANY, "waves");
+    const Py_ssize_t bins = lk_elements(&v) / 2;
+    lk_range(&v, bins, 0, LK_PATTERN_BINS, "bins");
+    const float *ppattern = lk_input(&v, pattern, 'f', 2 * bins, "pattern");
+    const float *proots = lk_input(&v, roots, 'f', 2048, "roots");
+    const float *psteps = lk_input(&v, steps, 'f', LK_ANY, "steps");
+    const Py_ssize_t count = lk_elements(&v) / 4;
+    if (lk_elements(&v) % 4) return lk_refuse(&v, "steps: rows of four wanted");
+    float *pscratch = lk_output(&v, scratch, 'f', LK_PATTERN_SCRATCH, "scratch");
+    float *pscore = lk_output(&v, score, 'f', count, "score");
+    LK_CALL(&v, pattern_score, pspectrum, (size_t)n, pwaves, ppattern, (size_t)bins, proots, psteps, (size_t)count,
+            pscratch, pscore);
+}
+
 /* lattice_score(r float32[n, n], height, width, vectors float32[count, 4], score float32[count]) */
 static PyObject *lattice_score(PyObject *module, PyObject *args) {
     (void)module;
@@ -347,6 +372,8 @@ PyMethodDef lk_image_methods[] = {
     {"plane_fold", plane_fold, METH_VARARGS, "plane_fold(plane, out)"},
     {"plane_fold_lattice", plane_fold_lattice, METH_VARARGS, "plane_fold_lattice(plane, origin, step, out)"},
     {"lattice_score", lattice_score, METH_VARARGS, "lattice_score(r, height, width, vectors, score)"},
+    {"pattern_score", pattern_score, METH_VARARGS,
+     "pattern_score(spectrum, waves, pattern, roots, steps, scratch, score)"},
     {"plane_resample", plane_resample, METH_VARARGS, "plane_resample(plane, left, top, right, bottom, out, scratch)"},
     {"plane_match", plane_match, METH_VARARGS, "plane_match(plane, pattern, least, scratch, place, score)"},
     {"jpeg_scan", jpeg_scan, METH_VARARGS, "jpeg_scan(pixels, across, down, quantisers, codes, out, size)"},

@@ -36,6 +36,7 @@ lk_plane_whiten_fn LK(lk_plane_whiten);
 lk_plane_fold_fn LK(lk_plane_fold);
 lk_plane_fold_lattice_fn LK(lk_plane_fold_lattice);
 lk_lattice_score_fn LK(lk_lattice_score);
+lk_pattern_score_fn LK(lk_pattern_score);
 lk_plane_resample_fn LK(lk_plane_resample);
 lk_plane_match_fn LK(lk_plane_match);
 lk_jpeg_scan_fn LK(lk_jpeg_scan);

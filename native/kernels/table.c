@@ -23,6 +23,7 @@ const struct lk_kernels LK(lk_kernels) = {
     .plane_fold = LK(lk_plane_fold),
     .plane_fold_lattice = LK(lk_plane_fold_lattice),
     .lattice_score = LK(lk_lattice_score),
+    .pattern_score = LK(lk_pattern_score),
     .plane_resample = LK(lk_plane_resample),
     .plane_match = LK(lk_plane_match),
     .jpeg_scan = LK(lk_jpeg_scan),

@@ -139,7 +139,8 @@ def test_the_spacing_of_a_tile_is_found_by_its_pattern_and_not_by_anothers(wide,
         looked = search.TileSearch.of_picture(pixels.luma_of(seen), key)
         factor, correlation = looked._coarse
         before = looked.trials.count
-        found = spacing.likely(correlation, factor, seen.shape[:2], looked.keyed, looked.trials)
+        longer = max(correlation.height, correlation.width)
+        found = spacing.likely(looked._bins, longer, factor, seen.shape[:2], looked.keyed, looked.trials)
         assert (abs(found[0] / right - 1) < 0.006) is is_first
         assert looked.trials.count - before >= 2 * matcher.SHIFTS * len(found), "all that is tried counts"
 
@@ -153,7 +154,8 @@ def test_the_spacing_of_an_enlarged_quarter_is_tried(monkeypatch) -> None:
     for most, is_found in ((2.0, True), (1.6, False)):
         monkeypatch.setattr(spacing, "_MOST", most)
         factor, correlation = looked._coarse
-        found = spacing.likely(correlation, factor, seen.shape[:2], looked.keyed, looked.trials)
+        longer = max(correlation.height, correlation.width)
+        found = spacing.likely(looked._bins, longer, factor, seen.shape[:2], looked.keyed, looked.trials)
         assert (abs(found[0] / right - 1) < 0.006) is is_found
 
 

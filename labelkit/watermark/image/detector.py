@@ -2,11 +2,12 @@
 """Decide whether a picture carries a mark of a key.
 
 The steps in order of cost; one is taken only when those before it found nothing:
-  fast    the period that a picture of this size is given, at its own scale
+  fast    the periods that a picture and a page of this size are given, at its own scale
   normal  the periods of larger pictures (crops), in all eight orientations; every spacing that the tile may have,
-          upright, by the key's pattern (spacing.py); the best upright lattices, in all orientations; then the best
-          lattices of any two vectors (turned, stretched, sheared), all looked for in the shrunk picture; in a page
-          whose paper was brightened to white, its ink; what a frame encloses in a photograph (frame.py)
+          upright, by the key's pattern (spacing.py); the best upright lattices, in all orientations; turned squares
+          and stretched ones by the key's pattern; then the best lattices of any two vectors (turned, sheared), all
+          looked for in the shrunk picture; in a page whose paper was brightened to white, its ink; what a frame
+          encloses in a photograph (frame.py)
   deep    more of these lattices, and those of the picture at its own resolution; then pictures that a lens bulged
           (lens.py), whose rows and columns were moved in waves (waves.py), and pictures of a picture whose frame is
           not seen: lattices in perspective (perspective.py)

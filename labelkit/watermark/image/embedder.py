@@ -82,7 +82,8 @@ def embed(pixels: npt.NDArray[PixelT], payload: Payload, key: Key | None = None,
 def _mark(host: npt.NDArray[np.uint8], out: npt.NDArray[np.uint8], grid: npt.NDArray[np.uint8], payload: Payload,
           key: Key, strength: float, robustness: str) -> None:
     height, width, channels = host.shape
-    activity, p = grid, tile.period(width, height)
+    activity = grid
+    p = (tile.fine_period if gain.is_page(activity) else tile.period)(width, height)
     grid, flat_gain = gain.adapted(host, activity)
     on_flat = True
     if robustness != "hard":

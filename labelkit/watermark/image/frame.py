@@ -21,7 +21,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from labelkit.watermark.image import lattice, spacing
+from labelkit.watermark.image import lattice, pattern, spacing
 from labelkit.watermark.image.pixels import decimate, whiten
 from labelkit.watermark.image.search import LocatedTile, TileSearch
 from labelkit.watermark.image.waves import sampled
@@ -59,7 +59,8 @@ def search(luma: npt.NDArray[np.uint8], whole: TileSearch) -> LocatedTile | None
     middle = float(ratios[len(ratios) // 2])
     shares = min(1.0, middle), min(1.0, 1 / middle)
     shrunk = _Rectangle(luma, ends, shares, _PLANE)
-    vectors, tried = spacing.best(shrunk.correlation(), whole.keyed, _TILES, ratios / middle)
+    bins = pattern.white(shrunk.correlation())
+    vectors, tried = spacing.best(bins, max(shrunk.plane.shape), whole.keyed, _TILES, ratios / middle)
     read = _Rectangle(luma, ends, shares, _longest(ends))
     found = whole.set_right(read.plane, tried, np.diag(read.size / shrunk.size) @ vectors)
     return read.as_seen(found) if found else None

@@ -27,6 +27,7 @@ _MIN_TEXTURED_CELLS = 64  # a codec deletes the mark from all other cells
 _MIN_TOP, _MAX_TOP = 60, 150  # the top is lowered or raised between these to meet the PSNR budget
 _MSE_BUDGET = 3.9  # grey levels squared: PSNR 42.2 dB
 _SMOOTH_GAIN = 50  # cells below it are smooth: codecs take most of the high band from them, and grain is visible there
+_STRONG_GAIN = 80  # cells above it hold strong edges
 _FLAT_GAINS = (0.8, 0.7, 0.6, 0.55)  # shares of the gain that flat ground can get
 
 
@@ -54,6 +55,13 @@ def count_textured(host: npt.NDArray[np.uint8], gain: npt.NDArray[np.uint8]) -> 
                            "watermark needs {least}", busy=textured, cells=gain.size, least=_MIN_TEXTURED_CELLS,
                            hint="set required=False to label it without a watermark")
     return textured
+
+
+def is_page(gain: npt.NDArray[np.uint8]) -> bool:
+    """Whether a picture of this `activity` is flat but for strong edges, as a page of text is. Of a large tile on flat
+    ground JPEG 50 leaves nothing."""
+    flat, strong = int(np.count_nonzero(gain == BASE_GAIN)), int(np.count_nonzero(gain > _STRONG_GAIN))
+    return 3 * flat >= gain.size and 10 * strong >= gain.size
 
 
 def adapted(host: npt.NDArray[np.uint8], gain: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], float]:

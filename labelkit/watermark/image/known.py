@@ -46,13 +46,15 @@ def is_clear(pixels: npt.NDArray[np.uint8 | np.uint16], payload: Payload, key: K
 
 
 def known_scores(pixels: npt.NDArray[np.uint8 | np.uint16], payload: Payload, key: Key) -> tuple[float, float]:
-    """The projections on the synchronisation pattern and on the word, in standard deviations of unmarked media."""
+    """The projections on the synchronisation pattern and on the word, in standard deviations of unmarked media: of the
+    tile that a picture of this size is given or of that of a page, whichever is seen more."""
     height, width = pixels.shape[:2]
     host = eight_bits(pixels)
     luma = np.ascontiguousarray(host) if host.ndim == 2 else luma_of(host)
     with scratch.lent(height * width) as white, scratch.lent(4 * 24 * (width + 16)) as rows:
         whitened = white.view(np.int8).reshape(height, width)
         kernels.plane_whiten(luma, whitened, rows.view(np.int32), ground_noise(luma))
-        folded = fold(whitened, tile.period(width, height))
-    aligned = limited_bins(tile.analyse(folded), 1)[0] * tile.placed_phases(key, int(payload)).conj()
-    return scores(aligned, tile.keyed_bins(key).signs(int(payload)))
+        periods = {tile.period(width, height), tile.fine_period(width, height)}
+        folded = [fold(whitened, p) for p in periods]
+    phases, signs = tile.placed_phases(key, int(payload)).conj(), tile.keyed_bins(key).signs(int(payload))
+    return max((scores(limited_bins(tile.analyse(one), 1)[0] * phases, signs) for one in folded), key=sum)

@@ -91,11 +91,23 @@ class Autocorrelation:
         reach = int(min(0.75 * longer, 0.95 * shorter, 0.5 * len(self.values)))
         return self._best_distinct(_squares(reach), count)
 
+    def best_squares(self, count: int, least: float, most: float) -> npt.NDArray[np.float32]:
+        """float32 [up to count, 4]: the squares of whole numbers, at any angle, that score best, best first; their
+        sides are `least` to `most` samples long."""
+        squares = _squares(int(min(most, 0.5 * len(self.values))))
+        squares = squares[np.hypot(squares[:, 0], squares[:, 1]) >= least]
+        score = self.score(squares)
+        best = _largest(score, count) if len(score) > count else np.arange(len(score))
+        return squares[best[np.argsort(-score[best], kind="stable")]]
+
     def rectangular(self, count: int) -> list[Lattice]:
         """The best upright lattices of unequal sides, the longer at most 1.5 times the shorter, best first."""
+        return self._best_distinct(self.rectangles(), count)
+
+    def rectangles(self) -> npt.NDArray[np.float64]:
+        """float64 [up to 256, 4]: the upright lattices of the spacings that are seen best along each axis."""
         across, down = (self._best_spacings(length, axis) for length, axis in ((self.width, 0), (self.height, 1)))
-        pairs = [(a, 0, 0, b) for a in across for b in down if 1 / 1.5 < a / b < 1.5]
-        return self._best_distinct(np.array(pairs).reshape(-1, 4), count)
+        return np.array([(a, 0, 0, b) for a in across for b in down if 1 / 1.5 < a / b < 1.5]).reshape(-1, 4)
 
     def oblique(self, count: int, peaks: int = 400) -> list[Lattice]:
         """The best lattices of any two vectors, paired from the `peaks` strongest peaks, at most `count`, best first.

@@ -133,7 +133,7 @@ def spending(host: UInt8, activity: UInt8, grid: UInt8, flat_gain: float, p: int
     unclipped, flat = (float(cells[row].sum(dtype=np.float64)) / places.count for row in (_UNCLIPPED, _FLAT))
     needed, apart = (
         math.ceil(max(_codec_need(scores[:, k, 0].tolist(), area), _plain_need(scores[0, k, 1:].tolist(), unclipped),
-                      _LEAST) * _AMPLITUDE_STEPS) / _AMPLITUDE_STEPS for k in (0, 1))
+                      _least(p)) * _AMPLITUDE_STEPS) / _AMPLITUDE_STEPS for k in (0, 1))
     # codecs leave more of the mark on flat ground than single cells show, as they predict each from the last
     alone = apart * (1 + flat)
     if flat and alone <= min(1.0, _FLAT_WORTH * needed):
@@ -193,6 +193,11 @@ def _stand_in(p: int, flat_gain: float) -> Float32:
     waves = 256.0 * _waves()[:, : len(_FREQUENCIES)]
     return np.array([(cell @ waves).T / (256 * _WAVE_UNIT * unit) for cell, unit in zip(cells, units, strict=True)],
                     np.float32)
+
+
+def _least(p: int) -> float:
+    """The least amplitude: 0.6, and less for larger tiles, of which a smaller scale leaves more."""
+    return _LEAST * _power(min(1.0, 270 / p), 4)
 
 
 def _codec_need(scores: Sequence[Sequence[float]], area: int) -> float:

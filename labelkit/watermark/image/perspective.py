@@ -27,7 +27,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from labelkit.watermark.image import lattice, spacing, tile
+from labelkit.watermark.image import lattice, pattern, tile
 from labelkit.watermark.image.pixels import decimate, whiten
 from labelkit.watermark.image.search import LocatedTile, TileSearch
 
@@ -130,7 +130,7 @@ class _Planes:
             plane = upright(self._flat, tilt, self._half / self._factor, nearest=True)
             correlation = lattice.Autocorrelation(plane, is_flat=True)
         vectors = self._vectors(tilt) if change is None else self._vectors(tilt) @ change
-        return spacing.score(spacing.white(correlation), keyed, vectors / self._factor)
+        return float(pattern.scores(pattern.white(correlation), keyed, vectors[None] / self._factor)[0])
 
     def _vectors(self, tilt: Tilt) -> npt.NDArray[np.float64]:
         """The lattice in pixels of a tile in the picture set upright, which is still as short as it was seen."""

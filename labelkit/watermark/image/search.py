@@ -8,6 +8,7 @@ payload. Each lattice is tried in its eight orientations (quarter turns, mirror)
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from labelkit.evidence import ImageGeometry
 from labelkit.key import Key
 from labelkit.payload import Payload
 from labelkit.watermark.detection import MAX_FALSE_POSITIVE_RATE, Detection
-from labelkit.watermark.image import lattice, spacing, tile, unsynchronised
+from labelkit.watermark.image import lattice, pattern, spacing, tile, unsynchronised
 from labelkit.watermark.image.matcher import ORIENTATIONS, SHIFTS, TileMatch, Trials, match
 from labelkit.watermark.image.pixels import decimate, whiten
 
@@ -28,6 +29,7 @@ from labelkit.watermark.image.pixels import decimate, whiten
 _BEST_PERIODS, _BEST_LATTICES = 2, 3  # on which words without their synchronisation pattern are looked for
 _CLEAR_LATTICE = 10.0  # deviations of a lattice on which parts of a picture are matched each by itself
 _FAINT = 18.0  # deviations: in the whole picture the word of a ninth has at most a third of the 50 that a word can have
+_LARGE = 512  # pixels: a larger tile is folded to 256 x 256 cells, which cost less to transform
 WORKING_SIDE = 512  # pixels: lattices are searched on a plane shrunk to about this
 
 
@@ -90,20 +92,25 @@ class TileSearch:
         return cls(whiten(luma), tile.keyed_bins(key), Trials(), shrunk, factor)
 
     def own_period(self) -> LocatedTile | None:
-        """The period that a picture of this size is given, unturned."""
+        """The periods that a picture and a page of this size are given, unturned."""
         height, width = self.plane.shape
-        return self._on_period(tile.period(width, height), orientations=1)
+        own = dict.fromkeys((tile.period(width, height), tile.fine_period(width, height)))
+        return first_found(self._on_period(p, orientations=1) for p in own)
 
     def own_scale(self) -> LocatedTile | None:
-        """The periods of pictures of which this one may be a part, down to a twentieth, in all orientations."""
-        own = tile.period(*self.plane.shape)
-        return first_found(self._on_period(p) for p in tile.PERIODS if 0.9 * own <= p <= 2.1 * own)
+        """The periods of pictures of which this one may be a part, down to a twentieth, in all orientations; parts
+        of larger ones than 1024 x 1024, down to a tenth, unturned."""
+        own, most = tile.fine_period(*self.plane.shape), tile.period(*(10**0.5 * side for side in self.plane.shape))
+        small = (self._on_period(p) for p in tile.PERIODS if 0.9 * own <= p <= 2.1 * own)
+        large = (self._on_period(p, orientations=1) for p in tile.PERIODS if 2.1 * own < p <= most)
+        return first_found(itertools.chain(small, large))
 
     def any_spacing(self) -> LocatedTile | None:
         """The spacings of upright tiles at which the key's pattern is seen best, unturned."""
         factor, correlation = self._coarse
         height, width = self.plane.shape
-        likely = spacing.likely(correlation, factor, (height, width), self.keyed, self.trials)
+        longer = max(correlation.height, correlation.width)
+        likely = spacing.likely(self._bins, longer, factor, (height, width), self.keyed, self.trials)
         return first_found(self.on_lattice(np.eye(2) * one, orientations=1) for one in likely)
 
     def any_scale(self) -> LocatedTile | None:
@@ -112,16 +119,20 @@ class TileSearch:
         return self._on_any(correlation, factor, correlation.upright(2))
 
     def any_lattice(self) -> LocatedTile | None:
-        """Lattices of any two vectors: squares at any angle, upright rectangles, oblique ones.
+        """Lattices of any two vectors: turned squares and upright rectangles by the key's pattern; then, in all
+        orientations, squares at any angle and oblique ones by the autocorrelation.
 
         The right lattice, where it is among those that can be found, is nearly always the first of its family.
         """
         factor, correlation = self._coarse
-        found = self._on_any(correlation, factor, _of_families(correlation, 4))
+        height, width = self.plane.shape
+        shaped = spacing.shaped(self._bins, correlation, factor, (height, width), self.keyed, self.trials)
+        found = first_found(self.on_lattice(one * factor, orientations=1) for one in shaped)
+        found = found or self._on_any(correlation, factor, correlation.rotated(2) + correlation.oblique(2))
         if found:
             return found
         low = correlation.low_band()
-        return self._on_any(low, factor, low.rotated(2) + low.oblique(3))
+        return self._on_any(low, factor, low.oblique(3))
 
     def more_lattices(self) -> LocatedTile | None:
         """More of the same; then those of the middle of the picture at its own resolution."""
@@ -214,6 +225,11 @@ class TileSearch:
         cut = self._factor > 1 and max(plane.shape) <= 1.125 * WORKING_SIDE
         return self._factor, lattice.Autocorrelation(plane, WORKING_SIDE if cut else 2 * WORKING_SIDE)
 
+    @functools.cached_property
+    def _bins(self) -> npt.NDArray[np.complex64]:
+        """In which the key's pattern is looked for."""
+        return pattern.white(self._coarse[1])
+
     def _on_any(self, correlation: lattice.Autocorrelation, factor: int,
                 lattices: list[npt.NDArray[np.float64]]) -> LocatedTile | None:
         return first_found(self._on_new(correlation.refine(vectors) * factor) for vectors in lattices)
@@ -228,7 +244,9 @@ class TileSearch:
     def _on_period(self, p: int, orientations: int = 8) -> LocatedTile | None:
         if orientations == 8:
             self._upright.append(np.eye(2) * p)
-        return self._match(fold(self.plane, p), np.eye(2) * p, orientations, upright=True)
+        vectors = np.eye(2) * p
+        folded = fold(self.plane, p) if p <= _LARGE else lattice.fold(self.plane, vectors)
+        return self._match(folded, vectors, orientations, upright=True)
 
     def on_lattice(self, vectors: npt.NDArray[np.float64], orientations: int = 8) -> LocatedTile | None:
         """The tile on a lattice of column vectors, float64 [2, 2], in the first one or all eight orientations."""

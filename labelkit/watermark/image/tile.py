@@ -5,7 +5,9 @@ A tile is built in the Fourier domain of a 128 x 128 grid. It has 2,048 bins: th
 (4.0 to 36.3), one of each conjugate pair. The key gives every bin a phase. Along that phase lies the synchronisation
 pattern, a fifth of the energy. In quadrature lies one of 1,024 coded bits, two bins to a bit: one from the inner half
 of the spectrum and one from the outer, so that a picture shrunk to a quarter keeps one of each. The same bins on a
-p x p grid give the tile of any period p. The period grows with the picture, so that a large one survives being shrunk.
+p x p grid give the tile of any period p. The period grows with the picture, so that a large one survives being shrunk:
+with the root of its sides up to 1024 x 1024 pixels, and above as the sides do. Below, a larger one gains as much on
+thumbnails as it loses on crops and turns of textures (figures in benchmarks/IMAGE.md). Pages keep the root throughout.
 
 What decided the numbers (26 pictures; margin in dB of the decoder after JPEG 20 to 50, WebP 50 and 80, AVIF 60, noise
 20, at equal PSNR and SSIM):
@@ -45,9 +47,11 @@ COLUMNS = 37  # of a half spectrum hold bins: the largest radius is 36.3
 RINGS = 16  # of equal bin count, inside out: the detector estimates noise and response for each
 # swept 2026-11-28, tables in benchmarks/TUNING.md: HIGH_RMS, LOW_BAND, LOW_LIMIT, SYNC_SHARE
 SYNC_SHARE = 0.2  # of the energy
-PERIODS = (96, 108, 120, 135, 150, 168, 192, 216, 240, 270, 300, 336, 384, 432, 480, 540, 600)  # products of 2, 3, 5, 7
+PERIODS = (96, 108, 120, 135, 150, 168, 192, 216, 240, 270, 300, 336, 384, 432, 480, 540, 600, 672, 768, 864,
+           1008)  # products of 2, 3, 5, 7
+USUAL_SIDE = 1024  # pixels: a larger picture is marked as one of 1024 x 1024 that was enlarged
 FILM_PERIOD = 168  # pixels, of films of 640 x 360: up to that size films have the periods of pictures
-_FILM_PERIODS = (*(p for p in PERIODS if p % 8 == 0), 672, 768, 864, 1008)
+_FILM_PERIODS = tuple(p for p in PERIODS if p % 8 == 0)
 LOW_BAND, LOW_LIMIT = 0.14, 30.0  # cycles per pixel, and per tile
 HIGH_RMS = 0.55  # grey levels rms of the high band on flat ground
 GAIN_UNIT = 64  # the gain grid's fixed point
@@ -126,21 +130,33 @@ def keyed_bins(key: Key) -> KeyedBins:
 
 
 @functools.lru_cache(maxsize=64)
+def fine_period(width: float, height: float) -> int:
+    """The tile period in pixels, one of PERIODS, of a page of text so large; it grows with the root of the sides."""
+    return _nearest(PERIODS, 180.0 * (width * height / 512.0**2) ** 0.25)
+
+
+@functools.lru_cache(maxsize=64)
 def period(width: float, height: float) -> int:
-    """The tile period in pixels, one of PERIODS, for a picture of this size in pixels."""
-    ideal = 180.0 * (width * height / 512.0**2) ** 0.25
-    return min(PERIODS, key=lambda p: abs(math.log(p / ideal)))
+    """The tile period in pixels, one of PERIODS, of other pictures: the same up to 1024 x 1024 pixels. Above, it grows
+    as the sides do, so that a picture that is shrunk to 1024 pixels is marked as one that was made with so many."""
+    area, own = width * height / USUAL_SIDE**2, fine_period(width, height)
+    growth = min(math.sqrt(area), 2 * min(width, height) / USUAL_SIDE)  # two repeats at least, in a strip too
+    return max(own, _nearest(PERIODS, 180.0 * math.sqrt(USUAL_SIDE / 512) * growth)) if area > 1 else own
+
+
+def _nearest(periods: tuple[int, ...], ideal: float) -> int:
+    return min(periods, key=lambda p: abs(math.log(p / ideal)))
 
 
 @functools.lru_cache(maxsize=64)
 def film_period(width: float, height: float) -> int:
     """The tile period of a film: above 640 x 360 pixels it grows as the sides do, so that a film that is shrunk to 360
     lines is marked as one that was made with so many. A multiple of 8, as blocks of codecs have it, but in strips."""
-    own, area = period(width, height), width * height / (640 * 360)
+    own, area = fine_period(width, height), width * height / (640 * 360)
     if area <= 1:
         return own
     ideal = FILM_PERIOD * min(math.sqrt(area), min(width, height) / 360)  # two repeats at least, in a strip too
-    return max(own, min(_FILM_PERIODS, key=lambda p: abs(math.log(p / ideal))))
+    return max(own, _nearest(_FILM_PERIODS, ideal))
 
 
 @functools.lru_cache(maxsize=4)

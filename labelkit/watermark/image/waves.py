@@ -24,7 +24,7 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from labelkit.watermark.image import lattice, matcher, spacing, tile
+from labelkit.watermark.image import lattice, matcher, pattern, tile
 from labelkit.watermark.image.search import LocatedTile, TileSearch
 
 Float32 = npt.NDArray[np.float32]
@@ -146,7 +146,7 @@ class _Planes:
         per_cycle = len(self._bins) * self._factor / self._period
         row, column = (per_cycle * k + step * (axis == along)
                        for along, k in enumerate((self._keyed.ky, self._keyed.kx)))
-        return spacing.at_places(self._bins, row.astype(np.float32), column.astype(np.float32))
+        return pattern.at_places(self._bins, row.astype(np.float32), column.astype(np.float32))
 
     def score(self, rows: Wave, columns: Wave) -> float:
         """The highest score of the pattern where both waves are undone, in standard deviations."""

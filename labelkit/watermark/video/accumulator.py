@@ -53,7 +53,7 @@ class FilmSearch(TileSearch):
         height, width = self.plane.shape
         short = min(height, width)
         sizes = [(round(width * side / short), round(height * side / short), short / side) for side in (*_SIDES, short)]
-        periods = dict.fromkeys(round(given(wide, high) * scale, 3) for given in (tile.film_period, tile.period)
+        periods = dict.fromkeys(round(given(wide, high) * scale, 3) for given in (tile.film_period, tile.fine_period)
                                 for wide, high, scale in sizes)
         periods.pop(tile.film_period(width, height), None)
         return first_found(self.on_lattice(np.eye(2) * period, orientations=1)
