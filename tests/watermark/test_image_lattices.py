@@ -49,9 +49,9 @@ def test_all_turned_squares_that_are_tried_count(texture) -> None:
     looked = search.TileSearch.of_picture(pixels.luma_of(texture), Key.public())
     factor, correlation = looked._coarse
     before = looked.trials.count
-    found = spacing.shaped(looked._bins, correlation, factor, texture.shape[:2], looked.keyed, looked.trials)
+    found = spacing.shaped(looked._bins, correlation, factor, texture.shape[:2], looked.keyed, looked.trials, 100)
     assert 1 <= len(found) <= spacing._KEPT_SHAPES
-    assert looked.trials.count - before >= 2 * search.SHIFTS * spacing._SQUARES
+    assert looked.trials.count - before >= 2 * search.SHIFTS * 100
     for vectors in found:
         (x, other), (y, same) = vectors
         assert 0.5 < x / same < 2 and abs(y + other) < 1e-9 and abs(y) <= x + 1

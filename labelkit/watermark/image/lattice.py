@@ -94,7 +94,7 @@ class Autocorrelation:
     def best_squares(self, count: int, least: float, most: float) -> npt.NDArray[np.float32]:
         """float32 [up to count, 4]: the squares of whole numbers, at any angle, that score best, best first; their
         sides are `least` to `most` samples long."""
-        squares = _squares(int(min(most, 0.5 * len(self.values))))
+        squares = _squares(int(most) + 1)
         squares = squares[np.hypot(squares[:, 0], squares[:, 1]) >= least]
         score = self.score(squares)
         best = _largest(score, count) if len(score) > count else np.arange(len(score))
@@ -315,7 +315,7 @@ def flattened(plane: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:
 
 def _half_spectrum(plane: npt.NDArray[np.int8] | npt.NDArray[np.float32]) -> npt.NDArray[np.complex64]:
     """complex64 [n, n / 2]: the spectrum of a plane in a corner of n x n, n a power of two, without its last column."""
-    n = 256
+    n = 512  # with 256, small planes of which the tile has half hardly show a turned lattice
     while n < max(plane.shape):
         n *= 2
     padded = np.zeros((n, n), np.float32)

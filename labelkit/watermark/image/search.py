@@ -125,9 +125,7 @@ class TileSearch:
         The right lattice, where it is among those that can be found, is nearly always the first of its family.
         """
         factor, correlation = self._coarse
-        height, width = self.plane.shape
-        shaped = spacing.shaped(self._bins, correlation, factor, (height, width), self.keyed, self.trials)
-        found = first_found(self.on_lattice(one * factor, orientations=1) for one in shaped)
+        found = self._on_shaped(spacing.SQUARES)
         found = found or self._on_any(correlation, factor, correlation.rotated(2) + correlation.oblique(2))
         if found:
             return found
@@ -137,7 +135,8 @@ class TileSearch:
     def more_lattices(self) -> LocatedTile | None:
         """More of the same; then those of the middle of the picture at its own resolution."""
         factor, correlation = self._coarse
-        found = self._on_any(correlation, factor, correlation.upright(8) + _of_families(correlation, 8))
+        found = self._on_shaped(spacing.MORE_SQUARES)
+        found = found or self._on_any(correlation, factor, correlation.upright(8) + _of_families(correlation, 8))
         if found or factor == 1:
             return found
         fine = lattice.Autocorrelation(self.plane)
@@ -229,6 +228,12 @@ class TileSearch:
     def _bins(self) -> npt.NDArray[np.complex64]:
         """In which the key's pattern is looked for."""
         return pattern.white(self._coarse[1])
+
+    def _on_shaped(self, squares: int) -> LocatedTile | None:
+        factor, correlation = self._coarse
+        height, width = self.plane.shape
+        likely = spacing.shaped(self._bins, correlation, factor, (height, width), self.keyed, self.trials, squares)
+        return first_found(self.on_lattice(one * factor, orientations=1) for one in likely)
 
     def _on_any(self, correlation: lattice.Autocorrelation, factor: int,
                 lattices: list[npt.NDArray[np.float64]]) -> LocatedTile | None:

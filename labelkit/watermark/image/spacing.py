@@ -21,7 +21,7 @@ _KEPT = 3  # spacings, of which the right one is nearly always the first
 # the spacing grows with the root of a picture's sides, so that a picture shrunk to a quarter has half of its own
 _LARGEST = 2560  # pixels, the longest side of what may have been shrunk to this picture
 _MOST = 2.0  # of its own spacing: pictures enlarged to four times, or quarters of them to two
-_SQUARES = 320  # that are tried; 600 and 1,200 read one or two of 338 more
+SQUARES, MORE_SQUARES = 320, 2000  # that are tried; 1,000 read 279 instead of 272 of 338 of 512 pixels
 _KEPT_SHAPES = 4
 _APART = 2.0  # pixels, of the lattices that are kept
 _NEAR = np.array([[[a + c, -b], [b, a - c]] for a, b, c in np.ndindex(3, 3, 3)], np.float64) - [[[2, -1], [1, 0]]]
@@ -58,21 +58,22 @@ def likely(bins: Bins, longer: int, factor: int, shape: tuple[int, int], keyed: 
 
 
 def shaped(bins: Bins, correlation: lattice.Autocorrelation, factor: int, shape: tuple[int, int],
-           keyed: tile.KeyedBins, trials: Trials) -> list[lattice.Lattice]:
+           keyed: tile.KeyedBins, trials: Trials, squares: int) -> list[lattice.Lattice]:
     """The squares turned by up to 45 degrees and the upright rectangles on which the pattern is seen best, in samples
     of the plane, the likeliest first.
 
     bins         `pattern.white` of the correlation, of a plane that was shrunk by `factor`
     shape        the height and the width of the picture
     trials       is brought up to date
+    squares      that are tried
     """
     least, most = _range(factor, shape)
-    most = min(most, 0.95 * min(correlation.height, correlation.width))
-    x, y = correlation.best_squares(_SQUARES, least, most)[:, :2].T.astype(np.float64)
+    most = min(most, 0.75 * max(correlation.height, correlation.width))
+    x, y = correlation.best_squares(squares, least, most)[:, :2].T.astype(np.float64)
     steep = y > x  # the same lattice, turned the other way
     x, y = np.where(steep, y, x), np.where(steep, -x, y)
-    squares = np.stack([x, -y, y, x], 1).reshape(-1, 2, 2)
-    tried = np.concatenate([squares, correlation.rectangles().reshape(-1, 2, 2)])
+    turned = np.stack([x, -y, y, x], 1).reshape(-1, 2, 2)
+    tried = np.concatenate([turned, correlation.rectangles().reshape(-1, 2, 2)])
     order = np.argsort(-pattern.scores(bins, keyed, tried), kind="stable")
     kept: list[lattice.Lattice] = []
     for one in tried[order]:
