@@ -30,7 +30,7 @@ from labelkit.watermark.image.expected import Expected
 from labelkit.watermark.image.pixels import CODED_INK_REACH, INK_REACH, check_array, eight_bits, ink, luma_of
 from labelkit.watermark.image.search import LocatedTile, TileSearch, first_found, undecoded
 
-_STEPS = {"fast": 1, "normal": 6, "deep": 7}
+_STEPS = {"fast": 1, "normal": 7, "deep": 8}
 
 
 def detect(pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32], key: Key | None = None, *,
@@ -50,8 +50,8 @@ def detect(pixels: npt.NDArray[np.uint8 | np.uint16 | np.float32], key: Key | No
     key, luma = Key.of(key), luma_of(eight_bits(pixels))
     search = TileSearch.of_picture(luma, key)
     expected = search.trials.observer = Expected.of(candidates, key)
-    steps = [search.own_period, search.own_scale, search.any_spacing, search.any_scale, search.any_lattice,
-             lambda: _in_ink(luma, search), search.more_lattices][: _STEPS[effort]]
+    steps = [search.own_period, search.own_scale, search.as_part_of_large, search.any_spacing, search.any_scale,
+             search.any_lattice, lambda: _in_ink(luma, search), search.more_lattices][: _STEPS[effort]]
     steps += [search.without_pattern, search.in_parts]
     if effort != "fast":
         steps.append(lambda: frame.search(luma, search))

@@ -8,7 +8,6 @@ payload. Each lattice is tried in its eight orientations (quarter turns, mirror)
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -29,6 +28,7 @@ from labelkit.watermark.image.pixels import decimate, whiten
 _BEST_PERIODS, _BEST_LATTICES = 2, 3  # on which words without their synchronisation pattern are looked for
 _CLEAR_LATTICE = 10.0  # deviations of a lattice on which parts of a picture are matched each by itself
 _FAINT = 18.0  # deviations: in the whole picture the word of a ninth has at most a third of the 50 that a word can have
+_LARGER = 2.1  # of its own period: that of a picture twenty times as large
 _LARGE = 512  # pixels: a larger tile is folded to 256 x 256 cells, which cost less to transform
 WORKING_SIDE = 512  # pixels: lattices are searched on a plane shrunk to about this
 
@@ -98,12 +98,14 @@ class TileSearch:
         return first_found(self._on_period(p, orientations=1) for p in own)
 
     def own_scale(self) -> LocatedTile | None:
-        """The periods of pictures of which this one may be a part, down to a twentieth, in all orientations; parts
-        of larger ones than 1024 x 1024, down to a tenth, unturned."""
+        """The periods of pictures of which this one may be a part, down to a twentieth, in all orientations."""
+        own = tile.fine_period(*self.plane.shape)
+        return first_found(self._on_period(p) for p in tile.PERIODS if 0.9 * own <= p <= _LARGER * own)
+
+    def as_part_of_large(self) -> LocatedTile | None:
+        """The periods of pictures above 1024 x 1024 pixels of which this may be a part, down to a tenth, unturned."""
         own, most = tile.fine_period(*self.plane.shape), tile.period(*(10**0.5 * side for side in self.plane.shape))
-        small = (self._on_period(p) for p in tile.PERIODS if 0.9 * own <= p <= 2.1 * own)
-        large = (self._on_period(p, orientations=1) for p in tile.PERIODS if 2.1 * own < p <= most)
-        return first_found(itertools.chain(small, large))
+        return first_found(self._on_period(p, orientations=1) for p in tile.PERIODS if _LARGER * own < p <= most)
 
     def any_spacing(self) -> LocatedTile | None:
         """The spacings of upright tiles at which the key's pattern is seen best, unturned."""
