@@ -29,6 +29,8 @@ and 26 judged them, the need for codecs has a deviation of 0.2 octaves from the 
 What is harder than the class, such as a crop that is scaled and saved as JPEG, asks nearly the same amplitude of most
 pictures, 0.5 to 0.6, however little the class does. Those that would get less are the ones that hide a mark best.
 
+The larger tiles of pictures above 1024 x 1024 pixels need less of both, as a codec keeps more of what is coarse.
+
 Exactly flat cells cost the most to see and to encode. They are left alone where the others suffice with at most 1.15
 times the amplitude.
 
@@ -78,6 +80,7 @@ _STEPS = np.array([[steps[i + j] for i, j in _FREQUENCIES] for steps in (
     (24, 18, 18, 18, 18), (32, 37, 4.1, 11, 9.7))], np.float32)  # of the quantisers, by i + j
 _SHARES = 9, 20  # 32nds: exponents of what each of them asks for
 _USUAL_AREA, _AREA_SHARE = 500_000, 4  # pixels, 32nds; small pictures need more than their score says
+_USUAL_PERIOD, _PERIOD_SHARE = 270, 8  # pixels, 32nds; the larger tiles of large pictures need less
 _PASSED = np.square([max(0.0, 1 - 1.5 * np.hypot(i, j) / 16 / SCALE) for i, j in _FREQUENCIES])  # of a scaled picture
 _RMS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6)
 _KEPT = np.array([_RMS, (0, 0.021, 0.175, 0.432, 0.663, 0.822, 0.915, 0.986, 1)])  # by rounding, of a normal variable
@@ -132,7 +135,7 @@ def spending(host: UInt8, activity: UInt8, grid: UInt8, flat_gain: float, p: int
     area = host.shape[0] * host.shape[1]
     unclipped, flat = (float(cells[row].sum(dtype=np.float64)) / places.count for row in (_UNCLIPPED, _FLAT))
     needed, apart = (
-        math.ceil(max(_codec_need(scores[:, k, 0].tolist(), area), _plain_need(scores[0, k, 1:].tolist(), unclipped),
+        math.ceil(max(_codec_need(scores[:, k, 0].tolist(), area, p), _plain_need(scores[0, k, 1:].tolist(), unclipped),
                       _least(p)) * _AMPLITUDE_STEPS) / _AMPLITUDE_STEPS for k in (0, 1))
     # codecs leave more of the mark on flat ground than single cells show, as they predict each from the last
     alone = apart * (1 + flat)
@@ -197,18 +200,19 @@ def _stand_in(p: int, flat_gain: float) -> Float32:
 
 def _least(p: int) -> float:
     """The least amplitude: 0.6, and less for larger tiles, of which a smaller scale leaves more."""
-    return _LEAST * _power(min(1.0, 270 / p), 4)
+    return _LEAST * _power(min(1.0, _USUAL_PERIOD / p), 4)
 
 
-def _codec_need(scores: Sequence[Sequence[float]], area: int) -> float:
-    """The amplitude that codecs ask of a picture of so many pixels, with its reserve.
+def _codec_need(scores: Sequence[Sequence[float]], area: int, p: int) -> float:
+    """The amplitude that codecs ask of a picture of so many pixels, whose tile has the period p, with its reserve.
 
     scores  after each of the quantisers, by LEVELS
     """
-    need = CODEC_RESERVE * _power(_USUAL_AREA / area, _AREA_SHARE)
+    less = _power(min(1.0, _USUAL_PERIOD / p), _PERIOD_SHARE)
+    need = CODEC_RESERVE * less * _power(_USUAL_AREA / area, _AREA_SHARE)
     for each, share in zip(scores, _SHARES, strict=True):
         need *= _power(min(1.6, max(0.12, _crossing(each, CODEC_SCORE))), share)
-    return min(1.0 if area < SMALL_AREA else MOST_FOR_CODECS, need)
+    return min(1.0 if area < SMALL_AREA else MOST_FOR_CODECS * less, need)
 
 
 def _power(x: float, share: int) -> float:
