@@ -120,6 +120,28 @@ static struct result markers(size_t size, int worst) {
     return r;
 }
 
+/* Lattices on which bins lie at the edges of the spectrum and beyond. */
+static struct result patterns(size_t n, size_t bins, size_t count) {
+    struct result r = {{0}, {0}};
+    float *spectrum = guarded(4 * n * n), *pattern = guarded(4 * 2 * bins), *roots = guarded(4 * 2048);
+    float *steps = guarded(4 * 4 * count), *scratch = guarded(4 * LK_PATTERN_SCRATCH), *score = guarded(4 * count);
+    int32_t *waves = guarded(4 * 2 * bins);
+    state = (uint32_t)(n + bins);
+    for (size_t i = 0; i < n * n; i++) spectrum[i] = (float)(int8_t)(next() >> 24);
+    for (size_t i = 0; i < 2 * bins; i++) pattern[i] = (float)(int8_t)(next() >> 24) / 128;
+    for (size_t i = 0; i < 2048; i++) roots[i] = (float)(int8_t)(next() >> 24) / 128;
+    for (size_t i = 0; i < 2 * bins; i++)
+        waves[i] = (int32_t)((next() >> 16) % (LK_PATTERN_REACH + 1)) * (i % 2 && next() & 0x10000 ? -1 : 1);
+    for (size_t i = 0; i < 4 * count; i++) steps[i] = (float)(int8_t)(next() >> 24) * (float)n / 5000;
+    int code = lk_active()->pattern_score(spectrum, n, waves, pattern, bins, roots, steps, count, scratch, score);
+    check(code == LK_OK, "pattern_score", lk_isa_name(lk_isa_active()));
+    waves[2 * bins - 1] = LK_PATTERN_REACH + 1;
+    code = lk_active()->pattern_score(spectrum, n, waves, pattern, bins, roots, steps, count, scratch, score);
+    check(code == LK_BAD_ARGUMENT, "refusal of a wave of 40", lk_isa_name(lk_isa_active()));
+    keep(&r, 0, score, 4 * count);
+    return r;
+}
+
 static struct result distances(size_t count, size_t blocks, size_t observations) {
     struct result r = {{0}, {0}};
     int64_t *words = guarded(8 * count), *table = guarded(8 * 8 * 256 * blocks);
@@ -410,6 +432,12 @@ int main(void) {
         struct result want = distances(7, blocks, 3);
         for (int isa = LK_ISA_SCALAR + 1; isa < LK_ISA_COUNT; isa++)
             if (lk_isa_use((enum lk_isa)isa) == LK_OK) same(want, distances(7, blocks, 3), "distances of code words");
+    }
+    for (size_t n = 4; n <= 256; n *= 4) {
+        lk_isa_use(LK_ISA_SCALAR);
+        struct result want = patterns(n, 2 * n + 1, 5);
+        for (int isa = LK_ISA_SCALAR + 1; isa < LK_ISA_COUNT; isa++)
+            if (lk_isa_use((enum lk_isa)isa) == LK_OK) same(want, patterns(n, 2 * n + 1, 5), "scores of a pattern");
     }
     check(lk_active()->code_distance(NULL, 0, NULL, LK_CODE_BLOCKS + 1, NULL, NULL, 0, NULL) == LK_BAD_ARGUMENT,
           "refusal of a long code", "any");

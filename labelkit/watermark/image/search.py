@@ -29,7 +29,7 @@ _BEST_PERIODS, _BEST_LATTICES = 2, 3  # on which words without their synchronisa
 _CLEAR_LATTICE = 10.0  # deviations of a lattice on which parts of a picture are matched each by itself
 _FAINT = 18.0  # deviations: in the whole picture the word of a ninth has at most a third of the 50 that a word can have
 _LARGER = 2.1  # of its own period: that of a picture twenty times as large
-_LARGE = 512  # pixels: a larger tile is folded to 256 x 256 cells, which cost less to transform
+_FULL_FOLD = 512  # pixels: a larger tile is folded to 256 x 256 cells, which cost less to transform
 WORKING_SIDE = 512  # pixels: lattices are searched on a plane shrunk to about this
 
 
@@ -252,7 +252,7 @@ class TileSearch:
         if orientations == 8:
             self._upright.append(np.eye(2) * p)
         vectors = np.eye(2) * p
-        folded = fold(self.plane, p) if p <= _LARGE else lattice.fold(self.plane, vectors)
+        folded = fold(self.plane, p) if p <= _FULL_FOLD else lattice.fold(self.plane, vectors)
         return self._match(folded, vectors, orientations, upright=True)
 
     def on_lattice(self, vectors: npt.NDArray[np.float64], orientations: int = 8) -> LocatedTile | None:

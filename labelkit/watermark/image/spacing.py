@@ -3,7 +3,7 @@
 
 Of upright squares it is tried at every spacing; of turned ones, and of upright rectangles, where the autocorrelation is
 highest. There the right one is among the first 300 or so, seldom among the first four: of 26 pictures, turned by 12
-degrees, cut to 0.6 of the area and saved at JPEG 60, 19 are read with this step and 12 without, and 307 of 338 after
+degrees, cut to 0.6 of the area and saved at JPEG 60, 17 are read with this step and 12 without, and 307 of 338 after
 thirteen turns, shears and crops, 288 without.
 """
 
