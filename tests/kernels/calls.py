@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from labelkit.kernels import contract
+from labelkit.kernels.pattern import SCRATCH
 from labelkit.watermark.audio.pattern import roots, windows
 
 
@@ -78,7 +79,7 @@ def _calls_for_pictures(k: contract.Kernels) -> dict[str, Callable[[], list]]:
                                        np.empty((256, 256), np.int32)],
         "lattice_score": lambda: [floats(16, 16), 9, 17, floats(3, 4), np.empty(3, np.float32)],
         "pattern_score": lambda: [floats(16, 8, 2), whole(np.int32, 5, 2) % 9, floats(5, 2), floats(1024, 2),
-                                  floats(3, 4), np.empty(8 * 4096, np.float32), np.empty(3, np.float32)],
+                                  floats(3, 4), np.empty(SCRATCH, np.float32), np.empty(3, np.float32)],
         "plane_resample": lambda: [whole(np.uint8, 9, 17), -1.5, 0.25, 16.0, 9.5, np.empty((3, 5), np.uint8),
                                    np.empty(15 + 34 + 1, np.uint32)],
         "plane_match": lambda: [whole(np.uint8, 9, 17), whole(np.uint8, 4, 5), 25, np.empty(3 * 17 + 4 * 81, np.int64),

@@ -6,9 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from labelkit.kernels import reference
-
-SCRATCH = 8 * 4096  # LK_PATTERN_SCRATCH
+from labelkit.kernels import fourier, reference
+from labelkit.kernels.pattern import SCRATCH
 
 
 def test_pattern_score(native) -> None:
@@ -22,8 +21,7 @@ def test_pattern_score(native) -> None:
     spectrum = random.standard_normal((n, n // 2, 2)).astype(np.float32)
     shifted = 4 * phases.conj() * np.exp(2j * np.pi * (waves @ [0.25, 0.625]))
     spectrum[3 * waves[:, 1] % n, 3 * waves[:, 0]] += shifted.astype(np.complex64).view(np.float32).reshape(-1, 2)
-    angle = -np.pi / 512 * np.arange(1024)
-    roots = np.stack([np.cos(angle), np.sin(angle)], 1).astype(np.float32)
+    roots = fourier.roots()
     want, got = np.empty(3, np.float32), np.empty(3, np.float32)
     for module, out in ((reference, want), (native, got)):
         module.pattern_score(spectrum, waves, phases.view(np.float32), roots, steps, np.empty(SCRATCH, np.float32), out)

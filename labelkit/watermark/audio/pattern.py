@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from labelkit.kernels import fourier
 from labelkit.key import Key
 from labelkit.payload import Payload
 from labelkit.watermark import ecc
@@ -106,11 +107,10 @@ def frame_signs(key: Key, payload: Payload | None) -> npt.NDArray[np.int8]:
 @functools.cache
 def roots() -> Float32:
     """float32 [LK_AUDIO_ROOTS]: the twiddle factors of the transforms, as native/lk_audio.h states them."""
-    angle = -2 * np.pi * np.arange(FRAME) / FRAME
-    every = np.stack([np.cos(angle), np.sin(angle)]).astype(np.float32)
+    every = fourier.roots()
     butterflies, j = np.arange(FRAME // 8), np.arange(6)[:, None]
-    steps = [every[j % 2, place * (j // 2 + 1)] for place in (2 * butterflies, 8 * (butterflies // 4))]
-    return np.concatenate([every.T.reshape(-1), *(one.reshape(-1) for one in steps)])
+    steps = [every[place * (j // 2 + 1), j % 2] for place in (2 * butterflies, 8 * (butterflies // 4))]
+    return np.concatenate([every.reshape(-1), *(one.reshape(-1) for one in steps)])
 
 
 @functools.cache

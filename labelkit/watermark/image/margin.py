@@ -80,7 +80,8 @@ _STEPS = np.array([[steps[i + j] for i, j in _FREQUENCIES] for steps in (
     (24, 18, 18, 18, 18), (32, 37, 4.1, 11, 9.7))], np.float32)  # of the quantisers, by i + j
 _SHARES = 9, 20  # 32nds: exponents of what each of them asks for
 _USUAL_AREA, _AREA_SHARE = 500_000, 4  # pixels, 32nds; small pictures need more than their score says
-_USUAL_PERIOD, _PERIOD_SHARE = 270, 8  # pixels, 32nds; the larger tiles of large pictures need less
+_USUAL_PERIOD = tile.period(tile.USUAL_SIDE, tile.USUAL_SIDE)  # pixels; the larger tiles of large pictures need less
+_PERIOD_SHARE, _LEAST_SHARE = 8, 4  # 32nds
 _PASSED = np.square([max(0.0, 1 - 1.5 * np.hypot(i, j) / 16 / SCALE) for i, j in _FREQUENCIES])  # of a scaled picture
 _RMS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6)
 _KEPT = np.array([_RMS, (0, 0.021, 0.175, 0.432, 0.663, 0.822, 0.915, 0.986, 1)])  # by rounding, of a normal variable
@@ -200,7 +201,7 @@ def _stand_in(p: int, flat_gain: float) -> Float32:
 
 def _least(p: int) -> float:
     """The least amplitude: 0.6, and less for larger tiles, of which a smaller scale leaves more."""
-    return _LEAST * _power(min(1.0, _USUAL_PERIOD / p), 4)
+    return _LEAST * _power(min(1.0, _USUAL_PERIOD / p), _LEAST_SHARE)
 
 
 def _codec_need(scores: Sequence[Sequence[float]], area: int, p: int) -> float:

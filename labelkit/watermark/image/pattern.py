@@ -8,16 +8,14 @@ tile lie at known places in the picture's spectrum. They are picked out of it an
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 import numpy.typing as npt
 
 from labelkit import kernels
+from labelkit.kernels import fourier
+from labelkit.kernels.pattern import SCRATCH
 from labelkit.watermark.image import lattice, tile
 from labelkit.watermark.image.matcher import MAX_MAGNITUDE
-
-_SCRATCH = 7 * 2 * 16 * 128 + 2 * tile.BINS  # LK_PATTERN_SCRATCH
 
 
 def white(correlation: lattice.Autocorrelation) -> npt.NDArray[np.complex64]:
@@ -45,8 +43,9 @@ def scores(bins: npt.NDArray[np.complex64], keyed: tile.KeyedBins, vectors: npt.
     across, down = np.moveaxis(len(bins) * np.linalg.inv(vectors), 2, 0)  # columns of the inverses: [count, (kx, ky)]
     steps = np.concatenate([down, across], 1).astype(np.float32)
     score = np.empty(len(vectors), np.float32)
-    kernels.pattern_score(bins.view(np.float32).reshape(*bins.shape, 2), waves, phases.view(np.float32), _roots(),
-                          steps, np.empty(_SCRATCH, np.float32), score)
+    spectrum = bins.view(np.float32).reshape(*bins.shape, 2)
+    kernels.pattern_score(spectrum, waves, phases.view(np.float32), fourier.roots(),
+                          steps, np.empty(SCRATCH, np.float32), score)
     return score
 
 
@@ -67,10 +66,3 @@ def at_places(bins: npt.NDArray[np.complex64], row: npt.NDArray[np.float32],
     upper += down * (lower - upper)
     upper[~inside] = 0
     return np.where(turned, upper.conj(), upper)
-
-
-@functools.cache
-def _roots() -> npt.NDArray[np.float32]:
-    """float32 [1024, 2], as `kernels.pattern_score` wants them."""
-    angle = -np.pi / 512 * np.arange(1024)
-    return np.stack([np.cos(angle), np.sin(angle)], 1).astype(np.float32)

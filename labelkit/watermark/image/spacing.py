@@ -24,7 +24,7 @@ _MOST = 2.0  # of its own spacing: pictures enlarged to four times, or quarters 
 SQUARES, MORE_SQUARES = 320, 2000  # that are tried; 1,000 read 279 instead of 272 of 338 of 512 pixels
 _KEPT_SHAPES = 4
 _APART = 2.0  # pixels, of the lattices that are kept
-_NEAR = np.array([[[a + c, -b], [b, a - c]] for a, b, c in np.ndindex(3, 3, 3)], np.float64) - [[[2, -1], [1, 0]]]
+_NEAR = 0.4 * (np.array([[[a + c, -b], [b, a - c]] for a, b, c in np.ndindex(3, 3, 3)]) - [[2, -1], [1, 0]])
 """In samples: larger and smaller, turned, and stretched."""
 
 Bins = npt.NDArray[np.complex64]
@@ -81,7 +81,7 @@ def shaped(bins: Bins, correlation: lattice.Autocorrelation, factor: int, shape:
             kept.append(one)
     found = []
     for one in kept:
-        near = one + 0.4 * _NEAR
+        near = one + _NEAR
         found.append(near[pattern.scores(bins, keyed, near).argmax()])
     trials.count += 2 * SHIFTS * (len(tried) + len(kept) * len(_NEAR))
     return found
